@@ -1,0 +1,196 @@
+/*
+ * rt: the runtime. Everything that waits, waits here.
+ *
+ * An xstream (struct rt_xs) is one thread of execution with its run queue, timers and, in real
+ * mode, an io_uring. It runs fibers: stackful coroutines that never move to another xstream.
+ * Straight-line code on a fiber waits on an rt_event; the xstream runs other fibers meanwhile.
+ * Threads that are not xstreams ("foreign": the application's) may wait on an rt_event too; they
+ * sleep in the kernel. So the same client code runs on an application's thread and, in simulation,
+ * on a fiber.
+ *
+ * Time and randomness come only from here. A world (struct rt_world) supplies them: the real world
+ * reads the machine's clocks and runs each xstream on its own thread; the simulated world (in
+ * tests/sim) owns virtual time, a seeded generator, and steps all xstreams on one thread in an order
+ * it draws. Code above rt cannot tell which world it lives in.
+ *
+ * Errors are negative DER codes. Unless said otherwise a function may be called from any thread.
+ */
+#ifndef TARN_RT_H
+#define TARN_RT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rt_world;
+struct rt_xs;
+struct rt_fiber;
+struct io_uring;
+
+/* ---- World: the seam of time, randomness and threads ---- */
+
+/* What a world supplies. All times are nanoseconds. node is the value given to rt_xs_create():
+ * a simulated world keeps one clock per node. */
+struct rt_world_ops {
+    uint64_t (*mono_ns)(struct rt_world *w, uint32_t node);
+    uint64_t (*wall_ns)(struct rt_world *w, uint32_t node); /* since the Unix epoch */
+    uint64_t (*random)(struct rt_world *w, uint32_t node);
+    /* A new xstream exists / is going away: the real world starts or joins its thread, a simulated
+     * one adds it to the set it steps. */
+    int (*xs_start)(struct rt_world *w, struct rt_xs *xs);
+    void (*xs_stop)(struct rt_world *w, struct rt_xs *xs);
+    /* Work arrived from outside the xstream's thread (a call, an event): wake it. */
+    void (*xs_wake)(struct rt_world *w, struct rt_xs *xs);
+    /* Draws which of n ready fibers runs next, 0..n-1. The real world answers 0 (first in, first out). */
+    uint32_t (*pick)(struct rt_world *w, struct rt_xs *xs, uint32_t n);
+};
+
+struct rt_world {
+    const struct rt_world_ops *ops;
+    bool simulated; /* one thread steps every xstream; there are no foreign threads */
+};
+
+/* The real world: CLOCK_MONOTONIC, CLOCK_REALTIME, getrandom, one thread an xstream. Immutable. */
+struct rt_world *rt_world_real(void);
+
+/* ---- Xstreams ---- */
+
+struct rt_xs_conf {
+    struct rt_world *world; /* NULL: the real one */
+    uint32_t node;          /* which node's clock */
+    int cpu;                /* pin to this CPU, -1: do not pin */
+    uint32_t spin_us;       /* busy wait after the last work before sleeping; 0 on crowded machines */
+    uint32_t ring_entries;  /* io_uring size, default 256; UINT32_MAX: no ring wanted */
+    const char *name;       /* shown in logs and as thread name; at most 15 characters */
+};
+
+/* Starts an xstream. -DER_NOMEM, -DER_INVAL (cpu). A refused io_uring is not an error: see rt_xs_ring(). */
+int rt_xs_create(const struct rt_xs_conf *conf, struct rt_xs **xs_out);
+/* Waits until every fiber has ended and every posted call has run, then stops and frees the xstream.
+ * The caller has seen to it that its fibers end. Not from the xstream itself. */
+void rt_xs_destroy(struct rt_xs *xs);
+/* The xstream the caller runs on, NULL on a foreign thread. */
+struct rt_xs *rt_xs_self(void);
+/* The xstream's io_uring (SINGLE_ISSUER: touch it only on the xstream), NULL if the kernel refused one
+ * or the world is simulated. An SQE's user_data must point to a struct rt_cqe. */
+struct io_uring *rt_xs_ring(struct rt_xs *xs);
+struct rt_world *rt_xs_world(struct rt_xs *xs);
+uint32_t rt_xs_node(const struct rt_xs *xs);
+
+/* Completion of one SQE; done() runs on the xstream's scheduler (must not wait). */
+struct rt_cqe {
+    void (*done)(struct rt_cqe *cqe, int res);
+};
+/* Call after preparing SQEs: they are submitted when the xstream has run its ready fibers (so that
+ * many submissions cost one system call) . Only on the xstream. */
+void rt_ring_kick(struct rt_xs *xs);
+
+/* One turn: runs every fiber that is ready now (order by the world's pick), expired timers, ring
+ * completions and posted calls. Returns whether anything ran. The real world's thread calls it in a
+ * loop; a simulated world calls it itself. */
+bool rt_xs_step(struct rt_xs *xs);
+/* Monotonic time of the earliest timer, UINT64_MAX when none; the simulated world skips to it. */
+uint64_t rt_xs_next_timer_ns(struct rt_xs *xs);
+
+/* A poller runs once every turn of the xstream, on its scheduler (must not wait), and returns whether it did
+ * anything. add/del only on the xstream. */
+struct rt_poller {
+    bool (*poll)(struct rt_poller *p);
+    struct rt_poller *next;
+};
+void rt_poller_add(struct rt_xs *xs, struct rt_poller *p);
+void rt_poller_del(struct rt_xs *xs, struct rt_poller *p);
+
+/* ---- Cross-core calls ---- */
+
+/* Runs fn on xs's scheduler soon (must not wait; may spawn a fiber). The caller owns the struct, which
+ * must stay until fn runs; so posting never fails and never allocates. Order between one poster's calls to one
+ * xstream is kept. Lock-free (rt/callq.c). Callable from anywhere, signal handlers excluded. */
+struct rt_call {
+    void (*fn)(struct rt_call *call);
+    struct rt_call *next;
+};
+void rt_post(struct rt_xs *xs, struct rt_call *call);
+
+/* ---- Fibers ---- */
+
+/* Starts fn(arg) as a fiber of the calling xstream (rt_spawn) or of xs (rt_spawn_on; from anywhere). Stacks are pooled,
+ * 64 KiB with a guard page (256 KiB under sanitizers). -DER_NOMEM. */
+int rt_spawn(void (*fn)(void *arg), void *arg);
+int rt_spawn_on(struct rt_xs *xs, void (*fn)(void *arg), void *arg);
+/* The running fiber, NULL on a scheduler or a foreign thread. */
+struct rt_fiber *rt_fiber_self(void);
+/* Lets others run. On a foreign thread: sched_yield. */
+void rt_yield(void);
+/* Waits at least ns. On a fiber other fibers run meanwhile. */
+void rt_sleep_ns(uint64_t ns);
+/* Fiber-local pointer of the running fiber (or of the thread, if foreign): the current client uses it. */
+void *rt_local_get(void);
+void rt_local_set(void *ptr);
+
+/* ---- Events: one-shot completion any number of fibers and threads can wait for ---- */
+
+struct rt_event {
+    uint32_t state; /* private */
+    uint32_t waiters;
+    void *fibers;
+};
+#define RT_EVENT_INIT {0}
+void rt_event_init(struct rt_event *ev);
+/* Sets it; wakes all. From anywhere. The event may be freed by a waiter as soon as its wait returned: set() touches
+ * nothing of it after the waiters can run. */
+void rt_event_set(struct rt_event *ev);
+bool rt_event_is_set(const struct rt_event *ev);
+/* Back to unset; nobody may be waiting. */
+void rt_event_reset(struct rt_event *ev);
+/* Waits until set; a fiber parks, a foreign thread sleeps (after a short spin). */
+void rt_event_wait(struct rt_event *ev);
+/* As wait, at most timeout_ns; -DER_TIMEDOUT. 0 only tests. */
+int rt_event_wait_timeout(struct rt_event *ev, uint64_t timeout_ns);
+
+/* ---- Mutex and condition that fibers and foreign threads share ---- */
+
+/* Fair enough, not recursive. A fiber that waits parks; a thread sleeps. */
+struct rt_mutex {
+    uint32_t state; /* private */
+    void *head, *tail;
+    uint32_t guard;
+};
+#define RT_MUTEX_INIT {0}
+void rt_mutex_init(struct rt_mutex *m);
+void rt_mutex_lock(struct rt_mutex *m);
+bool rt_mutex_trylock(struct rt_mutex *m);
+void rt_mutex_unlock(struct rt_mutex *m);
+
+struct rt_cond {
+    void *head, *tail;
+    uint32_t guard;
+};
+#define RT_COND_INIT {0}
+void rt_cond_init(struct rt_cond *c);
+void rt_cond_wait(struct rt_cond *c, struct rt_mutex *m);
+int rt_cond_wait_timeout(struct rt_cond *c, struct rt_mutex *m, uint64_t timeout_ns); /* -DER_TIMEDOUT */
+void rt_cond_signal(struct rt_cond *c);
+void rt_cond_broadcast(struct rt_cond *c);
+
+/* ---- Timers (on the xstream that arms them) ---- */
+
+struct rt_timer {
+    uint64_t at_ns;
+    void (*fn)(struct rt_timer *t); /* on the scheduler, must not wait */
+    uint32_t slot;                  /* private: heap position + 1, 0 = idle */
+};
+/* Arms t to fire at the monotonic time at_ns; re-arming moves it. -DER_NOMEM. */
+int rt_timer_arm(struct rt_timer *t, uint64_t at_ns);
+void rt_timer_cancel(struct rt_timer *t); /* idle timer: nothing happens */
+
+/* ---- Time and randomness of the caller's node (foreign threads: of the real world, or of the world they
+ *      were given by rt_foreign_world()) ---- */
+
+uint64_t rt_now_ns(void);  /* monotonic */
+uint64_t rt_wall_ns(void); /* since the Unix epoch; may jump */
+uint64_t rt_random(void);
+/* Fills buf with n random bytes (UUIDs, session ids). */
+void rt_random_bytes(void *buf, size_t n);
+
+#endif
