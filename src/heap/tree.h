@@ -1,0 +1,79 @@
+/*
+ * Ordered trees in the heap: what vos and svc index with.
+ *
+ * An entry is a 64-bit order key and a 64-bit value (the offset of the record it stands for, or anything else). Entries with equal order keys are
+ * told apart, and ordered, by the class's cmp(), which looks at the record; a class without cmp holds each order key once. So
+ *   hashed keys:   order = hash of the key, cmp compares hash collisions
+ *   byte strings:  order = first 8 bytes big-endian (tree_prefix()), cmp compares the whole
+ *   integers:      order = the integer
+ *
+ * The root is 16 bytes inside the owner's record, all zero when empty; a tree of one entry has no node (the entry is the root), small trees have small
+ * nodes (4, 16, 64 entries), so that millions of tiny trees stay tiny. Leaf entries are unsorted with a validity bitmap and one-byte
+ * fingerprints: an insert logs one entry, one fingerprint and one word.
+ *
+ * All functions are [L] and return 0, DER codes or HEAP_FAULT; changing ones run inside a transaction and, after an error, leave abort to the owner.
+ */
+#ifndef TARN_HEAP_TREE_H
+#define TARN_HEAP_TREE_H
+
+#include "heap/heap.h"
+
+struct tree_root { /* persistent, 16 bytes, zero = empty */
+    uint64_t word0;
+    uint64_t word1;
+};
+
+struct tree_key {
+    uint64_t order;
+    const void *key; /* for cmp; meaning is the class's */
+    size_t len;
+};
+
+struct tree_class {
+    /* *order <0, 0, >0: the record behind value sorts before, is, or sorts after key. May return HEAP_FAULT. NULL: order keys are unique. */
+    int (*cmp)(struct heap *h, uint64_t value, const struct tree_key *key, int *order);
+};
+
+static inline uint64_t tree_prefix(const void *key, size_t len)
+{
+    const unsigned char *p = key;
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < 8; i++)
+        v = v << 8 | (i < len ? p[i] : 0);
+    return v;
+}
+
+/* root_off: heap offset of the struct tree_root inside the owner's record. Not found: -DER_NONEXIST. */
+int tree_find(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key, uint64_t *value);
+/* -DER_EXIST if the key is there. */
+int tree_insert(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key, uint64_t value);
+/* Replaces the value of an existing key (the record moved); its order may not change. */
+int tree_replace(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key, uint64_t value);
+int tree_remove(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key);
+/* Number of entries. */
+int tree_count(struct heap *h, uint64_t root_off, uint64_t *count);
+/* Upper bound of redo bytes of one insert or remove. */
+#define TREE_REDO_MAX 8192u
+/* Frees all nodes (not the records behind the values), at most max_nodes of them; *done tells whether the tree is empty now. */
+int tree_destroy(struct heap *h, uint64_t root_off, uint32_t max_nodes, bool *done);
+
+/* ---- Walking: positions are keys, so they survive any change of the tree ---- */
+
+enum tree_seek { TREE_GE, TREE_GT, TREE_LE, TREE_LT, TREE_FIRST, TREE_LAST };
+/* The entry at a position; key NULL for FIRST and LAST. -DER_NONEXIST past the end. GE and GT walk up, LE and LT down. Order among equal order keys is cmp's. */
+int tree_seek(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how, const struct tree_key *key,
+              uint64_t *order, uint64_t *value);
+/* Up to max entries in order from a position, cheaper than repeated seeks: a leaf at a time. Stops at the end of a leaf; *nr 0 and -DER_NONEXIST at the end.
+ * Continue with TREE_GT and the last entry as key (the caller builds the struct tree_key from its record). */
+struct tree_entry {
+    uint64_t order, value;
+};
+int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how, const struct tree_key *key,
+              struct tree_entry *ent, uint32_t max, uint32_t *nr);
+
+/* Proves the structure: order, counts, bitmaps, fingerprints, live allocations. report as in heap_check(). */
+int tree_check(struct heap *h, const struct tree_class *c, uint64_t root_off, void (*report)(void *arg, const char *text), void *arg,
+               uint64_t *problems);
+
+#endif
