@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/*
+ * Transactions, anchors, and time. Functions with a trailing daos_event_t block when it is NULL.
+ */
+#ifndef TARN_DAOS_API_H
+#define TARN_DAOS_API_H
+
+#include <stdint.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+#include <daos_types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * Open a transaction on a container: 0 for read and write, or DAOS_TF_* bits. Local; the first
+ * operation fixes the epoch it reads at.
+ * Errors: -DER_NO_HDL, -DER_INVAL (unknown flag), -DER_NOMEM.
+ */
+int daos_tx_open(daos_handle_t coh, daos_handle_t *th, uint64_t flags, daos_event_t *ev);
+
+/**
+ * Make everything the transaction wrote durable and visible at once, or nothing of it. After
+ * -DER_TX_RESTART call daos_tx_restart() and issue the operations again.
+ * Errors: -DER_NO_HDL, -DER_TX_RESTART (conflict), -DER_ALREADY, -DER_INPROGRESS, -DER_NO_PERM
+ * (aborted / read-only), -DER_TX_UNCERTAIN.
+ */
+int daos_tx_commit(daos_handle_t th, daos_event_t *ev);
+
+/**
+ * Open a read-only transaction on the snapshot at @a epoch.
+ * Errors: -DER_INVAL (epoch 0 or max), -DER_NO_HDL.
+ */
+int daos_tx_open_snap(daos_handle_t coh, daos_epoch_t epoch, daos_handle_t *th, daos_event_t *ev);
+
+/**
+ * Throw away what an open transaction wrote. The handle must still be closed.
+ * Errors: -DER_ALREADY (twice), -DER_NO_PERM (any other state), -DER_NO_HDL.
+ */
+int daos_tx_abort(daos_handle_t th, daos_event_t *ev);
+
+/**
+ * Release a transaction's handle; what was not committed is dropped.
+ * Errors: -DER_BUSY (commit running), -DER_NO_HDL.
+ */
+int daos_tx_close(daos_handle_t th, daos_event_t *ev);
+
+/**
+ * Empty a transaction that met a conflict so that its operations can be issued again. Waits a
+ * random, growing time first.
+ * Errors: -DER_NO_PERM (not in failed/restartable state), -DER_NO_HDL.
+ */
+int daos_tx_restart(daos_handle_t th, daos_event_t *ev);
+
+/**
+ * The epoch a transaction reads at.
+ * Errors: -DER_UNINIT (no epoch chosen yet), -DER_NO_HDL, -DER_INVAL.
+ */
+int daos_tx_hdl2epoch(daos_handle_t th, daos_epoch_t *epoch);
+
+/** Make an anchor start an enumeration. @a opts must be 0. */
+static inline int daos_anchor_init(daos_anchor_t *anchor, unsigned int opts)
+{
+    (void)opts;
+    memset(anchor, 0, sizeof(*anchor));
+    return 0;
+}
+
+/** Done with an anchor. It holds nothing, so nothing happens. */
+static inline void daos_anchor_fini(daos_anchor_t *anchor)
+{
+    (void)anchor;
+}
+
+/** Is the enumeration over? */
+static inline bool daos_anchor_is_eof(daos_anchor_t *anchor)
+{
+    return anchor->da_type == DAOS_ANCHOR_TYPE_EOF;
+}
+
+/**
+ * Wall time of an epoch, to the nanosecond.
+ * Errors: -DER_INVAL.
+ */
+int daos_hlc2timespec(uint64_t hlc, struct timespec *ts);
+
+/**
+ * Wall time of an epoch, in seconds.
+ * Errors: -DER_INVAL.
+ */
+int daos_hlc2timestamp(uint64_t hlc, time_t *ts);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* TARN_DAOS_API_H */
