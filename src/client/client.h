@@ -1,0 +1,36 @@
+/*
+ * client: libdaos. Public handles, events and objects over net/ messages.
+ *
+ * All state hangs off a struct client; the public API finds the current one: the process's default (made by daos_init), or, on a fiber of the simulator, the fiber's own (client_use).
+ * Handles are cookies (type in the low bits, slot, generation), checked on every use: a stale or foreign handle is -DER_NO_HDL.
+ *
+ * The room locks only through rt_mutex. Objects: a blocking call waits on an rt_event of its own; an asynchronous one completes its daos_event.
+ */
+#ifndef TARN_CLIENT_H
+#define TARN_CLIENT_H
+
+#include <daos.h>
+#include "base/err.h"
+
+struct client;
+struct net_peer;
+
+/* Made by daos_init(); a simulation makes its own. */
+int client_create(struct client **c);
+void client_destroy(struct client *c);
+/* Makes c the current client of the calling fiber (simulation). NULL: back to the process's. */
+void client_use(struct client *c);
+
+/* ---- What embed/ supplies (declared here, defined there; libdaos links both) ---- */
+
+enum client_open_mode { CLIENT_OPEN_RW, CLIENT_OPEN_RO };
+
+/* An engine for the pool directory `path` in this process; a second open of the same directory shares the first. *peer answers its requests; pool: its uuid. -DER_NONEXIST no such pool, -DER_BUSY in use by
+ * another process, -DER_DF_*, -DER_CSUM ...; err in three parts. */
+int client_embed_open(const char *path, enum client_open_mode mode, struct net_peer **peer, uuid_t pool, void **cookie, struct err *e);
+/* The last close shuts the engine down orderly. */
+void client_embed_close(void *cookie);
+/* Path of a pool named by label or UUID text, from the registry of this user ($XDG_STATE_HOME/tarn/pools). -DER_NONEXIST. buf of PATH_MAX. */
+int client_embed_resolve(const char *name, char *buf, size_t len, struct err *e);
+
+#endif
