@@ -1,0 +1,63 @@
+# Thin front of meson and ninja. `make help` lists what there is.
+BUILD   ?= build
+ASAN    ?= build-asan
+PREFIX  ?= /usr/local
+DIR     ?= /usr/include
+POOL    ?= ./tarn-pool
+JOBS    ?= $(shell nproc)
+TYPE    ?= debugoptimized
+
+.PHONY: help all deps build run check check-long bench sim asan fmt fmt-check tidy install clean
+
+all: build ## build everything (default)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+deps: ## install what is missing with apt-get (says what)
+	@scripts/deps.sh
+
+$(BUILD)/build.ninja: | deps
+	@meson setup $(BUILD) . --buildtype=$(TYPE) --prefix=$(abspath $(PREFIX)) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+
+$(ASAN)/build.ninja: | deps
+	@meson setup $(ASAN) . --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined >$(ASAN).log 2>&1 || { cat $(ASAN).log; exit 1; }
+
+build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) -j $(JOBS) --quiet
+
+run: build ## the main job: a directory goes into a pool and comes back (DIR=, POOL=)
+	@scripts/run-demo.sh $(BUILD) "$(POOL)" "$(DIR)"
+
+check: ## build and pass every test, plain and under ASan+UBSan; ends with "N passed, N failed"
+	@scripts/check.sh $(BUILD) $(ASAN) $(JOBS)
+
+check-long: ## the slow tests: many seeds, a million files
+	@TARN_CHECK_LONG=1 scripts/check.sh $(BUILD) $(ASAN) $(JOBS)
+
+bench: build ## benchmarks, each a ratio against a named peer in the same run
+	@scripts/bench.sh $(BUILD)
+
+sim: build ## the simulation tests
+	@meson test -C $(BUILD) --suite sim --print-errorlogs
+
+asan: $(ASAN)/build.ninja ## build the sanitizer tree
+	@ninja -C $(ASAN) -j $(JOBS) --quiet
+
+fmt: ## format every source file
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+fmt-check: ## which files are not formatted
+	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror 2>&1 | grep -oE '^[^:]+' | sort | uniq -c
+
+tidy: build ## clang-tidy over the sources
+	@git ls-files 'src/*.c' | xargs -P $(JOBS) -n 8 clang-tidy -p $(BUILD) --quiet
+
+install: $(BUILD)/build.ninja ## install to PREFIX (DESTDIR honoured)
+	@meson configure $(BUILD) --prefix=$(abspath $(PREFIX))
+	@ninja -C $(BUILD) -j $(JOBS) --quiet
+	@meson install -C $(BUILD) --no-rebuild --quiet
+	@echo "installed to $(DESTDIR)$(abspath $(PREFIX)); for pkg-config: PKG_CONFIG_PATH=$(abspath $(PREFIX))/lib/pkgconfig"
+
+clean: ## remove build folders
+	@rm -rf $(BUILD) $(ASAN) $(BUILD).log $(ASAN).log
