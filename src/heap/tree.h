@@ -32,6 +32,12 @@ struct tree_key {
 struct tree_class {
     /* *order <0, 0, >0: the record behind value sorts before, is, or sorts after key. May return HEAP_FAULT. NULL: order keys are unique. */
     int (*cmp)(struct heap *h, uint64_t value, const struct tree_key *key, int *order);
+    /* The same between two records of equal order key: *order <0, >0 as a sorts before or after b. Required with cmp (a split or a sorted
+     * scan among equal order keys compares records with each other, and only the class knows where a record keeps its key). */
+    int (*cmp_rec)(struct heap *h, uint64_t a, uint64_t b, int *order);
+    /* Optional: a byte that is equal for equal keys, better than the default (a hash of the order key) where many order keys are equal,
+     * such as byte strings with a common prefix. Part of the format: may not change for an existing tree. */
+    uint8_t (*fingerprint)(const struct tree_key *key);
 };
 
 static inline uint64_t tree_prefix(const void *key, size_t len)
