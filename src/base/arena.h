@@ -1,0 +1,30 @@
+/*
+ * Bump allocator for the memory of one request: allocate in pieces, free all at once. Chunks come from
+ * base_alloc(); arena_reset() keeps the first one, so that a reused arena allocates nothing after warm-up.
+ * Not thread-safe.
+ */
+#ifndef TARN_BASE_ARENA_H
+#define TARN_BASE_ARENA_H
+
+#include <stddef.h>
+
+struct arena_chunk;
+
+struct arena {
+    struct arena_chunk *newest;
+    char *at, *end;     /* free room of the newest chunk */
+    size_t chunk_bytes; /* size of a chunk; a larger request gets one of its own */
+    size_t used_bytes;
+};
+
+void arena_init(struct arena *a, size_t chunk_bytes); /* 0: 4 KiB; allocates nothing yet */
+void arena_reset(struct arena *a);
+void arena_fini(struct arena *a);
+
+/* 16-byte aligned, not zeroed; NULL when out of memory. A size of 0 gives a valid pointer. */
+void *arena_alloc(struct arena *a, size_t size);
+void *arena_calloc(struct arena *a, size_t n, size_t size); /* zeroed; NULL on overflow of n * size too */
+void *arena_memdup(struct arena *a, const void *buf, size_t len);
+char *arena_strdup(struct arena *a, const char *s);
+
+#endif

@@ -1,0 +1,73 @@
+#include "base/fail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+static struct base_fail *injected; /* set by tests only */
+
+void base_fail_set(struct base_fail *f)
+{
+    __atomic_store_n(&injected, f, __ATOMIC_RELEASE);
+}
+
+static bool refused(void)
+{
+    struct base_fail *f = __atomic_load_n(&injected, __ATOMIC_ACQUIRE);
+    uint64_t n;
+
+    if (__builtin_expect(!f, 1))
+        return false;
+    n = __atomic_add_fetch(&f->seen, 1, __ATOMIC_RELAXED);
+    if (!f->fail_at || (f->forever ? n < f->fail_at : n != f->fail_at))
+        return false;
+    __atomic_add_fetch(&f->failed, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
+void *base_alloc(size_t size)
+{
+    return refused() ? NULL : malloc(size ? size : 1);
+}
+
+void *base_calloc(size_t n, size_t size)
+{
+    return refused() ? NULL : calloc(n ? n : 1, size ? size : 1);
+}
+
+void *base_realloc(void *ptr, size_t size)
+{
+    return refused() ? NULL : realloc(ptr, size ? size : 1);
+}
+
+void *base_aligned(size_t align, size_t size)
+{
+    void *p;
+
+    if (refused() || posix_memalign(&p, MAX(align, sizeof(void *)), size ? size : 1) != 0)
+        return NULL;
+    return p;
+}
+
+char *base_strdup(const char *s)
+{
+    return base_strndup(s, SIZE_MAX);
+}
+
+char *base_strndup(const char *s, size_t max)
+{
+    size_t len = strnlen(s, max);
+    char *p = base_alloc(len + 1);
+
+    if (!p)
+        return NULL;
+    memcpy(p, s, len);
+    p[len] = '\0';
+    return p;
+}
+
+void base_free(void *ptr)
+{
+    free(ptr);
+}
