@@ -50,7 +50,7 @@ struct io_req {
     int rc;              /* result: 0 or DER; short transfers are completed or become -DER_IO by io itself */
     void (*done)(struct io_req *req); /* on the owning xstream's scheduler, must not wait */
     void *arg;           /* the caller's */
-    uint64_t priv[12];   /* the device's */
+    uint64_t priv[12];   /* io's and the device's; contents undefined before and after */
 };
 
 struct io_dev_stat {
@@ -71,6 +71,7 @@ struct io_dev {
     uint64_t size;      /* bytes */
     bool readonly;
     bool volatile_mem;  /* nothing survives: flush is free */
+    bool grow_blocks;   /* grow() may take long: io_grow_wait gives it a thread of its own */
     const char *name;   /* for messages; owned */
     struct io_dev_stat stat;
 };

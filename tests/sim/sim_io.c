@@ -1,0 +1,584 @@
+/* Handles of the simulated hardware: struct io_dir and struct io_dev with its requests. */
+#include "sim_int.h"
+#include "io/backend.h"
+#include "base/assert.h"
+#include "base/err.h"
+#include "daos_errno.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TAG_ARG_SHIFT 8
+
+struct sim_handle {
+    struct io_dir dir;
+    struct sim_dir *sd;
+    uint64_t generation;
+    bool has_lock;
+};
+
+struct sim_dev {
+    struct io_dev dev;
+    struct sim_dir *sd;
+    struct sim_file *file;
+    uint64_t generation;
+    struct list waiting; /* requests without latency, in order of submission: struct sim_io.timer's memory is unused */
+    struct rt_call pump;
+    bool pump_posted;
+};
+
+/* A request that waits for the pump; overlays the timer, which is for those with latency. */
+struct sim_waiting {
+    struct list link;
+};
+_Static_assert(sizeof(struct sim_waiting) <= sizeof(struct rt_timer), "overlay");
+_Static_assert(sizeof(struct sim_io) <= IO_PRIV_WORDS * 8, "priv");
+
+struct io_req *sim_io_req(struct sim_io *io)
+{
+    return CONTAINER_OF((uint64_t *)(void *)io, struct io_req, priv[IO_PRIV_DEV]);
+}
+
+static struct sim_dev *req_dev(struct io_req *req)
+{
+    return CONTAINER_OF(io_req_head(req)->dev, struct sim_dev, dev);
+}
+
+struct sim_file *sim_io_file(struct io_req *req)
+{
+    return req_dev(req)->file;
+}
+
+/* ---- Completion ---- */
+
+static bool tag_fault(const struct sim_io *io, enum sim_fault *fault, uint64_t *arg)
+{
+    *fault = (enum sim_fault)((io->tag & 0xff) - 1);
+    *arg = io->tag >> TAG_ARG_SHIFT;
+    return io->tag != 0;
+}
+
+static void flip_iov(struct iovec *iov, uint32_t iov_nr, uint64_t bit)
+{
+    uint64_t len = 0;
+
+    for (uint32_t i = 0; i < iov_nr; i++)
+        len += iov[i].iov_len;
+    bit %= len * 8;
+    for (uint32_t i = 0; i < iov_nr; i++) {
+        if (bit / 8 < iov[i].iov_len) {
+            ((uint8_t *)iov[i].iov_base)[bit / 8] ^= (uint8_t)(1u << (bit % 8));
+            return;
+        }
+        bit -= iov[i].iov_len * 8;
+    }
+}
+
+static int effect_read(struct sim_dev *sdev, struct io_req *req, bool faulty, enum sim_fault fault,
+                       uint64_t arg)
+{
+    uint64_t off = req->off;
+    int rc = faulty && fault == SIM_FAULT_FAIL ? -DER_IO : 0;
+
+    for (uint32_t i = 0; i < req->iov_nr && rc == 0; i++) {
+        rc = sim_media_read(&sdev->file->media, off, req->iov[i].iov_base, req->iov[i].iov_len);
+        off += req->iov[i].iov_len;
+    }
+    if (rc == 0 && faulty)
+        flip_iov(req->iov, req->iov_nr, arg);
+    return rc;
+}
+
+/* The medium gets a copy with one bit flipped; the caller's buffer is not ours to change. */
+static void write_corrupt(struct sim_dev *sdev, const struct sim_write *w, bool durable, uint64_t bit)
+{
+    struct iovec copy = {0};
+    struct sim_write wrong = *w;
+    size_t at = 0;
+
+    for (uint32_t i = 0; i < w->iov_nr; i++)
+        copy.iov_len += w->iov[i].iov_len;
+    copy.iov_base = malloc(copy.iov_len);
+    ASSERT(copy.iov_base);
+    for (uint32_t i = 0; i < w->iov_nr; i++) {
+        memcpy((char *)copy.iov_base + at, w->iov[i].iov_base, w->iov[i].iov_len);
+        at += w->iov[i].iov_len;
+    }
+    flip_iov(&copy, 1, bit);
+    wrong.iov = &copy;
+    wrong.iov_nr = 1;
+    sim_media_write(&sdev->file->media, &wrong, durable, sdev->sd->conf.cache_max_bytes);
+    free(copy.iov_base);
+}
+
+static int effect_write(struct sim_dev *sdev, struct io_req *req, bool faulty, enum sim_fault fault,
+                        uint64_t arg)
+{
+    struct sim_dir *sd = sdev->sd;
+    struct sim_media *m = &sdev->file->media;
+    struct sim_write w = {.seq = ++sd->seq, .off = req->off, .iov = req->iov, .iov_nr = req->iov_nr};
+    bool durable = req->flags & IO_DURABLE;
+
+    if (!faulty) {
+        sim_media_write(m, &w, durable, sd->conf.cache_max_bytes);
+        return 0;
+    }
+    switch (fault) {
+    case SIM_FAULT_FAIL:
+        sim_media_write_torn(m, &w, &sd->rng);
+        return -DER_IO;
+    case SIM_FAULT_LOSE:
+        return 0;
+    case SIM_FAULT_MISDIRECT:
+        w.off = arg;
+        sim_media_write(m, &w, durable, sd->conf.cache_max_bytes);
+        return 0;
+    case SIM_FAULT_CORRUPT:
+        write_corrupt(sdev, &w, durable, arg);
+        return 0;
+    }
+    return 0;
+}
+
+static int effect_flush(struct sim_dev *sdev, uint64_t seq, bool faulty)
+{
+    if (faulty) {
+        sim_media_drop(&sdev->file->media, seq, &sdev->sd->rng);
+        return -DER_IO;
+    }
+    sim_media_flush(&sdev->file->media, seq);
+    return 0;
+}
+
+/* The request takes effect, unless its handle died meanwhile. */
+static void fire(struct sim_io *io)
+{
+    struct io_req *req = sim_io_req(io);
+    struct sim_dev *sdev = req_dev(req);
+    enum sim_fault fault;
+    uint64_t arg;
+    bool faulty = tag_fault(io, &fault, &arg);
+    int rc = -DER_IO;
+
+    pthread_mutex_lock(&sdev->sd->mutex);
+    list_del(&io->link);
+    if (sdev->generation == sdev->sd->generation) {
+        if (req->op == IO_READ)
+            rc = effect_read(sdev, req, faulty, fault, arg);
+        else if (req->op == IO_WRITE)
+            rc = effect_write(sdev, req, faulty, fault, arg);
+        else
+            rc = effect_flush(sdev, io->seq, faulty);
+    }
+    pthread_mutex_unlock(&sdev->sd->mutex);
+    io_complete(req, rc);
+}
+
+static void fire_timer(struct rt_timer *t)
+{
+    fire(CONTAINER_OF(t, struct sim_io, timer));
+}
+
+static void pump_post(struct sim_dev *sdev)
+{
+    if (sdev->pump_posted || list_empty(&sdev->waiting))
+        return;
+    sdev->pump_posted = true;
+    rt_post(sdev->dev.xs, &sdev->pump);
+}
+
+static struct sim_io *waiting_take(struct sim_dev *sdev, uint32_t nth)
+{
+    struct list *it = sdev->waiting.next;
+
+    while (nth-- > 0)
+        it = it->next;
+    list_del(it);
+    return CONTAINER_OF((struct rt_timer *)(void *)it, struct sim_io, timer);
+}
+
+/* One turn: everything that waited at its beginning, in order; or one drawn request. */
+static void pump(struct rt_call *call)
+{
+    struct sim_dev *sdev = CONTAINER_OF(call, struct sim_dev, pump);
+    uint32_t nr = 0;
+    struct list *it;
+
+    sdev->pump_posted = false;
+    LIST_FOREACH(it, &sdev->waiting)
+        nr++;
+    ASSERT(nr > 0);
+    if (sdev->sd->conf.reorder) {
+        uint32_t nth;
+
+        pthread_mutex_lock(&sdev->sd->mutex);
+        nth = (uint32_t)sim_rng_below(&sdev->sd->rng, nr);
+        pthread_mutex_unlock(&sdev->sd->mutex);
+        if (nr > 1)
+            nr = 1;
+        else
+            nth = 0;
+        struct sim_io *io = waiting_take(sdev, nth);
+        pump_post(sdev); /* before the last touch: its done() may be the end of the device */
+        fire(io);
+        return;
+    }
+    while (nr-- > 0) {
+        struct sim_io *io = waiting_take(sdev, 0);
+
+        if (nr == 0)
+            pump_post(sdev);
+        fire(io);
+    }
+}
+
+static void schedule(struct sim_dev *sdev, struct sim_io *io, uint64_t delay_ns)
+{
+    int rc;
+
+    if (delay_ns == 0) {
+        list_add_tail(&sdev->waiting, (struct list *)(void *)&io->timer);
+        pump_post(sdev);
+        return;
+    }
+    io->timer = (struct rt_timer){.fn = fire_timer};
+    rc = rt_timer_arm(&io->timer, rt_now_ns() + delay_ns);
+    ASSERT(rc == 0);
+}
+
+/* ---- Devices ---- */
+
+static void sim_submit(struct io_dev *dev, struct io_req *req)
+{
+    struct sim_dev *sdev = CONTAINER_OF(dev, struct sim_dev, dev);
+    struct sim_dir *sd = sdev->sd;
+    struct sim_io *io = io_req_priv(req);
+    const struct sim_dir_conf *conf = &sd->conf;
+    enum sim_fault fault;
+    uint64_t arg, delay_ns = 0;
+    bool cut = false;
+
+    *io = (struct sim_io){0};
+    list_init(&io->link);
+    pthread_mutex_lock(&sd->mutex);
+    if (sdev->generation == sd->generation) {
+        if (req->op == IO_READ) {
+            sd->stat.reads++;
+            sd->stat.read_bytes += io_req_len(req);
+        } else if (req->op == IO_WRITE) {
+            sd->stat.writes++;
+            sd->stat.durable_writes += (req->flags & IO_DURABLE) != 0;
+            sd->stat.write_bytes += io_req_len(req);
+            sim_trace(sd, SIM_STEP_WRITE, sdev->file->name, req->off, req->iov, req->iov_nr);
+        } else {
+            sd->stat.flushes++;
+            io->seq = sd->seq;
+            sim_trace(sd, SIM_STEP_FLUSH, sdev->file->name, 0, NULL, 0);
+        }
+        if (sim_fault_draw(sd, sdev->file->name, req->op, &fault, &arg))
+            io->tag = (arg << TAG_ARG_SHIFT) | ((uint64_t)fault + 1);
+        if (conf->latency_max_ns > 0)
+            delay_ns = conf->latency_min_ns +
+                       sim_rng_below(&sd->rng, conf->latency_max_ns - conf->latency_min_ns + 1);
+        list_add_tail(&sd->inflight, &io->link);
+        cut = req->op != IO_READ && sim_step(sd);
+        if (cut)
+            sim_cut_locked(sd);
+    }
+    pthread_mutex_unlock(&sd->mutex);
+    schedule(sdev, io, delay_ns);
+}
+
+static uint64_t bytes_used(const struct sim_dir *sd)
+{
+    uint64_t used = 0;
+    struct list *it;
+
+    LIST_FOREACH(it, &sd->files)
+        used += LIST_ENTRY(it, struct sim_file, link)->media.size;
+    return used;
+}
+
+static bool no_room(const struct sim_dir *sd, uint64_t more)
+{
+    return sd->conf.capacity_bytes > 0 && bytes_used(sd) + more > sd->conf.capacity_bytes;
+}
+
+static int sim_grow(struct io_dev *dev, uint64_t size)
+{
+    struct sim_dev *sdev = CONTAINER_OF(dev, struct sim_dev, dev);
+    struct sim_dir *sd = sdev->sd;
+    struct sim_media *m = &sdev->file->media;
+    int rc = 0;
+
+    pthread_mutex_lock(&sd->mutex);
+    if (sdev->generation != sd->generation) {
+        rc = -DER_IO;
+    } else if (size > m->size && no_room(sd, size - m->size)) {
+        rc = -DER_NOSPACE;
+    } else {
+        sd->stat.grows++;
+        sim_trace(sd, SIM_STEP_GROW, sdev->file->name, size, NULL, 0);
+        if (sim_step(sd)) {
+            rc = -DER_IO;
+            sim_cut_locked(sd);
+        }
+        if (size > m->size && (rc == 0 || sim_rng_below(&sd->rng, 2)))
+            sim_media_resize(m, size);
+    }
+    pthread_mutex_unlock(&sd->mutex);
+    return rc;
+}
+
+static void sim_dev_close(struct io_dev *dev)
+{
+    struct sim_dev *sdev = CONTAINER_OF(dev, struct sim_dev, dev);
+    struct sim_dir *sd = sdev->sd;
+
+    ASSERT(!sdev->pump_posted);
+    pthread_mutex_lock(&sd->mutex);
+    sdev->file->refs--;
+    sim_file_gc(sd, sdev->file);
+    pthread_mutex_unlock(&sd->mutex);
+    free(sdev);
+}
+
+static const struct io_dev_ops sim_dev_ops = {
+    .submit = sim_submit,
+    .grow = sim_grow,
+    .close = sim_dev_close,
+};
+
+static struct io_dev *dev_make(struct sim_handle *h, struct rt_xs *xs, struct sim_file *f,
+                               bool readonly)
+{
+    struct sim_dev *sdev = calloc(1, sizeof(*sdev));
+
+    ASSERT(sdev);
+    sdev->dev = (struct io_dev){.ops = &sim_dev_ops, .xs = xs, .size = f->media.size,
+                                .readonly = readonly, .name = f->name};
+    sdev->sd = h->sd;
+    sdev->file = f;
+    sdev->generation = h->generation;
+    sdev->pump.fn = pump;
+    list_init(&sdev->waiting);
+    f->refs++;
+    return &sdev->dev;
+}
+
+/* ---- The directory ---- */
+
+static bool dead(const struct sim_handle *h)
+{
+    return h->generation != h->sd->generation;
+}
+
+/* A step of the directory; -DER_IO: the handle is dead, or dies at this step (*cut). */
+static int dir_step(struct sim_handle *h, enum sim_step step, const char *name, bool *cut)
+{
+    *cut = false;
+    if (dead(h))
+        return -DER_IO;
+    sim_trace(h->sd, step, name, 0, NULL, 0);
+    *cut = sim_step(h->sd);
+    if (*cut)
+        sim_cut_locked(h->sd);
+    return *cut ? -DER_IO : 0;
+}
+
+static int no_power(struct err *e, const char *what, const char *name)
+{
+    return err_setf(e, -DER_IO, "turn the power on", "the simulated power is off", "cannot %s %s", what,
+                    name);
+}
+
+static void file_add(struct sim_dir *sd, const char *name, uint64_t size)
+{
+    struct sim_file *f = calloc(1, sizeof(*f));
+    struct list *it;
+
+    ASSERT(f);
+    f->name = strdup(name);
+    ASSERT(f->name);
+    f->present = true;
+    sim_media_init(&f->media, size);
+    LIST_FOREACH(it, &sd->files) {
+        if (strcmp(LIST_ENTRY(it, struct sim_file, link)->name, name) > 0)
+            break;
+    }
+    list_add_tail(it, &f->link);
+}
+
+static int sim_create(struct io_dir *dir, struct rt_xs *xs, const char *name, uint64_t size,
+                      struct io_dev **dev, struct err *e)
+{
+    struct sim_handle *h = CONTAINER_OF(dir, struct sim_handle, dir);
+    struct sim_dir *sd = h->sd;
+    bool cut = false;
+    int rc = 0;
+
+    pthread_mutex_lock(&sd->mutex);
+    if (!dead(h) && sim_file_find(sd, name)) {
+        rc = err_setf(e, -DER_EXIST, "choose another name or remove it first",
+                      "a device of that name is there already", "cannot create device %s", name);
+    } else if (!dead(h) && no_room(sd, size)) {
+        rc = err_setf(e, -DER_NOSPACE, "free space or make it smaller", "the simulated disk is full",
+                      "cannot create device %s", name);
+    } else {
+        rc = dir_step(h, SIM_STEP_CREATE, name, &cut);
+        if (rc == 0 || cut)
+            file_add(sd, name, size);
+        if (rc != 0)
+            no_power(e, "create device", name);
+    }
+    if (rc == 0) {
+        sd->stat.creates++;
+        *dev = dev_make(h, xs, sim_file_find(sd, name), false);
+    }
+    pthread_mutex_unlock(&sd->mutex);
+    return rc;
+}
+
+static int sim_open(struct io_dir *dir, struct rt_xs *xs, const char *name, bool readonly,
+                    struct io_dev **dev, struct err *e)
+{
+    struct sim_handle *h = CONTAINER_OF(dir, struct sim_handle, dir);
+    struct sim_file *f;
+    int rc = 0;
+
+    pthread_mutex_lock(&h->sd->mutex);
+    f = sim_file_find(h->sd, name);
+    if (dead(h))
+        rc = no_power(e, "open device", name);
+    else if (!f)
+        rc = err_setf(e, -DER_NONEXIST, "check the name", "there is no device of that name",
+                      "cannot open device %s", name);
+    else
+        *dev = dev_make(h, xs, f, readonly);
+    pthread_mutex_unlock(&h->sd->mutex);
+    return rc;
+}
+
+static int sim_remove(struct io_dir *dir, const char *name, struct err *e)
+{
+    struct sim_handle *h = CONTAINER_OF(dir, struct sim_handle, dir);
+    struct sim_dir *sd = h->sd;
+    struct sim_file *f;
+    bool cut = false;
+    int rc;
+
+    pthread_mutex_lock(&sd->mutex);
+    f = sim_file_find(sd, name);
+    if (!dead(h) && !f) {
+        rc = err_setf(e, -DER_NONEXIST, "check the name", "there is no device of that name",
+                      "cannot remove device %s", name);
+    } else {
+        rc = dir_step(h, SIM_STEP_REMOVE, name, &cut);
+        if (rc != 0)
+            no_power(e, "remove device", name);
+        if (rc == 0 || cut) {
+            sd->stat.removes++;
+            f->present = false;
+            if (sd->powered)
+                sim_file_gc(sd, f);
+        }
+    }
+    pthread_mutex_unlock(&sd->mutex);
+    return rc;
+}
+
+static int sim_list(struct io_dir *dir, int (*each)(const char *name, void *arg), void *arg)
+{
+    struct sim_handle *h = CONTAINER_OF(dir, struct sim_handle, dir);
+    struct list *it, *tmp;
+    int rc = dead(h) ? -DER_IO : 0;
+
+    LIST_FOREACH_SAFE(it, tmp, &h->sd->files) { /* each() may remove the file it is given */
+        struct sim_file *f = LIST_ENTRY(it, struct sim_file, link);
+
+        if (rc != 0)
+            break;
+        if (f->present)
+            rc = each(f->name, arg);
+    }
+    return rc;
+}
+
+static int sim_sync(struct io_dir *dir)
+{
+    struct sim_handle *h = CONTAINER_OF(dir, struct sim_handle, dir);
+    struct list *it, *tmp;
+    bool cut;
+    int rc;
+
+    pthread_mutex_lock(&h->sd->mutex);
+    rc = dir_step(h, SIM_STEP_SYNC, "", &cut);
+    if (rc == 0 || (cut && sim_rng_below(&h->sd->rng, 2))) {
+        h->sd->stat.syncs++;
+        LIST_FOREACH_SAFE(it, tmp, &h->sd->files) {
+            struct sim_file *f = LIST_ENTRY(it, struct sim_file, link);
+
+            f->synced = f->present;
+            sim_file_gc(h->sd, f);
+        }
+    }
+    pthread_mutex_unlock(&h->sd->mutex);
+    return rc;
+}
+
+static int sim_lock(struct io_dir *dir, struct err *e)
+{
+    struct sim_handle *h = CONTAINER_OF(dir, struct sim_handle, dir);
+    int rc = 0;
+
+    pthread_mutex_lock(&h->sd->mutex);
+    if (dead(h))
+        rc = no_power(e, "lock", "the directory");
+    else if (h->sd->locked)
+        rc = err_set(e, -DER_BUSY, "cannot lock the simulated directory", "another handle has it",
+                     "close the other handle first");
+    else
+        h->sd->locked = h->has_lock = true;
+    pthread_mutex_unlock(&h->sd->mutex);
+    return rc;
+}
+
+static void sim_close(struct io_dir *dir)
+{
+    struct sim_handle *h = CONTAINER_OF(dir, struct sim_handle, dir);
+
+    pthread_mutex_lock(&h->sd->mutex);
+    if (h->has_lock && !dead(h))
+        h->sd->locked = false;
+    h->sd->handles--;
+    pthread_mutex_unlock(&h->sd->mutex);
+    free(h);
+}
+
+static const struct io_dir_ops sim_dir_ops = {
+    .create = sim_create,
+    .open = sim_open,
+    .remove = sim_remove,
+    .list = sim_list,
+    .sync = sim_sync,
+    .lock = sim_lock,
+    .close = sim_close,
+};
+
+int sim_dir_open(struct sim_dir *sd, struct io_dir **out)
+{
+    struct sim_handle *h;
+
+    if (!sd->powered)
+        return -DER_IO;
+    h = calloc(1, sizeof(*h));
+    ASSERT(h);
+    h->dir = (struct io_dir){.ops = &sim_dir_ops, .path = "simulated"};
+    h->sd = sd;
+    h->generation = sd->generation;
+    pthread_mutex_lock(&sd->mutex);
+    sd->handles++;
+    pthread_mutex_unlock(&sd->mutex);
+    *out = &h->dir;
+    return 0;
+}
