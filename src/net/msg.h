@@ -209,7 +209,7 @@ enum msg_check { MSG_CHECK_EXISTS, MSG_CHECK_ABSENT, MSG_CHECK_EMPTY, MSG_CHECK_
     F(num, uint32_t, flags, "DAOS_COO_*")
 #define MSG_R_CONT_OPEN(F)                                                                         \
     F(uuid, , hdl, "container handle")                                                             \
-    F(num, uint64_t, caps, "enum msg_cont_caps")                                                   \
+    F(num, uint64_t, caps, "DAOS_ACL_PERM_* granted")                                                \
     F(sub, msg_cont_info, info, "")                                                                \
     F(arr, msg_prop, props, "every property but ACL")
 

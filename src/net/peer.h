@@ -1,0 +1,17 @@
+/* Private to net/: what a transport supplies, and how a call remembers it. */
+#ifndef TARN_NET_PEER_H
+#define TARN_NET_PEER_H
+
+#include "net/net.h"
+
+struct net_peer {
+    void (*send)(struct net_peer *peer, struct net_call *call);
+    void (*close)(struct net_peer *peer);
+};
+
+/* What priv[] of a call holds. */
+enum call_priv {
+    CALL_FINI, /* void (*)(struct net_call *): gives rep_mem back; NULL while there is none */
+};
+
+#endif
