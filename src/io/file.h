@@ -1,0 +1,26 @@
+/* Device files: the two backends that serve an open file, and what both need. Private to io. */
+#ifndef TARN_IO_FILE_H
+#define TARN_IO_FILE_H
+
+#include "io/io.h"
+
+struct io_file {
+    int fd;
+    uint64_t size;
+    bool readonly;
+    bool block;       /* a block device: cannot grow */
+    const char *name; /* for messages, from base_alloc */
+};
+
+/* Each makes a device that owns f->fd and f->name from then on; on failure they stay the caller's. -DER_NOMEM. */
+int uring_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **out);
+int threads_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **out);
+
+/* Allocates [from, to) of the file and makes size and allocation durable; the new part reads as zeros. What was there
+ * is untouched; on failure the file is as long as before. Blocks. */
+int io_file_extend(int fd, uint64_t from, uint64_t to);
+
+/* How far a transfer has come, and the next single piece of it after a short one. */
+struct iovec io_file_piece(const struct io_req *req, uint64_t moved);
+
+#endif
