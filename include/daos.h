@@ -44,6 +44,7 @@ int daos_fini(void);
 
 /**
  * In a child after fork(): rebuild the library. Handles stay usable but behave as imported ones.
+ * Errors: as daos_init().
  */
 int daos_reinit(void);
 

@@ -17,22 +17,22 @@ extern "C" {
 
 /** rg_len cells from cell rg_idx on. */
 typedef struct {
-    daos_off_t rg_idx;               /**< start (cells or bytes) */
-    daos_size_t rg_len;              /**< length */
+    daos_off_t rg_idx;
+    daos_size_t rg_len;
 } daos_range_t;
 
 /** Ranges to read, write or punch, in the order of the buffers. */
 typedef struct {
-    daos_size_t arr_nr;              /**< ranges */
-    daos_range_t *arr_rgs;           /**< ranges */
-    daos_size_t arr_nr_short_read;   /**< OUT: records not read (beyond end) */
-    daos_size_t arr_nr_read;         /**< OUT: records read */
+    daos_size_t arr_nr;
+    daos_range_t *arr_rgs;
+    daos_size_t arr_nr_short_read; /**< out: records not read, beyond the end */
+    daos_size_t arr_nr_read;       /**< out: records read */
 } daos_array_iod_t;
 
 /** Size and last change of an array. */
 typedef struct {
-    daos_size_t st_size;             /**< array size (cells) */
-    daos_epoch_t st_max_epoch;       /**< epoch of last change */
+    daos_size_t st_size;       /**< in cells */
+    daos_epoch_t st_max_epoch; /**< of the last change */
 } daos_array_stbuf_t;
 
 /** An I/O of more ranges than LIMIT is refused when most of them are at most THD bytes long. */

@@ -20,16 +20,16 @@ extern "C" {
 #endif
 
 /** Flags of daos_cont_open(): exactly one of RO, RW, EX, or-ed with the others. */
-#define DAOS_COO_RO         (1U << 0) /**< read only */
-#define DAOS_COO_RW         (1U << 1) /**< read and write */
-#define DAOS_COO_EX         (1U << 2) /**< read and write, and no other handle may exist */
-#define DAOS_COO_FORCE      (1U << 3) /**< do not check that redundancy is whole */
-#define DAOS_COO_RO_MDSTATS (1U << 4) /**< with RO: leave open and close times alone */
-#define DAOS_COO_EVICT      (1U << 5) /**< with RO or RW: first close this user's handles */
-#define DAOS_COO_EVICT_ALL  (1U << 6) /**< with EX, as owner: first close all handles */
-#define DAOS_COO_NEW_LAYOUT (1U << 7) /**< set by the library: it knows the current layout */
-#define DAOS_COO_NBITS      8
-#define DAOS_COO_MASK       ((1U << DAOS_COO_NBITS) - 1)
+#define DAOS_COO_RO           (1U << 0) /**< read only */
+#define DAOS_COO_RW           (1U << 1) /**< read and write */
+#define DAOS_COO_EX           (1U << 2) /**< read and write, and no other handle may exist */
+#define DAOS_COO_FORCE        (1U << 3) /**< do not check that redundancy is whole */
+#define DAOS_COO_RO_MDSTATS   (1U << 4) /**< with RO: leave open and close times alone */
+#define DAOS_COO_EVICT        (1U << 5) /**< with RO or RW: first close this user's handles */
+#define DAOS_COO_EVICT_ALL    (1U << 6) /**< with EX, as owner: first close all handles */
+#define DAOS_COO_NEW_LAYOUT   (1U << 7) /**< set by the library: it knows the current layout */
+#define DAOS_COO_NBITS        8
+#define DAOS_COO_MASK         ((1U << DAOS_COO_NBITS) - 1)
 #define DAOS_COO_IO_BASE_MASK (DAOS_COO_RO | DAOS_COO_RW | DAOS_COO_EX)
 
 /**
@@ -150,18 +150,30 @@ int daos_cont_set_owner(daos_handle_t coh, d_string_t user, d_string_t group, da
 int daos_cont_set_owner_no_check(daos_handle_t coh, d_string_t user, d_string_t group,
                                  daos_event_t *ev);
 
-/** Names of user attributes, as daos_pool_list_attr(). */
+/**
+ * Names of user attributes, as daos_pool_list_attr().
+ * Errors: -DER_NO_HDL, -DER_INVAL, -DER_NO_PERM.
+ */
 int daos_cont_list_attr(daos_handle_t coh, char *buffer, size_t *size, daos_event_t *ev);
 
-/** Read user attributes, as daos_pool_get_attr(). */
+/**
+ * Read user attributes, as daos_pool_get_attr().
+ * Errors: -DER_NONEXIST (any missing), -DER_INVAL, -DER_NO_PERM.
+ */
 int daos_cont_get_attr(daos_handle_t coh, int n, const char *const *names, void *const *buffers,
                        size_t *sizes, daos_event_t *ev);
 
-/** Set user attributes, as daos_pool_set_attr(). */
+/**
+ * Set user attributes, as daos_pool_set_attr().
+ * Errors: -DER_INVAL (n <= 0, empty name, name > 511, NULL value or size 0), -DER_NO_PERM.
+ */
 int daos_cont_set_attr(daos_handle_t coh, int n, const char *const *names,
                        const void *const *values, const size_t *sizes, daos_event_t *ev);
 
-/** Delete user attributes, as daos_pool_del_attr(). */
+/**
+ * Delete user attributes, as daos_pool_del_attr().
+ * Errors: -DER_INVAL, -DER_NO_PERM.
+ */
 int daos_cont_del_attr(daos_handle_t coh, int n, const char *const *names, daos_event_t *ev);
 
 /**
@@ -217,7 +229,10 @@ int daos_cont_list_snap(daos_handle_t coh, int *nr, daos_epoch_t *epochs, char *
  */
 int daos_cont_destroy_snap(daos_handle_t coh, daos_epoch_range_t epr, daos_event_t *ev);
 
-/** Rights of a user, as daos_pool_get_perms(). */
+/**
+ * Rights of a user, as daos_pool_get_perms().
+ * Errors: -DER_INVAL, -DER_NONEXIST (uid/gid unknown), -DER_NOMEM.
+ */
 int daos_cont_get_perms(daos_prop_t *cont_prop, uid_t uid, gid_t *gids, size_t nr_gids,
                         uint64_t *perms);
 

@@ -80,29 +80,29 @@ typedef struct dfs_pipeline dfs_pipeline_t;
 
 /** What a container is created with, and what dfs_query() tells. Zero means default everywhere. */
 typedef struct {
-    uint64_t da_id;                  /**< free for the caller, kept in memory only */
-    daos_size_t da_chunk_size;       /**< default file chunk; 0 = 1 MiB */
-    daos_oclass_id_t da_oclass_id;   /**< default for files and dirs; 0 = auto */
-    daos_prop_t *da_props;           /**< extra container properties */
-    uint32_t da_mode;                /**< DFS_RELAXED / DFS_BALANCED */
-    daos_oclass_id_t da_dir_oclass_id; /**< directories */
-    daos_oclass_id_t da_file_oclass_id; /**< files */
-    char da_hints[128];              /**< hint string */
+    uint64_t da_id;                        /**< the caller's; not stored */
+    daos_size_t da_chunk_size;             /**< bytes of a chunk of new files */
+    daos_oclass_id_t da_oclass_id;         /**< class of new files and directories */
+    daos_prop_t *da_props;                 /**< more container properties */
+    uint32_t da_mode;                      /**< DFS_RELAXED or DFS_BALANCED */
+    daos_oclass_id_t da_dir_oclass_id;     /**< class of new directories */
+    daos_oclass_id_t da_file_oclass_id;    /**< class of new files */
+    char da_hints[DAOS_CONT_HINT_MAX_LEN]; /**< such as "file:single,dir:max" */
 } dfs_attr_t;
 
 /** Byte ranges of a vector read or write. */
 typedef struct {
-    daos_size_t iod_nr;              /**< ranges */
-    daos_range_t *iod_rgs;           /**< byte ranges */
+    daos_size_t iod_nr;    /**< number of ranges */
+    daos_range_t *iod_rgs; /**< ranges of bytes */
 } dfs_iod_t;
 
 /** Class and chunk size of an open object. */
 typedef struct {
-    daos_oclass_id_t doi_oclass_id;  /**< class of this object */
-    daos_size_t doi_chunk_size;      /**< file: chunk; dir: default for children */
-    daos_oclass_id_t doi_dir_oclass_id; /**< dir only: default for new dirs */
-    daos_oclass_id_t doi_file_oclass_id; /**< dir only: default for new files */
-    daos_obj_id_t doi_oid;           /**< object id */
+    daos_oclass_id_t doi_oclass_id;      /**< class of this object */
+    daos_size_t doi_chunk_size;          /**< of this file, or of new files in this directory */
+    daos_oclass_id_t doi_dir_oclass_id;  /**< of new directories in this one */
+    daos_oclass_id_t doi_file_oclass_id; /**< of new files in this directory */
+    daos_obj_id_t doi_oid;
 } dfs_obj_info_t;
 
 /** What a filter compares with. */
@@ -129,7 +129,10 @@ int dfs_fini(void);
 int dfs_connect(const char *pool, const char *sys, const char *cont, int flags, dfs_attr_t *attr,
                 dfs_t **dfs);
 
-/** As dfs_connect(), read-only, at the snapshot of @a epoch or, when 0, of @a name. */
+/**
+ * As dfs_connect(), read-only, at the snapshot of @a epoch or, when 0, of @a name.
+ * Errors: EACCES (dfs_init not called), EINVAL, ENOENT, EPERM.
+ */
 int dfs_connect_snap(const char *pool, const char *sys, const char *cont, int flags,
                      daos_epoch_t epoch, const char *name, dfs_t **dfs);
 
@@ -312,7 +315,10 @@ int dfs_release(dfs_obj_t *obj);
 int dfs_read(dfs_t *dfs, dfs_obj_t *obj, d_sg_list_t *sgl, daos_off_t off, daos_size_t *read_size,
              daos_event_t *ev);
 
-/** Read byte ranges of @a iod, in turn, into @a sgl. */
+/**
+ * Read byte ranges of @a iod, in turn, into @a sgl.
+ * Errors: EINVAL, EPERM (write-only), EIO.
+ */
 int dfs_readx(dfs_t *dfs, dfs_obj_t *obj, dfs_iod_t *iod, d_sg_list_t *sgl, daos_size_t *read_size,
               daos_event_t *ev);
 
@@ -322,7 +328,10 @@ int dfs_readx(dfs_t *dfs, dfs_obj_t *obj, dfs_iod_t *iod, d_sg_list_t *sgl, daos
  */
 int dfs_write(dfs_t *dfs, dfs_obj_t *obj, d_sg_list_t *sgl, daos_off_t off, daos_event_t *ev);
 
-/** Write @a sgl, in turn, to the byte ranges of @a iod. */
+/**
+ * Write @a sgl, in turn, to the byte ranges of @a iod.
+ * Errors: EINVAL, EPERM, ENOSPC, EIO.
+ */
 int dfs_writex(dfs_t *dfs, dfs_obj_t *obj, dfs_iod_t *iod, d_sg_list_t *sgl, daos_event_t *ev);
 
 /**

@@ -41,7 +41,7 @@ int daos_kv_destroy(daos_handle_t oh, daos_handle_t th, daos_event_t *ev);
 /**
  * Set a key's value to @a size bytes at @a buf. Size 0 removes the value.
  * Errors: -DER_EXIST, -DER_NONEXIST (conditions), -DER_INVAL (NULL key), -DER_NO_HDL,
- * -DER_NO_PERM, -DER_NOSPACE. Size 0 removes the value (an update with record size 0).
+ * -DER_NO_PERM, -DER_NOSPACE.
  */
 int daos_kv_put(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *key,
                 daos_size_t size, const void *buf, daos_event_t *ev);

@@ -25,9 +25,9 @@ enum {
 /** A pool in daos_mgmt_list_pools(). */
 typedef struct {
     uuid_t mgpi_uuid;
-    d_string_t mgpi_label;           /**< allocated by library */
-    d_rank_list_t *mgpi_svc;         /**< service ranks, allocated */
-    d_rank_t mgpi_ldr;               /**< leader rank */
+    d_string_t mgpi_label;   /**< allocated */
+    d_rank_list_t *mgpi_svc; /**< ranks of the pool service, allocated */
+    d_rank_t mgpi_ldr;       /**< the one that leads */
 } daos_mgmt_pool_info_t;
 
 /**

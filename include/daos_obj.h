@@ -24,49 +24,49 @@ extern "C" {
 
 /** Type of an object: how its keys are ordered and what it is used for. One byte of the id. */
 enum daos_otype_t {
-    DAOS_OT_MULTI_HASHED = 0,                /**< default two-level, both hashed */
-    DAOS_OT_OIT = 1,                         /**< object id table (old) */
-    DAOS_OT_DKEY_UINT64 = 2,                 /**< dkey integer, akey hashed */
-    DAOS_OT_AKEY_UINT64 = 3,                 /**< dkey hashed, akey integer */
-    DAOS_OT_MULTI_UINT64 = 4,                /**< both integer */
-    DAOS_OT_DKEY_LEXICAL = 5,                /**< dkey byte ordered, akey hashed */
-    DAOS_OT_AKEY_LEXICAL = 6,                /**< dkey hashed, akey byte ordered */
-    DAOS_OT_MULTI_LEXICAL = 7,               /**< both byte ordered */
-    DAOS_OT_KV_HASHED = 8,                   /**< flat KV */
-    DAOS_OT_KV_UINT64 = 9,                   /**< flat KV, integer key */
-    DAOS_OT_KV_LEXICAL = 10,                 /**< flat KV, ordered key */
-    DAOS_OT_ARRAY = 11,                      /**< array with stored attributes */
-    DAOS_OT_ARRAY_ATTR = 12,                 /**< array, caller keeps attributes */
+    DAOS_OT_MULTI_HASHED = 0,  /**< default two-level, both hashed */
+    DAOS_OT_OIT = 1,           /**< object id table (old) */
+    DAOS_OT_DKEY_UINT64 = 2,   /**< dkey integer, akey hashed */
+    DAOS_OT_AKEY_UINT64 = 3,   /**< dkey hashed, akey integer */
+    DAOS_OT_MULTI_UINT64 = 4,  /**< both integer */
+    DAOS_OT_DKEY_LEXICAL = 5,  /**< dkey byte ordered, akey hashed */
+    DAOS_OT_AKEY_LEXICAL = 6,  /**< dkey hashed, akey byte ordered */
+    DAOS_OT_MULTI_LEXICAL = 7, /**< both byte ordered */
+    DAOS_OT_KV_HASHED = 8,     /**< flat KV */
+    DAOS_OT_KV_UINT64 = 9,     /**< flat KV, integer key */
+    DAOS_OT_KV_LEXICAL = 10,   /**< flat KV, ordered key */
+    DAOS_OT_ARRAY = 11,        /**< array with stored attributes */
+    DAOS_OT_ARRAY_ATTR = 12,   /**< array, caller keeps attributes */
     /** byte array (used by DFS files), caller keeps attributes */
     DAOS_OT_ARRAY_BYTE = 13,
-    DAOS_OT_OIT_V2 = 14,                     /**< object id table */
-    DAOS_OT_MAX = 14,                        /**< same as OIT_V2 */
+    DAOS_OT_OIT_V2 = 14, /**< object id table */
+    DAOS_OT_MAX = 14,    /**< same as OIT_V2 */
 };
 
 /*
  * The upper 32 bits of an id's hi: type (8 bits), redundancy code (8), number of groups (16).
  */
-#define OID_FMT_INTR_BITS    32
-#define OID_FMT_TYPE_BITS    8
-#define OID_FMT_CLASS_BITS   8
-#define OID_FMT_META_BITS    16
-#define OID_FMT_TYPE_SHIFT   56
-#define OID_FMT_CLASS_SHIFT  48
-#define OID_FMT_META_SHIFT   32
-#define OID_FMT_TYPE_MAX     255
-#define OID_FMT_CLASS_MAX    255
-#define OID_FMT_META_MAX     0xffff
-#define OID_FMT_TYPE_MASK    ((uint64_t)OID_FMT_TYPE_MAX << OID_FMT_TYPE_SHIFT)
-#define OID_FMT_CLASS_MASK   ((uint64_t)OID_FMT_CLASS_MAX << OID_FMT_CLASS_SHIFT)
-#define OID_FMT_META_MASK    ((uint64_t)OID_FMT_META_MAX << OID_FMT_META_SHIFT)
+#define OID_FMT_INTR_BITS   32
+#define OID_FMT_TYPE_BITS   8
+#define OID_FMT_CLASS_BITS  8
+#define OID_FMT_META_BITS   16
+#define OID_FMT_TYPE_SHIFT  56
+#define OID_FMT_CLASS_SHIFT 48
+#define OID_FMT_META_SHIFT  32
+#define OID_FMT_TYPE_MAX    255
+#define OID_FMT_CLASS_MAX   255
+#define OID_FMT_META_MAX    0xffff
+#define OID_FMT_TYPE_MASK   ((uint64_t)OID_FMT_TYPE_MAX << OID_FMT_TYPE_SHIFT)
+#define OID_FMT_CLASS_MASK  ((uint64_t)OID_FMT_CLASS_MAX << OID_FMT_CLASS_SHIFT)
+#define OID_FMT_META_MASK   ((uint64_t)OID_FMT_META_MAX << OID_FMT_META_SHIFT)
 
 /** Modes of daos_obj_open(), or-ed together. */
 enum {
     DAOS_OO_RO = 2,
     DAOS_OO_RW = 4,
-    DAOS_OO_EXCL = 8,                        /**< reserved */
-    DAOS_OO_IO_RAND = 0x10,                  /**< hint */
-    DAOS_OO_IO_SEQ = 0x20,                   /**< hint */
+    DAOS_OO_EXCL = 8,       /**< reserved */
+    DAOS_OO_IO_RAND = 0x10, /**< hint */
+    DAOS_OO_IO_SEQ = 0x20,  /**< hint */
 };
 
 /** iod_size of a fetch: "I do not know the record size, tell me". */
@@ -77,29 +77,28 @@ enum {
 /** What an akey holds. */
 typedef enum {
     DAOS_IOD_NONE = 0,
-    DAOS_IOD_SINGLE = 1,                     /**< one atomically replaced value */
-    DAOS_IOD_ARRAY = 2,                      /**< records addressed by index */
+    DAOS_IOD_SINGLE = 1, /**< one atomically replaced value */
+    DAOS_IOD_ARRAY = 2,  /**< records addressed by index */
 } daos_iod_type_t;
 
 /** rx_nr consecutive records of an array from index rx_idx on. */
 typedef struct {
-    uint64_t rx_idx;                 /**< first record index (bit 63 reserved) */
-    uint64_t rx_nr;                  /**< number of records */
+    uint64_t rx_idx; /**< first record; the highest bit must be 0 */
+    uint64_t rx_nr;
 } daos_recx_t;
 
 /** What to do with one akey of a fetch or update. */
 typedef struct {
-    daos_key_t iod_name;             /**< akey */
-    daos_iod_type_t iod_type;        /**< SINGLE or ARRAY */
+    daos_key_t iod_name; /**< akey */
+    daos_iod_type_t iod_type;
     /**
-     * record size in bytes; array: bytes per record; single: value size. 0 in update = punch; 0
-     * (DAOS_REC_ANY) in fetch = unknown, real size returned
+     * bytes of a record or of the single value. Update: 0 punches. Fetch: DAOS_REC_ANY asks, and
+     * the true size comes back
      */
     daos_size_t iod_size;
-    /** per-akey condition bits, used only with DAOS_COND_PER_AKEY */
-    uint64_t iod_flags;
-    uint32_t iod_nr;                 /**< entries in iod_recxs (must be 1 for SINGLE) */
-    daos_recx_t *iod_recxs;          /**< extents, NULL for SINGLE */
+    uint64_t iod_flags;     /**< conditions of this akey, with DAOS_COND_PER_AKEY */
+    uint32_t iod_nr;        /**< number of extents; 1 for a single value */
+    daos_recx_t *iod_recxs; /**< the extents; NULL for a single value */
 } daos_iod_t;
 
 /** iom_flags: fill iom_recxs, not only lowest and highest. */
@@ -107,20 +106,20 @@ typedef struct {
 
 /** Which extents of an akey exist; filled by fetch. */
 typedef struct {
-    daos_iod_type_t iom_type;        /**< value type found */
-    uint32_t iom_nr;                 /**< slots in iom_recxs (in) */
-    uint32_t iom_nr_out;             /**< extents found */
-    uint32_t iom_flags;              /**< DAOS_IOMF_DETAIL asks for the list */
-    daos_size_t iom_size;            /**< record size */
-    daos_recx_t iom_recx_lo;         /**< lowest extent */
-    daos_recx_t iom_recx_hi;         /**< highest extent */
-    daos_recx_t *iom_recxs;          /**< caller array */
+    daos_iod_type_t iom_type; /**< value type found */
+    uint32_t iom_nr;          /**< in: room in iom_recxs */
+    uint32_t iom_nr_out;      /**< out: extents found */
+    uint32_t iom_flags;       /**< DAOS_IOMF_DETAIL: fill iom_recxs */
+    daos_size_t iom_size;     /**< record size */
+    daos_recx_t iom_recx_lo;  /**< lowest extent */
+    daos_recx_t iom_recx_hi;  /**< highest extent */
+    daos_recx_t *iom_recxs;   /**< the caller's room */
 } daos_iom_t;
 
 /** Length of one key in the sgl of an enumeration; keys lie there back to back. */
 typedef struct {
-    daos_size_t kd_key_len;          /**< bytes of this key in the sgl */
-    uint32_t kd_val_type;            /**< used only by internal enumeration; ignore */
+    daos_size_t kd_key_len; /**< bytes of this key in the sgl */
+    uint32_t kd_val_type;   /**< not used */
 } daos_key_desc_t;
 
 /** Which key to find, and whether the smallest or the largest: flags of daos_obj_query_key(). */
@@ -284,7 +283,7 @@ static inline void daos_obj_oid_cycle(daos_obj_id_t *oid)
  * stay. @a cid OC_UNKNOWN (0) lets the library choose by type, @a hints (DAOS_OCH_*, 0 = none) and
  * the container's redundancy. @a args must be 0.
  * Errors: -DER_INVAL (type out of range, unknown class, class needs more domains than there are),
- * -DER_NO_HDL. The upper 32 bits of hi are overwritten whatever they held.
+ * -DER_NO_HDL.
  */
 int daos_obj_generate_oid2(daos_handle_t coh, daos_obj_id_t *oid, enum daos_otype_t type,
                            daos_oclass_id_t cid, daos_oclass_hints_t hints, uint32_t args);
@@ -314,12 +313,15 @@ int daos_obj_punch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_even
 
 /**
  * Punch @a nr dkeys with all that is below them.
- * Errors: + -DER_INVAL (empty key); -DER_NONEXIST with COND_PUNCH.
+ * Errors: -DER_NO_HDL, -DER_NO_PERM, -DER_INVAL (empty key), -DER_NONEXIST (DAOS_COND_PUNCH).
  */
 int daos_obj_punch_dkeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, unsigned int nr,
                          daos_key_t *dkeys, daos_event_t *ev);
 
-/** Punch @a nr akeys of one dkey. */
+/**
+ * Punch @a nr akeys of one dkey.
+ * Errors: -DER_NO_HDL, -DER_NO_PERM, -DER_INVAL (empty key), -DER_NONEXIST (DAOS_COND_PUNCH).
+ */
 int daos_obj_punch_akeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey,
                          unsigned int nr, daos_key_t *akeys, daos_event_t *ev);
 
@@ -358,7 +360,10 @@ int daos_obj_update(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key
 int daos_obj_list_dkey(daos_handle_t oh, daos_handle_t th, uint32_t *nr, daos_key_desc_t *kds,
                        d_sg_list_t *sgl, daos_anchor_t *anchor, daos_event_t *ev);
 
-/** List akeys of a dkey, as daos_obj_list_dkey(). */
+/**
+ * List akeys of a dkey, as daos_obj_list_dkey().
+ * Errors: -DER_KEY2BIG (first key does not fit; kds[0] has needed size), -DER_INVAL, -DER_NO_HDL.
+ */
 int daos_obj_list_akey(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, uint32_t *nr,
                        daos_key_desc_t *kds, d_sg_list_t *sgl, daos_anchor_t *anchor,
                        daos_event_t *ev);
@@ -367,7 +372,7 @@ int daos_obj_list_akey(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, uin
  * List the extents of an array akey (or the one value of a single one): *size = record size, *nr
  * in/out, @a recxs and @a eprs = extents and the epochs that wrote them. @a incr_order: sorted by
  * index.
- * Errors: same; -DER_INVAL.
+ * Errors: -DER_INVAL, -DER_NO_HDL.
  */
 int daos_obj_list_recx(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, daos_key_t *akey,
                        daos_size_t *size, uint32_t *nr, daos_recx_t *recxs,
@@ -393,7 +398,7 @@ int daos_obj_query_max_epoch(daos_handle_t oh, daos_handle_t th, daos_epoch_t *e
 /**
  * Compare the copies (or the parity) of an object as of @a epoch. Blocks. What does not exist is
  * consistent.
- * Errors: -DER_MISMATCH, -DER_NOMEM, as obj_open.
+ * Errors: -DER_MISMATCH, -DER_NOMEM, and those of daos_obj_open().
  */
 int daos_obj_verify(daos_handle_t coh, daos_obj_id_t oid, daos_epoch_t epoch);
 
@@ -444,11 +449,17 @@ int daos_oit_list(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr, daos
  */
 int daos_oit_mark(daos_handle_t oh, daos_obj_id_t oid, d_iov_t *marker, daos_event_t *ev);
 
-/** As daos_oit_list(), only entries without a marker. */
+/**
+ * As daos_oit_list(), only entries without a marker.
+ * Errors: -DER_INVAL, -DER_NO_HDL.
+ */
 int daos_oit_list_unmarked(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr,
                            daos_anchor_t *anchor, daos_event_t *ev);
 
-/** As daos_oit_list(), only entries that @a filter takes. */
+/**
+ * As daos_oit_list(), only entries that @a filter takes.
+ * Errors: -DER_INVAL, -DER_NO_HDL, what the filter returned.
+ */
 int daos_oit_list_filter(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr,
                          daos_anchor_t *anchor, daos_oit_filter_cb *filter, daos_event_t *ev);
 

@@ -20,39 +20,39 @@ extern "C" {
 /** Longest class name with its NUL: the size of the buffer for daos_oclass_id2name(). */
 #define MAX_OBJ_CLASS_NAME_LEN 24
 /** Group count that means "as many as fit". */
-#define MAX_NUM_GROUPS         0xffff
+#define MAX_NUM_GROUPS 0xffff
 /** Place of the redundancy code in a class id. */
-#define OC_REDUN_SHIFT         24
+#define OC_REDUN_SHIFT 24
 /** Class id of a redundancy code and a group count. */
 #define OBJ_CLASS_DEF(redun, grp_nr) (((redun) << OC_REDUN_SHIFT) | (grp_nr))
 
 /** Redundancy codes. */
 enum daos_obj_redun {
-    OR_RP_1 = 1,                             /**< 1 replica (S classes) */
-    OR_RP_2 = 8,                             /**< 2 replicas */
-    OR_RP_3 = 9,                             /**< 3 */
-    OR_RP_4 = 10,                            /**< 4 */
-    OR_RP_5 = 11,                            /**< 5 */
-    OR_RP_6 = 12,                            /**< 6 */
-    OR_RP_8 = 13,                            /**< 8 */
-    OR_RP_12 = 14,                           /**< 12 */
-    OR_RP_16 = 15,                           /**< 16 */
-    OR_RP_24 = 0x10,                         /**< 24 */
-    OR_RP_32 = 0x11,                         /**< 32 */
-    OR_RP_48 = 0x12,                         /**< 48 */
-    OR_RP_64 = 0x13,                         /**< 64 */
-    OR_RP_128 = 0x14,                        /**< 128 */
-    OR_RS_2P1 = 0x20,                        /**< Reed-Solomon 2 data + 1 parity */
-    OR_RS_2P2 = 0x21,                        /**< Reed-Solomon 2 data + 2 parity */
-    OR_RS_4P1 = 0x22,                        /**< Reed-Solomon 4 data + 1 parity */
-    OR_RS_4P2 = 0x23,                        /**< Reed-Solomon 4 data + 2 parity */
-    OR_RS_8P1 = 0x24,                        /**< Reed-Solomon 8 data + 1 parity */
-    OR_RS_8P2 = 0x25,                        /**< Reed-Solomon 8 data + 2 parity */
-    OR_RS_16P1 = 0x26,                       /**< Reed-Solomon 16 data + 1 parity */
-    OR_RS_16P2 = 0x27,                       /**< Reed-Solomon 16 data + 2 parity */
-    OR_RS_4P3 = 0x28,                        /**< Reed-Solomon 4 data + 3 parity */
-    OR_RS_8P3 = 0x29,                        /**< Reed-Solomon 8 data + 3 parity */
-    OR_RS_16P3 = 0x2a,                       /**< Reed-Solomon 16 data + 3 parity */
+    OR_RP_1 = 1,       /**< 1 replica (S classes) */
+    OR_RP_2 = 8,       /**< 2 replicas */
+    OR_RP_3 = 9,       /**< 3 */
+    OR_RP_4 = 10,      /**< 4 */
+    OR_RP_5 = 11,      /**< 5 */
+    OR_RP_6 = 12,      /**< 6 */
+    OR_RP_8 = 13,      /**< 8 */
+    OR_RP_12 = 14,     /**< 12 */
+    OR_RP_16 = 15,     /**< 16 */
+    OR_RP_24 = 0x10,   /**< 24 */
+    OR_RP_32 = 0x11,   /**< 32 */
+    OR_RP_48 = 0x12,   /**< 48 */
+    OR_RP_64 = 0x13,   /**< 64 */
+    OR_RP_128 = 0x14,  /**< 128 */
+    OR_RS_2P1 = 0x20,  /**< Reed-Solomon 2 data + 1 parity */
+    OR_RS_2P2 = 0x21,  /**< Reed-Solomon 2 data + 2 parity */
+    OR_RS_4P1 = 0x22,  /**< Reed-Solomon 4 data + 1 parity */
+    OR_RS_4P2 = 0x23,  /**< Reed-Solomon 4 data + 2 parity */
+    OR_RS_8P1 = 0x24,  /**< Reed-Solomon 8 data + 1 parity */
+    OR_RS_8P2 = 0x25,  /**< Reed-Solomon 8 data + 2 parity */
+    OR_RS_16P1 = 0x26, /**< Reed-Solomon 16 data + 1 parity */
+    OR_RS_16P2 = 0x27, /**< Reed-Solomon 16 data + 2 parity */
+    OR_RS_4P3 = 0x28,  /**< Reed-Solomon 4 data + 3 parity */
+    OR_RS_8P3 = 0x29,  /**< Reed-Solomon 8 data + 3 parity */
+    OR_RS_16P3 = 0x2a, /**< Reed-Solomon 16 data + 3 parity */
 };
 
 /** Class ids. Those below 0x01000000 are names of old releases; only OC_RP_XSF is usable. */
@@ -251,17 +251,17 @@ enum daos_obj_class_id {
 
 /** What a caller wishes of a class that the library chooses: one RDD and one SHD bit. */
 enum {
-    DAOS_OCH_RDD_DEF = 1,                    /**< redundancy: follow container */
-    DAOS_OCH_RDD_NO = 2,                     /**< none */
-    DAOS_OCH_RDD_RP = 4,                     /**< replication */
-    DAOS_OCH_RDD_EC = 8,                     /**< erasure code */
+    DAOS_OCH_RDD_DEF = 1, /**< redundancy: follow container */
+    DAOS_OCH_RDD_NO = 2,  /**< none */
+    DAOS_OCH_RDD_RP = 4,  /**< replication */
+    DAOS_OCH_RDD_EC = 8,  /**< erasure code */
     /** sharding default: MAX for arrays and flat KV, 1 group otherwise */
     DAOS_OCH_SHD_DEF = 0x10,
-    DAOS_OCH_SHD_TINY = 0x20,                /**< 1 group */
-    DAOS_OCH_SHD_REG = 0x40,                 /**< max(128, 25 % of targets) */
-    DAOS_OCH_SHD_HI = 0x80,                  /**< max(256, 50 %) */
-    DAOS_OCH_SHD_EXT = 0x100,                /**< max(1024, 70 % in code; documented as 80 %) */
-    DAOS_OCH_SHD_MAX = 0x200,                /**< all */
+    DAOS_OCH_SHD_TINY = 0x20, /**< 1 group */
+    DAOS_OCH_SHD_REG = 0x40,  /**< max(128, 25 % of targets) */
+    DAOS_OCH_SHD_HI = 0x80,   /**< max(256, 50 %) */
+    DAOS_OCH_SHD_EXT = 0x100, /**< max(1024, 70 % in code; documented as 80 %) */
+    DAOS_OCH_SHD_MAX = 0x200, /**< all */
 };
 
 /** How an object is spread, and how it is protected. */

@@ -19,21 +19,21 @@ extern "C" {
 #endif
 
 /** Flags of daos_pool_connect(): exactly one. */
-#define DAOS_PC_RO (1U << 0) /**< read only */
-#define DAOS_PC_RW (1U << 1) /**< read and write */
-#define DAOS_PC_EX (1U << 2) /**< read and write, and no other handle may exist */
+#define DAOS_PC_RO    (1U << 0) /**< read only */
+#define DAOS_PC_RW    (1U << 1) /**< read and write */
+#define DAOS_PC_EX    (1U << 2) /**< read and write, and no other handle may exist */
 #define DAOS_PC_NBITS 3
-#define DAOS_PC_MASK ((1U << DAOS_PC_NBITS) - 1)
+#define DAOS_PC_MASK  ((1U << DAOS_PC_NBITS) - 1)
 
 /** State of a target. */
 typedef enum {
     DAOS_TS_UNKNOWN = 0,
-    DAOS_TS_DOWN_OUT = 1,                    /**< down, rebuilt */
-    DAOS_TS_DOWN = 2,                        /**< down, rebuild may run */
-    DAOS_TS_UP = 3,                          /**< coming back, reintegrating */
-    DAOS_TS_UP_IN = 4,                       /**< in use */
-    DAOS_TS_NEW = 5,                         /**< being added */
-    DAOS_TS_DRAIN = 6,                       /**< being drained */
+    DAOS_TS_DOWN_OUT = 1, /**< down, rebuilt */
+    DAOS_TS_DOWN = 2,     /**< down, rebuild may run */
+    DAOS_TS_UP = 3,       /**< coming back, reintegrating */
+    DAOS_TS_UP_IN = 4,    /**< in use */
+    DAOS_TS_NEW = 5,      /**< being added */
+    DAOS_TS_DRAIN = 6,    /**< being drained */
 } daos_target_state_t;
 
 /** Kinds of media that space is counted for. */
@@ -57,69 +57,66 @@ enum daos_rebuild_status_flag {
 
 /** pi_bits: what a pool query shall answer, and what it answered. */
 enum daos_pool_info_bit {
-    DPI_SPACE = 1,                           /**< space */
-    DPI_REBUILD_STATUS = 2,                  /**< rebuild */
-    DPI_ENGINES_ENABLED = 4,                 /**< rank list of engines with all targets up */
+    DPI_SPACE = 1,           /**< space */
+    DPI_REBUILD_STATUS = 2,  /**< rebuild */
+    DPI_ENGINES_ENABLED = 4, /**< rank list of engines with all targets up */
     /**
      * rank list of engines with a disabled target (also what is returned when neither bit is set)
      */
     DPI_ENGINES_DISABLED = 8,
-    DPI_ENGINES_DEAD = 0x10,                 /**< dead engines (control plane query only) */
-    DPI_REBUILD_MAX_LAYOUT_VER = 0x20,       /**< layout version */
-    DPI_SELF_HEAL_POLICY = 0x40,             /**< policy text */
-    DPI_ALL = -1,                            /**< everything */
+    DPI_ENGINES_DEAD = 0x10,           /**< dead engines (control plane query only) */
+    DPI_REBUILD_MAX_LAYOUT_VER = 0x20, /**< layout version */
+    DPI_SELF_HEAL_POLICY = 0x40,       /**< policy text */
+    DPI_ALL = -1,                      /**< everything */
 };
 
 /** Space by media. */
 struct daos_space {
-    uint64_t s_total[2];             /**< bytes per media (SCM, NVME) */
-    uint64_t s_free[2];              /**< free bytes per media */
+    uint64_t s_total[DAOS_MEDIA_MAX]; /**< bytes, by daos_media_type_t */
+    uint64_t s_free[DAOS_MEDIA_MAX];  /**< bytes, by daos_media_type_t */
 };
 
 /** Space of a whole pool. */
 struct daos_pool_space {
-    struct daos_space ps_space;      /**< sum */
-    uint64_t ps_free_min[2];         /**< minimum free over targets */
-    uint64_t ps_free_max[2];         /**< maximum */
-    uint64_t ps_free_mean[2];        /**< mean */
-    uint32_t ps_ntargets;            /**< number of targets counted */
+    struct daos_space ps_space;            /**< of all targets together */
+    uint64_t ps_free_min[DAOS_MEDIA_MAX];  /**< of the fullest target */
+    uint64_t ps_free_max[DAOS_MEDIA_MAX];  /**< of the emptiest target */
+    uint64_t ps_free_mean[DAOS_MEDIA_MAX]; /**< of a target on average */
+    uint32_t ps_ntargets;                  /**< targets counted */
     uint32_t ps_padding;
 };
 
 /** Progress of a pool's latest rebuild. */
 struct daos_rebuild_status {
-    uint32_t rs_version;             /**< pool map version of the task, 0 = none yet */
-    uint32_t rs_seconds;             /**< elapsed */
-    int32_t rs_errno;                /**< 0 or negative DER */
+    uint32_t rs_version; /**< pool map version that started it, 0: none yet */
+    uint32_t rs_seconds; /**< how long it took so far */
+    int32_t rs_errno;    /**< 0 or the negative DER code it failed with */
     union {
-        int32_t rs_state;            /**< DRS_*; old name rs_done */
-        int32_t rs_done;
+        int32_t rs_state; /**< DRS_* */
+        int32_t rs_done;  /**< former name of rs_state */
     };
-    uint16_t rs_max_supported_layout_ver; /**< DPI_REBUILD_MAX_LAYOUT_VER */
-    uint8_t rs_flags;                /**< DAOS_RSF_* */
+    uint16_t rs_max_supported_layout_ver; /**< newest layout servers know */
+    uint8_t rs_flags;                     /**< DAOS_RSF_* */
     uint8_t rs_reserved_;
-    int32_t rs_fail_rank;            /**< rank */
-    uint64_t rs_toberb_obj_nr;       /**< objects to rebuild */
-    uint64_t rs_obj_nr;              /**< objects done */
-    uint64_t rs_rec_nr;              /**< records done */
-    uint64_t rs_size;                /**< bytes */
+    int32_t rs_fail_rank;      /**< rank that failed */
+    uint64_t rs_toberb_obj_nr; /**< objects to look at */
+    uint64_t rs_obj_nr;        /**< objects rebuilt */
+    uint64_t rs_rec_nr;        /**< records rebuilt */
+    uint64_t rs_size;          /**< bytes rebuilt */
 };
 
 /** What a pool is. */
 typedef struct {
-    uuid_t pi_uuid;                  /**< pool UUID */
-    uint32_t pi_ntargets;            /**< targets */
-    uint32_t pi_nnodes;              /**< engines (ranks) */
-    uint32_t pi_ndisabled;           /**< disabled targets */
-    uint32_t pi_map_ver;             /**< pool map version */
-    uint32_t pi_leader;              /**< rank of service leader */
-    /**
-     * IN: DPI_* request mask for query (also read by connect/open callers: may be garbage); OUT:
-     * answered bits
-     */
+    uuid_t pi_uuid;        /**< pool UUID */
+    uint32_t pi_ntargets;  /**< all targets */
+    uint32_t pi_nnodes;    /**< engines (ranks) */
+    uint32_t pi_ndisabled; /**< targets that are disabled */
+    uint32_t pi_map_ver;   /**< pool map version */
+    uint32_t pi_leader;    /**< rank where the service leads */
+    /** in: DPI_* wanted (may be garbage at connect); out: DPI_* answered */
     uint64_t pi_bits;
-    struct daos_pool_space pi_space; /**< filled with DPI_SPACE */
-    struct daos_rebuild_status pi_rebuild_st; /**< filled with DPI_REBUILD_STATUS */
+    struct daos_pool_space pi_space;          /**< with DPI_SPACE */
+    struct daos_rebuild_status pi_rebuild_st; /**< with DPI_REBUILD_STATUS */
 } daos_pool_info_t;
 
 /** Performance of a target; nothing yet. */
@@ -130,21 +127,21 @@ typedef struct {
 /** State and space of one target. */
 typedef struct {
     uint32_t ta_padding;
-    daos_target_state_t ta_state;    /**< target state */
-    daos_target_perf_t ta_perf;      /**< unused */
-    struct daos_space ta_space;      /**< space */
+    daos_target_state_t ta_state;
+    daos_target_perf_t ta_perf; /**< not used */
+    struct daos_space ta_space;
 } daos_target_info_t;
 
 /** A container in daos_pool_list_cont(). */
 struct daos_pool_cont_info {
     uuid_t pci_uuid;
-    char pci_label[128];             /**< DAOS_PROP_LABEL_MAX_LEN + 1 */
+    char pci_label[DAOS_PROP_MAX_LABEL_BUF_LEN]; /**< with its NUL */
 };
 
 /** A container in daos_pool_filter_cont(). */
 struct daos_pool_cont_info2 {
-    struct daos_pool_cont_info pci_id; /**< id */
-    daos_cont_info_t pci_cinfo;      /**< container info */
+    struct daos_pool_cont_info pci_id;
+    daos_cont_info_t pci_cinfo;
     void *pci_reserved[2];
 };
 
@@ -175,17 +172,17 @@ enum daos_pool_cont_filter_combine {
 
 /** "key func value". */
 typedef struct daos_pool_cont_filter_part {
-    uint32_t pcfp_func;              /**< PCF_FUNC_* */
-    uint32_t pcfp_key;               /**< PCF_KEY_* */
+    uint32_t pcfp_func; /**< PCF_FUNC_* */
+    uint32_t pcfp_key;  /**< PCF_KEY_* */
     union {
-        uint64_t pcfp_val64;         /**< number */
-        d_string_t pcfp_valstr;      /**< text */
+        uint64_t pcfp_val64;    /**< number */
+        d_string_t pcfp_valstr; /**< text */
     };
 } daos_pool_cont_filter_part_t;
 
 /** A filter: parts joined by AND or OR. */
 typedef struct daos_pool_cont_filter {
-    uint32_t pcf_combine_func;       /**< PCF_COMBINE_* */
+    uint32_t pcf_combine_func; /**< PCF_COMBINE_* */
     uint32_t pcf_nparts;
     struct daos_pool_cont_filter_part **pcf_parts;
 } daos_pool_cont_filter_t;

@@ -19,39 +19,52 @@ extern "C" {
 /** Ids of pool properties; MIN and MAX are exclusive bounds. */
 enum daos_pool_props {
     DAOS_PROP_PO_MIN = 0,
-    /** string; unique in system; NULL/default refused on set */
+    /** text: unique in the system, see daos_label_is_valid() */
     DAOS_PROP_PO_LABEL = 1,
-    DAOS_PROP_PO_ACL = 2,                    /**< ptr daos_acl; A::OWNER@:rw, A:G:GROUP@:rw */
-    /** u64; percent of target space kept for rebuild, 0-100 */
+    /** struct daos_acl: who may do what; default: owner and group read and write */
+    DAOS_PROP_PO_ACL = 2,
+    /** percent of each target kept free for rebuild, 0 to 100; default 5 */
     DAOS_PROP_PO_SPACE_RB = 3,
-    DAOS_PROP_PO_SELF_HEAL = 4,              /**< u64; DAOS_SELF_HEAL_* bits */
-    DAOS_PROP_PO_RECLAIM = 5,                /**< u64; DAOS_RECLAIM_* */
-    DAOS_PROP_PO_OWNER = 6,                  /**< string; user@ */
-    DAOS_PROP_PO_OWNER_GROUP = 7,            /**< string; group@ */
-    DAOS_PROP_PO_SVC_LIST = 8,               /**< ptr d_rank_list_t; pool service ranks */
+    /** DAOS_SELF_HEAL_* bits; default: exclude and rebuild */
+    DAOS_PROP_PO_SELF_HEAL = 4,
+    DAOS_PROP_PO_RECLAIM = 5,     /**< DAOS_RECLAIM_*; default: lazy */
+    DAOS_PROP_PO_OWNER = 6,       /**< text "user@"; read-only */
+    DAOS_PROP_PO_OWNER_GROUP = 7, /**< text "group@"; read-only */
+    /** d_rank_list_t: where the pool service runs; read-only */
+    DAOS_PROP_PO_SVC_LIST = 8,
     /**
-     * u64; valid 4 KiB..1 MiB and multiple of 32 (the header macros MIN 1 KiB/MAX 1 GiB are not
-     * what is enforced); inherited by containers
+     * bytes of an erasure-code cell, 4 KiB to 1 MiB, a multiple of 32; at creation; default 128
+     * KiB
      */
     DAOS_PROP_PO_EC_CELL_SZ = 9,
-    DAOS_PROP_PO_DATA_THRESH = 10,           /**< u64; records of at least this size go to NVMe */
-    DAOS_PROP_PO_REDUN_FAC = 11,             /**< u64; 0-4, default for containers created later */
-    DAOS_PROP_PO_EC_PDA = 12,                /**< u32 */
-    DAOS_PROP_PO_RP_PDA = 13,                /**< u32 */
-    DAOS_PROP_PO_GLOBAL_VERSION = 14,        /**< u32 */
-    DAOS_PROP_PO_UPGRADE_STATUS = 15,        /**< u32; DAOS_UPGRADE_STATUS_* */
-    DAOS_PROP_PO_SCRUB_MODE = 16,            /**< u64; DAOS_SCRUB_MODE_* */
-    DAOS_PROP_PO_SCRUB_FREQ = 17,            /**< u64; seconds */
-    DAOS_PROP_PO_SCRUB_THRESH = 18,          /**< u64 */
-    DAOS_PROP_PO_SVC_REDUN_FAC = 19,         /**< u64; 0-4; replicas = 2*f+1 */
-    DAOS_PROP_PO_OBJ_VERSION = 20,           /**< u32 */
-    DAOS_PROP_PO_PERF_DOMAIN = 21,           /**< u32; 200 group, 255 root */
-    DAOS_PROP_PO_CHECKPOINT_MODE = 22,       /**< u32; MD-on-SSD */
-    DAOS_PROP_PO_CHECKPOINT_FREQ = 23,       /**< u32; 1..2^20 s */
-    DAOS_PROP_PO_CHECKPOINT_THRESH = 24,     /**< u32; 10-75 % */
-    DAOS_PROP_PO_REINT_MODE = 25,            /**< u32 */
-    DAOS_PROP_PO_SVC_OPS_ENABLED = 26,       /**< u32 */
-    DAOS_PROP_PO_SVC_OPS_ENTRY_AGE = 27,     /**< u32; 60-600 s */
+    /** bytes from which on a record goes to the data device; default 4096 */
+    DAOS_PROP_PO_DATA_THRESH = 10,
+    DAOS_PROP_PO_REDUN_FAC = 11, /**< redundancy factor new containers get, 0 to 4 */
+    /** performance-domain affinity of erasure-coded objects; at creation */
+    DAOS_PROP_PO_EC_PDA = 12,
+    /** performance-domain affinity of replicated objects; at creation */
+    DAOS_PROP_PO_RP_PDA = 13,
+    DAOS_PROP_PO_GLOBAL_VERSION = 14, /**< format of the pool; read-only */
+    DAOS_PROP_PO_UPGRADE_STATUS = 15, /**< DAOS_UPGRADE_STATUS_*; read-only */
+    DAOS_PROP_PO_SCRUB_MODE = 16,     /**< DAOS_SCRUB_MODE_*; default: off */
+    /** seconds in which everything is scrubbed once; default a week */
+    DAOS_PROP_PO_SCRUB_FREQ = 17,
+    /** bad checksums after which a target is evicted; 0: never */
+    DAOS_PROP_PO_SCRUB_THRESH = 18,
+    /** failures the pool service survives, 0 to 4 (2 * n + 1 replicas); at creation */
+    DAOS_PROP_PO_SVC_REDUN_FAC = 19,
+    DAOS_PROP_PO_OBJ_VERSION = 20, /**< version of the object layout; read-only */
+    /** DAOS_PROP_PERF_DOMAIN_*; at creation; default: root */
+    DAOS_PROP_PO_PERF_DOMAIN = 21,
+    DAOS_PROP_PO_CHECKPOINT_MODE = 22, /**< DAOS_CHECKPOINT_*; default: timed */
+    DAOS_PROP_PO_CHECKPOINT_FREQ = 23, /**< seconds between timed checkpoints; default 5 */
+    /** percent of the log in use that starts a checkpoint, 10 to 75; default 50 */
+    DAOS_PROP_PO_CHECKPOINT_THRESH = 24,
+    DAOS_PROP_PO_REINT_MODE = 25, /**< DAOS_REINT_MODE_*; default: copy data */
+    /** 1: the pool service recognises repeated requests; at creation */
+    DAOS_PROP_PO_SVC_OPS_ENABLED = 26,
+    /** seconds it remembers them, 60 to 600; at creation; default 300 */
+    DAOS_PROP_PO_SVC_OPS_ENTRY_AGE = 27,
     DAOS_PROP_PO_MAX = 28,
 };
 
@@ -61,33 +74,45 @@ enum daos_pool_props {
 /** Ids of container properties; MIN and MAX are exclusive bounds. */
 enum daos_cont_props {
     DAOS_PROP_CO_MIN = 0x1000,
-    DAOS_PROP_CO_LABEL = 4097,               /**< string; 1-127 chars, unique in pool */
-    DAOS_PROP_CO_LAYOUT_TYPE = 4098,         /**< u16 */
-    /** u16; POSIX sets 1; DFS layout version is in the superblock */
-    DAOS_PROP_CO_LAYOUT_VER = 4099,
-    DAOS_PROP_CO_CSUM = 4100,                /**< u64; see algorithm enum */
-    DAOS_PROP_CO_CSUM_CHUNK_SIZE = 4101,     /**< u64; bytes, below 2^32 */
-    DAOS_PROP_CO_CSUM_SERVER_VERIFY = 4102,  /**< u64 */
-    DAOS_PROP_CO_REDUN_FAC = 4103,           /**< u64; 0-4 */
-    DAOS_PROP_CO_REDUN_LVL = 4104,           /**< u64; 1 rank, 2 node */
-    DAOS_PROP_CO_SNAPSHOT_MAX = 4105,        /**< u64; read-only in CLI */
-    DAOS_PROP_CO_ACL = 4106,                 /**< ptr daos_acl */
-    DAOS_PROP_CO_COMPRESS = 4107,            /**< u64; not functional */
-    DAOS_PROP_CO_ENCRYPT = 4108,             /**< u64; not functional */
-    DAOS_PROP_CO_OWNER = 4109,               /**< string */
-    DAOS_PROP_CO_OWNER_GROUP = 4110,         /**< string */
-    DAOS_PROP_CO_DEDUP = 4111,               /**< u64 */
-    DAOS_PROP_CO_DEDUP_THRESHOLD = 4112,     /**< u64; 4096 .. 2^32-1 */
-    DAOS_PROP_CO_ROOTS = 4113,               /**< ptr daos_prop_co_roots */
-    DAOS_PROP_CO_STATUS = 4114,              /**< u64 packed; CLI only accepts status:healthy */
-    DAOS_PROP_CO_ALLOCED_OID = 4115,         /**< u64; next value of the allocator */
-    DAOS_PROP_CO_EC_CELL_SZ = 4116,          /**< u64; 4 KiB..1 MiB, multiple of 32 */
-    DAOS_PROP_CO_EC_PDA = 4117,              /**< u32 */
-    DAOS_PROP_CO_RP_PDA = 4118,              /**< u32 */
-    DAOS_PROP_CO_GLOBAL_VERSION = 4119,      /**< u32 */
-    DAOS_PROP_CO_SCRUBBER_DISABLED = 4120,   /**< u32 */
-    DAOS_PROP_CO_OBJ_VERSION = 4121,         /**< u32 */
-    DAOS_PROP_CO_PERF_DOMAIN = 4122,         /**< u32 */
+    /** text: unique in the pool, see daos_label_is_valid() */
+    DAOS_PROP_CO_LABEL = 4097,
+    DAOS_PROP_CO_LAYOUT_TYPE = 4098, /**< DAOS_PROP_CO_LAYOUT_*; at creation */
+    DAOS_PROP_CO_LAYOUT_VER = 4099,  /**< version of that layout; at creation; default 1 */
+    DAOS_PROP_CO_CSUM = 4100,        /**< DAOS_PROP_CO_CSUM_*; at creation; default: off */
+    /** bytes one checksum covers, below 2^32; at creation; default 32 KiB */
+    DAOS_PROP_CO_CSUM_CHUNK_SIZE = 4101,
+    /** DAOS_PROP_CO_CSUM_SV_*; at creation; default: off */
+    DAOS_PROP_CO_CSUM_SERVER_VERIFY = 4102,
+    /** DAOS_PROP_CO_REDUN_RF*; at creation; default: as the pool */
+    DAOS_PROP_CO_REDUN_FAC = 4103,
+    /** DAOS_PROP_CO_REDUN_RANK or _NODE; at creation; default: node */
+    DAOS_PROP_CO_REDUN_LVL = 4104,
+    DAOS_PROP_CO_SNAPSHOT_MAX = 4105, /**< most snapshots, 0: no limit */
+    /** struct daos_acl: who may do what; default: owner all, group read, write, properties */
+    DAOS_PROP_CO_ACL = 4106,
+    /** DAOS_PROP_CO_COMPRESS_*; at creation; kept, without effect yet */
+    DAOS_PROP_CO_COMPRESS = 4107,
+    /** DAOS_PROP_CO_ENCRYPT_*; at creation; kept, without effect yet */
+    DAOS_PROP_CO_ENCRYPT = 4108,
+    DAOS_PROP_CO_OWNER = 4109,       /**< text "user@"; see daos_cont_set_owner() */
+    DAOS_PROP_CO_OWNER_GROUP = 4110, /**< text "group@"; see daos_cont_set_owner() */
+    DAOS_PROP_CO_DEDUP = 4111,       /**< DAOS_PROP_CO_DEDUP_*; at creation; default: off */
+    /** least bytes of what is deduplicated, 4096 to 2^32 - 1; at creation */
+    DAOS_PROP_CO_DEDUP_THRESHOLD = 4112,
+    /** struct daos_prop_co_roots; set by DFS and other layouts at creation */
+    DAOS_PROP_CO_ROOTS = 4113,
+    DAOS_PROP_CO_STATUS = 4114, /**< packed status, see DAOS_PROP_CO_STATUS_VAL() */
+    /** next number daos_cont_alloc_oids() gives; read-only */
+    DAOS_PROP_CO_ALLOCED_OID = 4115,
+    /** bytes of an erasure-code cell; at creation; default: as the pool */
+    DAOS_PROP_CO_EC_CELL_SZ = 4116,
+    DAOS_PROP_CO_EC_PDA = 4117,            /**< as of the pool; at creation */
+    DAOS_PROP_CO_RP_PDA = 4118,            /**< as of the pool; at creation */
+    DAOS_PROP_CO_GLOBAL_VERSION = 4119,    /**< format of the container; read-only */
+    DAOS_PROP_CO_SCRUBBER_DISABLED = 4120, /**< 1: not scrubbed */
+    DAOS_PROP_CO_OBJ_VERSION = 4121,       /**< version of the object layout; read-only */
+    /** DAOS_PROP_PERF_DOMAIN_*; at creation; default: as the pool */
+    DAOS_PROP_CO_PERF_DOMAIN = 4122,
     DAOS_PROP_CO_MAX = 4123,
 };
 
@@ -98,9 +123,9 @@ enum daos_cont_props {
 #define DAOS_PROP_ENTRIES_MAX_NR 128
 
 /** DAOS_PROP_PO_SELF_HEAL: bits. */
-#define DAOS_SELF_HEAL_AUTO_EXCLUDE          1
-#define DAOS_SELF_HEAL_AUTO_REBUILD          2
-#define DAOS_SELF_HEAL_DELAY_REBUILD         4
+#define DAOS_SELF_HEAL_AUTO_EXCLUDE  1
+#define DAOS_SELF_HEAL_AUTO_REBUILD  2
+#define DAOS_SELF_HEAL_DELAY_REBUILD 4
 
 /** DAOS_PROP_PO_RECLAIM: when space of old versions is taken back. */
 enum {
@@ -149,32 +174,32 @@ enum {
 #define DAOS_PROP_CO_PERF_DOMAIN_DEFAULT DAOS_PROP_PERF_DOMAIN_ROOT
 
 /** Bounds and defaults of pool properties. */
-#define DAOS_PROP_PO_CHECKPOINT_FREQ_DEFAULT     5
-#define DAOS_PROP_PO_CHECKPOINT_FREQ_MAX         0x100000
-#define DAOS_PROP_PO_CHECKPOINT_FREQ_MIN         1
-#define DAOS_PROP_PO_CHECKPOINT_MODE_DEFAULT     1
-#define DAOS_PROP_PO_CHECKPOINT_THRESH_DEFAULT   50
-#define DAOS_PROP_PO_CHECKPOINT_THRESH_MAX       75
-#define DAOS_PROP_PO_CHECKPOINT_THRESH_MIN       10
-#define DAOS_PROP_PO_DATA_THRESH_DEFAULT         0x1000
-#define DAOS_PROP_PO_EC_CELL_SZ_MAX              0x40000000
-#define DAOS_PROP_PO_EC_CELL_SZ_MIN              0x400
-#define DAOS_PROP_PO_EC_PDA_DEFAULT              1
-#define DAOS_PROP_PO_LABEL_DEFAULT               "pool_label_not_set"
-#define DAOS_PROP_PO_PERF_DOMAIN_DEFAULT         255
-#define DAOS_PROP_PO_REDUN_FAC_DEFAULT           3
-#define DAOS_PROP_PO_REDUN_FAC_MAX               4
-#define DAOS_PROP_PO_REINT_MODE_DEFAULT          0
-#define DAOS_PROP_PO_RP_PDA_DEFAULT              ((uint32_t)-1)
-#define DAOS_PROP_PO_SCRUB_FREQ_DEFAULT          0x93a80
-#define DAOS_PROP_PO_SCRUB_MODE_DEFAULT          0
-#define DAOS_PROP_PO_SCRUB_THRESH_DEFAULT        0
-#define DAOS_PROP_PO_SVC_OPS_ENABLED_DEFAULT     1
-#define DAOS_PROP_PO_SVC_OPS_ENTRY_AGE_DEFAULT   300
-#define DAOS_PROP_PO_SVC_OPS_ENTRY_AGE_MAX       600
-#define DAOS_PROP_PO_SVC_OPS_ENTRY_AGE_MIN       60
-#define DAOS_PROP_PO_SVC_REDUN_FAC_DEFAULT       2
-#define DAOS_PROP_PO_SVC_REDUN_FAC_MAX           4
+#define DAOS_PROP_PO_CHECKPOINT_FREQ_DEFAULT   5
+#define DAOS_PROP_PO_CHECKPOINT_FREQ_MAX       0x100000
+#define DAOS_PROP_PO_CHECKPOINT_FREQ_MIN       1
+#define DAOS_PROP_PO_CHECKPOINT_MODE_DEFAULT   1
+#define DAOS_PROP_PO_CHECKPOINT_THRESH_DEFAULT 50
+#define DAOS_PROP_PO_CHECKPOINT_THRESH_MAX     75
+#define DAOS_PROP_PO_CHECKPOINT_THRESH_MIN     10
+#define DAOS_PROP_PO_DATA_THRESH_DEFAULT       0x1000
+#define DAOS_PROP_PO_EC_CELL_SZ_MAX            0x40000000
+#define DAOS_PROP_PO_EC_CELL_SZ_MIN            0x400
+#define DAOS_PROP_PO_EC_PDA_DEFAULT            1
+#define DAOS_PROP_PO_LABEL_DEFAULT             "pool_label_not_set"
+#define DAOS_PROP_PO_PERF_DOMAIN_DEFAULT       255
+#define DAOS_PROP_PO_REDUN_FAC_DEFAULT         3
+#define DAOS_PROP_PO_REDUN_FAC_MAX             4
+#define DAOS_PROP_PO_REINT_MODE_DEFAULT        0
+#define DAOS_PROP_PO_RP_PDA_DEFAULT            ((uint32_t)-1)
+#define DAOS_PROP_PO_SCRUB_FREQ_DEFAULT        0x93a80
+#define DAOS_PROP_PO_SCRUB_MODE_DEFAULT        0
+#define DAOS_PROP_PO_SCRUB_THRESH_DEFAULT      0
+#define DAOS_PROP_PO_SVC_OPS_ENABLED_DEFAULT   1
+#define DAOS_PROP_PO_SVC_OPS_ENTRY_AGE_DEFAULT 300
+#define DAOS_PROP_PO_SVC_OPS_ENTRY_AGE_MAX     600
+#define DAOS_PROP_PO_SVC_OPS_ENTRY_AGE_MIN     60
+#define DAOS_PROP_PO_SVC_REDUN_FAC_DEFAULT     2
+#define DAOS_PROP_PO_SVC_REDUN_FAC_MAX         4
 
 /** Labels of what was created without one; not accepted as a label. */
 #define DAOS_PROP_NO_PO_LABEL      DAOS_PROP_PO_LABEL_DEFAULT
@@ -188,7 +213,7 @@ enum {
 /** DAOS_PROP_CO_LAYOUT_TYPE: what the container is laid out for. */
 enum {
     DAOS_PROP_CO_LAYOUT_UNKNOWN = 0,
-    DAOS_PROP_CO_LAYOUT_UNKOWN = 0,          /**< misspelt alias kept for clients */
+    DAOS_PROP_CO_LAYOUT_UNKOWN = 0, /**< misspelt alias kept for clients */
     DAOS_PROP_CO_LAYOUT_POSIX = 1,
     DAOS_PROP_CO_LAYOUT_HDF5 = 2,
     DAOS_PROP_CO_LAYOUT_PYTHON = 3,
@@ -251,15 +276,15 @@ enum {
 /** DAOS_PROP_CO_REDUN_FAC: how many failures data has to survive;
  * DAOS_PROP_CO_REDUN_LVL: failures of what. */
 enum {
-    DAOS_PROP_CO_REDUN_RF0 = 0,              /**< no redundancy */
-    DAOS_PROP_CO_REDUN_RF1 = 1,              /**< survive 1 */
+    DAOS_PROP_CO_REDUN_RF0 = 0, /**< no redundancy */
+    DAOS_PROP_CO_REDUN_RF1 = 1, /**< survive 1 */
     DAOS_PROP_CO_REDUN_RF2 = 2,
     DAOS_PROP_CO_REDUN_RF3 = 3,
     DAOS_PROP_CO_REDUN_RF4 = 4,
-    DAOS_PROP_CO_REDUN_MIN = 1,              /**< = RANK */
+    DAOS_PROP_CO_REDUN_MIN = 1, /**< = RANK */
     DAOS_PROP_CO_REDUN_RANK = 1,
     DAOS_PROP_CO_REDUN_NODE = 2,
-    DAOS_PROP_CO_REDUN_FAULT = 3,            /**< reserved */
+    DAOS_PROP_CO_REDUN_FAULT = 3, /**< reserved */
     DAOS_PROP_CO_REDUN_MAX = 0xfe,
 };
 #define DAOS_PROP_CO_REDUN_DEFAULT DAOS_PROP_CO_REDUN_NODE
@@ -284,9 +309,9 @@ enum daos_prop_entry_flags {
 
 /** Container status as three fields; travels packed in dpe_val. */
 struct daos_co_status {
-    uint16_t dcs_status;             /**< HEALTHY/UNCLEAN */
-    uint16_t dcs_flags;              /**< bit 0 DAOS_PROP_CO_CLEAR */
-    uint32_t dcs_pm_ver;             /**< pool map version */
+    uint16_t dcs_status; /**< DAOS_PROP_CO_HEALTHY or _UNCLEAN */
+    uint16_t dcs_flags;  /**< DAOS_PROP_CO_CLEAR */
+    uint32_t dcs_pm_ver; /**< pool map version of the loss */
 };
 
 /** A status packed for dpe_val. */
@@ -310,26 +335,26 @@ static inline void daos_prop_val_2_co_status(uint64_t val, struct daos_co_status
 
 /** One property. */
 struct daos_prop_entry {
-    uint32_t dpe_type;               /**< PO_/CO_ id */
-    uint16_t dpe_flags;              /**< DAOS_PROP_ENTRY_NOT_SET = server has no value */
+    uint32_t dpe_type;  /**< DAOS_PROP_PO_* or DAOS_PROP_CO_* */
+    uint16_t dpe_flags; /**< DAOS_PROP_ENTRY_* */
     uint16_t dpe_reserv;
     union {
-        uint64_t dpe_val;            /**< number */
-        d_string_t dpe_str;          /**< string, freed by daos_prop_free */
-        void *dpe_val_ptr;           /**< ACL, svc rank list, root oids */
+        uint64_t dpe_val;   /**< number */
+        d_string_t dpe_str; /**< text; freed with the list */
+        void *dpe_val_ptr;  /**< blob; freed with the list */
     };
 };
 
 /** A list of properties. */
 typedef struct {
-    uint32_t dpp_nr;                 /**< entries */
+    uint32_t dpp_nr;
     uint32_t dpp_reserv;
-    struct daos_prop_entry *dpp_entries; /**< array */
+    struct daos_prop_entry *dpp_entries;
 } daos_prop_t;
 
 /** DAOS_PROP_CO_ROOTS: ids of objects by which a reader finds its way in. */
 struct daos_prop_co_roots {
-    daos_obj_id_t cr_oids[4];        /**< 4 ids; DFS: [0] superblock, [1] root dir */
+    daos_obj_id_t cr_oids[4]; /**< DFS: superblock and root directory first */
 };
 
 /** Is this a redundancy factor? */

@@ -17,13 +17,13 @@
 extern "C" {
 #endif
 
-#define DS3_MAX_BUCKET_NAME                  128
-#define DS3_MAX_KEY                          0xff8
-#define DS3_MAX_KEY_BUFF                     0x1000
-#define DS3_MAX_USER_NAME                    255
-#define DS3_MAX_UPLOAD_ID                    35
-#define DS3_MAX_ENCODED_LEN                  0x10000
-#define DS3_LATEST_INSTANCE                  "latest"
+#define DS3_MAX_BUCKET_NAME 128
+#define DS3_MAX_KEY         0xff8
+#define DS3_MAX_KEY_BUFF    0x1000
+#define DS3_MAX_USER_NAME   255
+#define DS3_MAX_UPLOAD_ID   35
+#define DS3_MAX_ENCODED_LEN 0x10000
+#define DS3_LATEST_INSTANCE "latest"
 
 /** A connection to a pool; an open bucket, object and part of an upload. */
 typedef struct ds3 ds3_t;
@@ -43,27 +43,27 @@ struct ds3_user_info {
 
 /** A bucket. */
 struct ds3_bucket_info {
-    char name[128];
+    char name[DS3_MAX_BUCKET_NAME];
     void *encoded;
     size_t encoded_length;
 };
 
 /** An object. */
 struct ds3_object_info {
-    char key[4096];
+    char key[DS3_MAX_KEY_BUFF];
     void *encoded;
     size_t encoded_length;
 };
 
 /** A prefix that several keys share up to the delimiter. */
 struct ds3_common_prefix_info {
-    char prefix[4096];
+    char prefix[DS3_MAX_KEY_BUFF];
 };
 
 /** An upload in parts. */
 struct ds3_multipart_upload_info {
-    char upload_id[35];
-    char key[4096];
+    char upload_id[DS3_MAX_UPLOAD_ID];
+    char key[DS3_MAX_KEY_BUFF];
     void *encoded;
     size_t encoded_length;
 };

@@ -20,14 +20,14 @@
 extern "C" {
 #endif
 
-#define DAOS_ACL_VERSION                1
-#define DAOS_ACL_MAX_PRINCIPAL_LEN      255
-#define DAOS_ACL_MAX_PRINCIPAL_BUF_LEN  (DAOS_ACL_MAX_PRINCIPAL_LEN + 1)
-#define DAOS_ACL_PRINCIPAL_OWNER        "OWNER@"
-#define DAOS_ACL_PRINCIPAL_OWNER_GRP    "GROUP@"
-#define DAOS_ACL_PRINCIPAL_EVERYONE     "EVERYONE@"
-#define DAOS_ACL_MAX_ACE_LEN            0x10000
-#define DAOS_ACL_MAX_ACE_STR_LEN        319
+#define DAOS_ACL_VERSION               1
+#define DAOS_ACL_MAX_PRINCIPAL_LEN     255
+#define DAOS_ACL_MAX_PRINCIPAL_BUF_LEN (DAOS_ACL_MAX_PRINCIPAL_LEN + 1)
+#define DAOS_ACL_PRINCIPAL_OWNER       "OWNER@"
+#define DAOS_ACL_PRINCIPAL_OWNER_GRP   "GROUP@"
+#define DAOS_ACL_PRINCIPAL_EVERYONE    "EVERYONE@"
+#define DAOS_ACL_MAX_ACE_LEN           0x10000
+#define DAOS_ACL_MAX_ACE_STR_LEN       319
 
 /** Whom an entry is about; also the order of enforcement. */
 enum daos_acl_principal_type {
@@ -41,19 +41,18 @@ enum daos_acl_principal_type {
 
 /** What an entry does. */
 enum daos_acl_access_type {
-    DAOS_ACL_ACCESS_ALLOW = 1,               /**< letter A */
-    DAOS_ACL_ACCESS_AUDIT = 2,               /**< letter U */
-    DAOS_ACL_ACCESS_ALARM = 4,               /**< letter L */
+    DAOS_ACL_ACCESS_ALLOW = 1, /**< letter A */
+    DAOS_ACL_ACCESS_AUDIT = 2, /**< letter U */
+    DAOS_ACL_ACCESS_ALARM = 4, /**< letter L */
 };
-#define DAOS_ACL_ACCESS_ALL                                                                        \
-    (DAOS_ACL_ACCESS_ALLOW | DAOS_ACL_ACCESS_AUDIT | DAOS_ACL_ACCESS_ALARM)
+#define DAOS_ACL_ACCESS_ALL (DAOS_ACL_ACCESS_ALLOW | DAOS_ACL_ACCESS_AUDIT | DAOS_ACL_ACCESS_ALARM)
 
 /** Flags of an entry. */
 enum daos_acl_flags {
-    DAOS_ACL_FLAG_GROUP = 1,                 /**< G */
-    DAOS_ACL_FLAG_POOL_INHERIT = 2,          /**< P */
-    DAOS_ACL_FLAG_ACCESS_FAIL = 4,           /**< F */
-    DAOS_ACL_FLAG_ACCESS_SUCCESS = 8,        /**< S */
+    DAOS_ACL_FLAG_GROUP = 1,          /**< G */
+    DAOS_ACL_FLAG_POOL_INHERIT = 2,   /**< P */
+    DAOS_ACL_FLAG_ACCESS_FAIL = 4,    /**< F */
+    DAOS_ACL_FLAG_ACCESS_SUCCESS = 8, /**< S */
 };
 #define DAOS_ACL_FLAG_ALL                                                                          \
     (DAOS_ACL_FLAG_GROUP | DAOS_ACL_FLAG_POOL_INHERIT | DAOS_ACL_FLAG_ACCESS_FAIL |                \
@@ -61,15 +60,15 @@ enum daos_acl_flags {
 
 /** Permissions. */
 enum daos_acl_perm {
-    DAOS_ACL_PERM_READ = 1,                  /**< r (pool: connect/read; cont: read) */
-    DAOS_ACL_PERM_WRITE = 2,                 /**< w */
-    DAOS_ACL_PERM_CREATE_CONT = 4,           /**< c, pool only */
-    DAOS_ACL_PERM_DEL_CONT = 8,              /**< d */
-    DAOS_ACL_PERM_GET_PROP = 0x10,           /**< t */
-    DAOS_ACL_PERM_SET_PROP = 0x20,           /**< T */
-    DAOS_ACL_PERM_GET_ACL = 0x40,            /**< a */
-    DAOS_ACL_PERM_SET_ACL = 0x80,            /**< A */
-    DAOS_ACL_PERM_SET_OWNER = 0x100,         /**< o */
+    DAOS_ACL_PERM_READ = 1,          /**< r (pool: connect/read; cont: read) */
+    DAOS_ACL_PERM_WRITE = 2,         /**< w */
+    DAOS_ACL_PERM_CREATE_CONT = 4,   /**< c, pool only */
+    DAOS_ACL_PERM_DEL_CONT = 8,      /**< d */
+    DAOS_ACL_PERM_GET_PROP = 0x10,   /**< t */
+    DAOS_ACL_PERM_SET_PROP = 0x20,   /**< T */
+    DAOS_ACL_PERM_GET_ACL = 0x40,    /**< a */
+    DAOS_ACL_PERM_SET_ACL = 0x80,    /**< A */
+    DAOS_ACL_PERM_SET_OWNER = 0x100, /**< o */
 };
 /** Permissions that mean something on a pool, on a container, on either. */
 #define DAOS_ACL_PERM_POOL_ALL                                                                     \
@@ -83,24 +82,24 @@ enum daos_acl_perm {
 
 /** An ACL; its entries follow. */
 struct daos_acl {
-    uint16_t dal_ver;                /**< 1 */
+    uint16_t dal_ver; /**< DAOS_ACL_VERSION */
     uint16_t dal_reserv;
-    uint32_t dal_len;                /**< bytes of dal_ace */
-    uint8_t dal_ace[];               /**< packed ACEs, each multiple of 8 */
+    uint32_t dal_len;  /**< bytes of dal_ace */
+    uint8_t dal_ace[]; /**< the entries */
 };
 
 /** One entry; the principal's name follows. */
 struct daos_ace {
-    uint8_t dae_access_types;        /**< ALLOW/AUDIT/ALARM bits */
-    uint8_t dae_principal_type;      /**< enum */
-    /** bytes incl. padding (multiple of 8); 0 for special types */
+    uint8_t dae_access_types;   /**< DAOS_ACL_ACCESS_* bits */
+    uint8_t dae_principal_type; /**< enum daos_acl_principal_type */
+    /** bytes of dae_principal, a multiple of 8; 0 without a name */
     uint16_t dae_principal_len;
-    uint16_t dae_access_flags;       /**< flag bits */
+    uint16_t dae_access_flags; /**< DAOS_ACL_FLAG_* bits */
     uint16_t dae_reserv;
-    uint64_t dae_allow_perms;        /**< permission bits */
+    uint64_t dae_allow_perms; /**< DAOS_ACL_PERM_* bits */
     uint64_t dae_audit_perms;
     uint64_t dae_alarm_perms;
-    char dae_principal[];            /**< text */
+    char dae_principal[]; /**< the name, padded with zeros */
 };
 
 /**
@@ -185,7 +184,10 @@ bool daos_acl_principal_is_valid(const char *name);
  */
 int daos_acl_uid_to_principal(uid_t uid, char **name);
 
-/** "name@" of a group id, in memory the caller frees. */
+/**
+ * "name@" of a group id, in memory the caller frees.
+ * Errors: -DER_NONEXIST, -DER_INVAL, -DER_NOMEM.
+ */
 int daos_acl_gid_to_principal(gid_t gid, char **name);
 
 /**
@@ -194,7 +196,10 @@ int daos_acl_gid_to_principal(gid_t gid, char **name);
  */
 int daos_acl_principal_to_uid(const char *principal, uid_t *uid);
 
-/** Group id of "name@". */
+/**
+ * Group id of "name@".
+ * Errors: -DER_NONEXIST, -DER_INVAL.
+ */
 int daos_acl_principal_to_gid(const char *principal, gid_t *gid);
 
 /** The principal as it is printed: OWNER@, GROUP@, EVERYONE@ or the name, inside the entry. */

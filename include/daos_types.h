@@ -20,24 +20,24 @@ extern "C" {
 #endif
 
 /** Longest system name, without the NUL. */
-#define DAOS_SYS_NAME_MAX        15
+#define DAOS_SYS_NAME_MAX 15
 /** Longest other text in struct daos_sys_info, without the NUL. */
 #define DAOS_SYS_INFO_STRING_MAX 63
 /** Bytes of a hashed key. */
-#define DAOS_HKEY_MAX            32
+#define DAOS_HKEY_MAX 32
 /** Cursor bytes of an anchor. */
-#define DAOS_ANCHOR_BUF_MAX      104
+#define DAOS_ANCHOR_BUF_MAX 104
 /** 36 characters of a UUID and the NUL. */
-#define DAOS_UUID_STR_SIZE       37
+#define DAOS_UUID_STR_SIZE 37
 /** Longest name of a user attribute, without the NUL. */
-#define DAOS_ATTR_NAME_MAX       511
+#define DAOS_ATTR_NAME_MAX 511
 /** Longest pool, container or performance-domain label, without and with the NUL. */
 #define DAOS_PROP_LABEL_MAX_LEN     127
 #define DAOS_PROP_MAX_LABEL_BUF_LEN 128
 /** Longest hint text kept with a container, with the NUL. */
-#define DAOS_CONT_HINT_MAX_LEN   128
+#define DAOS_CONT_HINT_MAX_LEN 128
 /** Longest snapshot name, with the NUL. */
-#define DAOS_SNAPSHOT_MAX_LEN    128
+#define DAOS_SNAPSHOT_MAX_LEN 128
 
 /** Bytes or a count. */
 typedef uint64_t daos_size_t;
@@ -67,7 +67,7 @@ static inline bool daos_key_is_null(daos_key_t key)
 /** Opaque handle of an open thing; passed by value. A handle is local to its process: see the
  * local2global functions for how it travels. */
 typedef struct {
-    uint64_t cookie;                 /**< opaque; 0 = invalid */
+    uint64_t cookie; /**< 0: invalid */
 } daos_handle_t;
 
 #ifdef __cplusplus
@@ -104,32 +104,32 @@ enum {
 /** Id of an object: 96 bits are the caller's, the upper 32 of hi belong to
  * daos_obj_generate_oid(). */
 typedef struct {
-    uint64_t lo;                     /**< user bits 0-63 */
-    uint64_t hi;                     /**< low 32 bits user, high 32 bits library (see OID layout) */
+    uint64_t lo; /**< the caller's 64 bits */
+    uint64_t hi; /**< low half the caller's, high half the library's */
 } daos_obj_id_t;
 
 /** Both epochs included. */
 typedef struct {
-    daos_epoch_t epr_lo;             /**< inclusive low */
-    daos_epoch_t epr_hi;             /**< inclusive high */
+    daos_epoch_t epr_lo; /**< inclusive low */
+    daos_epoch_t epr_hi; /**< inclusive high */
 } daos_epoch_range_t;
 
 /** Where an enumeration stands. */
 typedef enum {
-    DAOS_ANCHOR_TYPE_ZERO = 0,               /**< beginning */
-    DAOS_ANCHOR_TYPE_HKEY = 1,               /**< hash cursor */
-    DAOS_ANCHOR_TYPE_KEY = 2,                /**< key text cursor */
-    DAOS_ANCHOR_TYPE_EOF = 3,                /**< end */
+    DAOS_ANCHOR_TYPE_ZERO = 0, /**< beginning */
+    DAOS_ANCHOR_TYPE_HKEY = 1, /**< hash cursor */
+    DAOS_ANCHOR_TYPE_KEY = 2,  /**< key text cursor */
+    DAOS_ANCHOR_TYPE_EOF = 3,  /**< end */
 } daos_anchor_type_t;
 
 /** Cursor of an enumeration. Zero it to start; do not touch it between calls; the enumeration is
  * over when daos_anchor_is_eof() says so. */
 typedef struct {
-    uint16_t da_type;                /**< anchor type enum */
-    uint16_t da_shard;               /**< current shard/group */
-    uint32_t da_flags;               /**< internal */
-    uint64_t da_sub_anchors;         /**< internal pointer used for EC/multi-shard listing */
-    uint8_t da_buf[104];             /**< cursor bytes (DAOS_ANCHOR_BUF_MAX) */
+    uint16_t da_type;                    /**< daos_anchor_type_t */
+    uint16_t da_shard;                   /**< part the enumeration is in */
+    uint32_t da_flags;                   /**< internal */
+    uint64_t da_sub_anchors;             /**< the library's: anchors of parts */
+    uint8_t da_buf[DAOS_ANCHOR_BUF_MAX]; /**< cursor bytes (DAOS_ANCHOR_BUF_MAX) */
 } daos_anchor_t;
 #ifdef __cplusplus
 #define DAOS_ANCHOR_INIT (daos_anchor_t{})
@@ -139,12 +139,12 @@ typedef struct {
 
 /** What a container is and who uses it. */
 typedef struct {
-    uuid_t ci_uuid;                  /**< container UUID */
-    daos_epoch_t ci_lsnapshot;       /**< epoch of latest snapshot, 0 none */
-    uint32_t ci_nhandles;            /**< open handles */
-    uint32_t ci_nsnapshots;          /**< snapshots */
-    uint64_t ci_md_otime;            /**< last open time (HLC) */
-    uint64_t ci_md_mtime;            /**< last close or metadata modify time (HLC) */
+    uuid_t ci_uuid;            /**< container UUID */
+    daos_epoch_t ci_lsnapshot; /**< epoch of the latest snapshot, 0: none */
+    uint32_t ci_nhandles;      /**< handles open anywhere */
+    uint32_t ci_nsnapshots;
+    uint64_t ci_md_otime; /**< when it was last opened */
+    uint64_t ci_md_mtime; /**< when it was last closed or its metadata changed */
 } daos_cont_info_t;
 
 /** Where one engine listens. */
@@ -155,13 +155,13 @@ struct daos_rank_uri {
 
 /** How to reach a system; from daos_mgmt_get_sys_info(). */
 struct daos_sys_info {
-    char dsi_system_name[64];
-    char dsi_fabric_provider[64];
+    char dsi_system_name[DAOS_SYS_INFO_STRING_MAX + 1];
+    char dsi_fabric_provider[DAOS_SYS_INFO_STRING_MAX + 1];
     char dsi_agent_path[4096];
     uint32_t dsi_nr_ranks;
     struct daos_rank_uri *dsi_ranks;
     uint32_t dsi_nr_ms_ranks;
-    uint32_t *dsi_ms_ranks;          /**< management service ranks */
+    uint32_t *dsi_ms_ranks; /**< management service ranks */
 };
 
 /** Targets by rank and index on that rank; tl_nr entries in both arrays. */
@@ -186,8 +186,8 @@ typedef struct daos_event {
 
 /** Options of snapshot creation, or-ed together. */
 enum daos_snapshot_opts {
-    DAOS_SNAP_OPT_CR = 1,                    /**< create */
-    DAOS_SNAP_OPT_OIT = 2,                   /**< also create object id table */
+    DAOS_SNAP_OPT_CR = 1,  /**< create */
+    DAOS_SNAP_OPT_OIT = 2, /**< also create object id table */
 };
 
 /** Flags of daos_tx_open(). */
@@ -201,14 +201,14 @@ enum {
  * the flags hold them. */
 #define IO_FLAGS_COND_BITS 8
 enum {
-    DAOS_COND_PUNCH = 1,                     /**< punch only if it exists (else NONEXIST) */
-    DAOS_COND_DKEY_INSERT = 2,               /**< update only if dkey absent (else EXIST) */
-    DAOS_COND_DKEY_UPDATE = 4,               /**< update only if dkey present (else NONEXIST) */
-    DAOS_COND_DKEY_FETCH = 8,                /**< fetch error if dkey absent */
-    DAOS_COND_AKEY_INSERT = 0x10,            /**< as dkey, every akey */
-    DAOS_COND_AKEY_UPDATE = 0x20,            /**< as dkey */
-    DAOS_COND_AKEY_FETCH = 0x40,             /**< as dkey */
-    DAOS_COND_PER_AKEY = 0x80,               /**< take akey conditions from each iod_flags */
+    DAOS_COND_PUNCH = 1,          /**< punch only if it exists (else NONEXIST) */
+    DAOS_COND_DKEY_INSERT = 2,    /**< update only if dkey absent (else EXIST) */
+    DAOS_COND_DKEY_UPDATE = 4,    /**< update only if dkey present (else NONEXIST) */
+    DAOS_COND_DKEY_FETCH = 8,     /**< fetch error if dkey absent */
+    DAOS_COND_AKEY_INSERT = 0x10, /**< as dkey, every akey */
+    DAOS_COND_AKEY_UPDATE = 0x20, /**< as dkey */
+    DAOS_COND_AKEY_FETCH = 0x40,  /**< as dkey */
+    DAOS_COND_PER_AKEY = 0x80,    /**< take akey conditions from each iod_flags */
     DAOS_COND_MASK = 0xff,
 };
 

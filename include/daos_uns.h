@@ -25,30 +25,30 @@ extern "C" {
 
 /** da_flags: how duns_resolve_path() reads a path. */
 enum {
-    DUNS_NO_PREFIX = 1,                      /**< path is /pool/cont/..., no daos:// needed */
-    DUNS_NO_REVERSE_LOOKUP = 2,              /**< look only at this path, not its parents */
+    DUNS_NO_PREFIX = 1,         /**< path is /pool/cont/..., no daos:// needed */
+    DUNS_NO_REVERSE_LOOKUP = 2, /**< look only at this path, not its parents */
     /** skip file system checks (labels allowed without prefix) */
     DUNS_NO_CHECK_PATH = 4,
 };
 
 /** A container in the namespace. Zero it before use; duns_destroy_attr() frees its texts. */
 struct duns_attr_t {
-    daos_cont_layout_t da_type;      /**< layout */
-    daos_oclass_id_t da_oclass_id;   /**< for create */
-    daos_size_t da_chunk_size;       /**< for create */
-    daos_prop_t *da_props;           /**< for create */
-    uint32_t da_flags;               /**< DUNS_* in */
-    char da_pool[128];               /**< label or uuid text */
-    char da_cont[128];               /**< label or uuid text */
-    char *da_sys;                    /**< system name, allocated */
-    char *da_rel_path;               /**< rest of path beginning with /, allocated */
-    bool da_on_lustre;               /**< out */
-    bool da_no_prefix;               /**< older form of DUNS_NO_PREFIX */
-    uuid_t da_puuid;                 /**< binary when text is a uuid */
-    uuid_t da_cuuid;                 /**< same */
-    daos_oclass_id_t da_dir_oclass_id;
-    daos_oclass_id_t da_file_oclass_id;
-    char da_hints[128];              /**< hints for create */
+    daos_cont_layout_t da_type;                /**< DAOS_PROP_CO_LAYOUT_* */
+    daos_oclass_id_t da_oclass_id;             /**< create: class of new files and directories */
+    daos_size_t da_chunk_size;                 /**< create: bytes of a chunk of new files */
+    daos_prop_t *da_props;                     /**< create: container properties */
+    uint32_t da_flags;                         /**< DUNS_*, an input */
+    char da_pool[DAOS_PROP_MAX_LABEL_BUF_LEN]; /**< label or UUID text */
+    char da_cont[DAOS_PROP_MAX_LABEL_BUF_LEN]; /**< label or UUID text */
+    char *da_sys;                              /**< system name, allocated */
+    char *da_rel_path;                     /**< what is left of the path, from "/" on, allocated */
+    bool da_on_lustre;                     /**< out: the path is on Lustre */
+    bool da_no_prefix;                     /**< older form of DUNS_NO_PREFIX */
+    uuid_t da_puuid;                       /**< set when da_pool is a UUID */
+    uuid_t da_cuuid;                       /**< set when da_cont is a UUID */
+    daos_oclass_id_t da_dir_oclass_id;     /**< class of new directories */
+    daos_oclass_id_t da_file_oclass_id;    /**< class of new files */
+    char da_hints[DAOS_CONT_HINT_MAX_LEN]; /**< create: such as "file:single,dir:max" */
 };
 
 /**
@@ -86,7 +86,10 @@ int duns_set_sys_name(struct duns_attr_t *attrp, const char *sys);
 /** Free the texts inside @a attrp. */
 void duns_destroy_attr(struct duns_attr_t *attrp);
 
-/** Make a new directory or file at @a path that stands for an existing container. */
+/**
+ * Make a new directory or file at @a path that stands for an existing container.
+ * Errors: EINVAL, EEXIST, ENOTSUP (no xattrs), EACCES, ENOMEM.
+ */
 int duns_link_cont(daos_handle_t poh, const char *cont, const char *path);
 
 #ifdef __cplusplus

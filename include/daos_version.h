@@ -16,11 +16,11 @@ extern "C" {
 #define DAOS_API_VERSION_MINOR 8
 #define DAOS_API_VERSION_FIX   0
 
-#define DAOS_VERSION_MAJOR     2
-#define DAOS_VERSION_MINOR     8
-#define DAOS_VERSION_FIX       0
+#define DAOS_VERSION_MAJOR 2
+#define DAOS_VERSION_MINOR 8
+#define DAOS_VERSION_FIX   0
 /** Sic: programs use this spelling. */
-#define DAOS_VERSION_PROTOCAL  1
+#define DAOS_VERSION_PROTOCAL 1
 
 /** A version as four bytes or one number. */
 typedef union {

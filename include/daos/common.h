@@ -171,16 +171,23 @@ daos_prop_t *daos_prop_dup(daos_prop_t *prop, bool pool, bool input);
 /** Copy what a request asks for out of a reply. 0 or a negative DER code. */
 int daos_prop_copy(daos_prop_t *prop_req, daos_prop_t *prop_reply);
 
+/** Name of a layout type; "unknown" for what is none. */
+static inline const char *daos_ctype_name(daos_cont_layout_t ctype)
+{
+    static const char *const names[] = {"unknown",  "POSIX", "HDF5",    "PYTHON", "SPARK",
+                                        "DATABASE", "ROOT",  "SEISMIC", "METEO"};
+
+    return names[ctype < DAOS_PROP_CO_LAYOUT_MAX ? ctype : DAOS_PROP_CO_LAYOUT_UNKNOWN];
+}
+
 /** Layout type of a name, in any case; unknown when it is none. */
 static inline void daos_parse_ctype(const char *string, daos_cont_layout_t *type)
 {
-    static const char *const names[] = {"unknown", "POSIX",    "HDF5", "PYTHON",  "SPARK",
-                                        "DATABASE", "ROOT",    "SEISMIC", "METEO"};
     daos_cont_layout_t i;
 
     *type = DAOS_PROP_CO_LAYOUT_UNKNOWN;
     for (i = 1; string != NULL && i < DAOS_PROP_CO_LAYOUT_MAX; i++) {
-        if (strcasecmp(string, names[i]) == 0)
+        if (strcasecmp(string, daos_ctype_name(i)) == 0)
             *type = i;
     }
 }
@@ -188,10 +195,7 @@ static inline void daos_parse_ctype(const char *string, daos_cont_layout_t *type
 /** Name of a layout type, into at least 10 bytes. */
 static inline void daos_unparse_ctype(daos_cont_layout_t ctype, char *string)
 {
-    static const char *const names[] = {"unknown", "POSIX",    "HDF5", "PYTHON",  "SPARK",
-                                        "DATABASE", "ROOT",    "SEISMIC", "METEO"};
-
-    strcpy(string, ctype < DAOS_PROP_CO_LAYOUT_MAX ? names[ctype] : names[0]);
+    strcpy(string, daos_ctype_name(ctype));
 }
 
 /** Flags of an anchor. */

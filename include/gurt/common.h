@@ -79,21 +79,20 @@ extern "C" {
  * Memory. Each sets `ptr`, to NULL when there is none; new memory is zeroed unless the name ends in
  * _NZ. Free with D_FREE(), which also sets the pointer to NULL.
  */
-#define D_ASSIGN_ALLOC(ptr, mem)  ((ptr) = (__typeof__(ptr))(mem))
-#define D_ALLOC(ptr, size)        D_ASSIGN_ALLOC(ptr, d_calloc(1, size))
-#define D_ALLOC_NZ(ptr, size)     D_ASSIGN_ALLOC(ptr, d_malloc(size))
-#define D_ALLOC_PTR(ptr)          D_ALLOC(ptr, sizeof(*(ptr)))
-#define D_ALLOC_PTR_NZ(ptr)       D_ALLOC_NZ(ptr, sizeof(*(ptr)))
-#define D_ALLOC_ARRAY(ptr, count) D_ASSIGN_ALLOC(ptr, d_calloc((size_t)(count), sizeof(*(ptr))))
-#define D_ALLOC_ARRAY_NZ(ptr, count)                                                               \
-    D_ASSIGN_ALLOC(ptr, d_malloc((size_t)(count) * sizeof(*(ptr))))
+#define D_ASSIGN_ALLOC(ptr, mem)     ((ptr) = (__typeof__(ptr))(mem))
+#define D_ALLOC(ptr, size)           D_ASSIGN_ALLOC(ptr, d_calloc(1, size))
+#define D_ALLOC_NZ(ptr, size)        D_ASSIGN_ALLOC(ptr, d_malloc(size))
+#define D_ALLOC_PTR(ptr)             D_ALLOC(ptr, sizeof(*(ptr)))
+#define D_ALLOC_PTR_NZ(ptr)          D_ALLOC_NZ(ptr, sizeof(*(ptr)))
+#define D_ALLOC_ARRAY(ptr, count)    D_ASSIGN_ALLOC(ptr, d_calloc((size_t)(count), sizeof(*(ptr))))
+#define D_ALLOC_ARRAY_NZ(ptr, count) D_ASSIGN_ALLOC(ptr, d_malloc((size_t)(count) * sizeof(*(ptr))))
 #define D_ALIGNED_ALLOC(ptr, alignment, size)                                                      \
     D_ASSIGN_ALLOC(ptr, d_aligned_alloc(alignment, size, true))
 #define D_ALIGNED_ALLOC_NZ(ptr, alignment, size)                                                   \
     D_ASSIGN_ALLOC(ptr, d_aligned_alloc(alignment, size, false))
-#define D_STRNDUP(ptr, s, n)     D_ASSIGN_ALLOC(ptr, d_strndup(s, n))
-#define D_STRNDUP_S(ptr, s)      D_ASSIGN_ALLOC(ptr, d_strndup(s, sizeof(s)))
-#define D_REALPATH(ptr, path)    D_ASSIGN_ALLOC(ptr, d_realpath(path, NULL))
+#define D_STRNDUP(ptr, s, n)  D_ASSIGN_ALLOC(ptr, d_strndup(s, n))
+#define D_STRNDUP_S(ptr, s)   D_ASSIGN_ALLOC(ptr, d_strndup(s, sizeof(s)))
+#define D_REALPATH(ptr, path) D_ASSIGN_ALLOC(ptr, d_realpath(path, NULL))
 #define D_ASPRINTF(ptr, ...)                                                                       \
     do {                                                                                           \
         int __len;                                                                                 \

@@ -17,15 +17,15 @@ extern "C" {
 typedef uint64_t d_dbug_t;
 
 /** Levels, highest first; DLOG_DBG covers all debug bits. */
-#define DLOG_EMIT                            0x8000000
-#define DLOG_EMERG                           0x7000000
-#define DLOG_ALERT                           0x6000000
-#define DLOG_CRIT                            0x5000000
-#define DLOG_ERR                             0x4000000
-#define DLOG_WARN                            0x3000000
-#define DLOG_NOTE                            0x2000000
-#define DLOG_INFO                            0x1000000
-#define DLOG_DBG                             0xffff00
+#define DLOG_EMIT  0x8000000
+#define DLOG_EMERG 0x7000000
+#define DLOG_ALERT 0x6000000
+#define DLOG_CRIT  0x5000000
+#define DLOG_ERR   0x4000000
+#define DLOG_WARN  0x3000000
+#define DLOG_NOTE  0x2000000
+#define DLOG_INFO  0x1000000
+#define DLOG_DBG   0xffff00
 
 /** Tells rank and thread shown in a line. */
 typedef void (*d_log_id_cb_t)(uint32_t *xs_id, uint64_t *ult_id);

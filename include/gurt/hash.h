@@ -29,31 +29,29 @@ struct d_hhash;
 
 /** Features of a table. Without a lock feature: a spinlock a bucket. */
 enum d_hash_feats {
-    D_HASH_FT_NOLOCK = 1,                    /**< caller serialises */
-    D_HASH_FT_MUTEX = 2,                     /**< pthread mutex */
-    D_HASH_FT_RWLOCK = 4,                    /**< rwlock (refcounts must be atomic) */
-    D_HASH_FT_EPHEMERAL = 8,                 /**< table holds no reference; last decref removes */
-    D_HASH_FT_LRU = 0x10,                    /**< found record moves to bucket head */
-    D_HASH_FT_NO_KEYINIT_LOCK = 0x20,        /**< key_init without lock */
-    D_HASH_FT_GLOCK = 0x8000,                /**< one lock for the table */
+    D_HASH_FT_NOLOCK = 1,             /**< caller serialises */
+    D_HASH_FT_MUTEX = 2,              /**< pthread mutex */
+    D_HASH_FT_RWLOCK = 4,             /**< rwlock (refcounts must be atomic) */
+    D_HASH_FT_EPHEMERAL = 8,          /**< table holds no reference; last decref removes */
+    D_HASH_FT_LRU = 0x10,             /**< found record moves to bucket head */
+    D_HASH_FT_NO_KEYINIT_LOCK = 0x20, /**< key_init without lock */
+    D_HASH_FT_GLOCK = 0x8000,         /**< one lock for the table */
 };
 
 /** How a table reaches into records. */
 typedef struct {
-    /** required; true on match */
+    /** required: does the record have this key? */
     bool (*hop_key_cmp)(struct d_hash_table *, d_list_t *, const void *, unsigned int);
-    /** for insert_anonym: generate key */
+    /** make a key for d_hash_rec_insert_anonym() */
     void (*hop_key_init)(struct d_hash_table *, d_list_t *, void *);
-    /** optional hash of a key (default: string hash of the key bytes) */
+    /** hash of a key; default: of its bytes as text */
     uint32_t (*hop_key_hash)(struct d_hash_table *, const void *, unsigned int);
-    /** hash of an existing record; needed unless NOLOCK and no delete_at/addref by link */
+    /** hash of a record that is in the table */
     uint32_t (*hop_rec_hash)(struct d_hash_table *, d_list_t *);
-    void (*hop_rec_addref)(struct d_hash_table *, d_list_t *); /**< take a reference; optional */
-    /** drop one; return true when it was the last */
-    bool (*hop_rec_decref)(struct d_hash_table *, d_list_t *);
-    int (*hop_rec_ndecref)(struct d_hash_table *, d_list_t *, int); /**< optional bulk */
-    /** free the record, called when unlinked with no reference */
-    void (*hop_rec_free)(struct d_hash_table *, d_list_t *);
+    void (*hop_rec_addref)(struct d_hash_table *, d_list_t *); /**< take a reference */
+    bool (*hop_rec_decref)(struct d_hash_table *, d_list_t *); /**< drop one; was it the last? */
+    int (*hop_rec_ndecref)(struct d_hash_table *, d_list_t *, int); /**< drop several */
+    void (*hop_rec_free)(struct d_hash_table *, d_list_t *); /**< free a record nobody refers to */
 } d_hash_table_ops_t;
 
 /** A lock of whichever kind the features ask for. */
@@ -66,8 +64,8 @@ union d_hash_lock {
 /** A table. Callbacks may read ht_priv; the rest is private. */
 struct d_hash_table {
     union d_hash_lock ht_lock;
-    uint32_t ht_bits;                /**< log2 of buckets */
-    uint32_t ht_feats;               /**< D_HASH_FT_* */
+    uint32_t ht_bits;  /**< 2^bits buckets */
+    uint32_t ht_feats; /**< D_HASH_FT_* */
     void *ht_priv;
     d_hash_table_ops_t *ht_ops;
     struct d_hash_bucket *ht_buckets;

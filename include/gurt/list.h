@@ -24,7 +24,10 @@ typedef struct d_list_head {
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 #endif
 
-#define D_LIST_HEAD_INIT(name) {&(name), &(name)}
+#define D_LIST_HEAD_INIT(name)                                                                     \
+    {                                                                                              \
+        &(name), &(name)                                                                           \
+    }
 /** Declare a head of an empty list. */
 #define D_LIST_HEAD(name) d_list_t name = D_LIST_HEAD_INIT(name)
 
@@ -149,8 +152,7 @@ static inline void d_list_splice_init(d_list_t *list, d_list_t *head)
     })
 
 /** Visit links. The _safe forms allow the current element to be removed; `n` is theirs. */
-#define d_list_for_each(pos, head)                                                                 \
-    for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
+#define d_list_for_each(pos, head) for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
 #define d_list_for_each_prev(pos, head)                                                            \
     for ((pos) = (head)->prev; (pos) != (head); (pos) = (pos)->prev)
 #define d_list_for_each_safe(pos, n, head)                                                         \
@@ -203,10 +205,13 @@ typedef struct d_hlist_head {
     d_hlist_node_t *first;
 } d_hlist_head_t;
 
-#define D_HLIST_HEAD_INIT {NULL}
-#define D_HLIST_HEAD(name) d_hlist_head_t name = {NULL}
-#define D_INIT_HLIST_HEAD(ptr) ((ptr)->first = NULL)
-#define D_INIT_HLIST_NODE(ptr) ((ptr)->next = NULL, (ptr)->pprev = NULL)
+#define D_HLIST_HEAD_INIT                                                                          \
+    {                                                                                              \
+        NULL                                                                                       \
+    }
+#define D_HLIST_HEAD(name)               d_hlist_head_t name = {NULL}
+#define D_INIT_HLIST_HEAD(ptr)           ((ptr)->first = NULL)
+#define D_INIT_HLIST_NODE(ptr)           ((ptr)->next = NULL, (ptr)->pprev = NULL)
 #define d_hlist_entry(ptr, type, member) container_of(ptr, type, member)
 
 /** Is the node in no list? */

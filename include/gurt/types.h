@@ -64,16 +64,16 @@ struct d_string_buffer_t {
 
 /** One contiguous piece of memory; also the form in which keys and global handles travel. */
 typedef struct {
-    void *iov_buf;                   /**< start */
-    size_t iov_buf_len;              /**< capacity */
-    size_t iov_len;                  /**< used bytes */
+    void *iov_buf;      /**< start */
+    size_t iov_buf_len; /**< bytes there are */
+    size_t iov_len;     /**< bytes in use */
 } d_iov_t;
 
 /** A list of memory pieces that is read or filled front to back. */
 typedef struct {
-    uint32_t sg_nr;                  /**< vectors supplied */
-    uint32_t sg_nr_out;              /**< vectors filled by fetch/list */
-    d_iov_t *sg_iovs;                /**< array */
+    uint32_t sg_nr;     /**< number of pieces */
+    uint32_t sg_nr_out; /**< pieces a fetch or listing filled */
+    d_iov_t *sg_iovs;   /**< the pieces */
 } d_sg_list_t;
 
 /** Point @a iov at @a size bytes at @a buf and mark all of them as used. */

@@ -3,6 +3,8 @@
  * Sizes of the public structures and places of their members on 64-bit Linux, as programs and
  * language bindings built against the API expect them. SIZE(type, bytes), PLACE(type, member, offset).
  */
+/* One entry a line. */
+/* clang-format off */
 SIZE(daos_handle_t, 8)
 PLACE(daos_handle_t, cookie, 0)
 SIZE(daos_obj_id_t, 16)

@@ -37,7 +37,7 @@ struct text {
 };
 
 static const struct number layout[] = {
-#define SIZE(type, bytes) {"sizeof(" #type ")", sizeof(type), bytes},
+#define SIZE(type, bytes)           {"sizeof(" #type ")", sizeof(type), bytes},
 #define PLACE(type, member, offset) {#type "." #member, offsetof(type, member), offset},
 #include "abi_layout.h"
 #undef SIZE
@@ -87,7 +87,8 @@ static void constants_have_their_values(void **state)
 
     (void)state;
     assert_true(ARRAY_SIZE(numbers) > 500);
-    /* DAOS_EPOCH_MAX and its like are 64 bits of ones, DAOS_EQ_WAIT is an int: both compare as -1 */
+    /* DAOS_EPOCH_MAX and its like are 64 bits of ones, DAOS_EQ_WAIT is an int: both compare as -1
+     */
     assert_int_equal(mismatches(numbers, ARRAY_SIZE(numbers)), 0);
     for (i = 0; i < ARRAY_SIZE(texts); i++)
         assert_string_equal(texts[i].is, texts[i].expected);

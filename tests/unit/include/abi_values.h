@@ -3,6 +3,8 @@
  * Values of the public constants; they appear in scripts, logs and stored data. VALUE(name, number),
  * TEXT(name, string). -1 stands for all ones.
  */
+/* One entry a line. */
+/* clang-format off */
 VALUE(DS3_MAX_BUCKET_NAME, 128)
 VALUE(DS3_MAX_KEY, 4088)
 VALUE(DS3_MAX_KEY_BUFF, 4096)

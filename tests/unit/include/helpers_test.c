@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /*
  * What the public headers do inline: take object ids apart, recognise labels and UUIDs, convert
- * error codes, link lists, allocate through macros. No library is linked: the few functions that the
- * macros call are defined here.
+ * error codes, link lists, allocate through macros. No library is linked: the few functions that
+ * the macros call are defined here.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -206,8 +206,7 @@ static int sum_in_order(d_list_t *head)
     struct item *it;
     int sum = 0;
 
-    d_list_for_each_entry(it, head, link)
-        sum = sum * 10 + it->value;
+    d_list_for_each_entry(it, head, link) sum = sum * 10 + it->value;
     return sum;
 }
 
@@ -231,7 +230,8 @@ static void lists_keep_their_order(void **state)
     assert_int_equal(sum_in_order(&other), 1234);
     d_list_move_tail(&items[0].link, &other);
     assert_int_equal(sum_in_order(&other), 2341);
-    d_list_for_each_entry_safe(it, next, &other, link) {
+    d_list_for_each_entry_safe(it, next, &other, link)
+    {
         if (it->value == 3)
             d_list_del_init(&it->link);
     }
