@@ -45,7 +45,7 @@ typedef uint64_t daos_size_t;
 typedef uint64_t daos_off_t;
 /** A point in time of the store: hybrid logical clock value, 16 units a nanosecond since 2021. */
 typedef uint64_t daos_epoch_t;
-/** The latest epoch there is; as an argument: "now". */
+/** The latest epoch there is. */
 #define DAOS_EPOCH_MAX ((daos_epoch_t)-1)
 
 /** Use of hints when an object class is chosen: DAOS_OCH_* bits. */

@@ -19,9 +19,6 @@ extern "C" {
 /** Number of an engine in its system. */
 typedef uint32_t d_rank_t;
 
-/** A rank that names nobody; and "the number of ranks is not limited". */
-#define D_RANK_NONE 0xffffffffu
-
 /** NUL-terminated text that its holder may change or free. */
 typedef char *d_string_t;
 /** NUL-terminated text that is only read. */
