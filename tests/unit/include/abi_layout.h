@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /*
  * Sizes of the public structures and places of their members on 64-bit Linux, as programs and
- * language bindings built against the API expect them. SIZE(type, bytes), PLACE(type, member, offset).
+ * language bindings built against the API expect them. SIZE(type, bytes), PLACE(type, member,
+ * offset).
  */
 /* One entry a line. */
 /* clang-format off */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /*
- * Values of the public constants; they appear in scripts, logs and stored data. VALUE(name, number),
- * TEXT(name, string). -1 stands for all ones.
+ * Values of the public constants; they appear in scripts, logs and stored data. VALUE(name,
+ * number), TEXT(name, string). -1 stands for all ones.
  */
 /* One entry a line. */
 /* clang-format off */
