@@ -12,7 +12,7 @@ void base_fail_set(struct base_fail *f)
     __atomic_store_n(&injected, f, __ATOMIC_RELEASE);
 }
 
-static bool refused(void)
+bool base_fail_hit(void)
 {
     struct base_fail *f = __atomic_load_n(&injected, __ATOMIC_ACQUIRE);
     uint64_t n;
@@ -28,24 +28,24 @@ static bool refused(void)
 
 void *base_alloc(size_t size)
 {
-    return refused() ? NULL : malloc(size ? size : 1);
+    return base_fail_hit() ? NULL : malloc(size ? size : 1);
 }
 
 void *base_calloc(size_t n, size_t size)
 {
-    return refused() ? NULL : calloc(n ? n : 1, size ? size : 1);
+    return base_fail_hit() ? NULL : calloc(n ? n : 1, size ? size : 1);
 }
 
 void *base_realloc(void *ptr, size_t size)
 {
-    return refused() ? NULL : realloc(ptr, size ? size : 1);
+    return base_fail_hit() ? NULL : realloc(ptr, size ? size : 1);
 }
 
 void *base_aligned(size_t align, size_t size)
 {
     void *p;
 
-    if (refused() || posix_memalign(&p, MAX(align, sizeof(void *)), size ? size : 1) != 0)
+    if (base_fail_hit() || posix_memalign(&p, MAX(align, sizeof(void *)), size ? size : 1) != 0)
         return NULL;
     return p;
 }

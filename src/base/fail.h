@@ -26,6 +26,8 @@ struct base_fail {
     uint64_t seen;   /* allocations since it was installed */
     uint64_t failed; /* how many were refused */
 };
+/* For what takes memory by other ways than malloc (stacks, rings): counts one allocation; true if it is to fail. */
+bool base_fail_hit(void);
 /* Installs f (NULL: none). The struct must outlive its installation. */
 void base_fail_set(struct base_fail *f);
 

@@ -1,0 +1,85 @@
+/*
+ * One word, a stack of calls. Posters push with a compare-and-swap; the consumer takes the whole
+ * stack with one exchange and reverses it, which gives back the order of pushing. There is no ABA
+ * problem: nobody pops single elements, and a push only needs that head still is what the new
+ * call's next says.
+ *
+ * Sleeping: the consumer swaps 0 for ASLEEP. From then on a push (or a rouse) finds the mark,
+ * replaces it, and owes the wake-up. A push before the swap makes the swap fail. So there is no
+ * moment in which a call lies in the queue, the consumer sleeps, and nobody owes the wake-up.
+ *
+ * Memory order: a push releases (the call's contents), the take acquires. A rouse is a
+ * read-modify-write even when it changes nothing, so that it is ordered with the consumer's sleep
+ * swap: either it sees the mark, or the swap comes later, acquires from it and sees what the caller
+ * of rouse had written.
+ *
+ * The atomic steps go through the three macros below, so that a test can include this file with its
+ * own and enumerate every interleaving.
+ */
+#include "rt/callq.h"
+
+#include <stddef.h>
+
+#ifndef CALLQ_LOAD
+#define CALLQ_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define CALLQ_CAS(p, expected, want)                                                               \
+    __atomic_compare_exchange_n((p), (expected), (want), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+#define CALLQ_XCHG(p, want) __atomic_exchange_n((p), (want), __ATOMIC_ACQ_REL)
+#endif
+
+enum callq_was callq_push(struct callq *q, struct rt_call *c)
+{
+    uintptr_t was = CALLQ_LOAD(&q->head);
+
+    do {
+        c->next = was == CALLQ_ASLEEP ? NULL : (struct rt_call *)was;
+    } while (!CALLQ_CAS(&q->head, &was, (uintptr_t)c));
+    if (was == CALLQ_ASLEEP)
+        return CALLQ_WAS_ASLEEP;
+    return was ? CALLQ_WAS_BUSY : CALLQ_WAS_EMPTY;
+}
+
+bool callq_rouse(struct callq *q)
+{
+    uintptr_t was = CALLQ_LOAD(&q->head);
+
+    while (!CALLQ_CAS(&q->head, &was, was == CALLQ_ASLEEP ? 0 : was))
+        ;
+    return was == CALLQ_ASLEEP;
+}
+
+struct rt_call *callq_take(struct callq *q)
+{
+    struct rt_call *newest, *first = NULL;
+
+    if (!CALLQ_LOAD(&q->head))
+        return NULL;
+    newest = (struct rt_call *)CALLQ_XCHG(&q->head, 0);
+    while (newest) {
+        struct rt_call *older = newest->next;
+
+        newest->next = first;
+        first = newest;
+        newest = older;
+    }
+    return first;
+}
+
+bool callq_empty(const struct callq *q)
+{
+    return CALLQ_LOAD(&q->head) <= CALLQ_ASLEEP;
+}
+
+bool callq_sleep(struct callq *q)
+{
+    uintptr_t was = 0;
+
+    return CALLQ_CAS(&q->head, &was, CALLQ_ASLEEP);
+}
+
+bool callq_awake(struct callq *q)
+{
+    uintptr_t was = CALLQ_ASLEEP;
+
+    return CALLQ_CAS(&q->head, &was, 0);
+}

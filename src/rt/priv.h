@@ -1,0 +1,97 @@
+/* What the files of rt share; nobody else includes it. */
+#ifndef TARN_RT_PRIV_H
+#define TARN_RT_PRIV_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <liburing.h>
+
+#include "rt/callq.h"
+#include "rt/fiber.h"
+#include "rt/rt.h"
+#include "rt/timer.h"
+
+#define NS_PER_US UINT64_C(1000)
+#define NS_PER_S  UINT64_C(1000000000)
+
+/* The io_uring of an xstream, and the eventfd through which others wake it while it sleeps in the ring. */
+struct ring {
+    bool on;
+    bool kick;         /* SQEs wait to be submitted */
+    bool armed;        /* the read of the eventfd is in flight */
+    int efd;
+    uint64_t efd_value;
+    uint64_t owed;     /* wake-ups sent by others that have not come in yet; never negative for long */
+    struct rt_cqe efd_cqe;
+    struct io_uring uring;
+};
+
+struct rt_xs {
+    struct rt_world *world;
+    uint32_t node;
+    int cpu;
+    uint64_t spin_ns;
+    uint32_t ring_entries;
+    char name[16];
+
+    /* the scheduler's; touched on the xstream only */
+    struct rt_fiber *ready_head, *ready_tail;
+    uint32_t ready_count;
+    struct timers timers;
+    struct rt_poller *pollers;
+    struct rt_poller *poll_next; /* the walk's next, so that a poller may go while it runs */
+    struct fiber_ctx sched_ctx;
+    bool stopping;               /* rt_xs_destroy() was called */
+    struct rt_call stop_call;
+    struct rt_event drained;     /* stopping, and nothing is left */
+    bool is_drained;
+    struct ring ring;
+
+    /* shared */
+    struct callq calls __attribute__((aligned(64)));
+    uint32_t live_fibers; /* atomic: spawned, not ended */
+    struct fiber_pool pool;
+
+    /* the real world's */
+    pthread_t thread;
+    uint32_t wake_word; /* futex: 1 = a wake-up was sent; only without a ring */
+    int start_rc;
+    struct rt_event started;
+};
+
+/* What a thread knows about itself. */
+struct rt_tls {
+    struct rt_xs *xs;        /* the xstream it runs or steps right now */
+    struct rt_fiber *fiber;  /* NULL on its scheduler */
+    void *local;             /* rt_local_get() of a foreign thread */
+    uint32_t sim_xstreams;   /* simulated xstreams it created: it has no foreign role then */
+    uint32_t spin_us_plus_1; /* rt_default_spin_us() asked once */
+};
+struct rt_tls *rt_tls(void);
+
+/* sched.c */
+void rt_ready(struct rt_fiber *f); /* makes a parked fiber ready, from anywhere; one call per park */
+void rt_park(void);                /* the running fiber waits for rt_ready() */
+void rt_assert_may_wait(void);
+bool rt_run_pollers(struct rt_xs *xs);
+bool rt_drained(struct rt_xs *xs);
+
+/* ring.c */
+void ring_init(struct rt_xs *xs); /* on the xstream's thread; leaves ring.on false if refused */
+void ring_fini(struct rt_xs *xs);
+bool ring_reap(struct rt_xs *xs); /* runs completions that are there; whether any */
+void ring_sleep(struct rt_xs *xs, uint64_t timeout_ns); /* UINT64_MAX: no limit */
+void ring_wake(struct rt_xs *xs);                       /* any thread that owes a wake-up */
+
+/* futex.c: waits while *word == value; returns early at will */
+void futex_wait(uint32_t *word, uint32_t value, uint64_t timeout_ns);
+void futex_wake_all(uint32_t *word);
+void cpu_relax(void);
+/* A lock held for a few instructions, on a word that starts as 0. */
+void guard_lock(uint32_t *guard);
+void guard_unlock(uint32_t *guard);
+
+#endif
