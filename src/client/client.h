@@ -21,6 +21,9 @@ void client_destroy(struct client *c);
 /* Makes c the current client of the calling fiber (simulation). NULL: back to the process's. */
 void client_use(struct client *c);
 
+/* As daos_obj_generate_oid, for a container that does not exist yet: the redundancy factor is the pool's. */
+int client_generate_oid_pool(daos_handle_t poh, daos_obj_id_t *oid, enum daos_otype_t type, daos_oclass_id_t cid, daos_oclass_hints_t hints);
+
 /* ---- What embed/ supplies (declared here, defined there; libdaos links both) ---- */
 
 enum client_open_mode { CLIENT_OPEN_RW, CLIENT_OPEN_RO };
