@@ -35,6 +35,9 @@ uint64_t io_req_len(const struct io_req *req); /* bytes of all its iovecs */
 /* As io_submit, but req->off reads off_shown when done: for layers that translate offsets. */
 void io_submit_shown(struct io_dev *dev, struct io_req *req, uint64_t off_shown);
 
+/* Ends req, which was not submitted, with rc soon. */
+void io_reject(struct io_dev *dev, struct io_req *req, int rc);
+
 /* Ends req with rc, now. Only on the scheduler of dev->xs (a ring completion, a timer, a posted call). */
 void io_complete(struct io_req *req, int rc);
 /* The same soon, from any thread or from within submit(). */

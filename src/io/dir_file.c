@@ -24,9 +24,11 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOCK_NAME "lock"
+#define CLAIM_MS  2000u /* how long requests of a killed process may take to end */
 
 struct file_dir {
     struct io_dir dir;
@@ -115,6 +117,24 @@ static int file_size(struct io_file *f)
     return S_ISREG(st.st_mode) ? 0 : EINVAL;
 }
 
+/*
+ * A writable device file is locked as well. Requests in flight outlive a killed process for a moment and hold the open file: once
+ * we have its lock, no write of a predecessor can land on what we write.
+ */
+static int file_claim(int fd)
+{
+    const struct timespec pause = {.tv_nsec = 1000000};
+
+    for (uint32_t ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; ms++) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return io_errno_der(errno);
+        if (ms == CLAIM_MS)
+            return -DER_BUSY;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 static char *full_name(const struct io_dir *dir, const char *name)
 {
     size_t len = strlen(dir->path) + strlen(name) + 2;
@@ -150,6 +170,13 @@ static int file_open(struct io_dir *dir, struct rt_xs *xs, const char *name, boo
     f.fd = open_fd(of(dir), name, readonly ? O_RDONLY : O_RDWR, &direct);
     if (f.fd < 0)
         return fail(e, errno, "open device", dir->path, name);
+    rc = readonly ? 0 : file_claim(f.fd);
+    if (rc != 0) {
+        err_setf(e, rc, "close it there, or try again in a moment",
+                 "it is open for writing elsewhere, or writes of an ended process are still under way",
+                 "cannot open device %s/%s", dir->path, name);
+        goto out_close;
+    }
     err = file_size(&f);
     if (err != 0) {
         rc = err == EINVAL ? err_setf(e, -DER_INVAL, "remove it or choose another name",

@@ -79,15 +79,27 @@ static void count(struct io_dev *dev, const struct io_req *req)
     }
 }
 
-void io_submit_shown(struct io_dev *dev, struct io_req *req, uint64_t off_shown)
+static void enter(struct io_dev *dev, struct io_req *req, uint64_t off_shown)
 {
     struct io_req_head *head = io_req_head(req);
-    int rc;
 
     ASSERT(rt_xs_self() == dev->xs);
     head->dev = dev;
     head->off_shown = off_shown;
     dev->stat.inflight++;
+}
+
+void io_reject(struct io_dev *dev, struct io_req *req, int rc)
+{
+    enter(dev, req, req->off);
+    io_complete_later(req, rc);
+}
+
+void io_submit_shown(struct io_dev *dev, struct io_req *req, uint64_t off_shown)
+{
+    int rc;
+
+    enter(dev, req, off_shown);
     rc = request_check(dev, req);
     if (rc != 0) {
         io_complete_later(req, rc);
