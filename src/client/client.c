@@ -1,0 +1,225 @@
+/*
+ * The client itself: made by daos_init(), found by every public function, and the fibers that asynchronous calls of several
+ * steps run on.
+ */
+#include <daos.h>
+#include "base/fail.h"
+#include "base/log.h"
+#include "client/impl.h"
+#include "client/op.h"
+
+/* The one writable global of the room: the process's client, which the public API has no argument for. */
+struct client_default {
+    struct rt_mutex lock;
+    struct client *client;
+    uint32_t inits;
+};
+static struct client_default client_default = {.lock = RT_MUTEX_INIT};
+
+struct client *client_current(void)
+{
+    struct client *c = rt_local_get();
+
+    return c ? c : __atomic_load_n(&client_default.client, __ATOMIC_ACQUIRE);
+}
+
+void client_use(struct client *c)
+{
+    rt_local_set(c);
+}
+
+int client_create(struct client **out)
+{
+    struct client *c = base_calloc(1, sizeof(*c));
+    int rc;
+
+    if (c == NULL)
+        return -DER_NOMEM;
+    rt_mutex_init(&c->lock);
+    session_set_init(&c->sessions);
+    list_init(&c->conns);
+    rc = handle_table_create(&c->handles);
+    if (rc == 0)
+        rc = eq_hidden_create(c, &c->hidden_eq);
+    if (rc) {
+        if (c->handles)
+            handle_table_destroy(c->handles);
+        base_free(c);
+        return rc;
+    }
+    *out = c;
+    return 0;
+}
+
+void client_destroy(struct client *c)
+{
+    struct op *op;
+
+    /* Calls under way end first: they hold what is freed below. */
+    while (atomic_load(&c->tasks) > 0)
+        rt_sleep_ns(100000);
+    if (c->xs != NULL)
+        rt_xs_destroy(c->xs);
+    handle_table_destroy(c->handles);
+    while (!list_empty(&c->conns)) {
+        struct conn *cn = LIST_ENTRY(list_first(&c->conns), struct conn, link);
+
+        cn->refs = 1;
+        conn_put(cn);
+    }
+    eq_hidden_destroy(c->hidden_eq);
+    session_set_fini(&c->sessions);
+    while ((op = c->op_free) != NULL) {
+        c->op_free = op->next;
+        base_free(op);
+    }
+    base_free(c);
+}
+
+int daos_init(void)
+{
+    int rc = 0;
+
+    rt_mutex_lock(&client_default.lock);
+    if (client_default.inits == 0) {
+        struct client *c;
+
+        log_init_env();
+        rc = client_create(&c);
+        if (rc == 0)
+            __atomic_store_n(&client_default.client, c, __ATOMIC_RELEASE);
+    }
+    if (rc == 0)
+        client_default.inits++;
+    rt_mutex_unlock(&client_default.lock);
+    return rc;
+}
+
+int daos_fini(void)
+{
+    struct client *c = NULL;
+    int rc = 0;
+
+    rt_mutex_lock(&client_default.lock);
+    if (client_default.inits == 0) {
+        rc = -DER_UNINIT;
+    } else if (--client_default.inits == 0) {
+        c = client_default.client;
+        __atomic_store_n(&client_default.client, NULL, __ATOMIC_RELEASE);
+    }
+    rt_mutex_unlock(&client_default.lock);
+    if (c != NULL)
+        client_destroy(c);
+    return rc;
+}
+
+int daos_reinit(void)
+{
+    struct client *c;
+    int rc;
+
+    /* The child has none of the threads that serve its handles, and its locks may be held for ever by threads that
+     * do not exist here: the old client is left alone and a new one made. Imported pools need a daemon to share. */
+    rt_mutex_init(&client_default.lock);
+    if (client_default.inits == 0)
+        return daos_init();
+    rc = client_create(&c);
+    if (rc)
+        return rc;
+    __atomic_store_n(&client_default.client, c, __ATOMIC_RELEASE);
+    return 0;
+}
+
+/* ---- Calls of several steps ---- */
+
+struct task {
+    struct client *client;
+    int (*body)(struct client *c, void *args);
+    struct ev_run run;
+    max_align_t args[];
+};
+
+static void task_main(void *arg)
+{
+    struct task *t = arg;
+    struct client *c = t->client;
+    struct ev_run run = t->run;
+    int rc;
+
+    client_use(c);
+    rc = t->body(c, t->args);
+    base_free(t);
+    event_done(&run, rc);
+    client_use(NULL);
+    atomic_fetch_sub(&c->tasks, 1);
+}
+
+/* In simulation the caller's xstream, so that its node's clock is used; otherwise one of the client's own. */
+static int own_xs(struct client *c, struct rt_xs **out)
+{
+    struct rt_xs_conf conf = {.cpu = -1, .ring_entries = UINT32_MAX, .name = "tarn-client"};
+    struct rt_xs *self = rt_xs_self();
+    int rc = 0;
+
+    if (self != NULL && rt_xs_world(self)->simulated) {
+        *out = self;
+        return 0;
+    }
+    rt_mutex_lock(&c->lock);
+    if (c->xs == NULL)
+        rc = rt_xs_create(&conf, &c->xs);
+    rt_mutex_unlock(&c->lock);
+    *out = c->xs;
+    return rc;
+}
+
+int client_run(daos_event_t *ev, int (*body)(struct client *c, void *args), void *args, size_t size)
+{
+    struct client *c = client_current();
+    struct rt_xs *xs;
+    struct task *t;
+    int rc;
+
+    if (c == NULL)
+        return -DER_UNINIT;
+    if (ev == NULL)
+        return body(c, args);
+    t = base_alloc(sizeof(*t) + size);
+    if (t == NULL)
+        return -DER_NOMEM;
+    t->client = c;
+    t->body = body;
+    memcpy(t->args, args, size);
+    rc = own_xs(c, &xs);
+    if (rc == 0)
+        rc = event_launch(c, ev, &t->run);
+    if (rc) {
+        base_free(t);
+        return rc;
+    }
+    atomic_fetch_add(&c->tasks, 1);
+    rc = rt_spawn_on(xs, task_main, t);
+    if (rc) {
+        atomic_fetch_sub(&c->tasks, 1);
+        event_unlaunch(&t->run);
+        base_free(t);
+    }
+    return rc;
+}
+
+int client_now(daos_event_t *ev, int rc)
+{
+    struct client *c = client_current();
+    struct ev_run run;
+    int launched;
+
+    if (ev == NULL || rc != 0)
+        return rc;
+    if (c == NULL)
+        return -DER_UNINIT;
+    launched = event_launch(c, ev, &run);
+    if (launched)
+        return launched;
+    event_done(&run, 0);
+    return 0;
+}

@@ -1,0 +1,58 @@
+/* What event.c and eq.c share: the private half of an event, and the queue. */
+#ifndef TARN_CLIENT_EQ_IMPL_H
+#define TARN_CLIENT_EQ_IMPL_H
+
+#include "client/event.h"
+
+#define EVENT_MAGIC 0x6576746eu
+
+struct eq {
+    struct hobj h; /* unnamed (cookie 0) for the hidden queue */
+    struct client *client;
+    struct rt_mutex lock;
+    struct rt_cond wake;   /* something completed, or the queue went away */
+    struct list running;   /* events that are nobody's children */
+    struct list completed; /* in order of completion */
+    uint32_t running_nr, completed_nr, waiters;
+    bool dead;             /* destroyed; running events of it must not be touched any more */
+};
+
+struct event_cb {
+    struct event_cb *next;
+    daos_event_comp_cb_t fn;
+    void *arg;
+};
+
+/* Lives in ev_private. Fields are guarded by the queue's lock. */
+struct event {
+    uint32_t magic;
+    uint16_t status;    /* daos_ev_status_t */
+    bool armed;         /* a parent that waits for its children */
+    bool own_done;      /* a parent whose own operation has ended */
+    uint64_t eq_cookie; /* 0: the hidden queue */
+    daos_event_t *parent;
+    struct list link;     /* running or completed of the queue */
+    struct list children; /* event.sibling */
+    struct list sibling;
+    struct event_cb *cbs;
+    uint32_t child_nr, child_running, child_completed;
+    int child_error;    /* first non-zero result of a child */
+};
+
+static inline struct event *event_of(daos_event_t *ev)
+{
+    return (struct event *)&ev->ev_private;
+}
+
+static inline daos_event_t *event_pub(struct event *e)
+{
+    return CONTAINER_OF((void *)e, daos_event_t, ev_private);
+}
+
+/* The queue an event belongs to, with a reference; NULL when it was destroyed. */
+struct eq *eq_of(struct client *c, const struct event *e);
+void eq_put(struct eq *eq);
+/* A completed event goes back to READY, its children too. Under the lock. */
+void event_reap(struct eq *eq, struct event *e);
+
+#endif

@@ -1,0 +1,220 @@
+/* One request under way; see op.h. */
+#include "client/op.h"
+
+#include <daos_errno.h>
+#include "base/fail.h"
+
+#define POOL_MAX 256u /* idle ops kept for reuse */
+
+static void op_init(struct op *op, struct client *c)
+{
+    op->client = c;
+    op->txid.session = NULL;
+    op->holds_nr = 0;
+    op->async = false;
+    op->has_event = false;
+    op->finish = NULL;
+    op->then = NULL;
+    op->arg = NULL;
+    op->arena_used = false;
+    op->room_used = 0;
+    net_call_init(&op->call, 0);
+    op->call.bulk_nr = 0;
+}
+
+static struct op *pool_take(struct client *c)
+{
+    struct op *op;
+
+    lock_short(&c->lock);
+    op = c->op_free;
+    if (op != NULL) {
+        c->op_free = op->next;
+        c->op_free_nr--;
+    }
+    rt_mutex_unlock(&c->lock);
+    return op ? op : base_alloc(sizeof(*op));
+}
+
+static void pool_give(struct client *c, struct op *op)
+{
+    lock_short(&c->lock);
+    if (c->op_free_nr < POOL_MAX) {
+        op->next = c->op_free;
+        c->op_free = op;
+        c->op_free_nr++;
+        op = NULL;
+    }
+    rt_mutex_unlock(&c->lock);
+    base_free(op);
+}
+
+int op_begin(struct client *c, daos_event_t *ev, struct op *local, struct op **out)
+{
+    struct op *op = local;
+    int rc;
+
+    if (ev == NULL) {
+        op_init(op, c);
+        *out = op;
+        return 0;
+    }
+    op = pool_take(c);
+    if (op == NULL)
+        return -DER_NOMEM;
+    op_init(op, c);
+    op->async = true;
+    rc = event_launch(c, ev, &op->run);
+    if (rc) {
+        pool_give(c, op);
+        return rc;
+    }
+    op->has_event = true;
+    *out = op;
+    return 0;
+}
+
+int op_begin_part(struct client *c, void (*then)(struct op *op, int rc), void *arg, struct op **out)
+{
+    struct op *op = pool_take(c);
+
+    if (op == NULL)
+        return -DER_NOMEM;
+    op_init(op, c);
+    op->async = true;
+    op->then = then;
+    op->arg = arg;
+    *out = op;
+    return 0;
+}
+
+void *op_alloc(struct op *op, size_t size)
+{
+    size_t need = ROUND_UP(size, (size_t)16);
+
+    if (need <= OP_ROOM - op->room_used) {
+        void *p = op->room + op->room_used;
+
+        op->room_used += need;
+        return p;
+    }
+    if (!op->arena_used) {
+        arena_init(&op->arena, 0);
+        op->arena_used = true;
+    }
+    return arena_alloc(&op->arena, size);
+}
+
+void op_hold(struct op *op, struct hobj *o)
+{
+    ASSERT(op->holds_nr < OP_HOLDS);
+    op->holds[op->holds_nr++] = o;
+}
+
+/* Gives back everything but the op's own memory. */
+static void op_release(struct op *op)
+{
+    session_end(&op->client->sessions, &op->txid);
+    net_call_fini(&op->call);
+    if (op->arena_used)
+        arena_fini(&op->arena);
+    while (op->holds_nr > 0)
+        handle_put(op->holds[--op->holds_nr]);
+}
+
+int op_fail(struct op *op, int rc)
+{
+    struct client *c = op->client;
+
+    op_release(op);
+    if (op->has_event)
+        event_unlaunch(&op->run);
+    if (op->async)
+        pool_give(c, op);
+    return rc;
+}
+
+/* The answer is there (or none will come). */
+static int op_end(struct op *op, int rc)
+{
+    if (op->call.hdr.hlc > hlc_peek(&op->client->clock))
+        hlc_raise(&op->client->clock, op->call.hdr.hlc);
+    if (op->finish != NULL)
+        rc = op->finish(op, rc);
+    return rc;
+}
+
+static void op_done(struct net_call *call)
+{
+    struct op *op = CONTAINER_OF(call, struct op, call);
+    struct client *c = op->client;
+    bool has_event = op->has_event;
+    struct ev_run run = op->run;
+    int rc = op_end(op, call->rc);
+
+    if (op->then != NULL)
+        op->then(op, rc);
+    op_release(op);
+    pool_give(c, op);
+    if (has_event)
+        event_done(&run, rc);
+    atomic_fetch_sub(&c->tasks, 1);
+}
+
+/* Fills what every request carries. */
+static int stamp(struct client *c, struct net_call *call, struct txid *id, uint16_t opcode)
+{
+    int rc;
+
+    call->hdr.opcode = opcode;
+    call->hdr.hlc = hlc_get(&c->clock, rt_wall_ns());
+    if (msg_info(opcode)->flags & MSG_CHANGES) {
+        rc = session_begin(&c->sessions, &c->clock, id);
+        if (rc)
+            return rc;
+        call->hdr.session_hlc = id->hlc;
+        call->hdr.session_rand = id->rand;
+        call->hdr.seq = id->seq;
+        call->hdr.acked = id->acked;
+    }
+    return 0;
+}
+
+int op_run(struct op *op, struct net_peer *peer, uint16_t opcode)
+{
+    int rc;
+
+    op->call.req = &op->req;
+    op->call.rep = &op->rep;
+    rc = stamp(op->client, &op->call, &op->txid, opcode);
+    if (rc)
+        return op_fail(op, rc);
+    if (op->async) {
+        op->call.done = op_done;
+        atomic_fetch_add(&op->client->tasks, 1);
+        net_call_send(peer, &op->call);
+        return 0;
+    }
+    rc = net_call_wait(peer, &op->call);
+    rc = op_end(op, rc);
+    op_release(op);
+    return rc;
+}
+
+int call_wait(struct client *c, struct net_peer *peer, struct net_call *call, uint16_t opcode, const void *req, void *rep)
+{
+    struct txid id = {0};
+    int rc;
+
+    net_call_init(call, opcode);
+    call->req = req;
+    call->rep = rep;
+    rc = stamp(c, call, &id, opcode);
+    if (rc)
+        return rc;
+    rc = net_call_wait(peer, call);
+    if (call->hdr.hlc > hlc_peek(&c->clock))
+        hlc_raise(&c->clock, call->hdr.hlc);
+    session_end(&c->sessions, &id);
+    return rc;
+}

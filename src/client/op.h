@@ -1,0 +1,76 @@
+/*
+ * One request under way: the message, its memory, and what happens with the answer.
+ *
+ *     struct op local, *op;
+ *     rc = op_begin(c, ev, &local, &op);      blocking (ev NULL): the caller's stack; else one of the client's pool, event launched
+ *     ... fill op->call.hdr, op->req, memory by op_alloc(), op_hold() handles, op->finish
+ *     return op_run(op, peer, opcode);        blocking: the result; else 0, the result goes to the event
+ *
+ * finish(op, rc) sees the decoded reply once, on whatever thread the answer arrives: it copies results to the program, must not wait, and returns the final rc.
+ * The op and all it holds are released after it. Errors before op_run() go through op_fail().
+ *
+ * In place of an event, a part of a bigger operation (array I/O) sets op->then.
+ */
+#ifndef TARN_CLIENT_OP_H
+#define TARN_CLIENT_OP_H
+
+#include "base/arena.h"
+#include "client/impl.h"
+
+#define OP_ROOM  1024u
+#define OP_HOLDS 3u
+
+union op_req {
+    struct msg_obj_update_req update;
+    struct msg_obj_fetch_req fetch;
+    struct msg_obj_list_req list;
+    struct msg_obj_query_key_req query_key;
+    struct msg_obj_probe_req probe;
+};
+
+union op_rep {
+    struct msg_obj_update_rep update;
+    struct msg_obj_fetch_rep fetch;
+    struct msg_obj_list_rep list;
+    struct msg_obj_query_key_rep query_key;
+    struct msg_obj_probe_rep probe;
+};
+
+struct op {
+    struct net_call call;
+    struct client *client;
+    struct txid txid;
+    struct hobj *holds[OP_HOLDS];
+    uint32_t holds_nr;
+    bool async;
+    bool has_event;
+    struct ev_run run;
+    int (*finish)(struct op *op, int rc);
+    void (*then)(struct op *op, int rc); /* instead of an event; the op is released when it returns */
+    void *arg;                           /* of then, or of finish */
+    uintptr_t user[10];                  /* what finish needs: the program's out-parameters */
+    union op_req req;
+    union op_rep rep;
+    struct op *next;                     /* client's pool */
+    struct arena arena;                  /* what room cannot hold */
+    bool arena_used;
+    size_t room_used;
+    char room[OP_ROOM] __attribute__((aligned(16)));
+};
+
+/* ev NULL and then NULL: blocking. */
+int op_begin(struct client *c, daos_event_t *ev, struct op *local, struct op **op);
+/* An asynchronous op that ends in then(); no event. */
+int op_begin_part(struct client *c, void (*then)(struct op *op, int rc), void *arg, struct op **op);
+/* Memory that lives as long as the op; NULL when there is none. Not zeroed. */
+void *op_alloc(struct op *op, size_t size);
+/* The op takes over a reference and gives it back at its end. */
+void op_hold(struct op *op, struct hobj *o);
+/* Nothing was sent: releases the op, puts the event back to READY. Returns rc. */
+int op_fail(struct op *op, int rc);
+int op_run(struct op *op, struct net_peer *peer, uint16_t opcode);
+
+/* A plain blocking call with structs of the caller; rep may be NULL. finish of the net_call is the caller's: call net_call_fini() when the reply has been used. */
+int call_wait(struct client *c, struct net_peer *peer, struct net_call *call, uint16_t opcode, const void *req, void *rep);
+
+#endif
