@@ -85,7 +85,7 @@ static bool try_queue(struct uring_dev *ud, struct uring_io *io)
     struct io_uring_sqe *sqe = io_uring_get_sqe(ud->ring);
 
     if (!sqe) {
-        io_uring_submit(ud->ring); /* a failure shows in the next line */
+        rt_ring_submit(ud->dev.xs); /* a failure shows in the next line */
         sqe = io_uring_get_sqe(ud->ring);
     }
     if (!sqe)

@@ -56,8 +56,9 @@ bool sim_fault_draw(struct sim_dir *sd, const char *name, enum io_op op, enum si
 
 /* A request under way, in the device's words of io_req.priv. */
 struct sim_io {
-    struct rt_timer timer;
     struct list link; /* sim_dir.inflight */
+    struct list wait; /* its device's lists */
+    uint64_t due_ns;  /* with latency: when it completes */
     uint64_t seq;     /* flush: what it covers */
     uint64_t tag;     /* fault + 1, and its argument above 8 bits */
 };

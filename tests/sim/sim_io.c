@@ -22,16 +22,12 @@ struct sim_dev {
     struct sim_dir *sd;
     struct sim_file *file;
     uint64_t generation;
-    struct list waiting; /* requests without latency, in order of submission: struct sim_io.timer's memory is unused */
+    struct list waiting; /* requests without latency, in order of submission; the pump ends them */
+    struct list timed;   /* requests with latency, the earliest first; the timer ends them */
     struct rt_call pump;
+    struct rt_timer timer;
     bool pump_posted;
 };
-
-/* A request that waits for the pump; overlays the timer, which is for those with latency. */
-struct sim_waiting {
-    struct list link;
-};
-_Static_assert(sizeof(struct sim_waiting) <= sizeof(struct rt_timer), "overlay");
 _Static_assert(sizeof(struct sim_io) <= IO_PRIV_WORDS * 8, "priv");
 
 struct io_req *sim_io_req(struct sim_io *io)
@@ -174,9 +170,32 @@ static void fire(struct sim_io *io)
     io_complete(req, rc);
 }
 
-static void fire_timer(struct rt_timer *t)
+static struct sim_io *first_timed(struct sim_dev *sdev)
 {
-    fire(CONTAINER_OF(t, struct sim_io, timer));
+    struct list *it = list_first(&sdev->timed);
+
+    return it ? LIST_ENTRY(it, struct sim_io, wait) : NULL;
+}
+
+static void timer_arm(struct sim_dev *sdev)
+{
+    struct sim_io *first = first_timed(sdev);
+
+    if (first)
+        rt_timer_arm(&sdev->timer, first->due_ns);
+    else
+        rt_timer_cancel(&sdev->timer);
+}
+
+static void fire_timed(struct rt_timer *t)
+{
+    struct sim_dev *sdev = CONTAINER_OF(t, struct sim_dev, timer);
+    struct sim_io *io = first_timed(sdev);
+
+    ASSERT(io);
+    list_del(&io->wait);
+    timer_arm(sdev); /* before the last touch: its done() may be the end of the device */
+    fire(io);
 }
 
 static void pump_post(struct sim_dev *sdev)
@@ -194,14 +213,15 @@ static struct sim_io *waiting_take(struct sim_dev *sdev, uint32_t nth)
     while (nth-- > 0)
         it = it->next;
     list_del(it);
-    return CONTAINER_OF((struct rt_timer *)(void *)it, struct sim_io, timer);
+    return LIST_ENTRY(it, struct sim_io, wait);
 }
 
 /* One turn: everything that waited at its beginning, in order; or one drawn request. */
 static void pump(struct rt_call *call)
 {
     struct sim_dev *sdev = CONTAINER_OF(call, struct sim_dev, pump);
-    uint32_t nr = 0;
+    uint32_t nr = 0, nth = 0;
+    struct sim_io *io;
     struct list *it;
 
     sdev->pump_posted = false;
@@ -209,41 +229,35 @@ static void pump(struct rt_call *call)
         nr++;
     ASSERT(nr > 0);
     if (sdev->sd->conf.reorder) {
-        uint32_t nth;
-
         pthread_mutex_lock(&sdev->sd->mutex);
         nth = (uint32_t)sim_rng_below(&sdev->sd->rng, nr);
         pthread_mutex_unlock(&sdev->sd->mutex);
-        if (nr > 1)
-            nr = 1;
-        else
-            nth = 0;
-        struct sim_io *io = waiting_take(sdev, nth);
-        pump_post(sdev); /* before the last touch: its done() may be the end of the device */
-        fire(io);
-        return;
+        nr = 1;
     }
     while (nr-- > 0) {
-        struct sim_io *io = waiting_take(sdev, 0);
-
+        io = waiting_take(sdev, nth);
         if (nr == 0)
-            pump_post(sdev);
+            pump_post(sdev); /* before the last touch: its done() may be the end of the device */
         fire(io);
     }
 }
 
 static void schedule(struct sim_dev *sdev, struct sim_io *io, uint64_t delay_ns)
 {
-    int rc;
+    struct list *it;
 
     if (delay_ns == 0) {
-        list_add_tail(&sdev->waiting, (struct list *)(void *)&io->timer);
+        list_add_tail(&sdev->waiting, &io->wait);
         pump_post(sdev);
         return;
     }
-    io->timer = (struct rt_timer){.fn = fire_timer};
-    rc = rt_timer_arm(&io->timer, rt_now_ns() + delay_ns);
-    ASSERT(rc == 0);
+    io->due_ns = rt_now_ns() + delay_ns;
+    LIST_FOREACH(it, &sdev->timed) {
+        if (LIST_ENTRY(it, struct sim_io, wait)->due_ns > io->due_ns)
+            break;
+    }
+    list_add_tail(it, &io->wait);
+    timer_arm(sdev);
 }
 
 /* ---- Devices ---- */
@@ -260,6 +274,7 @@ static void sim_submit(struct io_dev *dev, struct io_req *req)
 
     *io = (struct sim_io){0};
     list_init(&io->link);
+    list_init(&io->wait);
     pthread_mutex_lock(&sd->mutex);
     if (sdev->generation == sd->generation) {
         if (req->op == IO_READ) {
@@ -361,7 +376,9 @@ static struct io_dev *dev_make(struct sim_handle *h, struct rt_xs *xs, struct si
     sdev->file = f;
     sdev->generation = h->generation;
     sdev->pump.fn = pump;
+    sdev->timer.fn = fire_timed;
     list_init(&sdev->waiting);
+    list_init(&sdev->timed);
     f->refs++;
     return &sdev->dev;
 }
