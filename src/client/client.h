@@ -24,6 +24,12 @@ void client_use(struct client *c);
 /* As daos_obj_generate_oid, for a container that does not exist yet: the redundancy factor is the pool's. */
 int client_generate_oid_pool(daos_handle_t poh, daos_obj_id_t *oid, enum daos_otype_t type, daos_oclass_id_t cid, daos_oclass_hints_t hints);
 
+/* Libraries above (libdfs): before ev is given to an operation, hook is set to run once at its completion, before the program's callbacks and on whatever thread completes it; it must
+ * not wait, and what it returns becomes the event's result (libdfs answers errnos). It is dropped when it has run; NULL takes it back (the operation did not start). DER codes of event functions. */
+int client_event_hook(daos_event_t *ev, int (*hook)(void *arg, int rc), void *arg);
+/* Launches and completes ev at once with rc: an asynchronous call that had nothing to do. */
+int client_event_complete_now(daos_event_t *ev, int rc);
+
 /* ---- What embed/ supplies (declared here, defined there; libdaos links both) ---- */
 
 enum client_open_mode { CLIENT_OPEN_RW, CLIENT_OPEN_RO };
