@@ -26,26 +26,36 @@ bool base_fail_hit(void)
     return true;
 }
 
+/* No allocation of 0 bytes (its pointer might be NULL), and none that only a wrong computation asks for. */
+static bool refused(size_t size)
+{
+    return base_fail_hit() || size > PTRDIFF_MAX;
+}
+
 void *base_alloc(size_t size)
 {
-    return base_fail_hit() ? NULL : malloc(size ? size : 1);
+    return refused(size) ? NULL : malloc(size ? size : 1);
 }
 
 void *base_calloc(size_t n, size_t size)
 {
-    return base_fail_hit() ? NULL : calloc(n ? n : 1, size ? size : 1);
+    size_t bytes;
+
+    if (__builtin_mul_overflow(n, size, &bytes))
+        bytes = SIZE_MAX;
+    return refused(bytes) ? NULL : calloc(1, bytes ? bytes : 1);
 }
 
 void *base_realloc(void *ptr, size_t size)
 {
-    return base_fail_hit() ? NULL : realloc(ptr, size ? size : 1);
+    return refused(size) ? NULL : realloc(ptr, size ? size : 1);
 }
 
 void *base_aligned(size_t align, size_t size)
 {
     void *p;
 
-    if (base_fail_hit() || posix_memalign(&p, MAX(align, sizeof(void *)), size ? size : 1) != 0)
+    if (refused(size) || posix_memalign(&p, MAX(align, sizeof(void *)), size ? size : 1) != 0)
         return NULL;
     return p;
 }
