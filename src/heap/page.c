@@ -1,0 +1,279 @@
+/*
+ * Pages in memory: one reserved virtual range holds the heap at its own offsets, so that an address is base + offset and a page
+ * is resident or not. Beside it lies the volatile state of each page. What a page looks like on the device is verified here.
+ */
+#include "heap/heap_int.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/csum.h"
+#include "base/fail.h"
+#include "base/hash.h"
+
+/* ---- Ranges ---- */
+
+int vrange_open(struct vrange *r, size_t max)
+{
+    void *p = mmap(NULL, max, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    *r = (struct vrange){0};
+    if (p == MAP_FAILED)
+        return -DER_NOMEM;
+    madvise(p, max, MADV_DONTDUMP); /* 1 TiB of nothing in every core file otherwise */
+    r->base = p;
+    r->max = max;
+    return 0;
+}
+
+int vrange_commit(struct vrange *r, size_t bytes)
+{
+    size_t end = ROUND_UP(bytes, (size_t)1 << 20);
+
+    if (bytes <= r->committed)
+        return 0;
+    if (bytes > r->max)
+        return -DER_NOMEM;
+    end = MIN(end, r->max);
+    if (mprotect(r->base + r->committed, end - r->committed, PROT_READ | PROT_WRITE) != 0)
+        return -DER_NOMEM;
+    r->committed = end;
+    return 0;
+}
+
+void vrange_close(struct vrange *r)
+{
+    if (r->base != NULL)
+        munmap(r->base, r->max);
+    *r = (struct vrange){0};
+}
+
+int vec32_room(struct vec32 *a, uint32_t more)
+{
+    uint32_t cap = MAX(a->cap, 64u);
+    uint32_t *v;
+
+    if (a->nr + more <= a->cap)
+        return 0;
+    while (cap < a->nr + more)
+        cap *= 2;
+    v = base_realloc(a->v, (size_t)cap * sizeof(*v));
+    if (v == NULL)
+        return -DER_NOMEM;
+    a->v = v;
+    a->cap = cap;
+    return 0;
+}
+
+int vec32_add(struct vec32 *a, uint32_t x)
+{
+    int rc = vec32_room(a, 1);
+
+    if (rc == 0)
+        a->v[a->nr++] = x;
+    return rc;
+}
+
+void vec32_fini(struct vec32 *a)
+{
+    base_free(a->v);
+    *a = (struct vec32){0};
+}
+
+/* ---- The space of pages ---- */
+
+int page_space_open(struct heap *h)
+{
+    uint64_t want = h->conf.reserve_bytes != 0 ? h->conf.reserve_bytes : UINT64_C(1) << 40;
+    int rc;
+
+    want = MIN(want, HEAP_PAGES_MAX * HEAP_PAGE_SIZE);
+    do {
+        rc = vrange_open(&h->mem, ROUND_UP(want, (uint64_t)HEAP_PAGE_SIZE));
+        want /= 2;
+    } while (rc != 0 && want >= UINT64_C(1) << 30);
+    if (rc != 0)
+        return rc;
+    h->base = h->mem.base;
+    h->max_pages = h->mem.max / HEAP_PAGE_SIZE;
+    rc = vrange_open(&h->volmem, h->max_pages * sizeof(struct page_vol));
+    if (rc == 0)
+        rc = vrange_open(&h->alloc.free, ROUND_UP(h->max_pages, 512) / 8);
+    h->vol = (struct page_vol *)h->volmem.base;
+    return rc;
+}
+
+void page_space_close(struct heap *h)
+{
+    vrange_close(&h->mem);
+    vrange_close(&h->volmem);
+    vrange_close(&h->alloc.free);
+    vec32_fini(&h->dirty);
+}
+
+int page_space_grow(struct heap *h, uint64_t pages)
+{
+    int rc = pages > h->max_pages ? -DER_NOSPACE : 0;
+
+    if (rc == 0)
+        rc = vrange_commit(&h->mem, pages * HEAP_PAGE_SIZE);
+    if (rc == 0)
+        rc = vrange_commit(&h->volmem, pages * sizeof(struct page_vol));
+    if (rc == 0)
+        rc = vrange_commit(&h->alloc.free, ROUND_UP(pages, 64) / 8);
+    if (rc == 0 && pages > h->dirty.nr)
+        rc = vec32_room(&h->dirty, (uint32_t)(pages - h->dirty.nr)); /* marking a page dirty cannot fail */
+    return rc;
+}
+
+/* ---- State ---- */
+
+static void page_miss(struct heap *h, uint64_t page)
+{
+    h->rc = HEAP_FAULT;
+    for (uint32_t i = 0; i < h->missed_nr; i++) {
+        if (h->missed[i] == page)
+            return;
+    }
+    if (h->missed_nr < HEAP_PINS_MAX)
+        h->missed[h->missed_nr++] = page;
+    h->faults++;
+}
+
+bool page_touch(struct heap *h, uint64_t page)
+{
+    const struct page_vol *v = &h->vol[page];
+
+    if (v->flags & PV_RESIDENT) {
+        if (!h->spurious || v->pins != 0 || (v->flags & PV_CORE) != 0 || !h->conf.spurious_fault(h->conf.arg, page))
+            return true;
+    }
+    page_miss(h, page);
+    return false;
+}
+
+/* May this address range exist at all? */
+static bool range_ok(struct heap *h, uint64_t off, size_t len)
+{
+    if (off >= HEAP_PAGE_SIZE && page_of(off) < h->pages && off % HEAP_PAGE_SIZE + len <= HEAP_PAGE_SIZE && len > 0)
+        return true;
+    h->rc = -DER_CSUM;
+    return false;
+}
+
+const void *heap_ptr(struct heap *h, uint64_t off, size_t len)
+{
+    if (!range_ok(h, off, len) || !page_touch(h, page_of(off)))
+        return NULL;
+    return h->base + off;
+}
+
+int heap_rc(const struct heap *h)
+{
+    return h->rc;
+}
+
+void page_set_resident(struct heap *h, uint64_t page, bool yes)
+{
+    struct page_vol *v = &h->vol[page];
+
+    if (((v->flags & PV_RESIDENT) != 0) == yes)
+        return;
+    v->flags ^= PV_RESIDENT;
+    if (yes)
+        h->resident++;
+    else
+        h->resident--;
+}
+
+void page_set_dirty(struct heap *h, uint64_t page)
+{
+    struct page_vol *v = &h->vol[page];
+
+    /* A page the running checkpoint has yet to copy is copied with this change in it. */
+    if (v->flags & (PV_DIRTY | PV_CKPT) || h->is_volatile)
+        return;
+    ASSERT(h->dirty.nr < h->dirty.cap);
+    v->flags |= PV_DIRTY;
+    h->dirty.v[h->dirty.nr++] = (uint32_t)page;
+    h->dirty_nr++;
+}
+
+/* ---- Images ---- */
+
+void page_init(struct heap *h, uint64_t page, enum page_kind kind, uint32_t cls)
+{
+    struct page_hdr *hdr = page_hdr(h, page);
+
+    memset(hdr, 0, HEAP_PAGE_SIZE);
+    if (kind == PAGE_VALUE)
+        return;
+    hdr->magic = PAGE_MAGIC;
+    hdr->kind = (uint8_t)kind;
+    hdr->id = page;
+    hdr->generation = h->generation;
+    if (kind == PAGE_SLOT) {
+        hdr->cls = (uint8_t)cls;
+        hdr->slots = h->alloc.cls[cls].slots;
+        hdr->data = h->alloc.cls[cls].data;
+    }
+}
+
+uint64_t page_sum(const void *image)
+{
+    return csum_calc(CSUM_XXH3, image, HEAP_PAGE_SIZE);
+}
+
+uint64_t page_disk_csum(uint64_t sum, uint64_t lsn)
+{
+    return mix128(sum, lsn);
+}
+
+static bool bad(char *why, const char *fmt, uint64_t a, uint64_t b)
+{
+    if (why != NULL) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+        snprintf(why, 128, fmt, a, b);
+#pragma GCC diagnostic pop
+    }
+    return false;
+}
+
+static bool verify_value(struct heap *h, const struct page_desc *d, void *image, bool with_csum, char *why)
+{
+    if (with_csum && page_disk_csum(page_sum(image), d->lsn) != d->csum)
+        return bad(why, "its checksum does not match", 0, 0);
+    return true;
+}
+
+bool page_verify(struct heap *h, uint64_t page, void *image, bool with_csum, char *why)
+{
+    const struct page_desc *d = page_is_core(page) ? NULL : page_desc(h, page);
+    struct page_hdr *hdr = image;
+    enum page_kind kind = page == 0 ? PAGE_SUPER : d == NULL ? PAGE_DESC : d->kind;
+    uint64_t lsn = hdr->lsn, csum = hdr->csum;
+
+    if (kind == PAGE_VALUE)
+        return verify_value(h, d, image, with_csum, why);
+    if (kind == PAGE_FREE || kind >= PAGE_KIND_NR)
+        return bad(why, "it is not in use, yet something points to it", 0, 0);
+    if (with_csum) {
+        if (hdr->magic != PAGE_MAGIC)
+            return bad(why, "it holds no page (magic %llx)", hdr->magic, 0);
+        if (hdr->generation != h->generation)
+            return bad(why, "it belongs to another heap (generation %llx, not %llx)", hdr->generation, h->generation);
+        if (hdr->id != page)
+            return bad(why, "it holds page %llu, a misdirected write", hdr->id, 0);
+    }
+    hdr->lsn = 0;
+    hdr->csum = 0;
+    if (!with_csum)
+        return true;
+    if (page_disk_csum(page_sum(image), lsn) != csum)
+        return bad(why, "its checksum does not match", 0, 0);
+    if (hdr->kind != kind || (d != NULL && hdr->cls != d->cls))
+        return bad(why, "it is of kind %llu, its descriptor says %llu", hdr->kind, (uint64_t)kind);
+    return true;
+}

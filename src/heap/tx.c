@@ -1,0 +1,363 @@
+/*
+ * Transactions: undo while open, one redo record at commit.
+ *
+ * heap_tx_write saves the bytes it is about to let change in an arena and remembers the range. Abort copies the saved bytes back, newest
+ * first. Commit sorts the ranges, merges those that touch or nearly touch, and logs their present bytes, runs of zeros as such;
+ * so a byte written many times is logged once. Pages initialised in the transaction are logged first, as PAGE_INIT.
+ *
+ * Log space: begin reserves for the bytes announced; a transaction that turns out larger reserves more as it goes and ends with
+ * HEAP_WAIT if there is none. So commit always finds room.
+ */
+#include "heap/heap_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+
+#define MERGE_GAP   8u  /* merging over fewer unchanged bytes than an item header has is cheaper than another item */
+#define ZERO_RUN    24u /* a run of zeros this long becomes an item of its own */
+#define TX_OVERHEAD 256u /* record header, first allocations' bitmap words */
+
+static uint64_t range_cost(size_t len)
+{
+    return len + 2 * sizeof(struct wal_item); /* a long range may need two items */
+}
+
+int tx_reserve(struct heap *h, size_t more)
+{
+    struct tx *tx = &h->tx;
+    int rc;
+
+    if (tx->used + more <= tx->need || h->is_volatile) {
+        tx->used += more;
+        return 0;
+    }
+    rc = wal_reserve(h, tx->used + more + TX_OVERHEAD, tx->internal);
+    if (rc != 0)
+        return rc;
+    tx->used += more;
+    tx->need = tx->used + TX_OVERHEAD;
+    return 0;
+}
+
+static int begin(struct heap *h, size_t redo_max, bool internal)
+{
+    struct tx *tx = &h->tx;
+    uint64_t need = (uint64_t)redo_max + redo_max / 2 + TX_OVERHEAD;
+    int rc;
+
+    ASSERT(!tx->active);
+    if (h->readonly)
+        return -DER_NO_PERM;
+    if (redo_max > HEAP_TX_MAX)
+        return -DER_INVAL;
+    if (!h->is_volatile) {
+        need = MIN(need, MAX(h->wal.tx_max, (uint64_t)redo_max));
+        rc = wal_reserve(h, need, internal);
+        if (rc != 0)
+            return rc;
+    }
+    tx->active = true;
+    tx->internal = internal;
+    tx->reserve_ok = internal;
+    tx->need = need;
+    tx->used = sizeof(struct wal_rec_hdr);
+    tx->nr = 0;
+    return 0;
+}
+
+int heap_tx_begin(struct heap *h, size_t redo_max)
+{
+    return begin(h, redo_max, false);
+}
+
+int tx_begin_internal(struct heap *h, size_t redo_max)
+{
+    return begin(h, redo_max, true);
+}
+
+void heap_tx_use_reserve(struct heap *h)
+{
+    h->tx.reserve_ok = true;
+}
+
+bool heap_tx_active(const struct heap *h)
+{
+    return h->tx.active;
+}
+
+static int range_room(struct tx *tx)
+{
+    uint32_t cap = MAX(64u, tx->cap * 2);
+    struct tx_range *r;
+
+    if (tx->nr < tx->cap)
+        return 0;
+    r = base_realloc(tx->range, cap * sizeof(*r));
+    if (r == NULL)
+        return -DER_NOMEM;
+    tx->range = r;
+    r = base_realloc(tx->sort, cap * sizeof(*r));
+    if (r == NULL)
+        return -DER_NOMEM;
+    tx->sort = r;
+    tx->cap = cap;
+    return 0;
+}
+
+/* Ranges are often written again right after: the newest few tell. */
+static bool covered(const struct tx *tx, uint64_t off, size_t len)
+{
+    for (uint32_t i = tx->nr, n = 0; i > 0 && n < 4; i--, n++) {
+        const struct tx_range *r = &tx->range[i - 1];
+
+        if (off >= r->off && off + len <= r->off + r->len)
+            return true;
+    }
+    return false;
+}
+
+void *tx_write(struct heap *h, uint64_t off, size_t len)
+{
+    struct tx *tx = &h->tx;
+    char *p = h->base + off;
+    void *old;
+    int rc;
+
+    ASSERT(tx->active);
+    if (covered(tx, off, len))
+        return p;
+    rc = range_room(tx);
+    if (rc == 0)
+        rc = tx_reserve(h, range_cost(len));
+    if (rc != 0) {
+        h->rc = rc;
+        return NULL;
+    }
+    old = arena_alloc(&tx->undo, len);
+    if (old == NULL) {
+        h->rc = -DER_NOMEM;
+        return NULL;
+    }
+    memcpy(old, p, len);
+    tx->range[tx->nr] = (struct tx_range){.off = off, .len = (uint32_t)len, .order = tx->nr, .old = old};
+    tx->nr++;
+    page_set_dirty(h, page_of(off));
+    return p;
+}
+
+void *heap_tx_write(struct heap *h, uint64_t off, size_t len)
+{
+    if (heap_ptr(h, off, len) == NULL)
+        return NULL;
+    return tx_write(h, off, len);
+}
+
+/* ---- The redo record ---- */
+
+static uint8_t *put_item(uint8_t *at, uint64_t off, uint32_t op, uint32_t len)
+{
+    struct wal_item it = {.page = (uint32_t)page_of(off),
+                          .off_op = (uint16_t)(off % HEAP_PAGE_SIZE | op << 14),
+                          .len = (uint16_t)len};
+
+    memcpy(at, &it, sizeof(it));
+    return at + sizeof(it);
+}
+
+/* Length of the run of zeros at p, counted in whole words. */
+static uint32_t zero_run(const char *p, uint32_t len)
+{
+    uint32_t n = 0;
+    uint64_t w;
+
+    while (n + 8 <= len) {
+        memcpy(&w, p + n, 8);
+        if (w != 0)
+            break;
+        n += 8;
+    }
+    return n;
+}
+
+/* Bytes before the next long run of zeros. */
+static uint32_t data_run(const char *p, uint32_t len)
+{
+    uint32_t n = 0;
+
+    while (n < len) {
+        uint32_t z = zero_run(p + n, len - n);
+
+        if (z >= ZERO_RUN)
+            break;
+        n += z + 8;
+    }
+    return MIN(n, len);
+}
+
+static uint8_t *put_range(struct heap *h, uint8_t *at, uint64_t off, uint32_t len)
+{
+    while (len > 0) {
+        const char *p = h->base + off;
+        uint32_t n = MIN(zero_run(p, len), HEAP_PAGE_SIZE - 1);
+
+        if (n >= ZERO_RUN) {
+            at = put_item(at, off, WAL_OP_ZERO, n);
+        } else {
+            n = MIN(data_run(p, len), HEAP_PAGE_SIZE - 1);
+            at = put_item(at, off, WAL_OP_BYTES, n);
+            memcpy(at, p, n);
+            at += n;
+        }
+        off += n;
+        len -= n;
+    }
+    return at;
+}
+
+static int range_cmp(const void *a, const void *b)
+{
+    const struct tx_range *x = a, *y = b;
+
+    if (x->off != y->off)
+        return x->off < y->off ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+static void sort_ranges(struct tx_range *r, uint32_t nr)
+{
+    if (nr > 24) {
+        qsort(r, nr, sizeof(*r), range_cmp);
+        return;
+    }
+    for (uint32_t i = 1; i < nr; i++) {
+        struct tx_range x = r[i];
+        uint32_t j = i;
+
+        for (; j > 0 && r[j - 1].off > x.off; j--)
+            r[j] = r[j - 1];
+        r[j] = x;
+    }
+}
+
+/* Content of pages that this transaction freed need not be logged. */
+static bool page_gone(struct heap *h, uint64_t page)
+{
+    return h->tx.freed.nr != 0 && !page_is_core(page) && page_desc(h, page)->kind == PAGE_FREE;
+}
+
+static uint8_t *put_ranges(struct heap *h, uint8_t *at)
+{
+    struct tx *tx = &h->tx;
+    struct tx_range *r = tx->sort;
+    uint32_t i = 0;
+
+    memcpy(r, tx->range, tx->nr * sizeof(*r));
+    sort_ranges(r, tx->nr);
+    while (i < tx->nr) {
+        uint64_t page = page_of(r[i].off), off = r[i].off, end = off + r[i].len;
+
+        for (i++; i < tx->nr && r[i].off <= end + MERGE_GAP && page_of(r[i].off) == page; i++)
+            end = MAX(end, r[i].off + r[i].len);
+        if (!page_gone(h, page))
+            at = put_range(h, at, off, (uint32_t)(end - off));
+    }
+    return at;
+}
+
+static uint64_t log_tx(struct heap *h)
+{
+    struct tx *tx = &h->tx;
+    uint8_t *start = wal_room(h), *at = start + sizeof(struct wal_rec_hdr);
+
+    for (uint32_t i = 0; i + 1 < tx->inits.nr; i += 2) {
+        uint32_t kind = tx->inits.v[i + 1] & 0xff, cls = tx->inits.v[i + 1] >> 8;
+
+        at = put_item(at, (uint64_t)tx->inits.v[i] * HEAP_PAGE_SIZE + kind, WAL_OP_INIT, cls);
+    }
+    at = put_ranges(h, at);
+    ASSERT((uint64_t)(at - start) <= tx->need);
+    return wal_append(h, WAL_REC_TX, (uint32_t)(at - start));
+}
+
+/* ---- The end ---- */
+
+static void tx_clear(struct heap *h)
+{
+    struct tx *tx = &h->tx;
+
+    for (uint32_t i = 0; i < tx->touched.nr; i++)
+        h->vol[tx->touched.v[i]].flags &= (uint8_t)~PV_TOUCHED;
+    tx->inits.nr = tx->freed.nr = tx->touched.nr = 0;
+    tx->nr = 0;
+    tx->active = false;
+    arena_reset(&tx->undo);
+}
+
+void heap_tx_commit(struct heap *h, uint64_t *lsn)
+{
+    struct tx *tx = &h->tx;
+
+    ASSERT(tx->active);
+    if (tx->nr > 0 || tx->inits.nr > 0) {
+        if (h->is_volatile) {
+            h->wal.last_lsn++;
+            atomic_store_explicit(&h->wal.durable, h->wal.last_lsn, memory_order_release);
+        } else {
+            h->wal.last_lsn = log_tx(h);
+        }
+        h->commits++;
+    }
+    for (uint32_t i = 0; i < tx->freed.nr; i++)
+        alloc_page_freed(h, tx->freed.v[i]);
+    if (h->space_ops != NULL)
+        h->space_ops->tx_end(h, true, h->wal.last_lsn);
+    tx_clear(h);
+    if (lsn != NULL)
+        *lsn = h->wal.last_lsn;
+}
+
+void heap_tx_abort(struct heap *h)
+{
+    struct tx *tx = &h->tx;
+
+    ASSERT(tx->active);
+    for (uint32_t i = tx->nr; i > 0; i--)
+        memcpy(h->base + tx->range[i - 1].off, tx->range[i - 1].old, tx->range[i - 1].len);
+    for (uint32_t i = 0; i < tx->inits.nr; i += 2) /* free again; what their memory holds means nothing */
+        page_set_resident(h, tx->inits.v[i], false);
+    for (uint32_t i = 0; i < tx->touched.nr; i++)
+        alloc_page_relist(h, tx->touched.v[i]);
+    if (h->space_ops != NULL)
+        h->space_ops->tx_end(h, false, 0);
+    tx_clear(h);
+}
+
+uint64_t heap_lsn(const struct heap *h)
+{
+    return h->wal.last_lsn;
+}
+
+/* ---- Roots ---- */
+
+int heap_root_get(struct heap *h, enum heap_root r, uint64_t *off)
+{
+    if ((unsigned)r >= HEAP_ROOT_NR)
+        return -DER_INVAL;
+    *off = heap_super(h)->root[r];
+    return 0;
+}
+
+int heap_tx_root_set(struct heap *h, enum heap_root r, uint64_t off)
+{
+    uint64_t *p;
+
+    if ((unsigned)r >= HEAP_ROOT_NR)
+        return -DER_INVAL;
+    p = tx_write(h, PAGE_HDR_SIZE + offsetof(struct heap_super, root) + r * sizeof(uint64_t), sizeof(uint64_t));
+    if (p == NULL)
+        return h->rc;
+    *p = off;
+    return 0;
+}
