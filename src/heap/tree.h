@@ -59,10 +59,12 @@ int tree_replace(struct heap *h, const struct tree_class *c, uint64_t root_off, 
 int tree_remove(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key);
 /* Number of entries. */
 int tree_count(struct heap *h, uint64_t root_off, uint64_t *count);
-/* Upper bound of redo bytes of one insert or remove. */
-#define TREE_REDO_MAX 8192u
-/* Frees all nodes (not the records behind the values), at most max_nodes of them; *done tells whether the tree is empty now. */
+/* Upper bound of redo bytes of one insert, replace or remove: a split (or merge) on each of ten levels. All but one in thirty inserts log less than 64. */
+#define TREE_REDO_MAX 20480u
+/* Frees all nodes (not the records behind the values), about max_nodes of them (a leaf takes the inner nodes along that it leaves empty); *done tells
+ * whether the tree is empty now. Until then it is a smaller tree in good order. */
 int tree_destroy(struct heap *h, uint64_t root_off, uint32_t max_nodes, bool *done);
+#define TREE_DESTROY_REDO_MAX(max_nodes) (4096u + (max_nodes)*256u)
 
 /* ---- Walking: positions are keys, so they survive any change of the tree ---- */
 
@@ -78,7 +80,8 @@ struct tree_entry {
 int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how, const struct tree_key *key,
               struct tree_entry *ent, uint32_t max, uint32_t *nr);
 
-/* Proves the structure: order, counts, bitmaps, fingerprints, live allocations. report as in heap_check(). */
+/* Proves the structure: order, counts, bitmaps, fingerprints, live allocations. report(arg, text) once for each problem; *problems grows by their number.
+ * Touches every node (and, among equal order keys, records) in one call. */
 int tree_check(struct heap *h, const struct tree_class *c, uint64_t root_off, void (*report)(void *arg, const char *text), void *arg,
                uint64_t *problems);
 

@@ -1,0 +1,236 @@
+/*
+ * Nodes of ordered trees, private to the tree_*.c files: their bytes, references to them, and how they are read, allocated and resized.
+ *
+ * A reference to a node is its offset (8-byte aligned) with the size class in bits 1 and 2; bit 0 is free for the owner of the reference.
+ * So one heap_ptr() reaches a whole node.
+ *
+ *     node      0  u8   magic     TNODE_LEAF or TNODE_INNER
+ *               1  u8   level     0 in leaves
+ *               2  u8   class     0, 1, 2: room for 4, 16, 64 entries (inner nodes: 1 or 2)
+ *               3  u8   zero
+ *               4  u8   tag[4]    of class 0; zero in the others
+ *               8  u64  valid     bit i: entry i is in use
+ *              16  u8   tag[cap]  of classes 1 and 2
+ *                  entry[cap]
+ *
+ *     leaf: tag i is the fingerprint of entry i; entry = u64 order, u64 value; unsorted.
+ *     inner: tag 0..n-1 are the entries' numbers in order (n = bits in valid); entry = u64 order, u64 rep, u64 ref: a separator and the child
+ *     right of it. Of the first entry only ref counts. Bit 0 of ref (SEP_TIE): what the separator compares with; see tree.c.
+ *
+ *     root      0  u64  word0    one entry: its order key; one leaf: 0; higher: number of entries
+ *               8  u64  word1    bits 62..63 0: empty; 1: one entry, its fingerprint in bits 54..61, its value below (a larger value lives in a
+ *                                leaf of its own); 2: a node, its reference in bits 0..53, its level in bits 54..57
+ */
+#ifndef TARN_HEAP_TREE_NODE_H
+#define TARN_HEAP_TREE_NODE_H
+
+#include "base/assert.h"
+#include "heap/tree.h"
+
+#define TREE_HEIGHT_MAX 10u /* levels; the thinnest tree of that height holds more than 2^36 entries */
+#define TNODE_LEAF      0xA7u
+#define TNODE_INNER     0xB8u
+#define TNODE_CAP_MAX   64u
+#define TNODE_MERGE_AT  16u /* a node with this many entries or fewer looks for a neighbour to merge with ... */
+#define TNODE_MERGE_MAX 48u /* ... that leaves at most this many together */
+
+#define SEP_TIE 1ull
+
+struct tnode {
+    uint8_t magic, level, cls, zero;
+    uint8_t tag4[4];
+    uint64_t valid;
+};
+
+struct tleaf_ent {
+    uint64_t order, value;
+};
+
+struct tinner_ent {
+    uint64_t order, rep, ref;
+};
+
+enum troot_kind { TROOT_EMPTY, TROOT_ONE, TROOT_NODE };
+
+struct troot {
+    enum troot_kind kind;
+    uint64_t order, value; /* TROOT_ONE */
+    uint8_t tag;           /* TROOT_ONE: the entry's fingerprint */
+    uint64_t ref;          /* TROOT_NODE */
+    uint32_t height;       /* levels of nodes */
+    uint64_t count;        /* kept only when height > 1 */
+};
+
+/* The way from the root to a leaf: lv[0] is the root node, lv[height - 1] the leaf. */
+struct tpath {
+    uint32_t height;
+    struct {
+        uint64_t ref;
+        const struct tnode *n;
+        uint32_t pos; /* position of the child taken; in the leaf: unused */
+    } lv[TREE_HEIGHT_MAX];
+};
+
+/* One tree operation. */
+struct tree {
+    struct heap *h;
+    const struct tree_class *c;
+    uint64_t root_off;
+    struct troot root;
+};
+
+struct tsort {
+    uint64_t order, value;
+    uint8_t slot;
+};
+
+static inline uint32_t cls_cap(uint32_t cls)
+{
+    return 4u << (2 * cls);
+}
+
+static inline uint32_t tags_at(uint32_t cls)
+{
+    return cls == 0 ? 4 : 16;
+}
+
+static inline uint32_t ents_at(uint32_t cls)
+{
+    return cls == 0 ? 16 : 16 + cls_cap(cls);
+}
+
+static inline uint32_t node_size(uint32_t level, uint32_t cls)
+{
+    return ents_at(cls) + cls_cap(cls) * (uint32_t)(level == 0 ? sizeof(struct tleaf_ent) : sizeof(struct tinner_ent));
+}
+
+static inline uint64_t ref_off(uint64_t ref)
+{
+    return ref & ~7ull;
+}
+
+static inline uint32_t ref_cls(uint64_t ref)
+{
+    return (uint32_t)(ref >> 1 & 3);
+}
+
+static inline uint64_t ref_make(uint64_t off, uint32_t cls)
+{
+    return off | (uint64_t)cls << 1;
+}
+
+static inline uint64_t ref_bare(uint64_t ref)
+{
+    return ref & ~SEP_TIE;
+}
+
+static inline const uint8_t *node_tags(const struct tnode *n)
+{
+    return (const uint8_t *)n + tags_at(n->cls);
+}
+
+static inline const struct tleaf_ent *leaf_ents(const struct tnode *n)
+{
+    return (const struct tleaf_ent *)((const uint8_t *)n + ents_at(n->cls));
+}
+
+static inline const struct tinner_ent *inner_ents(const struct tnode *n)
+{
+    return (const struct tinner_ent *)((const uint8_t *)n + ents_at(n->cls));
+}
+
+/* The entry at a position of an inner node. */
+static inline const struct tinner_ent *inner_at(const struct tnode *n, uint32_t pos)
+{
+    return &inner_ents(n)[node_tags(n)[pos]];
+}
+
+static inline uint32_t node_count(const struct tnode *n)
+{
+    return (uint32_t)__builtin_popcountll(n->valid);
+}
+
+static inline uint64_t cls_mask(uint32_t cls)
+{
+    return cls == 2 ? ~0ull : cls == 1 ? 0xffff : 0xf;
+}
+
+/* nr entries from the first on. */
+static inline uint64_t first_mask(uint32_t nr)
+{
+    return nr == 64 ? ~0ull : (1ull << nr) - 1;
+}
+
+static inline bool node_full(const struct tnode *n)
+{
+    return n->valid == cls_mask(n->cls);
+}
+
+static inline uint8_t order_fingerprint(uint64_t order)
+{
+    return (uint8_t)((order * UINT64_C(0x9e3779b97f4a7c15)) >> 56);
+}
+
+static inline uint8_t key_fingerprint(const struct tree_class *c, const struct tree_key *key)
+{
+    return c->fingerprint != NULL ? c->fingerprint(key) : order_fingerprint(key->order);
+}
+
+static inline bool value_fits_root(uint64_t value)
+{
+    return value >> 54 == 0;
+}
+
+int tree_start(struct tree *t, struct heap *h, const struct tree_class *c, uint64_t root_off);
+/* The leaf and slot of a key, or -DER_NONEXIST (p is filled in). t->root is a node. */
+int tree_locate(struct tree *t, const struct tree_key *key, struct tpath *p, uint32_t *slot);
+/* The root becomes one entry (in a leaf if its value is too large for the root). */
+int tree_root_one(struct tree *t, uint64_t order, uint64_t value, uint8_t tag);
+/* Adds to the leaf of p, which has room. */
+int tree_leaf_put(struct tree *t, struct tpath *p, uint64_t order, uint64_t value, uint8_t tag);
+/* Adds to the leaf of p, which is full and of the largest class: splits it, and what above it is full. */
+int tree_split_insert(struct tree *t, struct tpath *p, const struct tree_key *key, uint64_t value, uint8_t tag);
+/* heap_tx_write() of a field of the node at p->lv[lv]. */
+void *tree_write(struct tree *t, const struct tpath *p, uint32_t lv, const void *field, size_t len);
+
+/* The level of p whose separator is a tie that names this record; TREE_NO_LEVEL if none is. */
+#define TREE_NO_LEVEL UINT32_MAX
+uint32_t tree_tie_level(const struct tpath *p, uint64_t order, uint64_t value);
+/* Gives the separator at that level another bound: order, rep and the SEP_TIE of sep. TREE_NO_LEVEL: nothing to do. */
+int tree_tie_set(struct tree *t, const struct tpath *p, uint32_t lv, const struct tinner_ent *sep);
+
+/* Which of the tags equal byte: bit i for tag i. Bits of unused entries may be set. */
+uint64_t tags_match(const struct tnode *n, uint8_t byte);
+
+int tree_root_read(struct tree *t);
+/* Writes t->root to its place. */
+int tree_root_write(struct tree *t);
+
+/* Address of a whole node; -DER_CSUM when it is not one of that level. */
+int tree_node_get(struct tree *t, uint64_t ref, uint32_t level, const struct tnode **n);
+/* A zeroed node with its header filled in. */
+int tree_node_alloc(struct tree *t, uint32_t level, uint32_t cls, uint64_t near, uint64_t *ref, struct tnode **n);
+int tree_node_free(struct tree *t, uint64_t ref);
+/* Moves the node at p->lv[lv] into another size class and points its parent, or the root, to it. */
+int tree_node_resize(struct tree *t, struct tpath *p, uint32_t lv, uint32_t cls);
+/* Points the parent of p->lv[lv], or the root, to another node. */
+int tree_ref_set(struct tree *t, struct tpath *p, uint32_t lv, uint64_t ref);
+
+/* Fills in p down to the leaf where key belongs. t->root is a node. */
+int tree_descend(struct tree *t, const struct tree_key *key, struct tpath *p);
+/* The entry of key in a leaf: -DER_NONEXIST. */
+int leaf_find(struct tree *t, const struct tnode *n, const struct tree_key *key, uint32_t *slot);
+/* Is the separator before or at the key? */
+int sep_le_key(struct tree *t, const struct tinner_ent *sep, const struct tree_key *key, bool *le);
+/* *order of two entries. */
+int ent_cmp(struct tree *t, uint64_t order_a, uint64_t a, uint64_t order_b, uint64_t b, int *order);
+/* *order of an entry and a key. */
+int ent_cmp_key(struct tree *t, uint64_t order, uint64_t value, const struct tree_key *key, int *res);
+/* Sorts up to TNODE_CAP_MAX entries. */
+int tree_sort(struct tree *t, struct tsort *e, uint32_t nr);
+/* All entries of a leaf, unsorted. */
+uint32_t leaf_list(const struct tnode *n, struct tsort *e);
+/* Drops the child at pos of the inner node at p->lv[lv] (not its last child). */
+int inner_remove(struct tree *t, const struct tpath *p, uint32_t lv, uint32_t pos);
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * Walking: the next entries from a key, in either direction.
+ *
+ * A position is a key, so there is nothing to invalidate: each call descends from the root to the leaf where the key belongs, picks the
+ * entries beyond it and sorts them. When the leaf holds none, the neighbour in that direction does (no leaf is ever empty).
+ */
+#include "heap/tree_node.h"
+
+#include <daos_errno.h>
+
+static bool walks_up(enum tree_seek how)
+{
+    return how == TREE_GE || how == TREE_GT || how == TREE_FIRST;
+}
+
+static bool is_end(enum tree_seek how)
+{
+    return how == TREE_FIRST || how == TREE_LAST;
+}
+
+/* Follows first or last children from level lv on. */
+static int descend_edge(struct tree *t, struct tpath *p, uint32_t lv, uint64_t ref, bool first)
+{
+    for (;; lv++) {
+        int rc = tree_node_get(t, ref, p->height - 1 - lv, &p->lv[lv].n);
+
+        p->lv[lv].ref = ref_bare(ref);
+        if (rc != 0 || lv + 1 == p->height)
+            return rc;
+        p->lv[lv].pos = first ? 0 : node_count(p->lv[lv].n) - 1;
+        ref = inner_at(p->lv[lv].n, p->lv[lv].pos)->ref;
+    }
+}
+
+/* The neighbouring leaf in walking direction. -DER_NONEXIST: none. */
+static int step_leaf(struct tree *t, struct tpath *p, bool up)
+{
+    for (uint32_t lv = p->height - 1; lv-- > 0;) {
+        uint32_t pos = p->lv[lv].pos;
+
+        if (up ? pos + 1 >= node_count(p->lv[lv].n) : pos == 0)
+            continue;
+        p->lv[lv].pos = up ? pos + 1 : pos - 1;
+        return descend_edge(t, p, lv + 1, inner_at(p->lv[lv].n, p->lv[lv].pos)->ref, up);
+    }
+    return -DER_NONEXIST;
+}
+
+/* Enumerations come back for the next leaf: have it loaded by then. */
+static void look_ahead(struct tree *t, const struct tpath *p, bool up)
+{
+    uint32_t lv = p->height - 1, pos;
+
+    if (lv == 0)
+        return;
+    pos = p->lv[lv - 1].pos;
+    if (up ? pos + 1 < node_count(p->lv[lv - 1].n) : pos > 0)
+        heap_prefetch(t->h, ref_off(inner_at(p->lv[lv - 1].n, up ? pos + 1 : pos - 1)->ref));
+}
+
+static int beyond(struct tree *t, enum tree_seek how, const struct tree_key *key, uint64_t order, uint64_t value, bool *yes)
+{
+    int res = 0, rc = 0;
+
+    if (!is_end(how))
+        rc = ent_cmp_key(t, order, value, key, &res);
+    *yes = is_end(how) || (how == TREE_GE && res >= 0) || (how == TREE_GT && res > 0) || (how == TREE_LE && res <= 0) ||
+           (how == TREE_LT && res < 0);
+    return rc;
+}
+
+/* The entries of a leaf beyond the position, unsorted. */
+static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how, const struct tree_key *key, struct tsort *e,
+                       uint32_t *nr)
+{
+    uint32_t all = leaf_list(n, e);
+
+    *nr = 0;
+    for (uint32_t i = 0; i < all; i++) {
+        bool yes;
+        int rc = beyond(t, how, key, e[i].order, e[i].value, &yes);
+
+        if (rc != 0)
+            return rc;
+        if (yes)
+            e[(*nr)++] = e[i];
+    }
+    return 0;
+}
+
+/* The entries of the first leaf that has any beyond the position. */
+static int gather(struct tree *t, enum tree_seek how, const struct tree_key *key, struct tpath *p, struct tsort *e, uint32_t *nr)
+{
+    bool yes;
+    int rc;
+
+    *nr = 0;
+    if (t->root.kind == TROOT_EMPTY)
+        return -DER_NONEXIST;
+    if (t->root.kind == TROOT_ONE) {
+        rc = beyond(t, how, key, t->root.order, t->root.value, &yes);
+        e[0] = (struct tsort){t->root.order, t->root.value, 0};
+        *nr = yes;
+        return rc == 0 && !yes ? -DER_NONEXIST : rc;
+    }
+    if (is_end(how)) {
+        p->height = t->root.height;
+        rc = descend_edge(t, p, 0, t->root.ref, walks_up(how));
+    } else {
+        rc = tree_descend(t, key, p);
+    }
+    if (rc == 0)
+        rc = leaf_beyond(t, p->lv[p->height - 1].n, how, key, e, nr);
+    if (rc != 0 || *nr > 0)
+        return rc;
+    rc = step_leaf(t, p, walks_up(how));
+    if (rc == 0)
+        *nr = leaf_list(p->lv[p->height - 1].n, e);
+    return rc;
+}
+
+int tree_seek(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how, const struct tree_key *key,
+              uint64_t *order, uint64_t *value)
+{
+    struct tsort e[TNODE_CAP_MAX];
+    uint32_t nr, best = 0;
+    struct tpath p;
+    struct tree t;
+    int rc;
+
+    ASSERT((key == NULL) == is_end(how));
+    rc = tree_start(&t, h, c, root_off);
+    if (rc == 0)
+        rc = gather(&t, how, key, &p, e, &nr);
+    if (rc != 0)
+        return rc;
+    for (uint32_t i = 1; i < nr; i++) {
+        int res;
+
+        rc = ent_cmp(&t, e[i].order, e[i].value, e[best].order, e[best].value, &res);
+        if (rc != 0)
+            return rc;
+        if (walks_up(how) ? res < 0 : res > 0)
+            best = i;
+    }
+    *order = e[best].order;
+    *value = e[best].value;
+    return 0;
+}
+
+int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how, const struct tree_key *key,
+              struct tree_entry *ent, uint32_t max, uint32_t *nr)
+{
+    struct tsort e[TNODE_CAP_MAX];
+    struct tpath p;
+    struct tree t;
+    uint32_t found;
+    int rc;
+
+    ASSERT((key == NULL) == is_end(how) && max > 0);
+    *nr = 0;
+    rc = tree_start(&t, h, c, root_off);
+    if (rc == 0)
+        rc = gather(&t, how, key, &p, e, &found);
+    if (rc == 0)
+        rc = tree_sort(&t, e, found);
+    if (rc != 0)
+        return rc;
+    for (uint32_t i = 0; i < MIN(found, max); i++) {
+        const struct tsort *s = &e[walks_up(how) ? i : found - 1 - i];
+
+        ent[i] = (struct tree_entry){s->order, s->value};
+    }
+    *nr = MIN(found, max);
+    if (t.root.kind == TROOT_NODE && found <= max)
+        look_ahead(&t, &p, walks_up(how));
+    return 0;
+}
