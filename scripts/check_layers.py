@@ -15,7 +15,7 @@ ALLOWED = {
     "svc": "base rt net heap place",
     "engine": "base rt io net heap vos place svc",
     "client": "base rt net place",
-    "dfs": "base client",
+    "dfs": "base rt client",
     "embed": "base rt io net client engine",
     "posix": "base client dfs embed",
     "console": "base client dfs embed",

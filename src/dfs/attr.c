@@ -1,0 +1,283 @@
+/* Attributes: stat, mode, owner, times, size, access. */
+#include <grp.h>
+#include <unistd.h>
+#include "dfs/dfs_int.h"
+
+int dfs_stat(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *stbuf)
+{
+    struct dfs_obj *dir;
+    struct dfs_entry e;
+    int rc;
+
+    if (stbuf == NULL)
+        return EINVAL;
+    rc = dfs_parent(dfs, parent, false, &dir);
+    if (rc != 0)
+        return rc;
+    if (name == NULL) {
+        if (parent != NULL)
+            return EINVAL;
+        return dfs_ostat(dfs, &dfs->root, stbuf);
+    }
+    rc = dfs_name_check(name, NULL);
+    if (rc == 0)
+        rc = dfs_entry_fetch(dfs, dir->oid, name, &e);
+    if (rc != 0)
+        return rc;
+    return dfs_entry_stat(dfs, &e, DAOS_HDL_INVAL, stbuf);
+}
+
+int dfs_ostat(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf)
+{
+    struct dfs_entry e;
+    int rc;
+
+    if (dfs == NULL || obj == NULL || stbuf == NULL)
+        return EINVAL;
+    rc = dfs_entry_fetch(dfs, obj->parent_oid, obj->name, &e);
+    if (rc != 0)
+        return rc;
+    /* the name may stand for another file by now */
+    if (e.oid.lo != obj->oid.lo || e.oid.hi != obj->oid.hi)
+        return ENOENT;
+    return dfs_entry_stat(dfs, &e, obj->oh, stbuf);
+}
+
+struct change {
+    const struct stat *st;
+    int flags;
+    daos_obj_id_t oid; /* the entry must still be this object's; nil: any */
+    daos_handle_t oh;
+    struct stat *out;
+};
+
+/* What the record must say so that a rewrite of the entry does not lose the object's own modification time. */
+static int keep_mtime(struct dfs *dfs, struct dfs_entry *e, daos_handle_t oh)
+{
+    struct stat st;
+    int rc = dfs_entry_stat(dfs, e, oh, &st);
+
+    if (rc == 0)
+        e->mtime = st.st_mtim;
+    return rc;
+}
+
+static int setattr_change(struct dfs *dfs, struct dfs_entry *e, void *arg)
+{
+    struct change *ch = arg;
+    int rc;
+
+    if (!daos_obj_id_is_nil(ch->oid) && (e->oid.lo != ch->oid.lo || e->oid.hi != ch->oid.hi))
+        return ENOENT;
+    rc = keep_mtime(dfs, e, ch->oh);
+    if (rc != 0)
+        return rc;
+    if (ch->flags & DFS_SET_ATTR_MODE)
+        e->mode = (e->mode & S_IFMT) | (ch->st->st_mode & ~S_IFMT);
+    if (ch->flags & DFS_SET_ATTR_UID)
+        e->uid = ch->st->st_uid;
+    if (ch->flags & DFS_SET_ATTR_GID)
+        e->gid = ch->st->st_gid;
+    if (ch->flags & DFS_SET_ATTR_MTIME)
+        e->mtime = ch->st->st_mtim;
+    e->ctime = dfs_now();
+    return 0;
+}
+
+int dfs_osetattr(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf, int flags)
+{
+    const int known = DFS_SET_ATTR_MODE | DFS_SET_ATTR_ATIME | DFS_SET_ATTR_MTIME | DFS_SET_ATTR_SIZE | DFS_SET_ATTR_UID | DFS_SET_ATTR_GID;
+    struct change ch = {0};
+    int rc = 0;
+
+    if (dfs == NULL || obj == NULL || stbuf == NULL || (flags & ~known))
+        return EINVAL;
+    if (dfs->readonly)
+        return EPERM;
+    if (flags & DFS_SET_ATTR_MODE) {
+        if ((stbuf->st_mode & S_ISVTX) || S_ISLNK(obj->mode))
+            return ENOTSUP;
+        if ((stbuf->st_mode & S_IFMT) != 0 && (stbuf->st_mode & S_IFMT) != (obj->mode & S_IFMT))
+            return EINVAL;
+    }
+    if (flags & DFS_SET_ATTR_SIZE) {
+        if (!S_ISREG(obj->mode))
+            return S_ISDIR(obj->mode) ? EISDIR : EINVAL;
+        /* the data's own version tells the time of this change */
+        rc = dfs_errno(daos_array_set_size(obj->oh, DAOS_TX_NONE, (daos_size_t)stbuf->st_size, NULL));
+    }
+    ch.st = stbuf;
+    ch.flags = flags;
+    ch.oid = obj->oid;
+    ch.oh = obj->oh;
+    if (rc == 0 && (flags & ~DFS_SET_ATTR_SIZE))
+        rc = dfs_entry_change(dfs, obj->parent_oid, obj->name, setattr_change, &ch);
+    if (rc == 0 && (flags & DFS_SET_ATTR_MODE))
+        obj->mode = (obj->mode & S_IFMT) | (stbuf->st_mode & ~S_IFMT);
+    if (rc == 0)
+        rc = dfs_ostat(dfs, obj, stbuf);
+    return rc;
+}
+
+/* Where a by-name change lands: the entry itself, or what a symlink leads to. */
+static int target(struct dfs *dfs, struct dfs_obj *parent, const char *name, bool follow, struct dfs_obj **obj)
+{
+    struct dfs_obj *dir, *link;
+    int rc = dfs_parent(dfs, parent, true, &dir);
+
+    if (rc != 0)
+        return rc;
+    if (name == NULL)
+        return parent != NULL ? EINVAL : (*obj = &dfs->root, 0);
+    rc = dfs_lookup_rel(dfs, dir, name, O_RDWR | O_NOFOLLOW, &link, NULL, NULL);
+    if (rc != 0 || !follow || !S_ISLNK(link->mode)) {
+        *obj = link;
+        return rc;
+    }
+    if (link->value[0] == '/')
+        rc = dfs_lookup(dfs, link->value, O_RDWR, obj, NULL, NULL);
+    else if (strchr(link->value, '/') == NULL)
+        rc = target(dfs, dir, link->value, false, obj);
+    else
+        rc = ENOTSUP; /* where ".." leads is not known here: resolve the path with dfs_lookup() */
+    dfs_release(link);
+    return rc;
+}
+
+int dfs_chmod(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode)
+{
+    struct stat st = {.st_mode = mode};
+    struct dfs_obj *obj;
+    int rc;
+
+    if (mode & S_ISVTX)
+        return ENOTSUP;
+    rc = target(dfs, parent, name, true, &obj);
+    if (rc != 0)
+        return rc;
+    if (S_ISLNK(obj->mode)) {
+        dfs_release(obj);
+        return ENOTSUP;
+    }
+    st.st_mode = (obj->mode & S_IFMT) | (mode & ~S_IFMT);
+    rc = dfs_osetattr(dfs, obj, &st, DFS_SET_ATTR_MODE);
+    dfs_release(obj);
+    return rc;
+}
+
+int dfs_chown(dfs_t *dfs, dfs_obj_t *parent, const char *name, uid_t uid, gid_t gid, int flags)
+{
+    struct stat st = {.st_uid = uid, .st_gid = gid};
+    struct dfs_obj *obj;
+    int what = 0;
+    int rc;
+
+    if (uid != (uid_t)-1)
+        what |= DFS_SET_ATTR_UID;
+    if (gid != (gid_t)-1)
+        what |= DFS_SET_ATTR_GID;
+    rc = target(dfs, parent, name, !(flags & O_NOFOLLOW), &obj);
+    if (rc != 0)
+        return rc;
+    if (what != 0)
+        rc = dfs_osetattr(dfs, obj, &st, what);
+    dfs_release(obj);
+    return rc;
+}
+
+static bool in_group(gid_t gid)
+{
+    gid_t groups[256];
+    int nr = getgroups((int)ARRAY_LEN(groups), groups);
+
+    if (getegid() == gid)
+        return true;
+    for (int i = 0; i < nr; i++)
+        if (groups[i] == gid)
+            return true;
+    return false;
+}
+
+int dfs_access(dfs_t *dfs, dfs_obj_t *parent, const char *name, int mask)
+{
+    mode_t granted = 0;
+    struct stat st;
+    int rc;
+
+    if (mask & ~(R_OK | W_OK | X_OK))
+        return EINVAL;
+    rc = dfs_stat(dfs, parent, name, &st);
+    if (rc != 0 || mask == F_OK)
+        return rc;
+    if ((mask & W_OK) && dfs->readonly)
+        return EPERM;
+    if (geteuid() == 0)
+        return (mask & X_OK) && S_ISREG(st.st_mode) && !(st.st_mode & 0111) ? EACCES : 0;
+    /* any class the caller belongs to may grant */
+    granted = st.st_mode & 07;
+    if (in_group(st.st_gid))
+        granted |= (st.st_mode >> 3) & 07;
+    if (geteuid() == st.st_uid)
+        granted |= (st.st_mode >> 6) & 07;
+    return ((mode_t)mask & ~granted) ? EACCES : 0;
+}
+
+/* ---- Defaults that new children of a directory get ---- */
+
+static int oclass_change(struct dfs *dfs, struct dfs_entry *e, void *arg)
+{
+    int rc = keep_mtime(dfs, e, DAOS_HDL_INVAL);
+
+    e->oclass = *(daos_oclass_id_t *)arg;
+    return rc;
+}
+
+int dfs_obj_set_oclass(dfs_t *dfs, dfs_obj_t *obj, int flags, daos_oclass_id_t cid)
+{
+    int rc;
+
+    if (dfs == NULL || obj == NULL || flags != 0)
+        return EINVAL;
+    if (dfs->readonly)
+        return EPERM;
+    if (!S_ISDIR(obj->mode))
+        return ENOTSUP;
+    rc = dfs_entry_change(dfs, obj->parent_oid, obj->name, oclass_change, &cid);
+    if (rc == 0)
+        obj->oclass = cid;
+    return rc;
+}
+
+static int chunk_change(struct dfs *dfs, struct dfs_entry *e, void *arg)
+{
+    int rc = keep_mtime(dfs, e, DAOS_HDL_INVAL);
+
+    e->chunk_size = *(daos_size_t *)arg;
+    return rc;
+}
+
+int dfs_obj_set_chunk_size(dfs_t *dfs, dfs_obj_t *obj, int flags, daos_size_t csize)
+{
+    daos_size_t size = 0;
+    int rc = 0;
+
+    if (dfs == NULL || obj == NULL || flags != 0 || csize == 0)
+        return EINVAL;
+    if (dfs->readonly)
+        return EPERM;
+    if (S_ISLNK(obj->mode))
+        return ENOTSUP;
+    if (S_ISREG(obj->mode)) {
+        /* data is laid out by the chunk size: only an empty file can change it */
+        rc = dfs_errno(daos_array_get_size(obj->oh, DAOS_TX_NONE, &size, NULL));
+        if (rc == 0 && size != 0)
+            rc = EINVAL;
+    }
+    if (rc == 0)
+        rc = dfs_entry_change(dfs, obj->parent_oid, obj->name, chunk_change, &csize);
+    if (rc == 0 && S_ISREG(obj->mode))
+        rc = dfs_errno(daos_array_update_chunk_size(obj->oh, csize));
+    if (rc == 0)
+        obj->chunk_size = csize;
+    return rc;
+}

@@ -1,0 +1,175 @@
+/* Reading directories. A directory's names are the dkeys of its object; positions are anchors. */
+#include <stdlib.h>
+#include "dfs/dfs_int.h"
+#include "dfs/dfs_fast.h"
+
+#define DIR_BATCH 256u /* names asked for at once */
+
+/* Room for one batch of names as daos_obj_list_dkey() packs them. */
+struct batch {
+    daos_key_desc_t kds[DIR_BATCH];
+    char buf[DIR_BATCH * (DFS_MAX_NAME + 1)];
+    uint32_t nr;
+};
+
+static int dir_check(struct dfs *dfs, struct dfs_obj *obj)
+{
+    if (dfs == NULL || obj == NULL)
+        return EINVAL;
+    return S_ISDIR(obj->mode) ? 0 : ENOTDIR;
+}
+
+static int list_batch(struct dfs *dfs, struct dfs_obj *obj, daos_anchor_t *anchor, uint32_t max, struct batch *b)
+{
+    d_iov_t iov;
+    d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
+    int rc;
+
+    b->nr = MIN(max, DIR_BATCH);
+    d_iov_set(&iov, b->buf, (size_t)b->nr * (DFS_MAX_NAME + 1));
+    rc = daos_obj_list_dkey(obj->oh, dfs->th, &b->nr, b->kds, &sgl, anchor, NULL);
+    return dfs_errno(rc);
+}
+
+static void dirent_set(struct dirent *d, const char *name, size_t len)
+{
+    memset(d, 0, offsetof(struct dirent, d_name));
+    len = MIN(len, sizeof(d->d_name) - 1);
+    memcpy(d->d_name, name, len);
+    d->d_name[len] = '\0';
+    d->d_type = DT_UNKNOWN;
+    d->d_reclen = sizeof(*d);
+}
+
+static unsigned char type_of(mode_t mode)
+{
+    return S_ISDIR(mode) ? DT_DIR : S_ISLNK(mode) ? DT_LNK : S_ISREG(mode) ? DT_REG : DT_UNKNOWN;
+}
+
+/* Appends a batch to dirs; with stbufs, entries that vanished since they were listed are left out. */
+static int batch_out(struct dfs *dfs, struct dfs_obj *obj, const struct batch *b, struct dirent *dirs, struct stat *stbufs, daos_obj_id_t *oids,
+                     daos_size_t *chunks, uint32_t *n)
+{
+    const char *p = b->buf;
+
+    for (uint32_t i = 0; i < b->nr; p += b->kds[i].kd_key_len, i++) {
+        dirent_set(&dirs[*n], p, b->kds[i].kd_key_len);
+        if (stbufs != NULL) {
+            struct dfs_entry e;
+            int rc = dfs_entry_fetch(dfs, obj->oid, dirs[*n].d_name, &e);
+
+            if (rc == 0)
+                rc = dfs_entry_stat(dfs, &e, DAOS_HDL_INVAL, &stbufs[*n]);
+            if (rc == ENOENT)
+                continue;
+            if (rc != 0)
+                return rc;
+            dirs[*n].d_type = type_of(e.mode);
+            if (oids != NULL)
+                oids[*n] = e.oid;
+            if (chunks != NULL)
+                chunks[*n] = e.chunk_size;
+        }
+        (*n)++;
+    }
+    return 0;
+}
+
+int dfs_readdir_oids(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr, struct dirent *dirs, struct stat *stbufs, daos_obj_id_t *oids,
+                     daos_size_t *chunks)
+{
+    struct batch *b;
+    uint32_t n = 0;
+    int rc = dir_check(dfs, obj);
+
+    if (rc != 0)
+        return rc;
+    if (anchor == NULL || nr == NULL || dirs == NULL || *nr == 0)
+        return EINVAL;
+    b = malloc(sizeof(*b));
+    if (b == NULL)
+        return ENOMEM;
+    while (rc == 0 && n < *nr && !daos_anchor_is_eof(anchor)) {
+        rc = list_batch(dfs, obj, anchor, *nr - n, b);
+        if (rc == 0)
+            rc = batch_out(dfs, obj, b, dirs, stbufs, oids, chunks, &n);
+    }
+    free(b);
+    if (rc == 0)
+        *nr = n;
+    return rc;
+}
+
+int dfs_readdirplus(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr, struct dirent *dirs, struct stat *stbufs)
+{
+    return dfs_readdir_oids(dfs, obj, anchor, nr, dirs, stbufs, NULL, NULL);
+}
+
+int dfs_readdir(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr, struct dirent *dirs)
+{
+    return dfs_readdirplus(dfs, obj, anchor, nr, dirs, NULL);
+}
+
+int dfs_iterate(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr, size_t size, dfs_filler_cb_t op, void *arg)
+{
+    struct batch *b;
+    uint32_t n = 0;
+    int rc = dir_check(dfs, obj);
+
+    if (rc != 0)
+        return rc;
+    if (anchor == NULL || nr == NULL || *nr == 0 || size == 0)
+        return EINVAL;
+    b = malloc(sizeof(*b));
+    if (b == NULL)
+        return ENOMEM;
+    while (rc == 0 && n < *nr && !daos_anchor_is_eof(anchor)) {
+        const char *p = b->buf;
+
+        rc = list_batch(dfs, obj, anchor, *nr - n, b);
+        for (uint32_t i = 0; rc == 0 && i < b->nr; p += b->kds[i].kd_key_len, i++) {
+            char name[DFS_MAX_NAME + 1];
+            size_t len = MIN(b->kds[i].kd_key_len, (daos_size_t)DFS_MAX_NAME);
+
+            memcpy(name, p, len);
+            name[len] = '\0';
+            if (op != NULL)
+                rc = op(dfs, obj, name, arg);
+        }
+        n += b->nr;
+    }
+    free(b);
+    *nr = n;
+    return rc;
+}
+
+int dfs_dir_anchor_set(dfs_obj_t *obj, const char *name, daos_anchor_t *anchor)
+{
+    daos_key_t dkey;
+    size_t len;
+    int rc;
+
+    if (obj == NULL || anchor == NULL)
+        return EINVAL;
+    if (!S_ISDIR(obj->mode))
+        return ENOTDIR;
+    rc = dfs_name_check(name, &len);
+    if (rc != 0)
+        return rc;
+    d_iov_set(&dkey, (void *)name, len);
+    return dfs_errno(daos_obj_key2anchor(obj->oh, obj->dfs->th, &dkey, NULL, anchor, NULL));
+}
+
+int dfs_obj_anchor_split(dfs_obj_t *obj, uint32_t *nr, daos_anchor_t *anchors)
+{
+    if (obj == NULL || nr == NULL || !S_ISDIR(obj->mode))
+        return obj != NULL && nr != NULL ? ENOTDIR : EINVAL;
+    return dfs_errno(daos_obj_anchor_split(obj->oh, nr, anchors));
+}
+
+int dfs_obj_anchor_set(dfs_obj_t *obj, uint32_t index, daos_anchor_t *anchor)
+{
+    if (obj == NULL || anchor == NULL || !S_ISDIR(obj->mode))
+        return obj != NULL && anchor != NULL ? ENOTDIR : EINVAL;
+    return dfs_errno(daos_obj_anchor_set(obj->oh, index, anchor));
+}

@@ -1,0 +1,312 @@
+/* Finding objects by name and by path. */
+#include <stdlib.h>
+#include "dfs/dfs_int.h"
+
+int dfs_name_check(const char *name, size_t *len)
+{
+    size_t n;
+
+    if (name == NULL || strchr(name, '/') != NULL)
+        return EINVAL;
+    n = strnlen(name, DFS_MAX_NAME + 1);
+    if (n > DFS_MAX_NAME)
+        return EINVAL;
+    /* "." and ".." are the kernel's or the caller's business, never entries */
+    if (n == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return EINVAL;
+    if (len != NULL)
+        *len = n;
+    return 0;
+}
+
+int dfs_parent(struct dfs *dfs, struct dfs_obj *parent, bool write, struct dfs_obj **dir)
+{
+    if (dfs == NULL)
+        return EINVAL;
+    if (write && dfs->readonly)
+        return EPERM;
+    if (parent == NULL)
+        parent = &dfs->root;
+    if (!S_ISDIR(parent->mode))
+        return ENOTDIR;
+    *dir = parent;
+    return 0;
+}
+
+int dfs_obj_open_handle(struct dfs *dfs, struct dfs_obj *obj, int flags)
+{
+    unsigned int mode = (flags & O_ACCMODE) == O_RDONLY ? DAOS_OO_RO : DAOS_OO_RW;
+
+    if (S_ISREG(obj->mode))
+        return dfs_errno(daos_array_open_with_attr(dfs->coh, obj->oid, DAOS_TX_NONE, mode, 1, obj->chunk_size, &obj->oh, NULL));
+    if (S_ISDIR(obj->mode))
+        return dfs_errno(daos_obj_open(dfs->coh, obj->oid, mode, &obj->oh, NULL));
+    obj->oh = DAOS_HDL_INVAL;
+    return 0;
+}
+
+static int read_link(struct dfs *dfs, daos_obj_id_t parent, const char *name, uint64_t size, char **value)
+{
+    daos_key_t dkey;
+    daos_iod_t iod = {0};
+    d_iov_t iov;
+    d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
+    char *buf;
+    int rc;
+
+    if (size > DFS_MAX_PATH)
+        return EIO;
+    buf = calloc(1, size + 1);
+    if (buf == NULL)
+        return ENOMEM;
+    d_iov_set(&dkey, (void *)name, strlen(name));
+    d_iov_set(&iod.iod_name, (void *)DFS_SLINK_KEY, sizeof(DFS_SLINK_KEY) - 1);
+    iod.iod_type = DAOS_IOD_SINGLE;
+    iod.iod_nr = 1;
+    iod.iod_size = DAOS_REC_ANY;
+    d_iov_set(&iov, buf, size);
+    rc = client_fetch_oid(dfs->coh, dfs->th, parent, 0, &dkey, 1, &iod, &sgl, NULL, NULL);
+    if (rc == 0 && iod.iod_size != size)
+        rc = -DER_IO; /* entry and target are written together */
+    if (rc != 0) {
+        free(buf);
+        return dfs_errno(rc);
+    }
+    *value = buf;
+    return 0;
+}
+
+int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, const struct dfs_entry *e, int flags, struct dfs_obj **out)
+{
+    struct dfs_obj *obj = calloc(1, sizeof(*obj));
+    int rc;
+
+    if (obj == NULL)
+        return ENOMEM;
+    obj->dfs = dfs;
+    obj->mode = e->mode;
+    obj->flags = flags;
+    obj->oid = e->oid;
+    obj->parent_oid = parent;
+    obj->chunk_size = e->chunk_size ? e->chunk_size : dfs->sb.chunk_size;
+    obj->oclass = e->oclass;
+    obj->refs = 1;
+    strncpy(obj->name, name, DFS_MAX_NAME);
+    if (S_ISLNK(e->mode))
+        rc = read_link(dfs, parent, name, e->size, &obj->value);
+    else
+        rc = dfs_obj_open_handle(dfs, obj, flags);
+    if (rc != 0) {
+        free(obj);
+        return rc;
+    }
+    *out = obj;
+    return 0;
+}
+
+int dfs_obj_set_up(struct dfs_obj *obj, const daos_obj_id_t *above, uint32_t nr, const daos_obj_id_t *dir)
+{
+    if (!S_ISDIR(obj->mode))
+        return 0;
+    obj->up = calloc((size_t)nr + 1, sizeof(*obj->up));
+    if (obj->up == NULL)
+        return ENOMEM;
+    if (nr > 0)
+        memcpy(obj->up, above, nr * sizeof(*above));
+    obj->up_nr = nr;
+    if (dir != NULL)
+        obj->up[obj->up_nr++] = *dir;
+    return 0;
+}
+
+/* Where a walk stands: a directory, and how it was reached. */
+struct walk {
+    struct dfs *dfs;
+    daos_obj_id_t up[DFS_MAX_PATH / 2]; /* directories from the root down, for ".." */
+    uint32_t depth;         /* up[depth - 1] is where we stand */
+    uint32_t links;         /* symlinks followed so far */
+    bool last_was_up;
+};
+
+/* What a path leads to: an entry of a directory, or the root itself (is_root). */
+struct found {
+    struct dfs_entry e;
+    daos_obj_id_t parent;
+    char name[DFS_MAX_NAME + 1];
+    bool is_root;
+};
+
+static int walk_path(struct walk *w, const char *path, bool follow_last, struct found *f);
+
+static int walk_link(struct walk *w, struct found *f, bool follow_last)
+{
+    char *target;
+    int rc;
+
+    if (++w->links > DFS_SYMLINK_MAX)
+        return ELOOP;
+    rc = read_link(w->dfs, f->parent, f->name, f->e.size, &target);
+    if (rc != 0)
+        return rc;
+    if (target[0] == '/')
+        w->depth = 1;
+    rc = walk_path(w, target, follow_last, f);
+    free(target);
+    return rc;
+}
+
+/* One component. last: nothing follows it. */
+static int walk_one(struct walk *w, const char *name, bool last, bool follow_last, struct found *f)
+{
+    int rc;
+
+    if (strcmp(name, ".") == 0)
+        return ENOTSUP;
+    if (strcmp(name, "..") == 0) {
+        if (last || w->last_was_up)
+            return ENOTSUP;
+        w->last_was_up = true;
+        if (w->depth > 1)
+            w->depth--;
+        return 0;
+    }
+    w->last_was_up = false;
+    f->parent = w->up[w->depth - 1];
+    f->is_root = false;
+    if (strlen(name) > DFS_MAX_NAME)
+        return ENAMETOOLONG;
+    strcpy(f->name, name);
+    rc = dfs_entry_fetch(w->dfs, f->parent, name, &f->e);
+    if (rc != 0)
+        return rc;
+    if (S_ISLNK(f->e.mode) && (!last || follow_last)) {
+        rc = walk_link(w, f, true);
+        if (rc != 0 || last)
+            return rc;
+        if (f->is_root)
+            return 0;
+    }
+    if (last)
+        return 0;
+    if (!S_ISDIR(f->e.mode))
+        return ENOTDIR;
+    if (w->depth == ARRAY_LEN(w->up))
+        return ENAMETOOLONG;
+    w->up[w->depth++] = f->e.oid;
+    return 0;
+}
+
+static int walk_path(struct walk *w, const char *path, bool follow_last, struct found *f)
+{
+    char name[DFS_MAX_PATH];
+    int rc = 0;
+
+    path += strspn(path, "/");
+    if (*path == '\0') {
+        f->is_root = true;
+        return 0;
+    }
+    while (rc == 0 && *path != '\0') {
+        size_t len = strcspn(path, "/");
+
+        if (len >= sizeof(name))
+            return ENAMETOOLONG;
+        memcpy(name, path, len);
+        name[len] = '\0';
+        path += len;
+        path += strspn(path, "/");
+        rc = walk_one(w, name, *path == '\0', follow_last, f);
+    }
+    return rc;
+}
+
+static int found_stat(struct dfs *dfs, const struct found *f, struct dfs_obj *obj, struct stat *st)
+{
+    return st == NULL ? 0 : dfs_entry_stat(dfs, &f->e, obj->oh, st);
+}
+
+int dfs_lookup(dfs_t *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t *mode, struct stat *stbuf)
+{
+    struct found *f;
+    struct walk *w;
+    int rc;
+
+    if (dfs == NULL || obj == NULL || path == NULL || path[0] != '/')
+        return EINVAL;
+    if (strnlen(path, DFS_MAX_PATH) >= DFS_MAX_PATH)
+        return ENAMETOOLONG;
+    if (dfs->readonly && (flags & O_ACCMODE) != O_RDONLY)
+        return EPERM;
+    if (dfs->prefix != NULL) {
+        size_t len = strlen(dfs->prefix);
+
+        if (strncmp(path, dfs->prefix, len) != 0 || (path[len] != '/' && path[len] != '\0'))
+            return EINVAL;
+        path += len;
+    }
+    w = calloc(1, sizeof(*w));
+    f = calloc(1, sizeof(*f));
+    if (w == NULL || f == NULL) {
+        rc = ENOMEM;
+        goto out;
+    }
+    w->dfs = dfs;
+    w->up[0] = dfs->root.oid;
+    w->depth = 1;
+    rc = walk_path(w, path, !(flags & O_NOFOLLOW), f);
+    if (rc == 0 && f->is_root) {
+        f->parent = dfs->sb_oid;
+        strcpy(f->name, "/");
+        rc = dfs_entry_fetch(dfs, f->parent, f->name, &f->e);
+    }
+    if (rc == 0)
+        rc = dfs_obj_from_entry(dfs, f->parent, f->name, &f->e, flags, obj);
+    if (rc != 0)
+        goto out;
+    rc = dfs_obj_set_up(*obj, w->up, f->is_root ? 0 : w->depth, NULL);
+    if (rc == 0)
+        rc = found_stat(dfs, f, *obj, stbuf);
+    if (rc != 0) {
+        dfs_release(*obj);
+        goto out;
+    }
+    if (mode != NULL)
+        *mode = f->e.mode;
+out:
+    free(w);
+    free(f);
+    return rc;
+}
+
+int dfs_lookup_rel(dfs_t *dfs, dfs_obj_t *parent, const char *name, int flags, dfs_obj_t **obj, mode_t *mode, struct stat *stbuf)
+{
+    struct dfs_obj *dir;
+    struct dfs_entry e;
+    int rc;
+
+    if (obj == NULL)
+        return EINVAL;
+    rc = dfs_parent(dfs, parent, false, &dir);
+    if (rc == 0)
+        rc = dfs_name_check(name, NULL);
+    if (rc == 0 && dfs->readonly && (flags & O_ACCMODE) != O_RDONLY)
+        rc = EPERM;
+    if (rc == 0)
+        rc = dfs_entry_fetch(dfs, dir->oid, name, &e);
+    if (rc == 0)
+        rc = dfs_obj_from_entry(dfs, dir->oid, name, &e, flags, obj);
+    if (rc != 0)
+        return rc;
+    /* Only the link itself is opened, not what it points to: a name alone does not tell where ".." leads. An absolute target, or one
+     * without "..", could be followed; callers that want that use dfs_lookup(). */
+    rc = dfs_obj_set_up(*obj, dir->up, dir->up_nr, &dir->oid);
+    if (rc == 0 && stbuf != NULL)
+        rc = dfs_entry_stat(dfs, &e, (*obj)->oh, stbuf);
+    if (rc != 0) {
+        dfs_release(*obj);
+        return rc;
+    }
+    if (mode != NULL)
+        *mode = e.mode;
+    return 0;
+}

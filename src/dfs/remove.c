@@ -1,0 +1,97 @@
+/* Removing names. The entry and the object behind it go in one step; a directory only while it is empty. */
+#include <stdlib.h>
+#include "dfs/dfs_int.h"
+
+/* One attempt; -DER codes, so that the caller sees a restart. */
+static int remove_step(struct dfs *dfs, daos_obj_id_t dir, const char *name, const struct dfs_entry *e)
+{
+    struct compound *c;
+    daos_key_t dkey;
+    int rc;
+
+    rc = compound_begin(dfs->coh, &c);
+    if (rc != 0)
+        return rc;
+    d_iov_set(&dkey, (void *)name, strlen(name));
+    rc = compound_check_unchanged(c, dir, &dkey, e->epoch);
+    if (rc == 0 && S_ISDIR(e->mode))
+        rc = compound_check_empty(c, e->oid);
+    if (rc == 0)
+        rc = compound_punch_dkey_oid(c, dir, DAOS_COND_PUNCH, &dkey);
+    if (rc == 0 && !S_ISLNK(e->mode))
+        rc = compound_punch_oid(c, e->oid, 0);
+    if (rc == 0)
+        rc = compound_run(c, NULL, NULL);
+    compound_free(c);
+    return rc;
+}
+
+static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool force, daos_obj_id_t *oid);
+
+/* Empties a directory, depth first. Names added meanwhile are found by the next pass. */
+static int empty_dir(struct dfs *dfs, const struct dfs_entry *e)
+{
+    struct dfs_obj dir = {.dfs = dfs, .mode = e->mode, .oid = e->oid};
+    daos_anchor_t anchor = {0};
+    struct dirent *ents = malloc(64 * sizeof(*ents));
+    int rc;
+
+    if (ents == NULL)
+        return ENOMEM;
+    rc = dfs_obj_open_handle(dfs, &dir, O_RDWR);
+    if (rc != 0) {
+        free(ents);
+        return rc;
+    }
+    while (rc == 0 && !daos_anchor_is_eof(&anchor)) {
+        uint32_t nr = 64;
+
+        rc = dfs_readdir(dfs, &dir, &anchor, &nr, ents);
+        for (uint32_t i = 0; rc == 0 && i < nr; i++) {
+            rc = remove_one(dfs, dir.oid, ents[i].d_name, true, NULL);
+            if (rc == ENOENT) /* somebody else removed it */
+                rc = 0;
+        }
+    }
+    daos_obj_close(dir.oh, NULL);
+    free(ents);
+    return rc;
+}
+
+static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool force, daos_obj_id_t *oid)
+{
+    struct dfs_entry e;
+    uint32_t attempt = 0;
+    int rc;
+
+    do {
+        rc = dfs_entry_fetch(dfs, dir, name, &e);
+        if (rc != 0)
+            return rc;
+        rc = remove_step(dfs, dir, name, &e);
+        if (rc == COMPOUND_NOTEMPTY && force) {
+            rc = empty_dir(dfs, &e);
+            if (rc != 0)
+                return rc;
+            rc = -DER_TX_RESTART;
+        }
+        /* somebody removed it between our look and the punch: the next look says so */
+        if (rc == -DER_NONEXIST)
+            rc = -DER_TX_RESTART;
+    } while (rc == -DER_TX_RESTART && dfs_retry(&attempt));
+    if (rc == 0 && oid != NULL)
+        *oid = e.oid;
+    return dfs_errno(rc);
+}
+
+int dfs_remove(dfs_t *dfs, dfs_obj_t *parent, const char *name, bool force, daos_obj_id_t *oid)
+{
+    struct dfs_obj *dir;
+    int rc = dfs_parent(dfs, parent, true, &dir);
+
+    if (rc == 0)
+        rc = dfs_name_check(name, NULL);
+    if (rc != 0)
+        return rc;
+    return remove_one(dfs, dir->oid, name, force, oid);
+}

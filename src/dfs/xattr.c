@@ -1,0 +1,268 @@
+/* Extended attributes: single-value akeys "x:NAME" beside the inode record. A value is stored with one zero byte behind it, because the store knows no empty values and POSIX does. */
+#include <stdlib.h>
+#include <sys/xattr.h>
+#include "dfs/dfs_int.h"
+
+#define XATTR_BATCH 32u
+
+struct xattr_io {
+    char key[sizeof(DFS_XATTR_HEAD) + DFS_MAX_XATTR_NAME];
+    daos_key_t dkey;
+    daos_iod_t iod;
+    d_iov_t iovs[2]; /* the value, the byte behind it */
+    char end;
+    d_sg_list_t sgl;
+};
+
+static int io_set(struct xattr_io *io, struct dfs_obj *obj, const char *name, const void *value, size_t size)
+{
+    size_t len = name == NULL ? 0 : strnlen(name, DFS_MAX_XATTR_NAME + 1);
+
+    if (len == 0 || len > DFS_MAX_XATTR_NAME)
+        return EINVAL;
+    memset(io, 0, sizeof(*io));
+    memcpy(io->key, DFS_XATTR_HEAD, sizeof(DFS_XATTR_HEAD) - 1);
+    memcpy(io->key + sizeof(DFS_XATTR_HEAD) - 1, name, len);
+    d_iov_set(&io->dkey, obj->name, strlen(obj->name));
+    d_iov_set(&io->iod.iod_name, io->key, sizeof(DFS_XATTR_HEAD) - 1 + len);
+    io->iod.iod_type = DAOS_IOD_SINGLE;
+    io->iod.iod_nr = 1;
+    io->iod.iod_size = size + 1;
+    d_iov_set(&io->iovs[0], (void *)value, size);
+    d_iov_set(&io->iovs[1], &io->end, 1);
+    io->sgl.sg_nr = size > 0 ? 2 : 1;
+    io->sgl.sg_iovs = size > 0 ? io->iovs : &io->iovs[1];
+    return 0;
+}
+
+static int run_one(struct dfs *dfs, struct compound *c, int rc)
+{
+    if (rc == 0)
+        rc = compound_run(c, NULL, NULL);
+    compound_free(c);
+    return rc;
+}
+
+int dfs_setxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, const void *value, daos_size_t size, int flags)
+{
+    uint64_t cond = DAOS_COND_DKEY_UPDATE;
+    struct xattr_io io;
+    struct compound *c;
+    int rc;
+
+    if (dfs == NULL || obj == NULL || (value == NULL && size > 0))
+        return EINVAL;
+    if (dfs->readonly)
+        return EPERM;
+    if (size > DFS_MAX_XATTR_LEN)
+        return E2BIG;
+    rc = io_set(&io, obj, name, value, size);
+    if (rc != 0)
+        return rc;
+    if (flags & XATTR_CREATE)
+        cond |= DAOS_COND_AKEY_INSERT;
+    if (flags & XATTR_REPLACE)
+        cond |= DAOS_COND_AKEY_UPDATE;
+    rc = compound_begin(dfs->coh, &c);
+    if (rc != 0)
+        return dfs_errno(rc);
+    rc = compound_update_oid(c, obj->parent_oid, cond, &io.dkey, 1, &io.iod, &io.sgl);
+    rc = run_one(dfs, c, rc);
+    if (rc == -DER_NONEXIST && (flags & XATTR_REPLACE))
+        return ENODATA;
+    return dfs_errno(rc);
+}
+
+int dfs_getxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, void *value, daos_size_t *size)
+{
+    struct xattr_io io;
+    bool ask = value == NULL || (size != NULL && *size == 0);
+    int rc;
+
+    if (dfs == NULL || obj == NULL || size == NULL)
+        return EINVAL;
+    rc = io_set(&io, obj, name, value, ask ? 0 : *size);
+    if (rc != 0)
+        return rc;
+    io.iod.iod_size = DAOS_REC_ANY;
+    rc = client_fetch_oid(dfs->coh, dfs->th, obj->parent_oid, 0, &io.dkey, 1, &io.iod, ask ? NULL : &io.sgl, NULL, NULL);
+    if (rc == -DER_REC2BIG) {
+        *size = io.iod.iod_size - 1;
+        return ERANGE;
+    }
+    if (rc != 0)
+        return dfs_errno(rc);
+    if (io.iod.iod_size == 0)
+        return ENODATA;
+    *size = io.iod.iod_size - 1;
+    return 0;
+}
+
+int dfs_removexattr(dfs_t *dfs, dfs_obj_t *obj, const char *name)
+{
+    struct xattr_io io;
+    struct compound *c;
+    daos_handle_t oh;
+    int rc;
+
+    if (dfs == NULL || obj == NULL)
+        return EINVAL;
+    if (dfs->readonly)
+        return EPERM;
+    rc = io_set(&io, obj, name, NULL, 0);
+    if (rc != 0)
+        return rc;
+    rc = daos_obj_open(dfs->coh, obj->parent_oid, DAOS_OO_RW, &oh, NULL);
+    if (rc != 0)
+        return dfs_errno(rc);
+    rc = compound_begin(dfs->coh, &c);
+    if (rc == 0) {
+        rc = compound_punch_akeys(c, oh, DAOS_COND_PUNCH, &io.dkey, 1, &io.iod.iod_name);
+        rc = run_one(dfs, c, rc);
+    }
+    daos_obj_close(oh, NULL);
+    return dfs_errno(rc);
+}
+
+/* Calls each(name with head, len, arg) for every attribute of an entry; non-zero stops. */
+static int each_xattr(struct dfs *dfs, daos_obj_id_t parent, const char *name, int (*each)(const char *key, size_t len, void *arg), void *arg)
+{
+    char buf[XATTR_BATCH * 64 + DFS_MAX_XATTR_NAME + 8];
+    daos_key_desc_t kds[XATTR_BATCH];
+    daos_anchor_t anchor = {0};
+    daos_handle_t oh;
+    daos_key_t dkey;
+    d_iov_t iov;
+    d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
+    int rc = dfs_errno(daos_obj_open(dfs->coh, parent, DAOS_OO_RO, &oh, NULL));
+
+    if (rc != 0)
+        return rc;
+    d_iov_set(&dkey, (void *)name, strlen(name));
+    while (rc == 0 && !daos_anchor_is_eof(&anchor)) {
+        uint32_t nr = XATTR_BATCH;
+        const char *p = buf;
+
+        d_iov_set(&iov, buf, sizeof(buf));
+        rc = dfs_errno(daos_obj_list_akey(oh, dfs->th, &dkey, &nr, kds, &sgl, &anchor, NULL));
+        for (uint32_t i = 0; rc == 0 && i < nr; p += kds[i].kd_key_len, i++)
+            if (kds[i].kd_key_len > 2 && memcmp(p, DFS_XATTR_HEAD, 2) == 0)
+                rc = each(p, kds[i].kd_key_len, arg);
+    }
+    daos_obj_close(oh, NULL);
+    return rc;
+}
+
+struct list_out {
+    char *buf;
+    size_t room, need;
+};
+
+static int list_each(const char *key, size_t len, void *arg)
+{
+    struct list_out *out = arg;
+
+    key += 2;
+    len -= 2;
+    if (out->buf != NULL && out->need + len + 1 <= out->room) {
+        memcpy(out->buf + out->need, key, len);
+        out->buf[out->need + len] = '\0';
+    }
+    out->need += len + 1;
+    return 0;
+}
+
+int dfs_listxattr(dfs_t *dfs, dfs_obj_t *obj, char *list, daos_size_t *size)
+{
+    struct list_out out = {0};
+    int rc;
+
+    if (dfs == NULL || obj == NULL || size == NULL)
+        return EINVAL;
+    out.buf = list;
+    out.room = list == NULL ? 0 : *size;
+    rc = each_xattr(dfs, obj->parent_oid, obj->name, list_each, &out);
+    if (rc != 0)
+        return rc;
+    *size = out.need;
+    return list != NULL && out.room != 0 && out.need > out.room ? ERANGE : 0;
+}
+
+/* ---- All of them, for a move ---- */
+
+static int collect_each(const char *key, size_t len, void *arg)
+{
+    struct dfs_xattrs *x = arg;
+    char **names = realloc(x->names, (x->nr + 1) * sizeof(*names));
+
+    if (names == NULL)
+        return ENOMEM;
+    x->names = names;
+    names[x->nr] = strndup(key, len);
+    if (names[x->nr] == NULL)
+        return ENOMEM;
+    x->nr++;
+    return 0;
+}
+
+static int value_read(struct dfs *dfs, daos_obj_id_t parent, const char *name, const char *key, void **value, size_t *size)
+{
+    daos_key_t dkey;
+    daos_iod_t iod = {0};
+    d_iov_t iov;
+    d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
+    void *buf = malloc(DFS_MAX_XATTR_LEN + 1);
+    int rc;
+
+    if (buf == NULL)
+        return ENOMEM;
+    d_iov_set(&dkey, (void *)name, strlen(name));
+    d_iov_set(&iod.iod_name, (void *)key, strlen(key));
+    iod.iod_type = DAOS_IOD_SINGLE;
+    iod.iod_nr = 1;
+    iod.iod_size = DAOS_REC_ANY;
+    d_iov_set(&iov, buf, DFS_MAX_XATTR_LEN + 1);
+    rc = client_fetch_oid(dfs->coh, dfs->th, parent, 0, &dkey, 1, &iod, &sgl, NULL, NULL);
+    if (rc == 0 && iod.iod_size == 0)
+        rc = -DER_NONEXIST;
+    if (rc != 0) {
+        free(buf);
+        return dfs_errno(rc);
+    }
+    *value = buf;
+    *size = iod.iod_size;
+    return 0;
+}
+
+int dfs_xattrs_read(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_xattrs *x)
+{
+    int rc;
+
+    memset(x, 0, sizeof(*x));
+    rc = each_xattr(dfs, parent, name, collect_each, x);
+    if (rc != 0 || x->nr == 0)
+        goto out;
+    x->values = calloc(x->nr, sizeof(*x->values));
+    x->sizes = calloc(x->nr, sizeof(*x->sizes));
+    if (x->values == NULL || x->sizes == NULL)
+        rc = ENOMEM;
+    for (uint32_t i = 0; rc == 0 && i < x->nr; i++)
+        rc = value_read(dfs, parent, name, x->names[i], &x->values[i], &x->sizes[i]);
+out:
+    if (rc != 0)
+        dfs_xattrs_free(x);
+    return rc;
+}
+
+void dfs_xattrs_free(struct dfs_xattrs *x)
+{
+    for (uint32_t i = 0; i < x->nr; i++) {
+        free(x->names[i]);
+        if (x->values != NULL)
+            free(x->values[i]);
+    }
+    free(x->names);
+    free(x->values);
+    free(x->sizes);
+    memset(x, 0, sizeof(*x));
+}
