@@ -10,14 +10,30 @@
 #define KV_KEY_MAX   1024u
 #define KV_VALUE_MAX (128u << 10)
 
-/* root_off: a struct tree_root of the owner. */
-int kv_get(struct heap *h, uint64_t root_off, const void *key, size_t key_len, void *buf, size_t buf_len, size_t *len); /* -DER_TRUNC: *len set */
-int kv_put(struct heap *h, uint64_t root_off, const void *key, size_t key_len, const void *val, size_t len); /* insert or replace */
-int kv_del(struct heap *h, uint64_t root_off, const void *key, size_t key_len);                              /* -DER_NONEXIST */
-/* First key >= (or, with after, >) the given one: copies the key (KV_KEY_MAX bytes of room) and says the value's length. key_len 0: from the start. */
+/* root_off: a struct tree_root of the owner. A key or value of a size that is not allowed: -DER_INVAL. */
+
+/* Copies the value; *len is its length even when it does not fit: -DER_TRUNC. buf may be NULL with buf_len 0. -DER_NONEXIST. */
+int kv_get(struct heap *h, uint64_t root_off, const void *key, size_t key_len, void *buf, size_t buf_len, size_t *len);
+/* Inserts or replaces. */
+int kv_put(struct heap *h, uint64_t root_off, const void *key, size_t key_len, const void *val, size_t len);
+/* -DER_NONEXIST. */
+int kv_del(struct heap *h, uint64_t root_off, const void *key, size_t key_len);
+/* First key >= (or, with after, >) the given one: copies the key (KV_KEY_MAX bytes of room; may be the buffer the given key is in) and says the value's
+ * length. key_len 0: from the start. -DER_NONEXIST past the end. */
 int kv_next(struct heap *h, uint64_t root_off, const void *key, size_t key_len, bool after, void *key_out, size_t *key_out_len, size_t *val_len);
+/* Removes up to max entries, the last ones first; *done: the map is empty. */
 int kv_clear(struct heap *h, uint64_t root_off, uint32_t max, bool *done);
-/* Upper bound of redo bytes of a put or del with these sizes. */
+#define KV_CLEAR_REDO_MAX(max) (TREE_REDO_MAX + (max)*2048u)
+/* Upper bound of redo bytes of a put or del with these sizes (del: val_len 0). */
 size_t kv_redo_max(size_t key_len, size_t val_len);
+/* Checks tree and records in steps, as tree_check_step() does. */
+struct kv_checker {
+    struct tree_checker tree; /* tree.problems counts all */
+    bool tree_done;
+    size_t key_len;           /* of the last record checked */
+    uint8_t key[KV_KEY_MAX];
+};
+void kv_check_start(struct kv_checker *k, uint64_t root_off, void (*report)(void *arg, const char *text), void *arg);
+int kv_check_step(struct heap *h, struct kv_checker *k, bool *done);
 
 #endif

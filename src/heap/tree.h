@@ -80,8 +80,30 @@ struct tree_entry {
 int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how, const struct tree_key *key,
               struct tree_entry *ent, uint32_t max, uint32_t *nr);
 
-/* Proves the structure: order, counts, bitmaps, fingerprints, live allocations. report(arg, text) once for each problem; *problems grows by their number.
- * Touches every node (and, among equal order keys, records) in one call. */
+/* ---- Checking ---- */
+
+/* Proves the structure, a leaf a step: order, counts, bitmaps, fingerprints, live allocations. A large tree has more pages than one operation may
+ * need at once (HEAP_PINS_MAX), so each step is an operation of its own, with its own pins:
+ *     tree_check_start(&k, ...);
+ *     do { lock, rc = tree_check_step(h, &k, &done), take pins, unlock, heap_retry ... } while (rc == 0 && !done);
+ * The tree may not change meanwhile. A step that faults has reported nothing and changed nothing. */
+struct tree_checker {
+    uint64_t problems; /* found so far */
+    /* the rest is the checker's own */
+    const struct tree_class *c;
+    uint64_t root_off;
+    void (*report)(void *arg, const char *text); /* once for each problem; NULL: only count */
+    void *arg;
+    uint64_t entries;
+    uint64_t ref[10]; /* the way down to the next leaf */
+    uint32_t pos[10];
+    uint32_t lv;
+    bool started;
+};
+void tree_check_start(struct tree_checker *k, const struct tree_class *c, uint64_t root_off, void (*report)(void *arg, const char *text),
+                      void *arg);
+int tree_check_step(struct heap *h, struct tree_checker *k, bool *done);
+/* All of it at once, for trees of which all pages are resident (or few are not); *problems grows by what was found. */
 int tree_check(struct heap *h, const struct tree_class *c, uint64_t root_off, void (*report)(void *arg, const char *text), void *arg,
                uint64_t *problems);
 

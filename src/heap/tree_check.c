@@ -1,8 +1,8 @@
 /*
- * Proves a tree's structure.
+ * Proves a tree's structure, one leaf a step.
  *
- * Two passes: the first only touches, so that a walk that meets pages which are not resident ends before it has reported anything, having
- * asked for all of them at once; the second reports.
+ * A step runs twice: silently first, so that one that meets a page which is not resident ends before it has reported anything; then aloud if
+ * there was something to say.
  */
 #include "heap/tree_node.h"
 
@@ -19,12 +19,9 @@ struct bound {
 
 struct check {
     struct tree t;
-    void (*report)(void *arg, const char *text);
-    void *arg;
+    struct tree_checker s; /* a copy: it counts only when the step ends without fault */
     bool quiet;
     bool fault;
-    uint64_t problems;
-    uint64_t entries;
 };
 
 __attribute__((format(printf, 2, 3))) static void problem(struct check *k, const char *fmt, ...)
@@ -32,13 +29,13 @@ __attribute__((format(printf, 2, 3))) static void problem(struct check *k, const
     char text[256];
     va_list ap;
 
-    k->problems++;
-    if (k->quiet || k->report == NULL)
+    k->s.problems++;
+    if (k->quiet || k->s.report == NULL)
         return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    k->report(k->arg, text);
+    k->s.report(k->s.arg, text);
 }
 
 /* Remembers a fault, names anything else; true if rc was 0. */
@@ -70,7 +67,7 @@ static void check_leaf(struct check *k, uint64_t ref, const struct tnode *n, con
     uint32_t nr = leaf_list(n, e);
     int res;
 
-    k->entries += nr;
+    k->s.entries += nr;
     if (k->t.c->fingerprint == NULL) {
         for (uint32_t i = 0; i < nr; i++) {
             if (node_tags(n)[e[i].slot] != order_fingerprint(e[i].order))
@@ -120,71 +117,147 @@ static bool check_positions(struct check *k, uint64_t ref, const struct tnode *n
     return true;
 }
 
-/* Checks the subtree at ref; its entries lie in [lo, hi). *least: its smallest entry. */
-static void check_node(struct check *k, uint64_t ref, uint32_t level, const struct bound *lo, const struct bound *hi,
-                       struct tsort *least)
+/* An inner node on the way down: is it whole, and are its separators in order? */
+static bool check_inner(struct check *k, uint64_t ref, uint32_t level, const struct tnode **n)
 {
-    const struct tnode *n;
-
-    *least = (struct tsort){0};
-    if (!check_alive(k, ref) || !ok(k, tree_node_get(&k->t, ref, level, &n), "a node", ref_off(ref)))
-        return;
-    if (level == 0) {
-        check_leaf(k, ref, n, lo, hi, least);
-        return;
-    }
-    if (!check_positions(k, ref, n))
-        return;
-    for (uint32_t i = 0; i < node_count(n); i++) {
-        struct bound from = *lo, to = *hi;
-        struct tsort first;
-
-        if (i > 0)
-            from = (struct bound){true, *inner_at(n, i)};
-        if (i + 1 < node_count(n))
-            to = (struct bound){true, *inner_at(n, i + 1)};
-        if (i > 1 && inner_at(n, i)->order < inner_at(n, i - 1)->order)
+    if (!check_alive(k, ref) || !ok(k, tree_node_get(&k->t, ref, level, n), "a node", ref_off(ref)) || !check_positions(k, ref, *n))
+        return false;
+    for (uint32_t i = 2; i < node_count(*n); i++) {
+        if (inner_at(*n, i)->order < inner_at(*n, i - 1)->order)
             problem(k, "tree node at %#llx: separators %u and %u are out of order", (unsigned long long)ref_off(ref), i - 1, i);
-        check_node(k, ref_bare(inner_at(n, i)->ref), level - 1, &from, &to, &first);
-        if (i == 0)
-            *least = first;
-        else if ((inner_at(n, i)->ref & SEP_TIE) != 0 && !k->fault &&
-                 (first.order != inner_at(n, i)->order || first.value != inner_at(n, i)->rep))
-            problem(k, "tree node at %#llx: separator %u does not name the first record behind it", (unsigned long long)ref_off(ref),
-                    i);
     }
+    return true;
 }
 
-static int check_pass(struct check *k, bool quiet)
+/* The range of the leaf at the end of the checker's way, from the separators beside the way. */
+static int leaf_range(struct check *k, struct bound *lo, struct bound *hi)
 {
-    struct bound open = {0};
-    struct tsort least;
-    int rc = tree_root_read(&k->t);
+    const struct tree_checker *s = &k->s;
 
-    k->quiet = quiet;
-    k->problems = k->entries = 0;
-    if (!ok(k, rc, "the root", k->t.root_off) || k->t.root.kind != TROOT_NODE)
-        return k->fault ? HEAP_FAULT : 0;
-    check_node(k, k->t.root.ref, k->t.root.height - 1, &open, &open, &least);
-    if (k->fault)
-        return HEAP_FAULT;
-    if (k->t.root.height > 1 && k->problems == 0 && k->entries != k->t.root.count)
+    *lo = *hi = (struct bound){0};
+    for (uint32_t lv = s->lv; lv-- > 0 && !(lo->set && hi->set);) {
+        const struct tnode *n;
+        int rc = tree_node_get(&k->t, s->ref[lv], k->t.root.height - 1 - lv, &n);
+
+        if (rc != 0)
+            return rc;
+        if (!lo->set && s->pos[lv] > 0)
+            *lo = (struct bound){true, *inner_at(n, s->pos[lv])};
+        if (!hi->set && s->pos[lv] + 1 < node_count(n))
+            *hi = (struct bound){true, *inner_at(n, s->pos[lv] + 1)};
+    }
+    return 0;
+}
+
+static void visit_leaf(struct check *k, uint64_t ref)
+{
+    struct bound lo, hi;
+    struct tsort least = {0};
+    const struct tnode *n;
+
+    if (!check_alive(k, ref) || !ok(k, tree_node_get(&k->t, ref, 0, &n), "a leaf", ref_off(ref)) ||
+        !ok(k, leaf_range(k, &lo, &hi), "a node above the leaf", ref_off(ref)))
+        return;
+    check_leaf(k, ref, n, &lo, &hi, &least);
+    if (lo.set && (lo.sep.ref & SEP_TIE) != 0 && (least.order != lo.sep.order || least.value != lo.sep.rep))
+        problem(k, "tree leaf at %#llx: the separator before it does not name its first record", (unsigned long long)ref_off(ref));
+}
+
+/* On to the next child that was not visited; false when there is none. s->lv is left at the level of its parent + 1. */
+static bool advance(struct check *k, uint64_t *ref)
+{
+    struct tree_checker *s = &k->s;
+
+    while (s->lv > 0) {
+        const struct tnode *n;
+        uint32_t lv = s->lv - 1;
+
+        if (!ok(k, tree_node_get(&k->t, s->ref[lv], k->t.root.height - 1 - lv, &n), "a node", ref_off(s->ref[lv])))
+            return false;
+        if (++s->pos[lv] < node_count(n)) {
+            *ref = ref_bare(inner_at(n, s->pos[lv])->ref);
+            return true;
+        }
+        s->lv--;
+    }
+    return false;
+}
+
+/* Visits the next leaf, and the inner nodes that are entered on the way to it. */
+static bool step(struct check *k)
+{
+    struct tree_checker *s = &k->s;
+    uint64_t ref = 0;
+    bool more;
+
+    if (!ok(k, tree_root_read(&k->t), "the root", k->t.root_off) || k->t.root.kind != TROOT_NODE)
+        return false;
+    more = s->started ? advance(k, &ref) : true;
+    if (!s->started) {
+        s->started = true;
+        ref = k->t.root.ref;
+    }
+    while (more && !k->fault && s->lv + 1 < k->t.root.height) {
+        const struct tnode *n;
+
+        if (check_inner(k, ref, k->t.root.height - 1 - s->lv, &n)) {
+            s->ref[s->lv] = ref;
+            s->pos[s->lv++] = 0;
+            ref = ref_bare(inner_at(n, 0)->ref);
+        } else {
+            more = advance(k, &ref);
+        }
+    }
+    if (more && !k->fault) {
+        visit_leaf(k, ref);
+        return true;
+    }
+    if (!k->fault && k->t.root.height > 1 && s->problems == 0 && s->entries != k->t.root.count)
         problem(k, "tree at %#llx holds %llu entries, its root says %llu", (unsigned long long)k->t.root_off,
-                (unsigned long long)k->entries, (unsigned long long)k->t.root.count);
+                (unsigned long long)s->entries, (unsigned long long)k->t.root.count);
+    return false;
+}
+
+void tree_check_start(struct tree_checker *s, const struct tree_class *c, uint64_t root_off, void (*report)(void *arg, const char *text),
+                      void *arg)
+{
+    ASSERT(c->cmp == NULL || c->cmp_rec != NULL);
+    _Static_assert(ARRAY_LEN(s->ref) == TREE_HEIGHT_MAX, "the checker's way is as long as the tree may be high");
+    *s = (struct tree_checker){.c = c, .root_off = root_off, .report = report, .arg = arg};
+}
+
+int tree_check_step(struct heap *h, struct tree_checker *s, bool *done)
+{
+    struct check k = {.t = {.h = h, .c = s->c, .root_off = s->root_off}, .s = *s, .quiet = true};
+    bool more = step(&k);
+
+    if (!k.fault && k.s.problems > s->problems) {
+        k = (struct check){.t = {.h = h, .c = s->c, .root_off = s->root_off}, .s = *s};
+        more = step(&k);
+    }
+    if (k.fault)
+        return HEAP_FAULT;
+    *s = k.s;
+    *done = !more;
     return 0;
 }
 
 int tree_check(struct heap *h, const struct tree_class *c, uint64_t root_off, void (*report)(void *arg, const char *text), void *arg,
                uint64_t *problems)
 {
-    struct check k = {.t = {.h = h, .c = c, .root_off = root_off}, .report = report, .arg = arg};
-    int rc;
+    struct tree_checker s;
+    bool done = false;
+    int rc = 0;
 
-    ASSERT(c->cmp == NULL || c->cmp_rec != NULL);
-    rc = check_pass(&k, true);
-    if (rc == 0 && k.problems > 0)
-        rc = check_pass(&k, false);
+    tree_check_start(&s, c, root_off, NULL, NULL);
+    while (rc == 0 && !done)
+        rc = tree_check_step(h, &s, &done);
+    if (rc != 0 || s.problems == 0)
+        return rc;
+    tree_check_start(&s, c, root_off, report, arg);
+    for (done = false; rc == 0 && !done;)
+        rc = tree_check_step(h, &s, &done);
     if (rc == 0)
-        *problems += k.problems;
+        *problems += s.problems;
     return rc;
 }

@@ -109,25 +109,31 @@ static inline void rig_report(void *arg, const char *text)
 }
 
 struct rig_check {
-    const struct tree_class *c;
-    uint64_t problems;
-    void (*report)(void *arg, const char *text);
+    struct tree_checker k;
+    bool done;
 };
 
-static inline int rig_check_run(struct rig *r, void *arg)
+static inline int rig_check_step(struct rig *r, void *arg)
 {
     struct rig_check *k = arg;
 
-    k->problems = 0;
-    return tree_check(r->h, k->c, rig_root(r), k->report, NULL, &k->problems);
+    return tree_check_step(r->h, &k->k, &k->done);
+}
+
+/* Checks a tree step by step; how many problems there are. */
+static inline uint64_t rig_problems(struct rig *r, const struct tree_class *c, void (*report)(void *arg, const char *text))
+{
+    struct rig_check k = {.done = false};
+
+    tree_check_start(&k.k, c, rig_root(r), report, NULL);
+    while (!k.done)
+        assert_int_equal(rig_run(r, rig_check_step, &k, false, false), 0);
+    return k.k.problems;
 }
 
 static inline void rig_check(struct rig *r, const struct tree_class *c)
 {
-    struct rig_check k = {.c = c, .report = rig_report};
-
-    assert_int_equal(rig_run(r, rig_check_run, &k, false, false), 0);
-    assert_int_equal(k.problems, 0);
+    assert_int_equal(rig_problems(r, c, rig_report), 0);
 }
 
 #endif
