@@ -8,7 +8,7 @@
  *   integers:      order = the integer
  *
  * The root is 16 bytes inside the owner's record, all zero when empty; a tree of one entry has no node (the entry is the root), small trees have small
- * nodes (4, 16, 64 entries), so that millions of tiny trees stay tiny. Leaf entries are unsorted with a validity bitmap and one-byte
+ * nodes (4, 16, 63 entries), so that millions of tiny trees stay tiny. Leaf entries are unsorted with a validity bitmap and one-byte
  * fingerprints: an insert logs one entry, one fingerprint and one word.
  *
  * All functions are [L] and return 0, DER codes or HEAP_FAULT; changing ones run inside a transaction and, after an error, leave abort to the owner.

@@ -168,19 +168,19 @@ int tree_node_resize(struct tree *t, struct tpath *p, uint32_t lv, uint32_t cls)
 uint64_t tags_match(const struct tnode *n, uint8_t byte)
 {
     const uint8_t *tags = node_tags(n);
-    uint32_t cap = cls_cap(n->cls), i = 0;
+    uint32_t nr = n->cls == 2 ? 64 : cls_cap(n->cls), i = 0; /* the spare tag of class 2 does no harm: its entry is never valid */
     uint64_t mask = 0;
 
 #ifdef __SSE2__
     __m128i want = _mm_set1_epi8((char)byte);
 
-    for (; i + 16 <= cap; i += 16) {
+    for (; i + 16 <= nr; i += 16) {
         __m128i have = _mm_loadu_si128((const __m128i *)(const void *)(tags + i));
 
         mask |= (uint64_t)(uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(have, want)) << i;
     }
 #endif
-    for (; i < cap; i++)
+    for (; i < nr; i++)
         mask |= (uint64_t)(tags[i] == byte) << i;
     return mask;
 }

@@ -6,12 +6,14 @@
  *
  *     node      0  u8   magic     TNODE_LEAF or TNODE_INNER
  *               1  u8   level     0 in leaves
- *               2  u8   class     0, 1, 2: room for 4, 16, 64 entries (inner nodes: 1 or 2)
+ *               2  u8   class     0, 1, 2: room (cap) for 4, 16, 63 entries (inner nodes: 1 or 2)
  *               3  u8   zero
  *               4  u8   tag[4]    of class 0; zero in the others
  *               8  u64  valid     bit i: entry i is in use
- *              16  u8   tag[cap]  of classes 1 and 2
+ *              16  u8   tag[16 or 64]  of classes 1 and 2
  *                  entry[cap]
+ *
+ * 63, because 15 such leaves fill a page of the allocator; of 64 entries only 14 leaves would.
  *
  *     leaf: tag i is the fingerprint of entry i; entry = u64 order, u64 value; unsorted.
  *     inner: tag 0..n-1 are the entries' numbers in order (n = bits in valid); entry = u64 order, u64 rep, u64 ref: a separator and the child
@@ -30,7 +32,7 @@
 #define TREE_HEIGHT_MAX 10u /* levels; the thinnest tree of that height holds more than 2^36 entries */
 #define TNODE_LEAF      0xA7u
 #define TNODE_INNER     0xB8u
-#define TNODE_CAP_MAX   64u
+#define TNODE_CAP_MAX   63u
 #define TNODE_MERGE_AT  16u /* a node with this many entries or fewer looks for a neighbour to merge with ... */
 #define TNODE_MERGE_MAX 48u /* ... that leaves at most this many together */
 
@@ -86,7 +88,7 @@ struct tsort {
 
 static inline uint32_t cls_cap(uint32_t cls)
 {
-    return 4u << (2 * cls);
+    return cls == 0 ? 4 : cls == 1 ? 16 : TNODE_CAP_MAX;
 }
 
 static inline uint32_t tags_at(uint32_t cls)
@@ -96,7 +98,7 @@ static inline uint32_t tags_at(uint32_t cls)
 
 static inline uint32_t ents_at(uint32_t cls)
 {
-    return cls == 0 ? 16 : 16 + cls_cap(cls);
+    return cls == 0 ? 16 : cls == 1 ? 32 : 80;
 }
 
 static inline uint32_t node_size(uint32_t level, uint32_t cls)
@@ -150,15 +152,15 @@ static inline uint32_t node_count(const struct tnode *n)
     return (uint32_t)__builtin_popcountll(n->valid);
 }
 
-static inline uint64_t cls_mask(uint32_t cls)
-{
-    return cls == 2 ? ~0ull : cls == 1 ? 0xffff : 0xf;
-}
-
 /* nr entries from the first on. */
 static inline uint64_t first_mask(uint32_t nr)
 {
-    return nr == 64 ? ~0ull : (1ull << nr) - 1;
+    return (1ull << nr) - 1;
+}
+
+static inline uint64_t cls_mask(uint32_t cls)
+{
+    return first_mask(cls_cap(cls));
 }
 
 static inline bool node_full(const struct tnode *n)

@@ -174,7 +174,7 @@ static int split_alone(struct tree *t, struct tpath *p, bool after, const struct
     return tell_parent(t, p, lv, &sep);
 }
 
-/* Where to cut 64 sorted entries: the cut nearest to the middle that parts different order keys, or the middle. */
+/* Where to cut the sorted entries of a full leaf: the cut nearest to the middle that parts different order keys, or the middle. */
 static uint32_t cut_choose(const struct tsort *e)
 {
     for (uint32_t d = 0; d <= TIE_SEARCH; d++) {

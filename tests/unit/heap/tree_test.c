@@ -4,7 +4,7 @@
 #define KEYS    8000u /* different keys of the model test: three levels */
 #define BATCH   6u    /* operations of a transaction */
 #define KEY_LEN 40u
-#define SCAN_MAX 70u  /* a leaf holds 64 */
+#define SCAN_MAX 70u /* a leaf holds 63 */
 
 /* ---- Three kinds of trees ---- */
 
