@@ -25,8 +25,14 @@ int dfs_readdir_oids(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t
 /* dfs_lookup_rel without opening: attributes and object id of a name. Blocking. */
 int dfs_stat_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *st, daos_obj_id_t *oid, daos_size_t *chunk_size);
 
-/* dfs_move with RENAME_NOREPLACE. */
-int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_parent, const char *new_name, bool noreplace, daos_obj_id_t *oid);
+/* dfs_move and dfs_remove with flags. DFS_NOREPLACE: EEXIST if the new name is taken. DFS_KEEP: a file that loses its name keeps its data (somebody has it open); *oid tells which, and dfs_drop() removes it later. Data
+ * kept by a process that dies is unreachable: dfs_cont_check finds it. */
+#define DFS_NOREPLACE 1u
+#define DFS_KEEP      2u
+int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_parent, const char *new_name, unsigned flags, daos_obj_id_t *oid);
+int dfs_remove_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, unsigned flags, daos_obj_id_t *oid);
+/* Removes the data of a file that has no name any more. */
+int dfs_drop(dfs_t *dfs, daos_obj_id_t oid);
 
 /* dfs_open that also fills the attributes. */
 int dfs_open_stat(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode, int flags, daos_oclass_id_t cid, daos_size_t chunk_size, const char *value, dfs_obj_t **obj, struct stat *stbuf);

@@ -98,7 +98,7 @@ static int side_write(struct compound *c, struct side *s, daos_obj_id_t dir)
 }
 
 /* -DER codes from here to the callers of the steps. */
-static int move_step(struct dfs *dfs, struct side *from, struct side *to)
+static int move_step(struct dfs *dfs, struct side *from, struct side *to, unsigned flags)
 {
     struct compound *c;
     int rc = compound_begin(dfs->coh, &c);
@@ -114,7 +114,7 @@ static int move_step(struct dfs *dfs, struct side *from, struct side *to)
         rc = compound_check_empty(c, to->e.oid);
     if (rc == 0 && to->exists)
         rc = compound_punch_dkey_oid(c, to->dir->oid, 0, &to->dkey);
-    if (rc == 0 && to->exists && !S_ISLNK(to->e.mode))
+    if (rc == 0 && to->exists && !S_ISLNK(to->e.mode) && !((flags & DFS_KEEP) && S_ISREG(to->e.mode)))
         rc = compound_punch_oid(c, to->e.oid, 0);
     if (rc == 0)
         rc = side_write(c, from, to->dir->oid);
@@ -178,7 +178,7 @@ static bool same_name(const struct side *a, const struct side *b)
     return same_oid(a->dir->oid, b->dir->oid) && strcmp(a->name, b->name) == 0;
 }
 
-int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_parent, const char *new_name, bool noreplace, daos_obj_id_t *oid)
+int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_parent, const char *new_name, unsigned flags, daos_obj_id_t *oid)
 {
     struct side from, to;
     uint32_t attempt = 0;
@@ -189,7 +189,7 @@ int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *n
         return rc;
     if (same_name(&from, &to)) {
         rc = side_read(dfs, &from, false);
-        return rc ? rc : from.exists ? (noreplace ? EEXIST : 0) : ENOENT;
+        return rc ? rc : from.exists ? ((flags & DFS_NOREPLACE) ? EEXIST : 0) : ENOENT;
     }
     do {
         rc = side_read(dfs, &from, true);
@@ -197,12 +197,12 @@ int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *n
             rc = side_read(dfs, &to, false);
         if (rc == 0)
             rc = move_allowed(&from, &to);
-        if (rc == 0 && noreplace && to.exists)
+        if (rc == 0 && (flags & DFS_NOREPLACE) && to.exists)
             rc = EEXIST;
         if (rc == 0)
             rc = side_prepare(&from, to.name);
         if (rc == 0) {
-            der = move_step(dfs, &from, &to);
+            der = move_step(dfs, &from, &to, flags);
             if (der == -DER_EXIST) /* the target appeared meanwhile */
                 der = -DER_TX_RESTART;
             rc = dfs_errno(der);
@@ -220,7 +220,7 @@ int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *n
 
 int dfs_move(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_parent, const char *new_name, daos_obj_id_t *oid)
 {
-    return dfs_move_flags(dfs, parent, name, new_parent, new_name, false, oid);
+    return dfs_move_flags(dfs, parent, name, new_parent, new_name, 0, oid);
 }
 
 static int exchange_step(struct dfs *dfs, struct side *a, struct side *b)

@@ -37,13 +37,13 @@ static int create(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t
         e->mode = S_IFLNK | 0777;
         e->size = strlen(value);
         e->chunk_size = 0;
-    } else {
-        rc = dfs_oid_new(dfs, mode, class_for(dfs, mode, e->oclass), &e->oid);
-        if (rc != 0)
-            return rc;
-        if (S_ISREG(mode))
-            e->oclass = daos_obj_id2class(e->oid);
     }
+    /* a symlink has no object behind it, but an id of its own: it is what tells it from others */
+    rc = dfs_oid_new(dfs, mode, class_for(dfs, mode, e->oclass), &e->oid);
+    if (rc != 0)
+        return rc;
+    if (S_ISREG(mode))
+        e->oclass = daos_obj_id2class(e->oid);
     return dfs_entry_insert(dfs, dir->oid, name, e, value);
 }
 

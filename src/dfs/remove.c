@@ -1,9 +1,10 @@
 /* Removing names. The entry and the object behind it go in one step; a directory only while it is empty. */
 #include <stdlib.h>
 #include "dfs/dfs_int.h"
+#include "dfs/dfs_fast.h"
 
 /* One attempt; -DER codes, so that the caller sees a restart. */
-static int remove_step(struct dfs *dfs, daos_obj_id_t dir, const char *name, const struct dfs_entry *e)
+static int remove_step(struct dfs *dfs, daos_obj_id_t dir, const char *name, const struct dfs_entry *e, unsigned flags)
 {
     struct compound *c;
     daos_key_t dkey;
@@ -18,7 +19,7 @@ static int remove_step(struct dfs *dfs, daos_obj_id_t dir, const char *name, con
         rc = compound_check_empty(c, e->oid);
     if (rc == 0)
         rc = compound_punch_dkey_oid(c, dir, DAOS_COND_PUNCH, &dkey);
-    if (rc == 0 && !S_ISLNK(e->mode))
+    if (rc == 0 && !S_ISLNK(e->mode) && !((flags & DFS_KEEP) && S_ISREG(e->mode)))
         rc = compound_punch_oid(c, e->oid, 0);
     if (rc == 0)
         rc = compound_run(c, NULL, NULL);
@@ -26,7 +27,7 @@ static int remove_step(struct dfs *dfs, daos_obj_id_t dir, const char *name, con
     return rc;
 }
 
-static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool force, daos_obj_id_t *oid);
+static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool force, unsigned flags, daos_obj_id_t *oid);
 
 /* Empties a directory, depth first. Names added meanwhile are found by the next pass. */
 static int empty_dir(struct dfs *dfs, const struct dfs_entry *e)
@@ -48,7 +49,7 @@ static int empty_dir(struct dfs *dfs, const struct dfs_entry *e)
 
         rc = dfs_readdir(dfs, &dir, &anchor, &nr, ents);
         for (uint32_t i = 0; rc == 0 && i < nr; i++) {
-            rc = remove_one(dfs, dir.oid, ents[i].d_name, true, NULL);
+            rc = remove_one(dfs, dir.oid, ents[i].d_name, true, 0, NULL);
             if (rc == ENOENT) /* somebody else removed it */
                 rc = 0;
         }
@@ -58,7 +59,7 @@ static int empty_dir(struct dfs *dfs, const struct dfs_entry *e)
     return rc;
 }
 
-static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool force, daos_obj_id_t *oid)
+static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool force, unsigned flags, daos_obj_id_t *oid)
 {
     struct dfs_entry e;
     uint32_t attempt = 0;
@@ -68,7 +69,7 @@ static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool
         rc = dfs_entry_fetch(dfs, dir, name, &e);
         if (rc != 0)
             return rc;
-        rc = remove_step(dfs, dir, name, &e);
+        rc = remove_step(dfs, dir, name, &e, flags);
         if (rc == COMPOUND_NOTEMPTY && force) {
             rc = empty_dir(dfs, &e);
             if (rc != 0)
@@ -84,7 +85,7 @@ static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool
     return dfs_errno(rc);
 }
 
-int dfs_remove(dfs_t *dfs, dfs_obj_t *parent, const char *name, bool force, daos_obj_id_t *oid)
+static int remove_named(dfs_t *dfs, dfs_obj_t *parent, const char *name, bool force, unsigned flags, daos_obj_id_t *oid)
 {
     struct dfs_obj *dir;
     int rc = dfs_parent(dfs, parent, true, &dir);
@@ -93,5 +94,32 @@ int dfs_remove(dfs_t *dfs, dfs_obj_t *parent, const char *name, bool force, daos
         rc = dfs_name_check(name, NULL);
     if (rc != 0)
         return rc;
-    return remove_one(dfs, dir->oid, name, force, oid);
+    return remove_one(dfs, dir->oid, name, force, flags, oid);
+}
+
+int dfs_remove(dfs_t *dfs, dfs_obj_t *parent, const char *name, bool force, daos_obj_id_t *oid)
+{
+    return remove_named(dfs, parent, name, force, 0, oid);
+}
+
+int dfs_remove_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, unsigned flags, daos_obj_id_t *oid)
+{
+    return remove_named(dfs, parent, name, false, flags, oid);
+}
+
+int dfs_drop(dfs_t *dfs, daos_obj_id_t oid)
+{
+    struct compound *c;
+    int rc;
+
+    if (dfs == NULL || dfs->readonly)
+        return dfs == NULL ? EINVAL : EPERM;
+    rc = compound_begin(dfs->coh, &c);
+    if (rc != 0)
+        return dfs_errno(rc);
+    rc = compound_punch_oid(c, oid, 0);
+    if (rc == 0)
+        rc = compound_run(c, NULL, NULL);
+    compound_free(c);
+    return dfs_errno(rc);
 }
