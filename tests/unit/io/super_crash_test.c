@@ -82,6 +82,26 @@ static void check_wal_zero(struct rig *r)
     }
 }
 
+/* Two whole copies of one generation are the same, whatever was tried. */
+static void check_copies_agree(struct rig *r)
+{
+    struct super_block *a = malloc(sizeof(*a)), *b = malloc(sizeof(*b));
+
+    CHECK(a && b);
+    for (uint32_t i = 0; i < SUPER_COPIES; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            CHECK_RC(sim_dev_peek(r->sd, "d", i * SUPER_COPY_STEP, r->buf, SUPER_COPY_STEP, true), 0);
+            if (super_decode(r->buf, i, a) != SUPER_COPY_WHOLE)
+                continue;
+            CHECK_RC(sim_dev_peek(r->sd, "d", j * SUPER_COPY_STEP, r->buf, SUPER_COPY_STEP, true), 0);
+            if (super_decode(r->buf, j, b) == SUPER_COPY_WHOLE && a->generation == b->generation)
+                CHECK(memcmp(a, b, sizeof(*a)) == 0);
+        }
+    }
+    free(a);
+    free(b);
+}
+
 /* Runs the script from the state reached on; returns whether it came to its end. */
 static bool run_script(struct rig *r, struct state *s, struct state *next, enum change from)
 {
@@ -164,6 +184,7 @@ static void cut_after_cut(struct rt_xs *xs, void *arg)
             }
             CHECK_RC(rig_power_cycle(&r), 0);
             CHECK(is_state(&r, &s) || is_state(&r, &next));
+            check_copies_agree(&r);
             if (is_state(&r, &next))
                 s = next;
         }
@@ -240,6 +261,7 @@ static void a_failure_and_then_a_cut(struct rt_xs *xs, void *arg)
             CHECK_RC(rig_power_cycle(&r), 0);
             CHECK(is_state(&r, &s) || is_state(&r, &next));
         }
+        check_copies_agree(&r);
         rig_free(&r);
     }
 }

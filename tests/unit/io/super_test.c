@@ -92,6 +92,7 @@ static void foreign_data_needs_force_and_the_wal_gets_zeros(struct rt_xs *xs, vo
 {
     struct rig r = rig_make(xs, PLAIN);
     struct err e = {0};
+    uint64_t before;
 
     (void)arg;
     CHECK_RC(io_grow_wait(r.dev, 4 * KIB64), 0);
@@ -105,6 +106,10 @@ static void foreign_data_needs_force_and_the_wal_gets_zeros(struct rt_xs *xs, vo
         CHECK_RC(super_read_wait(r.super, SUPER_WAL, off, r.buf, KIB64), 0);
         CHECK(is_zero(r.buf, KIB64));
     }
+    /* Zeros are written where a WAL grows as well: a file system has nothing left to do on a later write. */
+    before = r.dev->stat.write_bytes;
+    CHECK_RC(super_grow(r.super, SUPER_WAL, 4 * KIB64), 0);
+    CHECK(r.dev->stat.write_bytes - before == 4 * KIB64 + SUPER_COPIES * SUPER_BYTES);
     CHECK_RC(rig_reopen(&r, false, NULL), 0);
     rig_free(&r);
 }
