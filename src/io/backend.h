@@ -1,9 +1,10 @@
 /*
  * For those who implement a device (io.h is for those who use one).
  *
- * io_submit() has checked a request (op, alignment, range, write permission) before ops->submit() sees it, and counted it.
- * The device ends each request with exactly one of the two functions below; both give req->done() the xstream's
- * scheduler. Until then words IO_PRIV_DEV and up of req->priv are the device's; those below belong to io.
+ * io_submit() has checked a request (op, alignment, range, write permission) before ops->submit()
+ * sees it, and counted it. The device ends each request with exactly one of the two functions
+ * below; both give req->done() the xstream's scheduler. Until then words IO_PRIV_DEV and up of
+ * req->priv are the device's; those below belong to io.
  */
 #ifndef TARN_IO_BACKEND_H
 #define TARN_IO_BACKEND_H
@@ -38,14 +39,16 @@ void io_submit_shown(struct io_dev *dev, struct io_req *req, uint64_t off_shown)
 /* Ends req, which was not submitted, with rc soon. */
 void io_reject(struct io_dev *dev, struct io_req *req, int rc);
 
-/* Ends req with rc, now. Only on the scheduler of dev->xs (a ring completion, a timer, a posted call). */
+/* Ends req with rc, now. Only on the scheduler of dev->xs (a ring completion, a timer, a posted
+ * call). */
 void io_complete(struct io_req *req, int rc);
 /* The same soon, from any thread or from within submit(). */
 void io_complete_later(struct io_req *req, int rc);
 
 /* DER code of an errno value of the file system or a device. */
 int io_errno_der(int err);
-/* Can a device file have this name? Not empty, ".", "..", "lock" or hidden, no '/', at most 255 bytes. */
+/* Can a device file have this name? Not empty, ".", "..", "lock" or hidden, no '/', at most 255
+ * bytes. */
 bool io_name_is_valid(const char *name);
 
 #endif

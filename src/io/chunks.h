@@ -1,4 +1,5 @@
-/* A sparse memory image of a device: bytes never written read as zeros and take no memory. Not locked. */
+/* A sparse memory image of a device: bytes never written read as zeros and take no memory. Not
+ * locked. */
 #ifndef TARN_IO_CHUNKS_H
 #define TARN_IO_CHUNKS_H
 
@@ -9,14 +10,16 @@
 struct chunks {
     uint8_t **at; /* NULL: all zeros */
     uint64_t nr;
-    bool plain; /* allocations that base/fail.h cannot fail: the simulated hardware is not what is tested */
+    bool plain; /* allocations that base/fail.h cannot fail: the simulated hardware is not what is
+                   tested */
 };
 
 /* Makes room for size bytes; never shrinks. -DER_NOMEM leaves it as it was. */
 int chunks_resize(struct chunks *c, uint64_t size);
 /* Ranges must lie within the size. */
 void chunks_read(const struct chunks *c, uint64_t off, void *buf, size_t len);
-int chunks_write(struct chunks *c, uint64_t off, const void *buf, size_t len); /* -DER_NOMEM: a part may be written */
+int chunks_write(struct chunks *c, uint64_t off, const void *buf,
+                 size_t len); /* -DER_NOMEM: a part may be written */
 void chunks_fini(struct chunks *c);
 
 #endif

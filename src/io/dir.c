@@ -13,8 +13,10 @@ bool io_name_is_valid(const char *name)
 
 static int bad_name(struct err *e, const char *what, const char *name)
 {
-    return err_setf(e, -DER_INVAL, "use 1 to 255 characters without '/', not beginning with '.', other than \"lock\"",
-                    "that is not a device name", "cannot %s device \"%s\"", what, name);
+    return err_setf(
+        e, -DER_INVAL,
+        "use 1 to 255 characters without '/', not beginning with '.', other than \"lock\"",
+        "that is not a device name", "cannot %s device \"%s\"", what, name);
 }
 
 int io_dir_create_dev(struct io_dir *d, struct rt_xs *xs, const char *name, uint64_t size,

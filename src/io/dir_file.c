@@ -1,10 +1,11 @@
 /*
- * A directory of the file system. Device files are opened with O_DIRECT for io_uring, or, where one of the two is refused,
- * served by threads.c.
+ * A directory of the file system. Device files are opened with O_DIRECT for io_uring, or, where one
+ * of the two is refused, served by threads.c.
  *
- * The lock is flock() on the file "lock": it belongs to the open file, so it excludes other processes and other opens of this one,
- * and the kernel drops it when the process dies. The pid inside is for messages only; it is written after the lock is
- * taken and emptied before it is given back.
+ * The lock is flock() on the file "lock": it belongs to the open file, so it excludes other
+ * processes and other opens of this one, and the kernel drops it when the process dies. The pid
+ * inside is for messages only; it is written after the lock is taken and emptied before it is given
+ * back.
  */
 #include "io/file.h"
 #include "io/backend.h"
@@ -73,8 +74,8 @@ static int fail(struct err *e, int err, const char *what, const char *path, cons
 {
     char why[64];
 
-    return err_setf(e, io_errno_der(err), advice(err), strerror_r(err, why, sizeof(why)), "cannot %s %s%s%s",
-                    what, path, *name ? "/" : "", name);
+    return err_setf(e, io_errno_der(err), advice(err), strerror_r(err, why, sizeof(why)),
+                    "cannot %s %s%s%s", what, path, *name ? "/" : "", name);
 }
 
 /* ---- Opening device files ---- */
@@ -118,8 +119,9 @@ static int file_size(struct io_file *f)
 }
 
 /*
- * A writable device file is locked as well. Requests in flight outlive a killed process for a moment and hold the open file: once
- * we have its lock, no write of a predecessor can land on what we write.
+ * A writable device file is locked as well. Requests in flight outlive a killed process for a
+ * moment and hold the open file: once we have its lock, no write of a predecessor can land on what
+ * we write.
  */
 static int file_claim(int fd)
 {
@@ -172,9 +174,10 @@ static int file_open(struct io_dir *dir, struct rt_xs *xs, const char *name, boo
         return fail(e, errno, "open device", dir->path, name);
     rc = readonly ? 0 : file_claim(f.fd);
     if (rc != 0) {
-        err_setf(e, rc, "close it there, or try again in a moment",
-                 "it is open for writing elsewhere, or writes of an ended process are still under way",
-                 "cannot open device %s/%s", dir->path, name);
+        err_setf(
+            e, rc, "close it there, or try again in a moment",
+            "it is open for writing elsewhere, or writes of an ended process are still under way",
+            "cannot open device %s/%s", dir->path, name);
         goto out_close;
     }
     err = file_size(&f);
@@ -373,7 +376,8 @@ static int file_lock(struct io_dir *dir, struct err *e)
         close(fd);
         return rc;
     }
-    /* A full file system must not keep anybody from opening: the message loses the pid, that is all. */
+    /* A full file system must not keep anybody from opening: the message loses the pid, that is
+     * all. */
     rc = write_pid(fd);
     if (rc != 0)
         LOG_WARN("%s: cannot write our pid into the file \"lock\"", dir->path);

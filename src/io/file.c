@@ -54,8 +54,8 @@ int io_file_extend(int fd, uint64_t from, uint64_t to)
     rc = allocate(fd, from, to);
     if (rc == 0 && fsync(fd) != 0)
         rc = io_errno_der(errno);
-    /* A full file system may have allocated a part. If this fails too the file is longer than anybody knows, which
-     * hurts nobody. */
+    /* A full file system may have allocated a part. If this fails too the file is longer than
+     * anybody knows, which hurts nobody. */
     if (rc != 0 && ftruncate(fd, (off_t)from) != 0)
         return rc;
     return rc;

@@ -12,12 +12,13 @@ struct io_file {
     const char *name; /* for messages, from base_alloc */
 };
 
-/* Each makes a device that owns f->fd and f->name from then on; on failure they stay the caller's. -DER_NOMEM. */
+/* Each makes a device that owns f->fd and f->name from then on; on failure they stay the caller's.
+ * -DER_NOMEM. */
 int uring_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **out);
 int threads_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **out);
 
-/* Allocates [from, to) of the file and makes size and allocation durable; the new part reads as zeros. What was there
- * is untouched; on failure the file is as long as before. Blocks. */
+/* Allocates [from, to) of the file and makes size and allocation durable; the new part reads as
+ * zeros. What was there is untouched; on failure the file is as long as before. Blocks. */
 int io_file_extend(int fd, uint64_t from, uint64_t to);
 
 /* How far a transfer has come, and the next single piece of it after a short one. */

@@ -1,7 +1,8 @@
 /*
- * Devices in memory, and the directory that keeps them: contents live as long as the directory, so a device
- * closed and opened again finds them. The bytes move during submit; completion comes through the xstream as from any device.
- * A file removed while open stays until it is closed. Devices of one directory may belong to different xstreams.
+ * Devices in memory, and the directory that keeps them: contents live as long as the directory, so
+ * a device closed and opened again finds them. The bytes move during submit; completion comes
+ * through the xstream as from any device. A file removed while open stays until it is closed.
+ * Devices of one directory may belong to different xstreams.
  */
 #include "io/backend.h"
 #include "io/chunks.h"
@@ -48,7 +49,8 @@ static struct mem_file *file_find(struct mem_dir *d, const char *name, struct li
 {
     struct list *it;
 
-    LIST_FOREACH(it, &d->files) {
+    LIST_FOREACH(it, &d->files)
+    {
         struct mem_file *f = LIST_ENTRY(it, struct mem_file, link);
         int cmp = strcmp(f->name, name);
 
@@ -133,8 +135,12 @@ static int dev_make(struct mem_dir *d, struct rt_xs *xs, struct mem_file *f, boo
         base_free(name);
         return -DER_NOMEM;
     }
-    md->dev = (struct io_dev){.ops = &mem_dev_ops, .xs = xs, .size = f->size,
-                              .readonly = readonly, .volatile_mem = true, .name = name};
+    md->dev = (struct io_dev){.ops = &mem_dev_ops,
+                              .xs = xs,
+                              .size = f->size,
+                              .readonly = readonly,
+                              .volatile_mem = true,
+                              .name = name};
     md->home = d;
     md->file = f;
     f->refs++;
@@ -232,7 +238,8 @@ static int mem_list(struct io_dir *dir, int (*each)(const char *name, void *arg)
     struct list *it, *tmp;
     int rc = 0;
 
-    LIST_FOREACH_SAFE(it, tmp, &d->files) { /* each() may remove the file it is given */
+    LIST_FOREACH_SAFE(it, tmp, &d->files)
+    { /* each() may remove the file it is given */
         rc = each(LIST_ENTRY(it, struct mem_file, link)->name, arg);
         if (rc != 0)
             break;

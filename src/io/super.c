@@ -1,14 +1,16 @@
 /*
  * The superblock's life: format, open, change.
  *
- * A change writes the next generation to two copies, flushes, writes the other two, flushes. The pair written first is the one that
- * is worth least: copies that are torn, unreadable or of an older generation. So while one pair is being written the other
- * holds a whole copy of the newest generation, whatever earlier cuts and failures left behind. A generation number is never
- * used twice, even if its writes failed, so two whole copies of one generation always agree.
+ * A change writes the next generation to two copies, flushes, writes the other two, flushes. The
+ * pair written first is the one that is worth least: copies that are torn, unreadable or of an
+ * older generation. So while one pair is being written the other holds a whole copy of the newest
+ * generation, whatever earlier cuts and failures left behind. A generation number is never used
+ * twice, even if its writes failed, so two whole copies of one generation always agree.
  *
- * Failure modes: a power cut or failed write in the first pair leaves the old state; one in the second pair leaves the new; a
- * failed change is reported and the state in memory stays the old one (a role that did not grow is not used beyond its old size,
- * so either state on the device is good).
+ * Failure modes: a power cut or failed write in the first pair leaves the old state; one in the
+ * second pair leaves the new; a failed change is reported and the state in memory stays the old one
+ * (a role that did not grow is not used beyond its old size, so either state on the device is
+ * good).
  */
 #include "io/super_int.h"
 #include "base/assert.h"
@@ -24,12 +26,12 @@
 #define CROWDED_EXTENTS (SUPER_EXTENTS_MAX / 2) /* from here on growth comes in large steps */
 #define CROWDED_SHARE   16                      /* ... of this share of the device */
 
-_Static_assert(SUPER_COPIES * SUPER_COPY_STEP == SUPER_AREA, "copies fill the area");
+_Static_assert(SUPER_COPIES *SUPER_COPY_STEP == SUPER_AREA, "copies fill the area");
 
 static int nomem(struct err *e, const struct io_dev *dev, const char *what)
 {
-    return err_setf(e, -DER_NOMEM, "free memory and try again", "out of memory", "cannot %s device %s",
-                    what, dev->name);
+    return err_setf(e, -DER_NOMEM, "free memory and try again", "out of memory",
+                    "cannot %s device %s", what, dev->name);
 }
 
 /* ---- Writing ---- */
@@ -122,7 +124,8 @@ static int refuse_nothing_found(const struct io_dev *dev, const struct survey *s
     char why[128], size[SIZE_TEXT_MAX];
 
     if (sv->damaged > 0)
-        return err_setf(e, -DER_CSUM, "restore it from a copy; its data may be intact, but nothing says where",
+        return err_setf(e, -DER_CSUM,
+                        "restore it from a copy; its data may be intact, but nothing says where",
                         "superblock damaged: none of its four copies has a matching checksum",
                         "cannot open device %s", dev->name);
     if (sv->unreadable > 0)
@@ -133,8 +136,8 @@ static int refuse_nothing_found(const struct io_dev *dev, const struct survey *s
                  size_print(dev->size, size, sizeof(size)));
     else
         snprintf(why, sizeof(why), "not a Tarn device: it has no superblock");
-    return err_setf(e, -DER_DF_INVAL, "check the path; a pool is made with \"dmg pool create\"", why,
-                    "cannot open device %s", dev->name);
+    return err_setf(e, -DER_DF_INVAL, "check the path; a pool is made with \"dmg pool create\"",
+                    why, "cannot open device %s", dev->name);
 }
 
 /* May this program use it, in the way the device was opened? */
@@ -155,10 +158,11 @@ static int accept(const struct io_dev *dev, const struct survey *sv, struct err 
         return err_setf(e, -DER_DF_INCOMPT, next, why, "cannot open device %s", dev->name);
     }
     if (!dev->readonly && (b->ro_compat & ~SUPER_RO_COMPAT_KNOWN)) {
-        snprintf(why, sizeof(why), "this program may only read it (unknown read-only-compatible flags %#llx)",
+        snprintf(why, sizeof(why),
+                 "this program may only read it (unknown read-only-compatible flags %#llx)",
                  (unsigned long long)(b->ro_compat & ~SUPER_RO_COMPAT_KNOWN));
-        return err_setf(e, -DER_DF_INCOMPT, "open it read-only, or use the program that wrote it", why,
-                        "cannot open device %s for writing", dev->name);
+        return err_setf(e, -DER_DF_INCOMPT, "open it read-only, or use the program that wrote it",
+                        why, "cannot open device %s for writing", dev->name);
     }
     wrong = super_block_check(b);
     if (wrong)
@@ -167,8 +171,8 @@ static int accept(const struct io_dev *dev, const struct survey *sv, struct err 
     if (super_block_end(b) > dev->size) {
         snprintf(why, sizeof(why), "truncated: it is %llu bytes long, its superblock says %llu",
                  (unsigned long long)dev->size, (unsigned long long)super_block_end(b));
-        return err_setf(e, -DER_IO, "restore the whole file from a copy", why, "cannot open device %s",
-                        dev->name);
+        return err_setf(e, -DER_IO, "restore the whole file from a copy", why,
+                        "cannot open device %s", dev->name);
     }
     return 0;
 }
@@ -285,8 +289,8 @@ static void lay_out(struct super_block *b, const struct super_id *id,
     for (uint32_t role = 0; role < SUPER_ROLE_NR; role++) {
         if (role_size[role] == 0)
             continue;
-        b->extent[b->extent_nr++] = (struct super_extent){.role = role, .off = off,
-                                                          .len = role_size[role]};
+        b->extent[b->extent_nr++] =
+            (struct super_extent){.role = role, .off = off, .len = role_size[role]};
         off += role_size[role];
     }
 }
@@ -329,7 +333,8 @@ static int format_write(struct super *s, struct err *e)
     if (rc == 0)
         rc = put_in_force(s);
     if (rc != 0)
-        format_refuse(e, dev, rc, rc == -DER_NO_PERM ? "it is open for reading only" : "writing failed",
+        format_refuse(e, dev, rc,
+                      rc == -DER_NO_PERM ? "it is open for reading only" : "writing failed",
                       "look at the system's log for errors of this device");
     return rc;
 }
@@ -378,8 +383,8 @@ int super_mark(struct super *s, bool clean)
     rt_mutex_lock(&s->mutex);
     if (super_is_clean(s) != clean) {
         s->next = s->block;
-        s->next.state = clean ? s->next.state | SUPER_STATE_CLEAN
-                              : s->next.state & ~SUPER_STATE_CLEAN;
+        s->next.state =
+            clean ? s->next.state | SUPER_STATE_CLEAN : s->next.state & ~SUPER_STATE_CLEAN;
         rc = put_in_force(s);
     }
     rt_mutex_unlock(&s->mutex);

@@ -89,7 +89,8 @@ void super_encode(const struct super_block *b, uint32_t copy, void *buf)
 }
 
 /* The part that no version may move. */
-static enum super_copy_state decode_header(struct rbuf *r, const uint8_t *buf, struct super_block *b)
+static enum super_copy_state decode_header(struct rbuf *r, const uint8_t *buf,
+                                           struct super_block *b)
 {
     uint8_t seen[8];
     uint64_t sum;

@@ -1,13 +1,14 @@
-/* The bytes of a superblock copy (docs/formats.md, "Superblock"), encoded and decoded. Private to io. Pure functions. */
+/* The bytes of a superblock copy (docs/formats.md, "Superblock"), encoded and decoded. Private to
+ * io. Pure functions. */
 #ifndef TARN_IO_SUPER_FORMAT_H
 #define TARN_IO_SUPER_FORMAT_H
 
 #include "io/super.h"
 
-#define SUPER_COPIES     4u
-#define SUPER_COPY_STEP  16384u /* from one copy to the next */
-#define SUPER_BYTES      8192u  /* of one copy */
-#define SUPER_ALIGN      65536u /* of extents */
+#define SUPER_COPIES      4u
+#define SUPER_COPY_STEP   16384u /* from one copy to the next */
+#define SUPER_BYTES       8192u  /* of one copy */
+#define SUPER_ALIGN       65536u /* of extents */
 #define SUPER_STATE_CLEAN 1u
 
 struct super_extent {
@@ -30,7 +31,8 @@ struct super_block {
 enum super_copy_state {
     SUPER_COPY_FOREIGN, /* no magic */
     SUPER_COPY_DAMAGED, /* magic, but the checksum, the length or the copy's number is wrong */
-    SUPER_COPY_NEWER,   /* whole, of a version this program does not know; only version and generation are decoded */
+    SUPER_COPY_NEWER, /* whole, of a version this program does not know; only version and generation
+                         are decoded */
     SUPER_COPY_WHOLE,
 };
 

@@ -1,4 +1,5 @@
-/* An open superblock, shared by super.c (changes it) and super_io.c (translates by it). Private to io. */
+/* An open superblock, shared by super.c (changes it) and super_io.c (translates by it). Private to
+ * io. */
 #ifndef TARN_IO_SUPER_INT_H
 #define TARN_IO_SUPER_INT_H
 
@@ -10,7 +11,8 @@ struct super {
     struct super_block block; /* what is in force */
     struct super_block next;  /* what is being written; under mutex */
     uint64_t generation_max;  /* the greatest ever tried: none is used twice */
-    bool whole[SUPER_COPIES]; /* the copy on the device is whole and of the newest generation there */
+    bool whole[SUPER_COPIES]; /* the copy on the device is whole and of the newest generation there
+                               */
     uint8_t *buf;             /* SUPER_AREA bytes, aligned; under mutex */
     struct rt_mutex mutex;
 };

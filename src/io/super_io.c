@@ -14,7 +14,8 @@ struct split {
     struct io_req part[];
 };
 
-/* Where off of the role lies on the device, and how many bytes follow in that extent. off < size of the role. */
+/* Where off of the role lies on the device, and how many bytes follow in that extent. off < size of
+ * the role. */
 static uint64_t translate(const struct super_block *b, enum super_role role, uint64_t off,
                           uint64_t *room)
 {
@@ -51,7 +52,8 @@ static void part_done(struct io_req *part)
     part_put(part->arg, part->rc);
 }
 
-/* Takes len bytes of the whole request's iovecs from *at / *skip on into out; returns how many entries. */
+/* Takes len bytes of the whole request's iovecs from *at / *skip on into out; returns how many
+ * entries. */
 static uint32_t slice(const struct io_req *whole, uint32_t *at, size_t *skip, uint64_t len,
                       struct iovec *out)
 {
@@ -106,8 +108,11 @@ static void submit_split(struct super *s, enum super_role role, struct io_req *w
         struct io_req *part = &sp->part[i];
         uint64_t room;
 
-        *part = (struct io_req){.op = whole->op, .flags = whole->flags, .done = part_done,
-                                .arg = sp, .iov = sp->iov + used};
+        *part = (struct io_req){.op = whole->op,
+                                .flags = whole->flags,
+                                .done = part_done,
+                                .arg = sp,
+                                .iov = sp->iov + used};
         part->off = translate(&s->block, role, off, &room);
         room = MIN(room, len);
         part->iov_nr = slice(whole, &at, &skip, room, part->iov);

@@ -1,6 +1,7 @@
 /*
- * A device on a file through pread and pwrite on a few threads of its own: for machines that refuse io_uring (a container's
- * seccomp filter) and file systems without O_DIRECT. Same promises as uring.c, slower: every completion crosses threads.
+ * A device on a file through pread and pwrite on a few threads of its own: for machines that refuse
+ * io_uring (a container's seccomp filter) and file systems without O_DIRECT. Same promises as
+ * uring.c, slower: every completion crosses threads.
  */
 #include "io/file.h"
 #include "io/backend.h"
@@ -182,8 +183,12 @@ int threads_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev 
 
     if (!td)
         return -DER_NOMEM;
-    td->dev = (struct io_dev){.ops = &threads_ops, .xs = xs, .size = f->size,
-                              .readonly = f->readonly, .grow_blocks = true, .name = f->name};
+    td->dev = (struct io_dev){.ops = &threads_ops,
+                              .xs = xs,
+                              .size = f->size,
+                              .readonly = f->readonly,
+                              .grow_blocks = true,
+                              .name = f->name};
     td->fd = f->fd;
     td->block = f->block;
     pthread_mutex_init(&td->mutex, NULL);

@@ -1,11 +1,13 @@
 /*
  * A device on an O_DIRECT file (or block device) through the xstream's io_uring.
  *
- * Submission prepares an SQE and leaves the system call to the end of the xstream's turn, so that all requests of a turn
- * share one. IO_DURABLE is RWF_DSYNC: on a device that honours FUA one write, no separate flush. Flush is fdatasync.
+ * Submission prepares an SQE and leaves the system call to the end of the xstream's turn, so that
+ * all requests of a turn share one. IO_DURABLE is RWF_DSYNC: on a device that honours FUA one
+ * write, no separate flush. Flush is fdatasync.
  *
- * A short transfer (a signal, a device's limit) goes on where it stopped, iovec by iovec. A full submission queue is submitted
- * on the spot; should the kernel still take nothing, requests wait in order and a later turn tries again.
+ * A short transfer (a signal, a device's limit) goes on where it stopped, iovec by iovec. A full
+ * submission queue is submitted on the spot; should the kernel still take nothing, requests wait in
+ * order and a later turn tries again.
  */
 #include "io/file.h"
 #include "io/backend.h"
@@ -183,8 +185,12 @@ int uring_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **
 
     if (!ud)
         return -DER_NOMEM;
-    ud->dev = (struct io_dev){.ops = &uring_ops, .xs = xs, .size = f->size,
-                              .readonly = f->readonly, .grow_blocks = true, .name = f->name};
+    ud->dev = (struct io_dev){.ops = &uring_ops,
+                              .xs = xs,
+                              .size = f->size,
+                              .readonly = f->readonly,
+                              .grow_blocks = true,
+                              .name = f->name};
     ud->ring = rt_xs_ring(xs);
     ASSERT(ud->ring);
     ud->fd = f->fd;

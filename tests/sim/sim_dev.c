@@ -60,7 +60,8 @@ struct sim_file *sim_file_find(struct sim_dir *sd, const char *name)
 {
     struct list *it;
 
-    LIST_FOREACH(it, &sd->files) {
+    LIST_FOREACH(it, &sd->files)
+    {
         struct sim_file *f = LIST_ENTRY(it, struct sim_file, link);
 
         if (f->present && strcmp(f->name, name) == 0)
@@ -82,7 +83,8 @@ bool sim_step(struct sim_dir *sd)
     return ++sd->stat.steps == sd->cut_step;
 }
 
-/* Writes in flight join the cache, undecided. Their requests find the generation changed and fail. */
+/* Writes in flight join the cache, undecided. Their requests find the generation changed and fail.
+ */
 void sim_cut_locked(struct sim_dir *sd)
 {
     struct list *it;
@@ -93,10 +95,11 @@ void sim_cut_locked(struct sim_dir *sd)
     sd->generation++;
     sd->locked = false;
     sd->cut_step = 0;
-    LIST_FOREACH(it, &sd->inflight) {
+    LIST_FOREACH(it, &sd->inflight)
+    {
         struct io_req *req = sim_io_req(LIST_ENTRY(it, struct sim_io, link));
-        struct sim_write w = {.seq = ++sd->seq, .off = req->off, .iov = req->iov,
-                              .iov_nr = req->iov_nr};
+        struct sim_write w = {
+            .seq = ++sd->seq, .off = req->off, .iov = req->iov, .iov_nr = req->iov_nr};
 
         if (req->op == IO_WRITE)
             sim_media_write_undecided(&sim_io_file(req)->media, &w);
@@ -125,14 +128,15 @@ bool sim_dir_powered(const struct sim_dir *sd)
     return sd->powered;
 }
 
-/* A name that was not synced in its present state is there or not, by a coin; of two files of one name (removed and
- * made again) at most one is. */
+/* A name that was not synced in its present state is there or not, by a coin; of two files of one
+ * name (removed and made again) at most one is. */
 static void names_decide(struct sim_dir *sd)
 {
     const char *taken = NULL;
     struct list *it, *tmp;
 
-    LIST_FOREACH(it, &sd->files) {
+    LIST_FOREACH(it, &sd->files)
+    {
         struct sim_file *f = LIST_ENTRY(it, struct sim_file, link);
 
         if (sd->conf.cut != SIM_CUT_KEEP_ALL && f->present != f->synced)
@@ -144,7 +148,7 @@ static void names_decide(struct sim_dir *sd)
             taken = f->name;
     }
     LIST_FOREACH_SAFE(it, tmp, &sd->files)
-        sim_file_gc(sd, LIST_ENTRY(it, struct sim_file, link));
+    sim_file_gc(sd, LIST_ENTRY(it, struct sim_file, link));
 }
 
 void sim_dir_power_on(struct sim_dir *sd)
@@ -154,8 +158,7 @@ void sim_dir_power_on(struct sim_dir *sd)
     pthread_mutex_lock(&sd->mutex);
     sim_cut_locked(sd);
     LIST_FOREACH(it, &sd->files)
-        sim_media_cut(&LIST_ENTRY(it, struct sim_file, link)->media, sd->conf.cut, &sd->rng,
-                      &sd->stat);
+    sim_media_cut(&LIST_ENTRY(it, struct sim_file, link)->media, sd->conf.cut, &sd->rng, &sd->stat);
     names_decide(sd);
     sd->powered = true;
     pthread_mutex_unlock(&sd->mutex);
@@ -169,14 +172,15 @@ void sim_dir_fault_at(struct sim_dir *sd, const char *name, enum io_op op, uint6
     uint32_t i = 0;
 
     ASSERT(nth > 0);
-    ASSERT(fault == SIM_FAULT_FAIL || op == IO_WRITE || (op == IO_READ && fault == SIM_FAULT_CORRUPT));
+    ASSERT(fault == SIM_FAULT_FAIL || op == IO_WRITE ||
+           (op == IO_READ && fault == SIM_FAULT_CORRUPT));
     pthread_mutex_lock(&sd->mutex);
     while (i < SIM_FAULTS_MAX && sd->armed[i].left > 0)
         i++;
     ASSERT(i < SIM_FAULTS_MAX);
     free(sd->armed[i].name);
-    sd->armed[i] = (struct sim_armed){.name = name ? strdup(name) : NULL, .op = op, .left = nth,
-                                      .fault = fault, .arg = arg};
+    sd->armed[i] = (struct sim_armed){
+        .name = name ? strdup(name) : NULL, .op = op, .left = nth, .fault = fault, .arg = arg};
     pthread_mutex_unlock(&sd->mutex);
 }
 
@@ -322,7 +326,7 @@ struct sim_dir_stat sim_dir_stat(struct sim_dir *sd)
     pthread_mutex_lock(&sd->mutex);
     stat = sd->stat;
     LIST_FOREACH(it, &sd->files)
-        stat.unflushed += LIST_ENTRY(it, struct sim_file, link)->media.cache_nr;
+    stat.unflushed += LIST_ENTRY(it, struct sim_file, link)->media.cache_nr;
     pthread_mutex_unlock(&sd->mutex);
     return stat;
 }

@@ -11,23 +11,27 @@
  *     sim_dir_power_on(sd);                     // decides what survived
  *     sim_dir_open(sd, &dir);                   // and recover
  *
- * A struct sim_dir is the hardware: it outlives the struct io_dir and struct io_dev opened on it. It runs in any world: the
- * real one, where it completes through rt_post, and a simulated one, where latencies are virtual time.
+ * A struct sim_dir is the hardware: it outlives the struct io_dir and struct io_dev opened on it.
+ * It runs in any world: the real one, where it completes through rt_post, and a simulated one,
+ * where latencies are virtual time.
  *
  * The model
- *   - A completed write sits in a volatile cache; reads see it. It reaches the medium when a flush submitted after its completion
- *     completes, or at once if it carried IO_DURABLE (which flushes nothing else), or when the cache is full (oldest first).
- *   - Power cut: each write in the cache or in flight is, independently and in an order drawn from the seed, kept, lost or torn per
- *     512-byte sector (a cached write older than a durable one cannot undo it). Requests of handles opened before the cut
- *     complete with -DER_IO, for ever; their locks are gone. Names not synced are there or not.
- *   - A failed write leaves old, new or torn content. A failed flush drops cached writes, each by a coin, and what was dropped reads as
- *     the old content; the next flush succeeds and proves nothing.
- *   - Steps are what a power cut can interrupt: writes, flushes, growth, and create, remove and sync of the directory; counted in
- *     the order they are submitted. The step that is cut may or may not have had its effect.
+ *   - A completed write sits in a volatile cache; reads see it. It reaches the medium when a flush
+ * submitted after its completion completes, or at once if it carried IO_DURABLE (which flushes
+ * nothing else), or when the cache is full (oldest first).
+ *   - Power cut: each write in the cache or in flight is, independently and in an order drawn from
+ * the seed, kept, lost or torn per 512-byte sector (a cached write older than a durable one cannot
+ * undo it). Requests of handles opened before the cut complete with -DER_IO, for ever; their locks
+ * are gone. Names not synced are there or not.
+ *   - A failed write leaves old, new or torn content. A failed flush drops cached writes, each by a
+ * coin, and what was dropped reads as the old content; the next flush succeeds and proves nothing.
+ *   - Steps are what a power cut can interrupt: writes, flushes, growth, and create, remove and
+ * sync of the directory; counted in the order they are submitted. The step that is cut may or may
+ * not have had its effect.
  *
- * Same seed and same calls: same result, byte for byte; the generator is its own. sim_dir_trace() is a hash of every step with
- * its bytes, so two runs can be compared. Functions may be called from any thread; a run whose requests come from several
- * threads at once is safe but not repeatable.
+ * Same seed and same calls: same result, byte for byte; the generator is its own. sim_dir_trace()
+ * is a hash of every step with its bytes, so two runs can be compared. Functions may be called from
+ * any thread; a run whose requests come from several threads at once is safe but not repeatable.
  */
 #ifndef TARN_SIM_DEV_H
 #define TARN_SIM_DEV_H
@@ -42,18 +46,21 @@ struct sim_dir;
 enum sim_cut {
     SIM_CUT_RANDOM,   /* each unflushed write kept, lost or torn */
     SIM_CUT_LOSE_ALL, /* the harshest cache: nothing unflushed survives */
-    SIM_CUT_KEEP_ALL, /* what completed survives, only writes in flight are undecided: a killed process */
+    SIM_CUT_KEEP_ALL, /* what completed survives, only writes in flight are undecided: a killed
+                         process */
 };
 
 struct sim_dir_conf {
     uint64_t seed;
-    uint64_t capacity_bytes;  /* of all devices; beyond it create and grow are -DER_NOSPACE. 0: no limit */
+    uint64_t capacity_bytes;  /* of all devices; beyond it create and grow are -DER_NOSPACE. 0: no
+                                 limit */
     uint64_t cache_max_bytes; /* of a device's volatile cache. 0: 64 MiB */
     enum sim_cut cut;
-    bool reorder;             /* requests in flight complete in a drawn order, one a turn of the xstream */
-    uint64_t latency_min_ns;  /* if latency_max_ns > 0: each request takes a drawn time by the xstream's timers */
+    bool reorder; /* requests in flight complete in a drawn order, one a turn of the xstream */
+    uint64_t latency_min_ns; /* if latency_max_ns > 0: each request takes a drawn time by the
+                                xstream's timers */
     uint64_t latency_max_ns;
-    uint32_t read_fail_ppm;   /* chance of failure, in millionths of requests */
+    uint32_t read_fail_ppm; /* chance of failure, in millionths of requests */
     uint32_t write_fail_ppm;
     uint32_t flush_fail_ppm;
 };
@@ -63,9 +70,11 @@ struct sim_dir_conf {
 int sim_dir_create(const struct sim_dir_conf *conf, struct sim_dir **out);
 /* All handles are closed. */
 void sim_dir_destroy(struct sim_dir *sd);
-/* A handle, closed with io_dir_close(). Several may be open; io_dir_lock() of the second is -DER_BUSY. -DER_IO without power. */
+/* A handle, closed with io_dir_close(). Several may be open; io_dir_lock() of the second is
+ * -DER_BUSY. -DER_IO without power. */
 int sim_dir_open(struct sim_dir *sd, struct io_dir **out);
-/* The knobs, which may be turned between requests (capacity, latencies, chances; the seed counts only at create). */
+/* The knobs, which may be turned between requests (capacity, latencies, chances; the seed counts
+ * only at create). */
 struct sim_dir_conf *sim_dir_conf(struct sim_dir *sd);
 
 /* ---- Power ---- */
@@ -74,7 +83,8 @@ struct sim_dir_conf *sim_dir_conf(struct sim_dir *sd);
 void sim_dir_power_cut_at(struct sim_dir *sd, uint64_t nth);
 void sim_dir_power_cut(struct sim_dir *sd); /* now; without power: nothing */
 bool sim_dir_powered(const struct sim_dir *sd);
-/* Decides what survived, as conf.cut says, and turns the power on. Handles from before stay dead. */
+/* Decides what survived, as conf.cut says, and turns the power on. Handles from before stay dead.
+ */
 void sim_dir_power_on(struct sim_dir *sd);
 
 /* ---- Faults ---- */
@@ -83,10 +93,12 @@ enum sim_fault {
     SIM_FAULT_FAIL,      /* completes with -DER_IO; see the model above */
     SIM_FAULT_LOSE,      /* write: completes well, stores nothing */
     SIM_FAULT_MISDIRECT, /* write: completes well, lands at byte offset arg of the device */
-    SIM_FAULT_CORRUPT,   /* write: completes well, bit arg (modulo its bits) is flipped; read: the same in the buffer */
+    SIM_FAULT_CORRUPT,   /* write: completes well, bit arg (modulo its bits) is flipped; read: the
+                            same in the buffer */
 };
 
-/* Arms a fault for the nth request from now (1: the next) of kind op to the device name (NULL: any). */
+/* Arms a fault for the nth request from now (1: the next) of kind op to the device name (NULL:
+ * any). */
 void sim_dir_fault_at(struct sim_dir *sd, const char *name, enum io_op op, uint64_t nth,
                       enum sim_fault fault, uint64_t arg);
 void sim_dir_faults_clear(struct sim_dir *sd);
@@ -111,10 +123,10 @@ struct sim_dir_stat {
     uint64_t reads, writes, durable_writes, flushes; /* requests; writes include the durable ones */
     uint64_t read_bytes, write_bytes;
     uint64_t grows, creates, removes, syncs;
-    uint64_t steps;     /* see the model */
-    uint64_t faults;    /* requests failed or falsified on purpose */
+    uint64_t steps;                        /* see the model */
+    uint64_t faults;                       /* requests failed or falsified on purpose */
     uint64_t cut_kept, cut_lost, cut_torn; /* writes at power cuts */
-    uint64_t unflushed; /* writes in the caches now */
+    uint64_t unflushed;                    /* writes in the caches now */
 };
 struct sim_dir_stat sim_dir_stat(struct sim_dir *sd);
 uint64_t sim_dir_trace(struct sim_dir *sd);

@@ -10,8 +10,9 @@ struct sim_file {
     struct list link; /* in sim_dir.files, sorted by name, the older of two of one name first */
     char *name;
     struct sim_media media;
-    bool present; /* in the directory now */
-    bool synced;  /* in the directory after a power cut for sure (present && synced), or perhaps (only one) */
+    bool present;  /* in the directory now */
+    bool synced;   /* in the directory after a power cut for sure (present && synced), or perhaps
+                      (only one) */
     uint32_t refs; /* open devices */
 };
 
@@ -40,12 +41,21 @@ struct sim_dir {
     uint32_t handles;
 };
 
-enum sim_step { SIM_STEP_WRITE, SIM_STEP_FLUSH, SIM_STEP_GROW, SIM_STEP_CREATE, SIM_STEP_REMOVE, SIM_STEP_SYNC };
+enum sim_step {
+    SIM_STEP_WRITE,
+    SIM_STEP_FLUSH,
+    SIM_STEP_GROW,
+    SIM_STEP_CREATE,
+    SIM_STEP_REMOVE,
+    SIM_STEP_SYNC
+};
 
 /* All with sd->mutex held. */
 struct sim_file *sim_file_find(struct sim_dir *sd, const char *name);
-void sim_file_gc(struct sim_dir *sd, struct sim_file *f); /* frees it once nothing can bring it back */
-/* Counts a step; true: the power goes off at this very step, and the caller calls sim_cut_locked when its request is in flight. */
+void sim_file_gc(struct sim_dir *sd,
+                 struct sim_file *f); /* frees it once nothing can bring it back */
+/* Counts a step; true: the power goes off at this very step, and the caller calls sim_cut_locked
+ * when its request is in flight. */
 bool sim_step(struct sim_dir *sd);
 void sim_cut_locked(struct sim_dir *sd);
 void sim_trace(struct sim_dir *sd, enum sim_step step, const char *name, uint64_t off,

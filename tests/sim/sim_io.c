@@ -86,7 +86,8 @@ static int effect_read(struct sim_dev *sdev, struct io_req *req, bool faulty, en
 }
 
 /* The medium gets a copy with one bit flipped; the caller's buffer is not ours to change. */
-static void write_corrupt(struct sim_dev *sdev, const struct sim_write *w, bool durable, uint64_t bit)
+static void write_corrupt(struct sim_dev *sdev, const struct sim_write *w, bool durable,
+                          uint64_t bit)
 {
     struct iovec copy = {0};
     struct sim_write wrong = *w;
@@ -112,7 +113,8 @@ static int effect_write(struct sim_dev *sdev, struct io_req *req, bool faulty, e
 {
     struct sim_dir *sd = sdev->sd;
     struct sim_media *m = &sdev->file->media;
-    struct sim_write w = {.seq = ++sd->seq, .off = req->off, .iov = req->iov, .iov_nr = req->iov_nr};
+    struct sim_write w = {
+        .seq = ++sd->seq, .off = req->off, .iov = req->iov, .iov_nr = req->iov_nr};
     bool durable = req->flags & IO_DURABLE;
 
     if (!faulty) {
@@ -226,7 +228,7 @@ static void pump(struct rt_call *call)
 
     sdev->pump_posted = false;
     LIST_FOREACH(it, &sdev->waiting)
-        nr++;
+    nr++;
     ASSERT(nr > 0);
     if (sdev->sd->conf.reorder) {
         pthread_mutex_lock(&sdev->sd->mutex);
@@ -252,7 +254,8 @@ static void schedule(struct sim_dev *sdev, struct sim_io *io, uint64_t delay_ns)
         return;
     }
     io->due_ns = rt_now_ns() + delay_ns;
-    LIST_FOREACH(it, &sdev->timed) {
+    LIST_FOREACH(it, &sdev->timed)
+    {
         if (LIST_ENTRY(it, struct sim_io, wait)->due_ns > io->due_ns)
             break;
     }
@@ -310,7 +313,7 @@ static uint64_t bytes_used(const struct sim_dir *sd)
     struct list *it;
 
     LIST_FOREACH(it, &sd->files)
-        used += LIST_ENTRY(it, struct sim_file, link)->media.size;
+    used += LIST_ENTRY(it, struct sim_file, link)->media.size;
     return used;
 }
 
@@ -370,8 +373,11 @@ static struct io_dev *dev_make(struct sim_handle *h, struct rt_xs *xs, struct si
     struct sim_dev *sdev = calloc(1, sizeof(*sdev));
 
     ASSERT(sdev);
-    sdev->dev = (struct io_dev){.ops = &sim_dev_ops, .xs = xs, .size = f->media.size,
-                                .readonly = readonly, .name = f->name};
+    sdev->dev = (struct io_dev){.ops = &sim_dev_ops,
+                                .xs = xs,
+                                .size = f->media.size,
+                                .readonly = readonly,
+                                .name = f->name};
     sdev->sd = h->sd;
     sdev->file = f;
     sdev->generation = h->generation;
@@ -405,8 +411,8 @@ static int dir_step(struct sim_handle *h, enum sim_step step, const char *name, 
 
 static int no_power(struct err *e, const char *what, const char *name)
 {
-    return err_setf(e, -DER_IO, "turn the power on", "the simulated power is off", "cannot %s %s", what,
-                    name);
+    return err_setf(e, -DER_IO, "turn the power on", "the simulated power is off", "cannot %s %s",
+                    what, name);
 }
 
 static void file_add(struct sim_dir *sd, const char *name, uint64_t size)
@@ -419,7 +425,8 @@ static void file_add(struct sim_dir *sd, const char *name, uint64_t size)
     ASSERT(f->name);
     f->present = true;
     sim_media_init(&f->media, size);
-    LIST_FOREACH(it, &sd->files) {
+    LIST_FOREACH(it, &sd->files)
+    {
         if (strcmp(LIST_ENTRY(it, struct sim_file, link)->name, name) > 0)
             break;
     }
@@ -439,8 +446,8 @@ static int sim_create(struct io_dir *dir, struct rt_xs *xs, const char *name, ui
         rc = err_setf(e, -DER_EXIST, "choose another name or remove it first",
                       "a device of that name is there already", "cannot create device %s", name);
     } else if (!dead(h) && no_room(sd, size)) {
-        rc = err_setf(e, -DER_NOSPACE, "free space or make it smaller", "the simulated disk is full",
-                      "cannot create device %s", name);
+        rc = err_setf(e, -DER_NOSPACE, "free space or make it smaller",
+                      "the simulated disk is full", "cannot create device %s", name);
     } else {
         rc = dir_step(h, SIM_STEP_CREATE, name, &cut);
         if (rc == 0 || cut)
@@ -510,7 +517,8 @@ static int sim_list(struct io_dir *dir, int (*each)(const char *name, void *arg)
     struct list *it, *tmp;
     int rc = dead(h) ? -DER_IO : 0;
 
-    LIST_FOREACH_SAFE(it, tmp, &h->sd->files) { /* each() may remove the file it is given */
+    LIST_FOREACH_SAFE(it, tmp, &h->sd->files)
+    { /* each() may remove the file it is given */
         struct sim_file *f = LIST_ENTRY(it, struct sim_file, link);
 
         if (rc != 0)
@@ -532,7 +540,8 @@ static int sim_sync(struct io_dir *dir)
     rc = dir_step(h, SIM_STEP_SYNC, "", &cut);
     if (rc == 0 || (cut && sim_rng_below(&h->sd->rng, 2))) {
         h->sd->stat.syncs++;
-        LIST_FOREACH_SAFE(it, tmp, &h->sd->files) {
+        LIST_FOREACH_SAFE(it, tmp, &h->sd->files)
+        {
             struct sim_file *f = LIST_ENTRY(it, struct sim_file, link);
 
             f->synced = f->present;

@@ -157,7 +157,8 @@ static void supersede(struct sim_media *m, const struct cached *by)
 {
     struct list *it;
 
-    LIST_FOREACH(it, &m->cache) {
+    LIST_FOREACH(it, &m->cache)
+    {
         struct cached *c = LIST_ENTRY(it, struct cached, link);
 
         if (c == by || c->off >= by->off + by->len || by->off >= c->off + c->len)
@@ -171,7 +172,8 @@ static void supersede(struct sim_media *m, const struct cached *by)
     }
 }
 
-void sim_media_write(struct sim_media *m, const struct sim_write *w, bool durable, uint64_t cache_max)
+void sim_media_write(struct sim_media *m, const struct sim_write *w, bool durable,
+                     uint64_t cache_max)
 {
     struct cached *c = cached_add(m, w);
 
@@ -214,7 +216,8 @@ void sim_media_flush(struct sim_media *m, uint64_t seq)
 {
     struct list *it, *tmp;
 
-    LIST_FOREACH_SAFE(it, tmp, &m->cache) {
+    LIST_FOREACH_SAFE(it, tmp, &m->cache)
+    {
         struct cached *c = LIST_ENTRY(it, struct cached, link);
 
         if (c->seq > seq)
@@ -233,7 +236,8 @@ static void view_rebuild(struct sim_media *m, uint64_t off, size_t len)
     chunks_read(&m->durable, off, old, len);
     store(&m->view, off, old, len);
     free(old);
-    LIST_FOREACH(it, &m->cache) {
+    LIST_FOREACH(it, &m->cache)
+    {
         struct cached *c = LIST_ENTRY(it, struct cached, link);
 
         for (size_t s = 0; s < c->len / SIM_SECTOR; s++) {
@@ -249,7 +253,8 @@ void sim_media_drop(struct sim_media *m, uint64_t seq, struct sim_rng *rng)
 {
     struct list *it, *tmp;
 
-    LIST_FOREACH_SAFE(it, tmp, &m->cache) {
+    LIST_FOREACH_SAFE(it, tmp, &m->cache)
+    {
         struct cached *c = LIST_ENTRY(it, struct cached, link);
         uint64_t off = c->off;
         size_t len = c->len;
@@ -287,7 +292,7 @@ void sim_media_cut(struct sim_media *m, enum sim_cut how, struct sim_rng *rng,
     uint64_t i = 0;
 
     LIST_FOREACH(it, &m->cache)
-        all[i++] = LIST_ENTRY(it, struct cached, link);
+    all[i++] = LIST_ENTRY(it, struct cached, link);
     ASSERT(i == nr);
     /* Any order, except where the order is known because all completed writes are kept. */
     for (i = nr; how != SIM_CUT_KEEP_ALL && i > 1; i--) {

@@ -1,6 +1,6 @@
 /*
- * The medium of one simulated device and its volatile cache: what sim_dev.h promises about bytes. Nothing here waits or
- * counts; the caller locks. Memory that runs out ends the test.
+ * The medium of one simulated device and its volatile cache: what sim_dev.h promises about bytes.
+ * Nothing here waits or counts; the caller locks. Memory that runs out ends the test.
  */
 #ifndef TARN_SIM_MEDIA_H
 #define TARN_SIM_MEDIA_H
@@ -40,7 +40,8 @@ void sim_media_resize(struct sim_media *m, uint64_t size);
 /* -DER_IO if a sector is unreadable; buf is untouched then. */
 int sim_media_read(const struct sim_media *m, uint64_t off, void *buf, size_t len);
 /* A completed write; torn: only sectors for which a coin says so (of a failed write). */
-void sim_media_write(struct sim_media *m, const struct sim_write *w, bool durable, uint64_t cache_max);
+void sim_media_write(struct sim_media *m, const struct sim_write *w, bool durable,
+                     uint64_t cache_max);
 void sim_media_write_torn(struct sim_media *m, const struct sim_write *w, struct sim_rng *rng);
 /* A write in flight when the power went: undecided, whatever its flags; unseen by reads. */
 void sim_media_write_undecided(struct sim_media *m, const struct sim_write *w);

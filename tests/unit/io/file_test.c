@@ -1,6 +1,6 @@
 /*
- * Devices on files: both backends, io_uring and threads, tell the same stories; then what only a file system has: directories
- * that are missing, read-only, locked, full.
+ * Devices on files: both backends, io_uring and threads, tell the same stories; then what only a
+ * file system has: directories that are missing, read-only, locked, full.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -126,8 +126,12 @@ static void more_requests_than_the_ring_has_entries(struct rt_xs *xs, void *arg)
         for (uint32_t i = 0; i < BURST; i++) {
             b->iov[i][0] = (struct iovec){buf + i * 8192, 4096};
             b->iov[i][1] = (struct iovec){buf + i * 8192 + 4096, 4096};
-            b->req[i] = (struct io_req){.op = op, .off = i * 8192, .iov = b->iov[i], .iov_nr = 2,
-                                        .done = burst_done, .arg = b,
+            b->req[i] = (struct io_req){.op = op,
+                                        .off = i * 8192,
+                                        .iov = b->iov[i],
+                                        .iov_nr = 2,
+                                        .done = burst_done,
+                                        .arg = b,
                                         .flags = op == IO_WRITE && i % 100 == 0 ? IO_DURABLE : 0};
             io_submit(dev, &b->req[i]);
         }
@@ -179,7 +183,8 @@ static void a_file_that_shrank(struct rt_xs *xs, void *arg)
     CHECK_RC(io_dir_open(s->path, false, &dir, NULL), 0);
     CHECK_RC(io_dir_create_dev(dir, xs, "d", 2 * MIB, &dev, NULL), 0);
     CHECK(truncate(in(s, "d"), MIB + 8192) == 0);
-    CHECK_RC(io_read_wait(dev, MIB, buf, MIB), -DER_IO); /* comes back short, goes on, finds the end */
+    CHECK_RC(io_read_wait(dev, MIB, buf, MIB),
+             -DER_IO); /* comes back short, goes on, finds the end */
     CHECK_RC(io_read_wait(dev, 0, buf, MIB), 0);
     io_dev_close(dev);
     CHECK(truncate(in(s, "d"), MIB + 100) == 0);
@@ -222,8 +227,7 @@ static void a_superblock_on_a_file(struct rt_xs *xs, void *arg)
 
 static void on_backend(bool ring, void (*fn)(struct rt_xs *, void *))
 {
-    struct rt_xs_conf conf = {.cpu = -1, .name = "io-test",
-                              .ring_entries = ring ? 32 : UINT32_MAX};
+    struct rt_xs_conf conf = {.cpu = -1, .name = "io-test", .ring_entries = ring ? 32 : UINT32_MAX};
     struct scratch s;
 
     scratch_make(&s);
@@ -255,7 +259,9 @@ static uint32_t unwritten_extents(const char *path)
     union {
         struct fiemap map;
         char room[sizeof(struct fiemap) + 64 * sizeof(struct fiemap_extent)];
-    } m = {.map = {.fm_length = FIEMAP_MAX_OFFSET, .fm_flags = FIEMAP_FLAG_SYNC, .fm_extent_count = 64}};
+    } m = {.map = {.fm_length = FIEMAP_MAX_OFFSET,
+                   .fm_flags = FIEMAP_FLAG_SYNC,
+                   .fm_extent_count = 64}};
     int fd = open(path, O_RDONLY);
     uint32_t unwritten = 0;
 
@@ -300,7 +306,8 @@ static void test_zeros_initialise_blocks(void **state)
 static void check_err(const struct err *e, int rc, const char *object, const char *why)
 {
     if (e->rc != rc || !strstr(e->what, object) || !strstr(e->why, why) || !*e->next) {
-        fprintf(stderr, "error %d: what \"%s\" why \"%s\" next \"%s\"\n", e->rc, e->what, e->why, e->next);
+        fprintf(stderr, "error %d: what \"%s\" why \"%s\" next \"%s\"\n", e->rc, e->what, e->why,
+                e->next);
         abort();
     }
 }
@@ -548,7 +555,8 @@ static void test_one_writer(void **state)
     on_backend(true, one_writer);
 }
 
-/* ---- A small tmpfs: really full (needs the right to mount; without it the simulated disk has told the story) ---- */
+/* ---- A small tmpfs: really full (needs the right to mount; without it the simulated disk has told
+ * the story) ---- */
 
 static void a_full_file_system(struct rt_xs *xs, void *arg)
 {

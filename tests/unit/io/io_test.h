@@ -1,4 +1,5 @@
-/* What the tests of io share: a story runs on a fiber of an xstream, on whose memory and disks it may wait. */
+/* What the tests of io share: a story runs on a fiber of an xstream, on whose memory and disks it
+ * may wait. */
 #ifndef TARN_IO_TEST_H
 #define TARN_IO_TEST_H
 
@@ -15,7 +16,8 @@
 #include "io/io.h"
 #include "rt/rt.h"
 
-/* cmocka's assertions jump, which a fiber's stack does not survive: on fibers a failed check ends the program. */
+/* cmocka's assertions jump, which a fiber's stack does not survive: on fibers a failed check ends
+ * the program. */
 #define CHECK(cond)                                                                                \
     ((cond) ? (void)0                                                                              \
             : (fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #cond), abort()))

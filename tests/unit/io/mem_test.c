@@ -43,14 +43,14 @@ static void requests_that_are_refused(struct rt_xs *xs, void *arg)
     CHECK_RC(io_dir_open_mem(&dir), 0);
     CHECK_RC(io_dir_create_dev(dir, xs, "a", 65536, &dev, NULL), 0);
     before = dev->stat;
-    CHECK_RC(io_read_wait(dev, 512, buf, IO_ALIGN), -DER_INVAL);       /* offset */
-    CHECK_RC(io_read_wait(dev, 0, buf, 512), -DER_INVAL);              /* length */
-    CHECK_RC(io_read_wait(dev, 0, buf, 0), -DER_INVAL);                /* nothing */
-    CHECK_RC(io_read_wait(dev, 0, buf + 512, IO_ALIGN), -DER_INVAL);   /* memory */
-    CHECK_RC(io_read_wait(dev, 65536, buf, IO_ALIGN), -DER_INVAL);     /* behind the end */
+    CHECK_RC(io_read_wait(dev, 512, buf, IO_ALIGN), -DER_INVAL);     /* offset */
+    CHECK_RC(io_read_wait(dev, 0, buf, 512), -DER_INVAL);            /* length */
+    CHECK_RC(io_read_wait(dev, 0, buf, 0), -DER_INVAL);              /* nothing */
+    CHECK_RC(io_read_wait(dev, 0, buf + 512, IO_ALIGN), -DER_INVAL); /* memory */
+    CHECK_RC(io_read_wait(dev, 65536, buf, IO_ALIGN), -DER_INVAL);   /* behind the end */
     CHECK_RC(io_read_wait(dev, 65536 - IO_ALIGN, buf, IO_ALIGN * 2), -DER_INVAL);
     CHECK_RC(io_read_wait(dev, UINT64_MAX - IO_ALIGN + 1, buf, IO_ALIGN), -DER_INVAL);
-    CHECK_RC(io_write_wait(dev, 0, buf, IO_ALIGN, 4), -DER_INVAL);     /* unknown flag */
+    CHECK_RC(io_write_wait(dev, 0, buf, IO_ALIGN, 4), -DER_INVAL); /* unknown flag */
     CHECK_RC(io_zero_wait(dev, 61440, 8192), -DER_INVAL);
     CHECK_RC(io_grow_wait(dev, 65536 + 512), -DER_INVAL);
     CHECK(memcmp(&before, &dev->stat, sizeof(before)) == 0); /* none of them reached the device */
@@ -90,8 +90,12 @@ static void many_requests_at_once(struct rt_xs *xs, void *arg)
     for (uint32_t i = 0; i < 64; i++) { /* two pieces each, swapped in memory */
         m->iov[i][0] = (struct iovec){buf + i * 2 * IO_ALIGN, IO_ALIGN};
         m->iov[i][1] = (struct iovec){buf + (i * 2 + 1) * IO_ALIGN, IO_ALIGN};
-        m->req[i] = (struct io_req){.op = IO_WRITE, .off = i * 2 * IO_ALIGN, .iov = m->iov[i],
-                                    .iov_nr = 2, .done = one_done, .arg = m};
+        m->req[i] = (struct io_req){.op = IO_WRITE,
+                                    .off = i * 2 * IO_ALIGN,
+                                    .iov = m->iov[i],
+                                    .iov_nr = 2,
+                                    .done = one_done,
+                                    .arg = m};
         io_submit(dev, &m->req[i]);
         CHECK(m->done == 0); /* never inline */
     }

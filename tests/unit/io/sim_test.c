@@ -360,8 +360,9 @@ static void chance_fails_requests(struct rt_xs *xs, void *arg)
 
 static void a_small_cache_writes_back(struct rt_xs *xs, void *arg)
 {
-    struct rig r = rig_make(xs, &(struct sim_dir_conf){.seed = 3, .cache_max_bytes = 3 * 4096,
-                                                       .cut = SIM_CUT_LOSE_ALL});
+    struct rig r = rig_make(
+        xs,
+        &(struct sim_dir_conf){.seed = 3, .cache_max_bytes = 3 * 4096, .cut = SIM_CUT_LOSE_ALL});
 
     (void)arg;
     for (uint32_t i = 0; i < 5; i++)
@@ -400,8 +401,8 @@ static uint64_t burst(struct rig *r, struct burst *b)
     for (uint32_t i = 0; i < 16; i++) {
         fill(r->buf + i * 4096, 4096, 0, i + 1);
         b->iov[i] = (struct iovec){r->buf + i * 4096, 4096};
-        b->req[i] = (struct io_req){.op = IO_WRITE, .iov = &b->iov[i], .iov_nr = 1,
-                                    .done = burst_done, .arg = b};
+        b->req[i] = (struct io_req){
+            .op = IO_WRITE, .iov = &b->iov[i], .iov_nr = 1, .done = burst_done, .arg = b};
         io_submit(r->dev, &b->req[i]);
     }
     rt_event_wait(&b->all);
@@ -461,7 +462,8 @@ static void a_flush_does_not_cover_writes_in_flight(struct rt_xs *xs, void *arg)
     struct rig r = rig_make(xs, &(struct sim_dir_conf){.seed = 4, .cut = SIM_CUT_LOSE_ALL});
     struct iovec iov = {r.buf, 4096};
     struct rt_event written = RT_EVENT_INIT, flushed = RT_EVENT_INIT;
-    struct io_req write = {.op = IO_WRITE, .iov = &iov, .iov_nr = 1, .done = slow_done, .arg = &written};
+    struct io_req write = {
+        .op = IO_WRITE, .iov = &iov, .iov_nr = 1, .done = slow_done, .arg = &written};
     struct io_req flush = {.op = IO_FLUSH, .done = slow_done, .arg = &flushed};
 
     (void)arg;
@@ -479,12 +481,14 @@ static void a_flush_does_not_cover_writes_in_flight(struct rt_xs *xs, void *arg)
 /* Power goes while requests are slow: they fail when their time comes, and none lands twice. */
 static void a_cut_with_slow_requests(struct rt_xs *xs, void *arg)
 {
-    struct rig r = rig_make(xs, &(struct sim_dir_conf){.seed = 4, .cut = SIM_CUT_KEEP_ALL,
+    struct rig r = rig_make(xs, &(struct sim_dir_conf){.seed = 4,
+                                                       .cut = SIM_CUT_KEEP_ALL,
                                                        .latency_min_ns = 3000000,
                                                        .latency_max_ns = 3000000});
     struct iovec iov = {r.buf, 4096};
     struct rt_event written = RT_EVENT_INIT;
-    struct io_req write = {.op = IO_WRITE, .iov = &iov, .iov_nr = 1, .done = slow_done, .arg = &written};
+    struct io_req write = {
+        .op = IO_WRITE, .iov = &iov, .iov_nr = 1, .done = slow_done, .arg = &written};
 
     (void)arg;
     fill(r.buf, 4096, 0, 1);
@@ -492,12 +496,14 @@ static void a_cut_with_slow_requests(struct rt_xs *xs, void *arg)
     sim_dir_power_cut(r.sd);
     sim_dir_power_on(r.sd);
     CHECK(!rt_event_is_set(&written));
-    CHECK(sim_dir_stat(r.sd).cut_kept + sim_dir_stat(r.sd).cut_lost + sim_dir_stat(r.sd).cut_torn == 1);
+    CHECK(sim_dir_stat(r.sd).cut_kept + sim_dir_stat(r.sd).cut_lost + sim_dir_stat(r.sd).cut_torn ==
+          1);
     sim_dir_power_cut(r.sd);
     sim_dir_power_on(r.sd);
     rt_event_wait(&written);
     CHECK(write.rc == -DER_IO);
-    CHECK(sim_dir_stat(r.sd).cut_kept + sim_dir_stat(r.sd).cut_lost + sim_dir_stat(r.sd).cut_torn == 1);
+    CHECK(sim_dir_stat(r.sd).cut_kept + sim_dir_stat(r.sd).cut_lost + sim_dir_stat(r.sd).cut_torn ==
+          1);
     rig_free(&r);
 }
 

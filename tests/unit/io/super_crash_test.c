@@ -1,6 +1,7 @@
 /*
- * Superblocks under power cuts and failing writes. A script of changes runs against a model; at whatever step it is
- * interrupted, the device opens afterwards in the state before or after the change that was interrupted.
+ * Superblocks under power cuts and failing writes. A script of changes runs against a model; at
+ * whatever step it is interrupted, the device opens afterwards in the state before or after the
+ * change that was interrupted.
  */
 #include "super_rig.h"
 
@@ -90,10 +91,12 @@ static void check_copies_agree(struct rig *r)
     CHECK(a && b);
     for (uint32_t i = 0; i < SUPER_COPIES; i++) {
         for (uint32_t j = 0; j < i; j++) {
-            CHECK_RC(sim_dev_peek(r->sd, "d", i * SUPER_COPY_STEP, r->buf, SUPER_COPY_STEP, true), 0);
+            CHECK_RC(sim_dev_peek(r->sd, "d", i * SUPER_COPY_STEP, r->buf, SUPER_COPY_STEP, true),
+                     0);
             if (super_decode(r->buf, i, a) != SUPER_COPY_WHOLE)
                 continue;
-            CHECK_RC(sim_dev_peek(r->sd, "d", j * SUPER_COPY_STEP, r->buf, SUPER_COPY_STEP, true), 0);
+            CHECK_RC(sim_dev_peek(r->sd, "d", j * SUPER_COPY_STEP, r->buf, SUPER_COPY_STEP, true),
+                     0);
             if (super_decode(r->buf, j, b) == SUPER_COPY_WHOLE && a->generation == b->generation)
                 CHECK(memcmp(a, b, sizeof(*a)) == 0);
         }
@@ -120,7 +123,8 @@ static bool run_script(struct rig *r, struct state *s, struct state *next, enum 
     return true;
 }
 
-/* Interrupted at step nth; what was decided by the seed is old or new, and the script can go on to its end. */
+/* Interrupted at step nth; what was decided by the seed is old or new, and the script can go on to
+ * its end. */
 static bool cut_once(struct rt_xs *xs, uint64_t nth, uint64_t seed)
 {
     struct rig r = rig_make(xs, &(struct sim_dir_conf){.seed = seed * 1000 + nth});
@@ -141,7 +145,8 @@ static bool cut_once(struct rt_xs *xs, uint64_t nth, uint64_t seed)
             s.size[role] = super_role_size(r.super, role);
         CHECK(run_script(&r, &s, &next, DIRTY));
     } else {
-        CHECK(rc == -DER_DF_INVAL || rc == -DER_CSUM); /* nothing, or the torn beginning of a format */
+        CHECK(rc == -DER_DF_INVAL ||
+              rc == -DER_CSUM); /* nothing, or the torn beginning of a format */
         CHECK_RC(super_format(r.dev, &rig_id, rig_sizes, 0, 0, 0, true, &r.super, NULL), 0);
     }
     rig_free(&r);
@@ -160,7 +165,8 @@ static void a_cut_at_every_step(struct rt_xs *xs, void *arg)
     CHECK(nth > 50); /* the script has that many steps at least */
 }
 
-/* Power fails again and again, at drawn steps, during change after change: the copies never get so old that a cut finds none. */
+/* Power fails again and again, at drawn steps, during change after change: the copies never get so
+ * old that a cut finds none. */
 static void cut_after_cut(struct rt_xs *xs, void *arg)
 {
     (void)arg;
@@ -193,8 +199,9 @@ static void cut_after_cut(struct rt_xs *xs, void *arg)
     }
 }
 
-/* The nth write or flush fails while the power stays: the change is refused, the state in memory is the old one, later changes work,
- * and a reopened device is in the state after the last change that succeeded. */
+/* The nth write or flush fails while the power stays: the change is refused, the state in memory is
+ * the old one, later changes work, and a reopened device is in the state after the last change that
+ * succeeded. */
 static bool fail_once(struct rt_xs *xs, enum io_op op, uint64_t nth, uint64_t seed)
 {
     struct rig r = rig_make(xs, &(struct sim_dir_conf){.seed = seed});
@@ -236,7 +243,8 @@ static void a_failure_at_every_write_and_flush(struct rt_xs *xs, void *arg)
     }
 }
 
-/* A failed change, then a power cut: what failed may have landed, so either state is good, and the device opens. */
+/* A failed change, then a power cut: what failed may have landed, so either state is good, and the
+ * device opens. */
 static void a_failure_and_then_a_cut(struct rt_xs *xs, void *arg)
 {
     (void)arg;
@@ -246,8 +254,8 @@ static void a_failure_and_then_a_cut(struct rt_xs *xs, void *arg)
 
         CHECK_RC(rig_format(&r, NULL), 0);
         s = after(s, FORMAT);
-        sim_dir_fault_at(r.sd, "d", seed % 2 ? IO_WRITE : IO_FLUSH, 1 + seed % 4 / (seed % 2 ? 1 : 2),
-                         SIM_FAULT_FAIL, 0);
+        sim_dir_fault_at(r.sd, "d", seed % 2 ? IO_WRITE : IO_FLUSH,
+                         1 + seed % 4 / (seed % 2 ? 1 : 2), SIM_FAULT_FAIL, 0);
         next = after(s, GROW_META);
         CHECK_RC(do_change(&r, GROW_META), -DER_IO);
         if (seed % 3 == 0) { /* another change, cut short */

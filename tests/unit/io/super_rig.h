@@ -20,8 +20,12 @@ struct rig {
 };
 
 static const struct super_id rig_id = {
-    .pool = "pool uuid 16 by", .device = "device uuid 16b", .target = 3, .shard = 7,
-    .page_size = 16384, .roles = 1 << SUPER_WAL | 1 << SUPER_META | 1 << SUPER_DATA,
+    .pool = "pool uuid 16 by",
+    .device = "device uuid 16b",
+    .target = 3,
+    .shard = 7,
+    .page_size = 16384,
+    .roles = 1 << SUPER_WAL | 1 << SUPER_META | 1 << SUPER_DATA,
 };
 static const uint64_t rig_sizes[SUPER_ROLE_NR] = {2 * KIB64, 3 * KIB64, 4 * KIB64};
 

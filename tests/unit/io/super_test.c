@@ -106,7 +106,8 @@ static void foreign_data_needs_force_and_the_wal_gets_zeros(struct rt_xs *xs, vo
         CHECK_RC(super_read_wait(r.super, SUPER_WAL, off, r.buf, KIB64), 0);
         CHECK(is_zero(r.buf, KIB64));
     }
-    /* Zeros are written where a WAL grows as well: a file system has nothing left to do on a later write. */
+    /* Zeros are written where a WAL grows as well: a file system has nothing left to do on a later
+     * write. */
     before = r.dev->stat.write_bytes;
     CHECK_RC(super_grow(r.super, SUPER_WAL, 4 * KIB64), 0);
     CHECK(r.dev->stat.write_bytes - before == 4 * KIB64 + SUPER_COPIES * SUPER_BYTES);
@@ -114,7 +115,8 @@ static void foreign_data_needs_force_and_the_wal_gets_zeros(struct rt_xs *xs, vo
     rig_free(&r);
 }
 
-static int format_with(struct rig *r, uint64_t wal, uint64_t meta, uint32_t roles, uint32_t page_size)
+static int format_with(struct rig *r, uint64_t wal, uint64_t meta, uint32_t roles,
+                       uint32_t page_size)
 {
     uint64_t sizes[SUPER_ROLE_NR] = {wal, meta, 0};
     struct super_id id = rig_id;
@@ -177,10 +179,12 @@ static void no_superblock(struct rt_xs *xs, void *arg)
     rig_free(&r);
 }
 
-/* Whatever byte of three copies is flipped, the fourth serves; if all four are, it is damage and said so. */
+/* Whatever byte of three copies is flipped, the fourth serves; if all four are, it is damage and
+ * said so. */
 static void flipped_bits(struct rt_xs *xs, void *arg)
 {
-    static const uint32_t places[] = {8, 12, 16, 23, 24, 60, 100, 104, 108, 112, 120, 128, 200, 5000, 8191};
+    static const uint32_t places[] = {8,   12,  16,  23,  24,  60,   100, 104,
+                                      108, 112, 120, 128, 200, 5000, 8191};
 
     (void)arg;
     for (size_t p = 0; p < ARRAY_LEN(places); p++) {
@@ -357,10 +361,17 @@ static void impossible_tables(struct rt_xs *xs, void *arg)
 
 static void the_format_is_pinned(struct rt_xs *xs, void *arg)
 {
-    static const uint8_t head[] = {'T', 'A', 'R', 'N', '-', 'D', 'E', 'V', 1, 0, 0, 0, 0, 0x20, 0, 0};
+    static const uint8_t head[] = {'T', 'A', 'R', 'N', '-', 'D',  'E', 'V',
+                                   1,   0,   0,   0,   0,   0x20, 0,   0};
     static const uint8_t sum[] = {0x34, 0xc2, 0x9e, 0xe8, 0x11, 0x17, 0x9b, 0xdf};
-    struct super_block b = {.version = 1, .state = SUPER_STATE_CLEAN, .generation = 0x0102030405060708,
-                            .compat = 1, .ro_compat = 2, .incompat = 3, .id = rig_id, .extent_nr = 2};
+    struct super_block b = {.version = 1,
+                            .state = SUPER_STATE_CLEAN,
+                            .generation = 0x0102030405060708,
+                            .compat = 1,
+                            .ro_compat = 2,
+                            .incompat = 3,
+                            .id = rig_id,
+                            .extent_nr = 2};
     uint8_t *buf = io_buf_alloc(SUPER_COPY_STEP);
 
     (void)xs;
@@ -369,7 +380,7 @@ static void the_format_is_pinned(struct rt_xs *xs, void *arg)
     b.extent[1] = (struct super_extent){.role = SUPER_WAL, .off = 0x30000, .len = 0x10000};
     super_encode(&b, 2, buf);
     CHECK(memcmp(buf, head, sizeof(head)) == 0);
-    CHECK(buf[24] == 8 && buf[31] == 1);                /* generation, little endian */
+    CHECK(buf[24] == 8 && buf[31] == 1);                 /* generation, little endian */
     CHECK(buf[32] == 1 && buf[40] == 2 && buf[48] == 3); /* features */
     CHECK(memcmp(buf + 56, rig_id.pool, 16) == 0 && memcmp(buf + 72, rig_id.device, 16) == 0);
     CHECK(buf[88] == 3 && buf[92] == 7 && buf[97] == 0x40 && buf[100] == 7);
@@ -437,8 +448,12 @@ static void iovecs_are_cut_at_extents(struct rt_xs *xs, void *arg)
     struct rig r = rig_make(xs, PLAIN);
     struct iovec iov[3] = {{r.buf + 20480, 4096}, {r.buf, 16384}, {r.buf + 16384, 4096}};
     struct rt_event done = RT_EVENT_INIT;
-    struct io_req req = {.op = IO_WRITE, .off = 3 * KIB64 - 8192, .iov = iov, .iov_nr = 3,
-                         .done = scattered_done, .arg = &done};
+    struct io_req req = {.op = IO_WRITE,
+                         .off = 3 * KIB64 - 8192,
+                         .iov = iov,
+                         .iov_nr = 3,
+                         .done = scattered_done,
+                         .arg = &done};
 
     (void)arg;
     CHECK_RC(rig_format(&r, NULL), 0);
