@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -555,6 +556,118 @@ static void test_one_writer(void **state)
     on_backend(true, one_writer);
 }
 
+/* ---- A writer that is killed with requests in flight ---- */
+
+#define BLOCKS 256u
+
+static void write_for_ever(struct rt_xs *xs, void *arg)
+{
+    struct scratch *s = arg;
+    struct burst *b = calloc(1, sizeof(*b));
+    uint8_t *buf = io_buf_alloc(BLOCKS * 4096);
+    struct io_dir *dir;
+    struct io_dev *dev;
+
+    CHECK_RC(io_dir_open(s->path, false, &dir, NULL), 0);
+    CHECK_RC(io_dir_lock(dir, NULL), 0);
+    CHECK_RC(io_dir_open_dev(dir, xs, "k", false, &dev, NULL), 0);
+    fill(buf, BLOCKS * 4096, 0, 1);
+    CHECK(write(STDOUT_FILENO, "x", 1) == 1); /* the parent's pipe */
+    for (;;) {
+        b->done = BURST - BLOCKS;
+        rt_event_init(&b->all);
+        for (uint32_t i = 0; i < BLOCKS; i++) {
+            b->iov[i][0] = (struct iovec){buf + i * 4096, 4096};
+            b->req[i] = (struct io_req){.op = IO_WRITE,
+                                        .off = i * 4096,
+                                        .iov = b->iov[i],
+                                        .iov_nr = 1,
+                                        .done = burst_done,
+                                        .arg = b};
+            io_submit(dev, &b->req[i]);
+        }
+        rt_event_wait(&b->all);
+    }
+}
+
+static pid_t writer_start(struct scratch *s)
+{
+    struct rt_xs_conf conf = {.cpu = -1, .name = "io-test"};
+    int ready[2];
+    char c;
+    pid_t pid;
+
+    CHECK(pipe(ready) == 0);
+    pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        dup2(ready[1], STDOUT_FILENO);
+        run_story_conf(&conf, write_for_ever, s);
+        _exit(1);
+    }
+    close(ready[1]);
+    CHECK(read(ready[0], &c, 1) == 1);
+    close(ready[0]);
+    return pid;
+}
+
+/* What we write as soon as the lock is ours stays: nothing of the dead writer lands on it later. */
+static void take_over(struct rt_xs *xs, void *arg)
+{
+    struct scratch *s = arg;
+    uint8_t *buf = io_buf_alloc(BLOCKS * 4096);
+    struct io_dir *dir;
+    struct io_dev *dev;
+    int rc;
+
+    CHECK_RC(io_dir_open(s->path, false, &dir, NULL), 0);
+    while ((rc = io_dir_lock(dir, NULL)) == -DER_BUSY)
+        rt_yield();
+    CHECK_RC(rc, 0);
+    CHECK_RC(io_dir_open_dev(dir, xs, "k", false, &dev, NULL), 0);
+    fill(buf, BLOCKS * 4096, 0, 2);
+    CHECK_RC(io_write_wait(dev, 0, buf, BLOCKS * 4096, 0), 0);
+    for (uint32_t look = 0; look < 5; look++) {
+        CHECK_RC(io_read_wait(dev, 0, buf, BLOCKS * 4096), 0);
+        CHECK(is_filled(buf, BLOCKS * 4096, 0, 2));
+        rt_sleep_ns(2000000);
+    }
+    io_dev_close(dev);
+    io_dir_close(dir);
+    io_buf_free(buf);
+}
+
+static void make_k(struct rt_xs *xs, void *arg)
+{
+    struct scratch *s = arg;
+    struct io_dir *dir;
+    struct io_dev *dev;
+
+    CHECK_RC(io_dir_open(s->path, false, &dir, NULL), 0);
+    CHECK_RC(io_dir_create_dev(dir, xs, "k", BLOCKS * 4096, &dev, NULL), 0);
+    io_dev_close(dev);
+    io_dir_close(dir);
+}
+
+static void test_writes_of_a_killed_process_do_not_land_later(void **state)
+{
+    struct scratch s;
+
+    (void)state;
+    scratch_make(&s);
+    run_story(make_k, &s);
+    for (uint32_t round = 0; round < 20; round++) {
+        pid_t pid = writer_start(&s);
+
+        for (uint32_t i = 0; i < round; i++)
+            sched_yield();
+        kill(pid, SIGKILL);
+        run_story(take_over, &s);
+        CHECK(waitpid(pid, NULL, 0) == pid);
+    }
+    scratch_remove(&s);
+}
+
 /* ---- A small tmpfs: really full (needs the right to mount; without it the simulated disk has told
  * the story) ---- */
 
@@ -611,6 +724,7 @@ int main(void)
         cmocka_unit_test(test_a_directory_we_may_not_write),
         cmocka_unit_test(test_the_lock_names_its_holder),
         cmocka_unit_test(test_one_writer),
+        cmocka_unit_test(test_writes_of_a_killed_process_do_not_land_later),
         cmocka_unit_test(test_a_full_file_system),
     };
 
