@@ -80,7 +80,7 @@ static void list_del_page(struct heap *h, uint64_t page)
     else
         a->tail[v->list] = v->prev;
     v->next = v->prev = 0;
-    v->flags &= (uint8_t)~PV_LISTED;
+    v->flags &= (uint16_t)~PV_LISTED;
 }
 
 static void list_add_page(struct heap *h, uint64_t page, uint32_t cls)
@@ -89,7 +89,7 @@ static void list_add_page(struct heap *h, uint64_t page, uint32_t cls)
     struct alloc *a = &h->alloc;
     uint32_t n = (uint32_t)page;
 
-    v->list = (uint8_t)cls;
+    v->list = cls;
     v->flags |= PV_LISTED;
     if (v->flags & PV_RESIDENT) {
         v->prev = 0;
@@ -257,8 +257,10 @@ static int page_new(struct heap *h, uint32_t cls, uint64_t near, uint64_t *page_
     if (d == NULL)
         return h->rc;
     *d = (struct page_desc){.kind = c->value ? PAGE_VALUE : PAGE_SLOT, .cls = (uint8_t)cls};
+    rc = tx_dirty(h, page);
+    if (rc != 0)
+        return rc;
     page_init(h, page, d->kind, cls);
-    page_set_dirty(h, page);
     page_set_resident(h, page, true);
     tx->inits.v[tx->inits.nr++] = (uint32_t)page;
     tx->inits.v[tx->inits.nr++] = d->kind | cls << 8;
@@ -517,10 +519,11 @@ int alloc_grow_tx(struct heap *h, uint64_t pages)
         rc = vec32_room(&tx->inits, 2);
         if (rc == 0)
             rc = tx_reserve(h, sizeof(struct wal_item));
+        if (rc == 0)
+            rc = tx_dirty(h, g);
         if (rc != 0)
             break;
         page_init(h, g, PAGE_DESC, 0);
-        page_set_dirty(h, g);
         page_set_resident(h, g, true);
         h->vol[g].flags |= PV_CORE;
         tx->inits.v[tx->inits.nr++] = (uint32_t)g;

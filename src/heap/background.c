@@ -100,11 +100,6 @@ int heap_grow_meta(struct heap *h)
 
 /* ---- The fiber ---- */
 
-static bool log_is_full(struct heap *h)
-{
-    return wal_used(h) + wal_kept(h) > h->wal.size / 100 * h->conf.checkpoint_pct;
-}
-
 static void prefetch(struct heap *h)
 {
     uint64_t page[ARRAY_LEN(h->prefetch)];
@@ -130,7 +125,7 @@ static void background(void *arg)
         rt_event_reset(&h->bg_kick);
         heap_lock(h);
         stop = h->bg_stop;
-        ckpt = !heap_failed(h) && log_is_full(h);
+        ckpt = !heap_failed(h) && wal_is_full(h);
         more = !heap_failed(h) && h->alloc.free_pages * 10 < h->pages && h->grow_rc == 0;
         heap_unlock(h);
         if (stop)

@@ -1,5 +1,349 @@
+/*
+ * Checkpoint: every page dirty at its beginning goes to its place, then the log before its beginning is free.
+ *
+ *   1. Seal the open log group: replay will start behind it. The dirty pages become the checkpoint's (PV_CKPT).
+ *   2. In batches: under the lock, a few pages at a time, copy and log PAGE_SUM of the copy. Wait until that is durable: from now on recovery
+ *      expects that the page on the device may be a torn mixture. Write the copies, neighbours together.
+ *   3. Flush. 4. Checkpoint record. 5. Only now the log behind is reused and the pages count as clean.
+ *
+ * A page changed before its copy is copied with the change; changed after, it is dirty again, for the next one. A value page's checksum is in its
+ * descriptor, so descriptors are copied last, with all new checksums in them. Pages freed meanwhile are left out.
+ *
+ * If a write or the flush fails, the shard stops: pages stay dirty, the old checkpoint record and the log behind it still hold.
+ */
 #include "heap/heap_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "heap/step.h"
+#include "io/io.h"
+
+#define CKPT_BATCH 256u /* pages written together */
+#define CKPT_HOLD  8u   /* pages copied under one hold of the lock */
+
+struct batch {
+    struct heap *h;
+    uint32_t nr;
+    uint8_t *buf; /* copies, in order */
+    uint32_t page[CKPT_BATCH];
+    uint64_t lsn; /* of the last PAGE_SUM */
+};
+
+/* ---- Beginning ---- */
+
+/* Descriptors last, otherwise by number. */
+static int order_cmp(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    bool cx = page_is_core(x), cy = page_is_core(y);
+
+    if (cx != cy)
+        return cx ? 1 : -1;
+    return x < y ? -1 : x > y;
+}
+
+static bool page_in_use(const struct heap *h, uint64_t page)
+{
+    return page_is_core(page) || page_desc(h, page)->kind != PAGE_FREE;
+}
+
+static void ckpt_add(struct heap *h, uint64_t page)
+{
+    struct page_vol *v = &h->vol[page];
+
+    if (v->flags & PV_CKPT)
+        return;
+    if ((v->flags & PV_DIRTY) == 0)
+        h->dirty_nr++;
+    v->flags = (uint16_t)((v->flags & ~PV_DIRTY) | PV_CKPT);
+    h->ckpt.pages.v[h->ckpt.pages.nr++] = (uint32_t)page;
+}
+
+static void ckpt_drop(struct heap *h, uint64_t page)
+{
+    h->vol[page].flags &= (uint16_t)~PV_CKPT;
+    h->dirty_nr--;
+}
+
+/* Takes the list of dirty pages; room for as many new ones is left in its place. */
+static int ckpt_begin(struct heap *h, struct wal_mark *m)
+{
+    struct vec32 *list = &h->ckpt.pages;
+    uint32_t nr = h->dirty.nr;
+    int rc;
+
+    list->nr = 0;
+    rc = vec32_room(list, 2 * nr + 1);
+    if (rc != 0)
+        return rc;
+    for (uint32_t i = 0; i < nr; i++) {
+        uint64_t page = h->dirty.v[i];
+
+        ckpt_add(h, page);
+        if (!page_in_use(h, page)) {
+            ckpt_drop(h, page);
+            list->nr--;
+        }
+    }
+    h->dirty.nr = 0;
+    for (uint32_t i = 0, n = list->nr; i < n; i++) {
+        uint64_t page = list->v[i];
+
+        if (!page_is_core(page) && page_desc(h, page)->kind == PAGE_VALUE)
+            ckpt_add(h, page_desc_page(page));
+    }
+    if (list->nr > 1)
+        qsort(list->v, list->nr, sizeof(list->v[0]), order_cmp);
+    wal_seal(h, &m->replay_lsn, &m->replay_group);
+    return 0;
+}
+
+/* ---- Copying ---- */
+
+static void put_sum(uint8_t *at, uint32_t page, uint64_t sum)
+{
+    struct wal_sum s = {.page = page, .sum = sum};
+
+    memcpy(at, &s, sizeof(s));
+}
+
+/* A value page's checksum and LSN live in its descriptor, and change through the log. */
+static int value_sum(struct heap *h, uint64_t page, uint64_t sum)
+{
+    uint64_t *d = tx_write(h, page_desc_off(page) + offsetof(struct page_desc, csum), 2 * sizeof(uint64_t));
+
+    if (d == NULL)
+        return h->rc;
+    d[0] = page_disk_csum(sum, h->wal.last_lsn);
+    d[1] = h->wal.last_lsn;
+    return 0;
+}
+
+/* Copies one page; sums tells whether the log must say so (not for a page unchanged since a PAGE_SUM that still counts). */
+static int copy_page(struct batch *b, uint32_t page, uint8_t *sums, uint32_t *nr)
+{
+    struct heap *h = b->h;
+    struct page_vol *v = &h->vol[page];
+    uint8_t *copy = b->buf + (size_t)b->nr * HEAP_PAGE_SIZE;
+    bool value = !page_is_core(page) && page_desc(h, page)->kind == PAGE_VALUE;
+    uint64_t sum = page_sum(page_addr(h, page));
+    int rc = 0;
+
+    ASSERT(v->flags & PV_RESIDENT);
+    if ((v->flags & PV_SUMMED) == 0) {
+        if (value)
+            rc = value_sum(h, page, sum);
+        if (rc != 0)
+            return rc;
+        put_sum(sums + *nr * sizeof(struct wal_sum), page, sum);
+        (*nr)++;
+    }
+    memcpy(copy, page_addr(h, page), HEAP_PAGE_SIZE);
+    if (!value) {
+        struct page_hdr *hdr = (struct page_hdr *)copy;
+
+        hdr->lsn = h->wal.last_lsn;
+        hdr->csum = page_disk_csum(sum, hdr->lsn);
+    }
+    ckpt_drop(h, page);
+    v->flags |= PV_WRITING | PV_SUMMED;
+    b->page[b->nr++] = page;
+    return 0;
+}
+
+/* Room in the log for one hold. Waits for the writer if all group buffers are taken; the space itself was kept. */
+static int hold_begin(struct heap *h)
+{
+    size_t redo = CKPT_HOLD * (3 * sizeof(uint64_t) + sizeof(struct wal_sum)) + 2 * sizeof(struct wal_rec_hdr);
+    int rc;
+
+    while ((rc = tx_begin_internal(h, redo)) == HEAP_WAIT) {
+        if (h->wal.first == NULL || h->wal.first == h->wal.open)
+            return -DER_NOSPACE; /* cannot be: wal_kept */
+        rt_cond_wait(&h->room, &h->lock);
+    }
+    return rc;
+}
+
+/* Copies the next few pages of the list, under one hold of the lock. */
+static int copy_hold(struct batch *b, uint32_t *at)
+{
+    struct heap *h = b->h;
+    uint8_t sums[CKPT_HOLD * sizeof(struct wal_sum)];
+    uint32_t nr = 0, n;
+    int rc;
+
+    heap_lock(h);
+    rc = hold_begin(h);
+    if (rc != 0) {
+        heap_unlock(h);
+        return rc;
+    }
+    for (n = 0; rc == 0 && n < CKPT_HOLD && b->nr < CKPT_BATCH && *at < h->ckpt.pages.nr; n++, (*at)++) {
+        uint32_t page = h->ckpt.pages.v[*at];
+
+        if (page_in_use(h, page))
+            rc = copy_page(b, page, sums, &nr);
+        else
+            ckpt_drop(h, page);
+    }
+    ASSERT(rc == 0 || rc == -DER_NOMEM); /* log space was kept */
+    heap_tx_commit(h, NULL);
+    if (nr > 0) {
+        uint8_t *room = wal_room(h);
+
+        memcpy(room + sizeof(struct wal_rec_hdr), sums, nr * sizeof(struct wal_sum));
+        b->lsn = wal_append(h, WAL_REC_SUM, (uint32_t)(sizeof(struct wal_rec_hdr) + nr * sizeof(struct wal_sum)));
+    }
+    heap_unlock(h);
+    return rc;
+}
+
+/* ---- Writing ---- */
+
+struct run {
+    struct io_req req;
+    struct iovec iov;
+    struct rt_event done;
+};
+
+static void run_done(struct io_req *req)
+{
+    struct run *r = req->arg;
+
+    rt_event_set(&r->done);
+}
+
+static int batch_write(struct batch *b)
+{
+    struct heap *h = b->h;
+    struct run *run = base_alloc((b->nr + 1) * sizeof(*run));
+    uint32_t nr = 0;
+    int rc = 0;
+
+    if (run == NULL)
+        return -DER_NOMEM;
+    for (uint32_t i = 0, n; i < b->nr; i += n, nr++) {
+        struct run *r = &run[nr];
+
+        for (n = 1; i + n < b->nr && b->page[i + n] == b->page[i] + n; n++)
+            ;
+        rt_event_init(&r->done);
+        r->iov = (struct iovec){b->buf + (size_t)i * HEAP_PAGE_SIZE, (size_t)n * HEAP_PAGE_SIZE};
+        r->req = (struct io_req){.op = IO_WRITE, .off = (uint64_t)b->page[i] * HEAP_PAGE_SIZE, .iov = &r->iov, .iov_nr = 1,
+                                 .done = run_done, .arg = r};
+        super_submit(h->conf.dev[SUPER_META], SUPER_META, &r->req);
+    }
+    for (uint32_t i = 0; i < nr; i++) {
+        rt_event_wait(&run[i].done);
+        rc = rc != 0 ? rc : run[i].req.rc;
+    }
+    base_free(run);
+    return rc;
+}
+
+static int batch_run(struct batch *b, uint32_t *at)
+{
+    struct heap *h = b->h;
+    int rc = 0;
+
+    b->nr = 0;
+    b->lsn = 0;
+    while (rc == 0 && b->nr < CKPT_BATCH && *at < h->ckpt.pages.nr) {
+        rc = copy_hold(b, at);
+        rt_yield();
+    }
+    heap_step(h, HEAP_STEP_CKPT_COPIED);
+    if (rc == 0 && b->lsn != 0)
+        rc = heap_wait_durable(h, b->lsn);
+    heap_step(h, HEAP_STEP_CKPT_SUMMED);
+    if (rc == 0)
+        rc = batch_write(b);
+    heap_step(h, HEAP_STEP_CKPT_PAGES);
+    return rc;
+}
+
+static int write_pages(struct heap *h)
+{
+    struct batch b = {.h = h, .buf = io_buf_alloc((size_t)CKPT_BATCH * HEAP_PAGE_SIZE)};
+    uint32_t at = 0;
+    int rc = 0;
+
+    if (b.buf == NULL)
+        return -DER_NOMEM;
+    while (rc == 0 && at < h->ckpt.pages.nr)
+        rc = batch_run(&b, &at);
+    io_buf_free(b.buf);
+    return rc;
+}
+
+/* ---- The whole ---- */
+
+static void ckpt_end(struct heap *h, const struct wal_mark *m)
+{
+    heap_lock(h);
+    for (uint32_t i = 0; i < h->ckpt.pages.nr; i++)
+        h->vol[h->ckpt.pages.v[i]].flags &= (uint16_t) ~(PV_WRITING | PV_SUMMED);
+    h->wal.replay_lsn = m->replay_lsn;
+    h->wal.replay_group = m->replay_group;
+    h->wal.complete_lsn = m->complete_lsn;
+    h->wal.mark_seq = m->seq;
+    h->ckpt.done++;
+    heap_unlock(h);
+    heap_step(h, HEAP_STEP_CKPT_DONE);
+}
+
+static int checkpoint(struct heap *h)
+{
+    struct wal_mark m = {.generation = h->generation};
+    uint64_t lsn;
+    int rc;
+
+    heap_lock(h);
+    rc = ckpt_begin(h, &m);
+    lsn = h->wal.last_lsn;
+    heap_unlock(h);
+    heap_step(h, HEAP_STEP_CKPT_BEGIN);
+    if (rc == 0)
+        rc = write_pages(h);
+    if (rc == 0) /* replay will start behind records that must not be lost with the log before it */
+        rc = heap_wait_durable(h, lsn);
+    if (rc == 0)
+        rc = super_flush_wait(h->conf.dev[SUPER_META]);
+    heap_step(h, HEAP_STEP_CKPT_FLUSHED);
+    if (rc == 0) {
+        m.seq = h->wal.mark_seq + 1;
+        m.complete_lsn = m.durable_lsn = heap_durable_lsn(h);
+        wal_mark_fill(&m);
+        rc = wal_mark_write(h, &m);
+    }
+    heap_step(h, HEAP_STEP_CKPT_RECORDED);
+    if (rc != 0)
+        heap_fail(h, "a checkpoint", rc);
+    else
+        ckpt_end(h, &m);
+    return rc;
+}
+
 int heap_checkpoint(struct heap *h)
 {
-    return h->is_volatile ? 0 : -DER_NOSYS;
+    int rc;
+
+    if (h->is_volatile)
+        return 0;
+    if (h->readonly)
+        return -DER_NO_PERM;
+    heap_lock(h);
+    while (h->ckpt.running)
+        rt_cond_wait(&h->room, &h->lock);
+    h->ckpt.running = true;
+    heap_unlock(h);
+    rc = heap_failed(h) ? -DER_IO : checkpoint(h);
+    heap_lock(h);
+    h->ckpt.running = false;
+    rt_cond_broadcast(&h->room);
+    heap_unlock(h);
+    return rc;
 }

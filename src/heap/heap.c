@@ -126,7 +126,7 @@ static int conf_check(const struct heap_conf *conf, struct err *e)
     if (super_role_size(conf->dev[SUPER_WAL], SUPER_WAL) < WAL_MIN_SIZE ||
         super_role_size(conf->dev[SUPER_META], SUPER_META) < 8 * HEAP_PAGE_SIZE)
         return err_set(e, -DER_DF_INVAL, "cannot use the heap's devices", "the log or the metadata role is too small",
-                       "format the device with at least 256 KiB of log and 128 KiB of metadata");
+                       "format the device with at least 512 KiB of log and 128 KiB of metadata");
     return 0;
 }
 
@@ -286,6 +286,7 @@ void heap_fail(struct heap *h, const char *what, int rc)
         return;
     LOG_ERROR("%s failed (%d): the shard stops, so that nothing it says can turn out untrue; check the device and open the pool again",
               what, rc);
+    wal_kick(h); /* tells all who wait */
 }
 
 void heap_space_attach(struct heap *h, const struct heap_space_ops *ops, void *state)

@@ -47,10 +47,12 @@ void vec32_fini(struct vec32 *a);
 #define PV_LISTED   0x40u /* in the list of pages of its class with a free slot */
 #define PV_TOUCHED  0x80u /* allocator state changed by the open transaction */
 
+#define PV_SUMMED   0x100u /* the log's last PAGE_SUM of it, since the last completed checkpoint, is of its present image */
+
 struct page_vol {
-    uint8_t flags;
-    uint8_t list; /* class whose list it is in */
+    uint16_t flags;
     uint16_t pins;
+    uint32_t list;       /* class whose list it is in */
     uint32_t next, prev; /* list; 0 = end */
 };
 
@@ -197,6 +199,7 @@ int page_load(struct heap *h, const uint64_t *page, uint32_t nr, bool verify); /
 /* tx.c */
 void *tx_write(struct heap *h, uint64_t off, size_t len); /* as heap_tx_write of a page known to be resident */
 int tx_reserve(struct heap *h, size_t more);              /* so many more log bytes; HEAP_WAIT */
+int tx_dirty(struct heap *h, uint64_t page);              /* the transaction changes the page; HEAP_WAIT */
 int tx_begin_internal(struct heap *h, size_t redo_max);
 void heap_space_attach(struct heap *h, const struct heap_space_ops *ops, void *state);
 /* The open transaction may use the pages kept so that deletes work when the heap is full. */
@@ -222,10 +225,24 @@ void background_stop(struct heap *h);
 void background_kick(struct heap *h);
 int heap_grow_meta(struct heap *h); /* [F] */
 
-/* checkpoint.c */
-int checkpoint_run(struct heap *h);
+/* wal_scan.c: the log as recovery finds it */
+struct log_group {
+    uint64_t start;
+    uint32_t len;
+    uint8_t *buf; /* header and records */
+};
+struct log_scan {
+    struct wal_mark mark;
+    struct log_group *group;
+    uint32_t nr, cap;
+    uint64_t end, end_seq, prev_csum;
+};
+int wal_scan(struct heap *h, struct log_scan *s, struct err *e); /* [F] */
+void wal_scan_free(struct log_scan *s);
+/* Walks the records: fn for each; stops at the first error. */
+int wal_scan_walk(const struct log_scan *s, int (*fn)(void *arg, uint64_t pos, const uint8_t *rec), void *arg);
 
 /* recover.c */
-int recover(struct heap *h, struct err *e);
+int recover(struct heap *h, struct err *e); /* [F] */
 
 #endif

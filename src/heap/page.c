@@ -148,6 +148,9 @@ bool page_touch(struct heap *h, uint64_t page)
     if (v->flags & PV_RESIDENT) {
         if (!h->spurious || v->pins != 0 || (v->flags & PV_CORE) != 0 || !h->conf.spurious_fault(h->conf.arg, page))
             return true;
+    } else if (!page_is_core(page) && page_desc(h, page)->kind == PAGE_FREE) {
+        h->rc = -DER_CSUM; /* something points to a page that is not in use */
+        return false;
     }
     page_miss(h, page);
     return false;
@@ -191,6 +194,7 @@ void page_set_dirty(struct heap *h, uint64_t page)
 {
     struct page_vol *v = &h->vol[page];
 
+    v->flags &= (uint16_t)~PV_SUMMED;
     /* A page the running checkpoint has yet to copy is copied with this change in it. */
     if (v->flags & (PV_DIRTY | PV_CKPT) || h->is_volatile)
         return;

@@ -8,6 +8,7 @@
 #include "heap/heap_int.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "base/fail.h"
 #include "base/log.h"
@@ -53,6 +54,11 @@ struct load {
     int rc;
 };
 
+static bool is_free(const struct heap *h, uint64_t page)
+{
+    return !page_is_core(page) && page_desc(h, page)->kind == PAGE_FREE;
+}
+
 static void load_done(struct io_req *req)
 {
     struct load *l = req->arg;
@@ -76,7 +82,9 @@ static int load_finish(struct heap *h, struct load *l, bool verify)
     char why[128];
     int rc = l->req.rc;
 
-    v->flags &= (uint8_t)~PV_LOADING;
+    v->flags &= (uint16_t)~PV_LOADING;
+    if (is_free(h, l->page))
+        return 0; /* freed meanwhile (value pages are freed without being looked at) */
     if (rc != 0) {
         LOG_ERROR("cannot read heap page %llu of %s: the device reported an error; check the device, restore from a replica",
                   (unsigned long long)l->page, super_dev(h->conf.dev[SUPER_META])->name);
@@ -103,7 +111,7 @@ static int load_batch(struct heap *h, const uint64_t *page, uint32_t nr, bool ve
         return -DER_NOMEM;
     heap_lock(h);
     for (uint32_t i = 0; i < nr; i++) {
-        if (h->vol[page[i]].flags & (PV_RESIDENT | PV_LOADING))
+        if (h->vol[page[i]].flags & (PV_RESIDENT | PV_LOADING) || is_free(h, page[i]))
             continue;
         h->vol[page[i]].flags |= PV_LOADING;
         l[n++].page = page[i];
@@ -135,7 +143,7 @@ static bool load_wait_others(struct heap *h, const uint64_t *page, uint32_t nr)
     for (uint32_t i = 0; i < nr; i++) {
         while (h->vol[page[i]].flags & PV_LOADING)
             rt_cond_wait(&h->loaded, &h->lock);
-        all = all && (h->vol[page[i]].flags & PV_RESIDENT) != 0;
+        all = all && ((h->vol[page[i]].flags & PV_RESIDENT) != 0 || is_free(h, page[i]));
     }
     heap_unlock(h);
     return all;
@@ -225,6 +233,7 @@ uint32_t heap_evict(struct heap *h, bool (*drop)(void *arg, uint64_t page), void
             v->pins != 0 || !drop(arg, page))
             continue;
         page_set_resident(h, page, false);
+        madvise(page_addr(h, page), HEAP_PAGE_SIZE, MADV_DONTNEED); /* whoever kept an address reads zeros */
         alloc_page_loaded(h, page); /* moves it behind the resident pages of its class */
         nr++;
     }

@@ -118,6 +118,15 @@ static bool covered(const struct tx *tx, uint64_t off, size_t len)
     return false;
 }
 
+/* A page that becomes dirty needs log space for its PAGE_SUM, which is taken from what transactions may use. */
+int tx_dirty(struct heap *h, uint64_t page)
+{
+    uint64_t before = h->dirty_nr;
+
+    page_set_dirty(h, page);
+    return h->dirty_nr == before ? 0 : wal_reserve(h, h->tx.need, h->tx.internal);
+}
+
 void *tx_write(struct heap *h, uint64_t off, size_t len)
 {
     struct tx *tx = &h->tx;
@@ -131,6 +140,8 @@ void *tx_write(struct heap *h, uint64_t off, size_t len)
     rc = range_room(tx);
     if (rc == 0)
         rc = tx_reserve(h, range_cost(len));
+    if (rc == 0)
+        rc = tx_dirty(h, page_of(off));
     if (rc != 0) {
         h->rc = rc;
         return NULL;
@@ -143,7 +154,6 @@ void *tx_write(struct heap *h, uint64_t off, size_t len)
     memcpy(old, p, len);
     tx->range[tx->nr] = (struct tx_range){.off = off, .len = (uint32_t)len, .order = tx->nr, .old = old};
     tx->nr++;
-    page_set_dirty(h, page_of(off));
     return p;
 }
 
@@ -288,7 +298,7 @@ static void tx_clear(struct heap *h)
     struct tx *tx = &h->tx;
 
     for (uint32_t i = 0; i < tx->touched.nr; i++)
-        h->vol[tx->touched.v[i]].flags &= (uint8_t)~PV_TOUCHED;
+        h->vol[tx->touched.v[i]].flags &= (uint16_t)~PV_TOUCHED;
     tx->inits.nr = tx->freed.nr = tx->touched.nr = 0;
     tx->nr = 0;
     tx->active = false;

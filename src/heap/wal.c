@@ -17,12 +17,19 @@
 #include "base/fail.h"
 #include "io/io.h"
 
-#define KEPT_PER_PAGE 64u           /* PAGE_SUM 16 + range of a descriptor 8 + 24, with group headers and padding */
-#define KEPT_FIXED    (48u << 10)   /* groups of a small checkpoint, growth of the heap */
+/* A checkpoint copies CKPT_HOLD pages under one hold of the lock. In the worst case the writer takes the group after each hold, and the
+ * sums of 8 pages cost a block. */
+#define KEPT_PER_PAGE 640u
+#define KEPT_FIXED    (48u << 10) /* descriptors of value pages join a checkpoint; growth of the heap; the last, short hold */
 
 uint64_t wal_kept(const struct heap *h)
 {
-    return h->dirty_nr * KEPT_PER_PAGE + KEPT_FIXED;
+    return (h->dirty_nr + h->pages / PAGES_PER_DESC) * KEPT_PER_PAGE + KEPT_FIXED;
+}
+
+bool wal_is_full(const struct heap *h)
+{
+    return wal_used(h) + wal_kept(h) > h->wal.size / 100 * h->conf.checkpoint_pct;
 }
 
 static uint64_t wal_end(const struct wal *w)
@@ -132,7 +139,7 @@ uint64_t wal_append(struct heap *h, enum wal_rec_type type, uint32_t len)
     w->next_start = g->start + ROUND_UP((uint64_t)g->len, WAL_BLOCK);
     if (g->nrec == 1)
         wal_kick(h); /* the writer gives a group nobody waits for a short while */
-    if (wal_used(h) > w->size / 100 * h->conf.checkpoint_pct)
+    if (wal_is_full(h) && !h->ckpt.running)
         background_kick(h);
     return g->start + g->len;
 }
@@ -160,7 +167,7 @@ int wal_open(struct heap *h)
     ASSERT(size >= WAL_MIN_SIZE);
     w->size = (size - WAL_RING_OFF) / WAL_BLOCK * WAL_BLOCK;
     w->tx_max = (uint32_t)MIN(HEAP_TX_MAX + (HEAP_TX_MAX >> 2), w->size / 4);
-    w->group_max = (uint32_t)MIN(h->conf.group_max_bytes != 0 ? h->conf.group_max_bytes : 1u << 20, w->size / 8);
+    w->group_max = (uint32_t)MIN(h->conf.group_max_bytes != 0 ? MIN(h->conf.group_max_bytes, 8u << 20) : 1u << 20, w->size / 8);
     w->waiters_end = &w->waiters;
     rt_event_init(&w->kick);
     return 0;
@@ -189,6 +196,11 @@ void wal_close(struct heap *h)
 uint64_t wal_group_hdr_csum(const struct wal_group_hdr *hdr)
 {
     return csum_calc(CSUM_XXH3, hdr, offsetof(struct wal_group_hdr, hdr_csum));
+}
+
+uint64_t wal_body_csum(const uint8_t *group, uint32_t len)
+{
+    return csum_calc(CSUM_XXH3, group + sizeof(struct wal_group_hdr), len - sizeof(struct wal_group_hdr));
 }
 
 void wal_mark_fill(struct wal_mark *m)

@@ -32,7 +32,7 @@
 #define WAL_MARK_MAGIC  UINT64_C(0x304b52414d4c4157) /* "WALMARK0" */
 #define WAL_GROUP_MAGIC 0x47574854u                  /* "THWG" */
 #define WAL_FIRST_LSN   WAL_BLOCK /* so that 0 is no LSN */
-#define WAL_MIN_SIZE    (256u << 10)
+#define WAL_MIN_SIZE    (512u << 10)
 
 struct wal_mark {
     uint64_t magic;
@@ -131,11 +131,13 @@ uint64_t wal_append(struct heap *h, enum wal_rec_type type, uint32_t len);
 void wal_seal(struct heap *h, uint64_t *pos, uint64_t *seq);
 uint64_t wal_used(const struct heap *h);
 uint64_t wal_kept(const struct heap *h); /* log space never lent to transactions */
+bool wal_is_full(const struct heap *h);  /* time for a checkpoint */
 void wal_kick(struct heap *h);
 /* Writes a checkpoint record. [F] */
 int wal_mark_write(struct heap *h, const struct wal_mark *m);
 void wal_mark_fill(struct wal_mark *m);
 bool wal_mark_valid(const struct wal_mark *m);
 uint64_t wal_group_hdr_csum(const struct wal_group_hdr *hdr);
+uint64_t wal_body_csum(const uint8_t *group, uint32_t len);
 
 #endif

@@ -14,7 +14,6 @@
 
 #include <string.h>
 
-#include "base/csum.h"
 #include "heap/step.h"
 #include "io/io.h"
 
@@ -88,7 +87,7 @@ static void group_seal(struct heap *h, struct wal_group *g)
 
     group_finish(&h->wal, g);
     hdr->generation = h->generation;
-    hdr->body_csum = csum_calc(CSUM_XXH3, g->buf + sizeof(*hdr), g->len - sizeof(*hdr));
+    hdr->body_csum = wal_body_csum(g->buf, g->len);
     hdr->hdr_csum = wal_group_hdr_csum(hdr);
     h->wal.prev_csum = hdr->hdr_csum;
 }

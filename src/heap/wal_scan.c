@@ -1,0 +1,247 @@
+/*
+ * Reading the log at open: from the checkpoint record's replay position to its end, and the judgement whether that end is honest.
+ *
+ * The end is where no valid group follows. It is a torn tail (or simply the end) unless something says that more was durable:
+ *   - the checkpoint record, which names a durable LSN; after an orderly close that is the exact end;
+ *   - any later group, wherever in the ring: a group's header carries the durable LSN of the moment it was written.
+ * Then acknowledged records are lost and opening fails with -DER_CSUM; it is never taken for the end of the log. Looking for later groups means
+ * reading the rest of the ring; an orderly closed heap is spared that.
+ */
+#include "heap/heap_int.h"
+
+#include <string.h>
+
+#include "base/fail.h"
+#include "io/io.h"
+
+#define SCAN_BUF (UINT64_C(4) << 20)
+
+struct reader {
+    struct heap *h;
+    uint8_t *buf;
+    uint64_t cap;
+    uint64_t pos, len; /* what the buffer holds */
+};
+
+/* Stream bytes [pos, pos + len) into the buffer; in two reads where the ring wraps. */
+static int reader_fill(struct reader *r, uint64_t pos, uint64_t len)
+{
+    struct wal *w = &r->h->wal;
+    struct super *dev = r->h->conf.dev[SUPER_WAL];
+    uint64_t first = MIN(len, w->size - pos % w->size);
+    int rc;
+
+    r->len = 0;
+    rc = super_read_wait(dev, SUPER_WAL, WAL_RING_OFF + pos % w->size, r->buf, first);
+    if (rc == 0 && first < len)
+        rc = super_read_wait(dev, SUPER_WAL, WAL_RING_OFF, r->buf + first, len - first);
+    if (rc != 0)
+        return rc;
+    r->pos = pos;
+    r->len = len;
+    return 0;
+}
+
+/* Makes [pos, pos + len) available; reads ahead. */
+static int reader_at(struct reader *r, uint64_t pos, uint64_t len, uint64_t limit, uint8_t **p)
+{
+    int rc = 0;
+
+    if (pos < r->pos || pos + len > r->pos + r->len)
+        rc = reader_fill(r, pos, MIN(MAX(len, SCAN_BUF), MIN(r->cap, limit - pos)));
+    *p = r->buf + (pos - r->pos);
+    return rc;
+}
+
+/* ---- The checkpoint record ---- */
+
+static int mark_read(struct heap *h, struct wal_mark *best, struct err *e)
+{
+    uint8_t *buf = io_buf_alloc(2 * WAL_BLOCK);
+    bool looks = false, found = false;
+    int rc;
+
+    if (buf == NULL)
+        return -DER_NOMEM;
+    rc = super_read_wait(h->conf.dev[SUPER_WAL], SUPER_WAL, 0, buf, 2 * WAL_BLOCK);
+    for (uint32_t i = 0; i < 2 && rc == 0; i++) {
+        struct wal_mark m;
+
+        memcpy(&m, buf + i * WAL_BLOCK, sizeof(m));
+        looks = looks || m.magic == WAL_MARK_MAGIC;
+        if (!wal_mark_valid(&m) || m.seq % 2 != i || (found && m.seq < best->seq))
+            continue;
+        *best = m;
+        found = true;
+    }
+    io_buf_free(buf);
+    if (rc != 0)
+        return err_set(e, rc, "cannot read the log", "the device reported an error", "check the device");
+    if (!found && looks)
+        return err_set(e, -DER_CSUM, "cannot open the heap", "both checkpoint records of its log are damaged",
+                       "restore the pool from a replica or a copy");
+    if (!found)
+        return err_set(e, -DER_DF_INVAL, "cannot open the heap", "its log holds no checkpoint record: it was never formatted to the end",
+                       "create the pool again");
+    if (best->format != HEAP_FORMAT)
+        return err_setf(e, -DER_DF_INCOMPT, "use the program that wrote it, or a newer one", "it was written by another version of the format",
+                        "cannot open the heap (format %u, this program knows %u)", best->format, HEAP_FORMAT);
+    return 0;
+}
+
+/* ---- Groups ---- */
+
+static bool hdr_valid(const struct heap *h, const struct wal_group_hdr *g)
+{
+    return g->magic == WAL_GROUP_MAGIC && g->generation == h->generation && g->len >= sizeof(*g) &&
+           g->len <= h->wal.size / 2 && g->hdr_csum == wal_group_hdr_csum(g);
+}
+
+static int group_keep(struct log_scan *s, uint64_t pos, const uint8_t *buf, uint32_t len)
+{
+    if (s->nr == s->cap) {
+        uint32_t cap = MAX(64u, s->cap * 2);
+        struct log_group *g = base_realloc(s->group, cap * sizeof(*g));
+
+        if (g == NULL)
+            return -DER_NOMEM;
+        s->group = g;
+        s->cap = cap;
+    }
+    s->group[s->nr] = (struct log_group){.start = pos, .len = len, .buf = base_alloc(len)};
+    if (s->group[s->nr].buf == NULL)
+        return -DER_NOMEM;
+    memcpy(s->group[s->nr].buf, buf, len);
+    s->nr++;
+    return 0;
+}
+
+/* The group at s->end, if it is one: kept, and s->end moves behind it. */
+static int group_next(struct reader *r, struct log_scan *s, bool *more)
+{
+    uint64_t limit = s->mark.replay_lsn + r->h->wal.size;
+    struct wal_group_hdr hdr;
+    uint8_t *p;
+    int rc;
+
+    *more = false;
+    if (s->end + WAL_BLOCK > limit)
+        return 0;
+    rc = reader_at(r, s->end, WAL_BLOCK, limit, &p);
+    if (rc != 0)
+        return rc;
+    memcpy(&hdr, p, sizeof(hdr));
+    if (!hdr_valid(r->h, &hdr) || hdr.lsn != s->end || hdr.seq != s->end_seq || (s->nr > 0 && hdr.prev != s->prev_csum) ||
+        ROUND_UP((uint64_t)hdr.len, WAL_BLOCK) > MIN(limit - s->end, r->cap))
+        return 0;
+    rc = reader_at(r, s->end, ROUND_UP((uint64_t)hdr.len, WAL_BLOCK), limit, &p);
+    if (rc != 0)
+        return rc;
+    if (wal_body_csum(p, hdr.len) != hdr.body_csum)
+        return 0;
+    rc = group_keep(s, s->end, p, hdr.len);
+    if (rc != 0)
+        return rc;
+    s->end += ROUND_UP((uint64_t)hdr.len, WAL_BLOCK);
+    s->end_seq++;
+    s->prev_csum = hdr.hdr_csum;
+    *more = true;
+    return 0;
+}
+
+/* The newest claim, by any group beyond the end, of what was durable. */
+static int later_claim(struct reader *r, const struct log_scan *s, uint64_t *claim)
+{
+    uint64_t limit = s->mark.replay_lsn + r->h->wal.size;
+    int rc = 0;
+
+    for (uint64_t pos = s->end + WAL_BLOCK; pos < limit && rc == 0; pos += WAL_BLOCK) {
+        struct wal_group_hdr hdr;
+        uint8_t *p;
+
+        rc = reader_at(r, pos, WAL_BLOCK, limit, &p);
+        if (rc != 0)
+            break;
+        memcpy(&hdr, p, sizeof(hdr));
+        if (hdr_valid(r->h, &hdr) && hdr.lsn == pos)
+            *claim = MAX(*claim, hdr.durable);
+    }
+    return rc;
+}
+
+static int judge_end(struct reader *r, const struct log_scan *s, struct err *e)
+{
+    struct heap *h = r->h;
+    uint64_t claim = s->mark.durable_lsn;
+    int rc = 0;
+
+    if (s->mark.flags & WAL_MARK_CLEAN && s->end == claim && super_is_clean(h->conf.dev[SUPER_WAL]))
+        return 0;
+    if (claim <= s->end)
+        rc = later_claim(r, s, &claim);
+    if (rc != 0)
+        return err_set(e, rc, "cannot read the log", "the device reported an error", "check the device");
+    if (claim <= s->end)
+        return 0;
+    return err_setf(e, -DER_CSUM, "restore the pool from a replica or a copy; 'tarn check' says what survives",
+                    "a log group there is damaged although later records say it was durable: acknowledged updates are lost",
+                    "cannot open the heap: its log is damaged at position %llu (durable up to %llu)",
+                    (unsigned long long)s->end, (unsigned long long)claim);
+}
+
+int wal_scan(struct heap *h, struct log_scan *s, struct err *e)
+{
+    struct reader r = {.h = h};
+    bool more = true;
+    int rc;
+
+    *s = (struct log_scan){0};
+    rc = mark_read(h, &s->mark, e);
+    if (rc != 0)
+        return rc;
+    h->generation = s->mark.generation;
+    s->end = s->mark.replay_lsn;
+    s->end_seq = s->mark.replay_group;
+    r.cap = MIN(UINT64_C(16) << 20, h->wal.size);
+    r.buf = io_buf_alloc(r.cap);
+    if (r.buf == NULL)
+        return -DER_NOMEM;
+    while (rc == 0 && more)
+        rc = group_next(&r, s, &more);
+    if (rc != 0)
+        err_set(e, rc, "cannot read the log", rc == -DER_NOMEM ? "out of memory" : "the device reported an error", "check the device");
+    else
+        rc = judge_end(&r, s, e);
+    io_buf_free(r.buf);
+    return rc;
+}
+
+void wal_scan_free(struct log_scan *s)
+{
+    for (uint32_t i = 0; i < s->nr; i++)
+        base_free(s->group[i].buf);
+    base_free(s->group);
+    *s = (struct log_scan){0};
+}
+
+int wal_scan_walk(const struct log_scan *s, int (*fn)(void *arg, uint64_t pos, const uint8_t *rec), void *arg)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < s->nr; i++) {
+        const struct log_group *g = &s->group[i];
+        uint32_t at = sizeof(struct wal_group_hdr);
+
+        while (rc == 0 && at < g->len) {
+            struct wal_rec_hdr rec = {0}; /* records have any alignment */
+
+            if (at + sizeof(rec) <= g->len)
+                memcpy(&rec, g->buf + at, sizeof(rec));
+            if (rec.len < sizeof(rec) || rec.len > g->len - at)
+                return -DER_CSUM;
+            rc = fn(arg, g->start + at, g->buf + at);
+            at += rec.len;
+        }
+    }
+    return rc;
+}
