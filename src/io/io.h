@@ -113,11 +113,12 @@ struct io_dir {
 /* A directory of the file system. make: create it (parents are not made) if it is missing. -DER_NONEXIST, -DER_NOTDIR,
  * -DER_NO_PERM, each with a message. Blocking calls; used at open and create of pools only. */
 int io_dir_open(const char *path, bool make, struct io_dir **dir, struct err *e);
-/* A directory in memory: its devices live as long as it does (tests, scratch pools). */
+/* A directory in memory: its devices live as long as it does (tests, scratch pools), and are closed before it. */
 int io_dir_open_mem(struct io_dir **dir);
 
 /* create: a new file of size bytes, zero-filled, allocated, durable after io_dir_sync(); -DER_EXIST if there is one.
- * open: -DER_NONEXIST; a device opened readonly refuses writes with -DER_NO_PERM.
+ * open: -DER_NONEXIST; a device opened readonly refuses writes with -DER_NO_PERM. A file has one writer: opening it for writing waits up
+ * to 2 s for requests of a killed predecessor to end, then -DER_BUSY, so that none of them lands on what the new one writes.
  * Picks io_uring with O_DIRECT; where io_uring is refused or O_DIRECT not supported, threads with pread/pwrite and fdatasync,
  * which the log says once at level INFO. */
 int io_dir_create_dev(struct io_dir *d, struct rt_xs *xs, const char *name, uint64_t size, struct io_dev **dev, struct err *e);
@@ -127,7 +128,8 @@ int io_dir_list(struct io_dir *d, int (*each)(const char *name, void *arg), void
 /* Makes names durable. */
 int io_dir_sync(struct io_dir *d);
 /* Takes the directory for this process (file "lock", holding our pid): -DER_BUSY names the pid that has it. Held until
- * close; falls with the process. A second lock of the same directory in this process is -DER_BUSY as well. Never removes the file. */
+ * close; falls with the process (a child forked meanwhile keeps it until it closes the directory or ends). A second lock of the
+ * same directory in this process is -DER_BUSY as well. Never removes the file. */
 int io_dir_lock(struct io_dir *d, struct err *e);
 void io_dir_close(struct io_dir *d);
 
