@@ -1,0 +1,125 @@
+/*
+ * dfuse: a POSIX container as a mounted directory, on libfuse's low-level interface and libdfs.
+ *
+ * The kernel names inodes by the address of our struct inode (the root by FUSE_ROOT_ID). Inodes live in a table by object id, each with the count of
+ * references the kernel holds (lookup, forget), so one file is one inode whatever way it was reached. st_ino follows from the object id: stable over remounts.
+ *
+ * A file that is unlinked, or replaced by a rename, while this dfuse has it open keeps its data until the last close (as on any local file system); its attributes
+ * are then what dfuse remembers. If dfuse dies in between, the data stays behind unreachable. Files opened by other clients are not protected: their reads find nothing.
+ *
+ * Threads: libfuse's workers call the operations concurrently. `lock` of the table guards counts, names and the table; it is never held across a request to the pool.
+ */
+#ifndef TARN_POSIX_DFUSE_H
+#define TARN_POSIX_DFUSE_H
+
+#define FUSE_USE_VERSION 312
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <daos.h>
+#include <daos_fs.h>
+#include "base/assert.h"
+#include "base/err.h"
+#include "dfs/dfs_fast.h"
+
+struct dfuse_conf {
+    const char *mountpoint, *pool, *cont;
+    char *fuse_opts;          /* passed to libfuse, comma separated; NULL none */
+    unsigned threads;         /* 0: as many as cores, at most 16 */
+    uint64_t snap_epoch;      /* 0: the present */
+    bool foreground, readonly, multi_user, local_flock;
+    bool caching, wb_cache;
+    double attr_s, dentry_s, dentry_dir_s, ndentry_s; /* how long the kernel may believe */
+};
+
+struct inode {
+    struct inode *next;       /* in its bucket */
+    daos_obj_id_t oid;
+    uint64_t nlookup;         /* references the kernel holds */
+    uint32_t opens;           /* open files */
+    bool unlinked;            /* has no name any more; last close drops the data */
+    bool dead;                /* its object is gone */
+    mode_t mode;
+    dfs_obj_t *obj;
+    struct stat st;           /* valid when unlinked: as it was */
+    struct timespec seen_mtime; /* of the data the page cache holds */
+    off_t seen_size;
+};
+
+#define DFUSE_BUCKETS 65536u
+
+struct dfuse {
+    struct dfuse_conf conf;
+    daos_handle_t poh, coh;
+    dfs_t *dfs;
+    struct fuse_session *se;
+    pthread_mutex_t lock;
+    struct inode *bucket[DFUSE_BUCKETS];
+    struct inode root;
+    uint64_t inodes;
+    uid_t uid;
+};
+
+/* inode.c */
+struct inode *dfuse_inode(struct dfuse *d, fuse_ino_t ino);
+fuse_ino_t dfuse_ino(struct dfuse *d, const struct inode *i);
+uint64_t dfuse_st_ino(daos_obj_id_t oid);
+/* Takes over obj; answers the inode for it with one more lookup. NULL: no memory (obj is released). */
+struct inode *dfuse_inode_get(struct dfuse *d, dfs_obj_t *obj, const struct stat *st);
+void dfuse_inode_forget(struct dfuse *d, struct inode *i, uint64_t nlookup);
+/* The inode with this object id, or NULL; only under d->lock. */
+struct inode *dfuse_inode_find(struct dfuse *d, daos_obj_id_t oid);
+void dfuse_inodes_free(struct dfuse *d);
+int dfuse_stat(struct dfuse *d, struct inode *i, struct stat *st);
+double dfuse_dentry_time(const struct dfuse *d, mode_t mode);
+
+/* The operations, by file. */
+extern const struct fuse_lowlevel_ops dfuse_ops;
+#define DFUSE(req) ((struct dfuse *)fuse_req_userdata(req))
+
+void dfuse_init(void *arg, struct fuse_conn_info *conn);
+void dfuse_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+void dfuse_forget(fuse_req_t req, fuse_ino_t ino, uint64_t nlookup);
+void dfuse_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+void dfuse_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
+void dfuse_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void dfuse_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void dfuse_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void dfuse_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name);
+void dfuse_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name, unsigned flags);
+void dfuse_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name);
+void dfuse_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
+void dfuse_readlink(fuse_req_t req, fuse_ino_t ino);
+void dfuse_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void dfuse_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi);
+void dfuse_statfs(fuse_req_t req, fuse_ino_t ino);
+void dfuse_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags);
+void dfuse_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void dfuse_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+void dfuse_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
+void dfuse_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void dfuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void dfuse_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off, struct fuse_file_info *fi);
+void dfuse_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void dfuse_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+void dfuse_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void dfuse_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len, struct fuse_file_info *fi);
+void dfuse_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void dfuse_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void dfuse_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void dfuse_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+
+/* ops_name.c: looks name up under parent and fills an entry, counting a lookup. 0 or errno. */
+int dfuse_entry_of(struct dfuse *d, struct inode *parent, const char *name, struct fuse_entry_param *e);
+/* The same for an object just opened (taken over) whose attributes are known. */
+int dfuse_entry_set(struct dfuse *d, dfs_obj_t *obj, const struct stat *st, struct fuse_entry_param *e);
+/* ops_file.c */
+void dfuse_opened(struct dfuse *d, struct inode *i);
+
+/* options.c: 0, or an exit status (after printing) with *done set. */
+int dfuse_options(int argc, char **argv, struct dfuse_conf *conf, bool *done);
+
+#endif
