@@ -7,7 +7,7 @@ static void an_orderly_close_brings_everything_back(struct rig *r)
     rig_format(r, &(struct sim_dir_conf){.seed = 1});
     for (uint32_t round = 0; round < 10; round++) {
         CHECK(rig_open(r, NULL) == 0);
-        rig_verify(r);
+        rig_verify(r, true);
         CHECK(rig_work(r, 100) == 0);
         r->acked = r->committed;
         CHECK(heap_close(r->h, true) == 0);
@@ -23,7 +23,7 @@ static void a_killed_process_loses_nothing_acknowledged(struct rig *r)
     rig_format(r, &(struct sim_dir_conf){.seed = 2});
     for (uint32_t round = 0; round < 30; round++) {
         CHECK(rig_open(r, NULL) == 0);
-        rig_verify(r);
+        rig_verify(r, true);
         CHECK(rig_work(r, 40) == 0);
         rig_ack(r);
         CHECK(heap_close(r->h, false) == 0);
