@@ -50,6 +50,10 @@ int vos_snap_del(struct vos_cont *c, daos_epoch_t epoch); /* -DER_NONEXIST */
 int vos_snap_list(struct vos_cont *c, daos_epoch_t *epochs, uint32_t max, uint32_t *nr); /* *nr: how many there are */
 /* Oldest epoch whose versions must be kept: what a superseded version is measured against (architecture section 6, "one keep floor"). */
 daos_epoch_t vos_keep_floor(struct vos_cont *c);
+/* Holds the floor at epoch: a registered reader, or the barrier of a snapshot in the making. Volatile; the engine gives leases their end. May be held several
+ * times; release takes one. -DER_NOMEM, -DER_NONEXIST. */
+int vos_hold(struct vos_cont *c, daos_epoch_t epoch);
+int vos_release(struct vos_cont *c, daos_epoch_t epoch);
 
 /* ---- Changes ---- */
 
@@ -129,11 +133,13 @@ struct vos_place {
 /* Checks ops (shapes: -DER_INVAL, -DER_KEY2BIG, ...; conditions advisory) and reserves data extents. places: owned by the update. A compound of nr ops is atomic:
  * one epoch, one heap transaction, conditions and checks evaluated together against the state before it; later ops see earlier ones of the same compound
  * (rename onto an existing name = punch, then insert). */
+/* ops and all they point to stay the caller's and unchanged until publish or cancel. -DER_OVERFLOW: the compound would not fit one log record. */
 int vos_update_begin(struct vos_cont *c, const struct vos_op *ops, uint32_t nr, struct vos_update **u, const struct vos_place **places, uint32_t *place_nr);
 /* Applies it: evaluates txid, conditions, checks, read marks again, takes the epoch (epoch 0: the clock, above every mark; else the given one: replay), one
  * heap transaction. *lsn: durable before the answer, success or not (negative answers wait for what they observed). *replayed: this txid was applied before;
  * nothing was done. Frees u except after HEAP_FAULT, HEAP_WAIT and HEAP_GROW. On error reservations are given back.
- * -DER_EXIST, -DER_NONEXIST, VOS_NOTEMPTY, -DER_TX_RESTART, -DER_REC_SIZE, -DER_TX_ID_REUSED (below the acked mark), -DER_NOSPACE. */
+ * -DER_EXIST, -DER_NONEXIST, VOS_NOTEMPTY, -DER_TX_RESTART, -DER_REC_SIZE, -DER_INVAL (the akey holds the other value type), -DER_TX_ID_REUSED (below the acked mark),
+ * -DER_TX_UNCERTAIN (session long forgotten), -DER_AGAIN (more than VOS_SESSION_OUTCOMES unacknowledged), -DER_NOSPACE. */
 int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid, daos_epoch_t epoch_in, daos_epoch_t *epoch_out, uint64_t *lsn, bool *replayed);
 void vos_update_cancel(struct vos_update *u);
 

@@ -1,0 +1,388 @@
+/* The shard's superblock record, containers, and the frame of every transaction: counters and the clock's ceiling. */
+#include "base/log.h"
+#include "vos/priv.h"
+
+/* How far the ceiling is renewed ahead: 250 ms. After a crash the clock starts at most this far in the future. */
+#define CEILING_AHEAD (UINT64_C(250000000) * 16)
+#define OP_REDO       (TREE_REDO_MAX + 4 * REDO_REC)
+
+int rec_bad(const char *what, uint64_t off)
+{
+    LOG_ERROR("vos: record at heap offset %llu is damaged: %s", (unsigned long long)off, what);
+    return -DER_CSUM;
+}
+
+const void *rec_get(struct heap *h, uint64_t off, size_t len, uint8_t kind, int *rc)
+{
+    const uint8_t *p = heap_ptr(h, off, len);
+    uint16_t flags;
+
+    if (p == NULL) {
+        *rc = heap_rc(h);
+        return NULL;
+    }
+    if (p[0] != kind) {
+        *rc = rec_bad("not of the expected kind", off);
+        return NULL;
+    }
+    memcpy(&flags, p + 2, 2);
+    if (flags & ~VER_KNOWN) {
+        LOG_ERROR("vos: record at heap offset %llu has flags %x, written by a newer program", (unsigned long long)off, flags);
+        *rc = -DER_DF_INCOMPT;
+        return NULL;
+    }
+    return p;
+}
+
+int tx_put64(struct heap *h, uint64_t off, uint64_t value)
+{
+    uint64_t *p = heap_tx_write(h, off, sizeof *p);
+
+    if (p == NULL)
+        return heap_rc(h);
+    *p = value;
+    return 0;
+}
+
+/* ---- Transactions ---- */
+
+int vos_tx_begin(struct vos_tx *t, struct vos_cont *c, size_t redo_max)
+{
+    memset(t->stat, 0, sizeof t->stat);
+    t->c = c;
+    t->v = c->v;
+    t->ceiling = 0;
+    return heap_tx_begin(t->v->h, redo_max + OP_REDO);
+}
+
+int vos_ceiling_raise(struct vos_tx *t, uint64_t epoch)
+{
+    int rc;
+
+    if (epoch < t->v->ceiling || epoch < t->ceiling)
+        return 0;
+    t->ceiling = MIN(epoch, HLC_LAST - CEILING_AHEAD) + CEILING_AHEAD;
+    rc = tx_put64(t->v->h, t->v->super + offsetof(struct super_rec, ceiling), t->ceiling);
+    return rc;
+}
+
+int vos_tx_commit(struct vos_tx *t, uint64_t *lsn)
+{
+    struct vos_cont *c = t->c;
+
+    for (uint32_t i = 0; i < ST_NR; i++) {
+        int rc;
+
+        if (t->stat[i] == 0)
+            continue;
+        rc = tx_put64(t->v->h, c->off + offsetof(struct cont_rec, stat) + i * 8, c->stat[i] + (uint64_t)t->stat[i]);
+        if (rc)
+            return rc;
+    }
+    heap_tx_commit(t->v->h, lsn);
+    for (uint32_t i = 0; i < ST_NR; i++)
+        c->stat[i] += (uint64_t)t->stat[i];
+    if (t->ceiling)
+        t->v->ceiling = t->ceiling;
+    return 0;
+}
+
+void vos_tx_abort(struct vos_tx *t)
+{
+    heap_tx_abort(t->v->h);
+}
+
+int vos_read_mark(struct vos *v, uint64_t epoch)
+{
+    struct vos_tx t = {.v = v};
+    int rc;
+
+    if (epoch == DAOS_EPOCH_MAX)
+        return 0;
+    if (epoch >= v->ceiling) {
+        rc = heap_tx_begin(v->h, REDO_REC);
+        if (rc == -DER_NO_PERM)
+            return 0; /* readonly: nobody writes after this read */
+        if (rc)
+            return rc;
+        rc = vos_ceiling_raise(&t, epoch);
+        if (rc) {
+            heap_tx_abort(v->h);
+            return rc;
+        }
+        heap_tx_commit(v->h, NULL);
+        v->ceiling = t.ceiling;
+    }
+    if (hlc_peek(v->clock) < epoch)
+        hlc_raise(v->clock, epoch);
+    return 0;
+}
+
+/* ---- Shard ---- */
+
+int vos_format(struct heap *h)
+{
+    struct super_rec *s;
+    uint64_t off;
+    int rc;
+
+    rc = heap_root_get(h, HEAP_ROOT_VOS, &off);
+    if (rc)
+        return rc;
+    if (off != 0)
+        return -DER_EXIST;
+    rc = heap_tx_begin(h, OP_REDO);
+    if (rc)
+        return rc;
+    rc = heap_tx_alloc(h, sizeof *s, 0, &off, (void **)&s);
+    if (rc == 0) {
+        s->kind = REC_SUPER;
+        s->version = VOS_FORMAT_VERSION;
+        s->magic = VOS_MAGIC;
+        rc = heap_tx_root_set(h, HEAP_ROOT_VOS, off);
+    }
+    if (rc) {
+        heap_tx_abort(h);
+        return rc;
+    }
+    heap_tx_commit(h, NULL);
+    return 0;
+}
+
+static void cont_free(struct vos_cont *c)
+{
+    list_del(&c->link);
+    base_free(c->snaps);
+    base_free(c->holds);
+    base_free(c);
+}
+
+/* Caches a container that the tree holds. */
+static int cont_load(struct vos *v, uint64_t off, struct vos_cont **out)
+{
+    const struct cont_rec *r;
+    struct vos_cont *c;
+    int rc = 0;
+
+    r = REC(v->h, off, cont_rec, REC_CONT, &rc);
+    if (r == NULL)
+        return rc;
+    c = base_calloc(1, sizeof *c);
+    if (c == NULL)
+        return -DER_NOMEM;
+    c->v = v;
+    c->off = off;
+    c->gone = r->flags & CONT_DESTROYED;
+    memcpy(c->uuid, r->uuid, sizeof c->uuid);
+    memcpy(c->stat, r->stat, sizeof c->stat);
+    list_add_tail(&v->conts, &c->link);
+    rc = snap_load(c);
+    if (rc) {
+        cont_free(c);
+        return rc;
+    }
+    *out = c;
+    return 0;
+}
+
+static int conts_load(struct vos *v)
+{
+    struct vos_cont *c;
+    struct walk w;
+    uint64_t off;
+    int rc;
+
+    walk_init(&w, v->h, &cont_class, v->super + offsetof(struct super_rec, conts), K_HASH);
+    while ((rc = walk_next(&w, &off)) == 0) {
+        rc = cont_load(v, off, &c);
+        if (rc)
+            return rc;
+    }
+    return rc == -DER_NONEXIST ? 0 : rc;
+}
+
+int vos_open(struct heap *h, struct hlc *clock, uint64_t wall_ns, struct vos **out)
+{
+    const struct super_rec *s;
+    struct vos *v;
+    uint64_t off;
+    int rc;
+
+    rc = heap_root_get(h, HEAP_ROOT_VOS, &off);
+    if (rc)
+        return rc;
+    if (off == 0)
+        return -DER_UNINIT;
+    s = REC(h, off, super_rec, REC_SUPER, &rc);
+    if (s == NULL)
+        return rc;
+    if (s->magic != VOS_MAGIC)
+        return -DER_DF_INVAL;
+    if (s->version > VOS_FORMAT_VERSION)
+        return -DER_DF_INCOMPT;
+    v = base_calloc(1, sizeof *v);
+    if (v == NULL)
+        return -DER_NOMEM;
+    v->h = h;
+    v->clock = clock;
+    v->super = off;
+    v->ceiling = s->ceiling;
+    list_init(&v->conts);
+    htable_init(&v->sessions);
+    arena_init(&v->scratch, 32768);
+    rc = conts_load(v);
+    if (rc) {
+        vos_close(v);
+        return rc;
+    }
+    hlc_raise(clock, MAX(v->ceiling, hlc_from_unix_ns(wall_ns)));
+    *out = v;
+    return 0;
+}
+
+void vos_close(struct vos *v)
+{
+    struct list *l;
+
+    if (v == NULL)
+        return;
+    while ((l = list_first(&v->conts)))
+        cont_free(LIST_ENTRY(l, struct vos_cont, link));
+    while (v->spare) {
+        struct vos_update *u = v->spare;
+
+        v->spare = u->next;
+        arena_fini(&u->arena);
+        base_free(u);
+    }
+    session_forget_cache(v);
+    htable_fini(&v->sessions);
+    arena_fini(&v->scratch);
+    base_free(v);
+}
+
+/* ---- Containers ---- */
+
+static struct vos_cont *cont_find(struct vos *v, const uuid_t uuid)
+{
+    struct list *l;
+
+    LIST_FOREACH(l, &v->conts)
+    {
+        struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
+
+        if (!c->gone && memcmp(c->uuid, uuid, sizeof(uuid_t)) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+static struct tree_key cont_key(const uuid_t uuid)
+{
+    return (struct tree_key){.order = hash_bytes(uuid, 16), .key = uuid, .len = 16};
+}
+
+int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont **out)
+{
+    struct vos_cont *c = cont_find(v, uuid);
+    struct cont_rec *r;
+    uint64_t off;
+    int rc;
+
+    if (c) {
+        *out = c;
+        return 0;
+    }
+    if (!create)
+        return -DER_NONEXIST;
+    c = base_calloc(1, sizeof *c);
+    if (c == NULL)
+        return -DER_NOMEM;
+    c->v = v;
+    memcpy(c->uuid, uuid, sizeof c->uuid);
+    rc = heap_tx_begin(v->h, OP_REDO + sizeof *r);
+    if (rc)
+        goto out_free;
+    rc = heap_tx_alloc(v->h, sizeof *r, 0, &off, (void **)&r);
+    if (rc == 0) {
+        struct tree_key k = cont_key(uuid);
+
+        r->kind = REC_CONT;
+        memcpy(r->uuid, uuid, sizeof r->uuid);
+        rc = tree_insert(v->h, &cont_class, v->super + offsetof(struct super_rec, conts), &k, off);
+    }
+    if (rc) {
+        heap_tx_abort(v->h);
+        goto out_free;
+    }
+    heap_tx_commit(v->h, &c->pend_any);
+    c->off = off;
+    list_add_tail(&v->conts, &c->link);
+    *out = c;
+    return 0;
+out_free:
+    base_free(c);
+    return rc;
+}
+
+/* The record leaves the tree of containers only when it is empty (reclaim); a container made again under the same uuid meanwhile is told apart by the flag,
+ * which is why the destroyed one is re-keyed under a uuid of its own here. */
+int vos_cont_destroy(struct vos *v, const uuid_t uuid)
+{
+    struct vos_cont *c = cont_find(v, uuid);
+    struct tree_key k;
+    struct cont_rec *r;
+    uint64_t root = v->super + offsetof(struct super_rec, conts);
+    uuid_t grave;
+    int rc;
+
+    if (c == NULL)
+        return -DER_NONEXIST;
+    memset(grave, 0xff, sizeof grave);
+    memcpy(grave, &c->off, sizeof c->off); /* offsets are unique among live records */
+    rc = heap_tx_begin(v->h, 2 * OP_REDO + sizeof *r);
+    if (rc)
+        return rc;
+    k = cont_key(uuid);
+    rc = tree_remove(v->h, &cont_class, root, &k);
+    if (rc)
+        goto abort;
+    r = heap_tx_write(v->h, c->off, 24);
+    if (r == NULL) {
+        rc = heap_rc(v->h);
+        goto abort;
+    }
+    r->flags |= CONT_DESTROYED;
+    memcpy(r->uuid, grave, sizeof grave);
+    k = cont_key(grave);
+    rc = tree_insert(v->h, &cont_class, root, &k, c->off);
+    if (rc)
+        goto abort;
+    heap_tx_commit(v->h, &v->gone_lsn);
+    memcpy(c->uuid, grave, sizeof grave);
+    c->gone = true;
+    return 0;
+abort:
+    heap_tx_abort(v->h);
+    return rc;
+}
+
+void vos_stat(struct vos *v, struct vos_stat *st)
+{
+    struct list *l;
+
+    memset(st, 0, sizeof *st);
+    LIST_FOREACH(l, &v->conts)
+    {
+        const struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
+
+        st->conts += !c->gone;
+        st->objects += c->stat[ST_OBJ];
+        st->dkeys += c->stat[ST_DKEY];
+        st->akeys += c->stat[ST_AKEY];
+        st->singles += c->stat[ST_SINGLE];
+        st->extents += c->stat[ST_EXT];
+        st->value_heap_bytes += c->stat[ST_HEAP_BYTES];
+        st->value_data_bytes += c->stat[ST_DATA_BYTES];
+    }
+}

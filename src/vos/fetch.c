@@ -1,0 +1,401 @@
+/*
+ * Reading values. Heap bytes are verified and copied at once; for bytes in data extents the caller gets pieces to read and verify, under a read ticket that
+ * keeps the extents from being reused.
+ */
+#include <stdlib.h>
+#include <sys/uio.h>
+#include "vos/priv.h"
+
+/* One fetch under way. */
+struct get {
+    struct vos_cont *c;
+    struct vos_fetch *f;
+    struct arena *mem; /* of what goes out; made with the first piece */
+    uint32_t piece_max;
+};
+
+static int to_dst(const struct vos_fetch_iod *iod, uint64_t off, const void *src, uint64_t len)
+{
+    const uint8_t *from = src;
+
+    for (uint32_t i = 0; i < iod->dst_nr && len; i++) {
+        uint64_t n;
+
+        if (off >= iod->dst[i].iov_len) {
+            off -= iod->dst[i].iov_len;
+            continue;
+        }
+        n = MIN(len, iod->dst[i].iov_len - off);
+        memcpy((uint8_t *)iod->dst[i].iov_base + off, from, n);
+        from += n;
+        len -= n;
+        off = 0;
+    }
+    return len ? -DER_REC2BIG : 0;
+}
+
+static uint64_t dst_room(const struct vos_fetch_iod *iod)
+{
+    uint64_t room = 0;
+
+    for (uint32_t i = 0; i < iod->dst_nr; i++)
+        room += iod->dst[i].iov_len;
+    return room;
+}
+
+static struct vos_piece *piece_add(struct get *g)
+{
+    struct vos_fetch *f = g->f;
+
+    if (g->mem == NULL) {
+        g->mem = base_alloc(sizeof *g->mem);
+        if (g->mem == NULL)
+            return NULL;
+        arena_init(g->mem, 1024);
+        f->arena = g->mem;
+    }
+    if (f->piece_nr == g->piece_max) {
+        uint32_t max = g->piece_max ? g->piece_max * 2 : 4;
+        struct vos_piece *n = arena_alloc(g->mem, max * sizeof *n);
+
+        if (n == NULL)
+            return NULL;
+        if (f->piece_nr)
+            memcpy(n, f->pieces, f->piece_nr * sizeof *n);
+        f->pieces = n;
+        g->piece_max = max;
+    }
+    memset(&f->pieces[f->piece_nr], 0, sizeof *f->pieces);
+    return &f->pieces[f->piece_nr++];
+}
+
+/* Piece `ix` of a value in data extents: wanted bytes [off, off + len) of that extent, which holds `bytes`; a checksum covers `chunk`. csum0: its first checksum. */
+static int piece_out(struct get *g, uint16_t iod, const struct layout *l, const uint8_t *rec, uint32_t ix, uint32_t csum0, uint64_t bytes, uint64_t chunk, uint64_t off, uint64_t len,
+                     uint64_t dst_off)
+{
+    struct vos_piece *p = piece_add(g);
+    uint64_t loc;
+
+    if (p == NULL)
+        return -DER_NOMEM;
+    memcpy(&loc, rec + l->loc_off + ix * 8, 8);
+    p->iod = iod;
+    p->dst_off = dst_off;
+    p->ext_off = off;
+    p->len = len;
+    p->ext.block = DATA_LOC_BLOCK(loc);
+    p->ext.nr = DATA_LOC_NR(loc);
+    p->ext_bytes = bytes;
+    p->chunk_bytes = chunk;
+    if (l->flags & VER_CSUM) {
+        uint32_t first = csum0 + (uint32_t)(off / chunk), last = csum0 + (uint32_t)((off + len - 1) / chunk);
+
+        p->csum_type = rec[l->csum_off];
+        p->csum_len = (uint16_t)l->csum_len;
+        p->csums = arena_memdup(g->mem, rec + l->csum_off + 1 + first * l->csum_len, (last - first + 1) * l->csum_len);
+        if (p->csums == NULL)
+            return -DER_NOMEM;
+    }
+    return 0;
+}
+
+static int fetch_single(struct get *g, const struct view *v, uint64_t akey, uint16_t ix, struct vos_fetch_iod *iod)
+{
+    struct heap *h = g->c->v->h;
+    const uint8_t *rec, *bytes;
+    struct layout l;
+    struct when w;
+    uint64_t off, done = 0;
+    int rc = single_find(v, akey, &off, &w);
+
+    if (rc)
+        return rc == -DER_NONEXIST ? 0 : rc;
+    rc = layout_single(h, off, &l, &rec);
+    if (rc)
+        return rc;
+    iod->rec_size = l.bytes;
+    g->f->epoch = MAX(g->f->epoch, w.epoch);
+    if (iod->map_max) {
+        iod->map[0] = (daos_recx_t){.rx_idx = 0, .rx_nr = 1};
+        iod->map_nr = 1;
+    }
+    if (iod->dst == NULL)
+        return 0;
+    if (dst_room(iod) < l.bytes)
+        return -DER_REC2BIG;
+    if (!(l.flags & VER_DATA)) {
+        rc = layout_bytes(h, &l, rec, true, &bytes);
+        return rc ? rc : to_dst(iod, 0, bytes, l.bytes);
+    }
+    if (l.flags & VER_CORRUPT)
+        return -DER_CSUM;
+    for (uint32_t i = 0; i < l.loc_nr && rc == 0; i++) {
+        uint64_t loc, len;
+
+        memcpy(&loc, rec + l.loc_off + i * 8, 8);
+        len = MIN(l.bytes - done, (uint64_t)DATA_LOC_NR(loc) * SPACE_BLOCK);
+        rc = piece_out(g, ix, &l, rec, i, i, len, len, 0, len, done);
+        done += len;
+    }
+    return rc;
+}
+
+static void map_add(struct vos_fetch_iod *iod, uint64_t idx, uint64_t nr)
+{
+    daos_recx_t *last = iod->map_nr && iod->map_nr <= iod->map_max ? &iod->map[iod->map_nr - 1] : NULL;
+
+    if (last && last->rx_idx + last->rx_nr == idx) {
+        last->rx_nr += nr;
+        return;
+    }
+    if (iod->map_nr < iod->map_max)
+        iod->map[iod->map_nr] = (daos_recx_t){.rx_idx = idx, .rx_nr = nr};
+    iod->map_nr++;
+}
+
+static int by_idx(const void *x, const void *y)
+{
+    const daos_recx_t *a = x, *b = y;
+
+    return a->rx_idx < b->rx_idx ? -1 : a->rx_idx > b->rx_idx;
+}
+
+/* Extents asked for in any order: the map is ascending and merged all the same. */
+static void map_sort(struct vos_fetch_iod *iod)
+{
+    uint32_t n = MIN(iod->map_nr, iod->map_max), to = 0;
+
+    if (n < 2)
+        return;
+    qsort(iod->map, n, sizeof *iod->map, by_idx);
+    for (uint32_t i = 1; i < n; i++) {
+        if (iod->map[to].rx_idx + iod->map[to].rx_nr == iod->map[i].rx_idx)
+            iod->map[to].rx_nr += iod->map[i].rx_nr;
+        else
+            iod->map[++to] = iod->map[i];
+    }
+    iod->map_nr -= n - (to + 1);
+}
+
+/* Bytes of one visible stretch. base: where the asked extent's stream begins, from: its first record. */
+static int fetch_piece(struct get *g, uint16_t ix, struct vos_fetch_iod *iod, const struct piece *p, uint64_t base, uint64_t from)
+{
+    uint64_t in_ext = (p->start - p->ext_start) * p->rec_size, len = p->nr * p->rec_size;
+    uint64_t dst_off = base + (p->start - from) * p->rec_size;
+    const uint8_t *rec, *bytes;
+    struct layout l;
+    int rc = layout_ext(g->c->v->h, p->off, &l, &rec);
+
+    if (rc)
+        return rc;
+    if (l.flags & VER_DATA) {
+        if (l.flags & VER_CORRUPT)
+            return -DER_CSUM;
+        return piece_out(g, ix, &l, rec, 0, 0, l.bytes, VOS_CSUM_CHUNK, in_ext, len, dst_off);
+    }
+    rc = layout_bytes(g->c->v->h, &l, rec, true, &bytes);
+    return rc ? rc : to_dst(iod, dst_off, bytes + in_ext, len);
+}
+
+/* First what is there (which tells the record size, and with it where each asked extent lies in the stream), then the bytes. */
+static int fetch_array(struct get *g, const struct view *v, uint64_t akey, uint16_t ix, struct vos_fetch_iod *iod)
+{
+    struct pieces *out = arena_calloc(&g->c->v->scratch, MAX(iod->recx_nr, 1u), sizeof *out);
+    uint64_t size = iod->rec_size, found = 0, base = 0, room = dst_room(iod);
+    bool ordered = true;
+
+    if (out == NULL)
+        return -DER_NOMEM;
+    for (uint32_t i = 0; i < iod->recx_nr; i++) {
+        uint64_t from = iod->recxs[i].rx_idx, nr = iod->recxs[i].rx_nr;
+        int rc;
+
+        if (nr == 0 || from >> 63 || nr > (UINT64_C(1) << 63) - from)
+            return -DER_INVAL;
+        ordered &= i == 0 || from >= iod->recxs[i - 1].rx_idx;
+        rc = array_visible(v, akey, from, from + nr, false, 0, &g->c->v->scratch, &out[i], NULL);
+        if (rc)
+            return rc;
+        for (uint32_t k = 0; k < out[i].nr; k++) {
+            if (size && size != out[i].p[k].rec_size)
+                return -DER_REC_SIZE;
+            found = size = out[i].p[k].rec_size;
+            g->f->epoch = MAX(g->f->epoch, out[i].p[k].w.epoch);
+            map_add(iod, out[i].p[k].start, out[i].p[k].nr);
+        }
+    }
+    iod->rec_size = found;
+    if (!ordered)
+        map_sort(iod);
+    for (uint32_t i = 0; i < iod->recx_nr && iod->dst && found; i++) {
+        if (base > room || iod->recxs[i].rx_nr > (room - base) / size)
+            return -DER_REC2BIG;
+        for (uint32_t k = 0; k < out[i].nr; k++) {
+            int rc = fetch_piece(g, ix, iod, &out[i].p[k], base, iod->recxs[i].rx_idx);
+
+            if (rc)
+                return rc;
+        }
+        base += iod->recxs[i].rx_nr * size;
+    }
+    return 0;
+}
+
+static int fetch_iod(struct get *g, const struct view *v, daos_obj_id_t oid, uint64_t dkey, uint16_t ix, struct vos_fetch_iod *iod)
+{
+    uint64_t akey, expect = iod->rec_size;
+    const struct akey_rec *a;
+    struct view in = *v;
+    int rc = akey_find(g->c->v->h, dkey, oid, &iod->akey, (uint8_t)iod->type, &akey);
+
+    iod->rec_size = 0;
+    if (rc == -DER_NONEXIST)
+        return view_absent(v) == -DER_TX_RESTART ? -DER_TX_RESTART : 0;
+    if (rc)
+        return rc;
+    a = REC(g->c->v->h, akey, akey_rec, REC_AKEY, &rc);
+    if (a == NULL)
+        return rc;
+    if ((a->flags & KEY_DEAD) && v->epoch == DAOS_EPOCH_MAX)
+        return 0;
+    rc = view_life(&in, a->life);
+    if (rc)
+        return rc;
+    if (iod->type == DAOS_IOD_SINGLE)
+        return fetch_single(g, &in, akey, ix, iod);
+    iod->rec_size = expect;
+    return fetch_array(g, &in, akey, ix, iod);
+}
+
+static int conditions(const struct view *v, uint64_t cond, daos_obj_id_t oid, const struct vos_key *dkey, uint32_t nr, const struct vos_fetch_iod *iods)
+{
+    uint64_t changed;
+    bool yes;
+    int rc;
+
+    if (cond & DAOS_COND_DKEY_FETCH) {
+        rc = key_probe(v, VOS_DKEY, oid, dkey, NULL, &yes, &changed);
+        if (rc || !yes)
+            return rc ? rc : -DER_NONEXIST;
+    }
+    for (uint32_t i = 0; i < nr; i++) {
+        if (!((cond | iods[i].cond) & DAOS_COND_AKEY_FETCH))
+            continue;
+        rc = key_probe(v, VOS_AKEY, oid, dkey, &iods[i].akey, &yes, &changed);
+        if (rc || !yes)
+            return rc ? rc : -DER_NONEXIST;
+    }
+    return 0;
+}
+
+static int run(struct get *g, uint64_t epoch, uint64_t cond, daos_obj_id_t oid, const struct vos_key *dkey, uint32_t nr, struct vos_fetch_iod *iods)
+{
+    const struct dkey_rec *d;
+    uint64_t obj, dk;
+    struct view v;
+    int rc;
+
+    view_init(&v, g->c, epoch);
+    rc = conditions(&v, cond, oid, dkey, nr, iods);
+    if (rc)
+        return rc;
+    rc = obj_find(g->c, oid, &obj);
+    if (rc == -DER_NONEXIST)
+        return view_no_obj(&v);
+    if (rc == 0)
+        rc = view_obj(&v, obj);
+    if (rc)
+        return rc;
+    rc = dkey_find(g->c->v->h, obj, oid, dkey, &dk);
+    if (rc == -DER_NONEXIST)
+        return view_absent(&v);
+    if (rc)
+        return rc;
+    d = REC(g->c->v->h, dk, dkey_rec, REC_DKEY, &rc);
+    if (d == NULL)
+        return rc;
+    rc = view_life(&v, d->life);
+    for (uint32_t i = 0; i < nr && rc == 0; i++)
+        rc = fetch_iod(g, &v, oid, dk, (uint16_t)i, &iods[i]);
+    return rc;
+}
+
+static int check(daos_obj_id_t oid, uint64_t cond, const struct vos_key *dkey, uint32_t nr, const struct vos_fetch_iod *iods)
+{
+    int rc = key_check(dkey_korder(oid), dkey);
+
+    if (cond & ~(uint64_t)(DAOS_COND_DKEY_FETCH | DAOS_COND_AKEY_FETCH))
+        return -DER_INVAL;
+    for (uint32_t i = 0; i < nr && rc == 0; i++) {
+        rc = key_check(akey_korder(oid), &iods[i].akey);
+        if (iods[i].type != DAOS_IOD_SINGLE && iods[i].type != DAOS_IOD_ARRAY)
+            rc = -DER_INVAL;
+        if (iods[i].cond & ~(uint64_t)DAOS_COND_AKEY_FETCH)
+            rc = -DER_INVAL;
+    }
+    return rc;
+}
+
+int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id_t oid, const struct vos_key *dkey, uint32_t nr, struct vos_fetch_iod *iods, struct vos_fetch *f)
+{
+    struct get g = {.c = c, .f = f};
+    uint64_t *expect;
+    int rc;
+
+    memset(f, 0, sizeof *f);
+    if (c->gone) {
+        f->lsn = c->v->gone_lsn;
+        return -DER_NONEXIST;
+    }
+    rc = check(oid, cond, dkey, nr, iods);
+    if (rc)
+        return rc;
+    rc = vos_read_mark(c->v, epoch);
+    if (rc)
+        return rc;
+    arena_reset(&c->v->scratch);
+    expect = arena_alloc(&c->v->scratch, nr * sizeof *expect);
+    if (expect == NULL)
+        return -DER_NOMEM;
+    for (uint32_t i = 0; i < nr; i++) {
+        expect[i] = iods[i].rec_size;
+        iods[i].map_nr = 0;
+    }
+    rc = run(&g, epoch, cond, oid, dkey, nr, iods);
+    f->lsn = pend_seen_dkey(c, oid, dkey);
+    if (rc == -DER_NONEXIST && cond == 0) {
+        bool asked = false;
+
+        for (uint32_t i = 0; i < nr; i++)
+            asked |= iods[i].cond != 0;
+        if (!asked) { /* nothing there: sizes 0 */
+            for (uint32_t i = 0; i < nr; i++)
+                iods[i].rec_size = 0;
+            rc = 0;
+        }
+    }
+    if (rc == HEAP_FAULT)
+        for (uint32_t i = 0; i < nr; i++) /* in and out share the field: a second run must see what the first was given */
+            iods[i].rec_size = expect[i];
+    if (rc == 0 && f->piece_nr)
+        f->ticket = heap_space_read_get(c->v->h);
+    if (rc && f->arena) {
+        arena_fini(f->arena);
+        base_free(f->arena);
+        f->arena = NULL;
+        f->pieces = NULL;
+        f->piece_nr = 0;
+    }
+    return rc;
+}
+
+void vos_fetch_fini(struct vos_cont *c, struct vos_fetch *f)
+{
+    if (f->piece_nr)
+        heap_space_read_put(c->v->h, f->ticket);
+    if (f->arena) {
+        arena_fini(f->arena);
+        base_free(f->arena);
+    }
+    memset(f, 0, sizeof *f);
+}

@@ -1,0 +1,63 @@
+/*
+ * Pending LSNs: which log position must be durable before an answer may leave.
+ *
+ * A reader may see a change before it is durable, but must not tell anybody. So every change notes its LSN in hashed slots of what it
+ * touched, and every answer, negative ones included, carries the newest LSN of the slots it depends on. Slots are shared by keys that hash together: an answer then
+ * waits for more than it needs, never for less. Nothing is ever cleared: an old LSN is durable and costs nothing.
+ *
+ *   change          dkey slot    object slot    object-any slot    container-any
+ *   update, dkey      x                             x                 x
+ *   object punch                    x               x                 x
+ *
+ * READ MARKS need no table in a shard that draws all epochs from its own clock: a read at epoch E moves the clock to E (vos_read_mark()), so every
+ * later write is above every mark.
+ */
+#include "vos/priv.h"
+
+uint64_t pend_hash_obj(const struct vos_cont *c, daos_obj_id_t oid)
+{
+    return mix128(oid.hi, oid.lo) ^ c->off * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+uint64_t pend_hash_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey)
+{
+    return mix64(pend_hash_obj(c, oid) + hash_bytes(dkey->buf, dkey->len));
+}
+
+static void raise(uint64_t *slot, uint64_t lsn)
+{
+    if (*slot < lsn)
+        *slot = lsn;
+}
+
+void pend_note(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid, const struct vos_key *dkey, uint64_t lsn)
+{
+    struct vos *v = c->v;
+    uint64_t o = pend_hash_obj(c, oid) % PEND_SLOTS;
+
+    raise(&c->pend_any, lsn);
+    raise(&v->pend_obj_any[o], lsn);
+    if (level == VOS_OBJ)
+        raise(&v->pend_obj[o], lsn);
+    else
+        raise(&v->pend_dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS], lsn);
+}
+
+uint64_t pend_seen_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey)
+{
+    const struct vos *v = c->v;
+    uint64_t d = v->pend_dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS];
+    uint64_t o = v->pend_obj[pend_hash_obj(c, oid) % PEND_SLOTS];
+
+    return MAX(d, o);
+}
+
+uint64_t pend_seen_obj(const struct vos_cont *c, daos_obj_id_t oid)
+{
+    return c->v->pend_obj_any[pend_hash_obj(c, oid) % PEND_SLOTS];
+}
+
+uint64_t pend_seen_cont(const struct vos_cont *c)
+{
+    return c->pend_any;
+}

@@ -1,0 +1,485 @@
+/*
+ * Applying an update: one heap transaction.
+ *
+ *   1. txid: applied before? then only its epoch is answered
+ *   2. conditions and checks of all operations, against the state before
+ *   3. the epoch: the clock (which is above every version and every read mark), or the given one in replay
+ *   4. the operations in order, each with its number as minor epoch; outcome, counters and ceiling in the same transaction
+ *
+ * A negative answer of 2 depends on what was looked at, so it carries that LSN. HEAP_FAULT, HEAP_WAIT anywhere: the transaction is aborted, nothing has changed, and
+ * the caller runs all of it again.
+ */
+#include "vos/priv.h"
+
+/* ---- Conditions ---- */
+
+/* A key without a record: the newest epoch at which it may have been removed. o: the object it would be in, NULL if that has no record either. */
+static int removed_since(struct vos_cont *c, const struct obj_rec *o, uint64_t *epoch)
+{
+    int rc = 0;
+    const struct cont_rec *r = REC(c->v->h, c->off, cont_rec, REC_CONT, &rc);
+    uint64_t mark, cut;
+
+    if (r == NULL)
+        return rc;
+    cut = r->cut_epoch;
+    if (o == NULL) {
+        *epoch = cut;
+        return 0;
+    }
+    rc = life_mark_get(c->v->h, o->life, &mark);
+    *epoch = MAX(mark, MIN(cut, ((uint64_t)o->born + 1) << 32));
+    return rc;
+}
+
+int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid, const struct vos_key *dkey, const struct vos_key *akey, bool *yes, uint64_t *changed)
+{
+    static const uint8_t types[] = {DAOS_IOD_SINGLE, DAOS_IOD_ARRAY};
+    struct vos_cont *c = top->c;
+    struct heap *h = c->v->h;
+    struct view v = *top;
+    const struct obj_rec *o;
+    const struct dkey_rec *d;
+    uint64_t off = 0, child;
+    int rc = 0;
+
+    *yes = false;
+    *changed = 0;
+    rc = obj_find(c, oid, &off);
+    if (rc == -DER_NONEXIST)
+        rc = removed_since(c, NULL, changed);
+    else if (rc == 0 && level == VOS_OBJ)
+        rc = obj_visible(&v, off, oid, yes, &v);
+    if (rc)
+        return rc;
+    if (off == 0) {
+        rc = view_no_obj(&v);
+        return rc == -DER_NONEXIST ? 0 : rc;
+    }
+    o = REC(h, off, obj_rec, REC_OBJ, &rc);
+    if (o == NULL)
+        return rc;
+    *changed = o->changed;
+    if (level == VOS_OBJ)
+        goto answer;
+    rc = view_obj(&v, off);
+    if (rc == 0)
+        rc = dkey_find(h, off, oid, dkey, &child);
+    if (rc == -DER_NONEXIST) {
+        rc = removed_since(c, o, changed);
+        *changed = MAX(*changed, v.hide.epoch);
+        goto answer;
+    }
+    if (rc)
+        return rc;
+    d = REC(h, child, dkey_rec, REC_DKEY, &rc);
+    if (d == NULL)
+        return rc;
+    *changed = MAX(d->changed, v.hide.epoch);
+    if (level == VOS_DKEY) {
+        rc = dkey_visible(&v, child, oid, yes, &v);
+        goto answer;
+    }
+    rc = view_life(&v, d->life);
+    if (rc)
+        return rc;
+    for (uint32_t i = 0; i < ARRAY_LEN(types) && !*yes; i++) {
+        const struct akey_rec *a;
+        struct view in;
+
+        rc = akey_find(h, child, oid, akey, types[i], &off);
+        if (rc == -DER_NONEXIST)
+            continue; /* changed stays that of the dkey unless the akey is there */
+        if (rc)
+            return rc;
+        a = REC(h, off, akey_rec, REC_AKEY, &rc);
+        if (a == NULL)
+            return rc;
+        rc = akey_visible(&v, off, yes, &in);
+        if (rc)
+            return rc;
+        if (*yes)
+            *changed = a->changed;
+        else
+            v.mark = MAX(v.mark, in.mark);
+    }
+    rc = 0;
+answer:
+    if (rc == -DER_NONEXIST)
+        rc = 0;
+    if (rc == 0 && !*yes && view_absent(&v) == -DER_TX_RESTART)
+        rc = -DER_TX_RESTART;
+    return rc;
+}
+
+static int cond_update(const struct view *v, const struct vos_op *op)
+{
+    bool yes;
+    uint64_t changed;
+    int rc;
+
+    if (op->cond & (DAOS_COND_DKEY_INSERT | DAOS_COND_DKEY_UPDATE)) {
+        rc = key_probe(v, VOS_DKEY, op->oid, &op->dkey, NULL, &yes, &changed);
+        if (rc)
+            return rc;
+        if (yes && (op->cond & DAOS_COND_DKEY_INSERT))
+            return -DER_EXIST;
+        if (!yes && (op->cond & DAOS_COND_DKEY_UPDATE))
+            return -DER_NONEXIST;
+    }
+    for (uint32_t i = 0; i < op->akey_nr; i++) {
+        if (!(op->iods[i].cond & (DAOS_COND_AKEY_INSERT | DAOS_COND_AKEY_UPDATE)))
+            continue;
+        rc = key_probe(v, VOS_AKEY, op->oid, &op->dkey, &op->iods[i].akey, &yes, &changed);
+        if (rc)
+            return rc;
+        if (yes && (op->iods[i].cond & DAOS_COND_AKEY_INSERT))
+            return -DER_EXIST;
+        if (!yes && (op->iods[i].cond & DAOS_COND_AKEY_UPDATE))
+            return -DER_NONEXIST;
+    }
+    return 0;
+}
+
+static int cond_punch(const struct view *v, const struct vos_op *op)
+{
+    uint32_t nr = op->level == VOS_AKEY ? op->akey_nr : 1;
+
+    if (!(op->cond & DAOS_COND_PUNCH))
+        return 0;
+    for (uint32_t i = 0; i < nr; i++) {
+        uint64_t changed;
+        bool yes;
+        int rc = key_probe(v, op->level, op->oid, &op->dkey, op->level == VOS_AKEY ? &op->akeys[i] : NULL, &yes, &changed);
+
+        if (rc)
+            return rc;
+        if (!yes)
+            return -DER_NONEXIST;
+    }
+    return 0;
+}
+
+static int cond_check(const struct view *v, const struct vos_op *op)
+{
+    uint32_t nr = op->level == VOS_AKEY ? op->akey_nr : 1;
+
+    for (uint32_t i = 0; i < nr; i++) {
+        uint64_t changed;
+        bool yes;
+        int rc = key_probe(v, op->level, op->oid, &op->dkey, op->level == VOS_AKEY ? &op->akeys[i] : NULL, &yes, &changed);
+
+        if (rc)
+            return rc;
+        if (op->check == VOS_CHECK_EXISTS && !yes)
+            return -DER_NONEXIST;
+        if (op->check == VOS_CHECK_ABSENT && yes)
+            return -DER_EXIST;
+        if (op->check == VOS_CHECK_EMPTY && yes)
+            return VOS_NOTEMPTY;
+        if (op->check == VOS_CHECK_UNCHANGED && changed > op->seen)
+            return -DER_TX_RESTART;
+    }
+    return 0;
+}
+
+static int conditions(const struct vos_update *u)
+{
+    struct view v;
+    int rc = 0;
+
+    view_init(&v, u->c, DAOS_EPOCH_MAX);
+    for (uint32_t i = 0; i < u->nr && rc == 0; i++) {
+        const struct vos_op *op = &u->ops[i];
+
+        if (op->kind == VOS_OP_UPDATE)
+            rc = cond_update(&v, op);
+        else if (op->kind == VOS_OP_PUNCH)
+            rc = cond_punch(&v, op);
+        else
+            rc = cond_check(&v, op);
+    }
+    return rc;
+}
+
+/* The newest LSN among what the operations look at or change. */
+static uint64_t seen_lsn(const struct vos_update *u)
+{
+    uint64_t lsn = u->c->v->gone_lsn;
+
+    for (uint32_t i = 0; i < u->nr; i++) {
+        const struct vos_op *op = &u->ops[i];
+        uint64_t s;
+
+        if (op->kind == VOS_OP_UPDATE || op->level != VOS_OBJ)
+            s = pend_seen_dkey(u->c, op->oid, &op->dkey);
+        else
+            s = pend_seen_obj(u->c, op->oid);
+        lsn = MAX(lsn, s);
+    }
+    return lsn;
+}
+
+/* ---- Applying ---- */
+
+/* A record of the other value type with something visible in it is in the way; a visible array fixes the record size. */
+static int check_type(struct vos_tx *t, const struct view *in_dkey, uint64_t dkey, const struct vos_op *op, const struct vos_iod *iod, uint64_t akey)
+{
+    uint8_t other_type = iod->type == DAOS_IOD_ARRAY ? DAOS_IOD_SINGLE : DAOS_IOD_ARRAY;
+    uint32_t rec_size;
+    uint64_t other;
+    bool yes = false;
+    int rc = akey_find(t->v->h, dkey, op->oid, &iod->akey, other_type, &other);
+
+    if (rc == 0)
+        rc = akey_visible(in_dkey, other, &yes, NULL);
+    if (rc && rc != -DER_NONEXIST)
+        return rc;
+    if (yes)
+        return -DER_INVAL;
+    if (iod->type != DAOS_IOD_ARRAY || iod->rec_size == 0)
+        return 0;
+    rc = akey_rec_size(t->v->h, akey, &rec_size);
+    if (rc || rec_size == iod->rec_size)
+        return rc;
+    if (rec_size) {
+        rc = akey_visible(in_dkey, akey, &yes, NULL);
+        if (rc)
+            return rc;
+        if (yes)
+            return -DER_REC_SIZE;
+    }
+    return 0;
+}
+
+static int set_rec_size(struct vos_tx *t, uint64_t akey, uint64_t rec_size)
+{
+    uint32_t is, *p;
+    int rc = akey_rec_size(t->v->h, akey, &is);
+
+    if (rc || is == rec_size)
+        return rc;
+    p = heap_tx_write(t->v->h, akey + sizeof(struct akey_rec), sizeof *p);
+    if (p == NULL)
+        return heap_rc(t->v->h);
+    *p = (uint32_t)rec_size;
+    return 0;
+}
+
+/* Punch through an update: a single value as a whole, or extents of an array. */
+static int apply_hole(struct vos_tx *t, const struct vos_op *op, const struct vos_iod *iod)
+{
+    uint64_t obj, dkey, akey;
+    bool left = false;
+    int rc;
+
+    if (iod->type == DAOS_IOD_SINGLE)
+        return punch_akey(t, op->oid, &op->dkey, &iod->akey);
+    if (t->replay) {
+        rc = obj_make(t, op->oid, &obj);
+        if (rc == 0)
+            rc = dkey_make(t, obj, op->oid, &op->dkey, &dkey);
+        if (rc == 0)
+            rc = akey_make(t, dkey, op->oid, &iod->akey, DAOS_IOD_ARRAY, &akey);
+    } else {
+        rc = obj_find(t->c, op->oid, &obj);
+        if (rc == 0)
+            rc = dkey_find(t->v->h, obj, op->oid, &op->dkey, &dkey);
+        if (rc == 0)
+            rc = akey_find(t->v->h, dkey, op->oid, &iod->akey, DAOS_IOD_ARRAY, &akey);
+    }
+    if (rc)
+        return rc == -DER_NONEXIST ? 0 : rc; /* nothing there to punch */
+    for (uint32_t i = 0; i < iod->recx_nr && rc == 0; i++)
+        rc = array_hole(t, akey, iod->recxs[i].rx_idx, iod->recxs[i].rx_nr, &left);
+    if (rc == 0 && left)
+        rc = trash_add(t, obj);
+    if (rc == 0)
+        rc = rec_touch(t, obj, false);
+    if (rc == 0)
+        rc = rec_touch(t, dkey, false);
+    if (rc == 0)
+        rc = rec_touch(t, akey, false);
+    return rc;
+}
+
+static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos_iod *iod, const struct prep *pr, const struct view *in_obj, uint64_t dkey)
+{
+    const struct dkey_rec *d;
+    struct view v = *in_obj;
+    uint64_t akey;
+    int rc = akey_make(t, dkey, op->oid, &iod->akey, (uint8_t)iod->type, &akey);
+
+    if (rc)
+        return rc;
+    if (!t->replay) {
+        d = REC(t->v->h, dkey, dkey_rec, REC_DKEY, &rc);
+        if (d == NULL)
+            return rc;
+        rc = view_life(&v, d->life);
+        if (rc == 0)
+            rc = check_type(t, &v, dkey, op, iod, akey);
+        if (rc)
+            return rc;
+    }
+    rc = rec_touch(t, akey, false);
+    if (rc == 0 && iod->type == DAOS_IOD_ARRAY)
+        rc = set_rec_size(t, akey, iod->rec_size);
+    for (uint32_t i = 0; i < pr->part_nr && rc == 0; i++)
+        rc = iod->type == DAOS_IOD_ARRAY ? array_write(t, akey, iod, &pr->parts[i]) : single_write(t, akey, iod, &pr->parts[i]);
+    return rc;
+}
+
+static int apply_update(struct vos_tx *t, const struct vos_op *op, const struct prep *preps)
+{
+    uint64_t obj = 0, dkey = 0;
+    struct view v;
+    int rc = 0;
+
+    /* holes first: they may remove a dkey that the values then make again */
+    for (uint32_t i = 0; i < op->akey_nr && rc == 0; i++)
+        if (op->iods[i].rec_size == 0)
+            rc = apply_hole(t, op, &op->iods[i]);
+    for (uint32_t i = 0; i < op->akey_nr && rc == 0; i++) {
+        if (op->iods[i].rec_size == 0)
+            continue;
+        if (obj == 0) {
+            const struct obj_rec *o;
+
+            rc = obj_make(t, op->oid, &obj);
+            if (rc == 0)
+                rc = dkey_make(t, obj, op->oid, &op->dkey, &dkey);
+            if (rc == 0)
+                rc = rec_touch(t, obj, false);
+            if (rc == 0)
+                rc = rec_touch(t, dkey, false);
+            if (rc)
+                return rc;
+            o = REC(t->v->h, obj, obj_rec, REC_OBJ, &rc);
+            if (o == NULL)
+                return rc;
+            view_init(&v, t->c, DAOS_EPOCH_MAX);
+            rc = view_life(&v, o->life);
+            if (rc)
+                return rc;
+        }
+        rc = apply_iod(t, op, &op->iods[i], &preps[i], &v, dkey);
+    }
+    return rc;
+}
+
+static int apply_punch(struct vos_tx *t, const struct vos_op *op)
+{
+    int rc = 0;
+
+    if (op->level == VOS_OBJ)
+        return punch_obj(t, op->oid);
+    if (op->level == VOS_DKEY)
+        return punch_dkey(t, op->oid, &op->dkey);
+    for (uint32_t i = 0; i < op->akey_nr && rc == 0; i++)
+        rc = punch_akey(t, op->oid, &op->dkey, &op->akeys[i]);
+    return rc;
+}
+
+static int apply(struct vos_tx *t, const struct vos_update *u)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < u->nr && rc == 0; i++) {
+        t->w.minor = (uint8_t)i;
+        if (u->ops[i].kind == VOS_OP_UPDATE)
+            rc = apply_update(t, &u->ops[i], u->preps[i]);
+        else if (u->ops[i].kind == VOS_OP_PUNCH)
+            rc = apply_punch(t, &u->ops[i]);
+    }
+    return rc;
+}
+
+static void note_pending(const struct vos_update *u, uint64_t lsn)
+{
+    for (uint32_t i = 0; i < u->nr; i++) {
+        const struct vos_op *op = &u->ops[i];
+
+        if (op->kind != VOS_OP_CHECK)
+            pend_note(u->c, op->kind == VOS_OP_PUNCH && op->level == VOS_OBJ ? VOS_OBJ : VOS_DKEY, op->oid, &op->dkey, lsn);
+    }
+}
+
+static bool changes_nothing(const struct vos_update *u)
+{
+    for (uint32_t i = 0; i < u->nr; i++)
+        if (u->ops[i].kind != VOS_OP_CHECK)
+            return false;
+    return true;
+}
+
+static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid, daos_epoch_t epoch_in, daos_epoch_t *epoch, uint64_t *lsn)
+{
+    struct vos *v = u->c->v;
+    struct vos_tx t;
+    int rc;
+
+    if (epoch_in == 0) {
+        rc = conditions(u);
+        if (rc)
+            return rc;
+    } else if (hlc_peek(v->clock) < epoch_in) {
+        hlc_raise(v->clock, epoch_in);
+    }
+    *epoch = epoch_in ? epoch_in : hlc_get(v->clock, wall_ns);
+    if (changes_nothing(u)) {
+        *lsn = seen_lsn(u);
+        return 0;
+    }
+    rc = vos_tx_begin(&t, u->c, u->redo_max);
+    if (rc)
+        return rc;
+    t.w = (struct when){*epoch, 0};
+    t.replay = epoch_in != 0;
+    t.floor = vos_keep_floor(u->c);
+    rc = apply(&t, u);
+    if (rc == 0)
+        rc = session_record(&t, txid);
+    if (rc == 0)
+        rc = vos_ceiling_raise(&t, *epoch);
+    if (rc == 0)
+        rc = vos_tx_commit(&t, lsn);
+    if (rc) {
+        vos_tx_abort(&t);
+        return rc;
+    }
+    note_pending(u, *lsn);
+    return 0;
+}
+
+int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid, daos_epoch_t epoch_in, daos_epoch_t *epoch_out, uint64_t *lsn, bool *replayed)
+{
+    struct vos *v = u->c->v;
+    uint64_t epoch = 0;
+    int rc;
+
+    *replayed = false;
+    arena_reset(&v->scratch);
+    if (u->c->gone) {
+        *lsn = v->gone_lsn;
+        update_free(u, true);
+        return -DER_NONEXIST;
+    }
+    rc = session_check(v, txid, replayed, &epoch);
+    if (rc == 0 && *replayed) {
+        *epoch_out = epoch;
+        *lsn = heap_lsn(v->h);
+        update_free(u, true);
+        return 0;
+    }
+    if (rc == 0)
+        rc = run(u, wall_ns, txid, epoch_in, &epoch, lsn);
+    if (rc > 0)
+        return rc; /* again, with everything kept */
+    if (rc == 0)
+        *epoch_out = epoch;
+    else
+        *lsn = seen_lsn(u);
+    update_free(u, rc != 0);
+    return rc;
+}

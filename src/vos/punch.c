@@ -1,0 +1,185 @@
+/*
+ * Punches of objects, dkeys and akeys. What shows nothing is not punched again (its history would only grow). What is small and may go is given
+ * back at once, as if it had never been, with a cut mark in the parent; the rest gets a punch in its existence log and, if large, its object a
+ * place in the trash.
+ */
+#include "vos/priv.h"
+
+/* Notes a change at t->w in an object, dkey or akey record: flags at 2, changed at 8. */
+int rec_touch(struct vos_tx *t, uint64_t off, bool dead)
+{
+    const struct dkey_rec *r = heap_ptr(t->v->h, off, 16);
+    struct dkey_rec *w;
+    uint16_t flags;
+    uint64_t changed;
+
+    if (r == NULL)
+        return heap_rc(t->v->h);
+    changed = MAX(r->changed, t->w.epoch);
+    flags = (uint16_t)((r->flags & ~KEY_DEAD) | (dead && changed == t->w.epoch ? KEY_DEAD : 0));
+    if (flags == r->flags && changed == r->changed)
+        return 0;
+    if (flags == r->flags)
+        return tx_put64(t->v->h, off + offsetof(struct dkey_rec, changed), changed);
+    w = heap_tx_write(t->v->h, off, 16);
+    if (w == NULL)
+        return heap_rc(t->v->h);
+    w->flags = flags;
+    w->changed = changed;
+    return 0;
+}
+
+static int may_drop(const struct vos_tx *t, uint64_t oldest, bool *small)
+{
+    *small = *small && droppable(t, MIN(oldest, t->w.epoch), t->w.epoch);
+    return 0;
+}
+
+int punch_obj(struct vos_tx *t, daos_obj_id_t oid)
+{
+    uint32_t budget = DROP_MAX;
+    uint64_t obj, oldest = UINT64_MAX;
+    struct view v;
+    bool yes, small = false;
+    int rc = t->replay ? obj_make(t, oid, &obj) : obj_find(t->c, oid, &obj);
+
+    if (rc)
+        return rc == -DER_NONEXIST ? 0 : rc;
+    if (!t->replay) {
+        view_init(&v, t->c, DAOS_EPOCH_MAX);
+        rc = obj_visible(&v, obj, oid, &yes, NULL);
+        if (rc || !yes)
+            return rc;
+        rc = small_obj(t, obj, oid, &budget, &oldest, &small);
+        if (rc == 0)
+            rc = may_drop(t, oldest, &small);
+        if (rc)
+            return rc;
+        if (small)
+            return obj_remove(t, obj, t->w.epoch);
+    }
+    rc = life_punch(t, obj + offsetof(struct obj_rec, life));
+    if (rc == 0)
+        rc = rec_touch(t, obj, !t->replay);
+    return rc ? rc : trash_add(t, obj);
+}
+
+int punch_dkey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *key)
+{
+    uint32_t budget = DROP_MAX;
+    uint64_t obj, dkey, oldest = UINT64_MAX;
+    struct view v, in;
+    bool yes, small = false;
+    int rc = t->replay ? obj_make(t, oid, &obj) : obj_find(t->c, oid, &obj);
+
+    if (rc == 0)
+        rc = t->replay ? dkey_make(t, obj, oid, key, &dkey) : dkey_find(t->v->h, obj, oid, key, &dkey);
+    if (rc)
+        return rc == -DER_NONEXIST ? 0 : rc;
+    if (!t->replay) {
+        const struct obj_rec *r = REC(t->v->h, obj, obj_rec, REC_OBJ, &rc);
+
+        if (r == NULL)
+            return rc;
+        view_init(&v, t->c, DAOS_EPOCH_MAX);
+        rc = view_life(&v, r->life);
+        if (rc == 0)
+            rc = dkey_visible(&v, dkey, oid, &yes, &in);
+        if (rc || !yes)
+            return rc;
+        rc = rec_touch(t, obj, false);
+        if (rc == 0)
+            rc = small_dkey(t, dkey, akey_korder(oid), &budget, &oldest, &small);
+        if (rc == 0)
+            rc = may_drop(t, oldest, &small);
+        if (rc)
+            return rc;
+        if (small)
+            return dkey_remove(t, obj, oid, dkey, t->w.epoch);
+        rc = trash_add(t, obj);
+    } else {
+        rc = rec_touch(t, obj, false);
+    }
+    if (rc == 0)
+        rc = life_punch(t, dkey + offsetof(struct dkey_rec, life));
+    return rc ? rc : rec_touch(t, dkey, !t->replay);
+}
+
+/* One of the (up to two) akey records of a name. */
+static int punch_one(struct vos_tx *t, const struct view *in_dkey, uint64_t obj, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key, uint8_t type)
+{
+    uint32_t budget = DROP_MAX;
+    uint64_t akey, oldest = UINT64_MAX;
+    bool yes, small, empty;
+    int rc = akey_find(t->v->h, dkey, oid, key, type, &akey);
+
+    if (rc)
+        return rc == -DER_NONEXIST ? 0 : rc;
+    if (!t->replay) {
+        rc = akey_visible(in_dkey, akey, &yes, NULL);
+        if (rc || !yes)
+            return rc;
+        rc = rec_touch(t, obj, false);
+        if (rc == 0)
+            rc = rec_touch(t, dkey, false);
+        if (rc == 0)
+            rc = small_akey(t, akey, &budget, &oldest, &small);
+        if (rc == 0)
+            rc = may_drop(t, oldest, &small);
+        if (rc)
+            return rc;
+        if (small) {
+            rc = akey_remove(t, dkey, akey_korder(oid), akey, t->w.epoch);
+            if (rc == 0)
+                rc = dkey_is_empty(t, dkey, &empty);
+            return rc || !empty ? rc : dkey_remove(t, obj, oid, dkey, t->w.epoch);
+        }
+        rc = trash_add(t, obj);
+    }
+    if (rc == 0)
+        rc = life_punch(t, akey + offsetof(struct akey_rec, life));
+    return rc ? rc : rec_touch(t, akey, !t->replay);
+}
+
+int punch_akey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *dkey_key, const struct vos_key *key)
+{
+    static const uint8_t types[] = {DAOS_IOD_SINGLE, DAOS_IOD_ARRAY};
+    const struct obj_rec *o;
+    const struct dkey_rec *d;
+    uint64_t obj, dkey;
+    struct view v;
+    int rc;
+
+    for (uint32_t i = 0; i < ARRAY_LEN(types); i++) {
+        uint64_t akey;
+
+        rc = t->replay ? obj_make(t, oid, &obj) : obj_find(t->c, oid, &obj);
+        if (rc == 0)
+            rc = t->replay ? dkey_make(t, obj, oid, dkey_key, &dkey) : dkey_find(t->v->h, obj, oid, dkey_key, &dkey);
+        if (rc == 0 && t->replay)
+            rc = akey_make(t, dkey, oid, key, types[i], &akey);
+        if (rc)
+            return rc == -DER_NONEXIST ? 0 : rc;
+        view_init(&v, t->c, DAOS_EPOCH_MAX);
+        o = REC(t->v->h, obj, obj_rec, REC_OBJ, &rc);
+        if (o == NULL)
+            return rc;
+        rc = view_life(&v, o->life);
+        if (rc)
+            return rc;
+        d = REC(t->v->h, dkey, dkey_rec, REC_DKEY, &rc);
+        if (d == NULL)
+            return rc;
+        rc = view_life(&v, d->life);
+        if (rc == 0)
+            rc = punch_one(t, &v, obj, dkey, oid, key, types[i]);
+        if (rc == 0 && t->replay) {
+            rc = rec_touch(t, obj, false);
+            if (rc == 0)
+                rc = rec_touch(t, dkey, false);
+        }
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
