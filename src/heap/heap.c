@@ -226,12 +226,16 @@ int heap_open(const struct heap_conf *conf, struct heap **out, struct err *e)
         if (rc == 0)
             rc = recover(h, e);
         if (rc == 0)
+            rc = space_open(h);
+        if (rc == 0)
             rc = open_services(h);
     }
     if (rc != 0) {
         err_set(e, rc, "cannot open the heap", "starting it failed", "see the log");
         background_stop(h);
         wal_stop(h, false);
+        if (h->space_ops != NULL)
+            h->space_ops->close(h);
         heap_free(h);
         return rc;
     }

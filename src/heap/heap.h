@@ -105,7 +105,7 @@ int heap_tx_free(struct heap *h, uint64_t off);
 /* Usable bytes of an allocation. */
 int heap_alloc_size(struct heap *h, uint64_t off, size_t *size);
 /* Named roots: offset stored in the heap's first page, 0 at format. */
-enum heap_root { HEAP_ROOT_VOS, HEAP_ROOT_SVC, HEAP_ROOT_SPARE1, HEAP_ROOT_SPARE2, HEAP_ROOT_NR };
+enum heap_root { HEAP_ROOT_VOS, HEAP_ROOT_SVC, HEAP_ROOT_SPACE /* heap/space.h's own */, HEAP_ROOT_SPARE2, HEAP_ROOT_NR };
 int heap_root_get(struct heap *h, enum heap_root r, uint64_t *off);
 int heap_tx_root_set(struct heap *h, enum heap_root r, uint64_t off);
 /* Ends the transaction: one redo record enters the current log group. *lsn (may be NULL) is what heap_durable_lsn() must reach before the

@@ -242,6 +242,9 @@ void wal_scan_free(struct log_scan *s);
 /* Walks the records: fn for each; stops at the first error. */
 int wal_scan_walk(const struct log_scan *s, int (*fn)(void *arg, uint64_t pos, const uint8_t *rec), void *arg);
 
+/* space.c */
+int space_open(struct heap *h); /* [F]; attaches data space if there is a DATA role */
+
 /* recover.c */
 int recover(struct heap *h, struct err *e); /* [F] */
 
