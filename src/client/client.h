@@ -30,6 +30,11 @@ int client_event_hook(daos_event_t *ev, int (*hook)(void *arg, int rc), void *ar
 /* Launches and completes ev at once with rc: an asynchronous call that had nothing to do. */
 int client_event_complete_now(daos_event_t *ev, int rc);
 
+/* Sets pool properties (dmg pool set-prop): -DER_INVAL, -DER_NO_PERM, -DER_EXIST (label). Blocking. */
+int client_pool_set_prop(daos_handle_t poh, daos_prop_t *prop);
+/* Calls each() for every figure of the pool's engine. Blocking. */
+int client_engine_stat(daos_handle_t poh, void (*each)(void *arg, const char *name, uint64_t value), void *arg);
+
 /* ---- What embed/ supplies (declared here, defined there; libdaos links both) ---- */
 
 enum client_open_mode { CLIENT_OPEN_RW, CLIENT_OPEN_RO };

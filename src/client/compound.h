@@ -25,6 +25,8 @@ int compound_punch_akeys(struct compound *c, daos_handle_t oh, uint64_t flags, d
 /* The same without a handle, by object id (libdfs creating thousands of small files opens no handle for each). */
 int compound_update_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls);
 int compound_punch_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags);
+/* Punches akeys (nr of them), the dkey (nr 0), or the object (dkey NULL too). */
+int compound_punch_keys_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, unsigned int nr, const daos_key_t *akeys);
 int compound_punch_dkey_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey);
 
 /* Checks. dkey exists (-DER_NONEXIST), is absent (-DER_EXIST), object has no dkeys (COMPOUND_NOTEMPTY), nothing at or below the dkey (NULL: the object) changed after `seen` (-DER_TX_RESTART). */

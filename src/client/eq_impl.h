@@ -35,6 +35,8 @@ struct event {
     struct list children; /* event.sibling */
     struct list sibling;
     struct event_cb *cbs;
+    int (*hook)(void *arg, int rc); /* the library's own, before the program's callbacks (client.h) */
+    void *hook_arg;
     uint32_t child_nr, child_running, child_completed;
     int child_error;    /* first non-zero result of a child */
 };

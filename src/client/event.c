@@ -258,6 +258,14 @@ void event_done(struct ev_run *run, int rc)
 
     /* Callbacks first, without the lock: they may start other operations. One that registers more is served too. */
     lock_short(&eq->lock);
+    if (!eq->dead && e->hook != NULL) {
+        int (*hook)(void *arg, int rc) = e->hook;
+
+        e->hook = NULL;
+        rt_mutex_unlock(&eq->lock);
+        rc = hook(e->hook_arg, rc);
+        lock_short(&eq->lock);
+    }
     while (!eq->dead && e->cbs != NULL) {
         struct event_cb *cb = e->cbs;
         int cb_rc;
@@ -342,4 +350,40 @@ int daos_event_abort(daos_event_t *ev)
     rt_mutex_unlock(&eq->lock);
     eq_put(eq);
     return rc;
+}
+
+int client_event_hook(daos_event_t *ev, int (*hook)(void *arg, int rc), void *arg)
+{
+    struct client *c = client_current();
+    struct event *e;
+    struct eq *eq;
+
+    if (ev == NULL || event_of(ev)->magic != EVENT_MAGIC)
+        return -DER_INVAL;
+    if (c == NULL)
+        return -DER_UNINIT;
+    e = event_of(ev);
+    eq = eq_of(c, e);
+    if (eq == NULL)
+        return -DER_NONEXIST;
+    lock_short(&eq->lock);
+    e->hook = hook;
+    e->hook_arg = arg;
+    rt_mutex_unlock(&eq->lock);
+    eq_put(eq);
+    return 0;
+}
+
+int client_event_complete_now(daos_event_t *ev, int rc)
+{
+    struct client *c = client_current();
+    struct ev_run run;
+    int launch_rc;
+
+    if (c == NULL)
+        return -DER_UNINIT;
+    launch_rc = event_launch(c, ev, &run);
+    if (launch_rc == 0)
+        event_done(&run, rc);
+    return launch_rc;
 }

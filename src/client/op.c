@@ -3,6 +3,7 @@
 
 #include <daos_errno.h>
 #include "base/fail.h"
+#include "client/tx.h"
 
 #define POOL_MAX 256u /* idle ops kept for reuse */
 
@@ -10,6 +11,7 @@ static void op_init(struct op *op, struct client *c)
 {
     op->client = c;
     op->txid.session = NULL;
+    op->tx = NULL;
     op->holds_nr = 0;
     op->async = false;
     op->has_event = false;
@@ -141,6 +143,8 @@ static int op_end(struct op *op, int rc)
         hlc_raise(&op->client->clock, op->call.hdr.hlc);
     if (op->finish != NULL)
         rc = op->finish(op, rc);
+    if (rc == -DER_TX_RESTART && op->tx != NULL)
+        tx_failed(op->tx);
     return rc;
 }
 

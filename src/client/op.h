@@ -40,6 +40,7 @@ struct op {
     struct net_call call;
     struct client *client;
     struct txid txid;
+    struct tx *tx;                       /* see op_set_tx() in tx.h */
     struct hobj *holds[OP_HOLDS];
     uint32_t holds_nr;
     bool async;

@@ -1,0 +1,188 @@
+/*
+ * Object id tables: the ids of all objects that exist at a snapshot. Nothing is built for them: the list is read from the
+ * store at the snapshot's epoch when it is asked for. Markers would have to be stored, and are not offered yet.
+ */
+#include <daos.h>
+#include <string.h>
+#include "base/fail.h"
+#include "client/list.h"
+#include "client/op.h"
+
+/* Does the snapshot exist? */
+static int snap_exists(daos_handle_t coh, daos_epoch_t epoch)
+{
+    daos_epoch_t *epochs = NULL;
+    daos_anchor_t anchor = {0};
+    int nr = 0, room, i, rc;
+
+    rc = daos_cont_list_snap(coh, &nr, NULL, NULL, &anchor, NULL);
+    if (rc)
+        return rc;
+    room = nr;
+    epochs = base_calloc((size_t)room + 1, sizeof(*epochs));
+    if (epochs == NULL)
+        return -DER_NOMEM;
+    memset(&anchor, 0, sizeof(anchor));
+    rc = daos_cont_list_snap(coh, &nr, epochs, NULL, &anchor, NULL);
+    if (rc == 0)
+        rc = -DER_NONEXIST;
+    for (i = 0; rc == -DER_NONEXIST && i < room && i < nr; i++)
+        if (epochs[i] == epoch)
+            rc = 0;
+    base_free(epochs);
+    return rc;
+}
+
+struct open_args {
+    daos_handle_t coh;
+    daos_epoch_t epoch;
+    daos_handle_t *oh;
+};
+
+static int open_body(struct client *c, void *args)
+{
+    struct open_args *a = args;
+    daos_obj_id_t oid = DAOS_OBJ_NIL;
+    struct obj *o;
+    int rc;
+
+    rc = snap_exists(a->coh, a->epoch);
+    if (rc == 0)
+        rc = daos_obj_generate_oid2(a->coh, &oid, DAOS_OT_MULTI_HASHED, OC_UNKNOWN, 0, 0);
+    if (rc == 0)
+        rc = obj_open_local(c, a->coh, oid, DAOS_OO_RO, DAOS_HTYPE_OBJ, a->oh);
+    if (rc)
+        return rc;
+    o = obj_get(c, *a->oh, DAOS_HTYPE_OBJ);
+    if (o == NULL)
+        return -DER_NO_HDL;
+    o->oit = a->epoch;
+    handle_put(&o->h);
+    return 0;
+}
+
+int daos_oit_open(daos_handle_t coh, daos_epoch_t epoch, daos_handle_t *oh, daos_event_t *ev)
+{
+    struct open_args a = {coh, epoch, oh};
+
+    if (oh == NULL || epoch == 0 || epoch == DAOS_EPOCH_MAX)
+        return -DER_INVAL;
+    return client_run(ev, open_body, &a, sizeof(a));
+}
+
+static struct obj *oit_get(struct client *c, daos_handle_t oh)
+{
+    struct obj *o = obj_get(c, oh, DAOS_HTYPE_OBJ);
+
+    if (o != NULL && o->oit == 0) {
+        handle_put(&o->h);
+        return NULL;
+    }
+    return o;
+}
+
+int daos_oit_close(daos_handle_t oh, daos_event_t *ev)
+{
+    struct client *c = client_current();
+    struct obj *o = oit_get(c, oh);
+
+    if (o == NULL)
+        return -DER_NO_HDL;
+    handle_put(&o->h);
+    return client_now(ev, obj_close_local(c, oh, DAOS_HTYPE_OBJ));
+}
+
+int daos_oit_list(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr, daos_anchor_t *anchor, daos_event_t *ev)
+{
+    struct client *c = client_current();
+    struct obj *o;
+
+    if (oids == NULL || oids_nr == NULL || *oids_nr == 0 || anchor == NULL)
+        return -DER_INVAL;
+    o = oit_get(c, oh);
+    if (o == NULL)
+        return -DER_NO_HDL;
+    return list_oids_held(c, o->cont, &o->h, o->oit, oids, oids_nr, anchor, ev);
+}
+
+/* No entry has a marker. */
+int daos_oit_list_unmarked(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr, daos_anchor_t *anchor, daos_event_t *ev)
+{
+    return daos_oit_list(oh, oids, oids_nr, anchor, ev);
+}
+
+struct filter_args {
+    daos_handle_t oh;
+    daos_obj_id_t *oids;
+    uint32_t *oids_nr;
+    daos_anchor_t *anchor;
+    daos_oit_filter_cb *filter;
+};
+
+static int filter_body(struct client *c, void *args)
+{
+    struct filter_args *a = args;
+    uint32_t nr = *a->oids_nr, i, n = 0;
+    int rc;
+
+    rc = daos_oit_list(a->oh, a->oids, &nr, a->anchor, NULL);
+    for (i = 0; rc == 0 && i < nr; i++) {
+        int takes = a->filter(a->oids[i], NULL);
+
+        if (takes < 0)
+            rc = takes;
+        else if (takes > 0)
+            a->oids[n++] = a->oids[i];
+    }
+    if (rc == 0)
+        *a->oids_nr = n;
+    return rc;
+}
+
+int daos_oit_list_filter(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr, daos_anchor_t *anchor, daos_oit_filter_cb *filter,
+                         daos_event_t *ev)
+{
+    struct filter_args a = {oh, oids, oids_nr, anchor, filter};
+
+    if (oids == NULL || oids_nr == NULL || *oids_nr == 0 || anchor == NULL || filter == NULL)
+        return -DER_INVAL;
+    return client_run(ev, filter_body, &a, sizeof(a));
+}
+
+int daos_oit_mark(daos_handle_t oh, daos_obj_id_t oid, d_iov_t *marker, daos_event_t *ev)
+{
+    return -DER_NOSYS;
+}
+
+struct create_args {
+    daos_handle_t coh;
+    daos_epoch_t epoch;
+};
+
+static int create_body(struct client *c, void *args)
+{
+    struct create_args *a = args;
+
+    return snap_exists(a->coh, a->epoch);
+}
+
+int daos_cont_snap_oit_create(daos_handle_t coh, daos_epoch_t epoch, char *name, daos_event_t *ev)
+{
+    struct create_args a = {coh, epoch};
+
+    if (name != NULL)
+        return -DER_NOSYS;
+    if (epoch == 0 || epoch == DAOS_EPOCH_MAX)
+        return -DER_INVAL;
+    return client_run(ev, create_body, &a, sizeof(a));
+}
+
+int daos_cont_snap_oit_destroy(daos_handle_t coh, daos_handle_t oh, daos_event_t *ev)
+{
+    struct obj *o = oit_get(client_current(), oh);
+
+    if (o == NULL)
+        return -DER_NO_HDL;
+    handle_put(&o->h);
+    return client_now(ev, 0);
+}
