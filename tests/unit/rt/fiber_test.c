@@ -51,7 +51,7 @@ static void yield_lets_the_others_run_in_turn(void **state)
     traced = 0;
     run_on(xs, spawns_three, NULL);
     rt_xs_destroy(xs);
-    assert_string_equal(trace, "-+abcabcabc");
+    assert_string_equal(trace, "-abc+abcabc");
 }
 
 /* Deep recursion with floating point on each of many stacks at once: nobody sees another's values.
