@@ -14,8 +14,7 @@
 
 struct embed_pool_conf {
     const char *label;    /* NULL: the directory's name if it is a valid label, else none */
-    uint64_t wal_bytes;   /* 0: default 256 MiB */
-    uint64_t limit_bytes; /* pool's size limit for meta + data, 0: as much as the file system has */
+    uint64_t wal_bytes;   /* 0: default 128 MiB */
     daos_prop_t *prop;    /* pool properties or NULL */
 };
 

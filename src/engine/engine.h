@@ -19,6 +19,7 @@
 
 struct engine;
 struct rt_world;
+struct msg_prop;
 
 struct engine_conf {
     struct rt_world *world;   /* NULL: real */
@@ -36,12 +37,10 @@ struct engine_conf {
 
 struct engine_format {
     uuid_t pool;
-    uint64_t wal_bytes, limit_bytes;
-    const char *label;
-    const void *props;        /* encoded property list (svc/prop codec) or NULL */
-    uint32_t props_len;
-    uint32_t uid, gid;        /* owner */
-    const char *owner, *group; /* "name@" */
+    uint64_t wal_bytes;        /* 0: 128 MiB */
+    const struct msg_prop *props; /* pool properties that differ from the defaults, label among them */
+    uint32_t props_nr;
+    const char *owner, *group; /* principals, "name@" */
 };
 
 /* Formats a one-target pool in an empty directory: device file "target0", superblock, heap, vos, pool service with the first command. Durable when it returns. Blocking, from a foreign thread or (simulation) a fiber. */

@@ -1,0 +1,328 @@
+/*
+ * Values in data extents: how bytes get from a request's memory to the device and back.
+ *
+ * The device wants aligned memory, offsets and lengths. Memory of the request that fits is used as it is; anything else goes through a bounce buffer. All pieces of a request are on their way at once.
+ *
+ * Durability: a lone update writes with IO_DURABLE. When several are writing at the same time, each writes plainly and then waits for a flush
+ * that was asked for after its writes were complete; one flush serves all who were waiting for it.
+ *
+ * Verification reads whole checksum chunks, so a wanted range is widened to chunk boundaries; only a range that is exactly its chunks, in aligned memory, is read in place.
+ */
+#include "base/csum.h"
+#include "engine/engine_int.h"
+
+/* A transfer that a fiber waits for together with its siblings. */
+struct batch {
+    struct rt_event all;
+    uint32_t left;
+    int rc;
+};
+
+struct transfer {
+    struct io_req io;
+    struct iovec iov[1];
+    struct iovec *iovs; /* iov, or memory of its own */
+    struct batch *batch;
+    uint8_t *bounce;    /* owned */
+};
+
+static void batch_init(struct batch *b)
+{
+    rt_event_init(&b->all);
+    b->left = 1; /* the submitter's own, given back by batch_wait() */
+    b->rc = 0;
+}
+
+static void batch_put(struct batch *b, int rc)
+{
+    if (rc != 0 && b->rc == 0)
+        b->rc = rc;
+    if (--b->left == 0)
+        rt_event_set(&b->all);
+}
+
+static int batch_wait(struct batch *b)
+{
+    batch_put(b, 0);
+    rt_event_wait(&b->all);
+    return b->rc;
+}
+
+static void transfer_done(struct io_req *io)
+{
+    struct transfer *t = CONTAINER_OF(io, struct transfer, io);
+
+    batch_put(t->batch, io->rc);
+}
+
+static void transfer_start(struct shard *s, struct batch *b, struct transfer *t, enum io_op op, uint32_t flags, uint64_t off)
+{
+    t->batch = b;
+    t->io.op = op;
+    t->io.flags = flags;
+    t->io.off = off;
+    t->io.iov = t->iovs;
+    t->io.done = transfer_done;
+    b->left++;
+    super_submit(s->super, SUPER_DATA, &t->io);
+}
+
+static void transfer_fini(struct transfer *t)
+{
+    io_buf_free(t->bounce);
+    if (t->iovs != t->iov)
+        base_free(t->iovs);
+}
+
+/* A buffer of len bytes (rounded up to blocks) of its own. */
+static int bounce(struct transfer *t, uint64_t len)
+{
+    t->bounce = io_buf_alloc(ROUND_UP(len, SPACE_BLOCK));
+    if (t->bounce == NULL)
+        return -DER_NOMEM;
+    t->iov[0].iov_base = t->bounce;
+    t->iov[0].iov_len = ROUND_UP(len, SPACE_BLOCK);
+    t->iovs = t->iov;
+    t->io.iov_nr = 1;
+    return 0;
+}
+
+/* Uses [off, off+len) of the stream iov in place if the device can; false: it cannot. */
+static bool in_place(struct transfer *t, const struct iovec *iov, uint32_t nr, uint64_t off, uint64_t len)
+{
+    uint32_t i = 0, n = 0;
+
+    if (len % SPACE_BLOCK != 0)
+        return false;
+    while (i < nr && off >= iov[i].iov_len)
+        off -= iov[i++].iov_len;
+    if (i == nr)
+        return false;
+    t->iovs = nr - i == 1 ? t->iov : base_alloc((nr - i) * sizeof(*t->iovs));
+    if (t->iovs == NULL) {
+        t->iovs = t->iov;
+        return false;
+    }
+    for (; i < nr && len > 0; i++, off = 0) {
+        uint64_t take = MIN(iov[i].iov_len - off, len);
+
+        t->iovs[n].iov_base = (char *)iov[i].iov_base + off;
+        t->iovs[n].iov_len = take;
+        if (((uintptr_t)t->iovs[n].iov_base | take) % IO_ALIGN != 0)
+            break;
+        n++;
+        len -= take;
+    }
+    t->io.iov_nr = n;
+    if (len == 0)
+        return true;
+    if (t->iovs != t->iov)
+        base_free(t->iovs);
+    t->iovs = t->iov;
+    return false;
+}
+
+/* Copies len bytes between a flat buffer and a stream from off; true: into the stream. */
+static void copy_stream(const struct iovec *iov, uint32_t nr, uint64_t off, uint8_t *flat, uint64_t len, bool into)
+{
+    for (uint32_t i = 0; i < nr && len > 0; i++) {
+        uint64_t n;
+
+        if (off >= iov[i].iov_len) {
+            off -= iov[i].iov_len;
+            continue;
+        }
+        n = MIN(iov[i].iov_len - off, len);
+        if (into)
+            memcpy((char *)iov[i].iov_base + off, flat, n);
+        else
+            memcpy(flat, (char *)iov[i].iov_base + off, n);
+        flat += n;
+        len -= n;
+        off = 0;
+    }
+}
+
+/* ---- Flushing together ---- */
+
+static int flush_shared(struct shard *s)
+{
+    struct flusher *f = &s->flusher;
+    uint64_t want = ++f->asked;
+
+    /* a flush that is running may have begun before our writes were complete: it does not count */
+    while (f->rc == 0 && f->done < want) {
+        struct rt_event turn;
+        uint64_t covers = f->asked;
+        int rc;
+
+        if (f->running) {
+            rt_event_wait(f->turn);
+            continue;
+        }
+        rt_event_init(&turn);
+        f->running = true;
+        f->turn = &turn;
+        s->eng->flushes++;
+        rc = super_flush_wait(s->super);
+        /* a failed flush may have dropped what others wrote too: nothing that needs one succeeds until the pool is reopened */
+        if (rc != 0)
+            f->rc = rc;
+        else
+            f->done = covers;
+        f->running = false;
+        rt_event_set(&turn);
+    }
+    return f->rc;
+}
+
+/* ---- Writing ---- */
+
+static int write_prepare(struct transfer *t, const struct vos_op *ops, const struct vos_place *p)
+{
+    const struct vos_iod *iod = &ops[p->op].iods[p->iod];
+    int rc;
+
+    if (in_place(t, iod->iov, iod->iov_nr, p->src_off, p->len))
+        return 0;
+    rc = bounce(t, p->len);
+    if (rc != 0)
+        return rc;
+    copy_stream(iod->iov, iod->iov_nr, p->src_off, t->bounce, p->len, false);
+    memset(t->bounce + p->len, 0, t->iov[0].iov_len - p->len);
+    return 0;
+}
+
+int data_write(struct shard *s, const struct vos_op *ops, const struct vos_place *places, uint32_t nr)
+{
+    struct transfer *ts = base_calloc(nr, sizeof(*ts));
+    uint32_t flags;
+    struct batch b;
+    int rc = 0, rc2;
+
+    if (ts == NULL)
+        return -DER_NOMEM;
+    s->data_writers++;
+    flags = s->data_writers == 1 && nr == 1 ? IO_DURABLE : 0;
+    batch_init(&b);
+    for (uint32_t i = 0; i < nr; i++) {
+        ts[i].iovs = ts[i].iov;
+        rc = write_prepare(&ts[i], ops, &places[i]);
+        if (rc != 0)
+            break;
+        s->eng->data_writes++;
+        transfer_start(s, &b, &ts[i], IO_WRITE, flags, places[i].ext.block * SPACE_BLOCK);
+    }
+    rc2 = batch_wait(&b);
+    rc = rc != 0 ? rc : rc2;
+    if (rc == 0 && flags == 0)
+        rc = flush_shared(s);
+    s->data_writers--;
+    for (uint32_t i = 0; i < nr; i++)
+        transfer_fini(&ts[i]);
+    base_free(ts);
+    return rc;
+}
+
+/* ---- Reading ---- */
+
+/* What is read for a piece: blocks [from, to) of the extent, in bytes; chunks of checksums begin at from if there are any. */
+static void widen(const struct vos_piece *p, uint64_t *from, uint64_t *to)
+{
+    uint64_t unit = p->csum_type != 0 ? p->chunk_bytes : SPACE_BLOCK;
+
+    *from = ROUND_DOWN(p->ext_off, unit);
+    *to = MIN(ROUND_UP(p->ext_off + p->len, unit), p->ext_bytes);
+    if (p->csum_type == 0)
+        *to = MAX(*to, p->ext_off + p->len);
+}
+
+static int verify(const struct vos_piece *p, const uint8_t *bytes, uint64_t len)
+{
+    const uint8_t *want = p->csums;
+
+    if (p->csum_type == 0 || !csum_supported((enum csum_type)p->csum_type))
+        return 0;
+    for (uint64_t off = 0; off < len; off += p->chunk_bytes, want += p->csum_len) {
+        uint64_t got = csum_calc((enum csum_type)p->csum_type, bytes + off, MIN(p->chunk_bytes, len - off));
+
+        if (memcmp(&got, want, p->csum_len) != 0)
+            return -DER_CSUM;
+    }
+    return 0;
+}
+
+/* In place: the iovec of one segment is what verify() needs. */
+static int read_prepare(struct transfer *t, const struct vos_fetch_iod *iod, const struct vos_piece *p, uint64_t from, uint64_t to)
+{
+    if (from == p->ext_off && to == p->ext_off + p->len && in_place(t, iod->dst, iod->dst_nr, p->dst_off, p->len)) {
+        if (t->io.iov_nr == 1)
+            return 0;
+        if (t->iovs != t->iov)
+            base_free(t->iovs);
+        t->iovs = t->iov;
+    }
+    return bounce(t, to - from);
+}
+
+static int read_finish(const struct transfer *t, const struct vos_fetch_iod *iod, const struct vos_piece *p)
+{
+    uint64_t from, to;
+    int rc;
+
+    widen(p, &from, &to);
+    rc = verify(p, t->iovs[0].iov_base, to - from);
+    if (rc == 0 && t->bounce != NULL)
+        copy_stream(iod->dst, iod->dst_nr, p->dst_off, t->bounce + (p->ext_off - from), p->len, true);
+    return rc;
+}
+
+int data_read(struct shard *s, const struct vos_fetch_iod *iods, const struct vos_piece *pieces, uint32_t nr)
+{
+    struct transfer *ts = base_calloc(nr, sizeof(*ts));
+    struct batch b;
+    int rc = 0, rc2;
+
+    if (ts == NULL)
+        return -DER_NOMEM;
+    batch_init(&b);
+    for (uint32_t i = 0; i < nr; i++) {
+        uint64_t from, to;
+
+        ts[i].iovs = ts[i].iov;
+        widen(&pieces[i], &from, &to);
+        rc = read_prepare(&ts[i], &iods[pieces[i].iod], &pieces[i], from, to);
+        if (rc != 0)
+            break;
+        s->eng->data_reads++;
+        transfer_start(s, &b, &ts[i], IO_READ, 0, pieces[i].ext.block * SPACE_BLOCK + ROUND_DOWN(from, SPACE_BLOCK));
+    }
+    rc2 = batch_wait(&b);
+    rc = rc != 0 ? rc : rc2;
+    for (uint32_t i = 0; i < nr && rc == 0; i++)
+        rc = read_finish(&ts[i], &iods[pieces[i].iod], &pieces[i]);
+    for (uint32_t i = 0; i < nr; i++)
+        transfer_fini(&ts[i]);
+    base_free(ts);
+    return rc;
+}
+
+int data_verify(struct shard *s, const struct vos_piece *p)
+{
+    struct transfer t = {0};
+    struct batch b;
+    uint64_t from, to;
+    int rc;
+
+    widen(p, &from, &to);
+    rc = bounce(&t, to - from);
+    if (rc != 0)
+        return rc;
+    batch_init(&b);
+    transfer_start(s, &b, &t, IO_READ, 0, p->ext.block * SPACE_BLOCK + ROUND_DOWN(from, SPACE_BLOCK));
+    rc = batch_wait(&b);
+    if (rc == 0)
+        rc = verify(p, t.bounce, to - from);
+    transfer_fini(&t);
+    return rc;
+}

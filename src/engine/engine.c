@@ -1,0 +1,169 @@
+/* An engine's life: the directory is locked, the device opened, the heap recovered, store and service opened and brought to agree; then requests are served. */
+#include <stdio.h>
+#include "engine/engine_int.h"
+
+static void shard_close(struct shard *s, bool clean)
+{
+    if (s->svc != NULL)
+        svc_close(s->svc);
+    if (s->vos != NULL)
+        vos_close(s->vos);
+    if (s->heap != NULL)
+        heap_close(s->heap, clean);
+    if (s->super != NULL)
+        super_close(s->super);
+    if (s->dev != NULL)
+        io_dev_close(s->dev);
+    s->svc = NULL;
+    s->vos = NULL;
+    s->heap = NULL;
+    s->super = NULL;
+    s->dev = NULL;
+}
+
+static int open_stores(struct shard *s, void *arg)
+{
+    int rc = 0;
+
+    if (s->vos == NULL)
+        rc = vos_open(s->heap, &s->clock, engine_wall_ns(s->eng), &s->vos);
+    if (rc == 0 && s->svc == NULL)
+        rc = svc_open(s->heap, &s->svc);
+    return rc;
+}
+
+static int shard_open(struct shard *s, struct err *e)
+{
+    struct engine *eng = s->eng;
+    struct heap_conf hc = {.xs = s->xs,
+                           .readonly = eng->conf.readonly,
+                           .checkpoint_pct = eng->conf.checkpoint_pct,
+                           .spurious_fault = eng->conf.spurious_fault,
+                           .on_step = eng->conf.on_step,
+                           .arg = eng->conf.arg};
+    int rc;
+
+    rc = io_dir_open_dev(eng->conf.dir, s->xs, ENGINE_DEVICE, eng->conf.readonly, &s->dev, e);
+    if (rc == 0)
+        rc = super_open(s->dev, &s->super, e);
+    for (int r = 0; rc == 0 && r < SUPER_ROLE_NR; r++)
+        hc.dev[r] = s->super;
+    if (rc == 0)
+        rc = heap_open(&hc, &s->heap, e);
+    if (rc != 0)
+        return rc;
+    rc = shard_run(s, open_stores, NULL);
+    if (rc != 0)
+        return err_setf(e, rc, "run `tarn check` on the pool", "its store cannot be opened", "cannot open pool %s", eng->conf.dir->path);
+    memcpy(eng->pool, super_id(s->super)->pool, 16);
+    rc = eng->conf.readonly ? 0 : svc_host_reconcile(s);
+    if (rc != 0)
+        return err_setf(e, rc, "run `tarn check` on the pool", "its service and its store cannot be brought to agree", "cannot open pool %s",
+                        eng->conf.dir->path);
+    return 0;
+}
+
+/* What the opening thread waits for while a fiber of the shard's xstream does the work. */
+struct job {
+    struct engine *eng;
+    struct err *e;
+    bool clean;
+    int rc;
+    struct rt_event done;
+};
+
+static void open_fiber(void *arg)
+{
+    struct job *j = arg;
+    struct shard *s = &j->eng->shard;
+
+    j->rc = shard_open(s, j->e);
+    if (j->rc != 0)
+        shard_close(s, false);
+    else if (!j->eng->conf.readonly)
+        reclaim_kick(s);
+    rt_event_set(&j->done);
+}
+
+static int run_job(struct engine *eng, void (*fn)(void *arg), struct job *j)
+{
+    int rc;
+
+    rt_event_init(&j->done);
+    rc = rt_spawn_on(eng->shard.xs, fn, j);
+    if (rc != 0)
+        return rc;
+    rt_event_wait(&j->done);
+    return j->rc;
+}
+
+int engine_xs_create(const struct engine_conf *conf, struct rt_xs **xs)
+{
+    struct rt_xs_conf xc = {.world = conf->world, .node = conf->node, .cpu = conf->cpu, .spin_us = conf->spin_us, .name = "tarn-engine"};
+
+    return rt_xs_create(&xc, xs);
+}
+
+int engine_open(const struct engine_conf *conf, struct engine **out, struct err *e)
+{
+    struct engine *eng = base_calloc(1, sizeof(*eng));
+    struct job j = {.eng = eng, .e = e};
+    int rc;
+
+    if (eng == NULL)
+        return -DER_NOMEM;
+    eng->conf = *conf;
+    eng->world = conf->world != NULL ? conf->world : rt_world_real();
+    eng->shard.eng = eng;
+    rt_mutex_init(&eng->shard.svc_lock);
+    service_init(eng);
+    /* a reader of a pool that nobody may write needs no lock, and may not be able to take one */
+    rc = conf->readonly ? 0 : io_dir_lock(conf->dir, e);
+    if (rc == 0)
+        rc = engine_xs_create(conf, &eng->shard.xs);
+    if (rc != 0)
+        goto fail;
+    rc = run_job(eng, open_fiber, &j);
+    if (rc == 0) {
+        *out = eng;
+        return 0;
+    }
+    rt_xs_destroy(eng->shard.xs);
+fail:
+    base_free(eng);
+    return rc;
+}
+
+static void close_fiber(void *arg)
+{
+    struct job *j = arg;
+    struct shard *s = &j->eng->shard;
+
+    /* new requests are refused by now; those under way end by themselves: each has a bound */
+    while (__atomic_load_n(&j->eng->busy, __ATOMIC_ACQUIRE) != 0)
+        rt_sleep_ns(50000);
+    reclaim_stop(s);
+    shard_close(s, j->clean && !j->eng->conf.readonly);
+    rt_event_set(&j->done);
+}
+
+void engine_close(struct engine *eng, bool clean)
+{
+    struct job j = {.eng = eng, .clean = clean};
+
+    __atomic_store_n(&eng->closing, true, __ATOMIC_RELEASE);
+    run_job(eng, close_fiber, &j);
+    rt_xs_destroy(eng->shard.xs);
+    place_map_free(eng->map);
+    base_free(eng);
+}
+
+struct net_service *engine_service(struct engine *eng)
+{
+    return &eng->service;
+}
+
+void engine_pool_uuid(const struct engine *eng, uuid_t pool)
+{
+    memcpy(pool, eng->pool, 16);
+}

@@ -1,0 +1,136 @@
+/* Making a one-target pool in a directory: device, superblock, heap, store, service. The superblock comes first and the service last; a crash in between leaves a directory that does not open as a pool. */
+#include "engine/engine_int.h"
+
+#define WAL_DEFAULT  (128ull << 20)
+#define WAL_LEAST    (8ull << 20)
+#define META_FIRST   (32ull << 20)
+#define DATA_FIRST   (16ull << 20)
+#define ROLE_UNIT    65536ull
+
+struct format {
+    const struct engine_conf *conf;
+    const struct engine_format *fmt;
+    struct rt_xs *xs;
+    struct err *e;
+    int rc;
+    struct rt_event done;
+};
+
+static int map_encode(void *buf, size_t *len)
+{
+    struct place_target t = {.id = 0, .weight = 1, .state = DAOS_TS_UP_IN, .joined = 1, .changed = 1};
+    struct place_map *map;
+    int rc = place_map_create(1, &t, 1, &map);
+
+    if (rc != 0)
+        return rc;
+    rc = place_map_encode(map, buf, len);
+    place_map_free(map);
+    return rc;
+}
+
+struct fill {
+    const struct engine_format *fmt;
+    uint8_t map[256];
+    size_t map_len;
+    bool vos_done;
+    uint32_t bad;
+};
+
+static int fill_run(struct shard *s, void *arg)
+{
+    struct fill *f = arg;
+    struct svc_format sf = {.props = f->fmt->props, .props_nr = f->fmt->props_nr, .owner = f->fmt->owner, .group = f->fmt->group, .map = f->map,
+                            .map_len = (uint32_t)f->map_len, .domains = 1};
+    int rc = 0;
+
+    memcpy(sf.pool, f->fmt->pool, 16);
+    if (!f->vos_done)
+        rc = vos_format(s->heap);
+    f->vos_done = rc == 0;
+    return rc != 0 ? rc : svc_format(s->heap, &sf, &f->bad);
+}
+
+/* The heap is there and empty: store and service go in. */
+static int fill(struct format *j, struct shard *s)
+{
+    struct fill f = {.fmt = j->fmt, .map_len = sizeof(f.map)};
+    int rc = map_encode(f.map, &f.map_len);
+
+    if (rc == 0)
+        rc = shard_run(s, fill_run, &f);
+    if (rc == -DER_INVAL)
+        return err_setf(j->e, rc, "see `dmg pool create --help` for names and values", "a property has a value it cannot have", "cannot create the pool: property %u", f.bad);
+    return rc;
+}
+
+static int format_shard(struct format *j, struct shard *s)
+{
+    const struct engine_format *fmt = j->fmt;
+    struct super_id id = {.page_size = HEAP_PAGE_SIZE, .roles = (1u << SUPER_ROLE_NR) - 1};
+    uint64_t size[SUPER_ROLE_NR] = {[SUPER_WAL] = WAL_DEFAULT, [SUPER_META] = META_FIRST, [SUPER_DATA] = DATA_FIRST};
+    struct heap_conf hc = {.xs = s->xs};
+    int rc;
+
+    if (fmt->wal_bytes != 0)
+        size[SUPER_WAL] = ROUND_UP(MAX(fmt->wal_bytes, WAL_LEAST), ROLE_UNIT);
+    memcpy(id.pool, fmt->pool, 16);
+    rt_random_bytes(id.device, sizeof(id.device));
+    rc = io_dir_create_dev(j->conf->dir, s->xs, ENGINE_DEVICE, SUPER_AREA, &s->dev, j->e);
+    if (rc == 0)
+        rc = super_format(s->dev, &id, size, 0, 0, 0, false, &s->super, j->e);
+    for (int r = 0; r < SUPER_ROLE_NR; r++)
+        hc.dev[r] = s->super;
+    if (rc == 0)
+        rc = heap_format(&hc, j->e);
+    if (rc == 0)
+        rc = heap_open(&hc, &s->heap, j->e);
+    if (rc == 0)
+        rc = fill(j, s);
+    if (rc == 0)
+        rc = io_dir_sync(j->conf->dir);
+    return rc;
+}
+
+static void format_fiber(void *arg)
+{
+    struct format *j = arg;
+    struct engine eng = {.conf = *j->conf};
+    struct shard *s = &eng.shard;
+    int rc;
+
+    s->eng = &eng;
+    s->xs = j->xs;
+    j->rc = format_shard(j, s);
+    if (s->heap != NULL) {
+        rc = heap_close(s->heap, j->rc == 0);
+        j->rc = j->rc != 0 ? j->rc : rc;
+    }
+    if (s->super != NULL)
+        super_close(s->super);
+    if (s->dev != NULL)
+        io_dev_close(s->dev);
+    rt_event_set(&j->done);
+}
+
+int engine_pool_format(const struct engine_conf *conf, const struct engine_format *fmt, struct err *e)
+{
+    struct format j = {.conf = conf, .fmt = fmt, .e = e};
+    int rc;
+
+    rc = io_dir_lock(conf->dir, e);
+    if (rc == 0)
+        rc = engine_xs_create(conf, &j.xs);
+    if (rc != 0)
+        return rc;
+    rt_event_init(&j.done);
+    rc = rt_spawn_on(j.xs, format_fiber, &j);
+    if (rc == 0) {
+        rt_event_wait(&j.done);
+        rc = j.rc;
+    }
+    rt_xs_destroy(j.xs);
+    if (rc != 0 && e != NULL && e->rc == 0)
+        err_setf(e, rc, "see the log (D_LOG_MASK=INFO)", "its device could not be prepared", "cannot create a pool in %s", conf->dir->path);
+    return rc;
+}

@@ -1,0 +1,134 @@
+/*
+ * Giving room back: destroyed containers and what vos_reclaim() finds, in small steps with a yield between them so that requests go first.
+ * A container whose data is gone is forgotten by the service (SVC_CONT_GONE).
+ */
+#include "engine/engine_int.h"
+
+#define RECLAIM_PAUSE_NS 200000u /* between steps while requests are under way */
+
+static int step(struct shard *s, void *arg)
+{
+    return vos_reclaim(s->vos, arg);
+}
+
+struct gone {
+    uint8_t uuid[16];
+    bool started;
+};
+
+static int gone_next(struct shard *s, void *arg)
+{
+    struct gone *g = arg;
+
+    return svc_next_gone(s->svc, g->uuid, &g->started);
+}
+
+static int gone_apply(struct shard *s, void *arg)
+{
+    struct gone *g = arg;
+    struct svc_cont_gone body;
+    struct svc_cmd cmd = {.opcode = SVC_CONT_GONE, .req = &body, .now = hlc_get(&s->clock, engine_wall_ns(s->eng))};
+    uint64_t lsn;
+    bool replayed;
+
+    memcpy(body.uuid, g->uuid, 16);
+    return svc_apply(s->svc, svc_applied(s->svc) + 1, &cmd, NULL, NULL, &lsn, &replayed);
+}
+
+/* Everything destroyed has been reclaimed: the service need not remember it. */
+static int forget_gone(struct shard *s)
+{
+    struct gone g = {0};
+    int rc;
+
+    for (;;) {
+        memset(&g, 0, sizeof(g));
+        rc = shard_run(s, gone_next, &g);
+        if (rc != 0)
+            return rc == -DER_NONEXIST ? 0 : rc;
+        rt_mutex_lock(&s->svc_lock);
+        rc = shard_run(s, gone_apply, &g);
+        rt_mutex_unlock(&s->svc_lock);
+        if (rc != 0)
+            return rc;
+    }
+}
+
+static void reclaim(void *arg)
+{
+    struct shard *s = arg;
+    bool more;
+    int rc = 0;
+
+    do {
+        s->reclaim_again = false;
+        do {
+            more = false;
+            if (__atomic_load_n(&s->eng->closing, __ATOMIC_ACQUIRE))
+                break;
+            rc = shard_run(s, step, &more);
+            if (rc == 0 && __atomic_load_n(&s->eng->busy, __ATOMIC_RELAXED) > 0)
+                rt_sleep_ns(RECLAIM_PAUSE_NS);
+            else
+                rt_yield();
+        } while (rc == 0 && more);
+        if (rc == 0 && !more && !__atomic_load_n(&s->eng->closing, __ATOMIC_ACQUIRE))
+            rc = forget_gone(s);
+    } while (rc == 0 && s->reclaim_again);
+    s->reclaim_running = false;
+}
+
+void reclaim_kick(struct shard *s)
+{
+    s->reclaim_again = true;
+    if (s->reclaim_running || s->eng->conf.readonly)
+        return;
+    s->reclaim_running = true;
+    if (rt_spawn(reclaim, s) != 0)
+        s->reclaim_running = false; /* the next destroy, or the next opening, tries again */
+}
+
+void reclaim_stop(struct shard *s)
+{
+    while (s->reclaim_running)
+        rt_sleep_ns(100000);
+}
+
+/* ---- Aggregation on request ---- */
+
+struct aggregate {
+    struct net_req *req;
+    struct vos_anchor where;
+    uint64_t upto;
+    bool more;
+};
+
+static int aggregate_step(struct shard *s, void *arg)
+{
+    struct aggregate *a = arg;
+    const struct msg_cont_aggregate_req *m = a->req->req;
+    struct vos_anchor where = a->where; /* a step that is repeated starts where it started */
+    struct vos_cont *c;
+    int rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, &c);
+
+    if (rc != 0)
+        return rc;
+    rc = vos_aggregate(c, a->upto, &where, &a->more);
+    if (rc == 0)
+        a->where = where;
+    return rc;
+}
+
+void aggregate_fiber(struct shard *s, struct net_req *req)
+{
+    const struct msg_cont_aggregate_req *m = req->req;
+    struct aggregate a = {.req = req, .upto = m->epoch};
+    int rc = m->epoch == DAOS_EPOCH_MAX ? -DER_INVAL : 0;
+
+    a.more = true;
+    while (rc == 0 && a.more) {
+        rc = shard_run(s, aggregate_step, &a);
+        rt_yield();
+    }
+    shard_reply(s, req, rc, rc == 0 ? heap_durable_lsn(s->heap) : 0);
+}

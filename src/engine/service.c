@@ -1,0 +1,105 @@
+/* Requests come in here and go to the file that serves them. */
+#include "engine/engine_int.h"
+
+static struct engine *engine_of(struct net_service *service)
+{
+    return CONTAINER_OF(service, struct engine, service);
+}
+
+/* Counts the request in; false once the engine is closing. */
+static bool enter(struct engine *eng)
+{
+    __atomic_add_fetch(&eng->busy, 1, __ATOMIC_ACQ_REL);
+    if (!__atomic_load_n(&eng->closing, __ATOMIC_ACQUIRE))
+        return true;
+    __atomic_sub_fetch(&eng->busy, 1, __ATOMIC_RELEASE);
+    return false;
+}
+
+static bool inline_try(struct shard *s, struct net_req *req)
+{
+    switch (req->hdr.opcode) {
+    case MSG_OBJ_UPDATE:
+        return update_inline(s, req);
+    case MSG_OBJ_FETCH:
+        return fetch_inline(s, req);
+    case MSG_OBJ_LIST:
+        return list_inline(s, req);
+    case MSG_OBJ_QUERY_KEY:
+    case MSG_OBJ_PROBE:
+        return query_inline(s, req);
+    default:
+        return false;
+    }
+}
+
+static bool service_inline(struct net_service *service, struct net_req *req)
+{
+    struct engine *eng = engine_of(service);
+
+    if (!enter(eng))
+        return false;
+    if (heap_failed(eng->shard.heap) || !inline_try(&eng->shard, req)) {
+        __atomic_sub_fetch(&eng->busy, 1, __ATOMIC_RELEASE);
+        return false;
+    }
+    __atomic_add_fetch(&eng->inline_requests, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
+static void service_handle(struct net_service *service, struct net_req *req)
+{
+    struct engine *eng = engine_of(service);
+    struct shard *s = &eng->shard;
+    const struct msg_info *info = msg_info(req->hdr.opcode);
+
+    if (!enter(eng)) {
+        net_reply(req, -DER_SHUTDOWN);
+        return;
+    }
+    __atomic_add_fetch(&eng->requests, 1, __ATOMIC_RELAXED);
+    if (heap_failed(s->heap)) {
+        shard_reply(s, req, -DER_IO, 0);
+        return;
+    }
+    if (info->flags & MSG_SVC) {
+        svc_host_fiber(s, req);
+        return;
+    }
+    switch (req->hdr.opcode) {
+    case MSG_OBJ_UPDATE:
+        update_fiber(s, req);
+        return;
+    case MSG_OBJ_FETCH:
+        fetch_fiber(s, req);
+        return;
+    case MSG_OBJ_LIST:
+        list_fiber(s, req);
+        return;
+    case MSG_OBJ_QUERY_KEY:
+    case MSG_OBJ_PROBE:
+        query_fiber(s, req);
+        return;
+    case MSG_CONT_AGGREGATE:
+        aggregate_fiber(s, req);
+        return;
+    case MSG_ENGINE_STAT:
+        stat_fiber(s, req);
+        return;
+    default:
+        shard_reply(s, req, -DER_NOSYS, 0);
+    }
+}
+
+static struct rt_xs *service_route(struct net_service *service, const struct net_hdr *hdr)
+{
+    /* one target: every index leads to it */
+    return engine_of(service)->shard.xs;
+}
+
+void service_init(struct engine *eng)
+{
+    eng->service.handle = service_handle;
+    eng->service.inline_handle = eng->world->simulated ? NULL : service_inline;
+    eng->service.route = service_route;
+}

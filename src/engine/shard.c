@@ -1,0 +1,109 @@
+#include "engine/engine_int.h"
+
+uint64_t engine_wall_ns(const struct engine *eng)
+{
+    return eng->world->ops->wall_ns(eng->world, eng->conf.node);
+}
+
+int shard_run(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg)
+{
+    struct heap_pins pins;
+    int rc;
+
+    pins.nr = 0;
+    pins.missed = 0;
+    do {
+        heap_lock(s->heap);
+        rc = op(s, arg);
+        heap_pins_take(s->heap, &pins);
+        heap_unlock(s->heap);
+    } while (heap_retry(s->heap, &pins, &rc));
+    heap_pins_drop(s->heap, &pins);
+    return rc;
+}
+
+/* An answer that waits for its LSN; lives in the request's memory. */
+struct answer {
+    struct heap_waiter w;
+    struct shard *s;
+    struct net_req *req;
+    int rc;
+};
+
+static void end(struct shard *s, struct net_req *req, int rc)
+{
+    /* before the reply: whoever got it may close the engine */
+    __atomic_sub_fetch(&s->eng->busy, 1, __ATOMIC_RELEASE);
+    net_reply(req, rc);
+}
+
+static void durable(struct heap_waiter *w, int rc)
+{
+    struct answer *a = CONTAINER_OF(w, struct answer, w);
+
+    end(a->s, a->req, rc != 0 ? rc : a->rc);
+}
+
+void shard_reply_unlock(struct shard *s, struct net_req *req, int rc, uint64_t lsn)
+{
+    struct answer *a;
+
+    if (lsn <= heap_durable_lsn(s->heap)) {
+        heap_unlock(s->heap);
+        end(s, req, rc);
+        return;
+    }
+    a = net_req_alloc(req, sizeof(*a));
+    if (a == NULL) { /* cannot say so: what was observed may still vanish, and the answer must not */
+        heap_unlock(s->heap);
+        end(s, req, -DER_NOMEM);
+        return;
+    }
+    a->w.fn = durable;
+    a->s = s;
+    a->req = req;
+    a->rc = rc;
+    heap_when_durable(s->heap, lsn, &a->w);
+    heap_unlock(s->heap);
+}
+
+void shard_reply(struct shard *s, struct net_req *req, int rc, uint64_t lsn)
+{
+    if (lsn <= heap_durable_lsn(s->heap)) {
+        end(s, req, rc);
+        return;
+    }
+    heap_lock(s->heap);
+    shard_reply_unlock(s, req, rc, lsn);
+}
+
+int shard_cont(struct shard *s, const uint8_t hdl[16], uint64_t need, struct vos_cont **c)
+{
+    struct svc_chdl *h = svc_cont_handle(s->svc, hdl);
+    int rc = 0;
+
+    if (h == NULL)
+        return -DER_NO_HDL;
+    if ((h->caps & need) != need)
+        return -DER_NO_PERM;
+    if (h->priv == NULL) {
+        struct vos_cont *cont;
+
+        rc = vos_cont_open(s->vos, h->cont, !s->eng->conf.readonly, &cont);
+        if (rc != 0)
+            return rc;
+        h->priv = cont;
+    }
+    *c = h->priv;
+    return 0;
+}
+
+static void forget(void *arg, struct svc_chdl *h)
+{
+    h->priv = NULL;
+}
+
+void shard_cont_forget(struct shard *s, const uint8_t cont[16])
+{
+    svc_each_cont_handle(s->svc, cont, forget, NULL);
+}

@@ -1,0 +1,106 @@
+/*
+ * Updates, punches and checks: one compound each.
+ *
+ * vos_update_begin() checks and reserves; large values are written to their extents, durably; vos_update_publish() evaluates everything again and changes the heap in one transaction; the answer waits for that
+ * transaction's LSN. A failure on the way cancels the reservation and leaves nothing. The inline form does the same when nothing has to wait between begin and publish.
+ */
+#include "engine/engine_int.h"
+
+struct update {
+    struct net_req *req;
+    struct vos_op *ops;
+    struct vos_update *u; /* between begin and the end of publish */
+    const struct vos_place *places;
+    uint32_t place_nr;
+    uint64_t lsn;
+};
+
+static int begin(struct shard *s, void *arg)
+{
+    struct update *up = arg;
+    const struct msg_obj_update_req *m = up->req->req;
+    struct vos_cont *c;
+    int rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, &c);
+
+    if (rc != 0)
+        return rc;
+    return vos_update_begin(c, up->ops, m->ops_nr, &up->u, &up->places, &up->place_nr);
+}
+
+static int publish(struct shard *s, void *arg)
+{
+    struct update *up = arg;
+    const struct msg_obj_update_req *m = up->req->req;
+    struct msg_obj_update_rep *rep = up->req->rep;
+    const struct net_hdr *hdr = &up->req->hdr;
+    struct vos_txid txid = {hdr->session_hlc, hdr->session_rand, hdr->seq, hdr->acked};
+    daos_epoch_t epoch = 0;
+    bool replayed = false;
+    int rc = vos_update_publish(up->u, engine_wall_ns(s->eng), &txid, m->epoch, &epoch, &up->lsn, &replayed);
+
+    if (shard_again(rc))
+        return rc;
+    up->u = NULL;
+    rep->epoch = epoch;
+    rep->replayed = replayed;
+    return rc;
+}
+
+static int cancel(struct shard *s, void *arg)
+{
+    struct update *up = arg;
+
+    vos_update_cancel(up->u);
+    up->u = NULL;
+    return 0;
+}
+
+bool update_inline(struct shard *s, struct net_req *req)
+{
+    struct update up = {.req = req};
+    int rc = decode_ops(req, req->req, &up.ops);
+
+    if (rc != 0) {
+        shard_reply(s, req, rc, 0);
+        return true;
+    }
+    if (!heap_trylock(s->heap))
+        return false;
+    rc = begin(s, &up);
+    if (rc == 0 && up.place_nr == 0)
+        rc = publish(s, &up);
+    if (up.u != NULL) /* it has to wait for something: the fiber starts over */
+        cancel(s, &up);
+    else if (!shard_again(rc)) {
+        /* begin's errors wait for all that is committed: what they saw may be as new as that */
+        shard_reply_unlock(s, req, rc, rc != 0 && up.lsn == 0 ? heap_lsn(s->heap) : up.lsn);
+        return true;
+    }
+    heap_miss_clear(s->heap);
+    heap_unlock(s->heap);
+    return false;
+}
+
+void update_fiber(struct shard *s, struct net_req *req)
+{
+    struct update up = {.req = req};
+    int rc = decode_ops(req, req->req, &up.ops);
+
+    if (rc != 0) {
+        shard_reply(s, req, rc, 0);
+        return;
+    }
+    rc = shard_run(s, begin, &up);
+    if (rc == 0 && up.place_nr > 0)
+        rc = data_write(s, up.ops, up.places, up.place_nr);
+    if (rc == 0)
+        rc = shard_run(s, publish, &up);
+    if (up.u != NULL) /* also when publish could not get what it asked for */
+        shard_run(s, cancel, &up);
+    if (rc != 0 && up.lsn == 0) {
+        heap_lock(s->heap);
+        up.lsn = heap_lsn(s->heap);
+        heap_unlock(s->heap);
+    }
+    shard_reply(s, req, rc, up.lsn);
+}
