@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -176,11 +177,15 @@ void ring_sleep(struct rt_xs *xs, uint64_t timeout_ns)
 
 void ring_wake(struct rt_xs *xs)
 {
-    int rc;
+    int efd = xs->ring.efd;
+    uint64_t one = 1;
+    long n;
 
+    /* xs, and the eventfd with it, may be gone once this has happened; TSan's write() would look at
+     * it afterwards */
     tsan_release(xs);
     do {
-        rc = eventfd_write(xs->ring.efd, 1); /* xs may be gone once this has happened */
-    } while (rc != 0 && errno == EINTR);
-    ASSERT(rc == 0);
+        n = syscall(SYS_write, efd, &one, sizeof(one));
+    } while (n < 0 && errno == EINTR);
+    ASSERT(n == (long)sizeof(one));
 }
