@@ -114,6 +114,7 @@ static int fetch_single(struct get *g, const struct view *v, uint64_t akey, uint
     if (rc)
         return rc;
     iod->rec_size = l.bytes;
+    iod->end = l.bytes;
     g->f->epoch = MAX(g->f->epoch, w.epoch);
     if (iod->map_max) {
         iod->map[0] = (daos_recx_t){.rx_idx = 0, .rx_nr = 1};
@@ -227,6 +228,14 @@ static int fetch_array(struct get *g, const struct view *v, uint64_t akey, uint1
     iod->rec_size = found;
     if (!ordered)
         map_sort(iod);
+    for (uint32_t i = 0; i < iod->recx_nr; i++) {
+        const struct piece *last = out[i].nr ? &out[i].p[out[i].nr - 1] : NULL;
+
+        if (last)
+            iod->end = MAX(iod->end, base + (last->start + last->nr - iod->recxs[i].rx_idx) * size);
+        base += iod->recxs[i].rx_nr * size;
+    }
+    base = 0;
     for (uint32_t i = 0; i < iod->recx_nr && iod->dst && found; i++) {
         if (base > room || iod->recxs[i].rx_nr > (room - base) / size)
             return -DER_REC2BIG;
@@ -360,6 +369,7 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
     for (uint32_t i = 0; i < nr; i++) {
         expect[i] = iods[i].rec_size;
         iods[i].map_nr = 0;
+        iods[i].end = 0;
     }
     rc = run(&g, epoch, cond, oid, dkey, nr, iods);
     f->lsn = pend_seen_dkey(c, oid, dkey);

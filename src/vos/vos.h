@@ -158,6 +158,7 @@ struct vos_fetch_iod {
     /* out: what exists, clipped to the asked recxs, merged, ascending; caller's array of map_max */
     daos_recx_t *map;
     uint32_t map_max, map_nr;
+    uint64_t end;            /* out: end of the last byte that exists, in the stream of the asked recxs; 0: nothing */
     bool type_mismatch;      /* private */
 };
 
