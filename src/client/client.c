@@ -165,12 +165,25 @@ static int own_xs(struct client *c, struct rt_xs **out)
         *out = self;
         return 0;
     }
-    rt_mutex_lock(&c->lock);
+    *out = __atomic_load_n(&c->xs, __ATOMIC_ACQUIRE);
+    if (*out != NULL)
+        return 0;
+    lock_short(&c->lock);
     if (c->xs == NULL)
-        rc = rt_xs_create(&conf, &c->xs);
-    rt_mutex_unlock(&c->lock);
+        rc = rt_xs_create(&conf, out);
+    if (rc == 0 && c->xs == NULL)
+        __atomic_store_n(&c->xs, *out, __ATOMIC_RELEASE);
     *out = c->xs;
+    rt_mutex_unlock(&c->lock);
     return rc;
+}
+
+int client_spawn(struct client *c, void (*fn)(void *arg), void *arg)
+{
+    struct rt_xs *xs;
+    int rc = own_xs(c, &xs);
+
+    return rc ? rc : rt_spawn_on(xs, fn, arg);
 }
 
 int client_run(daos_event_t *ev, int (*body)(struct client *c, void *args), void *args, size_t size)

@@ -121,6 +121,8 @@ int obj_close_local(struct client *c, daos_handle_t oh, uint32_t type);
 /* Runs body(c, args) on the caller (ev NULL), or on a fiber of the client's own with a copy of args, ending in the event. What args points at must
  * stay until then. Returns the body's result, or whether it could be started. */
 int client_run(daos_event_t *ev, int (*body)(struct client *c, void *args), void *args, size_t size);
+/* Runs fn(arg) on a fiber of the client's own. -DER_NOMEM. */
+int client_spawn(struct client *c, void (*fn)(void *arg), void *arg);
 /* As client_run with ev NULL gives; for calls that need no waiting but take an event: the event completes at once. */
 int client_now(daos_event_t *ev, int rc);
 

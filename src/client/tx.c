@@ -80,6 +80,12 @@ static struct tx *tx_get(struct client *c, daos_handle_t th)
     return h ? CONTAINER_OF(h, struct tx, h) : NULL;
 }
 
+void tx_ref(struct tx *tx)
+{
+    if (tx != NULL)
+        handle_ref(&tx->h);
+}
+
 void tx_put(struct tx *tx)
 {
     if (tx != NULL)

@@ -16,7 +16,8 @@ struct tx;
 int tx_read(struct client *c, daos_handle_t th, struct cont *co, daos_obj_id_t oid, const daos_key_t *what, daos_epoch_t *epoch, struct tx **tx);
 /* Whether a write under th may be sent now (*tx NULL) or is to be buffered in *tx (with a reference). -DER_NO_PERM (read-only, or its state). */
 int tx_write(struct client *c, daos_handle_t th, struct cont *co, struct tx **tx);
-void tx_put(struct tx *tx); /* NULL is fine */
+void tx_ref(struct tx *tx); /* NULL is fine, here and below */
+void tx_put(struct tx *tx);
 /* The op belongs to tx (may be NULL), whose reference it takes over: -DER_TX_RESTART from it fails the transaction. */
 void op_set_tx(struct op *op, struct tx *tx);
 void tx_failed(struct tx *tx);
