@@ -7,6 +7,7 @@
 #include "heap/step.h"
 
 #define GROW_MIN (UINT64_C(16) << 20)
+#define GROW_LEAST (UINT64_C(1) << 20)
 #define GROW_MAX (UINT64_C(1) << 30)
 
 void background_kick(struct heap *h)
@@ -52,6 +53,18 @@ static int grow_to(struct heap *h, uint64_t pages)
     return rc;
 }
 
+/* Less is better than nothing when the file system is nearly full. */
+static int grow_role(struct super *s, uint64_t more)
+{
+    int rc = super_grow(s, SUPER_META, more);
+
+    while (rc == -DER_NOSPACE && more > GROW_LEAST) {
+        more = MAX(more / 4, GROW_LEAST);
+        rc = super_grow(s, SUPER_META, more);
+    }
+    return rc;
+}
+
 static int grow(struct heap *h)
 {
     uint64_t now = h->pages * HEAP_PAGE_SIZE, size = now + MIN(MAX(now / 4, GROW_MIN), GROW_MAX);
@@ -61,7 +74,7 @@ static int grow(struct heap *h)
         struct super *s = h->conf.dev[SUPER_META];
 
         if (super_role_size(s, SUPER_META) <= now + 2 * HEAP_PAGE_SIZE) {
-            rc = super_grow(s, SUPER_META, size - now);
+            rc = grow_role(s, size - now);
             heap_step(h, HEAP_STEP_GROW_DEVICE);
         }
         size = super_role_size(s, SUPER_META);
@@ -130,8 +143,7 @@ static void background(void *arg)
         heap_unlock(h);
         if (stop)
             break;
-        if (h->prefetch_nr > 0)
-            prefetch(h);
+        prefetch(h);
         if (ckpt)
             heap_checkpoint(h);
         if (more)

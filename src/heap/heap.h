@@ -100,6 +100,8 @@ void *heap_tx_write(struct heap *h, uint64_t off, size_t len);
 /* A zeroed allocation of size (1..HEAP_ALLOC_MAX) bytes, 8-byte aligned, near the page of `near` when it can (0: anywhere). All its bytes are
  * logged at commit: fill it through the address given back (optional), or heap_tx_write. -DER_NOSPACE, HEAP_FAULT. */
 int heap_tx_alloc(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr);
+/* The open transaction deletes: it may use the pages kept so that deletes work when the heap is full. */
+void heap_tx_use_reserve(struct heap *h);
 /* Gives an allocation back; reusable by later transactions at once. The size is known to the heap. */
 int heap_tx_free(struct heap *h, uint64_t off);
 /* Usable bytes of an allocation. */

@@ -202,8 +202,6 @@ int tx_reserve(struct heap *h, size_t more);              /* so many more log by
 int tx_dirty(struct heap *h, uint64_t page);              /* the transaction changes the page; HEAP_WAIT */
 int tx_begin_internal(struct heap *h, size_t redo_max);
 void heap_space_attach(struct heap *h, const struct heap_space_ops *ops, void *state);
-/* The open transaction may use the pages kept so that deletes work when the heap is full. */
-void heap_tx_use_reserve(struct heap *h);
 
 /* alloc.c */
 void alloc_classes(struct alloc *a);

@@ -74,8 +74,11 @@ static int group_open(struct wal *w)
 {
     struct wal_group *g;
 
-    if (w->open != NULL && w->open->len >= w->group_max)
-        w->open = NULL; /* sealed by size; it stays in the queue */
+    if (w->open != NULL && w->open->len >= w->group_max) {
+        w->open = NULL; /* sealed by size; it stays in the queue, and need not wait for anybody */
+        if (w->started)
+            rt_event_set(&w->kick);
+    }
     if (w->open != NULL)
         return 0;
     g = group_new(w);
