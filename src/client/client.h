@@ -47,4 +47,7 @@ void client_embed_close(void *cookie);
 /* Path of a pool named by label or UUID text, from the registry of this user ($XDG_STATE_HOME/tarn/pools). -DER_NONEXIST. buf of PATH_MAX. */
 int client_embed_resolve(const char *name, char *buf, size_t len, struct err *e);
 
+/* Calls each() for every registered pool of this user, until it returns not 0 (which is returned). */
+int client_embed_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg), void *arg, struct err *e);
+
 #endif
