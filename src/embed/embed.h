@@ -15,6 +15,7 @@
 struct embed_pool_conf {
     const char *label;    /* NULL: the directory's name if it is a valid label, else none */
     uint64_t wal_bytes;   /* 0: default 128 MiB */
+    uint64_t limit_bytes; /* the pool grows no further than this, log and metadata included; 0: as far as the file system has room */
     daos_prop_t *prop;    /* pool properties or NULL */
 };
 

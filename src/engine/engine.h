@@ -37,7 +37,8 @@ struct engine_conf {
 
 struct engine_format {
     uuid_t pool;
-    uint64_t wal_bytes;        /* 0: 128 MiB */
+    uint64_t wal_bytes;        /* 0: 128 MiB, less in a pool with a small limit */
+    uint64_t limit_bytes;      /* 0: none */
     const struct msg_prop *props; /* pool properties that differ from the defaults, label among them */
     uint32_t props_nr;
     const char *owner, *group; /* principals, "name@" */

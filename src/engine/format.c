@@ -74,6 +74,12 @@ static int format_shard(struct format *j, struct shard *s)
 
     if (fmt->wal_bytes != 0)
         size[SUPER_WAL] = ROUND_UP(MAX(fmt->wal_bytes, WAL_LEAST), ROLE_UNIT);
+    else if (fmt->limit_bytes != 0 && fmt->limit_bytes / 8 < WAL_DEFAULT)
+        size[SUPER_WAL] = ROUND_UP(MAX(fmt->limit_bytes / 8, WAL_LEAST), ROLE_UNIT);
+    if (fmt->limit_bytes != 0 && fmt->limit_bytes < size[SUPER_WAL] + META_FIRST + DATA_FIRST + SUPER_AREA)
+        return err_setf(j->e, -DER_NOSPACE, "give it at least 64 MiB", "log and first metadata alone take more", "cannot create a pool of %llu bytes",
+                        (unsigned long long)fmt->limit_bytes);
+    id.limit_bytes = fmt->limit_bytes;
     memcpy(id.pool, fmt->pool, 16);
     rt_random_bytes(id.device, sizeof(id.device));
     rc = io_dir_create_dev(j->conf->dir, s->xs, ENGINE_DEVICE, SUPER_AREA, &s->dev, j->e);

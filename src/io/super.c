@@ -418,6 +418,8 @@ static int grow_by(struct super *s, enum super_role role, uint64_t len)
 
     if (len > INT64_MAX - off)
         return -DER_NOSPACE;
+    if (s->block.id.limit_bytes != 0 && off + len > s->block.id.limit_bytes)
+        return -DER_NOSPACE;
     s->next = s->block;
     rc = append(s, role, off, len);
     if (rc == 0)

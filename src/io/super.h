@@ -37,6 +37,7 @@ struct super_id {
     uint32_t shard;     /* shard of that target */
     uint32_t page_size; /* of the heap */
     uint32_t roles;     /* bit (1 << role) for each role on this device */
+    uint64_t limit_bytes; /* super_grow() takes the device no further; 0: no limit */
 };
 
 struct super; /* an open, formatted device */

@@ -74,7 +74,7 @@ void super_encode(const struct super_block *b, uint32_t copy, void *buf)
     wbuf_u32(&w, copy);
     wbuf_u32(&w, b->extent_nr);
     wbuf_u32(&w, 0);
-    wbuf_u64(&w, 0);
+    wbuf_u64(&w, b->id.limit_bytes);
     ASSERT(w.len == EXTENTS_AT);
     for (uint32_t i = 0; i < b->extent_nr; i++) {
         wbuf_u64(&w, b->extent[i].off);
@@ -133,7 +133,8 @@ enum super_copy_state super_decode(const void *buf, uint32_t copy, struct super_
     b->state = rbuf_u32(&r);
     seen_copy = rbuf_u32(&r);
     b->extent_nr = rbuf_u32(&r);
-    rbuf_bytes(&r, 12);
+    rbuf_u32(&r);
+    b->id.limit_bytes = rbuf_u64(&r);
     if (seen_copy != copy || b->extent_nr > SUPER_EXTENTS_MAX)
         return SUPER_COPY_DAMAGED;
     for (uint32_t i = 0; i < b->extent_nr; i++) {

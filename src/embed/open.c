@@ -1,0 +1,200 @@
+/*
+ * Engines of this process. A directory has one engine, however many connections there are; the last close ends it. The table of open engines is the one thing here that belongs to the
+ * process and not to a client: two clients of one process must share the lock on the directory.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <daos_errno.h>
+#include "base/assert.h"
+#include "base/fail.h"
+#include "base/label.h"
+#include "base/list.h"
+#include "client/client.h"
+#include "embed/embed_int.h"
+#include "engine/engine.h"
+#include "rt/rt.h"
+
+struct embedded {
+    struct list link;
+    char path[PATH_MAX];
+    struct io_dir *dir;
+    struct engine *eng;
+    bool readonly;
+    uint32_t refs;
+    pid_t pid; /* an engine does not survive fork(): its threads stay with the parent */
+};
+
+/* One connection: a peer of its own on a shared engine. */
+struct opened {
+    struct embedded *em;
+    struct net_peer *peer;
+};
+
+/* Opening and closing are rare and may block, so a plain mutex of the process serves. */
+static struct {
+    pthread_mutex_t lock;
+    struct list open;
+    bool ready;
+} embed_table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct embedded *find(const char *real)
+{
+    struct list *it;
+
+    if (!embed_table.ready) {
+        list_init(&embed_table.open);
+        embed_table.ready = true;
+    }
+    LIST_FOREACH(it, &embed_table.open) {
+        struct embedded *em = LIST_ENTRY(it, struct embedded, link);
+
+        if (strcmp(em->path, real) == 0 && em->pid == getpid())
+            return em;
+    }
+    return NULL;
+}
+
+static int start(const char *real, bool readonly, struct embedded **out, struct err *e)
+{
+    struct embedded *em = base_calloc(1, sizeof(*em));
+    struct engine_conf conf = {.cpu = -1, .readonly = readonly, .spin_us = rt_default_spin_us()};
+    int rc;
+
+    if (em == NULL)
+        return -DER_NOMEM;
+    strcpy(em->path, real);
+    em->readonly = readonly;
+    em->pid = getpid();
+    em->refs = 1;
+    rc = io_dir_open(real, false, &em->dir, e);
+    if (rc != 0)
+        goto fail;
+    conf.dir = em->dir;
+    rc = engine_open(&conf, &em->eng, e);
+    if (rc != 0) {
+        io_dir_close(em->dir);
+        goto fail;
+    }
+    list_add_tail(&embed_table.open, &em->link);
+    *out = em;
+    return 0;
+fail:
+    base_free(em);
+    return rc;
+}
+
+static void stop(struct embedded *em)
+{
+    list_del(&em->link);
+    engine_close(em->eng, true);
+    io_dir_close(em->dir);
+    base_free(em);
+}
+
+static int check_dir(const char *path, char real[PATH_MAX], struct err *e)
+{
+    int rc = embed_real_path(path, real, e);
+
+    if (rc != 0)
+        return rc;
+    if (!embed_has_pool(real))
+        return err_setf(e, -DER_DF_INVAL, "name a pool's directory, or create one: dmg pool create ./my-pool", "it is not a pool: it holds no device file (target0)",
+                        "cannot open pool %s", path);
+    return 0;
+}
+
+int client_embed_open(const char *path, enum client_open_mode mode, struct net_peer **peer, uuid_t pool, void **cookie, struct err *e)
+{
+    char real[PATH_MAX];
+    struct opened *o = base_calloc(1, sizeof(*o));
+    int rc;
+
+    if (o == NULL)
+        return -DER_NOMEM;
+    rc = check_dir(path, real, e);
+    if (rc != 0)
+        goto fail;
+    pthread_mutex_lock(&embed_table.lock);
+    o->em = find(real);
+    if (o->em != NULL && o->em->readonly && mode == CLIENT_OPEN_RW)
+        rc = err_setf(e, -DER_BUSY, "close the read-only connection first", "this process has it open read-only", "cannot open pool %s for writing", path);
+    else if (o->em != NULL)
+        o->em->refs++;
+    else
+        rc = start(real, mode == CLIENT_OPEN_RO && access(real, W_OK) != 0, &o->em, e);
+    if (rc == 0) {
+        rc = net_inproc_connect(engine_service(o->em->eng), &o->peer);
+        if (rc != 0 && --o->em->refs == 0)
+            stop(o->em);
+    }
+    pthread_mutex_unlock(&embed_table.lock);
+    if (rc != 0)
+        goto fail;
+    engine_pool_uuid(o->em->eng, pool);
+    *peer = o->peer;
+    *cookie = o;
+    return 0;
+fail:
+    base_free(o);
+    return rc;
+}
+
+void client_embed_close(void *cookie)
+{
+    struct opened *o = cookie;
+
+    if (o->em->pid != getpid()) {
+        base_free(o); /* the parent's engine: its threads are not here, and its files are not ours to close */
+        return;
+    }
+    net_peer_close(o->peer);
+    pthread_mutex_lock(&embed_table.lock);
+    if (--o->em->refs == 0)
+        stop(o->em);
+    pthread_mutex_unlock(&embed_table.lock);
+    base_free(o);
+}
+
+/* ---- Names ---- */
+
+struct search {
+    const char *name;
+    uint8_t pool[16];
+    bool by_uuid;
+    char path[PATH_MAX];
+    unsigned found;
+};
+
+static int match(const struct registry_entry *r, void *arg)
+{
+    struct search *s = arg;
+
+    if (s->by_uuid ? memcmp(r->pool, s->pool, 16) != 0 : strcmp(r->label, s->name) != 0)
+        return 0;
+    snprintf(s->path, sizeof(s->path), "%s", r->path);
+    s->found++;
+    return 0;
+}
+
+int client_embed_resolve(const char *name, char *buf, size_t len, struct err *e)
+{
+    struct search *s = base_calloc(1, sizeof(*s));
+    int rc = 0;
+
+    if (s == NULL)
+        return -DER_NOMEM;
+    s->name = name;
+    s->by_uuid = uuid_text_parse(name, s->pool);
+    registry_each(match, s);
+    if (s->found == 0)
+        rc = err_setf(e, -DER_NONEXIST, "list the pools with: dmg pool list; or name the pool's directory with a '/': ./my-pool",
+                      s->by_uuid ? "no pool of yours has this UUID" : "no pool of yours has this label", "cannot find pool '%.100s'", name);
+    else if (strlen(s->path) >= len)
+        rc = -DER_TRUNC;
+    else
+        strcpy(buf, s->path);
+    base_free(s);
+    return rc;
+}

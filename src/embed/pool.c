@@ -1,0 +1,266 @@
+/* Making and removing embedded pools. */
+#include <dirent.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uuid/uuid.h>
+#include <daos_errno.h>
+#include "base/assert.h"
+#include "base/fail.h"
+#include "base/label.h"
+#include "client/prop_desc.h"
+#include "embed/embed_int.h"
+#include "engine/engine.h"
+#include "rt/rt.h"
+
+#define POOL_DEVICE "target0"
+#define POOL_LOCK   "lock"
+#define PROPS_MAX   64u
+
+const char *embed_path_of(const char *name)
+{
+    if (name == NULL)
+        return NULL;
+    if (strncmp(name, "inproc:", 7) == 0)
+        return name + 7;
+    return strchr(name, '/') != NULL ? name : NULL;
+}
+
+int embed_real_path(const char *path, char out[PATH_MAX], struct err *e)
+{
+    int rc;
+
+    if (realpath(path, out) != NULL)
+        return 0;
+    rc = errno == EACCES ? -DER_NO_PERM : errno == ENOTDIR ? -DER_NOTDIR : errno == ENAMETOOLONG ? -DER_OVERFLOW : -DER_NONEXIST;
+    return err_setf(e, rc, "name a pool's directory, or create one: dmg pool create ./my-pool", strerror(errno), "cannot open pool %s", path);
+}
+
+bool embed_has_pool(const char *path)
+{
+    char file[PATH_MAX + 16];
+    struct stat st;
+
+    snprintf(file, sizeof(file), "%s/" POOL_DEVICE, path);
+    return stat(file, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* What is in the directory: nothing (or only a lock file), a pool, or something else. */
+enum content { CONTENT_EMPTY, CONTENT_POOL, CONTENT_OTHER };
+
+static int content_of(const char *path, enum content *what)
+{
+    DIR *d = opendir(path);
+    struct dirent *ent;
+
+    if (d == NULL)
+        return errno == EACCES ? -DER_NO_PERM : errno == ENOTDIR ? -DER_NOTDIR : -DER_NONEXIST;
+    *what = CONTENT_EMPTY;
+    while ((ent = readdir(d)) != NULL) {
+        if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0 || strcmp(ent->d_name, POOL_LOCK) == 0)
+            continue;
+        if (strcmp(ent->d_name, POOL_DEVICE) == 0)
+            *what = CONTENT_POOL;
+        else if (*what == CONTENT_EMPTY)
+            *what = CONTENT_OTHER;
+    }
+    closedir(d);
+    return 0;
+}
+
+/* "name@" of the caller, numeric if the system knows no name. */
+static void principals(char owner[300], char group[300])
+{
+    struct passwd *pw = getpwuid(geteuid());
+    struct group *gr = getgrgid(getegid());
+
+    if (pw != NULL)
+        snprintf(owner, 300, "%s@", pw->pw_name);
+    else
+        snprintf(owner, 300, "%u@", (unsigned)geteuid());
+    if (gr != NULL)
+        snprintf(group, 300, "%s@", gr->gr_name);
+    else
+        snprintf(group, 300, "%u@", (unsigned)getegid());
+}
+
+struct label_search {
+    const char *label, *path;
+    bool taken;
+};
+
+static int label_taken(const struct registry_entry *r, void *arg)
+{
+    struct label_search *s = arg;
+
+    /* a line whose pool is gone does not hold the label */
+    if (strcmp(r->label, s->label) == 0 && strcmp(r->path, s->path) != 0 && embed_has_pool(r->path))
+        s->taken = true;
+    return 0;
+}
+
+/* The label asked for, or one from the directory's name that is still free. */
+static int label_choose(const char *path, const struct embed_pool_conf *conf, const uuid_t pool, char label[LABEL_MAX_LEN + 1], struct err *e)
+{
+    const char *base = strrchr(path, '/');
+    struct label_search s = {.label = label, .path = path};
+    char text[UUID_TEXT_LEN + 1];
+
+    label[0] = '\0';
+    if (conf->label != NULL) {
+        if (!label_is_valid(conf->label))
+            return err_setf(e, -DER_INVAL, "choose another label", "a label is 1 to 127 of letters, digits and . _ : - and does not look like a UUID",
+                            "cannot use label '%.100s'", conf->label);
+        strcpy(label, conf->label);
+        registry_each(label_taken, &s);
+        if (s.taken)
+            return err_setf(e, -DER_EXIST, "choose another label, or destroy that pool", "another pool of yours has it (dmg pool list)",
+                            "cannot use label '%s'", conf->label);
+        return 0;
+    }
+    base = base != NULL ? base + 1 : path;
+    if (!label_is_valid(base))
+        return 0;
+    strcpy(label, base);
+    registry_each(label_taken, &s);
+    if (s.taken && strlen(label) + 5 <= LABEL_MAX_LEN) {
+        uuid_text_print(pool, text);
+        snprintf(label + strlen(label), 6, "-%.4s", text);
+    } else if (s.taken) {
+        label[0] = '\0';
+    }
+    return 0;
+}
+
+static int dir_ready(const char *path, char real[PATH_MAX], struct err *e)
+{
+    enum content what;
+    int rc;
+
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        rc = errno == EACCES || errno == EROFS ? -DER_NO_PERM : errno == ENOSPC ? -DER_NOSPACE : errno == ENAMETOOLONG ? -DER_OVERFLOW : -DER_NONEXIST;
+        return err_setf(e, rc, "choose a directory whose parent exists and that you may write", strerror(errno), "cannot create pool directory %s", path);
+    }
+    rc = embed_real_path(path, real, e);
+    if (rc == 0)
+        rc = content_of(real, &what);
+    if (rc != 0)
+        return err_setf(e, rc, "choose a directory that you may read and write", rc == -DER_NOTDIR ? "it is a file" : "it cannot be read",
+                        "cannot create pool %s", path);
+    if (what == CONTENT_POOL)
+        return err_setf(e, -DER_EXIST, "use it as it is, or destroy it first: dmg pool destroy PATH", "there is a pool in this directory already",
+                        "cannot create pool %s", path);
+    if (what == CONTENT_OTHER)
+        return err_setf(e, -DER_EXIST, "choose an empty or new directory", "the directory holds files that are not Tarn's", "cannot create pool %s", path);
+    return 0;
+}
+
+static int format(const char *real, const struct embed_pool_conf *conf, uuid_t pool, const char *label, struct err *e)
+{
+    struct msg_prop props[PROPS_MAX + 1];
+    struct engine_conf ec = {.cpu = -1};
+    struct engine_format ef = {.wal_bytes = conf->wal_bytes, .limit_bytes = conf->limit_bytes, .props = props};
+    char owner[300], group[300];
+    uint32_t n = 0;
+    int rc;
+
+    if (conf->prop != NULL) {
+        if (conf->prop->dpp_nr > PROPS_MAX)
+            return err_set(e, -DER_INVAL, "cannot create the pool", "too many properties", "give each property once");
+        prop_to_msg(conf->prop, props);
+        n = conf->prop->dpp_nr;
+    }
+    if (label[0] != '\0')
+        props[n++] = (struct msg_prop){.type = DAOS_PROP_PO_LABEL, .text = label};
+    ef.props_nr = n;
+    memcpy(ef.pool, pool, 16);
+    principals(owner, group);
+    ef.owner = owner;
+    ef.group = group;
+    rc = io_dir_open(real, false, &ec.dir, e);
+    if (rc != 0)
+        return rc;
+    rc = engine_pool_format(&ec, &ef, e);
+    if (rc != 0 && rc != -DER_BUSY)
+        io_dir_remove(ec.dir, POOL_DEVICE, NULL);
+    io_dir_close(ec.dir);
+    return rc;
+}
+
+int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid_t pool, struct err *e)
+{
+    char real[PATH_MAX], label[LABEL_MAX_LEN + 1];
+    int rc;
+
+    rc = dir_ready(path, real, e);
+    if (rc != 0)
+        return rc;
+    rt_random_bytes(pool, 16);
+    pool[6] = (pool[6] & 0x0f) | 0x40; /* a random (version 4) uuid, RFC 9562 */
+    pool[8] = (pool[8] & 0x3f) | 0x80;
+    rc = label_choose(real, conf, pool, label, e);
+    if (rc == 0)
+        rc = format(real, conf, pool, label, e);
+    if (rc != 0)
+        return rc;
+    /* the registry is a convenience: a home that cannot be written does not spoil the pool */
+    registry_add(pool, label, real);
+    return 0;
+}
+
+int embed_pool_destroy(const char *path, struct err *e)
+{
+    char real[PATH_MAX];
+    struct io_dir *dir;
+    enum content what;
+    int rc;
+
+    rc = embed_real_path(path, real, e);
+    if (rc == 0)
+        rc = content_of(real, &what);
+    if (rc != 0)
+        return rc;
+    if (what != CONTENT_POOL)
+        return err_setf(e, -DER_DF_INVAL, "check the path; list pools with: dmg pool list", "there is no pool in this directory", "cannot destroy pool %s", path);
+    rc = io_dir_open(real, false, &dir, e);
+    if (rc != 0)
+        return rc;
+    rc = io_dir_lock(dir, e);
+    if (rc == 0)
+        rc = io_dir_remove(dir, POOL_DEVICE, e);
+    if (rc == 0)
+        io_dir_remove(dir, POOL_LOCK, NULL);
+    io_dir_close(dir);
+    if (rc != 0)
+        return rc;
+    rmdir(real); /* stays if the user keeps something else there */
+    registry_del(real);
+    return 0;
+}
+
+struct list_call {
+    int (*each)(const uuid_t pool, const char *label, const char *path, void *arg);
+    void *arg;
+};
+
+static int list_one(const struct registry_entry *r, void *arg)
+{
+    struct list_call *c = arg;
+
+    return c->each(r->pool, r->label, r->path, c->arg);
+}
+
+int embed_pool_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg), void *arg, struct err *e)
+{
+    struct list_call c = {each, arg};
+    int rc = registry_each(list_one, &c);
+
+    if (rc == -DER_NO_PERM)
+        return err_set(e, rc, "cannot list the pools", "the registry cannot be read ($XDG_STATE_HOME/tarn/pools)", "check its permissions, or name pools by path");
+    return rc;
+}
