@@ -460,4 +460,20 @@ static inline void rig_run(void (*fn)(struct rig *r))
     rig_free(s.r);
 }
 
+/* A test program of stories: RIG_MAIN(STORIES) with #define STORIES(X) X(first) X(second). */
+#define RIG_TEST(story)                                                                            \
+    static void t_##story(void **state)                                                            \
+    {                                                                                              \
+        rig_run(story);                                                                            \
+    }
+#define RIG_ENTRY(story) cmocka_unit_test_setup(t_##story, NULL),
+#define RIG_MAIN(STORIES)                                                                          \
+    STORIES(RIG_TEST)                                                                              \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        const struct CMUnitTest tests[] = {STORIES(RIG_ENTRY)};                                    \
+                                                                                                   \
+        return cmocka_run_group_tests(tests, NULL, NULL);                                          \
+    }
+
 #endif
