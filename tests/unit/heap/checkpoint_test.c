@@ -1,0 +1,385 @@
+/* Checkpoints: the log is reused, pages come back from the device, damage on the way is found. */
+#include "heap_rig.h"
+#include "heap/heap_int.h"
+#include "heap/step.h"
+
+static void start(struct rig *r, uint64_t seed, const struct sim_dir_conf *sc)
+{
+    r->seed = seed;
+    rig_format(r, sc != NULL ? sc : &(struct sim_dir_conf){.seed = seed});
+    CHECK(rig_open(r, NULL) == 0);
+}
+
+static void reopen(struct rig *r, bool clean)
+{
+    struct err e = {0};
+    int rc;
+
+    heap_close(r->h, clean);
+    rig_detach(r);
+    if (!sim_dir_powered(r->sd))
+        sim_dir_power_on(r->sd);
+    CHECK(rig_attach(r) == 0);
+    rc = rig_open(r, &e);
+    if (rc != 0)
+        fprintf(stderr, "open: %d %s: %s\n", rc, e.what, e.why);
+    CHECK(rc == 0);
+}
+
+static struct heap_stat stat_of(struct rig *r)
+{
+    struct heap_stat st;
+
+    heap_lock(r->h);
+    heap_stat(r->h, &st);
+    heap_unlock(r->h);
+    return st;
+}
+
+static bool all(void *arg, uint64_t page)
+{
+    return true;
+}
+
+static uint32_t evict_all(struct rig *r)
+{
+    uint32_t n;
+
+    heap_lock(r->h);
+    n = heap_evict(r->h, all, NULL);
+    heap_unlock(r->h);
+    return n;
+}
+
+static void a_small_log_carries_endless_work(struct rig *r)
+{
+    struct heap_stat st;
+
+    r->wal_size = 640u << 10;
+    start(r, 1, NULL);
+    for (uint32_t i = 0; i < 6; i++) {
+        CHECK(rig_work(r, 500) == 0);
+        st = stat_of(r);
+        CHECK(st.wal_used <= st.wal_size);
+        CHECK(st.checkpoints > 0 && st.wal_written > 2 * st.wal_size);
+        rig_verify(r, false);
+        rig_check(r);
+        reopen(r, i % 2 == 0);
+        rig_verify(r, true);
+    }
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+static void after_a_checkpoint_every_page_can_leave_and_come_back(struct rig *r)
+{
+    struct heap_stat st;
+
+    start(r, 2, NULL);
+    CHECK(rig_work(r, 200) == 0);
+    CHECK(heap_checkpoint(r->h) == 0);
+    st = stat_of(r);
+    CHECK(st.pages_dirty == 0);
+    CHECK(evict_all(r) > 5);
+    st = stat_of(r);
+    CHECK(st.pages_resident == 1 + DIV_UP(st.pages, 512)); /* heap page and descriptors */
+    rig_verify(r, false);
+    rig_check(r);
+    CHECK(stat_of(r).pages_resident > st.pages_resident);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+static void a_dirty_page_does_not_leave(struct rig *r)
+{
+    uint64_t off = 0;
+
+    start(r, 3, NULL);
+    CHECK(rig_tx(r) == 0);
+    evict_all(r);
+    heap_lock(r->h);
+    CHECK(heap_root_get(r->h, HEAP_ROOT_VOS, &off) == 0);
+    CHECK(off == 0 || heap_ptr(r->h, off, 8) != NULL);
+    heap_unlock(r->h);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+static void prefetched_pages_do_not_fault(struct rig *r)
+{
+    uint64_t off = 0;
+
+    start(r, 4, NULL);
+    CHECK(rig_work(r, 50) == 0);
+    CHECK(heap_checkpoint(r->h) == 0);
+    evict_all(r);
+    heap_lock(r->h);
+    CHECK(heap_root_get(r->h, HEAP_ROOT_VOS, &off) == 0 && off != 0);
+    heap_prefetch(r->h, off);
+    heap_prefetch(r->h, 0);
+    heap_prefetch(r->h, UINT64_MAX);
+    heap_unlock(r->h);
+    for (uint32_t i = 0; i < 1000; i++) {
+        const void *p;
+
+        rt_sleep_ns(1000000);
+        heap_lock(r->h);
+        p = heap_ptr(r->h, off, 8);
+        heap_miss_clear(r->h);
+        heap_unlock(r->h);
+        if (p != NULL)
+            break;
+        CHECK(i < 999);
+    }
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+/* ---- Damage ---- */
+
+static void page_flip(struct rig *r, uint64_t page, uint32_t byte)
+{
+    uint8_t *buf = io_buf_alloc(HEAP_PAGE_SIZE);
+
+    CHECK(super_read_wait(r->sup, SUPER_META, page * HEAP_PAGE_SIZE, buf, HEAP_PAGE_SIZE) == 0);
+    buf[byte] ^= 0x10;
+    CHECK(super_write_wait(r->sup, SUPER_META, page * HEAP_PAGE_SIZE, buf, HEAP_PAGE_SIZE, IO_DURABLE) == 0);
+    io_buf_free(buf);
+}
+
+/* Loads every page in use; counts those that are refused. */
+static uint32_t load_all(struct rig *r)
+{
+    uint32_t refused = 0;
+
+    for (uint64_t page = 2; page < r->h->pages; page++) {
+        struct heap_pins pins = HEAP_PINS_INIT;
+        int rc;
+
+        if (page_is_core(page) || page_desc(r->h, page)->kind == PAGE_FREE)
+            continue;
+        do {
+            heap_lock(r->h);
+            rc = heap_ptr(r->h, page * HEAP_PAGE_SIZE, 64) != NULL ? 0 : heap_rc(r->h);
+            heap_pins_take(r->h, &pins);
+            heap_unlock(r->h);
+        } while (heap_retry(r->h, &pins, &rc));
+        heap_pins_drop(r->h, &pins);
+        CHECK(rc == 0 || rc == -DER_CSUM);
+        refused += rc == -DER_CSUM;
+        if (rc == -DER_CSUM) { /* what failed on which object, why, what to do */
+            char name[32];
+
+            snprintf(name, sizeof(name), "page %llu of", (unsigned long long)page);
+            CHECK(strstr(rig_log, name) != NULL);
+        }
+    }
+    return refused;
+}
+
+static void count_problem(void *arg, const char *text)
+{
+    CHECK(strlen(text) > 10);
+}
+
+static void a_flipped_bit_in_a_page_is_found_at_load(struct rig *r)
+{
+    uint32_t kinds[PAGE_KIND_NR] = {0};
+    uint64_t problems;
+
+    start(r, 5, NULL);
+    CHECK(rig_work(r, 300) == 0);
+    CHECK(heap_checkpoint(r->h) == 0);
+    for (uint64_t page = 2; page < r->h->pages; page++) {
+        uint32_t byte = (uint32_t)mix64(page) % HEAP_PAGE_SIZE, kind;
+
+        kind = page_is_core(page) ? PAGE_FREE : page_desc(r->h, page)->kind;
+        if (kind == PAGE_FREE || kinds[kind]++ > 20)
+            continue;
+        evict_all(r);
+        CHECK(load_all(r) == 0);
+        evict_all(r);
+        page_flip(r, page, byte);
+        CHECK(load_all(r) == 1);
+        problems = 0;
+        CHECK(heap_check(r->h, count_problem, NULL, &problems) == 0);
+        CHECK(problems > 0);
+        page_flip(r, page, byte);
+    }
+    CHECK(kinds[PAGE_SLOT] > 0 && kinds[PAGE_VALUE] > 0);
+    rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+static void a_page_written_to_the_wrong_place_is_found(struct rig *r)
+{
+    uint8_t *buf = io_buf_alloc(HEAP_PAGE_SIZE);
+    uint64_t slot[2], n = 0;
+
+    start(r, 6, NULL);
+    CHECK(rig_work(r, 100) == 0);
+    CHECK(heap_checkpoint(r->h) == 0);
+    for (uint64_t page = 2; page < r->h->pages && n < 2; page++) {
+        if (!page_is_core(page) && page_desc(r->h, page)->kind == PAGE_SLOT)
+            slot[n++] = page;
+    }
+    evict_all(r);
+    CHECK(super_read_wait(r->sup, SUPER_META, slot[0] * HEAP_PAGE_SIZE, buf, HEAP_PAGE_SIZE) == 0);
+    CHECK(super_write_wait(r->sup, SUPER_META, slot[1] * HEAP_PAGE_SIZE, buf, HEAP_PAGE_SIZE, IO_DURABLE) == 0);
+    CHECK(load_all(r) == 1);
+    CHECK(strstr(rig_log, "misdirected") != NULL);
+    heap_close(r->h, false);
+    io_buf_free(buf);
+}
+
+static void damaged_core_pages_are_refused_at_open(struct rig *r)
+{
+    start(r, 7, NULL);
+    CHECK(rig_work(r, 100) == 0);
+    CHECK(heap_checkpoint(r->h) == 0);
+    CHECK(heap_close(r->h, true) == 0);
+    for (uint64_t page = 0; page < 2; page++) {
+        struct err e = {0};
+
+        page_flip(r, page, 5000);
+        CHECK(rig_open(r, &e) == -DER_CSUM);
+        CHECK(e.what[0] != 0 && e.why[0] != 0 && e.next[0] != 0);
+        page_flip(r, page, 5000);
+    }
+    CHECK(rig_open(r, NULL) == 0);
+    rig_verify(r, true);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+/* A checkpoint cut after its pages were written: their checksums on the device prove nothing, PAGE_SUM does. */
+static void damage_under_a_cut_checkpoint_is_found_by_page_sum(struct rig *r)
+{
+    uint64_t off = 0;
+    struct err e = {0};
+
+    start(r, 8, &(struct sim_dir_conf){.seed = 8, .cut = SIM_CUT_KEEP_ALL});
+    CHECK(rig_work(r, 60) == 0);
+    CHECK(heap_checkpoint(r->h) == 0);
+    CHECK(rig_tx(r) == 0 && rig_tx(r) == 0 && rig_tx(r) == 0);
+    heap_lock(r->h);
+    CHECK(heap_root_get(r->h, HEAP_ROOT_VOS, &off) == 0);
+    heap_unlock(r->h);
+    r->step_seen[HEAP_STEP_CKPT_PAGES] = 0;
+    sim_dir_fault_at(r->sd, "shard", IO_FLUSH, 1, SIM_FAULT_FAIL, 0);
+    CHECK(heap_checkpoint(r->h) == -DER_IO); /* pages written, no record */
+    rig_ack(r);
+    heap_close(r->h, false);
+    page_flip(r, page_of(off), HEAP_PAGE_SIZE - 1); /* a byte no record of the log covers */
+    CHECK(rig_open(r, &e) == -DER_CSUM);
+    CHECK(strstr(e.what, "is damaged") != NULL);
+    page_flip(r, page_of(off), HEAP_PAGE_SIZE - 1);
+    CHECK(rig_open(r, NULL) == 0);
+    rig_verify(r, true);
+    rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+/* ---- Space ---- */
+
+static void crashes_in_checkpoints_do_not_use_up_the_log(struct rig *r)
+{
+    uint64_t used = 0;
+
+    r->wal_size = 640u << 10;
+    start(r, 9, &(struct sim_dir_conf){.seed = 9});
+    CHECK(rig_work(r, 60) == 0);
+    CHECK(heap_wait_durable(r->h, r->lsn[r->committed]) == 0);
+    for (uint32_t i = 0; i < 60; i++) {
+        rig_ack(r);
+        r->step_seen[HEAP_STEP_CKPT_PAGES] = 0;
+        sim_dir_fault_at(r->sd, "shard", IO_FLUSH, 1, SIM_FAULT_FAIL, 0);
+        CHECK(heap_checkpoint(r->h) == -DER_IO);
+        sim_dir_power_cut(r->sd);
+        reopen(r, false);
+        if (i == 1)
+            used = wal_used(r->h);
+        CHECK(i < 2 || wal_used(r->h) == used);
+    }
+    rig_verify(r, true);
+    CHECK(heap_checkpoint(r->h) == 0);
+    CHECK(wal_used(r->h) < used);
+    rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+/* Chains 4 KiB values behind each other until there is no room. */
+static int chain_add(struct rig *r, bool del)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    int rc;
+
+    do {
+        uint64_t head = 0, next = 0, off = 0, *p = NULL;
+
+        heap_lock(r->h);
+        rc = heap_tx_begin(r->h, 3 * HEAP_ALLOC_MAX);
+        if (rc == 0) {
+            if (del)
+                heap_tx_use_reserve(r->h);
+            rc = heap_root_get(r->h, HEAP_ROOT_SVC, &head);
+            if (rc == 0 && del) {
+                const uint64_t *h = heap_ptr(r->h, head, 8);
+
+                rc = h == NULL ? heap_rc(r->h) : 0;
+                next = h == NULL ? 0 : *h;
+                rc = rc != 0 ? rc : heap_tx_alloc(r->h, 64, 0, &off, NULL); /* a delete may have to allocate first */
+                rc = rc != 0 ? rc : heap_tx_free(r->h, head);
+                rc = rc != 0 ? rc : heap_tx_root_set(r->h, HEAP_ROOT_SVC, next);
+            } else if (rc == 0) {
+                rc = heap_tx_alloc(r->h, 4096, 0, &off, (void **)&p);
+                if (rc == 0) {
+                    *p = head;
+                    rc = heap_tx_root_set(r->h, HEAP_ROOT_SVC, off);
+                }
+            }
+            if (rc == 0)
+                heap_tx_commit(r->h, NULL);
+            else
+                heap_tx_abort(r->h);
+        }
+        heap_pins_take(r->h, &pins);
+        heap_unlock(r->h);
+    } while (heap_retry(r->h, &pins, &rc));
+    heap_pins_drop(r->h, &pins);
+    return rc;
+}
+
+static void a_full_device_refuses_politely_and_deletes_work(struct rig *r)
+{
+    uint32_t added = 0, again = 0;
+    int rc;
+
+    r->wal_size = 2u << 20;
+    start(r, 10, &(struct sim_dir_conf){.seed = 10, .capacity_bytes = 24u << 20});
+    while ((rc = chain_add(r, false)) == 0)
+        added++;
+    CHECK(rc == -DER_NOSPACE);
+    CHECK(added > 2000);
+    CHECK(!heap_failed(r->h));
+    CHECK(chain_add(r, false) == -DER_NOSPACE);
+    for (uint32_t i = 0; i < added / 2; i++)
+        CHECK(chain_add(r, true) == 0);
+    while ((rc = chain_add(r, false)) == 0)
+        again++;
+    CHECK(rc == -DER_NOSPACE);
+    CHECK(again > added / 4);
+    rig_check(r);
+    reopen(r, false);
+    rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+#define STORIES(X)                                                  \
+    X(a_small_log_carries_endless_work)                             \
+    X(after_a_checkpoint_every_page_can_leave_and_come_back)        \
+    X(a_dirty_page_does_not_leave)                                  \
+    X(prefetched_pages_do_not_fault)                                \
+    X(a_flipped_bit_in_a_page_is_found_at_load)                     \
+    X(a_page_written_to_the_wrong_place_is_found)                   \
+    X(damaged_core_pages_are_refused_at_open)                       \
+    X(damage_under_a_cut_checkpoint_is_found_by_page_sum)           \
+    X(crashes_in_checkpoints_do_not_use_up_the_log)                 \
+    X(a_full_device_refuses_politely_and_deletes_work)
+
+RIG_MAIN(STORIES)
