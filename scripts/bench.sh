@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# make bench: each figure a ratio against a named peer, in one run, in one directory of the local disk, contenders alternating.
+# usage: bench.sh BUILD [DIRECTORY]   (default: a temporary directory beside the build)
+set -eu
+build=$(cd "$1" && pwd)
+work=$(mktemp -d "${2:-$build}/bench.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+export XDG_STATE_HOME=$work/state
+tarn=$build/src/tools/tarn
+rounds=${BENCH_ROUNDS:-5}
+
+now() { date +%s.%N; }
+since() { echo "$1 $(now)" | awk '{printf "%.3f", $2 - $1}'; }
+median() { sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
+
+echo "== puts and gets"
+mkdir "$work/put"
+"$build/bench/put_bench" "$work/put"
+rm -rf "$work/put"
+
+echo "== copies: 20,000 files of 1 to 8 KiB in 200 directories"
+python3 - "$work/tree" <<'PY'
+import os, random, sys
+random.seed(7)
+for d in range(200):
+    p = os.path.join(sys.argv[1], "d%03d" % d)
+    os.makedirs(p)
+    for f in range(100):
+        with open(os.path.join(p, "file%03d" % f), "wb") as out:
+            out.write(random.randbytes(random.randrange(1024, 8193)))
+PY
+sync -f "$work"
+cat "$work"/tree/*/* >/dev/null # both contenders read it from memory
+"$tarn" pool create "$work/pool" >/dev/null
+for r in $(seq "$rounds"); do
+    rm -rf "$work/cp"
+    sync -f "$work"
+    t=$(now); cp -r "$work/tree" "$work/cp"; sync -f "$work/cp"; since "$t" >>"$work/cp.in"; echo >>"$work/cp.in"
+    "$tarn" cont destroy "$work/pool" bench --force >/dev/null 2>&1 || true
+    "$tarn" cont create "$work/pool" bench --type POSIX >/dev/null
+    sync -f "$work"
+    t=$(now); "$tarn" fs copy --src "$work/tree" --dst "daos://$work/pool/bench" >/dev/null; since "$t" >>"$work/tarn.in"; echo >>"$work/tarn.in"
+
+    rm -rf "$work/out"; sync -f "$work"
+    t=$(now); cp -r "$work/cp" "$work/out"; since "$t" >>"$work/cp.out"; echo >>"$work/cp.out"
+    rm -rf "$work/out"; sync -f "$work"
+    t=$(now); "$tarn" fs copy --src "daos://$work/pool/bench" --dst "$work/out" >/dev/null; since "$t" >>"$work/tarn.out"; echo >>"$work/tarn.out"
+done
+diff -r "$work/tree" "$work/out" >/dev/null || diff -r "$work/tree" "$work/out/tree" || { echo "the copy differs from its source" >&2; exit 1; }
+ratio() { # label peer-file tarn-file peer-name
+    p=$(median <"$work/$2"); t=$(median <"$work/$3")
+    echo "$1: tarn $t s, $4 $p s, ratio $(echo "$t $p" | awk '{printf "%.2f", $1 / $2}') (goal: at most 1)"
+}
+ratio "copy in " cp.in tarn.in "cp -r and sync -f"
+ratio "copy out" cp.out tarn.out "cp -r"
+
+for b in "$build"/bench/*_bench; do
+    case $b in */put_bench) continue ;; esac
+    echo "== $(basename "$b")"
+    "$b" || true
+done
