@@ -142,6 +142,11 @@ int compound_punch_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags)
     return compound_punch_keys_oid(c, oid, flags, NULL, 0, NULL);
 }
 
+int compound_punch_dkey_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey)
+{
+    return dkey == NULL ? -DER_INVAL : compound_punch_keys_oid(c, oid, flags, dkey, 0, NULL);
+}
+
 int compound_punch_obj(struct compound *c, daos_handle_t oh, uint64_t flags)
 {
     daos_obj_id_t oid;
