@@ -51,7 +51,7 @@ int array_get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, str
 
     if (o == NULL)
         return -DER_NO_HDL;
-    rc = o->mode & (DAOS_OO_RW | DAOS_OO_EXCL) ? tx_write(c, th, o->cont, tx) : -DER_NO_PERM;
+    rc = o->mode & (DAOS_OO_RW | DAOS_OO_EXCL) ? tx_for_write(c, th, o->cont, tx) : -DER_NO_PERM;
     if (rc)
         handle_put(&o->h);
     else

@@ -183,7 +183,7 @@ static int get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, st
         return -DER_NO_HDL;
     rc = (o->mode & (DAOS_OO_RW | DAOS_OO_EXCL)) && !o->oit ? 0 : -DER_NO_PERM;
     if (rc == 0)
-        rc = tx_write(c, th, o->cont, tx);
+        rc = tx_for_write(c, th, o->cont, tx);
     if (rc) {
         handle_put(&o->h);
         return rc;

@@ -332,7 +332,7 @@ int tx_read(struct client *c, daos_handle_t th, struct cont *co, daos_obj_id_t o
 
 /* ---- Writes ---- */
 
-int tx_write(struct client *c, daos_handle_t th, struct cont *co, struct tx **out)
+int tx_for_write(struct client *c, daos_handle_t th, struct cont *co, struct tx **out)
 {
     struct tx *tx;
     int rc = 0;

@@ -15,7 +15,7 @@ struct tx;
  * object. *tx, with a reference that op_set_tx() takes over (NULL without transaction). -DER_NO_HDL, -DER_INVAL (other container), -DER_NO_PERM (its state), -DER_NOMEM. */
 int tx_read(struct client *c, daos_handle_t th, struct cont *co, daos_obj_id_t oid, const daos_key_t *what, daos_epoch_t *epoch, struct tx **tx);
 /* Whether a write under th may be sent now (*tx NULL) or is to be buffered in *tx (with a reference). -DER_NO_PERM (read-only, or its state). */
-int tx_write(struct client *c, daos_handle_t th, struct cont *co, struct tx **tx);
+int tx_for_write(struct client *c, daos_handle_t th, struct cont *co, struct tx **tx);
 void tx_ref(struct tx *tx); /* NULL is fine, here and below */
 void tx_put(struct tx *tx);
 /* The op belongs to tx (may be NULL), whose reference it takes over: -DER_TX_RESTART from it fails the transaction. */
