@@ -303,11 +303,48 @@ static void sizes_out_of_bounds_are_refused(void **state)
     rig_close(&r);
 }
 
+/* docs/formats.md, "Maps". */
+static int pin_record(struct rig *r, void *arg)
+{
+    static uint8_t big[9000];
+    const struct tree_root *root;
+    const uint8_t *rec, *piece;
+    uint64_t next;
+
+    (void)arg;
+    memset(big, 'v', sizeof(big));
+    assert_int_equal(kv_put(r->h, rig_root(r), "key", 3, big, sizeof(big)), 0);
+    root = heap_ptr(r->h, rig_root(r), sizeof(*root));
+    assert_non_null(root);
+    assert_memory_equal(&root->word0, "\0\0\0\0\0yek", 8); /* "key" as a number */
+    assert_int_equal(root->word1 >> 54, 1u << 8 | (uint8_t)hash_bytes("key", 3));
+    rec = heap_ptr(r->h, root->word1 & ((1ull << 54) - 1), 8192);
+    assert_non_null(rec);
+    assert_memory_equal(rec, ((uint8_t[]){0x28, 0x23, 0, 0, 3, 0, 0xED, 0x1F}), 8); /* 9000, 3, 8173 */
+    assert_memory_equal(rec + 16, "keyvvv", 6);
+    memcpy(&next, rec + 8, 8);
+    piece = heap_ptr(r->h, next, 16 + 827);
+    assert_non_null(piece);
+    assert_memory_equal(piece, ((uint8_t[]){0, 0, 0, 0, 0, 0, 0, 0, 0x3B, 3, 0, 0, 0, 0, 0, 0, 'v'}), 17);
+    return 0;
+}
+
+static void the_format_is_pinned(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, 1, 0);
+    assert_int_equal(rig_run(&r, pin_record, NULL, true, true), 0);
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_of_its_size_is_replaced_in_place),
         cmocka_unit_test(sizes_out_of_bounds_are_refused),
+        cmocka_unit_test(the_format_is_pinned),
         cmocka_unit_test(a_map_remembers),
     };
 

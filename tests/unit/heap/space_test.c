@@ -1,6 +1,7 @@
 /* Data extents on a simulated disk: what is used is what committed transactions say, whatever happens, and no block is in two places. */
 #include "heap_rig.h"
 
+#include "base/fail.h"
 #include "heap/space_int.h"
 
 #define NO_GROWTH (4u << 20) /* the device as formatted, to the byte */
@@ -371,6 +372,65 @@ static void the_check_sees_damage(struct rig *r)
     heap_close(r->h, false);
 }
 
+/* docs/formats.md, "Data space bitmap". */
+static void the_format_is_pinned(struct rig *r)
+{
+    struct space_extent ext[8], hole;
+    const uint64_t *head, *table, *bitmap;
+    uint32_t nr = 1;
+    uint64_t off;
+
+    start(r, 0);
+    CHECK(reserve(r, 100 * SPACE_BLOCK, &ext[0], &nr) == 0 && ext[0].block == 0);
+    CHECK(change(r, ext, 1, NULL, 0, COMMIT, NULL) == 0);
+    hole = (struct space_extent){60, 10};
+    CHECK(change(r, NULL, 0, &hole, 1, COMMIT, NULL) == 0);
+    heap_lock(r->h);
+    CHECK(heap_root_get(r->h, (enum heap_root)2, &off) == 0);
+    head = heap_ptr(r->h, off, 8192);
+    CHECK(head != NULL && head[0] == 1 && head[1] == 0 && head[2] != 0 && head[3] == 0);
+    table = heap_ptr(r->h, head[2], 8192);
+    CHECK(table != NULL && table[0] != 0 && table[1] == 90 && table[2] == 0);
+    bitmap = heap_ptr(r->h, table[0], 4096);
+    CHECK(bitmap != NULL && bitmap[0] == UINT64_C(0x0fffffffffffffff) && bitmap[1] == UINT64_C(0x0000000fffffffc0) && bitmap[2] == 0);
+    heap_unlock(r->h);
+    finish(r);
+}
+
+/* No memory at any moment of a reservation, a use, a free: said so, and nothing is lost. */
+static void memory_runs_out(struct rig *r)
+{
+    struct base_fail fail;
+    uint64_t lsn;
+
+    start(r, NO_GROWTH);
+    for (uint64_t at = 1, done = 0; done < 3; at++) {
+        struct space_extent ext[2], all;
+        uint32_t nr = 2, one = 1;
+        int rc;
+
+        fail = (struct base_fail){.fail_at = at};
+        base_fail_set(&fail);
+        rc = reserve(r, 8 * SPACE_BLOCK, ext, &nr);
+        if (rc == 0) {
+            rc = change(r, ext, nr, NULL, 0, COMMIT, &lsn);
+            if (rc != 0)
+                cancel(r, ext, nr);
+            else
+                while ((rc = change(r, NULL, 0, ext, nr, COMMIT, &lsn)) == -DER_NOMEM)
+                    ;
+        }
+        base_fail_set(NULL);
+        CHECK(rc == 0 || rc == -DER_NOMEM);
+        done += fail.failed == 0;
+        CHECK(stat_of(r).data_used == 0);
+        CHECK(heap_wait_durable(r->h, heap_lsn(r->h)) == 0);
+        CHECK(reserve(r, 1u << 20, &all, &one) == 0);
+        cancel(r, &all, 1);
+    }
+    finish(r);
+}
+
 /* ---- A workload with power cuts ---- */
 
 #define FILES 48u
@@ -628,6 +688,8 @@ STORY(the_role_grows)
 STORY(groups_join_and_part)
 STORY(pieces_when_space_is_scattered)
 STORY(the_check_sees_damage)
+STORY(the_format_is_pinned)
+STORY(memory_runs_out)
 STORY(power_cuts)
 STORY(in_memory_there_is_none)
 
@@ -644,6 +706,8 @@ int main(void)
         cmocka_unit_test(t_groups_join_and_part),
         cmocka_unit_test(t_pieces_when_space_is_scattered),
         cmocka_unit_test(t_the_check_sees_damage),
+        cmocka_unit_test(t_the_format_is_pinned),
+        cmocka_unit_test(t_memory_runs_out),
         cmocka_unit_test(t_power_cuts),
     };
 

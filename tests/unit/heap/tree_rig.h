@@ -22,6 +22,7 @@ struct rig {
     struct heap *h;
     uint64_t seed;
     uint32_t fault_every; /* one access in so many faults; 0: none */
+    uint64_t fault_at;    /* the so many'th access from now faults; 0: none */
     uint64_t faults;
     uint64_t owner; /* a record of 64 bytes; the tree's root is at owner + 16 */
     size_t redo_max;
@@ -37,6 +38,10 @@ static inline bool rig_fault(void *arg, uint64_t page)
     struct rig *r = arg;
 
     (void)page;
+    if (r->fault_at > 0 && --r->fault_at == 0) {
+        r->faults++;
+        return true;
+    }
     if (r->fault_every == 0 || rig_rand(r) % r->fault_every != 0)
         return false;
     r->faults++;
@@ -74,7 +79,7 @@ static inline int rig_make_owner(struct rig *r, void *arg)
 
 static inline void rig_open(struct rig *r, uint64_t seed, uint32_t fault_every)
 {
-    struct heap_conf conf = {.spurious_fault = fault_every > 0 ? rig_fault : NULL, .arg = r};
+    struct heap_conf conf = {.spurious_fault = rig_fault, .arg = r};
     struct err e = {0};
 
     *r = (struct rig){.seed = seed, .fault_every = fault_every, .redo_max = 2u << 20};

@@ -646,6 +646,157 @@ static void the_check_sees_damage(void **state)
     rig_close(&r);
 }
 
+/* ---- Every single access ---- */
+
+struct single {
+    const struct tree_class *c;
+    struct rec rec;
+    struct tree_key key;
+    bool insert;
+};
+
+/* Inserts or removes one name, with its record. */
+static int do_single(struct rig *r, void *arg)
+{
+    struct single *s = arg;
+    uint64_t off;
+    void *ptr;
+    int rc;
+
+    if (s->insert) {
+        rc = heap_tx_alloc(r->h, sizeof(s->rec), r->owner, &off, &ptr);
+        if (rc != 0)
+            return rc;
+        memcpy(ptr, &s->rec, sizeof(s->rec));
+        return tree_insert(r->h, s->c, rig_root(r), &s->key, off);
+    }
+    rc = tree_find(r->h, s->c, rig_root(r), &s->key, &off);
+    if (rc == 0)
+        rc = tree_remove(r->h, s->c, rig_root(r), &s->key);
+    return rc == 0 ? heap_tx_free(r->h, off) : rc;
+}
+
+static struct single single_make(uint32_t i, bool insert)
+{
+    struct single s = {.c = &class_rec, .insert = insert};
+
+    s.rec.len = (uint32_t)snprintf(s.rec.bytes, KEY_LEN, "common-beginning-%05u", i);
+    s.key.order = tree_prefix(s.rec.bytes, s.rec.len);
+    return s;
+}
+
+static uint64_t bytes_hash(struct rig *r)
+{
+    struct heap_stat st = rig_stat(r);
+
+    return mix128(st.alloc_bytes, st.alloc_count);
+}
+
+static int run_once(struct rig *r, struct single *s)
+{
+    int rc;
+
+    heap_lock(r->h);
+    assert_int_equal(heap_tx_begin(r->h, r->redo_max), 0);
+    rc = do_single(r, s);
+    if (rc == 0)
+        heap_tx_commit(r->h, NULL);
+    else
+        heap_tx_abort(r->h);
+    heap_miss_clear(r->h);
+    heap_unlock(r->h);
+    return rc;
+}
+
+/* Changes of every shape, each interrupted at its first, second, third ... access: whatever was done is taken back whole. */
+static void an_operation_may_fault_anywhere(void **state)
+{
+    uint64_t interrupted = 0;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, 3, 0);
+    for (uint32_t step = 0; step < 1200; step++) {
+        /* up to 600 in an order that splits in the middle and at the ends, then all out again */
+        struct single s = single_make(step < 600 ? step * 7 % 600 : (step - 600) * 11 % 600, step < 600);
+        uint64_t before = bytes_hash(&r);
+        int rc = HEAP_FAULT;
+
+        s.key.key = s.rec.bytes;
+        s.key.len = s.rec.len;
+        for (uint64_t at = 1; rc == HEAP_FAULT; at += 1 + at / 8) {
+            r.fault_at = at;
+            rc = run_once(&r, &s);
+            r.fault_at = 0;
+            if (rc == HEAP_FAULT) {
+                interrupted++;
+                assert_true(bytes_hash(&r) == before);
+            }
+        }
+        assert_int_equal(rc, 0);
+        if (step % 10 == 0)
+            rig_check(&r, &class_rec);
+    }
+    assert_true(interrupted > 10000);
+    assert_int_equal(rig_stat(&r).alloc_count, 1);
+    rig_close(&r);
+}
+
+/* ---- Bytes ---- */
+
+static int copy_out(struct rig *r, void *arg)
+{
+    uint64_t off, *at = arg; /* offset, then room for the bytes of a leaf of 4 */
+    const void *p;
+
+    off = at[0];
+    p = heap_ptr(r->h, off, 80);
+    if (p == NULL)
+        return heap_rc(r->h);
+    memcpy(at, p, 80);
+    return 0;
+}
+
+/* docs/formats.md, "Tree nodes". */
+static void the_format_is_pinned(void **state)
+{
+    static const uint8_t leaf[80] = {
+        0xA7, 0, 0, 0, 0x00, 0x9E, 0x3C, 0, 7, 0, 0, 0, 0, 0, 0, 0,         /* header, fingerprints of 0, 1, 2, valid */
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,                     /* 0 -> 0 */
+        1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,                     /* 1 -> 1 */
+        2, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,                     /* 2 -> 2 */
+    };
+    uint64_t buf[10], node;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, 1, 0);
+    assert_int_equal(rig_run(&r, fill_some, &(struct fill){rising, 1, 1}, true, true), 0);
+    buf[0] = rig_root(&r);
+    assert_int_equal(rig_run(&r, copy_out, buf, false, false), 0);
+    assert_true(buf[0] == 1);                                              /* its order key */
+    assert_true(buf[1] == (1ull << 62 | 0x9Eull << 54 | 1));               /* one entry, fingerprint, value */
+    assert_int_equal(rig_run(&r, drain_some, &(struct fill){rising, 1, 1}, true, true), 0);
+    assert_int_equal(rig_run(&r, fill_some, &(struct fill){rising, 0, 3}, true, true), 0);
+    buf[0] = rig_root(&r);
+    assert_int_equal(rig_run(&r, copy_out, buf, false, false), 0);
+    node = buf[1] & ((1ull << 54) - 1);
+    assert_true(buf[0] == 0 && buf[1] >> 54 == 2u << 8 && node % 8 == 0);   /* a node of level 0, class 0 */
+    buf[0] = node;
+    assert_int_equal(rig_run(&r, copy_out, buf, false, false), 0);
+    assert_memory_equal(buf, leaf, 64);
+    assert_int_equal(rig_run(&r, fill_some, &(struct fill){rising, 3, 70}, true, true), 0);
+    buf[0] = rig_root(&r);
+    assert_int_equal(rig_run(&r, copy_out, buf, false, false), 0);
+    node = buf[1] & ((1ull << 54) - 1);
+    assert_true(buf[0] == 73 && buf[1] >> 54 == (2u << 8 | 1) && node % 8 == 2); /* count; an inner node of level 1, class 1 */
+    buf[0] = node & ~7ull;
+    assert_int_equal(rig_run(&r, copy_out, buf, false, false), 0);
+    assert_memory_equal(buf, ((uint8_t[]){0xB8, 1, 1, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}), 20);
+    assert_true(buf[7] == 63 && buf[8] == 0 && buf[9] % 8 == 4); /* entry 1: order key 63 and more, no tie, a leaf of class 2 */
+    rig_close(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -655,6 +806,8 @@ int main(void)
         cmocka_unit_test(a_drained_tree_gives_everything_back),
         cmocka_unit_test(one_change_fits_its_bound),
         cmocka_unit_test(the_check_sees_damage),
+        cmocka_unit_test(the_format_is_pinned),
+        cmocka_unit_test(an_operation_may_fault_anywhere),
         cmocka_unit_test(a_tree_answers_like_a_sorted_array),
     };
 
