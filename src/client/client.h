@@ -39,7 +39,7 @@ int client_engine_stat(daos_handle_t poh, void (*each)(void *arg, const char *na
 
 enum client_open_mode { CLIENT_OPEN_RW, CLIENT_OPEN_RO };
 
-/* An engine for the pool directory `path` in this process; a second open of the same directory shares the first. *peer answers its requests; pool: its uuid. -DER_NONEXIST no such pool, -DER_BUSY in use by
+/* An engine for the pool directory `path` in this process; a second open of the same directory shares the first. *peer answers its requests (the caller closes it before client_embed_close); pool: its uuid. -DER_NONEXIST no such pool, -DER_BUSY in use by
  * another process, -DER_DF_*, -DER_CSUM ...; err in three parts. */
 int client_embed_open(const char *path, enum client_open_mode mode, struct net_peer **peer, uuid_t pool, void **cookie, struct err *e);
 /* The last close shuts the engine down orderly. */

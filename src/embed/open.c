@@ -26,10 +26,9 @@ struct embedded {
     pid_t pid; /* an engine does not survive fork(): its threads stay with the parent */
 };
 
-/* One connection: a peer of its own on a shared engine. */
+/* One connection to a shared engine; its peer is the client's. */
 struct opened {
     struct embedded *em;
-    struct net_peer *peer;
 };
 
 /* Opening and closing are rare and may block, so a plain mutex of the process serves. */
@@ -125,7 +124,7 @@ int client_embed_open(const char *path, enum client_open_mode mode, struct net_p
     else
         rc = start(real, mode == CLIENT_OPEN_RO && access(real, W_OK) != 0, &o->em, e);
     if (rc == 0) {
-        rc = net_inproc_connect(engine_service(o->em->eng), &o->peer);
+        rc = net_inproc_connect(engine_service(o->em->eng), peer);
         if (rc != 0 && --o->em->refs == 0)
             stop(o->em);
     }
@@ -133,7 +132,6 @@ int client_embed_open(const char *path, enum client_open_mode mode, struct net_p
     if (rc != 0)
         goto fail;
     engine_pool_uuid(o->em->eng, pool);
-    *peer = o->peer;
     *cookie = o;
     return 0;
 fail:
@@ -149,7 +147,6 @@ void client_embed_close(void *cookie)
         base_free(o); /* the parent's engine: its threads are not here, and its files are not ours to close */
         return;
     }
-    net_peer_close(o->peer);
     pthread_mutex_lock(&embed_table.lock);
     if (--o->em->refs == 0)
         stop(o->em);
