@@ -29,6 +29,8 @@ static int open_stores(struct shard *s, void *arg)
         rc = vos_open(s->heap, &s->clock, engine_wall_ns(s->eng), &s->vos);
     if (rc == 0 && s->svc == NULL)
         rc = svc_open(s->heap, &s->svc);
+    if (rc == 0 && s->eng->conf.readonly)
+        svc_set_readonly(s->svc);
     return rc;
 }
 

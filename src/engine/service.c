@@ -36,15 +36,17 @@ static bool inline_try(struct shard *s, struct net_req *req)
 static bool service_inline(struct net_service *service, struct net_req *req)
 {
     struct engine *eng = engine_of(service);
+    bool taken;
 
     if (!enter(eng))
         return false;
-    if (heap_failed(eng->shard.heap) || !inline_try(&eng->shard, req)) {
-        __atomic_sub_fetch(&eng->busy, 1, __ATOMIC_RELEASE);
-        return false;
-    }
-    __atomic_add_fetch(&eng->inline_requests, 1, __ATOMIC_RELAXED);
-    return true;
+    /* one more for this thread: the answer may come, and the engine be closed, before we are out of here */
+    __atomic_add_fetch(&eng->busy, 1, __ATOMIC_RELAXED);
+    taken = !heap_failed(eng->shard.heap) && inline_try(&eng->shard, req);
+    if (taken)
+        __atomic_add_fetch(&eng->inline_requests, 1, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&eng->busy, taken ? 1 : 2, __ATOMIC_RELEASE);
+    return taken;
 }
 
 static void service_handle(struct net_service *service, struct net_req *req)

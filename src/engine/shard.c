@@ -33,6 +33,7 @@ struct answer {
 static void end(struct shard *s, struct net_req *req, int rc)
 {
     /* before the reply: whoever got it may close the engine */
+    req->hdr.hlc = hlc_peek(&s->clock);
     __atomic_sub_fetch(&s->eng->busy, 1, __ATOMIC_RELEASE);
     net_reply(req, rc);
 }

@@ -55,6 +55,11 @@ int io_dir_sync(struct io_dir *d)
     return d->ops->sync(d);
 }
 
+uint64_t io_dir_room(struct io_dir *d)
+{
+    return d->ops->room != NULL ? d->ops->room(d) : 0;
+}
+
 int io_dir_lock(struct io_dir *d, struct err *e)
 {
     return d->ops->lock(d, e);

@@ -25,6 +25,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -400,6 +401,13 @@ static void file_close(struct io_dir *dir)
     base_free(d);
 }
 
+static uint64_t file_room(struct io_dir *dir)
+{
+    struct statvfs st;
+
+    return fstatvfs(of(dir)->fd, &st) == 0 ? (uint64_t)st.f_bavail * st.f_frsize : 0;
+}
+
 static const struct io_dir_ops file_dir_ops = {
     .create = file_create,
     .open = file_open,
@@ -408,6 +416,7 @@ static const struct io_dir_ops file_dir_ops = {
     .sync = file_sync,
     .lock = file_lock,
     .close = file_close,
+    .room = file_room,
 };
 
 /* ---- Opening a directory ---- */

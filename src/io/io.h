@@ -103,6 +103,7 @@ struct io_dir_ops {
     int (*sync)(struct io_dir *d);
     int (*lock)(struct io_dir *d, struct err *e);
     void (*close)(struct io_dir *d);
+    uint64_t (*room)(struct io_dir *d); /* optional */
 };
 
 struct io_dir {
@@ -127,6 +128,8 @@ int io_dir_remove(struct io_dir *d, const char *name, struct err *e);
 int io_dir_list(struct io_dir *d, int (*each)(const char *name, void *arg), void *arg);
 /* Makes names durable. */
 int io_dir_sync(struct io_dir *d);
+/* Bytes that device files could still grow by; 0: unknown. */
+uint64_t io_dir_room(struct io_dir *d);
 /* Takes the directory for this process (file "lock", holding our pid): -DER_BUSY names the pid that has it. Held until
  * close; falls with the process (a child forked meanwhile keeps it until it closes the directory or ends). A second lock of the
  * same directory in this process is -DER_BUSY as well. Never removes the file. */

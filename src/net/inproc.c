@@ -182,6 +182,11 @@ void *net_req_alloc(struct net_req *req, size_t len)
     return arena_alloc(&CONTAINER_OF(req, struct frame, req)->mem, len);
 }
 
+struct arena *net_req_arena(struct net_req *req)
+{
+    return &CONTAINER_OF(req, struct frame, req)->mem;
+}
+
 static void serve(void *arg)
 {
     struct frame *f = arg;

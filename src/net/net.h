@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+struct arena;
 struct rt_xs;
 struct net_peer;
 struct net_service;
@@ -91,6 +92,7 @@ struct net_req {
 
 /* Memory that lives until the reply is sent. */
 void *net_req_alloc(struct net_req *req, size_t len);
+struct arena *net_req_arena(struct net_req *req); /* the same memory */
 /* Answers and ends req. From any thread. */
 void net_reply(struct net_req *req, int rc);
 

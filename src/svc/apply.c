@@ -5,6 +5,8 @@
  * sequences up to a mark) is forgotten, and an id at or below the mark is refused. Failed commands changed nothing, so they leave nothing: done again they are judged anew.
  */
 #include <string.h>
+#include <daos_cont.h>
+#include <daos_pool.h>
 #include <daos_errno.h>
 #include "base/assert.h"
 #include "base/buf.h"
@@ -163,6 +165,36 @@ static int apply_in_tx(struct op *o, uint64_t index, void *rep, bool *replayed)
     return rc;
 }
 
+/* No transaction, no index, nothing remembered: only handles, in memory. A handle's flags say whether it could change anything else. */
+static int apply_readonly(struct op *o, void *rep, uint64_t *lsn, bool *replayed)
+{
+    int rc = -DER_NO_PERM;
+
+    *lsn = 0;
+    *replayed = false;
+    switch (o->cmd->opcode) {
+    case MSG_POOL_CONNECT:
+        if (((const struct msg_pool_connect_req *)o->cmd->req)->flags != DAOS_PC_RO)
+            return rc;
+        break;
+    case MSG_CONT_OPEN:
+        if ((((const struct msg_cont_open_req *)o->cmd->req)->flags & DAOS_COO_IO_BASE_MASK) != DAOS_COO_RO)
+            return rc;
+        break;
+    case MSG_POOL_DISCONNECT:
+    case MSG_CONT_CLOSE:
+        break;
+    default:
+        return rc;
+    }
+    rc = dispatch(o, rep);
+    if (rc == 0)
+        mirror_commit(o->s);
+    else
+        mirror_abort(o->s);
+    return rc;
+}
+
 int svc_apply(struct svc *s, uint64_t index, const struct svc_cmd *cmd, struct arena *mem, void *rep, uint64_t *lsn, bool *replayed)
 {
     struct op o = {s, cmd, mem};
@@ -172,6 +204,8 @@ int svc_apply(struct svc *s, uint64_t index, const struct svc_cmd *cmd, struct a
 
     ASSERT(index == s->applied + 1);
     arena_reset(&s->scratch);
+    if (s->overlay != NULL)
+        return apply_readonly(&o, rep, lsn, replayed);
     rc = heap_tx_begin(s->h, redo_bound(cmd));
     if (rc != 0)
         return rc;

@@ -15,12 +15,24 @@ uint64_t st_root(const struct svc *s, enum svc_table t)
     return s->root + offsetof(struct svc_root, table) + t * sizeof(struct tree_root);
 }
 
+/* kv_get and its kind, or the overlay's. */
+static int raw_get(struct svc *s, enum svc_table t, const void *key, size_t key_len, void *buf, size_t buf_len, size_t *len)
+{
+    if (s->overlay != NULL && overlay_owns(t)) {
+        int rc = overlay_get(s->overlay, t, key, key_len, buf, buf_len, len);
+
+        if (rc != -DER_NONEXIST || t != T_CONT)
+            return rc;
+    }
+    return kv_get(s->h, st_root(s, t), key, key_len, buf, buf_len, len);
+}
+
 int st_get(struct svc *s, enum svc_table t, const void *key, size_t key_len, struct arena *mem, void **val, size_t *len)
 {
     uint8_t small[1024];
     size_t n = 0;
     void *v;
-    int rc = kv_get(s->h, st_root(s, t), key, key_len, small, sizeof(small), &n);
+    int rc = raw_get(s, t, key, key_len, small, sizeof(small), &n);
 
     if (rc != 0 && rc != -DER_TRUNC)
         return rc;
@@ -30,7 +42,7 @@ int st_get(struct svc *s, enum svc_table t, const void *key, size_t key_len, str
     if (rc == 0)
         memcpy(v, small, n);
     else
-        rc = kv_get(s->h, st_root(s, t), key, key_len, v, n, &n);
+        rc = raw_get(s, t, key, key_len, v, n, &n);
     if (rc != 0)
         return rc;
     *val = v;
@@ -41,7 +53,7 @@ int st_get(struct svc *s, enum svc_table t, const void *key, size_t key_len, str
 int st_get_rec(struct svc *s, enum svc_table t, const void *key, size_t key_len, void *rec, size_t len)
 {
     size_t n = 0;
-    int rc = kv_get(s->h, st_root(s, t), key, key_len, rec, len, &n);
+    int rc = raw_get(s, t, key, key_len, rec, len, &n);
 
     if (rc == -DER_TRUNC || (rc == 0 && n != len))
         return -DER_DF_INVAL;
@@ -52,10 +64,8 @@ int st_has(struct svc *s, enum svc_table t, const void *key, size_t key_len, boo
 {
     uint8_t none[1];
     size_t n = 0;
-    int rc = kv_get(s->h, st_root(s, t), key, key_len, none, 0, &n);
+    int rc = raw_get(s, t, key, key_len, none, 0, &n);
 
-    if (rc > 0)
-        return rc;
     if (rc != 0 && rc != -DER_TRUNC && rc != -DER_NONEXIST)
         return rc;
     *yes = rc != -DER_NONEXIST;
@@ -64,11 +74,15 @@ int st_has(struct svc *s, enum svc_table t, const void *key, size_t key_len, boo
 
 int st_put(struct svc *s, enum svc_table t, const void *key, size_t key_len, const void *val, size_t len)
 {
+    if (s->overlay != NULL)
+        return overlay_owns(t) ? overlay_put(&s->overlay, t, key, key_len, val, len) : -DER_NO_PERM;
     return kv_put(s->h, st_root(s, t), key, key_len, val, len);
 }
 
 int st_del(struct svc *s, enum svc_table t, const void *key, size_t key_len)
 {
+    if (s->overlay != NULL)
+        return overlay_owns(t) && t != T_CONT ? overlay_del(&s->overlay, t, key, key_len) : -DER_NO_PERM;
     return kv_del(s->h, st_root(s, t), key, key_len);
 }
 
@@ -85,8 +99,12 @@ int st_scan_next(struct svc *s, struct scan *sc)
 {
     uint8_t key[KV_KEY_MAX];
     size_t len = 0, val_len = 0;
-    int rc = kv_next(s->h, st_root(s, sc->t), sc->key, sc->key_len, sc->started, key, &len, &val_len);
+    int rc;
 
+    if (s->overlay != NULL && overlay_owns(sc->t) && sc->t != T_CONT)
+        rc = overlay_next(s->overlay, sc->t, sc->key, sc->key_len, sc->started, key, &len, &val_len);
+    else
+        rc = kv_next(s->h, st_root(s, sc->t), sc->key, sc->key_len, sc->started, key, &len, &val_len);
     if (rc != 0)
         return rc;
     if (len < sc->prefix_len || (sc->prefix_len > 0 && memcmp(key, sc->key, sc->prefix_len) != 0))

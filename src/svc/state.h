@@ -81,7 +81,20 @@ struct svc {
     struct mirror *opened;
     uint8_t (*closed)[16];
     uint32_t closed_nr, closed_room;
+    struct overlay *overlay; /* read-only: handles live here; NULL otherwise */
 };
+
+/* ---- Overlay of a read-only service (overlay.c): handles and containers' counters in memory, everything else as stored ---- */
+
+struct overlay;
+/* Does the overlay answer for this table? (T_CONT: only for keys that were put.) */
+bool overlay_owns(enum svc_table t);
+struct overlay *overlay_empty(void);
+void overlay_free(struct overlay *o);
+int overlay_get(const struct overlay *o, enum svc_table t, const void *key, size_t key_len, void *buf, size_t buf_len, size_t *len);
+int overlay_put(struct overlay **o, enum svc_table t, const void *key, size_t key_len, const void *val, size_t len);
+int overlay_del(struct overlay **o, enum svc_table t, const void *key, size_t key_len);
+int overlay_next(const struct overlay *o, enum svc_table t, const void *key, size_t key_len, bool after, void *key_out, size_t *key_out_len, size_t *val_len);
 
 /* ---- Tables ---- */
 

@@ -132,8 +132,19 @@ void svc_close(struct svc *s)
     if (s == NULL)
         return;
     mirror_free(s);
+    overlay_free(s->overlay);
     arena_fini(&s->scratch);
     base_free(s);
+}
+
+void svc_set_readonly(struct svc *s)
+{
+    /* Nothing is in it yet; it being there is what makes the service read-only. */
+    s->overlay = overlay_empty();
+    mirror_free(s);
+    s->closed = NULL;
+    s->closed_room = 0;
+    htable_init(&s->handles);
 }
 
 void svc_pool_uuid(const struct svc *s, uint8_t pool[16])
