@@ -1,0 +1,32 @@
+/* The groups of commands, one file each; tables.c lists them. */
+#ifndef TARN_TOOLS_CMDS_H
+#define TARN_TOOLS_CMDS_H
+
+#include "tools/tool.h"
+
+extern const struct cmd_group group_pool, group_cont, group_fs, group_object, group_array, group_kv,
+    group_top;
+
+/* cmd_snap.c, cmd_acl.c: parts of the container group */
+int cmd_create_snap(struct tool *t);
+int cmd_list_snaps(struct tool *t);
+int cmd_destroy_snap(struct tool *t);
+int cmd_get_acl(struct tool *t);
+int cmd_overwrite_acl(struct tool *t);
+int cmd_update_acl(struct tool *t);
+int cmd_delete_acl(struct tool *t);
+int cmd_set_owner(struct tool *t);
+
+/* cmd_copy.c: parts of the fs group */
+int cmd_fs_copy(struct tool *t);
+int cmd_fs_diff(struct tool *t);
+
+/* cmd_oid.c: the object ids of a container (group cont: list-objects; group object: list) */
+int cmd_list_objects(struct tool *t);
+/* "hi.lo" in decimal or hexadecimal. -DER_INVAL with t->err set. */
+int oid_parse(struct tool *t, const char *text, daos_obj_id_t *oid);
+
+/* pool list-containers and cont list */
+int cmd_cont_list(struct tool *t);
+
+#endif
