@@ -255,6 +255,7 @@ void vos_close(struct vos *v)
         arena_fini(&u->arena);
         base_free(u);
     }
+    check_end(v);
     session_forget_cache(v);
     htable_fini(&v->sessions);
     arena_fini(&v->scratch);

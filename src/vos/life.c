@@ -262,3 +262,29 @@ int life_free(struct vos_tx *t, uint64_t head_off)
     }
     return tx_put64(h, head_off, 0);
 }
+
+int life_remove(struct vos_tx *t, uint64_t head_off, uint64_t rec)
+{
+    struct heap *h = t->v->h;
+    uint64_t link = head_off;
+
+    for (;;) {
+        const uint64_t *l = heap_ptr(h, link, sizeof *l);
+        const struct ver *r;
+        int rc;
+
+        if (l == NULL)
+            return heap_rc(h);
+        if (*l == 0)
+            return rec_bad("not in its existence log", rec);
+        if (*l != rec) {
+            link = *l + offsetof(struct ver, older);
+            continue;
+        }
+        r = heap_ptr(h, rec, sizeof *r);
+        if (r == NULL)
+            return heap_rc(h);
+        rc = tx_put64(h, link, r->older);
+        return rc ? rc : heap_tx_free(h, rec);
+    }
+}

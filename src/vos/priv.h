@@ -57,6 +57,7 @@ struct vos {
     struct vos_update *spare; /* finished updates, reused */
     uint32_t spare_nr;
     struct htable sessions; /* session.c: cache of offsets */
+    struct check_state *check; /* check.c: a walk under way */
     uint64_t gone_lsn;      /* newest destroy of a container */
     uint64_t pend_dkey[PEND_SLOTS];     /* newest LSN that changed a dkey of this slot */
     uint64_t pend_obj[PEND_SLOTS];      /* ... punched an object of this slot */
@@ -75,6 +76,9 @@ struct vos_cont {
     uint32_t hold_nr, hold_max;
     uint64_t pend_any; /* newest LSN of any change */
     uint64_t stat[ST_NR];
+    struct vos_anchor trash_at; /* reclaim: this round's place */
+    bool trash_done;
+    bool shredded; /* destroyed, and all of it given back; the memory stays until vos_close() */
 };
 
 /* One heap transaction of vos. */
@@ -226,6 +230,8 @@ int life_punch(struct vos_tx *t, uint64_t head_off);
 /* Raises the cut mark of the life at head_off to epoch. */
 int life_mark(struct vos_tx *t, uint64_t head_off, uint64_t epoch);
 int life_free(struct vos_tx *t, uint64_t head_off);
+/* Takes one record out of the list and frees it. */
+int life_remove(struct vos_tx *t, uint64_t head_off, uint64_t rec);
 /* Newest punch. */
 int life_newest(struct heap *h, uint64_t life, struct when *w);
 
@@ -353,6 +359,10 @@ int trash_take(struct vos_tx *t, uint64_t obj);
 
 /* What is at a level for a reader (yes: visible) and when it changed last. -DER_TX_RESTART: below a cut. */
 int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid, const struct vos_key *dkey, const struct vos_key *akey, bool *yes, uint64_t *changed);
+
+/* ---- check.c ---- */
+
+void check_end(struct vos *v);
 
 /* ---- session.c ---- */
 

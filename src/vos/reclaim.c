@@ -1,0 +1,544 @@
+/*
+ * Giving back room in the background, in bounded steps, each a transaction of its own that leaves everything readable as it was.
+ *
+ *   vos_reclaim()    containers that were destroyed, objects in the trash (punched, too large to go at once), idle sessions
+ *   vos_aggregate()  every object: versions that newer ones cover below the floor, keys that show nothing to anybody
+ *
+ * The unit of work is a dkey: its akeys are pruned, then the empty ones are taken out, then the dkey, then the object.
+ */
+#include "vos/priv.h"
+
+/* How long a dead record stays that an anchor may need to find its place: long keys, and empty objects whose mark says that names went. */
+#define LINGER_HLC (UINT64_C(3600) * 1000000000 * 16)
+#define PRUNE_REDO (512u << 10)
+
+struct agg_place { /* in an anchor */
+    uint8_t started, in_obj, pad[6];
+    uint64_t oid_hi, oid_lo;
+    struct pos pos; /* of the last dkey done */
+};
+_Static_assert(sizeof(struct agg_place) == sizeof(((struct vos_anchor *)0)->bytes), "anchor");
+
+static int begin(struct vos_tx *t, struct vos_cont *c, size_t redo)
+{
+    int rc = vos_tx_begin(t, c, redo);
+
+    t->w = (struct when){hlc_peek(c->v->clock), 0};
+    t->floor = vos_keep_floor(c);
+    t->replay = false;
+    return rc; /* nothing here is newer than the clock */
+}
+
+static int end(struct vos_tx *t, int rc)
+{
+    if (rc == 0)
+        rc = vos_tx_commit(t, NULL);
+    if (rc)
+        vos_tx_abort(t);
+    return rc;
+}
+
+/* ---- Shredding what nobody can read any more: a destroyed container ---- */
+
+/* Frees up to DROP_MAX records of an akey; *gone: nothing is left below it. */
+static int shred_akey(struct vos_tx *t, uint64_t akey, bool *gone)
+{
+    struct heap *h = t->v->h;
+    uint64_t root = akey + offsetof(struct akey_rec, values);
+    int rc = 0;
+    const struct akey_rec *a = REC(h, akey, akey_rec, REC_AKEY, &rc);
+
+    *gone = false;
+    if (a == NULL)
+        return rc;
+    for (uint32_t i = 0; i < DROP_MAX && rc == 0; i++) {
+        union key_room room;
+        struct tree_key k;
+        uint64_t order, value;
+
+        if (a->type == DAOS_IOD_SINGLE) {
+            const struct ver *s;
+            uint64_t next;
+
+            value = a->values.word0;
+            if (value == 0) {
+                *gone = true;
+                return 0;
+            }
+            s = heap_ptr(h, value, sizeof *s);
+            if (s == NULL)
+                return heap_rc(h);
+            next = s->older;
+            rc = single_free(t, value);
+            if (rc == 0)
+                rc = tx_put64(h, root, next);
+            continue;
+        }
+        rc = tree_seek(h, &ext_class, root, TREE_FIRST, NULL, &order, &value);
+        if (rc == -DER_NONEXIST) {
+            *gone = true;
+            return 0;
+        }
+        if (rc == 0)
+            rc = ext_key(h, ext_off(value), &room, &k);
+        if (rc == 0)
+            rc = tree_remove(h, &ext_class, root, &k);
+        if (rc == 0)
+            rc = ext_free(t, ext_off(value));
+    }
+    return rc;
+}
+
+/* One step at the first akey of the first dkey. *gone: the object has no dkeys. */
+static int shred_obj(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, bool *gone)
+{
+    struct heap *h = t->v->h;
+    union key_room room;
+    struct tree_key k;
+    uint64_t order, dkey, akey;
+    bool empty;
+    int rc = tree_seek(h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), TREE_FIRST, NULL, &order, &dkey);
+
+    *gone = rc == -DER_NONEXIST;
+    if (rc)
+        return *gone ? 0 : rc;
+    rc = tree_seek(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), TREE_FIRST, NULL, &order, &akey);
+    if (rc == -DER_NONEXIST) {
+        rc = dkey_key(h, dkey_korder(oid), dkey, &room, &k);
+        if (rc == 0)
+            rc = tree_remove(h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), &k);
+        return rc ? rc : dkey_free(t, dkey, akey_korder(oid));
+    }
+    if (rc == 0)
+        rc = shred_akey(t, akey, &empty);
+    if (rc || !empty)
+        return rc;
+    rc = akey_key(h, akey_korder(oid), akey, &room, &k);
+    if (rc == 0)
+        rc = tree_remove(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), &k);
+    return rc ? rc : akey_free(t, akey);
+}
+
+static int shred_snaps(struct vos_tx *t)
+{
+    bool done = false;
+    int rc = 0;
+
+    while (rc == 0 && !done)
+        rc = tree_destroy(t->v->h, t->c->off + offsetof(struct cont_rec, snaps), 100, &done);
+    return rc;
+}
+
+static int shred_cont_rec(struct vos_tx *t)
+{
+    struct heap *h = t->v->h;
+    struct tree_key k = {.order = hash_bytes(t->c->uuid, 16), .key = t->c->uuid, .len = 16};
+    int rc = shred_snaps(t);
+
+    if (rc == 0)
+        rc = tree_remove(h, &cont_class, t->v->super + offsetof(struct super_rec, conts), &k);
+    return rc ? rc : heap_tx_free(h, t->c->off);
+}
+
+static int shred_cont(struct vos_cont *c, bool *gone)
+{
+    struct heap *h = c->v->h;
+    struct vos_tx t;
+    uint64_t obj, order;
+    bool empty = false;
+    int rc = begin(&t, c, PRUNE_REDO);
+
+    *gone = false;
+    if (rc)
+        return rc;
+    rc = tree_seek(h, &obj_class, c->off + offsetof(struct cont_rec, objects), TREE_FIRST, NULL, &order, &obj);
+    if (rc == -DER_NONEXIST) {
+        rc = shred_cont_rec(&t);
+        memset(t.stat, 0, sizeof t.stat); /* its counters went with it */
+        rc = end(&t, rc);
+        *gone = rc == 0;
+        return rc;
+    }
+    if (rc == 0) {
+        const struct obj_rec *o = REC(h, obj, obj_rec, REC_OBJ, &rc);
+
+        if (o)
+            rc = shred_obj(&t, obj, (daos_obj_id_t){.hi = o->oid_hi, .lo = o->oid_lo}, &empty);
+    }
+    if (rc == 0 && empty)
+        rc = obj_remove(&t, obj, 0);
+    return end(&t, rc);
+}
+
+/* ---- Pruning a dkey ---- */
+
+static int life_head(struct heap *h, uint64_t off, uint64_t *life)
+{
+    const uint64_t *p = heap_ptr(h, off + offsetof(struct dkey_rec, life), sizeof *p);
+
+    *life = p ? *p : 0;
+    return p ? 0 : heap_rc(h);
+}
+
+/* Newest punch at this record, not above upto, or what was found above it. */
+static int hide_at(struct heap *h, uint64_t off, uint64_t upto, struct when *hide)
+{
+    struct when w;
+    uint64_t life;
+    int rc = life_head(h, off, &life);
+
+    while (rc == 0 && life) {
+        const struct ver *r = heap_ptr(h, life, sizeof *r);
+
+        if (r == NULL)
+            return heap_rc(h);
+        w = (struct when){r->epoch, r->minor};
+        if (r->kind == REC_PUNCH && w.epoch <= upto) {
+            if (when_cmp(w, *hide) > 0)
+                *hide = w;
+            return 0;
+        }
+        life = r->older;
+    }
+    return rc;
+}
+
+/* The punch that hides what is about to go remembers that it went. */
+static int cut_punch(struct vos_tx *t, uint64_t off, struct when hide)
+{
+    struct heap *h = t->v->h;
+    uint64_t life;
+    int rc = life_head(h, off, &life);
+
+    while (rc == 0 && life) {
+        const struct ver *r = heap_ptr(h, life, sizeof *r);
+
+        if (r == NULL)
+            return heap_rc(h);
+        if (r->kind == REC_PUNCH && r->epoch == hide.epoch && r->minor == hide.minor && !(r->flags & VER_CUT)) {
+            uint16_t *f = heap_tx_write(h, life + offsetof(struct ver, flags), sizeof *f);
+
+            if (f == NULL)
+                return heap_rc(h);
+            *f |= VER_CUT;
+            return 0;
+        }
+        life = r->older;
+    }
+    return rc;
+}
+
+/* Older punches of a record that newer ones make superfluous. */
+static int life_prune(struct vos_tx *t, uint64_t off, uint64_t upto)
+{
+    struct heap *h = t->v->h;
+    uint64_t link = off + offsetof(struct dkey_rec, life), newer = 0, newer_epoch = 0, at;
+    int rc = life_head(h, off, &at);
+
+    while (rc == 0 && at) {
+        const struct ver *r = heap_ptr(h, at, sizeof *r);
+        uint64_t older;
+
+        if (r == NULL)
+            return heap_rc(h);
+        older = r->older;
+        if (r->kind == REC_PUNCH && newer && newer_epoch <= upto && !snap_between(t->c, r->epoch, newer_epoch)) {
+            uint16_t *f = heap_tx_write(h, newer + offsetof(struct ver, flags), sizeof *f);
+
+            if (f == NULL)
+                return heap_rc(h);
+            *f |= VER_CUT;
+            rc = tx_put64(h, link, older);
+            if (rc == 0)
+                rc = heap_tx_free(h, at);
+        } else {
+            if (r->kind == REC_PUNCH) {
+                newer = at;
+                newer_epoch = r->epoch;
+            }
+            link = at + offsetof(struct ver, older);
+        }
+        at = older;
+    }
+    return rc;
+}
+
+/* What may an empty record's parent remember: the newest thing its existence log knows. */
+static int last_event(struct heap *h, uint64_t off, uint64_t *epoch)
+{
+    const struct dkey_rec *r = heap_ptr(h, off, sizeof *r);
+    uint64_t life, mark;
+    int rc;
+
+    if (r == NULL)
+        return heap_rc(h);
+    *epoch = r->changed;
+    life = r->life;
+    rc = life_mark_get(h, life, &mark);
+    *epoch = MAX(*epoch, mark);
+    return rc;
+}
+
+static int akey_empty(struct heap *h, uint64_t akey, bool *empty)
+{
+    int rc = 0;
+    const struct akey_rec *a = REC(h, akey, akey_rec, REC_AKEY, &rc);
+
+    *empty = a && a->values.word0 == 0 && a->values.word1 == 0;
+    return rc;
+}
+
+/* May a record whose key may be in an anchor, and that died at epoch, go? */
+static bool may_go(struct vos_tx *t, uint32_t key_len, uint64_t epoch)
+{
+    return key_len <= POS_KEY || epoch + LINGER_HLC < t->w.epoch;
+}
+
+/* One transaction for one akey; *more: call again. */
+static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid, uint64_t akey, uint64_t upto, uint64_t *cursor, bool *more)
+{
+    struct heap *h = c->v->h;
+    struct vos_tx t;
+    struct when hide = {0, 0};
+    const struct akey_rec *a;
+    uint64_t last;
+    bool empty = false;
+    int rc = begin(&t, c, PRUNE_REDO);
+
+    *more = false;
+    if (rc)
+        return rc;
+    upto = MIN(upto, t.floor);
+    rc = hide_at(h, obj, upto, &hide);
+    if (rc == 0)
+        rc = hide_at(h, dkey, upto, &hide);
+    if (rc == 0)
+        rc = hide_at(h, akey, upto, &hide);
+    if (rc == 0 && hide.epoch) {
+        rc = cut_punch(&t, obj, hide);
+        if (rc == 0)
+            rc = cut_punch(&t, dkey, hide);
+        if (rc == 0)
+            rc = cut_punch(&t, akey, hide);
+    }
+    if (rc == 0)
+        rc = life_prune(&t, akey, upto);
+    if (rc)
+        return end(&t, rc);
+    a = REC(h, akey, akey_rec, REC_AKEY, &rc);
+    if (a == NULL)
+        return end(&t, rc);
+    if (a->type == DAOS_IOD_SINGLE)
+        rc = single_prune(&t, akey, hide, upto);
+    else
+        rc = array_prune(&t, akey, hide, upto, cursor, more);
+    if (rc == 0)
+        rc = akey_empty(h, akey, &empty);
+    if (rc == 0 && empty && !*more) {
+        struct vos_key name;
+        uint8_t type;
+
+        rc = last_event(h, akey, &last);
+        last = MAX(last, hide.epoch);
+        if (rc == 0)
+            rc = akey_name(h, akey, &name, &type);
+        if (rc == 0 && last <= upto && may_go(&t, name.len, last))
+            rc = akey_remove(&t, dkey, akey_korder(oid), akey, last);
+    }
+    return end(&t, rc);
+}
+
+static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid, uint64_t upto)
+{
+    struct heap *h = c->v->h;
+    struct pos at = {0};
+    struct vos_tx t;
+    uint64_t last;
+    bool empty = false;
+    int rc;
+
+    for (;;) { /* akey by akey; each may vanish */
+        struct akey_id room;
+        struct vos_key name;
+        struct walk w;
+        uint64_t akey, cursor = 0;
+        uint8_t type;
+        bool more = true;
+
+        rc = pos_walk(&at, &w, h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), akey_korder(oid), &room);
+        if (rc == 0)
+            rc = walk_next(&w, &akey);
+        if (rc == -DER_NONEXIST)
+            break;
+        if (rc == 0)
+            rc = akey_name(h, akey, &name, &type);
+        if (rc)
+            return rc;
+        pos_set(&at, akey_korder(oid), &name, type);
+        while (rc == 0 && more)
+            rc = prune_akey(c, obj, dkey, oid, akey, upto, &cursor, &more);
+        if (rc)
+            return rc;
+    }
+    rc = begin(&t, c, PRUNE_REDO);
+    if (rc)
+        return rc;
+    upto = MIN(upto, t.floor);
+    rc = life_prune(&t, dkey, upto);
+    if (rc == 0)
+        rc = dkey_is_empty(&t, dkey, &empty);
+    if (rc == 0 && empty) {
+        struct vos_key name;
+
+        rc = last_event(h, dkey, &last);
+        if (rc == 0)
+            rc = dkey_name(h, dkey, &name);
+        if (rc == 0 && last <= upto && may_go(&t, name.len, last))
+            rc = dkey_remove(&t, obj, oid, dkey, last);
+    }
+    return end(&t, rc);
+}
+
+/* An object whose dkeys are all done: goes if it is empty, and if its mark is old enough that nobody asks what changed. */
+static int finish_obj(struct vos_cont *c, uint64_t obj, uint64_t upto)
+{
+    struct heap *h = c->v->h;
+    const struct obj_rec *o;
+    struct vos_tx t;
+    uint64_t last;
+    int rc = begin(&t, c, PRUNE_REDO);
+
+    if (rc)
+        return rc;
+    upto = MIN(upto, t.floor);
+    rc = life_prune(&t, obj, upto);
+    if (rc == 0)
+        rc = last_event(h, obj, &last);
+    if (rc)
+        return end(&t, rc);
+    o = REC(h, obj, obj_rec, REC_OBJ, &rc);
+    if (o == NULL)
+        return end(&t, rc);
+    if (o->dkeys.word0 == 0 && o->dkeys.word1 == 0) {
+        if (last <= upto && last + LINGER_HLC < t.w.epoch)
+            rc = obj_remove(&t, obj, last);
+    } else if ((o->flags & KEY_TRASH) && c->snap_nr == 0 && c->hold_nr == 0) {
+        rc = trash_take(&t, obj); /* nothing more to do here */
+    }
+    return end(&t, rc);
+}
+
+/* One dkey of the tree of objects at root_at (all objects, or the trash), from *p on. *done: the end was reached. */
+static int step(struct vos_cont *c, size_t root_at, uint64_t upto, struct agg_place *p, bool *done)
+{
+    struct heap *h = c->v->h;
+    uint64_t id[2] = {p->oid_hi, p->oid_lo}, order, obj, dkey;
+    struct tree_key k = {.order = mix128(id[0], id[1]), .key = id, .len = sizeof id};
+    const struct obj_rec *o;
+    struct akey_id room;
+    struct vos_key name;
+    daos_obj_id_t oid;
+    struct walk w;
+    int rc;
+
+    *done = false;
+    arena_reset(&c->v->scratch);
+    rc = tree_seek(h, &obj_class, c->off + root_at, !p->started ? TREE_FIRST : p->in_obj ? TREE_GE : TREE_GT, p->started ? &k : NULL, &order, &obj);
+    if (rc == -DER_NONEXIST) {
+        *done = true;
+        return 0;
+    }
+    if (rc)
+        return rc;
+    o = REC(h, obj, obj_rec, REC_OBJ, &rc);
+    if (o == NULL)
+        return rc;
+    oid = (daos_obj_id_t){.hi = o->oid_hi, .lo = o->oid_lo};
+    if (!p->started || !p->in_obj || oid.hi != p->oid_hi || oid.lo != p->oid_lo)
+        *p = (struct agg_place){.started = 1, .in_obj = 1, .oid_hi = oid.hi, .oid_lo = oid.lo};
+    rc = pos_walk(&p->pos, &w, h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), dkey_korder(oid), &room);
+    if (rc == 0)
+        rc = walk_next(&w, &dkey);
+    if (rc == -DER_NONEXIST) {
+        rc = finish_obj(c, obj, upto);
+        if (rc == 0)
+            p->in_obj = 0;
+        return rc;
+    }
+    if (rc == 0)
+        rc = dkey_name(h, dkey, &name);
+    if (rc == 0) {
+        struct pos at;
+
+        pos_set(&at, dkey_korder(oid), &name, 0);
+        rc = prune_dkey(c, obj, dkey, oid, upto);
+        if (rc == 0)
+            p->pos = at;
+    }
+    return rc;
+}
+
+/* ---- The calls ---- */
+
+int vos_aggregate(struct vos_cont *c, daos_epoch_t upto, struct vos_anchor *where, bool *more)
+{
+    struct agg_place p;
+    bool done;
+    int rc;
+
+    if (c->gone)
+        return -DER_NONEXIST;
+    memcpy(&p, where->bytes, sizeof p);
+    rc = where->eof ? 0 : step(c, offsetof(struct cont_rec, objects), upto ? upto : DAOS_EPOCH_MAX - 1, &p, &done);
+    if (rc)
+        return rc;
+    if (where->eof)
+        done = true;
+    memcpy(where->bytes, &p, sizeof p);
+    where->eof = done;
+    *more = !done;
+    return 0;
+}
+
+int vos_reclaim(struct vos *v, bool *more)
+{
+    struct list *l, *tmp;
+    int rc;
+
+    LIST_FOREACH_SAFE(l, tmp, &v->conts)
+    {
+        struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
+        struct agg_place p;
+        bool done = true;
+
+        if (c->gone) {
+            if (c->shredded)
+                continue;
+            rc = shred_cont(c, &done);
+            if (rc == 0) {
+                c->shredded = done;
+                *more = true;
+            }
+            return rc;
+        }
+        if (c->trash_done)
+            continue;
+        memcpy(&p, c->trash_at.bytes, sizeof p);
+        rc = step(c, offsetof(struct cont_rec, trash), DAOS_EPOCH_MAX - 1, &p, &done);
+        if (rc)
+            return rc;
+        memcpy(c->trash_at.bytes, &p, sizeof p);
+        c->trash_done = done;
+        *more = true;
+        return 0;
+    }
+    /* a whole round: the next call begins again */
+    LIST_FOREACH(l, &v->conts)
+    {
+        struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
+
+        c->trash_done = false;
+        memset(&c->trash_at, 0, sizeof c->trash_at);
+    }
+    return session_reclaim(v, more);
+}
