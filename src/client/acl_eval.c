@@ -46,14 +46,15 @@ int daos_acl_uid_to_principal(uid_t uid, char **name)
 {
     struct passwd pw, *found = NULL;
     char *buf;
-    int rc;
+    int rc, err;
 
     if (name == NULL)
         return -DER_INVAL;
     buf = base_alloc(NSS_BUF);
     if (buf == NULL)
         return -DER_NOMEM;
-    rc = nss_rc(getpwuid_r(uid, &pw, buf, NSS_BUF, &found), found);
+    err = getpwuid_r(uid, &pw, buf, NSS_BUF, &found);
+    rc = nss_rc(err, found);
     if (rc == 0)
         rc = principal_of(pw.pw_name, name);
     base_free(buf);
@@ -64,14 +65,15 @@ int daos_acl_gid_to_principal(gid_t gid, char **name)
 {
     struct group gr, *found = NULL;
     char *buf;
-    int rc;
+    int rc, err;
 
     if (name == NULL)
         return -DER_INVAL;
     buf = base_alloc(NSS_BUF);
     if (buf == NULL)
         return -DER_NOMEM;
-    rc = nss_rc(getgrgid_r(gid, &gr, buf, NSS_BUF, &found), found);
+    err = getgrgid_r(gid, &gr, buf, NSS_BUF, &found);
+    rc = nss_rc(err, found);
     if (rc == 0)
         rc = principal_of(gr.gr_name, name);
     base_free(buf);
@@ -98,14 +100,15 @@ int daos_acl_principal_to_uid(const char *principal, uid_t *uid)
     char name[DAOS_ACL_MAX_PRINCIPAL_BUF_LEN];
     struct passwd pw, *found = NULL;
     char *buf;
-    int rc;
+    int rc, err;
 
     if (uid == NULL || local_name(principal, name) != 0)
         return -DER_INVAL;
     buf = base_alloc(NSS_BUF);
     if (buf == NULL)
         return -DER_NOMEM;
-    rc = nss_rc(getpwnam_r(name, &pw, buf, NSS_BUF, &found), found);
+    err = getpwnam_r(name, &pw, buf, NSS_BUF, &found);
+    rc = nss_rc(err, found);
     if (rc == 0)
         *uid = pw.pw_uid;
     base_free(buf);
@@ -117,14 +120,15 @@ int daos_acl_principal_to_gid(const char *principal, gid_t *gid)
     char name[DAOS_ACL_MAX_PRINCIPAL_BUF_LEN];
     struct group gr, *found = NULL;
     char *buf;
-    int rc;
+    int rc, err;
 
     if (gid == NULL || local_name(principal, name) != 0)
         return -DER_INVAL;
     buf = base_alloc(NSS_BUF);
     if (buf == NULL)
         return -DER_NOMEM;
-    rc = nss_rc(getgrnam_r(name, &gr, buf, NSS_BUF, &found), found);
+    err = getgrnam_r(name, &gr, buf, NSS_BUF, &found);
+    rc = nss_rc(err, found);
     if (rc == 0)
         *gid = gr.gr_gid;
     base_free(buf);

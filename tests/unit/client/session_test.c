@@ -1,0 +1,112 @@
+/* Request ids: never twice, the mark follows what was answered, at most a window under way. */
+#include "fake_embed.h"
+#include <stdlib.h>
+#include "client/session.h"
+
+static void the_mark_moves_over_answered_ids(void **state)
+{
+    struct session_set s;
+    struct hlc clock = {0};
+    struct txid id[4];
+    int i;
+
+    (void)state;
+    session_set_init(&s);
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(session_begin(&s, &clock, &id[i]), 0);
+        assert_int_equal(id[i].seq, i + 1);
+        assert_int_equal(id[i].acked, 0);
+    }
+    session_end(&s, &id[1]);
+    session_end(&s, &id[3]);
+    assert_int_equal(session_begin(&s, &clock, &id[1]), 0);
+    assert_int_equal(id[1].seq, 5);
+    assert_int_equal(id[1].acked, 0); /* 1 is still out */
+    session_end(&s, &id[0]);
+    assert_int_equal(session_begin(&s, &clock, &id[0]), 0);
+    assert_int_equal(id[0].acked, 2);
+    session_end(&s, &id[2]);
+    session_end(&s, &id[0]);
+    session_end(&s, &id[1]);
+    assert_int_equal(session_begin(&s, &clock, &id[0]), 0);
+    assert_int_equal(id[0].seq, 7);
+    assert_int_equal(id[0].acked, 6);
+    session_end(&s, &id[0]);
+    session_end(&s, &id[0]); /* once is enough */
+    session_set_fini(&s);
+}
+
+static void a_full_window_opens_another_session(void **state)
+{
+    struct session_set s;
+    struct hlc clock = {0};
+    struct txid *id = calloc(SESSION_WINDOW * 2 + 2, sizeof(*id));
+    uint32_t i;
+
+    (void)state;
+    session_set_init(&s);
+    for (i = 0; i < SESSION_WINDOW * 2; i++)
+        assert_int_equal(session_begin(&s, &clock, &id[i]), 0);
+    assert_ptr_equal(id[0].session, id[SESSION_WINDOW - 1].session);
+    assert_ptr_not_equal(id[0].session, id[SESSION_WINDOW].session);
+    assert_true(id[0].hlc != id[SESSION_WINDOW].hlc || id[0].rand != id[SESSION_WINDOW].rand);
+    /* one old request blocks its window however many after it are answered */
+    for (i = 1; i < SESSION_WINDOW; i++)
+        session_end(&s, &id[i]);
+    assert_int_equal(session_begin(&s, &clock, &id[1]), 0);
+    assert_ptr_not_equal(id[1].session, id[0].session);
+    session_end(&s, &id[1]);
+    session_end(&s, &id[0]);
+    assert_int_equal(session_begin(&s, &clock, &id[1]), 0);
+    assert_int_equal(id[1].seq, SESSION_WINDOW + 1);
+    assert_int_equal(id[1].acked, SESSION_WINDOW);
+    session_end(&s, &id[1]);
+    session_set_fini(&s);
+    free(id);
+}
+
+static void any_order_of_answers(void **state)
+{
+    enum { N = 100 };
+    struct session_set s;
+    struct hlc clock = {0};
+    struct txid id[N] = {0};
+    uint64_t last = 0, seen_acked = 0;
+    int round;
+
+    (void)state;
+    session_set_init(&s);
+    srandom(7);
+    for (round = 0; round < 20000; round++) {
+        long i = random() % N;
+
+        if (id[i].session != NULL) {
+            session_end(&s, &id[i]);
+            continue;
+        }
+        assert_int_equal(session_begin(&s, &clock, &id[i]), 0);
+        if (id[i].session == s.all[0]) {
+            assert_true(id[i].seq > last);
+            assert_true(id[i].acked >= seen_acked && id[i].seq - id[i].acked <= SESSION_WINDOW);
+            last = id[i].seq;
+            seen_acked = id[i].acked;
+        }
+    }
+    for (round = 0; round < N; round++)
+        session_end(&s, &id[round]);
+    assert_int_equal(session_begin(&s, &clock, &id[0]), 0);
+    assert_int_equal(id[0].acked, id[0].seq - 1);
+    session_end(&s, &id[0]);
+    session_set_fini(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_mark_moves_over_answered_ids),
+        cmocka_unit_test(a_full_window_opens_another_session),
+        cmocka_unit_test(any_order_of_answers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
