@@ -1,8 +1,6 @@
 /* Making and removing embedded pools. */
 #include <dirent.h>
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include "base/assert.h"
 #include "base/fail.h"
 #include "base/label.h"
+#include "client/impl.h"
 #include "client/prop_desc.h"
 #include "embed/embed_int.h"
 #include "engine/engine.h"
@@ -71,22 +70,6 @@ static int content_of(const char *path, enum content *what)
     }
     closedir(d);
     return 0;
-}
-
-/* "name@" of the caller, numeric if the system knows no name. */
-static void principals(char owner[300], char group[300])
-{
-    struct passwd *pw = getpwuid(geteuid());
-    struct group *gr = getgrgid(getegid());
-
-    if (pw != NULL)
-        snprintf(owner, 300, "%s@", pw->pw_name);
-    else
-        snprintf(owner, 300, "%u@", (unsigned)geteuid());
-    if (gr != NULL)
-        snprintf(group, 300, "%s@", gr->gr_name);
-    else
-        snprintf(group, 300, "%u@", (unsigned)getegid());
 }
 
 struct label_search {
@@ -165,7 +148,7 @@ static int format(const char *real, const struct embed_pool_conf *conf, uuid_t p
     struct msg_prop props[PROPS_MAX + 1];
     struct engine_conf ec = {.cpu = -1};
     struct engine_format ef = {.wal_bytes = conf->wal_bytes, .limit_bytes = conf->limit_bytes, .props = props};
-    char owner[300], group[300];
+    struct ident who;
     uint32_t n = 0;
     int rc;
 
@@ -179,16 +162,20 @@ static int format(const char *real, const struct embed_pool_conf *conf, uuid_t p
         props[n++] = (struct msg_prop){.type = DAOS_PROP_PO_LABEL, .text = label};
     ef.props_nr = n;
     memcpy(ef.pool, pool, 16);
-    principals(owner, group);
-    ef.owner = owner;
-    ef.group = group;
-    rc = io_dir_open(real, false, &ec.dir, e);
+    rc = ident_self(&who);
     if (rc != 0)
         return rc;
+    ef.owner = who.user;
+    ef.group = who.group;
+    rc = io_dir_open(real, false, &ec.dir, e);
+    if (rc != 0)
+        goto out;
     rc = engine_pool_format(&ec, &ef, e);
     if (rc != 0 && rc != -DER_BUSY)
         io_dir_remove(ec.dir, POOL_DEVICE, NULL);
     io_dir_close(ec.dir);
+out:
+    ident_fini(&who);
     return rc;
 }
 
