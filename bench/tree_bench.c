@@ -1,5 +1,6 @@
 /*
- * What trees cost: CPU time of an operation on a tree of a million entries in a volatile heap, and bytes of nodes an entry takes.
+ * What trees cost: CPU time of an operation on a tree of a million entries in a volatile heap, and
+ * bytes of nodes an entry takes.
  *
  *     tree_bench [entries]
  *
@@ -68,13 +69,14 @@ static void insert(struct bench *b, const char *name, uint64_t (*order)(uint64_t
     for (uint64_t i = 0; i < b->nr; i += batch) {
         ASSERT(heap_tx_begin(b->h, batch * 512 + TREE_REDO_MAX) == 0);
         for (uint64_t j = i; j < i + batch; j++)
-            ASSERT(tree_insert(b->h, &ints, b->root, &(struct tree_key){.order = order(j)}, j) == 0);
+            ASSERT(tree_insert(b->h, &ints, b->root, &(struct tree_key){.order = order(j)}, j) ==
+                   0);
         heap_tx_commit(b->h, NULL);
     }
     start = cpu_ns() - start;
     heap_stat(b->h, &st);
-    printf("insert %-10s %2u a transaction  %6.0f ns  %5.1f bytes an entry\n", name, batch, start / (double)b->nr,
-           (double)st.alloc_bytes / (double)b->nr);
+    printf("insert %-10s %2u a transaction  %6.0f ns  %5.1f bytes an entry\n", name, batch,
+           start / (double)b->nr, (double)st.alloc_bytes / (double)b->nr);
 }
 
 static void find(struct bench *b)
@@ -83,7 +85,8 @@ static void find(struct bench *b)
     uint64_t value;
 
     for (uint64_t i = 0; i < b->nr; i++)
-        ASSERT(tree_find(b->h, &ints, b->root, &(struct tree_key){.order = scattered(mix64(i) % b->nr)}, &value) == 0);
+        ASSERT(tree_find(b->h, &ints, b->root,
+                         &(struct tree_key){.order = scattered(mix64(i) % b->nr)}, &value) == 0);
     printf("find   scattered                   %6.0f ns\n", (cpu_ns() - start) / (double)b->nr);
 }
 

@@ -12,8 +12,9 @@
  *             12  u32  zero
  *             16  bytes
  *
- * Order key: the first eight bytes of the key; equal ones are compared whole. Fingerprint: a byte of the whole key's hash, because keys like to begin
- * alike. A value that fits the room of its record is replaced in place.
+ * Order key: the first eight bytes of the key; equal ones are compared whole. Fingerprint: a byte
+ * of the whole key's hash, because keys like to begin alike. A value that fits the room of its
+ * record is replaced in place.
  */
 #include "heap/kv.h"
 
@@ -40,11 +41,11 @@ struct kv_piece {
     uint8_t bytes[];
 };
 
-#define REC_HEAD    sizeof(struct kv_rec)
-#define PIECE_HEAD  sizeof(struct kv_piece)
-#define PIECE_ROOM  (HEAP_ALLOC_MAX - PIECE_HEAD)
-#define PIECES_MAX  (KV_VALUE_MAX / PIECE_ROOM + 2) /* of one record, itself included */
-#define PIECE_REDO  96u /* what allocating or freeing a piece logs besides its bytes */
+#define REC_HEAD   sizeof(struct kv_rec)
+#define PIECE_HEAD sizeof(struct kv_piece)
+#define PIECE_ROOM (HEAP_ALLOC_MAX - PIECE_HEAD)
+#define PIECES_MAX (KV_VALUE_MAX / PIECE_ROOM + 2) /* of one record, itself included */
+#define PIECE_REDO 96u /* what allocating or freeing a piece logs besides its bytes */
 
 /* The record at off with its key and the part of the value that is in it. */
 static int rec_get(struct heap *h, uint64_t off, const struct kv_rec **rec)
@@ -55,7 +56,8 @@ static int rec_get(struct heap *h, uint64_t off, const struct kv_rec **rec)
         r = heap_ptr(h, off, REC_HEAD + r->key_len + r->here);
     if (r == NULL)
         return heap_rc(h);
-    if (r->key_len == 0 || r->key_len > KV_KEY_MAX || r->val_len > KV_VALUE_MAX || r->here > r->val_len)
+    if (r->key_len == 0 || r->key_len > KV_KEY_MAX || r->val_len > KV_VALUE_MAX ||
+        r->here > r->val_len)
         return -DER_CSUM;
     *rec = r;
     return 0;
@@ -109,7 +111,8 @@ static uint8_t kv_fingerprint(const struct tree_key *key)
     return (uint8_t)hash_bytes(key->key, key->len);
 }
 
-static const struct tree_class kv_class = {.cmp = kv_cmp, .cmp_rec = kv_cmp_rec, .fingerprint = kv_fingerprint};
+static const struct tree_class kv_class = {
+    .cmp = kv_cmp, .cmp_rec = kv_cmp_rec, .fingerprint = kv_fingerprint};
 
 static struct tree_key kv_key(const void *key, size_t len)
 {
@@ -126,7 +129,8 @@ size_t kv_redo_max(size_t key_len, size_t val_len)
     return TREE_REDO_MAX + REC_HEAD + key_len + val_len + 2 * PIECES_MAX * PIECE_REDO;
 }
 
-int kv_get(struct heap *h, uint64_t root_off, const void *key, size_t key_len, void *buf, size_t buf_len, size_t *len)
+int kv_get(struct heap *h, uint64_t root_off, const void *key, size_t key_len, void *buf,
+           size_t buf_len, size_t *len)
 {
     struct tree_key k = kv_key(key, key_len);
     const struct kv_piece *piece;
@@ -161,7 +165,8 @@ int kv_get(struct heap *h, uint64_t root_off, const void *key, size_t key_len, v
 }
 
 /* Writes a record, pieces last to first so that each knows the next. */
-static int rec_make(struct heap *h, uint64_t near, const void *key, size_t key_len, const void *val, size_t len, uint64_t *off)
+static int rec_make(struct heap *h, uint64_t near, const void *key, size_t key_len, const void *val,
+                    size_t len, uint64_t *off)
 {
     size_t here = MIN(len, HEAP_ALLOC_MAX - REC_HEAD - key_len), end = len;
     struct kv_rec *rec;
@@ -170,7 +175,8 @@ static int rec_make(struct heap *h, uint64_t near, const void *key, size_t key_l
     int rc;
 
     while (end > here) {
-        size_t nr = (end - here - 1) % PIECE_ROOM + 1; /* the last piece takes the rest, all others are full */
+        size_t nr = (end - here - 1) % PIECE_ROOM +
+                    1; /* the last piece takes the rest, all others are full */
         struct kv_piece *piece;
         uint64_t at;
 
@@ -188,7 +194,10 @@ static int rec_make(struct heap *h, uint64_t near, const void *key, size_t key_l
     if (rc != 0)
         return rc;
     rec = ptr;
-    *rec = (struct kv_rec){.val_len = (uint32_t)len, .key_len = (uint16_t)key_len, .here = (uint16_t)here, .next = next};
+    *rec = (struct kv_rec){.val_len = (uint32_t)len,
+                           .key_len = (uint16_t)key_len,
+                           .here = (uint16_t)here,
+                           .next = next};
     memcpy(rec->bytes, key, key_len);
     if (here > 0)
         memcpy(rec->bytes + key_len, val, here);
@@ -217,7 +226,8 @@ static int rec_free(struct heap *h, uint64_t off)
     return rc;
 }
 
-/* Replaces the value of the record at off in its own room; *done false if it has not the right size for that. */
+/* Replaces the value of the record at off in its own room; *done false if it has not the right size
+ * for that. */
 static int rec_overwrite(struct heap *h, uint64_t off, const void *val, size_t len, bool *done)
 {
     const struct kv_rec *rec;
@@ -251,7 +261,8 @@ static int rec_overwrite(struct heap *h, uint64_t off, const void *val, size_t l
     return 0;
 }
 
-int kv_put(struct heap *h, uint64_t root_off, const void *key, size_t key_len, const void *val, size_t len)
+int kv_put(struct heap *h, uint64_t root_off, const void *key, size_t key_len, const void *val,
+           size_t len)
 {
     struct tree_key k = kv_key(key, key_len);
     uint64_t old, new;
@@ -291,7 +302,8 @@ int kv_del(struct heap *h, uint64_t root_off, const void *key, size_t key_len)
     return rc != 0 ? rc : rec_free(h, off);
 }
 
-int kv_next(struct heap *h, uint64_t root_off, const void *key, size_t key_len, bool after, void *key_out, size_t *key_out_len, size_t *val_len)
+int kv_next(struct heap *h, uint64_t root_off, const void *key, size_t key_len, bool after,
+            void *key_out, size_t *key_out_len, size_t *val_len)
 {
     struct tree_key k = kv_key(key, key_len);
     enum tree_seek how = key_len == 0 ? TREE_FIRST : after ? TREE_GT : TREE_GE;
@@ -370,7 +382,8 @@ static int rec_check(struct heap *h, uint64_t off, bool *good)
     return 0;
 }
 
-void kv_check_start(struct kv_checker *k, uint64_t root_off, void (*report)(void *arg, const char *text), void *arg)
+void kv_check_start(struct kv_checker *k, uint64_t root_off,
+                    void (*report)(void *arg, const char *text), void *arg)
 {
     memset(k, 0, sizeof(*k));
     tree_check_start(&k->tree, &kv_class, root_off, report, arg);
@@ -386,10 +399,12 @@ int kv_check_step(struct heap *h, struct kv_checker *k, bool *done)
 
     if (!k->tree_done)
         return tree_check_step(h, &k->tree, &k->tree_done);
-    *done = k->tree.problems > 0 && k->key_len == 0; /* records of a damaged tree cannot be walked */
+    *done =
+        k->tree.problems > 0 && k->key_len == 0; /* records of a damaged tree cannot be walked */
     if (*done)
         return 0;
-    rc = tree_seek(h, &kv_class, k->tree.root_off, k->key_len == 0 ? TREE_FIRST : TREE_GT, k->key_len == 0 ? NULL : &key, &order, &off);
+    rc = tree_seek(h, &kv_class, k->tree.root_off, k->key_len == 0 ? TREE_FIRST : TREE_GT,
+                   k->key_len == 0 ? NULL : &key, &order, &off);
     *done = rc == -DER_NONEXIST;
     if (rc == 0)
         rc = rec_check(h, off, &good);
@@ -400,7 +415,8 @@ int kv_check_step(struct heap *h, struct kv_checker *k, bool *done)
     if (!good) {
         char text[96];
 
-        snprintf(text, sizeof(text), "map record at %#llx: its value is incomplete", (unsigned long long)off);
+        snprintf(text, sizeof(text), "map record at %#llx: its value is incomplete",
+                 (unsigned long long)off);
         if (k->tree.report != NULL)
             k->tree.report(k->tree.arg, text);
         k->tree.problems++;

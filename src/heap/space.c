@@ -1,13 +1,16 @@
 /*
- * Data extents: from reservation to use, and from free to reservation again. Parts: space_map.c what is persistent, space_run.c what is free,
- * space_quarantine.c what is not free yet.
+ * Data extents: from reservation to use, and from free to reservation again. Parts: space_map.c
+ * what is persistent, space_run.c what is free, space_quarantine.c what is not free yet.
  *
  * A block is, volatile, busy or not; persistent, used or not. What changes which:
  *
- *     reserve      busy                        cancel       not busy
- *     use          used at commit              free         not used at commit; busy until quarantine ends
+ *     reserve   busy
+ *     cancel    not busy
+ *     use       used at commit
+ *     free      not used at commit; not busy when its quarantine ends
  *
- * An abort has nothing to put back but the list of what the transaction did: busy bits only change outside transactions or after commit.
+ * An abort has nothing to put back but the list of what the transaction did: busy bits only change
+ * outside transactions or after commit.
  */
 #include "heap/space_int.h"
 
@@ -114,7 +117,8 @@ static void space_stat(struct heap *h, struct heap_stat *st)
 /* ---- Reservations ---- */
 
 /* One piece of at most want blocks, not below least. */
-static int take_piece(struct heap *h, struct space *s, uint32_t want, uint32_t least, struct space_extent *ext)
+static int take_piece(struct heap *h, struct space *s, uint32_t want, uint32_t least,
+                      struct space_extent *ext)
 {
     int rc;
 
@@ -141,7 +145,8 @@ int heap_space_reserve(struct heap *h, uint64_t bytes, struct space_extent *ext,
         return -DER_INVAL;
     space_quarantine_release(h, s);
     while (need > 0 && rc == 0) {
-        uint32_t least = slots > used ? (uint32_t)DIV_UP(need, (uint64_t)(slots - used)) : UINT32_MAX;
+        uint32_t least =
+            slots > used ? (uint32_t)DIV_UP(need, (uint64_t)(slots - used)) : UINT32_MAX;
 
         if (least > SPACE_EXTENT_MAX) {
             rc = -DER_NONEXIST;
@@ -172,7 +177,8 @@ void heap_space_cancel(struct heap *h, const struct space_extent *ext, uint32_t 
         struct space_group *g = &s->group[ext[i].block / SPACE_GROUP];
         uint32_t from = (uint32_t)(ext[i].block % SPACE_GROUP);
 
-        ASSERT(space_extent_ok(s, &ext[i]) && g->resv != NULL && bits_count(g->resv, from, ext[i].nr) == ext[i].nr);
+        ASSERT(space_extent_ok(s, &ext[i]) && g->resv != NULL &&
+               bits_count(g->resv, from, ext[i].nr) == ext[i].nr);
         bits_clear(g->resv, from, ext[i].nr);
         space_run_put(s, &ext[i]);
     }
@@ -205,7 +211,8 @@ int heap_tx_space_use(struct heap *h, const struct space_extent *ext)
     if (s == NULL || !space_extent_ok(s, ext))
         return -DER_INVAL;
     g = &s->group[ext->block / SPACE_GROUP];
-    ASSERT(g->resv != NULL && bits_count(g->resv, (uint32_t)(ext->block % SPACE_GROUP), ext->nr) == ext->nr);
+    ASSERT(g->resv != NULL &&
+           bits_count(g->resv, (uint32_t)(ext->block % SPACE_GROUP), ext->nr) == ext->nr);
     rc = space_map_set(h, ext, true);
     return rc != 0 ? rc : change_add(s, ext, true);
 }
@@ -218,7 +225,8 @@ int heap_tx_space_free(struct heap *h, const struct space_extent *ext)
     ASSERT(heap_tx_active(h));
     if (s == NULL || !space_extent_ok(s, ext))
         return -DER_INVAL;
-    /* the volatile bitmap must have seen these blocks used: they stay busy when they no longer are */
+    /* the volatile bitmap must have seen these blocks used: they stay busy when they no longer are
+     */
     rc = space_group_load(h, s, (uint32_t)(ext->block / SPACE_GROUP));
     if (rc == 0)
         rc = space_quarantine_room(s, s->change_nr + 1);
@@ -235,7 +243,8 @@ static void space_tx_end(struct heap *h, bool commit, uint64_t lsn)
         const struct space_change *c = &s->change[i];
 
         if (c->use) {
-            bits_clear(s->group[c->ext.block / SPACE_GROUP].resv, (uint32_t)(c->ext.block % SPACE_GROUP), c->ext.nr);
+            bits_clear(s->group[c->ext.block / SPACE_GROUP].resv,
+                       (uint32_t)(c->ext.block % SPACE_GROUP), c->ext.nr);
             s->used += c->ext.nr;
         } else {
             space_quarantine_add(s, &c->ext, lsn);
@@ -262,7 +271,8 @@ int heap_space_is_used(struct heap *h, const struct space_extent *ext, bool *use
 
 /* ---- Growth ---- */
 
-/* Is it better to wait for freed blocks than to grow? Only a few times in a row: they may lie too scattered. Locked. */
+/* Is it better to wait for freed blocks than to grow? Only a few times in a row: they may lie too
+ * scattered. Locked. */
 static bool rather_wait(struct heap *h, struct space *s, uint64_t *lsn)
 {
     if (s->q_nr == 0 || s->q_blocks < s->wanted || s->grow_waits >= GROW_WAITS_MAX)
@@ -278,7 +288,8 @@ static bool rather_wait(struct heap *h, struct space *s, uint64_t *lsn)
 static int grow_device(struct super *dev, uint64_t wanted)
 {
     uint64_t least = ROUND_UP(MAX(wanted, (uint64_t)1) * SPACE_BLOCK, UINT64_C(1) << 20);
-    uint64_t step = MAX(GROW_MIN, ROUND_UP(super_role_size(dev, SUPER_DATA) / 8, UINT64_C(1) << 20));
+    uint64_t step =
+        MAX(GROW_MIN, ROUND_UP(super_role_size(dev, SUPER_DATA) / 8, UINT64_C(1) << 20));
     int rc;
 
     for (step = MAX(step, least);; step = MAX(step / 2, least)) {
@@ -288,7 +299,8 @@ static int grow_device(struct super *dev, uint64_t wanted)
     }
 }
 
-/* The device is full: what is in quarantine is the last hope. Locked; waits. 0: something came free. */
+/* The device is full: what is in quarantine is the last hope. Locked; waits. 0: something came
+ * free. */
 static int wait_quarantine(struct heap *h, struct space *s)
 {
     uint32_t before = s->q_nr;

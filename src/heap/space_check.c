@@ -1,5 +1,6 @@
 /*
- * Checks data space: does every group's count match its bitmap, and does nothing lie beyond the role's end?
+ * Checks data space: does every group's count match its bitmap, and does nothing lie beyond the
+ * role's end?
  */
 #include "heap/space_int.h"
 
@@ -14,7 +15,8 @@ struct space_checker {
     uint64_t problems;
 };
 
-__attribute__((format(printf, 2, 3))) static void problem(struct space_checker *k, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void problem(struct space_checker *k, const char *fmt,
+                                                          ...)
 {
     char text[256];
     va_list ap;
@@ -46,15 +48,18 @@ static int check_group(struct space_checker *k, uint64_t group)
     used = bits != NULL ? bits_count(bits, 0, SPACE_GROUP) : 0;
     beyond = bits != NULL ? bits_count(bits, blocks, SPACE_GROUP - blocks) : 0;
     if (!live)
-        problem(k, "data space group %llu: its bitmap at %#llx is not allocated", (unsigned long long)group,
-                (unsigned long long)sum.bitmap);
+        problem(k, "data space group %llu: its bitmap at %#llx is not allocated",
+                (unsigned long long)group, (unsigned long long)sum.bitmap);
     if (used != sum.used)
-        problem(k, "data space group %llu: %u blocks are used, its summary says %u", (unsigned long long)group, used, sum.used);
+        problem(k, "data space group %llu: %u blocks are used, its summary says %u",
+                (unsigned long long)group, used, sum.used);
     if (beyond != 0)
-        problem(k, "data space group %llu: %u used blocks lie beyond the device's end", (unsigned long long)group, beyond);
+        problem(k, "data space group %llu: %u used blocks lie beyond the device's end",
+                (unsigned long long)group, beyond);
     for (uint32_t w = 0; g != NULL && g->busy != NULL && bits != NULL && w < SPACE_WORDS; w++) {
         if ((bits[w] & ~g->busy[w]) != 0) {
-            problem(k, "data space group %llu: used blocks count as free", (unsigned long long)group);
+            problem(k, "data space group %llu: used blocks count as free",
+                    (unsigned long long)group);
             break;
         }
     }
@@ -78,13 +83,15 @@ static int check_one(struct space_checker *k, uint64_t group, uint64_t *groups)
         if (groups != NULL)
             problem(k, "data space: its head cannot be read");
         else
-            problem(k, "data space group %llu: its summary or bitmap cannot be read", (unsigned long long)group);
+            problem(k, "data space group %llu: its summary or bitmap cannot be read",
+                    (unsigned long long)group);
         rc = 0;
     }
     return rc;
 }
 
-int space_check(struct heap *h, void (*report)(void *arg, const char *text), void *arg, uint64_t *problems)
+int space_check(struct heap *h, void (*report)(void *arg, const char *text), void *arg,
+                uint64_t *problems)
 {
     struct space_checker k = {.h = h, .report = report, .arg = arg};
     uint64_t groups = 0;

@@ -1,9 +1,10 @@
 /*
  * Data space, private to the space*.c files.
  *
- * Persistent (space_map.c): the root HEAP_ROOT_SPACE leads to a head; the head to tables; a table has an entry for each group of 32,768
- * blocks (128 MiB): where its bitmap is and how many of its blocks are used. All of them come into being with the first extent that needs
- * them, in the transaction that uses it; so growing the role changes nothing here.
+ * Persistent (space_map.c): the root HEAP_ROOT_SPACE leads to a head; the head to tables; a table
+ * has an entry for each group of 32,768 blocks (128 MiB): where its bitmap is and how many of its
+ * blocks are used. All of them come into being with the first extent that needs them, in the
+ * transaction that uses it; so growing the role changes nothing here.
  *
  *     head      0  u64 groups    entries that exist in the tables
  *               8  u64 zero
@@ -11,8 +12,9 @@
  *     table     512 entries:  u64 bitmap (offset, 0: nothing used), u32 used, u32 zero
  *     bitmap    512 words of 64 bits; bit b of word w: block group * 32768 + w * 64 + b is used
  *
- * Volatile (space_run.c): for each group how many blocks can be reserved, and, once the group was needed, a bitmap of blocks that are busy:
- * used, reserved or in quarantine. A used block is always busy; a crash forgets all else.
+ * Volatile (space_run.c): for each group how many blocks can be reserved, and, once the group was
+ * needed, a bitmap of blocks that are busy: used, reserved or in quarantine. A used block is always
+ * busy; a crash forgets all else.
  *
  * Quarantine (space_quarantine.c): freed extents on their way from "used" to "can be reserved".
  */
@@ -25,11 +27,11 @@
 #include "heap/heap_int.h"
 #include "heap/space.h"
 
-#define SPACE_GROUP       32768u /* blocks */
-#define SPACE_WORDS       (SPACE_GROUP / 64)
-#define SPACE_TABLE       512u /* groups of a table: 64 GiB */
-#define SPACE_TABLES_MAX  1022u
-#define SPACE_BLOCKS_MAX  ((uint64_t)SPACE_TABLES_MAX * SPACE_TABLE * SPACE_GROUP)
+#define SPACE_GROUP      32768u /* blocks */
+#define SPACE_WORDS      (SPACE_GROUP / 64)
+#define SPACE_TABLE      512u /* groups of a table: 64 GiB */
+#define SPACE_TABLES_MAX 1022u
+#define SPACE_BLOCKS_MAX ((uint64_t)SPACE_TABLES_MAX * SPACE_TABLE * SPACE_GROUP)
 
 struct space_head {
     uint64_t groups;
@@ -47,12 +49,12 @@ _Static_assert(sizeof(struct space_head) <= HEAP_ALLOC_MAX, "one allocation");
 _Static_assert(SPACE_TABLE * sizeof(struct space_sum) <= HEAP_ALLOC_MAX, "one allocation");
 
 struct space_group {
-    uint64_t *busy;    /* SPACE_WORDS, NULL until needed; blocks beyond the role's end are busy */
-    uint64_t *resv;    /* the reserved ones of them */
-    uint32_t blocks;   /* fewer than SPACE_GROUP in the last group */
-    uint32_t free;     /* blocks that are not busy */
-    uint32_t cursor;   /* where the search goes on */
-    uint32_t run_max;  /* no free run is longer than this */
+    uint64_t *busy;   /* SPACE_WORDS, NULL until needed; blocks beyond the role's end are busy */
+    uint64_t *resv;   /* the reserved ones of them */
+    uint32_t blocks;  /* fewer than SPACE_GROUP in the last group */
+    uint32_t free;    /* blocks that are not busy */
+    uint32_t cursor;  /* where the search goes on */
+    uint32_t run_max; /* no free run is longer than this */
 };
 
 struct space_quarantined {
@@ -70,11 +72,11 @@ struct space_change {
 };
 
 struct space {
-    uint64_t blocks;     /* of the DATA role, as far as known here */
+    uint64_t blocks; /* of the DATA role, as far as known here */
     uint64_t used;
     struct space_group *group;
     uint32_t groups;
-    uint32_t current;    /* group where the last reservation was made */
+    uint32_t current; /* group where the last reservation was made */
     struct space_change *change;
     uint32_t change_nr, change_cap;
     /* quarantine: a ring, oldest first */
@@ -100,7 +102,8 @@ int space_map_sum(struct heap *h, uint64_t group, struct space_sum *sum);
 int space_map_bits(struct heap *h, uint64_t group, const uint64_t **bits);
 /* Groups that may have a summary. */
 int space_map_groups(struct heap *h, uint64_t *groups);
-/* In a transaction: marks all blocks of the extent used, or free. -DER_CSUM if one of them is already. */
+/* In a transaction: marks all blocks of the extent used, or free. -DER_CSUM if one of them is
+ * already. */
 int space_map_set(struct heap *h, const struct space_extent *ext, bool used);
 
 /* ---- space_run.c ---- */
@@ -123,7 +126,8 @@ uint32_t bits_count(const uint64_t *bits, uint32_t from, uint32_t nr);
 /* ---- space_check.c ---- */
 
 /* heap_check()'s part. [F] */
-int space_check(struct heap *h, void (*report)(void *arg, const char *text), void *arg, uint64_t *problems);
+int space_check(struct heap *h, void (*report)(void *arg, const char *text), void *arg,
+                uint64_t *problems);
 
 /* ---- space_quarantine.c ---- */
 

@@ -104,7 +104,10 @@ static int sum_make(struct heap *h, uint64_t group, uint64_t *sum)
     if (table == 0) {
         rc = heap_tx_alloc(h, SPACE_TABLE * sizeof(struct space_sum), off, &table, NULL);
         if (rc == 0)
-            rc = put_u64(h, off + offsetof(struct space_head, table) + group / SPACE_TABLE * sizeof(uint64_t), table);
+            rc = put_u64(h,
+                         off + offsetof(struct space_head, table) +
+                             group / SPACE_TABLE * sizeof(uint64_t),
+                         table);
     }
     if (rc == 0 && head->groups <= group)
         rc = put_u64(h, off + offsetof(struct space_head, groups), group + 1);
@@ -130,7 +133,8 @@ static int bits_make(struct heap *h, uint64_t sum_off, uint64_t *bitmap)
 int space_map_set(struct heap *h, const struct space_extent *ext, bool used)
 {
     uint64_t group = ext->block / SPACE_GROUP, sum_off, bitmap;
-    uint32_t from = (uint32_t)(ext->block % SPACE_GROUP), w0 = from / 64, w1 = (from + ext->nr - 1) / 64;
+    uint32_t from = (uint32_t)(ext->block % SPACE_GROUP), w0 = from / 64,
+             w1 = (from + ext->nr - 1) / 64;
     uint64_t *words;
     uint32_t *count;
     int rc;

@@ -1,10 +1,12 @@
 /*
- * Quarantine: a freed extent is not used again before the transaction that freed it is durable (else a crash would bring back a record
- * whose bytes are gone) and before every read that may have seen that record has ended.
+ * Quarantine: a freed extent is not used again before the transaction that freed it is durable
+ * (else a crash would bring back a record whose bytes are gone) and before every read that may have
+ * seen that record has ended.
  *
- * Reads are counted by ticket. All reads between two frees share a ticket; a free that finds reads under way starts the next one. An
- * extent waits until no read of its ticket or an older one is left. 64 tickets can be out; beyond that the newest is shared on, which only
- * makes extents wait longer.
+ * Reads are counted by ticket. All reads between two frees share a ticket; a free that finds reads
+ * under way starts the next one. An extent waits until no read of its ticket or an older one is
+ * left. 64 tickets can be out; beyond that the newest is shared on, which only makes extents wait
+ * longer.
  */
 #include "heap/space_int.h"
 
@@ -27,7 +29,8 @@ void heap_space_read_put(struct heap *h, uint64_t ticket)
 
     if (s == NULL)
         return;
-    before = atomic_fetch_sub_explicit(&s->readers[ticket % SPACE_TICKETS], 1, memory_order_release);
+    before =
+        atomic_fetch_sub_explicit(&s->readers[ticket % SPACE_TICKETS], 1, memory_order_release);
     ASSERT(before > 0);
 }
 

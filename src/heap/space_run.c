@@ -1,8 +1,9 @@
 /*
  * The volatile side of data space: finding runs of free blocks.
  *
- * First fit, going on after the last reservation of the group, so that what is written together lies together. A group that was searched in vain
- * remembers the longest run it has, and is not searched again for longer ones until something in it becomes free.
+ * First fit, going on after the last reservation of the group, so that what is written together
+ * lies together. A group that was searched in vain remembers the longest run it has, and is not
+ * searched again for longer ones until something in it becomes free.
  */
 #include "heap/space_int.h"
 
@@ -121,7 +122,8 @@ int space_group_load(struct heap *h, struct space *s, uint32_t group)
 }
 
 /* A free run of want blocks in [from, end); *longest grows by what was seen. */
-static bool run_find(const struct space_group *g, uint32_t from, uint32_t end, uint32_t want, uint32_t *at, uint32_t *longest)
+static bool run_find(const struct space_group *g, uint32_t from, uint32_t end, uint32_t want,
+                     uint32_t *at, uint32_t *longest)
 {
     while (from < end) {
         uint32_t start = bits_next(g->busy, from, end, false);
@@ -143,7 +145,8 @@ static bool group_take(struct space_group *g, uint32_t want, uint32_t *at)
 {
     uint32_t longest = 0;
 
-    if (!run_find(g, g->cursor, g->blocks, want, at, &longest) && !run_find(g, 0, g->cursor, want, at, &longest)) {
+    if (!run_find(g, g->cursor, g->blocks, want, at, &longest) &&
+        !run_find(g, 0, g->cursor, want, at, &longest)) {
         g->run_max = longest;
         return false;
     }

@@ -1,21 +1,27 @@
 /*
- * Ordered trees: finding and inserting. Bytes of nodes: tree_node.h. Removal: tree_remove.c. Walking: tree_scan.c.
+ * Ordered trees: finding and inserting. Bytes of nodes: tree_node.h. Removal: tree_remove.c.
+ * Walking: tree_scan.c.
  *
- * A B+ tree whose leaves are unsorted (an insert logs one entry, its fingerprint and the validity word) and whose inner nodes keep their
- * entries in order through a byte of position each (a new child logs its entry and the moved bytes).
+ * A B+ tree whose leaves are unsorted (an insert logs one entry, its fingerprint and the validity
+ * word) and whose inner nodes keep their entries in order through a byte of position each (a new
+ * child logs its entry and the moved bytes).
  *
- * SEPARATORS. The children left and right of a separator S satisfy: every entry on the left < S <= every entry on the right. When the order
- * keys beside it differ, S is an order key alone and stays true whatever is removed: hashed keys and integers only ever have such
- * separators. When equal order keys are forced apart (more of them than a leaf holds: byte strings with a common prefix) S is a TIE:
- * (order key, value of a record), compared through the class. The record of a tie is always the SMALLEST entry of the subtree right of it.
- * So when a record is removed or moved, the only separator that can name it lies on the way down to it, and is given the next smallest
- * entry in the same transaction; no separator ever names a record that is gone. A split looks for a boundary between different order keys
- * in the middle half of a leaf before it makes a tie.
+ * SEPARATORS. The children left and right of a separator S satisfy: every entry on the left < S <=
+ * every entry on the right. When the order keys beside it differ, S is an order key alone and stays
+ * true whatever is removed: hashed keys and integers only ever have such separators. When equal
+ * order keys are forced apart (more of them than a leaf holds: byte strings with a common prefix) S
+ * is a TIE: (order key, value of a record), compared through the class. The record of a tie is
+ * always the SMALLEST entry of the subtree right of it. So when a record is removed or moved, the
+ * only separator that can name it lies on the way down to it, and is given the next smallest entry
+ * in the same transaction; no separator ever names a record that is gone. A split looks for a
+ * boundary between different order keys in the middle half of a leaf before it makes a tie.
  *
- * SPLITS. A key past the end of a full leaf starts a leaf of its own and leaves the full one full; a key before its beginning likewise. So growing
- * (or falling) keys fill nodes completely. Any other split is in the middle.
+ * SPLITS. A key past the end of a full leaf starts a leaf of its own and leaves the full one full;
+ * a key before its beginning likewise. So growing (or falling) keys fill nodes completely. Any
+ * other split is in the middle.
  *
- * FAULTS. Nothing outside the heap's bytes is remembered, so an operation may end anywhere with HEAP_FAULT: abort puts back all it did.
+ * FAULTS. Nothing outside the heap's bytes is remembered, so an operation may end anywhere with
+ * HEAP_FAULT: abort puts back all it did.
  */
 #include "heap/tree_node.h"
 
@@ -38,7 +44,8 @@ int tree_locate(struct tree *t, const struct tree_key *key, struct tpath *p, uin
     return rc != 0 ? rc : leaf_find(t, p->lv[p->height - 1].n, key, slot);
 }
 
-int tree_find(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key, uint64_t *value)
+int tree_find(struct heap *h, const struct tree_class *c, uint64_t root_off,
+              const struct tree_key *key, uint64_t *value)
 {
     struct tpath p;
     struct tree t;
@@ -85,7 +92,8 @@ int tree_count(struct heap *h, uint64_t root_off, uint64_t *count)
     return rc;
 }
 
-/* A leaf root of nr entries (one or two): what the root holds already, or what does not fit there. */
+/* A leaf root of nr entries (one or two): what the root holds already, or what does not fit there.
+ */
 static int leaf_root(struct tree *t, const struct tleaf_ent *ents, const uint8_t *tags, uint32_t nr)
 {
     struct tleaf_ent *to;
@@ -112,7 +120,8 @@ int tree_root_one(struct tree *t, uint64_t order, uint64_t value, uint8_t tag)
     return tree_root_write(t);
 }
 
-int tree_replace(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key, uint64_t value)
+int tree_replace(struct heap *h, const struct tree_class *c, uint64_t root_off,
+                 const struct tree_key *key, uint64_t value)
 {
     struct tinner_ent tie;
     const struct tnode *leaf;
@@ -196,7 +205,8 @@ static int node_insert(struct tree *t, const struct tree_key *key, uint64_t valu
     return tree_root_write(t);
 }
 
-int tree_insert(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key, uint64_t value)
+int tree_insert(struct heap *h, const struct tree_class *c, uint64_t root_off,
+                const struct tree_key *key, uint64_t value)
 {
     uint8_t tags[2];
     struct tree t;
@@ -215,7 +225,8 @@ int tree_insert(struct heap *h, const struct tree_class *c, uint64_t root_off, c
             return rc != 0 ? rc : -DER_EXIST;
         tags[0] = t.root.tag;
         tags[1] = key_fingerprint(c, key);
-        return leaf_root(&t, (struct tleaf_ent[]){{t.root.order, t.root.value}, {key->order, value}}, tags, 2);
+        return leaf_root(
+            &t, (struct tleaf_ent[]){{t.root.order, t.root.value}, {key->order, value}}, tags, 2);
     default:
         return node_insert(&t, key, value);
     }

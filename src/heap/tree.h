@@ -1,17 +1,21 @@
 /*
  * Ordered trees in the heap: what vos and svc index with.
  *
- * An entry is a 64-bit order key and a 64-bit value (the offset of the record it stands for, or anything else). Entries with equal order keys are
- * told apart, and ordered, by the class's cmp(), which looks at the record; a class without cmp holds each order key once. So
- *   hashed keys:   order = hash of the key, cmp compares hash collisions
- *   byte strings:  order = first 8 bytes big-endian (tree_prefix()), cmp compares the whole
- *   integers:      order = the integer
+ * An entry is a 64-bit order key and a 64-bit value (the offset of the record it stands for, or
+ * anything else). Entries with equal order keys are told apart, and ordered, by the class's cmp(),
+ * which looks at the record; a class without cmp holds each order key once. So
  *
- * The root is 16 bytes inside the owner's record, all zero when empty; a tree of one entry has no node (the entry is the root), small trees have small
- * nodes (4, 16, 63 entries), so that millions of tiny trees stay tiny. Leaf entries are unsorted with a validity bitmap and one-byte
+ *     hashed keys:   order = hash of the key, cmp compares hash collisions
+ *     byte strings:  order = first 8 bytes big-endian (tree_prefix()), cmp compares the whole
+ *     integers:      order = the integer
+ *
+ * The root is 16 bytes inside the owner's record, all zero when empty; a tree of one entry has no
+ * node (the entry is the root), small trees have small nodes (4, 16, 63 entries), so that millions
+ * of tiny trees stay tiny. Leaf entries are unsorted with a validity bitmap and one-byte
  * fingerprints: an insert logs one entry, one fingerprint and one word.
  *
- * All functions are [L] and return 0, DER codes or HEAP_FAULT; changing ones run inside a transaction and, after an error, leave abort to the owner.
+ * All functions are [L] and return 0, DER codes or HEAP_FAULT; changing ones run inside a
+ * transaction and, after an error, leave abort to the owner.
  */
 #ifndef TARN_HEAP_TREE_H
 #define TARN_HEAP_TREE_H
@@ -30,13 +34,16 @@ struct tree_key {
 };
 
 struct tree_class {
-    /* *order <0, 0, >0: the record behind value sorts before, is, or sorts after key. May return HEAP_FAULT. NULL: order keys are unique. */
+    /* *order <0, 0, >0: the record behind value sorts before, is, or sorts after key. May return
+     * HEAP_FAULT. NULL: order keys are unique. */
     int (*cmp)(struct heap *h, uint64_t value, const struct tree_key *key, int *order);
-    /* The same between two records of equal order key: *order <0, >0 as a sorts before or after b. Required with cmp (a split or a sorted
-     * scan among equal order keys compares records with each other, and only the class knows where a record keeps its key). */
+    /* The same between two records of equal order key: *order <0, >0 as a sorts before or after b.
+     * Required with cmp (a split or a sorted scan among equal order keys compares records with each
+     * other, and only the class knows where a record keeps its key). */
     int (*cmp_rec)(struct heap *h, uint64_t a, uint64_t b, int *order);
-    /* Optional: a byte that is equal for equal keys, better than the default (a hash of the order key) where many order keys are equal,
-     * such as byte strings with a common prefix. Part of the format: may not change for an existing tree. */
+    /* Optional: a byte that is equal for equal keys, better than the default (a hash of the order
+     * key) where many order keys are equal, such as byte strings with a common prefix. Part of the
+     * format: may not change for an existing tree. */
     uint8_t (*fingerprint)(const struct tree_key *key);
 };
 
@@ -50,43 +57,58 @@ static inline uint64_t tree_prefix(const void *key, size_t len)
     return v;
 }
 
-/* root_off: heap offset of the struct tree_root inside the owner's record. Not found: -DER_NONEXIST. */
-int tree_find(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key, uint64_t *value);
+/* root_off: heap offset of the struct tree_root inside the owner's record. Not found:
+ * -DER_NONEXIST. */
+int tree_find(struct heap *h, const struct tree_class *c, uint64_t root_off,
+              const struct tree_key *key, uint64_t *value);
 /* -DER_EXIST if the key is there. */
-int tree_insert(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key, uint64_t value);
+int tree_insert(struct heap *h, const struct tree_class *c, uint64_t root_off,
+                const struct tree_key *key, uint64_t value);
 /* Replaces the value of an existing key (the record moved); its order may not change. */
-int tree_replace(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key, uint64_t value);
-int tree_remove(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key);
+int tree_replace(struct heap *h, const struct tree_class *c, uint64_t root_off,
+                 const struct tree_key *key, uint64_t value);
+int tree_remove(struct heap *h, const struct tree_class *c, uint64_t root_off,
+                const struct tree_key *key);
 /* Number of entries. */
 int tree_count(struct heap *h, uint64_t root_off, uint64_t *count);
-/* Upper bound of redo bytes of one insert, replace or remove: a split (or merge) on each of ten levels. All but one in thirty inserts log less than 64. */
+/* Upper bound of redo bytes of one insert, replace or remove: a split (or merge) on each of ten
+ * levels. All but one in thirty inserts log less than 64. */
 #define TREE_REDO_MAX 20480u
-/* Frees all nodes (not the records behind the values), about max_nodes of them (a leaf takes the inner nodes along that it leaves empty); *done tells
- * whether the tree is empty now. Until then it is a smaller tree in good order. */
+/* Frees all nodes (not the records behind the values), about max_nodes of them (a leaf takes the
+ * inner nodes along that it leaves empty); *done tells whether the tree is empty now. Until then it
+ * is a smaller tree in good order. */
 int tree_destroy(struct heap *h, uint64_t root_off, uint32_t max_nodes, bool *done);
 #define TREE_DESTROY_REDO_MAX(max_nodes) (4096u + (max_nodes)*256u)
 
 /* ---- Walking: positions are keys, so they survive any change of the tree ---- */
 
 enum tree_seek { TREE_GE, TREE_GT, TREE_LE, TREE_LT, TREE_FIRST, TREE_LAST };
-/* The entry at a position; key NULL for FIRST and LAST. -DER_NONEXIST past the end. GE and GT walk up, LE and LT down. Order among equal order keys is cmp's. */
-int tree_seek(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how, const struct tree_key *key,
-              uint64_t *order, uint64_t *value);
-/* Up to max entries in order from a position, cheaper than repeated seeks: a leaf at a time. Stops at the end of a leaf; *nr 0 and -DER_NONEXIST at the end.
- * Continue with TREE_GT and the last entry as key (the caller builds the struct tree_key from its record). */
+/* The entry at a position; key NULL for FIRST and LAST. -DER_NONEXIST past the end. GE and GT walk
+ * up, LE and LT down. Order among equal order keys is cmp's. */
+int tree_seek(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how,
+              const struct tree_key *key, uint64_t *order, uint64_t *value);
+/* Up to max entries in order from a position, cheaper than repeated seeks: a leaf at a time. Stops
+ * at the end of a leaf; *nr 0 and -DER_NONEXIST at the end. Continue with TREE_GT and the last
+ * entry as key (the caller builds the struct tree_key from its record). */
 struct tree_entry {
     uint64_t order, value;
 };
-int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how, const struct tree_key *key,
-              struct tree_entry *ent, uint32_t max, uint32_t *nr);
+int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how,
+              const struct tree_key *key, struct tree_entry *ent, uint32_t max, uint32_t *nr);
 
 /* ---- Checking ---- */
 
-/* Proves the structure, a leaf a step: order, counts, bitmaps, fingerprints, live allocations. A large tree has more pages than one operation may
- * need at once (HEAP_PINS_MAX), so each step is an operation of its own, with its own pins:
+/* Proves the structure, a leaf a step: order, counts, bitmaps, fingerprints, live allocations. A
+ * large tree has more pages than one operation may need at once (HEAP_PINS_MAX), so each step is an
+ * operation of its own, with its own pins:
+ *
  *     tree_check_start(&k, ...);
- *     do { lock, rc = tree_check_step(h, &k, &done), take pins, unlock, heap_retry ... } while (rc == 0 && !done);
- * The tree may not change meanwhile. A step that faults has reported nothing and changed nothing. */
+ *     do {
+ *         lock; rc = tree_check_step(h, &k, &done); take pins; unlock; heap_retry ...
+ *     } while (rc == 0 && !done);
+ *
+ * The tree may not change meanwhile. A step that faults has reported nothing and changed nothing.
+ */
 struct tree_checker {
     uint64_t problems; /* found so far */
     /* the rest is the checker's own */
@@ -100,11 +122,12 @@ struct tree_checker {
     uint32_t lv;
     bool started;
 };
-void tree_check_start(struct tree_checker *k, const struct tree_class *c, uint64_t root_off, void (*report)(void *arg, const char *text),
-                      void *arg);
+void tree_check_start(struct tree_checker *k, const struct tree_class *c, uint64_t root_off,
+                      void (*report)(void *arg, const char *text), void *arg);
 int tree_check_step(struct heap *h, struct tree_checker *k, bool *done);
-/* All of it at once, for trees of which all pages are resident (or few are not); *problems grows by what was found. */
-int tree_check(struct heap *h, const struct tree_class *c, uint64_t root_off, void (*report)(void *arg, const char *text), void *arg,
-               uint64_t *problems);
+/* All of it at once, for trees of which all pages are resident (or few are not); *problems grows by
+ * what was found. */
+int tree_check(struct heap *h, const struct tree_class *c, uint64_t root_off,
+               void (*report)(void *arg, const char *text), void *arg, uint64_t *problems);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * Proves a tree's structure, one leaf a step.
  *
- * A step runs twice: silently first, so that one that meets a page which is not resident ends before it has reported anything; then aloud if
- * there was something to say.
+ * A step runs twice: silently first, so that one that meets a page which is not resident ends
+ * before it has reported anything; then aloud if there was something to say.
  */
 #include "heap/tree_node.h"
 
@@ -44,8 +44,8 @@ static bool ok(struct check *k, int rc, const char *what, uint64_t where)
     if (rc == HEAP_FAULT)
         k->fault = true;
     else if (rc != 0)
-        problem(k, "tree at %#llx: %s at %#llx cannot be read or is not one (%d)", (unsigned long long)k->t.root_off, what,
-                (unsigned long long)where, rc);
+        problem(k, "tree at %#llx: %s at %#llx cannot be read or is not one (%d)",
+                (unsigned long long)k->t.root_off, what, (unsigned long long)where, rc);
     return rc == 0;
 }
 
@@ -53,14 +53,16 @@ static bool ok(struct check *k, int rc, const char *what, uint64_t where)
 static int bound_cmp(struct check *k, const struct tsort *e, const struct tinner_ent *sep, int *res)
 {
     if (e->order != sep->order || (sep->ref & SEP_TIE) == 0) {
-        *res = e->order < sep->order ? -1 : 1; /* an equal order key lies right of a separator of order keys */
+        *res = e->order < sep->order
+                   ? -1
+                   : 1; /* an equal order key lies right of a separator of order keys */
         return 0;
     }
     return ent_cmp(&k->t, e->order, e->value, sep->order, sep->rep, res);
 }
 
-static void check_leaf(struct check *k, uint64_t ref, const struct tnode *n, const struct bound *lo, const struct bound *hi,
-                       struct tsort *least)
+static void check_leaf(struct check *k, uint64_t ref, const struct tnode *n, const struct bound *lo,
+                       const struct bound *hi, struct tsort *least)
 {
     unsigned long long off = ref_off(ref);
     struct tsort e[TNODE_CAP_MAX];
@@ -77,14 +79,18 @@ static void check_leaf(struct check *k, uint64_t ref, const struct tnode *n, con
     if (!ok(k, tree_sort(&k->t, e, nr), "a record of the leaf", off))
         return;
     for (uint32_t i = 1; i < nr; i++) {
-        if (ok(k, ent_cmp(&k->t, e[i - 1].order, e[i - 1].value, e[i].order, e[i].value, &res), "a record of the leaf", off) &&
+        if (ok(k, ent_cmp(&k->t, e[i - 1].order, e[i - 1].value, e[i].order, e[i].value, &res),
+               "a record of the leaf", off) &&
             res >= 0)
             problem(k, "tree leaf at %#llx: entry %u is there twice", off, e[i].slot);
     }
-    if (lo->set && ok(k, bound_cmp(k, &e[0], &lo->sep, &res), "a record of the leaf", off) && res < 0)
+    if (lo->set && ok(k, bound_cmp(k, &e[0], &lo->sep, &res), "a record of the leaf", off) &&
+        res < 0)
         problem(k, "tree leaf at %#llx: entry %u lies before the leaf's range", off, e[0].slot);
-    if (hi->set && ok(k, bound_cmp(k, &e[nr - 1], &hi->sep, &res), "a record of the leaf", off) && res >= 0)
-        problem(k, "tree leaf at %#llx: entry %u lies beyond the leaf's range", off, e[nr - 1].slot);
+    if (hi->set && ok(k, bound_cmp(k, &e[nr - 1], &hi->sep, &res), "a record of the leaf", off) &&
+        res >= 0)
+        problem(k, "tree leaf at %#llx: entry %u lies beyond the leaf's range", off,
+                e[nr - 1].slot);
     *least = e[0];
 }
 
@@ -108,8 +114,9 @@ static bool check_positions(struct check *k, uint64_t ref, const struct tnode *n
         uint32_t slot = node_tags(n)[i];
 
         if (slot >= cls_cap(n->cls) || (n->valid & ~seen & 1ull << slot) == 0) {
-            problem(k, "tree node at %#llx: position %u names entry %u, which is unused or named twice",
-                    (unsigned long long)ref_off(ref), i, slot);
+            problem(
+                k, "tree node at %#llx: position %u names entry %u, which is unused or named twice",
+                (unsigned long long)ref_off(ref), i, slot);
             return false;
         }
         seen |= 1ull << slot;
@@ -120,11 +127,14 @@ static bool check_positions(struct check *k, uint64_t ref, const struct tnode *n
 /* An inner node on the way down: is it whole, and are its separators in order? */
 static bool check_inner(struct check *k, uint64_t ref, uint32_t level, const struct tnode **n)
 {
-    if (!check_alive(k, ref) || !ok(k, tree_node_get(&k->t, ref, level, n), "a node", ref_off(ref)) || !check_positions(k, ref, *n))
+    if (!check_alive(k, ref) ||
+        !ok(k, tree_node_get(&k->t, ref, level, n), "a node", ref_off(ref)) ||
+        !check_positions(k, ref, *n))
         return false;
     for (uint32_t i = 2; i < node_count(*n); i++) {
         if (inner_at(*n, i)->order < inner_at(*n, i - 1)->order)
-            problem(k, "tree node at %#llx: separators %u and %u are out of order", (unsigned long long)ref_off(ref), i - 1, i);
+            problem(k, "tree node at %#llx: separators %u and %u are out of order",
+                    (unsigned long long)ref_off(ref), i - 1, i);
     }
     return true;
 }
@@ -159,11 +169,14 @@ static void visit_leaf(struct check *k, uint64_t ref)
         !ok(k, leaf_range(k, &lo, &hi), "a node above the leaf", ref_off(ref)))
         return;
     check_leaf(k, ref, n, &lo, &hi, &least);
-    if (lo.set && (lo.sep.ref & SEP_TIE) != 0 && (least.order != lo.sep.order || least.value != lo.sep.rep))
-        problem(k, "tree leaf at %#llx: the separator before it does not name its first record", (unsigned long long)ref_off(ref));
+    if (lo.set && (lo.sep.ref & SEP_TIE) != 0 &&
+        (least.order != lo.sep.order || least.value != lo.sep.rep))
+        problem(k, "tree leaf at %#llx: the separator before it does not name its first record",
+                (unsigned long long)ref_off(ref));
 }
 
-/* On to the next child that was not visited; false when there is none. s->lv is left at the level of its parent + 1. */
+/* On to the next child that was not visited; false when there is none. s->lv is left at the level
+ * of its parent + 1. */
 static bool advance(struct check *k, uint64_t *ref)
 {
     struct tree_checker *s = &k->s;
@@ -172,7 +185,8 @@ static bool advance(struct check *k, uint64_t *ref)
         const struct tnode *n;
         uint32_t lv = s->lv - 1;
 
-        if (!ok(k, tree_node_get(&k->t, s->ref[lv], k->t.root.height - 1 - lv, &n), "a node", ref_off(s->ref[lv])))
+        if (!ok(k, tree_node_get(&k->t, s->ref[lv], k->t.root.height - 1 - lv, &n), "a node",
+                ref_off(s->ref[lv])))
             return false;
         if (++s->pos[lv] < node_count(n)) {
             *ref = ref_bare(inner_at(n, s->pos[lv])->ref);
@@ -213,16 +227,18 @@ static bool step(struct check *k)
         return true;
     }
     if (!k->fault && k->t.root.height > 1 && s->problems == 0 && s->entries != k->t.root.count)
-        problem(k, "tree at %#llx holds %llu entries, its root says %llu", (unsigned long long)k->t.root_off,
-                (unsigned long long)s->entries, (unsigned long long)k->t.root.count);
+        problem(k, "tree at %#llx holds %llu entries, its root says %llu",
+                (unsigned long long)k->t.root_off, (unsigned long long)s->entries,
+                (unsigned long long)k->t.root.count);
     return false;
 }
 
-void tree_check_start(struct tree_checker *s, const struct tree_class *c, uint64_t root_off, void (*report)(void *arg, const char *text),
-                      void *arg)
+void tree_check_start(struct tree_checker *s, const struct tree_class *c, uint64_t root_off,
+                      void (*report)(void *arg, const char *text), void *arg)
 {
     ASSERT(c->cmp == NULL || c->cmp_rec != NULL);
-    _Static_assert(ARRAY_LEN(s->ref) == TREE_HEIGHT_MAX, "the checker's way is as long as the tree may be high");
+    _Static_assert(ARRAY_LEN(s->ref) == TREE_HEIGHT_MAX,
+                   "the checker's way is as long as the tree may be high");
     *s = (struct tree_checker){.c = c, .root_off = root_off, .report = report, .arg = arg};
 }
 
@@ -242,8 +258,8 @@ int tree_check_step(struct heap *h, struct tree_checker *s, bool *done)
     return 0;
 }
 
-int tree_check(struct heap *h, const struct tree_class *c, uint64_t root_off, void (*report)(void *arg, const char *text), void *arg,
-               uint64_t *problems)
+int tree_check(struct heap *h, const struct tree_class *c, uint64_t root_off,
+               void (*report)(void *arg, const char *text), void *arg, uint64_t *problems)
 {
     struct tree_checker s;
     bool done = false;

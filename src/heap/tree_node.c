@@ -59,7 +59,8 @@ int tree_root_write(struct tree *t)
     } else if (root->kind == TROOT_NODE) {
         ASSERT(root->height >= 1 && root->height <= TREE_HEIGHT_MAX);
         new.word0 = root->height > 1 ? root->count : 0;
-        new.word1 = 2ull << WORD1_KIND_SHIFT | (uint64_t)(root->height - 1) << WORD1_TAG_SHIFT | root->ref;
+        new.word1 =
+            2ull << WORD1_KIND_SHIFT | (uint64_t)(root->height - 1) << WORD1_TAG_SHIFT | root->ref;
     }
     old = heap_ptr(t->h, t->root_off, sizeof(*old));
     if (old == NULL)
@@ -84,14 +85,15 @@ int tree_node_get(struct tree *t, uint64_t ref, uint32_t level, const struct tno
     p = heap_ptr(t->h, ref_off(ref), node_size(level, cls));
     if (p == NULL)
         return lost(t);
-    if (p->magic != (level == 0 ? TNODE_LEAF : TNODE_INNER) || p->level != level || p->cls != cls || p->valid == 0 ||
-        (p->valid & ~cls_mask(cls)) != 0)
+    if (p->magic != (level == 0 ? TNODE_LEAF : TNODE_INNER) || p->level != level || p->cls != cls ||
+        p->valid == 0 || (p->valid & ~cls_mask(cls)) != 0)
         return -DER_CSUM;
     *n = p;
     return 0;
 }
 
-int tree_node_alloc(struct tree *t, uint32_t level, uint32_t cls, uint64_t near, uint64_t *ref, struct tnode **n)
+int tree_node_alloc(struct tree *t, uint32_t level, uint32_t cls, uint64_t near, uint64_t *ref,
+                    struct tnode **n)
 {
     uint64_t off;
     void *ptr;
@@ -168,7 +170,8 @@ int tree_node_resize(struct tree *t, struct tpath *p, uint32_t lv, uint32_t cls)
 uint64_t tags_match(const struct tnode *n, uint8_t byte)
 {
     const uint8_t *tags = node_tags(n);
-    uint32_t nr = n->cls == 2 ? 64 : cls_cap(n->cls), i = 0; /* the spare tag of class 2 does no harm: its entry is never valid */
+    /* the spare tag of class 2 does no harm: its entry is never valid */
+    uint32_t nr = n->cls == 2 ? 64 : cls_cap(n->cls), i = 0;
     uint64_t mask = 0;
 
 #ifdef __SSE2__
@@ -191,7 +194,8 @@ int ent_cmp(struct tree *t, uint64_t order_a, uint64_t a, uint64_t order_b, uint
     return *order != 0 || t->c->cmp == NULL ? 0 : t->c->cmp_rec(t->h, a, b, order);
 }
 
-int ent_cmp_key(struct tree *t, uint64_t order, uint64_t value, const struct tree_key *key, int *res)
+int ent_cmp_key(struct tree *t, uint64_t order, uint64_t value, const struct tree_key *key,
+                int *res)
 {
     *res = order < key->order ? -1 : order > key->order;
     return *res != 0 || t->c->cmp == NULL ? 0 : t->c->cmp(t->h, value, key, res);
@@ -211,7 +215,8 @@ int sep_le_key(struct tree *t, const struct tinner_ent *sep, const struct tree_k
 }
 
 /* The last child whose separator is not after the key. */
-static int inner_pick(struct tree *t, const struct tnode *n, const struct tree_key *key, uint32_t *pos)
+static int inner_pick(struct tree *t, const struct tnode *n, const struct tree_key *key,
+                      uint32_t *pos)
 {
     uint32_t lo = 0, hi = node_count(n) - 1;
 
@@ -333,7 +338,10 @@ int inner_remove(struct tree *t, const struct tpath *p, uint32_t lv, uint32_t po
 
 void *tree_write(struct tree *t, const struct tpath *p, uint32_t lv, const void *field, size_t len)
 {
-    return heap_tx_write(t->h, ref_off(p->lv[lv].ref) + (uint64_t)((const uint8_t *)field - (const uint8_t *)p->lv[lv].n), len);
+    return heap_tx_write(t->h,
+                         ref_off(p->lv[lv].ref) +
+                             (uint64_t)((const uint8_t *)field - (const uint8_t *)p->lv[lv].n),
+                         len);
 }
 
 uint32_t tree_tie_level(const struct tpath *p, uint64_t order, uint64_t value)
@@ -341,7 +349,8 @@ uint32_t tree_tie_level(const struct tpath *p, uint64_t order, uint64_t value)
     for (uint32_t lv = 0; lv + 1 < p->height; lv++) {
         const struct tinner_ent *sep = inner_at(p->lv[lv].n, p->lv[lv].pos);
 
-        if (p->lv[lv].pos > 0 && (sep->ref & SEP_TIE) != 0 && sep->order == order && sep->rep == value)
+        if (p->lv[lv].pos > 0 && (sep->ref & SEP_TIE) != 0 && sep->order == order &&
+            sep->rep == value)
             return lv;
     }
     return TREE_NO_LEVEL;

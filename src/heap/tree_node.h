@@ -1,8 +1,9 @@
 /*
- * Nodes of ordered trees, private to the tree_*.c files: their bytes, references to them, and how they are read, allocated and resized.
+ * Nodes of ordered trees, private to the tree_*.c files: their bytes, references to them, and how
+ * they are read, allocated and resized.
  *
- * A reference to a node is its offset (8-byte aligned) with the size class in bits 1 and 2; bit 0 is free for the owner of the reference.
- * So one heap_ptr() reaches a whole node.
+ * A reference to a node is its offset (8-byte aligned) with the size class in bits 1 and 2; bit 0
+ * is free for the owner of the reference. So one heap_ptr() reaches a whole node.
  *
  *     node      0  u8   magic     TNODE_LEAF or TNODE_INNER
  *               1  u8   level     0 in leaves
@@ -15,13 +16,17 @@
  *
  * 63, because 15 such leaves fill a page of the allocator; of 64 entries only 14 leaves would.
  *
- *     leaf: tag i is the fingerprint of entry i; entry = u64 order, u64 value; unsorted.
- *     inner: tag 0..n-1 are the entries' numbers in order (n = bits in valid); entry = u64 order, u64 rep, u64 ref: a separator and the child
- *     right of it. Of the first entry only ref counts. Bit 0 of ref (SEP_TIE): what the separator compares with; see tree.c.
+ *     leaf      tag i is the fingerprint of entry i; entry = u64 order, u64 value; unsorted
+ *     inner     tags 0..n-1 are the entries' numbers in order (n = bits in valid);
+ *               entry = u64 order, u64 rep, u64 ref: a separator and the child right of it;
+ *               bit 0 of ref (SEP_TIE) says what the separator compares with, see tree.c;
+ *               of the first entry only ref counts
  *
  *     root      0  u64  word0    one entry: its order key; one leaf: 0; higher: number of entries
- *               8  u64  word1    bits 62..63 0: empty; 1: one entry, its fingerprint in bits 54..61, its value below (a larger value lives in a
- *                                leaf of its own); 2: a node, its reference in bits 0..53, its level in bits 54..57
+ *               8  u64  word1    bits 62..63: 0 empty, 1 one entry, 2 a node
+ *                                one entry: fingerprint in bits 54..61, value in bits 0..53
+ *                                (a larger value lives in a leaf of its own)
+ *                                a node: level in bits 54..57, reference in bits 0..53
  */
 #ifndef TARN_HEAP_TREE_NODE_H
 #define TARN_HEAP_TREE_NODE_H
@@ -29,12 +34,14 @@
 #include "base/assert.h"
 #include "heap/tree.h"
 
-#define TREE_HEIGHT_MAX 10u /* levels; the thinnest tree of that height holds more than 2^36 entries */
+/* Levels; the thinnest tree of that height holds more than 2^36 entries. */
+#define TREE_HEIGHT_MAX 10u
 #define TNODE_LEAF      0xA7u
 #define TNODE_INNER     0xB8u
 #define TNODE_CAP_MAX   63u
-#define TNODE_MERGE_AT  16u /* a node with this many entries or fewer looks for a neighbour to merge with ... */
-#define TNODE_MERGE_MAX 48u /* ... that leaves at most this many together */
+/* A node with MERGE_AT entries or fewer merges with a neighbour if that makes at most MERGE_MAX. */
+#define TNODE_MERGE_AT  16u
+#define TNODE_MERGE_MAX 48u
 
 #define SEP_TIE 1ull
 
@@ -103,7 +110,9 @@ static inline uint32_t ents_at(uint32_t cls)
 
 static inline uint32_t node_size(uint32_t level, uint32_t cls)
 {
-    return ents_at(cls) + cls_cap(cls) * (uint32_t)(level == 0 ? sizeof(struct tleaf_ent) : sizeof(struct tinner_ent));
+    size_t ent = level == 0 ? sizeof(struct tleaf_ent) : sizeof(struct tinner_ent);
+
+    return ents_at(cls) + cls_cap(cls) * (uint32_t)ent;
 }
 
 static inline uint64_t ref_off(uint64_t ref)
@@ -190,15 +199,18 @@ int tree_locate(struct tree *t, const struct tree_key *key, struct tpath *p, uin
 int tree_root_one(struct tree *t, uint64_t order, uint64_t value, uint8_t tag);
 /* Adds to the leaf of p, which has room. */
 int tree_leaf_put(struct tree *t, struct tpath *p, uint64_t order, uint64_t value, uint8_t tag);
-/* Adds to the leaf of p, which is full and of the largest class: splits it, and what above it is full. */
-int tree_split_insert(struct tree *t, struct tpath *p, const struct tree_key *key, uint64_t value, uint8_t tag);
+/* Adds to the leaf of p, which is full and of the largest class: splits it, and what above it is
+ * full. */
+int tree_split_insert(struct tree *t, struct tpath *p, const struct tree_key *key, uint64_t value,
+                      uint8_t tag);
 /* heap_tx_write() of a field of the node at p->lv[lv]. */
 void *tree_write(struct tree *t, const struct tpath *p, uint32_t lv, const void *field, size_t len);
 
 /* The level of p whose separator is a tie that names this record; TREE_NO_LEVEL if none is. */
 #define TREE_NO_LEVEL UINT32_MAX
 uint32_t tree_tie_level(const struct tpath *p, uint64_t order, uint64_t value);
-/* Gives the separator at that level another bound: order, rep and the SEP_TIE of sep. TREE_NO_LEVEL: nothing to do. */
+/* Gives the separator at that level another bound: order, rep and the SEP_TIE of sep.
+ * TREE_NO_LEVEL: nothing to do. */
 int tree_tie_set(struct tree *t, const struct tpath *p, uint32_t lv, const struct tinner_ent *sep);
 
 /* Which of the tags equal byte: bit i for tag i. Bits of unused entries may be set. */
@@ -211,7 +223,8 @@ int tree_root_write(struct tree *t);
 /* Address of a whole node; -DER_CSUM when it is not one of that level. */
 int tree_node_get(struct tree *t, uint64_t ref, uint32_t level, const struct tnode **n);
 /* A zeroed node with its header filled in. */
-int tree_node_alloc(struct tree *t, uint32_t level, uint32_t cls, uint64_t near, uint64_t *ref, struct tnode **n);
+int tree_node_alloc(struct tree *t, uint32_t level, uint32_t cls, uint64_t near, uint64_t *ref,
+                    struct tnode **n);
 int tree_node_free(struct tree *t, uint64_t ref);
 /* Moves the node at p->lv[lv] into another size class and points its parent, or the root, to it. */
 int tree_node_resize(struct tree *t, struct tpath *p, uint32_t lv, uint32_t cls);
@@ -227,7 +240,8 @@ int sep_le_key(struct tree *t, const struct tinner_ent *sep, const struct tree_k
 /* *order of two entries. */
 int ent_cmp(struct tree *t, uint64_t order_a, uint64_t a, uint64_t order_b, uint64_t b, int *order);
 /* *order of an entry and a key. */
-int ent_cmp_key(struct tree *t, uint64_t order, uint64_t value, const struct tree_key *key, int *res);
+int ent_cmp_key(struct tree *t, uint64_t order, uint64_t value, const struct tree_key *key,
+                int *res);
 /* Sorts up to TNODE_CAP_MAX entries. */
 int tree_sort(struct tree *t, struct tsort *e, uint32_t nr);
 /* All entries of a leaf, unsorted. */

@@ -1,10 +1,11 @@
 /*
  * Removal, merging of thin nodes, and freeing whole trees.
  *
- * Order of a removal: the entry leaves its leaf; a tie that named it gets the next smallest entry (tree.c); an empty leaf, and inner nodes
- * left without children, are freed; thin nodes on the way merge with a neighbour under the same parent, lowest first; at last the root gives
- * up levels with a single child and takes the smallest form that holds what is left. All in one transaction, so nothing in between is
- * ever seen.
+ * Order of a removal: the entry leaves its leaf; a tie that named it gets the next smallest entry
+ * (tree.c); an empty leaf, and inner nodes left without children, are freed; thin nodes on the way
+ * merge with a neighbour under the same parent, lowest first; at last the root gives up levels with
+ * a single child and takes the smallest form that holds what is left. All in one transaction, so
+ * nothing in between is ever seen.
  */
 #include "heap/tree_node.h"
 
@@ -13,7 +14,8 @@
 #include <daos_errno.h>
 
 /* What a tie that named a removed record becomes: the smallest entry left in the leaf. */
-static int tie_of_leaf(struct tree *t, const struct tnode *leaf, uint64_t order, struct tinner_ent *sep)
+static int tie_of_leaf(struct tree *t, const struct tnode *leaf, uint64_t order,
+                       struct tinner_ent *sep)
 {
     struct tsort best = {0};
     bool any = false;
@@ -39,8 +41,9 @@ static int tie_of_leaf(struct tree *t, const struct tnode *leaf, uint64_t order,
     return 0;
 }
 
-/* Frees the empty leaf of p and every inner node that had no other child. *lv: the level that lost a child; TREE_NO_LEVEL when the
- * whole tree is gone. *bound: what was the separator of the child that is first at that level now. */
+/* Frees the empty leaf of p and every inner node that had no other child. *lv: the level that lost
+ * a child; TREE_NO_LEVEL when the whole tree is gone. *bound: what was the separator of the child
+ * that is first at that level now. */
 static int drop_leaf(struct tree *t, const struct tpath *p, uint32_t *lv, struct tinner_ent *bound)
 {
     for (uint32_t i = p->height - 1;; i--) {
@@ -85,9 +88,10 @@ static int leaf_absorb(struct tree *t, const struct tpath *q, uint32_t lv, const
     return 0;
 }
 
-/* Moves the children of inner node n, the left or right neighbour, into the inner node at q->lv[lv]; between: their parent's separator. */
-static int inner_absorb(struct tree *t, const struct tpath *q, uint32_t lv, const struct tnode *n, bool n_is_left,
-                        const struct tinner_ent *between)
+/* Moves the children of inner node n, the left or right neighbour, into the inner node at
+ * q->lv[lv]; between: their parent's separator. */
+static int inner_absorb(struct tree *t, const struct tpath *q, uint32_t lv, const struct tnode *n,
+                        bool n_is_left, const struct tinner_ent *between)
 {
     const struct tnode *to = q->lv[lv].n;
     uint32_t nr = node_count(to), more = node_count(n), at = n_is_left ? 0 : nr;
@@ -102,7 +106,8 @@ static int inner_absorb(struct tree *t, const struct tpath *q, uint32_t lv, cons
         e = tree_write(t, q, lv, inner_at(to, 0), sizeof(*e));
         if (e == NULL)
             return heap_rc(t->h);
-        *e = (struct tinner_ent){between->order, between->rep, ref_bare(e->ref) | (between->ref & SEP_TIE)};
+        *e = (struct tinner_ent){between->order, between->rep,
+                                 ref_bare(e->ref) | (between->ref & SEP_TIE)};
         memmove(tags + more, tags, nr);
     }
     for (uint32_t i = 0; i < more; i++) {
@@ -114,14 +119,16 @@ static int inner_absorb(struct tree *t, const struct tpath *q, uint32_t lv, cons
         ASSERT(slot < cls_cap(to->cls));
         *e = *inner_at(n, i);
         if (i == 0 && !n_is_left)
-            *e = (struct tinner_ent){between->order, between->rep, ref_bare(e->ref) | (between->ref & SEP_TIE)};
+            *e = (struct tinner_ent){between->order, between->rep,
+                                     ref_bare(e->ref) | (between->ref & SEP_TIE)};
         tags[at + i] = (uint8_t)slot;
         *valid |= 1ull << slot;
     }
     return 0;
 }
 
-/* Merges the thin node at p->lv[lv] with a neighbour under the same parent if the two fit into one; *merged says whether. */
+/* Merges the thin node at p->lv[lv] with a neighbour under the same parent if the two fit into one;
+ * *merged says whether. */
 static int merge(struct tree *t, struct tpath *p, uint32_t lv, bool *merged)
 {
     const struct tnode *parent = p->lv[lv - 1].n, *me = p->lv[lv].n, *other;
@@ -239,7 +246,8 @@ static int node_remove(struct tree *t, const struct tree_key *key)
         rc = drop_leaf(t, &p, &top, &bound);
         if (rc != 0 || top == TREE_NO_LEVEL)
             return rc;
-        /* at the level that lost a child a tie went with it; a higher one now bounds the subtree that came first there */
+        /* at the level that lost a child a tie went with it; a higher one now bounds the subtree
+         * that came first there */
         if (tie_lv < top)
             rc = tree_tie_set(t, &p, tie_lv, &bound);
     } else {
@@ -267,7 +275,8 @@ static int node_remove(struct tree *t, const struct tree_key *key)
     return root_trim(t);
 }
 
-int tree_remove(struct heap *h, const struct tree_class *c, uint64_t root_off, const struct tree_key *key)
+int tree_remove(struct heap *h, const struct tree_class *c, uint64_t root_off,
+                const struct tree_key *key)
 {
     struct tree t;
     int rc, res;

@@ -1,8 +1,9 @@
 /*
  * Walking: the next entries from a key, in either direction.
  *
- * A position is a key, so there is nothing to invalidate: each call descends from the root to the leaf where the key belongs, picks the
- * entries beyond it and sorts them. When the leaf holds none, the neighbour in that direction does (no leaf is ever empty).
+ * A position is a key, so there is nothing to invalidate: each call descends from the root to the
+ * leaf where the key belongs, picks the entries beyond it and sorts them. When the leaf holds none,
+ * the neighbour in that direction does (no leaf is ever empty).
  */
 #include "heap/tree_node.h"
 
@@ -58,20 +59,21 @@ static void look_ahead(struct tree *t, const struct tpath *p, bool up)
         heap_prefetch(t->h, ref_off(inner_at(p->lv[lv - 1].n, up ? pos + 1 : pos - 1)->ref));
 }
 
-static int beyond(struct tree *t, enum tree_seek how, const struct tree_key *key, uint64_t order, uint64_t value, bool *yes)
+static int beyond(struct tree *t, enum tree_seek how, const struct tree_key *key, uint64_t order,
+                  uint64_t value, bool *yes)
 {
     int res = 0, rc = 0;
 
     if (!is_end(how))
         rc = ent_cmp_key(t, order, value, key, &res);
-    *yes = is_end(how) || (how == TREE_GE && res >= 0) || (how == TREE_GT && res > 0) || (how == TREE_LE && res <= 0) ||
-           (how == TREE_LT && res < 0);
+    *yes = is_end(how) || (how == TREE_GE && res >= 0) || (how == TREE_GT && res > 0) ||
+           (how == TREE_LE && res <= 0) || (how == TREE_LT && res < 0);
     return rc;
 }
 
 /* The entries of a leaf beyond the position, unsorted. */
-static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how, const struct tree_key *key, struct tsort *e,
-                       uint32_t *nr)
+static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how,
+                       const struct tree_key *key, struct tsort *e, uint32_t *nr)
 {
     uint32_t all = leaf_list(n, e);
 
@@ -89,7 +91,8 @@ static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how
 }
 
 /* The entries of the first leaf that has any beyond the position. */
-static int gather(struct tree *t, enum tree_seek how, const struct tree_key *key, struct tpath *p, struct tsort *e, uint32_t *nr)
+static int gather(struct tree *t, enum tree_seek how, const struct tree_key *key, struct tpath *p,
+                  struct tsort *e, uint32_t *nr)
 {
     bool yes;
     int rc;
@@ -119,8 +122,8 @@ static int gather(struct tree *t, enum tree_seek how, const struct tree_key *key
     return rc;
 }
 
-int tree_seek(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how, const struct tree_key *key,
-              uint64_t *order, uint64_t *value)
+int tree_seek(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how,
+              const struct tree_key *key, uint64_t *order, uint64_t *value)
 {
     struct tsort e[TNODE_CAP_MAX];
     uint32_t nr, best = 0;
@@ -148,8 +151,8 @@ int tree_seek(struct heap *h, const struct tree_class *c, uint64_t root_off, enu
     return 0;
 }
 
-int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how, const struct tree_key *key,
-              struct tree_entry *ent, uint32_t max, uint32_t *nr)
+int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how,
+              const struct tree_key *key, struct tree_entry *ent, uint32_t max, uint32_t *nr)
 {
     struct tsort e[TNODE_CAP_MAX];
     struct tpath p;

@@ -1,5 +1,6 @@
 /*
- * Splits: where a full leaf is cut (see tree.c, SEPARATORS and SPLITS), and how the new node reaches its parent, which may be full in turn.
+ * Splits: where a full leaf is cut (see tree.c, SEPARATORS and SPLITS), and how the new node
+ * reaches its parent, which may be full in turn.
  */
 #include "heap/tree_node.h"
 
@@ -7,7 +8,8 @@
 
 #include <daos_errno.h>
 
-#define TIE_SEARCH 16u /* how far from the middle a cut between different order keys is looked for */
+#define TIE_SEARCH                                                                                 \
+    16u /* how far from the middle a cut between different order keys is looked for */
 
 static int inner_insert(struct tree *t, struct tpath *p, uint32_t lv, const struct tinner_ent *ent);
 
@@ -44,9 +46,10 @@ static int tell_parent(struct tree *t, struct tpath *p, uint32_t lv, const struc
     return lv == 0 ? root_grow(t, right) : inner_insert(t, p, lv - 1, right);
 }
 
-/* Puts an entry into a free slot of an inner node, at position pos among the nr that stay (more than nr may be valid: those move away
- * and are in keep's complement). */
-static int inner_put(struct tree *t, struct tpath *p, uint32_t lv, uint32_t pos, uint32_t nr, uint64_t keep, const struct tinner_ent *ent)
+/* Puts an entry into a free slot of an inner node, at position pos among the nr that stay (more
+ * than nr may be valid: those move away and are in keep's complement). */
+static int inner_put(struct tree *t, struct tpath *p, uint32_t lv, uint32_t pos, uint32_t nr,
+                     uint64_t keep, const struct tinner_ent *ent)
 {
     const struct tnode *n = p->lv[lv].n;
     uint32_t slot = (uint32_t)__builtin_ctzll(~keep);
@@ -72,7 +75,8 @@ static int inner_put(struct tree *t, struct tpath *p, uint32_t lv, uint32_t pos,
 }
 
 /* Splits a full inner node, adding ent at position pos >= 1. */
-static int inner_split(struct tree *t, struct tpath *p, uint32_t lv, uint32_t pos, const struct tinner_ent *ent)
+static int inner_split(struct tree *t, struct tpath *p, uint32_t lv, uint32_t pos,
+                       const struct tinner_ent *ent)
 {
     const struct tnode *n = p->lv[lv].n;
     uint32_t nr = TNODE_CAP_MAX, cut = pos == nr ? nr : nr / 2, right_nr, cls, from;
@@ -136,7 +140,8 @@ static int inner_insert(struct tree *t, struct tpath *p, uint32_t lv, const stru
 }
 
 /* A separator between two neighbours. */
-static struct tinner_ent sep_between(uint64_t left_order, uint64_t right_order, uint64_t right_value, uint64_t ref)
+static struct tinner_ent sep_between(uint64_t left_order, uint64_t right_order,
+                                     uint64_t right_value, uint64_t ref)
 {
     struct tinner_ent sep = {.order = right_order, .ref = ref};
 
@@ -147,9 +152,10 @@ static struct tinner_ent sep_between(uint64_t left_order, uint64_t right_order, 
     return sep;
 }
 
-/* The new key goes into a leaf of its own, after (or before) all of a full one. edge: the entry it is next to. */
-static int split_alone(struct tree *t, struct tpath *p, bool after, const struct tsort *edge, uint64_t order, uint64_t value,
-                       uint8_t tag)
+/* The new key goes into a leaf of its own, after (or before) all of a full one. edge: the entry it
+ * is next to. */
+static int split_alone(struct tree *t, struct tpath *p, bool after, const struct tsort *edge,
+                       uint64_t order, uint64_t value, uint8_t tag)
 {
     uint32_t lv = p->height - 1;
     uint64_t full = p->lv[lv].ref, ref;
@@ -174,7 +180,8 @@ static int split_alone(struct tree *t, struct tpath *p, bool after, const struct
     return tell_parent(t, p, lv, &sep);
 }
 
-/* Where to cut the sorted entries of a full leaf: the cut nearest to the middle that parts different order keys, or the middle. */
+/* Where to cut the sorted entries of a full leaf: the cut nearest to the middle that parts
+ * different order keys, or the middle. */
 static uint32_t cut_choose(const struct tsort *e)
 {
     for (uint32_t d = 0; d <= TIE_SEARCH; d++) {
@@ -188,8 +195,8 @@ static uint32_t cut_choose(const struct tsort *e)
     return TNODE_CAP_MAX / 2;
 }
 
-static int split_middle(struct tree *t, struct tpath *p, const struct tsort *e, uint32_t pos, uint64_t order, uint64_t value,
-                        uint8_t tag)
+static int split_middle(struct tree *t, struct tpath *p, const struct tsort *e, uint32_t pos,
+                        uint64_t order, uint64_t value, uint8_t tag)
 {
     uint32_t lv = p->height - 1, cut = cut_choose(e), nr = 0;
     const struct tnode *n = p->lv[lv].n;
@@ -201,7 +208,8 @@ static int split_middle(struct tree *t, struct tpath *p, const struct tsort *e, 
     bool go_right;
     int rc;
 
-    /* beside the cut the new key keeps company with its equals, so that the cut need not become a tie */
+    /* beside the cut the new key keeps company with its equals, so that the cut need not become a
+     * tie */
     go_right = pos > cut || (pos == cut && order == e[cut].order && order != e[cut - 1].order);
     rc = tree_node_alloc(t, 0, 2, ref_off(p->lv[lv].ref), &ref, &right);
     if (rc != 0)
@@ -227,11 +235,13 @@ static int split_middle(struct tree *t, struct tpath *p, const struct tsort *e, 
         if (rc != 0)
             return rc;
     }
-    sep = sep_between(!go_right && pos == cut ? order : e[cut - 1].order, e[cut].order, e[cut].value, ref);
+    sep = sep_between(!go_right && pos == cut ? order : e[cut - 1].order, e[cut].order,
+                      e[cut].value, ref);
     return tell_parent(t, p, lv, &sep);
 }
 
-int tree_split_insert(struct tree *t, struct tpath *p, const struct tree_key *key, uint64_t value, uint8_t tag)
+int tree_split_insert(struct tree *t, struct tpath *p, const struct tree_key *key, uint64_t value,
+                      uint8_t tag)
 {
     struct tsort e[TNODE_CAP_MAX];
     uint32_t lo = 0, hi = leaf_list(p->lv[p->height - 1].n, e);
@@ -254,6 +264,7 @@ int tree_split_insert(struct tree *t, struct tpath *p, const struct tree_key *ke
             hi = mid;
     }
     if (lo == 0 || lo == TNODE_CAP_MAX)
-        return split_alone(t, p, lo > 0, lo > 0 ? &e[TNODE_CAP_MAX - 1] : &e[0], key->order, value, tag);
+        return split_alone(t, p, lo > 0, lo > 0 ? &e[TNODE_CAP_MAX - 1] : &e[0], key->order, value,
+                           tag);
     return split_middle(t, p, e, lo, key->order, value, tag);
 }

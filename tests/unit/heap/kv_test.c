@@ -45,7 +45,8 @@ static struct model *model_open(uint64_t seed, uint32_t fault_every)
     for (uint32_t i = 0; i < KEYS; i++) {
         struct entry *e = &m->e[i];
 
-        /* short and long keys, keys that begin alike, keys that are the beginning of others, zero bytes */
+        /* short and long keys, keys that begin alike, keys that are the beginning of others, zero
+         * bytes */
         memset(e->key, i % 3 == 0 ? 'a' : 0, KV_KEY_MAX);
         e->key_len = i % 50 == 0 ? KV_KEY_MAX - i / 50 : 1 + i % 37;
         memcpy(e->key, &(uint16_t){(uint16_t)i}, i % 3 == 1 ? MIN(2, e->key_len) : 0);
@@ -320,12 +321,14 @@ static int pin_record(struct rig *r, void *arg)
     assert_int_equal(root->word1 >> 54, 1u << 8 | (uint8_t)hash_bytes("key", 3));
     rec = heap_ptr(r->h, root->word1 & ((1ull << 54) - 1), 8192);
     assert_non_null(rec);
-    assert_memory_equal(rec, ((uint8_t[]){0x28, 0x23, 0, 0, 3, 0, 0xED, 0x1F}), 8); /* 9000, 3, 8173 */
+    assert_memory_equal(rec, ((uint8_t[]){0x28, 0x23, 0, 0, 3, 0, 0xED, 0x1F}),
+                        8); /* 9000, 3, 8173 */
     assert_memory_equal(rec + 16, "keyvvv", 6);
     memcpy(&next, rec + 8, 8);
     piece = heap_ptr(r->h, next, 16 + 827);
     assert_non_null(piece);
-    assert_memory_equal(piece, ((uint8_t[]){0, 0, 0, 0, 0, 0, 0, 0, 0x3B, 3, 0, 0, 0, 0, 0, 0, 'v'}), 17);
+    assert_memory_equal(piece,
+                        ((uint8_t[]){0, 0, 0, 0, 0, 0, 0, 0, 0x3B, 3, 0, 0, 0, 0, 0, 0, 'v'}), 17);
     return 0;
 }
 

@@ -1,4 +1,5 @@
-/* Data extents on a simulated disk: what is used is what committed transactions say, whatever happens, and no block is in two places. */
+/* Data extents on a simulated disk: what is used is what committed transactions say, whatever
+ * happens, and no block is in two places. */
 #include "heap_rig.h"
 
 #include "base/fail.h"
@@ -47,8 +48,8 @@ static void cancel(struct rig *r, const struct space_extent *ext, uint32_t nr)
 enum end { COMMIT, ABORT };
 
 /* One transaction that uses some extents and frees others. */
-static int change(struct rig *r, const struct space_extent *use, uint32_t use_nr, const struct space_extent *freed, uint32_t free_nr,
-                  enum end end, uint64_t *lsn)
+static int change(struct rig *r, const struct space_extent *use, uint32_t use_nr,
+                  const struct space_extent *freed, uint32_t free_nr, enum end end, uint64_t *lsn)
 {
     struct heap_pins pins = HEAP_PINS_INIT;
     int rc;
@@ -102,7 +103,8 @@ static struct heap_stat stat_of(struct rig *r)
 
 static void start(struct rig *r, uint64_t capacity)
 {
-    r->meta_size = NO_GROWTH - SUPER_AREA - WAL_SIZE - (1u << 20); /* nothing of the device is left */
+    r->meta_size =
+        NO_GROWTH - SUPER_AREA - WAL_SIZE - (1u << 20); /* nothing of the device is left */
     rig_format(r, &(struct sim_dir_conf){.seed = 5, .capacity_bytes = capacity});
     CHECK(rig_open(r, NULL) == 0);
 }
@@ -392,7 +394,8 @@ static void the_format_is_pinned(struct rig *r)
     table = heap_ptr(r->h, head[2], 8192);
     CHECK(table != NULL && table[0] != 0 && table[1] == 90 && table[2] == 0);
     bitmap = heap_ptr(r->h, table[0], 4096);
-    CHECK(bitmap != NULL && bitmap[0] == UINT64_C(0x0fffffffffffffff) && bitmap[1] == UINT64_C(0x0000000fffffffc0) && bitmap[2] == 0);
+    CHECK(bitmap != NULL && bitmap[0] == UINT64_C(0x0fffffffffffffff) &&
+          bitmap[1] == UINT64_C(0x0000000fffffffc0) && bitmap[2] == 0);
     heap_unlock(r->h);
     finish(r);
 }
@@ -467,7 +470,8 @@ static int files_get(struct rig *r, struct files **f)
 }
 
 /* Moves the table to its next state: frees what next does not have, uses what it has. */
-static int files_step(struct model *m, const struct files *now, const struct files *next, uint32_t which, bool keep)
+static int files_step(struct model *m, const struct files *now, const struct files *next,
+                      uint32_t which, bool keep)
 {
     struct heap_pins pins = HEAP_PINS_INIT;
     struct space_extent old = now->file[which], new = next->file[which];
@@ -589,7 +593,8 @@ static int find_state(struct rig *r, uint64_t *count)
     return 0;
 }
 
-/* The files are those of one transaction, not before the last acknowledged; their blocks are used, and no others. */
+/* The files are those of one transaction, not before the last acknowledged; their blocks are used,
+ * and no others. */
 static void verify(struct model *m)
 {
     struct heap_pins pins = HEAP_PINS_INIT;
@@ -674,10 +679,10 @@ static void in_memory_there_is_none(struct rig *r)
     CHECK(heap_close(r->h, true) == 0);
 }
 
-#define STORY(name)                    \
-    static void t_##name(void **state) \
-    {                                  \
-        rig_run(name);                 \
+#define STORY(name)                                                                                \
+    static void t_##name(void **state)                                                             \
+    {                                                                                              \
+        rig_run(name);                                                                             \
     }
 STORY(life_of_an_extent)
 STORY(a_reservation_costs_nothing)

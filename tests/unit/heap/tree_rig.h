@@ -1,4 +1,5 @@
-/* What the tests of trees and maps share: a heap in memory whose pages vanish at random, and the retry loop around it. */
+/* What the tests of trees and maps share: a heap in memory whose pages vanish at random, and the
+ * retry loop around it. */
 #ifndef TESTS_UNIT_HEAP_TREE_RIG_H
 #define TESTS_UNIT_HEAP_TREE_RIG_H
 
@@ -48,8 +49,10 @@ static inline bool rig_fault(void *arg, uint64_t page)
     return true;
 }
 
-/* Runs fn in a transaction (if tx) until it meets no fault; commits when it returns 0 and keep is set. */
-static inline int rig_run(struct rig *r, int (*fn)(struct rig *r, void *arg), void *arg, bool tx, bool keep)
+/* Runs fn in a transaction (if tx) until it meets no fault; commits when it returns 0 and keep is
+ * set. */
+static inline int rig_run(struct rig *r, int (*fn)(struct rig *r, void *arg), void *arg, bool tx,
+                          bool keep)
 {
     struct heap_pins pins = HEAP_PINS_INIT;
     int rc;
@@ -126,7 +129,8 @@ static inline int rig_check_step(struct rig *r, void *arg)
 }
 
 /* Checks a tree step by step; how many problems there are. */
-static inline uint64_t rig_problems(struct rig *r, const struct tree_class *c, void (*report)(void *arg, const char *text))
+static inline uint64_t rig_problems(struct rig *r, const struct tree_class *c,
+                                    void (*report)(void *arg, const char *text))
 {
     struct rig_check k = {.done = false};
 

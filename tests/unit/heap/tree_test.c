@@ -1,9 +1,10 @@
-/* Ordered trees against a sorted array, with pages that vanish and transactions that are taken back. */
+/* Ordered trees against a sorted array, with pages that vanish and transactions that are taken
+ * back. */
 #include "tree_rig.h"
 
-#define KEYS    8000u /* different keys of the model test: three levels */
-#define BATCH   6u    /* operations of a transaction */
-#define KEY_LEN 40u
+#define KEYS     8000u /* different keys of the model test: three levels */
+#define BATCH    6u    /* operations of a transaction */
+#define KEY_LEN  40u
 #define SCAN_MAX 70u /* a leaf holds 63 */
 
 /* ---- Three kinds of trees ---- */
@@ -47,7 +48,8 @@ static uint8_t key_byte(const struct tree_key *key)
 
 static const struct tree_class class_int = {0};
 static const struct tree_class class_rec = {.cmp = rec_cmp, .cmp_rec = rec_cmp_rec};
-static const struct tree_class class_rec_fp = {.cmp = rec_cmp, .cmp_rec = rec_cmp_rec, .fingerprint = key_byte};
+static const struct tree_class class_rec_fp = {
+    .cmp = rec_cmp, .cmp_rec = rec_cmp_rec, .fingerprint = key_byte};
 
 struct kind {
     const char *name;
@@ -118,7 +120,8 @@ static int model_cmp(const void *a, const void *b)
     return bytes_cmp(x->rec.bytes, x->rec.len, y->rec.bytes, y->rec.len);
 }
 
-static void model_open(struct model *m, const struct kind *kind, uint64_t seed, uint32_t fault_every)
+static void model_open(struct model *m, const struct kind *kind, uint64_t seed,
+                       uint32_t fault_every)
 {
     memset(m, 0, sizeof(*m));
     rig_open(&m->r, seed, fault_every);
@@ -184,7 +187,8 @@ static int do_op(struct rig *r, const struct model *m, struct op *op)
             return HEAP_FAULT;
         return rc;
     }
-    rc = op->what == REMOVE ? tree_remove(r->h, c, rig_root(r), &key) : tree_replace(r->h, c, rig_root(r), &key, op->value);
+    rc = op->what == REMOVE ? tree_remove(r->h, c, rig_root(r), &key)
+                            : tree_replace(r->h, c, rig_root(r), &key, op->value);
     if (rc == 0 && c != &class_int)
         rc = heap_tx_free(r->h, op->old);
     return rc;
@@ -270,14 +274,17 @@ static int ask(struct rig *r, void *arg)
     if (rc == HEAP_FAULT)
         return rc;
     assert_int_equal(rc, 0);
-    rc = tree_seek(r->h, q->m->kind->c, rig_root(r), q->how, end ? NULL : &key, &q->order, &q->value);
+    rc = tree_seek(r->h, q->m->kind->c, rig_root(r), q->how, end ? NULL : &key, &q->order,
+                   &q->value);
     q->found = rc == 0;
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
 static void question(struct model *m)
 {
-    struct question q = {.m = m, .how = (enum tree_seek)(rig_rand(&m->r) % 6), .key = (uint32_t)(rig_rand(&m->r) % KEYS)};
+    struct question q = {.m = m,
+                         .how = (enum tree_seek)(rig_rand(&m->r) % 6),
+                         .key = (uint32_t)(rig_rand(&m->r) % KEYS)};
     bool up = q.how == TREE_GE || q.how == TREE_GT || q.how == TREE_FIRST;
     int64_t i = q.how == TREE_FIRST ? 0 : q.how == TREE_LAST ? KEYS - 1 : q.key;
 
@@ -314,7 +321,8 @@ static int walk_step(struct rig *r, void *arg)
         key = model_tree_key(&w->m->key[w->at]);
         how = w->up ? TREE_GT : TREE_LT;
     }
-    rc = tree_scan(r->h, w->m->kind->c, rig_root(r), how, w->at >= 0 ? &key : NULL, w->ent, w->max, &w->nr);
+    rc = tree_scan(r->h, w->m->kind->c, rig_root(r), how, w->at >= 0 ? &key : NULL, w->ent, w->max,
+                   &w->nr);
     w->end = rc == -DER_NONEXIST;
     return w->end ? 0 : rc;
 }
@@ -442,7 +450,8 @@ static int fill_some(struct rig *r, void *arg)
     const struct fill *f = arg;
 
     for (uint64_t i = f->from; i < f->from + f->nr; i++) {
-        int rc = tree_insert(r->h, &class_int, rig_root(r), &(struct tree_key){.order = f->order(i)}, i);
+        int rc =
+            tree_insert(r->h, &class_int, rig_root(r), &(struct tree_key){.order = f->order(i)}, i);
 
         if (rc != 0)
             return rc;
@@ -455,7 +464,8 @@ static int drain_some(struct rig *r, void *arg)
     const struct fill *f = arg;
 
     for (uint64_t i = f->from; i < f->from + f->nr; i++) {
-        int rc = tree_remove(r->h, &class_int, rig_root(r), &(struct tree_key){.order = f->order(i)});
+        int rc =
+            tree_remove(r->h, &class_int, rig_root(r), &(struct tree_key){.order = f->order(i)});
 
         if (rc != 0)
             return rc;
@@ -557,7 +567,8 @@ static void values_may_be_any_number(void **state)
     rig_close(&r);
 }
 
-/* One insert, one remove in a transaction that has TREE_REDO_MAX: the heap refuses to commit more than was reserved. */
+/* One insert, one remove in a transaction that has TREE_REDO_MAX: the heap refuses to commit more
+ * than was reserved. */
 static void one_change_fits_its_bound(void **state)
 {
     struct rig r;
@@ -568,7 +579,10 @@ static void one_change_fits_its_bound(void **state)
         assert_int_equal(rig_run(&r, fill_some, &(struct fill){falling, i, 256}, true, true), 0);
     r.redo_max = TREE_REDO_MAX;
     for (uint64_t i = 256 * 1200; i < 256 * 1240; i++)
-        assert_int_equal(rig_run(&r, fill_some, &(struct fill){i % 2 == 0 ? falling : scattered, i, 1}, true, true), 0);
+        assert_int_equal(rig_run(&r, fill_some,
+                                 &(struct fill){i % 2 == 0 ? falling : scattered, i, 1}, true,
+                                 true),
+                         0);
     for (uint64_t i = 0; i < 20000; i++)
         assert_int_equal(rig_run(&r, drain_some, &(struct fill){falling, i, 1}, true, true), 0);
     rig_check(&r, &class_int);
@@ -631,17 +645,17 @@ static void the_check_sees_damage(void **state)
         assert_int_equal(rig_run(&r, fill_some, &(struct fill){rising, i, 10}, true, true), 0);
     assert_int_equal(rig_run(&r, read_root, &node, false, false), 0);
     rig_check(&r, &class_int);
-    assert_true(problems_after(&r, node, 1) > 0);           /* magic */
-    assert_true(problems_after(&r, node + 1, 1) > 0);       /* level */
-    assert_true(problems_after(&r, node + 16 + 3, 255) > 0);  /* a fingerprint */
-    assert_true(problems_after(&r, node + 80 + 16, 64) > 0);  /* an order key */
+    assert_true(problems_after(&r, node, 1) > 0);            /* magic */
+    assert_true(problems_after(&r, node + 1, 1) > 0);        /* level */
+    assert_true(problems_after(&r, node + 16 + 3, 255) > 0); /* a fingerprint */
+    assert_true(problems_after(&r, node + 80 + 16, 64) > 0); /* an order key */
     for (uint64_t i = 40; i < 300; i += 10)
         assert_int_equal(rig_run(&r, fill_some, &(struct fill){rising, i, 10}, true, true), 0);
     assert_int_equal(rig_run(&r, read_root, &node, false, false), 0);
     rig_check(&r, &class_int);
-    assert_true(problems_after(&r, rig_root(&r), 1) > 0); /* the count */
-    assert_true(problems_after(&r, node + 16, 1) > 0);    /* a position */
-    assert_true(problems_after(&r, node + 32 + 24 + 1, 1) > 0); /* a separator */
+    assert_true(problems_after(&r, rig_root(&r), 1) > 0);        /* the count */
+    assert_true(problems_after(&r, node + 16, 1) > 0);           /* a position */
+    assert_true(problems_after(&r, node + 32 + 24 + 1, 1) > 0);  /* a separator */
     assert_true(problems_after(&r, node + 32 + 24 + 17, 1) > 0); /* a reference */
     rig_close(&r);
 }
@@ -708,7 +722,8 @@ static int run_once(struct rig *r, struct single *s)
     return rc;
 }
 
-/* Changes of every shape, each interrupted at its first, second, third ... access: whatever was done is taken back whole. */
+/* Changes of every shape, each interrupted at its first, second, third ... access: whatever was
+ * done is taken back whole. */
 static void an_operation_may_fault_anywhere(void **state)
 {
     uint64_t interrupted = 0;
@@ -718,7 +733,8 @@ static void an_operation_may_fault_anywhere(void **state)
     rig_open(&r, 3, 0);
     for (uint32_t step = 0; step < 1200; step++) {
         /* up to 600 in an order that splits in the middle and at the ends, then all out again */
-        struct single s = single_make(step < 600 ? step * 7 % 600 : (step - 600) * 11 % 600, step < 600);
+        struct single s =
+            single_make(step < 600 ? step * 7 % 600 : (step - 600) * 11 % 600, step < 600);
         uint64_t before = bytes_hash(&r);
         int rc = HEAP_FAULT;
 
@@ -761,10 +777,14 @@ static int copy_out(struct rig *r, void *arg)
 static void the_format_is_pinned(void **state)
 {
     static const uint8_t leaf[80] = {
-        0xA7, 0, 0, 0, 0x00, 0x9E, 0x3C, 0, 7, 0, 0, 0, 0, 0, 0, 0,         /* header, fingerprints of 0, 1, 2, valid */
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,                     /* 0 -> 0 */
-        1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0,                     /* 1 -> 1 */
-        2, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,                     /* 2 -> 2 */
+        0xA7, 0, 0, 0, 0x00, 0x9E, 0x3C, 0,
+        7,    0, 0, 0, 0,    0,    0,    0, /* header, fingerprints of 0, 1, 2, valid */
+        0,    0, 0, 0, 0,    0,    0,    0,
+        0,    0, 0, 0, 0,    0,    0,    0, /* 0 -> 0 */
+        1,    0, 0, 0, 0,    0,    0,    0,
+        1,    0, 0, 0, 0,    0,    0,    0, /* 1 -> 1 */
+        2,    0, 0, 0, 0,    0,    0,    0,
+        2,    0, 0, 0, 0,    0,    0,    0, /* 2 -> 2 */
     };
     uint64_t buf[10], node;
     struct rig r;
@@ -774,14 +794,15 @@ static void the_format_is_pinned(void **state)
     assert_int_equal(rig_run(&r, fill_some, &(struct fill){rising, 1, 1}, true, true), 0);
     buf[0] = rig_root(&r);
     assert_int_equal(rig_run(&r, copy_out, buf, false, false), 0);
-    assert_true(buf[0] == 1);                                              /* its order key */
-    assert_true(buf[1] == (1ull << 62 | 0x9Eull << 54 | 1));               /* one entry, fingerprint, value */
+    assert_true(buf[0] == 1);                                /* its order key */
+    assert_true(buf[1] == (1ull << 62 | 0x9Eull << 54 | 1)); /* one entry, fingerprint, value */
     assert_int_equal(rig_run(&r, drain_some, &(struct fill){rising, 1, 1}, true, true), 0);
     assert_int_equal(rig_run(&r, fill_some, &(struct fill){rising, 0, 3}, true, true), 0);
     buf[0] = rig_root(&r);
     assert_int_equal(rig_run(&r, copy_out, buf, false, false), 0);
     node = buf[1] & ((1ull << 54) - 1);
-    assert_true(buf[0] == 0 && buf[1] >> 54 == 2u << 8 && node % 8 == 0);   /* a node of level 0, class 0 */
+    assert_true(buf[0] == 0 && buf[1] >> 54 == 2u << 8 &&
+                node % 8 == 0); /* a node of level 0, class 0 */
     buf[0] = node;
     assert_int_equal(rig_run(&r, copy_out, buf, false, false), 0);
     assert_memory_equal(buf, leaf, 64);
@@ -789,11 +810,14 @@ static void the_format_is_pinned(void **state)
     buf[0] = rig_root(&r);
     assert_int_equal(rig_run(&r, copy_out, buf, false, false), 0);
     node = buf[1] & ((1ull << 54) - 1);
-    assert_true(buf[0] == 73 && buf[1] >> 54 == (2u << 8 | 1) && node % 8 == 2); /* count; an inner node of level 1, class 1 */
+    assert_true(buf[0] == 73 && buf[1] >> 54 == (2u << 8 | 1) &&
+                node % 8 == 2); /* count; an inner node of level 1, class 1 */
     buf[0] = node & ~7ull;
     assert_int_equal(rig_run(&r, copy_out, buf, false, false), 0);
-    assert_memory_equal(buf, ((uint8_t[]){0xB8, 1, 1, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}), 20);
-    assert_true(buf[7] == 63 && buf[8] == 0 && buf[9] % 8 == 4); /* entry 1: order key 63 and more, no tie, a leaf of class 2 */
+    assert_memory_equal(
+        buf, ((uint8_t[]){0xB8, 1, 1, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}), 20);
+    assert_true(buf[7] == 63 && buf[8] == 0 &&
+                buf[9] % 8 == 4); /* entry 1: order key 63 and more, no tie, a leaf of class 2 */
     rig_close(&r);
 }
 
