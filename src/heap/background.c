@@ -138,7 +138,8 @@ static void background(void *arg)
         rt_event_reset(&h->bg_kick);
         heap_lock(h);
         stop = h->bg_stop;
-        ckpt = !heap_failed(h) && wal_is_full(h);
+        ckpt = !heap_failed(h) && (wal_is_full(h) || h->ckpt.wanted);
+        h->ckpt.wanted = false;
         more = !heap_failed(h) && h->alloc.free_pages * 10 < h->pages && h->grow_rc == 0;
         heap_unlock(h);
         if (stop)

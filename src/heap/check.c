@@ -213,6 +213,7 @@ int heap_check(struct heap *h, void (*report)(void *arg, const char *text), void
 
     if (c.buf == NULL)
         return -DER_NOMEM;
+    checkpoint_hold(h);
     for (uint64_t first = 0; first < h->pages; first += CHUNK) {
         uint64_t nr = MIN(CHUNK, h->pages - first);
 
@@ -224,6 +225,7 @@ int heap_check(struct heap *h, void (*report)(void *arg, const char *text), void
     }
     check_list_length(&c);
     check_totals(&c);
+    checkpoint_release(h);
     io_buf_free(c.buf);
     *problems = c.problems;
     if (h->space_ops != NULL) {

@@ -327,6 +327,23 @@ static int checkpoint(struct heap *h)
     return rc;
 }
 
+void checkpoint_hold(struct heap *h)
+{
+    heap_lock(h);
+    while (h->ckpt.running)
+        rt_cond_wait(&h->room, &h->lock);
+    h->ckpt.running = true;
+    heap_unlock(h);
+}
+
+void checkpoint_release(struct heap *h)
+{
+    heap_lock(h);
+    h->ckpt.running = false;
+    rt_cond_broadcast(&h->room);
+    heap_unlock(h);
+}
+
 int heap_checkpoint(struct heap *h)
 {
     int rc;
@@ -335,15 +352,8 @@ int heap_checkpoint(struct heap *h)
         return 0;
     if (h->readonly)
         return -DER_NO_PERM;
-    heap_lock(h);
-    while (h->ckpt.running)
-        rt_cond_wait(&h->room, &h->lock);
-    h->ckpt.running = true;
-    heap_unlock(h);
+    checkpoint_hold(h);
     rc = heap_failed(h) ? -DER_IO : checkpoint(h);
-    heap_lock(h);
-    h->ckpt.running = false;
-    rt_cond_broadcast(&h->room);
-    heap_unlock(h);
+    checkpoint_release(h);
     return rc;
 }

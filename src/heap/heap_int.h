@@ -223,6 +223,10 @@ void background_stop(struct heap *h);
 void background_kick(struct heap *h);
 int heap_grow_meta(struct heap *h); /* [F] */
 
+/* checkpoint.c: no checkpoint begins between hold and release. [F] */
+void checkpoint_hold(struct heap *h);
+void checkpoint_release(struct heap *h);
+
 /* wal_scan.c: the log as recovery finds it */
 struct log_group {
     uint64_t start;

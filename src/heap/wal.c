@@ -115,6 +115,7 @@ int wal_reserve(struct heap *h, uint64_t bytes, bool internal)
     /* In the worst case the open group is sealed first and the record starts a group of its own. */
     need = ROUND_UP(bytes + sizeof(struct wal_group_hdr), WAL_BLOCK) + WAL_BLOCK;
     if (wal_used(h) + need + kept > w->size) {
+        h->ckpt.wanted = true; /* even if the log does not count as full yet */
         background_kick(h);
         return HEAP_WAIT;
     }

@@ -303,6 +303,62 @@ static void crashes_in_checkpoints_do_not_use_up_the_log(struct rig *r)
     CHECK(heap_close(r->h, true) == 0);
 }
 
+#define VALUES 400u
+
+/* One small transaction: allocates (v 0) or changes 8 bytes of the value at *off. */
+static void touch_value(struct rig *r, uint64_t *off, uint64_t v)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    uint64_t lsn = 0, *p;
+    int rc;
+
+    do {
+        heap_lock(r->h);
+        rc = heap_tx_begin(r->h, v == 0 ? 5000 : 64);
+        if (rc == 0) {
+            if (v == 0)
+                rc = heap_tx_alloc(r->h, 4096, 0, off, NULL);
+            p = rc == 0 ? heap_tx_write(r->h, *off, 8) : NULL;
+            if (p != NULL) {
+                *p = v;
+                heap_tx_commit(r->h, &lsn);
+            } else {
+                rc = rc != 0 ? rc : heap_rc(r->h);
+                heap_tx_abort(r->h);
+            }
+        }
+        heap_pins_take(r->h, &pins);
+        heap_unlock(r->h);
+    } while (heap_retry(r->h, &pins, &rc));
+    heap_pins_drop(r->h, &pins);
+    CHECK(rc == 0);
+    CHECK(heap_wait_durable(r->h, lsn) == 0);
+}
+
+static void a_log_filled_to_the_brim_still_has_room_for_the_checkpoint(struct rig *r)
+{
+    uint64_t off[VALUES], most = 0, n;
+    struct heap_stat st;
+
+    r->wal_size = 768u << 10;
+    r->meta_size = 8u << 20;
+    r->conf.checkpoint_pct = 1000; /* never by itself, only when a transaction must wait */
+    start(r, 11, NULL);
+    for (uint32_t i = 0; i < VALUES; i++)
+        touch_value(r, &off[i], 0);
+    CHECK(heap_checkpoint(r->h) == 0);
+    n = stat_of(r).checkpoints;
+    for (uint64_t v = 1; v < 3000; v++) {
+        touch_value(r, &off[mix64(v) % VALUES], v);
+        st = stat_of(r);
+        most = MAX(most, st.wal_used + wal_kept(r->h));
+    }
+    CHECK(st.checkpoints > n + 3);
+    CHECK(most > st.wal_size - 4 * 4096); /* it was full indeed */
+    rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
 /* Chains 4 KiB values behind each other until there is no room. */
 static int chain_add(struct rig *r, bool del)
 {
@@ -380,6 +436,7 @@ static void a_full_device_refuses_politely_and_deletes_work(struct rig *r)
     X(damaged_core_pages_are_refused_at_open)                       \
     X(damage_under_a_cut_checkpoint_is_found_by_page_sum)           \
     X(crashes_in_checkpoints_do_not_use_up_the_log)                 \
+    X(a_log_filled_to_the_brim_still_has_room_for_the_checkpoint)   \
     X(a_full_device_refuses_politely_and_deletes_work)
 
 RIG_MAIN(STORIES)

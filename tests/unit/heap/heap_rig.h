@@ -58,6 +58,7 @@ struct rig {
     uint64_t wal_size, meta_size;
     uint64_t seed, cut_seed;
     uint32_t fault_pct;            /* spurious faults */
+    bool own_checkpoints;          /* leave them to the heap */
     uint32_t committed;            /* transactions committed in memory */
     uint64_t lsn[TXS_MAX];
     uint64_t state[TXS_MAX][SLOTS]; /* version in each slot after transaction n */
@@ -312,7 +313,7 @@ static inline int rig_work(struct rig *r, uint32_t txs)
         if (rc == 0 && rig_draw(r, 3) == 0)
             rc = heap_wait_durable(r->h, r->lsn[r->committed]);
         rig_ack(r);
-        if (rc == 0 && rig_draw(r, 25) == 0)
+        if (rc == 0 && rig_draw(r, 25) == 0 && !r->own_checkpoints)
             rc = heap_checkpoint(r->h);
         if (rc == 0 && rig_draw(r, 10) == 0) {
             heap_lock(r->h);

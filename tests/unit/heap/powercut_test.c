@@ -13,6 +13,7 @@ struct plan {
     uint32_t fault_pct;
     enum sim_cut how;
     uint64_t wal_size;
+    uint32_t ckpt_pct; /* beyond 100: the log fills to the brim first, and work waits for the checkpoint */
 };
 
 /* Opens after a cut; the power may go again meanwhile. */
@@ -55,6 +56,8 @@ static void cut_and_verify(struct rig *r, const struct plan *p, uint64_t *io_ste
     r->seed = p->seed * 1000003;
     r->cut_seed = p->seed;
     r->wal_size = p->wal_size;
+    r->conf.checkpoint_pct = p->ckpt_pct;
+    r->own_checkpoints = p->ckpt_pct > 100;
     rig_format(r, &(struct sim_dir_conf){.seed = p->seed, .cut = p->how, .reorder = p->seed % 2});
     r->fault_pct = p->fault_pct;
     before = sim_dir_stat(r->sd).steps;
@@ -142,12 +145,14 @@ static void at_every_step(struct rig *r)
 
 static void with_random_seeds(struct rig *r)
 {
+    static const uint32_t pct[] = {0, 20, 90, 1000};
     uint64_t n, steps;
 
     for (uint64_t seed = 1000; seed < 1500; seed++) {
         struct plan p = {.seed = seed, .txs = 20 + (uint32_t)(mix64(seed) % 200), .cut_io = 1 + mix64(seed + 1) % 250,
                          .recuts = (uint32_t)(mix64(seed + 2) % 6), .fault_pct = (uint32_t)(mix64(seed + 3) % 20),
                          .how = (enum sim_cut)(mix64(seed + 4) % 3),
+                         .ckpt_pct = pct[seed % 4],
                          .wal_size = (512u << 10) + mix64(seed + 5) % 16 * (64u << 10)};
 
         run_plan(r, &p, &n, &steps);
