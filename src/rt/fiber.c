@@ -37,15 +37,7 @@
 #ifdef HAVE_TSAN
 #include <sanitizer/tsan_interface.h>
 #endif
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#ifndef VALGRIND_STACK_REGISTER
-#define VALGRIND_STACK_REGISTER(low, high) 0
-#define VALGRIND_STACK_DEREGISTER(id)      (void)(id)
-#endif
+#include "rt/valgrind.h"
 
 #if defined(HAVE_ASAN) || defined(HAVE_TSAN)
 #define STACK_BYTES ((size_t)256 << 10) /* instrumented frames are several times larger */
