@@ -120,7 +120,7 @@ int engine_open(const struct engine_conf *conf, struct engine **out, struct err 
     rt_mutex_init(&eng->shard.svc_lock);
     service_init(eng);
     /* a reader of a pool that nobody may write needs no lock, and may not be able to take one */
-    rc = conf->readonly ? 0 : io_dir_lock(conf->dir, e);
+    rc = conf->readonly || conf->locked ? 0 : io_dir_lock(conf->dir, e);
     if (rc == 0)
         rc = engine_xs_create(conf, &eng->shard.xs);
     if (rc != 0)

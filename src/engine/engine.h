@@ -25,6 +25,7 @@ struct engine_conf {
     struct rt_world *world;   /* NULL: real */
     uint32_t node;
     struct io_dir *dir;       /* the pool's directory; stays the caller's */
+    bool locked;              /* the caller holds the directory's lock (io_dir_lock) already */
     bool readonly;            /* replay in memory, write nothing: check, inspect */
     int cpu;                  /* pin, -1: no */
     uint32_t spin_us;         /* see rt_xs_conf */

@@ -124,7 +124,7 @@ int engine_pool_format(const struct engine_conf *conf, const struct engine_forma
     struct format j = {.conf = conf, .fmt = fmt, .e = e};
     int rc;
 
-    rc = io_dir_lock(conf->dir, e);
+    rc = conf->locked ? 0 : io_dir_lock(conf->dir, e);
     if (rc == 0)
         rc = engine_xs_create(conf, &j.xs);
     if (rc != 0)

@@ -113,17 +113,21 @@ static int remember(struct op *o, const void *rep)
 
 /* ---- The transaction ---- */
 
-/* Bytes of redo that the command may need. Handles and outcomes that go away in numbers are bounded by the largest transaction there is. */
-static size_t redo_bound(const struct svc_cmd *c)
+/* Bytes of redo that the command may need. */
+static size_t redo_bound(const struct svc *s, const struct svc_cmd *c)
 {
     size_t body = 0, puts = 12;
 
     switch (c->opcode) {
     case SVC_EVICT_ALL:
     case SVC_CONT_GONE:
+        puts = 48;
+        break;
     case MSG_CONT_DESTROY:
     case MSG_POOL_EVICT:
-        return HEAP_TX_MAX / 2;
+    case MSG_CONT_OPEN:
+        puts += 2 * s->handles.count; /* that may be evicted */
+        break;
     case MSG_ATTR_SET: {
         const struct msg_attr_set_req *q = c->req;
 
@@ -138,7 +142,7 @@ static size_t redo_bound(const struct svc_cmd *c)
         body = 2 * ACL_MAX_BYTES; /* properties with the longest list, before and after */
         break;
     }
-    return MIN(body + puts * kv_redo_max(64, 4096), (size_t)HEAP_TX_MAX / 2);
+    return MIN(body + puts * kv_redo_max(64, 1024), (size_t)HEAP_TX_MAX / 2);
 }
 
 static int store_index(struct svc *s, uint64_t index)
@@ -206,7 +210,7 @@ int svc_apply(struct svc *s, uint64_t index, const struct svc_cmd *cmd, struct a
     arena_reset(&s->scratch);
     if (s->overlay != NULL)
         return apply_readonly(&o, rep, lsn, replayed);
-    rc = heap_tx_begin(s->h, redo_bound(cmd));
+    rc = heap_tx_begin(s->h, redo_bound(s, cmd));
     if (rc != 0)
         return rc;
     rc = apply_in_tx(&o, index, rep, &again);

@@ -352,7 +352,7 @@ int cont_destroy(struct op *o, const void *req, void *rep)
     return rc != 0 ? rc : st_put(o->s, T_GONE, uuid, 16, "", 0);
 }
 
-#define GONE_STEP 64u /* attributes and snapshots deleted in one command */
+#define GONE_STEP 24u /* attributes and snapshots deleted in one command */
 
 /* Deletes up to max keys with the prefix; *max counts down. */
 static int clear_prefix(struct op *o, enum svc_table t, const uint8_t cont[16], uint32_t *max)

@@ -149,8 +149,10 @@ int pool_disconnect(struct op *o, const void *req, void *rep)
     return busy ? -DER_BUSY : st_del(o->s, T_POOL_HDL, q->hdl, 16);
 }
 
-/* Deletes every container handle that was not opened through keep (NULL: all). */
-static int evict_conts(struct op *o, const uint8_t *keep)
+#define EVICT_STEP 24u /* what SVC_EVICT_ALL deletes in one command */
+
+/* Deletes container handles that were not opened through keep (NULL: all), at most *max; *max counts down. */
+static int evict_conts(struct op *o, const uint8_t *keep, uint32_t *max)
 {
     struct cont_rec rec;
     struct chdl_rec h;
@@ -158,7 +160,7 @@ static int evict_conts(struct op *o, const uint8_t *keep)
     int rc;
 
     st_scan(&sc, T_CONT_HDL, NULL, 0);
-    while ((rc = st_scan_next(o->s, &sc)) == 0) {
+    while ((rc = *max > 0 ? st_scan_next(o->s, &sc) : -DER_NONEXIST) == 0) {
         rc = st_cont_hdl(o->s, sc.key, &o->s->scratch, &h, NULL);
         if (rc != 0)
             return rc;
@@ -171,23 +173,25 @@ static int evict_conts(struct op *o, const uint8_t *keep)
             rc = st_cont_put(o->s, h.cont, &rec);
         if (rc != 0)
             return rc;
+        --*max;
     }
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
-/* Deletes every entry of a table but the key keep. */
-static int clear_table(struct op *o, enum svc_table t, const uint8_t *keep)
+/* Deletes entries of a table but the key keep, at most *max; *max counts down. */
+static int clear_table(struct op *o, enum svc_table t, const uint8_t *keep, uint32_t *max)
 {
     struct scan sc;
     int rc;
 
     st_scan(&sc, t, NULL, 0);
-    while ((rc = st_scan_next(o->s, &sc)) == 0) {
+    while ((rc = *max > 0 ? st_scan_next(o->s, &sc) : -DER_NONEXIST) == 0) {
         if (keep != NULL && memcmp(sc.key, keep, 16) == 0)
             continue;
         rc = st_del(o->s, t, sc.key, sc.key_len);
         if (rc != 0)
             return rc;
+        --*max;
     }
     return rc == -DER_NONEXIST ? 0 : rc;
 }
@@ -195,23 +199,25 @@ static int clear_table(struct op *o, enum svc_table t, const uint8_t *keep)
 int pool_evict(struct op *o, const void *req, void *rep)
 {
     const struct msg_pool_evict_req *q = req;
+    uint32_t max = UINT32_MAX;
     struct phdl p;
     int rc = op_pool(o, q->hdl, &p);
 
     if (rc == 0 && (p.flags & DAOS_PC_RO))
         rc = -DER_NO_PERM;
     if (rc == 0)
-        rc = evict_conts(o, q->hdl);
-    return rc != 0 ? rc : clear_table(o, T_POOL_HDL, q->hdl);
+        rc = evict_conts(o, q->hdl, &max);
+    return rc != 0 ? rc : clear_table(o, T_POOL_HDL, q->hdl, &max);
 }
 
 int evict_all(struct op *o, const void *req, void *rep)
 {
-    int rc = evict_conts(o, NULL);
+    uint32_t max = EVICT_STEP;
+    int rc = evict_conts(o, NULL, &max);
 
     if (rc == 0)
-        rc = clear_table(o, T_POOL_HDL, NULL);
-    return rc != 0 ? rc : clear_table(o, T_OPS, NULL);
+        rc = clear_table(o, T_POOL_HDL, NULL, &max);
+    return rc != 0 ? rc : clear_table(o, T_OPS, NULL, &max);
 }
 
 int pool_set_prop(struct op *o, const void *req, void *rep)

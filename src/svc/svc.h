@@ -51,7 +51,8 @@ uint64_t svc_applied(const struct svc *svc);
 
 /* Commands that no client sends. */
 enum svc_own {
-    SVC_EVICT_ALL = 0x8000, /* every handle and remembered outcome is gone: the engine was restarted and its clients died with it */
+    /* Both do a bounded part of the work: again while svc_has_handles() says so, or svc_next_gone() still finds it. */
+    SVC_EVICT_ALL = 0x8000, /* handles and remembered outcomes go: the engine was restarted and its clients died with it */
     SVC_CONT_GONE,          /* the destroyed container's data is reclaimed: forget it (struct svc_cont_gone) */
     SVC_OPCODE_MAX,
 };

@@ -429,9 +429,12 @@ static void test_restart_keeps_state_and_evicts_when_told(void **state)
     assert_non_null(svc_cont_handle(r->svc, c.hdl));
     RIG_RUN(r, rc, svc_has_handles(r->svc, &yes));
     assert_true(rc == 0 && yes);
-    assert_int_equal(rig_apply(r, SVC_EVICT_ALL, NULL, none, 0), 0);
-    RIG_RUN(r, rc, svc_has_handles(r->svc, &yes));
-    assert_true(rc == 0 && !yes);
+    for (int step = 0; yes; step++) {
+        assert_true(step < 10);
+        assert_int_equal(rig_apply(r, SVC_EVICT_ALL, NULL, none, 0), 0);
+        RIG_RUN(r, rc, svc_has_handles(r->svc, &yes));
+        assert_int_equal(rc, 0);
+    }
     assert_null(svc_cont_handle(r->svc, c.hdl));
     assert_int_equal(rig_cont_close(r, c.hdl), -DER_NO_HDL);
     assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_EX, &p), 0);
@@ -483,7 +486,7 @@ static void test_destroyed_containers_are_forgotten_in_steps(void **state)
         assert_int_equal(rig_apply(r, SVC_CONT_GONE, &gone, none, 0), 0);
         steps++;
     }
-    assert_int_equal(steps, 3);
+    assert_int_equal(steps, 7);
     assert_int_equal(rig_create(r, p.hdl, 1, "c", NULL, 0), 0);
 }
 
