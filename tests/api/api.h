@@ -1,0 +1,196 @@
+/*
+ * What the tests of the public API share: a pool in a temporary directory, a fresh container for every test, and short ways to say
+ * "put this", "what is there". The tests see public headers only, as a program does.
+ */
+#ifndef TESTS_API_H
+#define TESTS_API_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <daos.h>
+#include <gurt/common.h>
+#include "embed/embed.h"
+
+struct api {
+    char dir[64];
+    char path[96];
+    uuid_t pool;
+    daos_handle_t poh;
+    daos_handle_t coh; /* of the running test */
+    int conts;
+    char label[32];
+};
+
+#define OK(call) assert_int_equal(call, 0)
+#define FAILS(rc, call) assert_int_equal(call, -(rc))
+
+static inline int api_group_setup(void **state)
+{
+    struct embed_pool_conf conf = {.label = "apipool", .wal_bytes = 64 << 20};
+    struct api *a = calloc(1, sizeof(*a));
+    const char *tmp = getenv("TMPDIR");
+    struct err e = {0};
+    char text[1024];
+    int rc;
+
+    snprintf(a->dir, sizeof(a->dir), "%s/tarn-api-XXXXXX", tmp ? tmp : "/tmp");
+    if (mkdtemp(a->dir) == NULL)
+        return -1;
+    setenv("XDG_STATE_HOME", a->dir, 1);
+    snprintf(a->path, sizeof(a->path), "%s/pool", a->dir);
+    rc = embed_pool_create(a->path, &conf, a->pool, &e);
+    if (rc == 0)
+        rc = daos_init();
+    if (rc == 0)
+        rc = daos_pool_connect(a->path, NULL, DAOS_PC_RW, &a->poh, NULL, NULL);
+    if (rc != 0) {
+        err_format(e.rc ? &e : err_last(), text, sizeof(text));
+        fprintf(stderr, "%s\n", text);
+        return -1;
+    }
+    *state = a;
+    return 0;
+}
+
+static inline int api_group_teardown(void **state)
+{
+    struct api *a = *state;
+    char cmd[128];
+    int rc;
+
+    rc = daos_pool_disconnect(a->poh, NULL);
+    if (rc == 0)
+        rc = daos_fini();
+    snprintf(cmd, sizeof(cmd), "rm -rf %s", a->dir);
+    if (system(cmd) != 0)
+        rc = -1;
+    free(a);
+    return rc;
+}
+
+static inline int api_setup(void **state)
+{
+    struct api *a = *state;
+
+    snprintf(a->label, sizeof(a->label), "c%d", ++a->conts);
+    OK(daos_cont_create_with_label(a->poh, a->label, NULL, NULL, NULL));
+    OK(daos_cont_open(a->poh, a->label, DAOS_COO_RW, &a->coh, NULL, NULL));
+    return 0;
+}
+
+/* Everything a test opened must be closed: the container then closes without complaint. */
+static inline int api_teardown(void **state)
+{
+    struct api *a = *state;
+    int rc = daos_cont_close(a->coh, NULL);
+
+    return rc ? rc : daos_cont_destroy(a->poh, a->label, 0, NULL);
+}
+
+#define API_TEST(f) cmocka_unit_test_setup_teardown(f, api_setup, api_teardown)
+#define API_MAIN(...)                                                                              \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        const struct CMUnitTest tests[] = {__VA_ARGS__};                                           \
+                                                                                                   \
+        return cmocka_run_group_tests(tests, api_group_setup, api_group_teardown);                 \
+    }
+
+/* ---- Objects ---- */
+
+static inline daos_obj_id_t api_oid(struct api *a, enum daos_otype_t type, uint64_t n)
+{
+    daos_obj_id_t oid = {.lo = n, .hi = 0};
+
+    OK(daos_obj_generate_oid(a->coh, &oid, type, OC_UNKNOWN, 0, 0));
+    return oid;
+}
+
+static inline daos_handle_t api_obj(struct api *a, enum daos_otype_t type, uint64_t n)
+{
+    daos_handle_t oh;
+
+    OK(daos_obj_open(a->coh, api_oid(a, type, n), DAOS_OO_RW, &oh, NULL));
+    return oh;
+}
+
+/* Arguments of one akey under one dkey, both texts. */
+struct one {
+    daos_key_t dkey;
+    daos_iod_t iod;
+    daos_recx_t recx;
+    d_iov_t iov;
+    d_sg_list_t sgl;
+};
+
+static inline struct one *one_single(struct one *x, const char *dkey, const char *akey, void *buf, size_t len)
+{
+    memset(x, 0, sizeof(*x));
+    d_iov_set(&x->dkey, (void *)dkey, strlen(dkey));
+    d_iov_set(&x->iov, buf, len);
+    x->sgl = (d_sg_list_t){.sg_nr = 1, .sg_iovs = &x->iov};
+    x->iod = (daos_iod_t){.iod_type = DAOS_IOD_SINGLE, .iod_size = len, .iod_nr = 1};
+    d_iov_set(&x->iod.iod_name, (void *)akey, strlen(akey));
+    return x;
+}
+
+static inline struct one *one_array(struct one *x, const char *dkey, const char *akey, uint64_t rec, uint64_t idx, uint64_t nr, void *buf)
+{
+    one_single(x, dkey, akey, buf, rec * nr);
+    x->recx = (daos_recx_t){idx, nr};
+    x->iod.iod_type = DAOS_IOD_ARRAY;
+    x->iod.iod_size = rec;
+    x->iod.iod_recxs = &x->recx;
+    return x;
+}
+
+static inline int put_th(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *dkey, const char *akey, const char *value)
+{
+    struct one x;
+
+    one_single(&x, dkey, akey, (void *)value, strlen(value));
+    return daos_obj_update(oh, th, flags, &x.dkey, 1, &x.iod, &x.sgl, NULL);
+}
+
+static inline int put(daos_handle_t oh, uint64_t flags, const char *dkey, const char *akey, const char *value)
+{
+    return put_th(oh, DAOS_TX_NONE, flags, dkey, akey, value);
+}
+
+/* The value as text, "-" when there is none, the code's name when it fails. Static memory. */
+static inline const char *get_th(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *dkey, const char *akey)
+{
+    static char buf[256];
+    struct one x;
+    int rc;
+
+    memset(buf, 0, sizeof(buf));
+    one_single(&x, dkey, akey, buf, sizeof(buf) - 1);
+    x.iod.iod_size = DAOS_REC_ANY;
+    rc = daos_obj_fetch(oh, th, flags, &x.dkey, 1, &x.iod, &x.sgl, NULL, NULL);
+    if (rc != 0)
+        return d_errstr(rc);
+    return x.iod.iod_size == 0 ? "-" : buf;
+}
+
+static inline const char *get(daos_handle_t oh, const char *dkey, const char *akey)
+{
+    return get_th(oh, DAOS_TX_NONE, 0, dkey, akey);
+}
+
+static inline daos_key_t key(const char *text)
+{
+    daos_key_t k;
+
+    d_iov_set(&k, (void *)text, strlen(text));
+    return k;
+}
+
+#endif
