@@ -100,7 +100,8 @@ uint64_t rt_xs_next_timer_ns(struct rt_xs *xs);
 /* Whether a step would find a fiber, a call or an expired timer now (pollers are not asked). In the real world only on
  * the xstream. */
 bool rt_xs_ready(struct rt_xs *xs);
-/* Busy wait worth giving to spin_us on this machine: 20, or 0 where the process may use one CPU only. */
+/* Busy wait worth giving to spin_us on this machine: 20, or 0 where the process may use at most two
+ * CPUs: there it would take the core that the other side needs. */
 uint32_t rt_default_spin_us(void);
 
 /* A poller runs once every turn of the xstream, on its scheduler (must not wait), and returns whether it did
