@@ -359,6 +359,92 @@ static void a_log_filled_to_the_brim_still_has_room_for_the_checkpoint(struct ri
     CHECK(heap_close(r->h, true) == 0);
 }
 
+/* ---- The log behind a checkpoint is not reused before its record is durable ---- */
+
+struct brim {
+    struct rig *r;
+    uint64_t off, v;
+    bool armed;
+};
+static struct brim brim; /* what the step's callback works on; one story uses it */
+
+/* Commits as long as there is log space; everything is acknowledged. */
+static void fill_log(struct rig *r)
+{
+    uint64_t lsn = 0, *p;
+    int rc;
+
+    do {
+        heap_lock(r->h);
+        rc = heap_tx_begin(r->h, 4096);
+        if (rc == 0) {
+            p = heap_tx_write(r->h, brim.off, 4096);
+            CHECK(p != NULL);
+            memset(p, (int)(++brim.v & 0x7f) + 1, 4096);
+            *p = brim.v;
+            heap_tx_commit(r->h, &lsn);
+        }
+        heap_unlock(r->h);
+        if (rc == 0)
+            CHECK(heap_wait_durable(r->h, lsn) == 0);
+    } while (rc == 0);
+    CHECK(rc == HEAP_WAIT);
+}
+
+static void brim_step(void *arg, uint32_t step)
+{
+    struct rig *r = arg;
+
+    if (step != HEAP_STEP_CKPT_FLUSHED || !brim.armed)
+        return;
+    brim.armed = false;
+    fill_log(r);
+    sim_dir_power_cut(r->sd);
+}
+
+static void the_log_is_not_reused_before_the_record_is_durable(struct rig *r)
+{
+    static struct heap_conf conf;
+    const uint64_t *p;
+
+    r->wal_size = 768u << 10;
+    r->conf.checkpoint_pct = 1000;
+    r->seed = 12;
+    rig_format(r, &(struct sim_dir_conf){.seed = 12, .cut = SIM_CUT_LOSE_ALL});
+    conf = rig_conf(r);
+    conf.on_step = brim_step;
+    CHECK(heap_open(&conf, &r->h, NULL) == 0);
+    brim = (struct brim){.r = r};
+    touch_value(r, &brim.off, 0);
+    fill_log(r);
+    CHECK(heap_checkpoint(r->h) == 0); /* HEAP_WAIT asked for one as well; now there is room again */
+    fill_log(r);
+    brim.armed = true;
+    while (brim.armed)
+        heap_checkpoint(r->h);
+    reopen(r, false);
+    evict_all(r);
+    heap_lock(r->h);
+    p = heap_ptr(r->h, brim.off, 4096);
+    CHECK(p != NULL && *p == brim.v && p[511] == 0x0101010101010101u * ((brim.v & 0x7f) + 1));
+    heap_unlock(r->h);
+    rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+static void pages_a_completed_checkpoint_wrote_are_clean_after_a_crash(struct rig *r)
+{
+    start(r, 13, NULL);
+    CHECK(rig_work(r, 150) == 0);
+    CHECK(heap_checkpoint(r->h) == 0);
+    rig_ack(r);
+    reopen(r, false);
+    CHECK(stat_of(r).pages_dirty == 0);
+    rig_verify(r, true);
+    rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
 /* Chains 4 KiB values behind each other until there is no room. */
 static int chain_add(struct rig *r, bool del)
 {
@@ -437,6 +523,8 @@ static void a_full_device_refuses_politely_and_deletes_work(struct rig *r)
     X(damage_under_a_cut_checkpoint_is_found_by_page_sum)           \
     X(crashes_in_checkpoints_do_not_use_up_the_log)                 \
     X(a_log_filled_to_the_brim_still_has_room_for_the_checkpoint)   \
+    X(the_log_is_not_reused_before_the_record_is_durable)           \
+    X(pages_a_completed_checkpoint_wrote_are_clean_after_a_crash)   \
     X(a_full_device_refuses_politely_and_deletes_work)
 
 RIG_MAIN(STORIES)
