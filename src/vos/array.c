@@ -313,7 +313,7 @@ int array_any(const struct view *v, uint64_t akey, bool *any)
         }
         if (rc != -DER_NONEXIST)
             return rc;
-        return cut && !v->exact ? -DER_TX_RESTART : 0;
+        return (cut || v->mark) && !v->exact ? -DER_TX_RESTART : 0;
     }
     while (pos < end) {
         struct arena *mem = &v->c->v->scratch;
@@ -656,8 +656,8 @@ static bool overlaps(const struct piece *a, const struct piece *b)
     return a->start < b->start + b->nr && b->start < a->start + a->nr;
 }
 
-/* Leaves a cut on everything newer that overlaps what goes. */
-static int cut_over(struct vos_tx *t, const struct pieces *a, const struct piece *p)
+/* Leaves a cut on what covers p, which goes. */
+static int cut_over(struct vos_tx *t, const struct pieces *a, const struct piece *p, uint64_t limit)
 {
     struct heap *h = t->v->h;
 
@@ -667,9 +667,9 @@ static int cut_over(struct vos_tx *t, const struct pieces *a, const struct piece
         uint64_t at;
         uint16_t *f;
 
-        if (when_cmp(n->w, p->w) <= 0 || !overlaps(n, p) || n->off == 0)
+        if (when_cmp(n->w, p->w) <= 0 || n->w.epoch > limit || !overlaps(n, p))
             continue;
-        at = n->off + offsetof(struct ext, flags);
+        at = n->off ? n->off + offsetof(struct ext, flags) : n->ext_start + offsetof(struct ver, flags);
         is = heap_ptr(h, at, sizeof *is);
         if (is == NULL)
             return heap_rc(h);
@@ -753,7 +753,7 @@ int array_prune(struct vos_tx *t, uint64_t akey, struct when hide, uint64_t upto
         rc = add_wide(t, &a, &all);
     for (uint32_t i = 0; i < all.nr && rc == 0; i++) {
         struct piece p = all.p[i];
-        bool gone = false, hole = p.rec_size == 0, under = false;
+        bool gone = false, cover = false, hole = p.rec_size == 0, under = false;
 
         if (p.start + p.nr <= *cursor || (next && p.start + p.nr > next) || p.nr == 0)
             continue; /* belongs to another window, or reaches into one */
@@ -762,6 +762,7 @@ int array_prune(struct vos_tx *t, uint64_t akey, struct when hide, uint64_t upto
             gone = true;
         } else if (covered(&all, &p, limit)) {
             gone = true;
+            cover = true;
         } else if (hole && p.w.epoch <= upto) {
             /* a hole over nothing older: its akey's mark takes over its cut */
             for (uint32_t k = 0; k < all.nr && !under; k++)
@@ -777,7 +778,7 @@ int array_prune(struct vos_tx *t, uint64_t akey, struct when hide, uint64_t upto
             *more = true;
             return 0;
         }
-        rc = cut_over(t, &all, &p);
+        rc = cover ? cut_over(t, &all, &p, limit) : 0;
         if (rc == 0)
             rc = p.off ? ext_remove(t, akey, &p) : life_remove(t, LIFE_OFF(akey), p.ext_start);
         dropped++;

@@ -36,7 +36,7 @@ static int last_recx(struct query *q, const struct view *v, uint64_t akey)
             return 0;
         }
     }
-    return rc ? rc : -DER_NONEXIST;
+    return rc ? rc : view_absent(&in);
 }
 
 /* Is this akey it? */
@@ -84,7 +84,9 @@ static int try_dkey(struct query *q, const struct view *top, uint64_t dkey)
         return rc;
     if (!(q->flags & DAOS_GET_AKEY)) {
         rc = akey_find(h, dkey, q->oid, q->akey_in, DAOS_IOD_ARRAY, &akey);
-        return rc ? rc : try_akey(q, &v, akey);
+        if (rc)
+            return rc == -DER_NONEXIST ? view_absent(&v) : rc;
+        return try_akey(q, &v, akey);
     }
     walk_ends(&w, q, &akey_class, dkey + offsetof(struct dkey_rec, akeys));
     while ((rc = walk_next(&w, &akey)) == 0) {
@@ -97,7 +99,7 @@ static int try_dkey(struct query *q, const struct view *top, uint64_t dkey)
             memcpy(q->akey, name.buf, 8);
         return rc;
     }
-    return rc;
+    return rc == -DER_NONEXIST ? view_absent(&v) : rc;
 }
 
 static int run(struct query *q, struct view *v, const struct vos_key *dkey_in, daos_epoch_t *max_epoch)

@@ -164,13 +164,15 @@ int single_prune(struct vos_tx *t, uint64_t akey, struct when hide, uint64_t upt
     while (rc == 0 && off) {
         const struct ver *r = ver_at(h, off, &rc);
         uint64_t end, older;
+        bool hidden;
 
         if (r == NULL)
             return rc;
         older = r->older;
         end = newer_epoch;
-        if (when_cmp((struct when){r->epoch, r->minor}, hide) <= 0 && (end == 0 || hide.epoch < end))
-            end = hide.epoch;
+        hidden = when_cmp((struct when){r->epoch, r->minor}, hide) <= 0 && (end == 0 || hide.epoch < end);
+        if (hidden)
+            end = hide.epoch; /* that punch has its cut already */
         /* The newest one, hidden by a punch, stays until those below it are gone: they could be taken for it. */
         if (end == 0 || end > upto || snap_between(t->c, r->epoch, end) || (newer == 0 && older)) {
             newer = off;
@@ -179,13 +181,13 @@ int single_prune(struct vos_tx *t, uint64_t akey, struct when hide, uint64_t upt
             off = older;
             continue;
         }
-        if (newer) {
+        if (newer && !hidden) {
             uint16_t *f = heap_tx_write(h, newer + offsetof(struct ver, flags), sizeof *f);
 
             if (f == NULL)
                 return heap_rc(h);
             *f |= VER_CUT;
-        } else {
+        } else if (newer == 0) {
             rc = life_mark(t, akey + offsetof(struct akey_rec, life), end);
             if (rc)
                 return rc;

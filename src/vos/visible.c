@@ -33,6 +33,12 @@ static int enter(const struct view *v, uint64_t off, uint8_t kind, struct view *
     return kind == REC_OBJ ? view_obj(in, off) : view_life(in, life);
 }
 
+/* Nothing showed: 0, or -DER_TX_RESTART if something may have been given back. */
+static int none(const struct view *v, bool unsure)
+{
+    return unsure || view_absent(v) == -DER_TX_RESTART ? -DER_TX_RESTART : 0;
+}
+
 int akey_visible(const struct view *v, uint64_t akey, bool *yes, struct view *inner)
 {
     struct heap *h = v->c->v->h;
@@ -63,7 +69,7 @@ int dkey_visible(const struct view *v, uint64_t dkey, daos_obj_id_t oid, bool *y
     struct view in;
     struct walk w;
     uint64_t akey;
-    bool dead;
+    bool dead, unsure = false;
     int rc = enter(v, dkey, REC_DKEY, &in, &dead);
 
     *yes = false;
@@ -74,10 +80,12 @@ int dkey_visible(const struct view *v, uint64_t dkey, daos_obj_id_t oid, bool *y
     walk_init(&w, v->c->v->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), akey_korder(oid));
     while ((rc = walk_next(&w, &akey)) == 0) {
         rc = akey_visible(&in, akey, yes, NULL);
-        if (rc || *yes)
+        if (rc == -DER_TX_RESTART)
+            unsure = true; /* but another may show */
+        else if (rc || *yes)
             return rc;
     }
-    return rc == -DER_NONEXIST ? 0 : rc;
+    return rc == -DER_NONEXIST ? none(&in, unsure) : rc;
 }
 
 int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes, struct view *inner)
@@ -85,7 +93,7 @@ int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes
     struct view in;
     struct walk w;
     uint64_t dkey;
-    bool dead;
+    bool dead, unsure = false;
     int rc = enter(v, obj, REC_OBJ, &in, &dead);
 
     *yes = false;
@@ -96,8 +104,10 @@ int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes
     walk_init(&w, v->c->v->h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), dkey_korder(oid));
     while ((rc = walk_next(&w, &dkey)) == 0) {
         rc = dkey_visible(&in, dkey, oid, yes, NULL);
-        if (rc || *yes)
+        if (rc == -DER_TX_RESTART)
+            unsure = true; /* but another may show */
+        else if (rc || *yes)
             return rc;
     }
-    return rc == -DER_NONEXIST ? 0 : rc;
+    return rc == -DER_NONEXIST ? none(&in, unsure) : rc;
 }

@@ -200,7 +200,7 @@ static inline int rig_apply(struct rig *r, const struct vos_op *ops, uint32_t nr
     for (uint32_t i = 0; i < place_nr; i++) {
         const struct vos_iod *iod = &ops[pl[i].op].iods[pl[i].iod];
         size_t len = pl[i].ext.nr * SPACE_BLOCK;
-        uint8_t *buf = calloc(1, len);
+        uint8_t *buf = memset(aligned_alloc(SPACE_BLOCK, len), 0, len);
         uint64_t at = 0, skip = pl[i].src_off;
 
         for (uint32_t k = 0; k < iod->iov_nr && at < pl[i].len; k++) {
@@ -270,7 +270,7 @@ static inline void rig_read_pieces(struct rig *r, struct vos_fetch *f, struct vo
         const struct vos_piece *p = &f->pieces[i];
         uint64_t first = p->ext_off / p->chunk_bytes * p->chunk_bytes, last = MIN(ROUND_UP(p->ext_off + p->len, p->chunk_bytes), p->ext_bytes);
         uint64_t from = ROUND_DOWN(first, SPACE_BLOCK), to = ROUND_UP(last, SPACE_BLOCK), off = p->dst_off, done = 0;
-        uint8_t *buf = malloc(to - from);
+        uint8_t *buf = aligned_alloc(SPACE_BLOCK, to - from);
 
         CHECK(to <= (uint64_t)p->ext.nr * SPACE_BLOCK);
         CHECK_EQ(super_read_wait(r->sup, SUPER_DATA, p->ext.block * SPACE_BLOCK + from, buf, to - from), 0);
