@@ -1,7 +1,7 @@
 /*
- * Bump allocator for the memory of one request: allocate in pieces, free all at once. Chunks come from
- * base_alloc(); arena_reset() keeps the first one, so that a reused arena allocates nothing after warm-up.
- * Not thread-safe.
+ * Bump allocator for the memory of one request: allocate in pieces, free all at once. Chunks come
+ * from base_alloc(); arena_reset() keeps the first one, so that a reused arena allocates nothing
+ * after warm-up. Not thread-safe.
  */
 #ifndef TARN_BASE_ARENA_H
 #define TARN_BASE_ARENA_H
@@ -23,7 +23,8 @@ void arena_fini(struct arena *a);
 
 /* 16-byte aligned, not zeroed; NULL when out of memory. A size of 0 gives a valid pointer. */
 void *arena_alloc(struct arena *a, size_t size);
-void *arena_calloc(struct arena *a, size_t n, size_t size); /* zeroed; NULL on overflow of n * size too */
+void *arena_calloc(struct arena *a, size_t n,
+                   size_t size); /* zeroed; NULL on overflow of n * size too */
 void *arena_memdup(struct arena *a, const void *buf, size_t len);
 char *arena_strdup(struct arena *a, const char *s);
 

@@ -1,6 +1,7 @@
 /*
- * Settings from the environment, with units and limits. A text that is wrong or out of range is reported in the log
- * with what would be right, and the default is used: a bad setting never stops a program half-way.
+ * Settings from the environment, with units and limits. A text that is wrong or out of range is
+ * reported in the log with what would be right, and the default is used: a bad setting never stops
+ * a program half-way.
  */
 #ifndef TARN_BASE_CONF_H
 #define TARN_BASE_CONF_H

@@ -1,7 +1,8 @@
 /*
- * Memory from the allocator, with failures a test can inject: every allocation of the project goes through here,
- * so a sweep can fail the first, second, third ... of an operation and see that each is handled.
- * Memory is freed with base_free (or free(3), when a public header says so). NULL means no memory.
+ * Memory from the allocator, with failures a test can inject: every allocation of the project goes
+ * through here, so a sweep can fail the first, second, third ... of an operation and see that each
+ * is handled. Memory is freed with base_free (or free(3), when a public header says so). NULL means
+ * no memory.
  */
 #ifndef TARN_BASE_FAIL_H
 #define TARN_BASE_FAIL_H
@@ -18,15 +19,16 @@ char *base_strdup(const char *s);
 char *base_strndup(const char *s, size_t max);
 void base_free(void *ptr); /* NULL: nothing happens */
 
-/* For tests: while installed, counts allocations of all threads and fails the one numbered fail_at (from 1; 0:
- * none), and with forever all later ones too. */
+/* For tests: while installed, counts allocations of all threads and fails the one numbered fail_at
+ * (from 1; 0: none), and with forever all later ones too. */
 struct base_fail {
     uint64_t fail_at;
     bool forever;
     uint64_t seen;   /* allocations since it was installed */
     uint64_t failed; /* how many were refused */
 };
-/* For what takes memory by other ways than malloc (stacks, rings): counts one allocation; true if it is to fail. */
+/* For what takes memory by other ways than malloc (stacks, rings): counts one allocation; true if
+ * it is to fail. */
 bool base_fail_hit(void);
 /* Installs f (NULL: none). The struct must outlive its installation. */
 void base_fail_set(struct base_fail *f);

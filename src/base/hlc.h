@@ -1,12 +1,15 @@
 /*
- * Hybrid logical clock: the epochs of every record. Pure arithmetic; the caller brings the wall clock.
+ * Hybrid logical clock: the epochs of every record. Pure arithmetic; the caller brings the wall
+ * clock.
  *
- * An HLC is 64 bits: units of 1/16 ns since 2021-01-01 00:00:00 UTC, of which the low 18 bits count events within
- * one physical tick (16.384 us). So HLCs compare as integers, stay close to real time, and never go back even when
- * the wall clock does: then the logical bits count on (and may carry into the physical ones).
- * Source: Kulkarni et al., "Logical Physical Clocks" (OPODIS 2014); layout as DAOS's epochs.
+ * An HLC is 64 bits: units of 1/16 ns since 2021-01-01 00:00:00 UTC, of which the low 18 bits count
+ * events within one physical tick (16.384 us). So HLCs compare as integers, stay close to real
+ * time, and never go back even when the wall clock does: then the logical bits count on (and may
+ * carry into the physical ones). Source: Kulkarni et al., "Logical Physical Clocks" (OPODIS 2014);
+ * layout as DAOS's epochs.
  *
- * 0 and UINT64_MAX are no times ("none" and "latest"). Functions saturate at HLC_LAST, about the year 2057.
+ * 0 and UINT64_MAX are no times ("none" and "latest"). Functions saturate at HLC_LAST, about the
+ * year 2057.
  */
 #ifndef TARN_BASE_HLC_H
 #define TARN_BASE_HLC_H
@@ -26,10 +29,11 @@ uint64_t hlc_to_unix_ns(uint64_t hlc);
 
 /* The time of a local event after the event last: above last, not below the wall clock. */
 uint64_t hlc_next(uint64_t last, uint64_t wall_ns);
-/* The time of receiving a message sent at remote: above last and remote, not below the wall clock. Check
- * hlc_too_far() first if the sender is not trusted. */
+/* The time of receiving a message sent at remote: above last and remote, not below the wall clock.
+ * Check hlc_too_far() first if the sender is not trusted. */
 uint64_t hlc_merge(uint64_t last, uint64_t remote, uint64_t wall_ns);
-/* Whether remote lies more than epsilon_ns ahead of the later of last and the wall clock (-DER_HLC_SYNC). */
+/* Whether remote lies more than epsilon_ns ahead of the later of last and the wall clock
+ * (-DER_HLC_SYNC). */
 bool hlc_too_far(uint64_t remote, uint64_t last, uint64_t wall_ns, uint64_t epsilon_ns);
 
 /* A clock that any thread may draw from. The owner sets last before others see it. */

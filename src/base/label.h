@@ -1,6 +1,6 @@
 /*
- * Names of pools and containers: a label, or the text of a UUID. A text that parses as a UUID is one, so no
- * label may look like that.
+ * Names of pools and containers: a label, or the text of a UUID. A text that parses as a UUID is
+ * one, so no label may look like that.
  */
 #ifndef TARN_BASE_LABEL_H
 #define TARN_BASE_LABEL_H

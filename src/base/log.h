@@ -1,9 +1,11 @@
 /*
- * The log: one line per event, "time level where: message", to standard error or the file named by D_LOG_FILE.
+ * The log: one line per event, "time level where: message", to standard error or the file named by
+ * D_LOG_FILE.
  *
- * Quiet by default (WARN). A line says what happened to which object; it is for operators, so nothing
- * that happens in the course of normal work is above INFO. Lines are written whole with one write(2) and cut at
- * LOG_LINE_MAX bytes. Callable from any thread and fiber; never waits for anything but the write.
+ * Quiet by default (WARN). A line says what happened to which object; it is for operators, so
+ * nothing that happens in the course of normal work is above INFO. Lines are written whole with one
+ * write(2) and cut at LOG_LINE_MAX bytes. Callable from any thread and fiber; never waits for
+ * anything but the write.
  *
  * The level and the sink are the process's, set once at start; they are the only state in base.
  */
@@ -33,17 +35,19 @@ bool log_enabled(enum log_level level);
 void log_line(enum log_level level, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Reads D_LOG_MASK (ERR, WARN, INFO, DEBUG; the first item of a list such as "WARN,NET=DEBUG" counts) and
- * D_LOG_FILE (appended to; created 0644). An unknown name keeps the level; a file that cannot be opened keeps
- * standard error and says so there. Programs call it once at start; calling it again reads them again. */
+/* Reads D_LOG_MASK (ERR, WARN, INFO, DEBUG; the first item of a list such as "WARN,NET=DEBUG"
+ * counts) and D_LOG_FILE (appended to; created 0644). An unknown name keeps the level; a file that
+ * cannot be opened keeps standard error and says so there. Programs call it once at start; calling
+ * it again reads them again. */
 void log_init_env(void);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 /* Level of a D_LOG_MASK text; -1 when it names none. */
 int log_level_parse(const char *mask);
 
-/* Where lines go: NULL is the file descriptor. A test or a simulation installs its own sink and clock (nanoseconds
- * since the Unix epoch; NULL: CLOCK_REALTIME). line ends in '\n' and is NUL-terminated. */
+/* Where lines go: NULL is the file descriptor. A test or a simulation installs its own sink and
+ * clock (nanoseconds since the Unix epoch; NULL: CLOCK_REALTIME). line ends in '\n' and is
+ * NUL-terminated. */
 void log_set_sink(void (*sink)(enum log_level level, const char *line));
 void log_set_clock(uint64_t (*wall_ns)(void));
 

@@ -11,8 +11,8 @@
 /* A place to switch to: the saved stack pointer and what the sanitizers want to know. */
 struct fiber_ctx {
     void *sp;
-    void *fake_stack;  /* ASan */
-    void *tsan;        /* TSan */
+    void *fake_stack; /* ASan */
+    void *tsan;       /* TSan */
     const void *stack_low;
     size_t stack_size;
 };
@@ -26,12 +26,13 @@ struct rt_fiber {
     bool done;
     struct rt_call ready_call; /* carries a wake-up from another xstream */
     struct fiber_ctx ctx;
-    void *map;                 /* guard page, stack, this struct */
+    void *map; /* guard page, stack, this struct */
     size_t map_size;
     unsigned valgrind_id;
 };
 
-/* Stacks to use again. Any thread may take and give (rt_spawn_on allocates on the caller's thread). */
+/* Stacks to use again. Any thread may take and give (rt_spawn_on allocates on the caller's thread).
+ */
 struct fiber_pool {
     uint32_t guard;
     uint32_t count;
@@ -43,8 +44,8 @@ struct rt_fiber *fiber_new(struct fiber_pool *pool); /* NULL: no memory */
 void fiber_free(struct fiber_pool *pool, struct rt_fiber *f);
 void fiber_pool_fini(struct fiber_pool *pool);
 
-/* Leaves the caller's stack for to; returns when somebody switches back. ending: the caller's stack is not
- * returned to. */
+/* Leaves the caller's stack for to; returns when somebody switches back. ending: the caller's stack
+ * is not returned to. */
 void fiber_switch(struct fiber_ctx *from, struct fiber_ctx *to, bool ending);
 /* Names the calling thread's own stack, before it switches away for the first time. */
 void fiber_ctx_thread(struct fiber_ctx *ctx);

@@ -17,14 +17,15 @@
 #define NS_PER_US UINT64_C(1000)
 #define NS_PER_S  UINT64_C(1000000000)
 
-/* The io_uring of an xstream, and the eventfd through which others wake it while it sleeps in the ring. */
+/* The io_uring of an xstream, and the eventfd through which others wake it while it sleeps in the
+ * ring. */
 struct ring {
     bool on;
-    bool kick;         /* SQEs wait to be submitted */
-    bool armed;        /* the read of the eventfd is in flight */
+    bool kick;  /* SQEs wait to be submitted */
+    bool armed; /* the read of the eventfd is in flight */
     int efd;
     uint64_t efd_value;
-    uint64_t owed;     /* wake-ups sent by others that have not come in yet; never negative for long */
+    uint64_t owed; /* wake-ups sent by others that have not come in yet; never negative for long */
     struct rt_cqe efd_cqe;
     struct io_uring uring;
 };
@@ -44,9 +45,9 @@ struct rt_xs {
     struct rt_poller *pollers;
     struct rt_poller *poll_next; /* the walk's next, so that a poller may go while it runs */
     struct fiber_ctx sched_ctx;
-    bool stopping;               /* rt_xs_destroy() was called */
+    bool stopping; /* rt_xs_destroy() was called */
     struct rt_call stop_call;
-    struct rt_event drained;     /* stopping, and nothing is left */
+    struct rt_event drained; /* stopping, and nothing is left */
     bool is_drained;
     struct ring ring;
 
@@ -73,8 +74,9 @@ struct rt_tls {
 struct rt_tls *rt_tls(void);
 
 /* sched.c */
-void rt_ready(struct rt_fiber *f); /* makes a parked fiber ready, from anywhere; one call per park */
-void rt_park(void);                /* the running fiber waits for rt_ready() */
+void rt_ready(
+    struct rt_fiber *f); /* makes a parked fiber ready, from anywhere; one call per park */
+void rt_park(void);      /* the running fiber waits for rt_ready() */
 void rt_assert_may_wait(void);
 bool rt_run_pollers(struct rt_xs *xs);
 bool rt_drained(struct rt_xs *xs);

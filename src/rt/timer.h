@@ -1,5 +1,5 @@
-/* The timers of one xstream: a pairing heap through the timers themselves, so that arming needs no memory.
- * Fredman, Sedgewick, Sleator, Tarjan: "The pairing heap" (Algorithmica 1986). */
+/* The timers of one xstream: a pairing heap through the timers themselves, so that arming needs no
+ * memory. Fredman, Sedgewick, Sleator, Tarjan: "The pairing heap" (Algorithmica 1986). */
 #ifndef TARN_RT_TIMER_H
 #define TARN_RT_TIMER_H
 

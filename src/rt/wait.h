@@ -1,6 +1,7 @@
 /*
- * One waiting fiber or thread, on its own stack. An event, mutex or condition keeps these in its list; whoever
- * takes one out of the list wakes it, exactly once. After waiter_wake() the waiter may be gone.
+ * One waiting fiber or thread, on its own stack. An event, mutex or condition keeps these in its
+ * list; whoever takes one out of the list wakes it, exactly once. After waiter_wake() the waiter
+ * may be gone.
  */
 #ifndef TARN_RT_WAIT_H
 #define TARN_RT_WAIT_H
