@@ -45,7 +45,7 @@ static void test_large_values(void **state)
     for (size_t i = 0; i < (1u << 20) + 8; i++)
         big[i] = (uint8_t)mix64(i);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        char dkey[8];
+        char dkey[32];
         uint64_t len;
 
         snprintf(dkey, sizeof(dkey), "%zu", i);
@@ -68,7 +68,7 @@ static void test_large_values(void **state)
 static void test_acknowledged_survives_a_crash(void **state)
 {
     struct rig *r = *state;
-    char dkey[16];
+    char dkey[32];
 
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 200; i++) {
@@ -90,7 +90,7 @@ static void test_pages_that_vanish(void **state)
     struct rig *r = *state;
     uint8_t big[20000];
     struct engine_stat st;
-    char dkey[16];
+    char dkey[32];
 
     memset(big, 0x5a, sizeof(big));
     r->fault_every = 40;
@@ -303,7 +303,7 @@ static void test_the_checker_finds_nothing_wrong(void **state)
     struct rig *r = *state;
     uint8_t big[50000];
     uint64_t problems = 99;
-    char dkey[16];
+    char dkey[32];
 
     memset(big, 3, sizeof(big));
     for (int i = 0; i < 100; i++) {

@@ -87,7 +87,7 @@ static void test_a_destroy_is_finished_after_a_crash(void **state)
     struct engine_stat st;
 
     for (int i = 0; i < 2000; i++) {
-        char dkey[16];
+        char dkey[32];
 
         snprintf(dkey, sizeof(dkey), "%d", i);
         assert_int_equal(rig_put(r, (uint64_t)i % 50, dkey, "a", "value", 5), 0);
@@ -361,7 +361,7 @@ static void test_format_refuses_bad_properties(void **state)
 static void test_containers_with_faulting_pages(void **state)
 {
     struct rig *r = *state;
-    char label[16];
+    char label[32];
 
     r->fault_every = 60;
     for (int i = 0; i < 20; i++) {
