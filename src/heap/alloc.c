@@ -156,13 +156,22 @@ void alloc_page_freed(struct heap *h, uint64_t page)
     alloc_page_relist(h, page);
 }
 
+static bool desc_possible(const struct heap *h, const struct page_desc *d)
+{
+    if (d->kind == PAGE_FREE)
+        return true;
+    if ((d->kind != PAGE_SLOT && d->kind != PAGE_VALUE) || d->cls >= h->alloc.nr)
+        return false;
+    return h->alloc.cls[d->cls].value == (d->kind == PAGE_VALUE);
+}
+
 int alloc_open(struct heap *h)
 {
     h->alloc.free_hint = 0;
     for (uint64_t page = 0; page < h->pages; page++) {
         if (page_is_core(page))
             continue;
-        if (page_desc(h, page)->kind >= PAGE_KIND_NR || page_desc(h, page)->cls >= h->alloc.nr)
+        if (!desc_possible(h, page_desc(h, page)))
             return -DER_CSUM;
         alloc_page_relist(h, page);
     }

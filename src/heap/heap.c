@@ -274,8 +274,8 @@ int heap_close(struct heap *h, bool clean)
 
     if (!h->is_volatile && !h->readonly) {
         background_stop(h);
-        if (clean && !heap_failed(h))
-            rc = close_clean(h);
+        if (clean)
+            rc = heap_failed(h) ? -DER_IO : close_clean(h);
         wal_stop(h, false);
     }
     if (h->space_ops != NULL)

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <daos_errno.h>
+#include "base/fail.h"
 #include "heap/heap.h"
 
 static struct heap *open_volatile(struct heap_conf *conf)
@@ -110,11 +111,51 @@ static void a_fault_ends_the_operation_and_the_retry_finds_the_page_pinned(void 
     assert_int_equal(heap_close(h, true), 0);
 }
 
+/* The nth allocation of memory fails, for every n: the transaction says so, abort leaves nothing behind, the next one works. */
+static void memory_that_runs_out_changes_nothing(void **state)
+{
+    struct heap_conf conf = {0};
+    struct heap_stat before, after;
+    struct base_fail fail = {0};
+    uint64_t off[200], n;
+    bool done = false;
+    int rc;
+
+    for (n = 1; !done; n++) {
+        struct heap *h = open_volatile(&conf);
+
+        heap_lock(h);
+        heap_stat(h, &before);
+        fail = (struct base_fail){.fail_at = n};
+        base_fail_set(&fail);
+        rc = heap_tx_begin(h, 100000);
+        assert_int_equal(rc, 0);
+        for (uint32_t i = 0; i < 200 && rc == 0; i++)
+            rc = heap_tx_alloc(h, 16 + i * 40, 0, &off[i], NULL);
+        for (uint32_t i = 0; i < 200 && rc == 0; i += 2)
+            rc = heap_tx_free(h, off[i]);
+        base_fail_set(NULL);
+        done = fail.failed == 0;
+        assert_int_equal(rc, done ? 0 : -DER_NOMEM);
+        heap_tx_abort(h);
+        heap_stat(h, &after);
+        assert_int_equal(before.alloc_bytes, after.alloc_bytes);
+        assert_int_equal(before.pages_free, after.pages_free);
+        assert_int_equal(heap_tx_begin(h, 1000), 0);
+        assert_int_equal(heap_tx_alloc(h, 100, 0, &off[0], NULL), 0);
+        heap_tx_commit(h, NULL);
+        heap_unlock(h);
+        assert_int_equal(heap_close(h, true), 0);
+    }
+    assert_true(n > 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commit_keeps_and_abort_restores),
         cmocka_unit_test(ranges_cross_no_page_and_stay_in_the_heap),
+        cmocka_unit_test(memory_that_runs_out_changes_nothing),
         cmocka_unit_test(a_fault_ends_the_operation_and_the_retry_finds_the_page_pinned),
     };
 
