@@ -656,13 +656,15 @@ static void background(struct model *m)
 
 static void reopen(struct model *m)
 {
-    uint64_t before = hlc_peek(&m->r.clock);
+    uint64_t before = m->ring_nr ? m->ring[(m->ring_nr - 1) % RING].epoch : 0; /* the newest in any record */
 
     for (uint32_t i = 0; i < SNAPS; i++) /* volatile */
         m->hold[i].epoch = 0;
     m->r.wall_ns -= UINT64_C(3600) * 1000000000; /* the wall clock was set back: nothing is lost */
     rig_reopen(&m->r, rig_draw(&m->r, 2));
     CHECK(hlc_peek(&m->r.clock) >= before);
+    for (uint32_t i = 0; i < SNAPS; i++)
+        CHECK(hlc_peek(&m->r.clock) >= m->snap[i].epoch);
 }
 
 static void check_all(struct model *m)
@@ -695,7 +697,7 @@ static void empty_out(struct model *m)
 
         CHECK_EQ(rig_apply(&m->r, &op, 1, 0, NULL), 0);
     }
-    m->r.wall_ns += UINT64_C(3 * 3600) * 1000000000;
+    m->r.wall_ns = hlc_to_unix_ns(hlc_peek(&m->r.clock)) + UINT64_C(3 * 3600) * 1000000000;
     (void)hlc_get(&m->r.clock, m->r.wall_ns);
     for (uint32_t round = 0; round < 4; round++) {
         struct vos_anchor at = {{0}, 0};
