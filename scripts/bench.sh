@@ -32,21 +32,20 @@ PY
 sync -f "$work"
 cat "$work"/tree/*/* >/dev/null # both contenders read it from memory
 "$tarn" pool create "$work/pool" >/dev/null
+# nothing is deleted between the rounds: ext4 searches long for inodes that were not deleted within the last seconds
 for r in $(seq "$rounds"); do
-    rm -rf "$work/cp"
     sync -f "$work"
-    t=$(now); cp -r "$work/tree" "$work/cp"; sync -f "$work/cp"; since "$t" >>"$work/cp.in"; echo >>"$work/cp.in"
-    "$tarn" cont destroy "$work/pool" bench --force >/dev/null 2>&1 || true
-    "$tarn" cont create "$work/pool" bench --type POSIX >/dev/null
+    t=$(now); cp -r "$work/tree" "$work/cp.$r"; sync -f "$work/cp.$r"; since "$t" >>"$work/cp.in"; echo >>"$work/cp.in"
+    "$tarn" cont create "$work/pool" "bench$r" --type POSIX >/dev/null
     sync -f "$work"
-    t=$(now); "$tarn" fs copy --src "$work/tree" --dst "daos://$work/pool/bench" >/dev/null; since "$t" >>"$work/tarn.in"; echo >>"$work/tarn.in"
+    t=$(now); "$tarn" fs copy --src "$work/tree" --dst "daos://$work/pool/bench$r" >/dev/null 2>&1; since "$t" >>"$work/tarn.in"; echo >>"$work/tarn.in"
 
-    rm -rf "$work/out"; sync -f "$work"
-    t=$(now); cp -r "$work/cp" "$work/out"; since "$t" >>"$work/cp.out"; echo >>"$work/cp.out"
-    rm -rf "$work/out"; sync -f "$work"
-    t=$(now); "$tarn" fs copy --src "daos://$work/pool/bench" --dst "$work/out" >/dev/null; since "$t" >>"$work/tarn.out"; echo >>"$work/tarn.out"
+    sync -f "$work"
+    t=$(now); cp -r "$work/cp.$r" "$work/cp.out.$r"; since "$t" >>"$work/cp.out"; echo >>"$work/cp.out"
+    sync -f "$work"
+    t=$(now); "$tarn" fs copy --src "daos://$work/pool/bench$r" --dst "$work/out.$r" >/dev/null 2>&1; since "$t" >>"$work/tarn.out"; echo >>"$work/tarn.out"
 done
-diff -r "$work/tree" "$work/out" >/dev/null || diff -r "$work/tree" "$work/out/tree" || { echo "the copy differs from its source" >&2; exit 1; }
+diff -r "$work/tree" "$work/out.1" || { echo "the copy differs from its source" >&2; exit 1; }
 ratio() { # label peer-file tarn-file peer-name
     p=$(median <"$work/$2"); t=$(median <"$work/$3")
     echo "$1: tarn $t s, $4 $p s, ratio $(echo "$t $p" | awk '{printf "%.2f", $1 / $2}') (goal: at most 1)"

@@ -9,6 +9,6 @@ for h in $(cd include && find . -name '*.h' | sort); do
     fi
 done
 for h in src/*/*.h; do
-    echo "#include \"${h#src/}\"" | cc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude -Isrc -fsyntax-only -x c - || { echo "$h does not stand alone"; bad=1; }
+    echo "#include \"${h#src/}\"" | cc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-parameter -Iinclude -Isrc $(pkg-config --cflags fuse3) -fsyntax-only -x c - || { echo "$h does not stand alone"; bad=1; }
 done
 exit $bad
