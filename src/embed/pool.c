@@ -251,3 +251,8 @@ int embed_pool_list(int (*each)(const uuid_t pool, const char *label, const char
         return err_set(e, rc, "cannot list the pools", "the registry cannot be read ($XDG_STATE_HOME/tarn/pools)", "check its permissions, or name pools by path");
     return rc;
 }
+
+int client_embed_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg), void *arg, struct err *e)
+{
+    return embed_pool_list(each, arg, e);
+}
