@@ -1,6 +1,7 @@
 /*
- * What a heap transaction costs: in memory, with a log in memory, and with a log on the file system of the directory given
- * (default: the current one). One run, ratios: figures of different machines do not compare, figures of one run do.
+ * What a heap transaction costs: in memory, with a log in memory, and with a log on the file system
+ * of the directory given (default: the current one). One run, ratios: figures of different machines
+ * do not compare, figures of one run do.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,8 @@ struct bench {
 
 static void line(const char *what, uint64_t n, uint64_t ns)
 {
-    printf("  %-44s %9.0f /s   %7.0f ns each\n", what, (double)n * 1e9 / (double)ns, (double)ns / (double)n);
+    printf("  %-44s %9.0f /s   %7.0f ns each\n", what, (double)n * 1e9 / (double)ns,
+           (double)ns / (double)n);
 }
 
 static int make_records(struct bench *b, struct heap *h)

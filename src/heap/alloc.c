@@ -1,22 +1,25 @@
 /*
  * The allocator: slots of about fifty size classes, one class a page.
  *
- * Up to 2 KiB a slot page: header, bitmap of live slots, slots. Above, value pages: slots only, the bitmap is in the page's
- * descriptor. Classes are spaced so that rounding up wastes at most about an eighth.
+ * Up to 2 KiB a slot page: header, bitmap of live slots, slots. Above, value pages: slots only, the
+ * bitmap is in the page's descriptor. Classes are spaced so that rounding up wastes at most about
+ * an eighth.
  *
- * What is persistent: the slot bitmaps and, for every page, kind, class and "no free slot" in its descriptor. All descriptors stay in
- * memory (24 bytes for 16 KiB), so opening reads them and nothing else. From them come, volatile: the bitmap of free pages and, for each
- * class, the list of pages with a free slot, resident ones first.
+ * What is persistent: the slot bitmaps and, for every page, kind, class and "no free slot" in its
+ * descriptor. All descriptors stay in memory (24 bytes for 16 KiB), so opening reads them and
+ * nothing else. From them come, volatile: the bitmap of free pages and, for each class, the list of
+ * pages with a free slot, resident ones first.
  *
- * Abort: bytes come back through the undo log; for every page whose descriptor or bitmap changed the volatile side is computed
- * again from them. A page freed by a transaction becomes available at its commit, not before, so that abort finds its content.
+ * Abort: bytes come back through the undo log; for every page whose descriptor or bitmap changed
+ * the volatile side is computed again from them. A page freed by a transaction becomes available at
+ * its commit, not before, so that abort finds its content.
  */
 #include "heap/heap_int.h"
 
 #include <string.h>
 
-#define NEAR_PAGES   8u  /* how far from a hint a page with a free slot still counts as near */
-#define PAGES_KEPT   16u /* free pages only transactions that delete may take */
+#define NEAR_PAGES 8u  /* how far from a hint a page with a free slot still counts as near */
+#define PAGES_KEPT 16u /* free pages only transactions that delete may take */
 
 /* ---- Classes ---- */
 
@@ -34,13 +37,15 @@ static void class_add(struct alloc *a, uint32_t size, bool value)
         data = MAX(data, PAGE_HDR_SIZE);
         slots = (HEAP_PAGE_SIZE - data) / size;
     }
-    *c = (struct size_class){.size = size, .slots = (uint16_t)slots, .data = (uint16_t)data, .value = value};
+    *c = (struct size_class){
+        .size = size, .slots = (uint16_t)slots, .data = (uint16_t)data, .value = value};
     a->nr++;
 }
 
 void alloc_classes(struct alloc *a)
 {
-    static const uint16_t large[] = {576, 640, 704, 768, 832, 904, 960, 1088, 1160, 1248, 1360, 1480, 1632, 1808, 2040, 2328};
+    static const uint16_t large[] = {576,  640,  704,  768,  832,  904,  960,  1088,
+                                     1160, 1248, 1360, 1480, 1632, 1808, 2040, 2328};
     static const uint16_t value[] = {2336, 2728, 3272, 4096, 5456, 8192};
     uint32_t s, c = 0;
 
@@ -198,7 +203,8 @@ static int touch(struct heap *h, uint64_t page)
 
 static int totals_add(struct heap *h, uint32_t size, bool value, bool add)
 {
-    uint64_t *count = tx_write(h, PAGE_HDR_SIZE + offsetof(struct heap_super, alloc_count), 3 * sizeof(uint64_t));
+    uint64_t *count =
+        tx_write(h, PAGE_HDR_SIZE + offsetof(struct heap_super, alloc_count), 3 * sizeof(uint64_t));
 
     if (count == NULL)
         return h->rc;
@@ -386,7 +392,8 @@ int heap_tx_alloc(struct heap *h, size_t size, uint64_t near, uint64_t *off, voi
 }
 
 /* Which slot starts at off? Needs a resident page for slot pages. */
-static int slot_at(struct heap *h, uint64_t off, const struct size_class **c_out, uint32_t *slot, bool *live)
+static int slot_at(struct heap *h, uint64_t off, const struct size_class **c_out, uint32_t *slot,
+                   bool *live)
 {
     uint64_t page = page_of(off), in = off % HEAP_PAGE_SIZE;
     const struct size_class *c;
@@ -408,7 +415,9 @@ static int slot_at(struct heap *h, uint64_t off, const struct size_class **c_out
     }
     if (!page_touch(h, page))
         return h->rc;
-    *live = (((const uint64_t *)((char *)page_addr(h, page) + PAGE_BITMAP_OFF))[*slot / 64] >> *slot % 64 & 1) != 0;
+    *live = (((const uint64_t *)((char *)page_addr(h, page) + PAGE_BITMAP_OFF))[*slot / 64] >>
+                 *slot % 64 &
+             1) != 0;
     return 0;
 }
 
@@ -490,7 +499,7 @@ static int value_give(struct heap *h, uint64_t page, uint32_t slot)
     d = tx_write(h, page_desc_off(page), sizeof(*d));
     if (d == NULL)
         return h->rc;
-    d->slots &= (uint8_t)~(1u << slot);
+    d->slots &= (uint8_t) ~(1u << slot);
     alloc_page_relist(h, page);
     return 0;
 }
@@ -523,8 +532,8 @@ int alloc_grow_tx(struct heap *h, uint64_t pages)
     uint64_t *p;
     int rc = 0;
 
-    for (uint64_t g = DIV_UP(h->pages - MIN(h->pages, 1), PAGES_PER_DESC) * PAGES_PER_DESC + 1; g < pages && rc == 0;
-         g += PAGES_PER_DESC) {
+    for (uint64_t g = DIV_UP(h->pages - MIN(h->pages, 1), PAGES_PER_DESC) * PAGES_PER_DESC + 1;
+         g < pages && rc == 0; g += PAGES_PER_DESC) {
         rc = vec32_room(&tx->inits, 2);
         if (rc == 0)
             rc = tx_reserve(h, sizeof(struct wal_item));

@@ -1,14 +1,14 @@
 /*
- * What a heap does by itself: checkpoints when the log fills, growth of the metadata role before it is full, looking ahead for
- * enumerations. One fiber, asleep unless kicked.
+ * What a heap does by itself: checkpoints when the log fills, growth of the metadata role before it
+ * is full, looking ahead for enumerations. One fiber, asleep unless kicked.
  */
 #include "heap/heap_int.h"
 
 #include "heap/step.h"
 
-#define GROW_MIN (UINT64_C(16) << 20)
+#define GROW_MIN   (UINT64_C(16) << 20)
 #define GROW_LEAST (UINT64_C(1) << 20)
-#define GROW_MAX (UINT64_C(1) << 30)
+#define GROW_MAX   (UINT64_C(1) << 30)
 
 void background_kick(struct heap *h)
 {
@@ -22,7 +22,8 @@ void heap_prefetch(struct heap *h, uint64_t off)
 
     if (off < HEAP_PAGE_SIZE || page >= h->pages || h->vol[page].flags & (PV_RESIDENT | PV_LOADING))
         return;
-    if (!page_is_core(page) && page_desc(h, page)->kind != PAGE_SLOT && page_desc(h, page)->kind != PAGE_VALUE)
+    if (!page_is_core(page) && page_desc(h, page)->kind != PAGE_SLOT &&
+        page_desc(h, page)->kind != PAGE_VALUE)
         return;
     if (h->prefetch_nr < ARRAY_LEN(h->prefetch)) {
         h->prefetch[h->prefetch_nr++] = (uint32_t)page;
@@ -80,7 +81,8 @@ static int grow(struct heap *h)
         size = super_role_size(s, SUPER_META);
     }
     if (rc == 0)
-        rc = grow_to(h, size / HEAP_PAGE_SIZE % PAGES_PER_DESC == 1 ? size / HEAP_PAGE_SIZE - 1 : size / HEAP_PAGE_SIZE);
+        rc = grow_to(h, size / HEAP_PAGE_SIZE % PAGES_PER_DESC == 1 ? size / HEAP_PAGE_SIZE - 1
+                                                                    : size / HEAP_PAGE_SIZE);
     heap_step(h, HEAP_STEP_GROW_LOGGED);
     return rc;
 }

@@ -1,8 +1,10 @@
 /*
- * The checker: proves what the allocator and the pages promise, and says in words what does not hold.
+ * The checker: proves what the allocator and the pages promise, and says in words what does not
+ * hold.
  *
- * A page counts as it would come back: a clean page as it is on the device (and, when resident, the same in memory), a changed
- * one as it is in memory, because the log holds its changes and recovery has replayed them.
+ * A page counts as it would come back: a clean page as it is on the device (and, when resident, the
+ * same in memory), a changed one as it is in memory, because the log holds its changes and recovery
+ * has replayed them.
  */
 #include "heap/heap_int.h"
 
@@ -66,18 +68,22 @@ static void check_slot_page(struct check *c, uint64_t page, const void *image)
     const uint64_t *bits = (const uint64_t *)((const char *)image + PAGE_BITMAP_OFF);
     uint32_t used = bits_set(bits, k->slots), last = k->slots % 64;
 
-    if (k->value || hdr->kind != PAGE_SLOT || hdr->cls != d->cls || hdr->slots != k->slots || hdr->data != k->data) {
-        problem(c, "page %llu: header (kind %u, class %u) and descriptor (class %u) do not agree", PAGE(page), hdr->kind, hdr->cls, d->cls);
+    if (k->value || hdr->kind != PAGE_SLOT || hdr->cls != d->cls || hdr->slots != k->slots ||
+        hdr->data != k->data) {
+        problem(c, "page %llu: header (kind %u, class %u) and descriptor (class %u) do not agree",
+                PAGE(page), hdr->kind, hdr->cls, d->cls);
         return;
     }
     if (last != 0 && bits[k->slots / 64] >> last != 0)
         problem(c, "page %llu: its bitmap marks slots that do not exist", PAGE(page));
     if (hdr->used != used)
-        problem(c, "page %llu: counts %u live slots, its bitmap has %u", PAGE(page), hdr->used, used);
+        problem(c, "page %llu: counts %u live slots, its bitmap has %u", PAGE(page), hdr->used,
+                used);
     if (used == 0)
         problem(c, "page %llu: holds nothing but is not free", PAGE(page));
     if ((d->full != 0) != (used == k->slots))
-        problem(c, "page %llu: descriptor says %s, but %u of %u slots are live", PAGE(page), d->full ? "full" : "not full", used, k->slots);
+        problem(c, "page %llu: descriptor says %s, but %u of %u slots are live", PAGE(page),
+                d->full ? "full" : "not full", used, k->slots);
     c->count += used;
     c->bytes += (uint64_t)used * k->size;
 }
@@ -89,7 +95,8 @@ static void check_value_page(struct check *c, uint64_t page)
     uint64_t used = (uint64_t)__builtin_popcount(d->slots);
 
     if (!k->value || d->slots == 0 || d->slots >> k->slots != 0) {
-        problem(c, "value page %llu: descriptor of class %u has slot bitmap %x", PAGE(page), d->cls, d->slots);
+        problem(c, "value page %llu: descriptor of class %u has slot bitmap %x", PAGE(page), d->cls,
+                d->slots);
         return;
     }
     c->count += used;
@@ -106,11 +113,14 @@ static void check_lists(struct check *c, uint64_t page)
     bool bit = (((const uint64_t *)h->alloc.free.base)[page / 64] >> page % 64 & 1) != 0;
     bool listed = (h->vol[page].flags & PV_LISTED) != 0, room;
 
-    room = (d->kind == PAGE_SLOT && !d->full) || (d->kind == PAGE_VALUE && d->slots != (1u << h->alloc.cls[d->cls].slots) - 1);
+    room = (d->kind == PAGE_SLOT && !d->full) ||
+           (d->kind == PAGE_VALUE && d->slots != (1u << h->alloc.cls[d->cls].slots) - 1);
     if (bit != (d->kind == PAGE_FREE))
-        problem(c, "page %llu: is %sin the list of free pages, its descriptor says otherwise", PAGE(page), bit ? "" : "not ");
+        problem(c, "page %llu: is %sin the list of free pages, its descriptor says otherwise",
+                PAGE(page), bit ? "" : "not ");
     if (listed != room || (listed && h->vol[page].list != d->cls))
-        problem(c, "page %llu: is %sin a list of pages with room, its descriptor says otherwise", PAGE(page), listed ? "" : "not ");
+        problem(c, "page %llu: is %sin a list of pages with room, its descriptor says otherwise",
+                PAGE(page), listed ? "" : "not ");
     c->free_pages += bit;
     c->listed += listed;
 }
@@ -123,16 +133,19 @@ static void check_list_length(struct check *c)
     for (uint32_t k = 0; k < h->alloc.nr; k++) {
         uint32_t prev = 0;
 
-        for (uint32_t page = h->alloc.head[k]; page != 0 && n <= h->pages; page = h->vol[page].next, n++) {
+        for (uint32_t page = h->alloc.head[k]; page != 0 && n <= h->pages;
+             page = h->vol[page].next, n++) {
             if (h->vol[page].prev != prev || h->vol[page].list != k)
                 problem(c, "page %u: the list of class %u is broken there", page, k);
             prev = page;
         }
     }
     if (n != c->listed)
-        problem(c, "the lists of pages with room hold %llu pages, %llu say they are listed", PAGE(n), PAGE(c->listed));
+        problem(c, "the lists of pages with room hold %llu pages, %llu say they are listed",
+                PAGE(n), PAGE(c->listed));
     if (c->free_pages != h->alloc.free_pages)
-        problem(c, "%llu pages are free, the allocator counts %llu", PAGE(c->free_pages), PAGE(h->alloc.free_pages));
+        problem(c, "%llu pages are free, the allocator counts %llu", PAGE(c->free_pages),
+                PAGE(h->alloc.free_pages));
 }
 
 /* ---- Pages ---- */
@@ -157,7 +170,8 @@ static void check_page(struct check *c, uint64_t page, uint8_t *disk)
             return;
         }
         if ((h->vol[page].flags & PV_RESIDENT) != 0 && memcmp(disk, image, HEAP_PAGE_SIZE) != 0)
-            problem(c, "page %llu: counts as clean, but the device has other bytes than memory", PAGE(page));
+            problem(c, "page %llu: counts as clean, but the device has other bytes than memory",
+                    PAGE(page));
         image = disk;
     } else if ((h->vol[page].flags & PV_RESIDENT) == 0 && kind != PAGE_FREE) {
         problem(c, "page %llu: changed, but not in memory", PAGE(page));
@@ -183,11 +197,13 @@ static void chunk_read(struct check *c, uint64_t first, uint64_t nr)
     c->chunk_read = false;
     if (!need)
         return;
-    rc = super_read_wait(h->conf.dev[SUPER_META], SUPER_META, first * HEAP_PAGE_SIZE, c->buf, nr * HEAP_PAGE_SIZE);
+    rc = super_read_wait(h->conf.dev[SUPER_META], SUPER_META, first * HEAP_PAGE_SIZE, c->buf,
+                         nr * HEAP_PAGE_SIZE);
     c->chunk_read = rc == 0;
     for (uint64_t i = 0; rc != 0 && i < nr; i++) { /* one bad sector must not hide the neighbours */
-        if (on_device(h, first + i) && super_read_wait(h->conf.dev[SUPER_META], SUPER_META, (first + i) * HEAP_PAGE_SIZE,
-                                                       c->buf + i * HEAP_PAGE_SIZE, HEAP_PAGE_SIZE) != 0) {
+        if (on_device(h, first + i) &&
+            super_read_wait(h->conf.dev[SUPER_META], SUPER_META, (first + i) * HEAP_PAGE_SIZE,
+                            c->buf + i * HEAP_PAGE_SIZE, HEAP_PAGE_SIZE) != 0) {
             problem(c, "page %llu: the device cannot read it", PAGE(first + i));
             memset(c->buf + i * HEAP_PAGE_SIZE, 0, HEAP_PAGE_SIZE);
         }
@@ -200,15 +216,20 @@ static void check_totals(struct check *c)
     const struct heap_super *s = heap_super(c->h);
 
     if (s->magic != HEAP_MAGIC || s->pages != c->h->pages)
-        problem(c, "the heap page is damaged: it names %llu pages, there are %llu", PAGE(s->pages), PAGE(c->h->pages));
-    if (s->alloc_count != c->count || s->alloc_bytes != c->bytes || s->value_bytes != c->value_bytes)
-        problem(c, "the heap page counts %llu allocations of %llu bytes, the pages hold %llu of %llu", PAGE(s->alloc_count),
-                PAGE(s->alloc_bytes), PAGE(c->count), PAGE(c->bytes));
+        problem(c, "the heap page is damaged: it names %llu pages, there are %llu", PAGE(s->pages),
+                PAGE(c->h->pages));
+    if (s->alloc_count != c->count || s->alloc_bytes != c->bytes ||
+        s->value_bytes != c->value_bytes)
+        problem(c,
+                "the heap page counts %llu allocations of %llu bytes, the pages hold %llu of %llu",
+                PAGE(s->alloc_count), PAGE(s->alloc_bytes), PAGE(c->count), PAGE(c->bytes));
 }
 
-int heap_check(struct heap *h, void (*report)(void *arg, const char *text), void *arg, uint64_t *problems)
+int heap_check(struct heap *h, void (*report)(void *arg, const char *text), void *arg,
+               uint64_t *problems)
 {
-    struct check c = {.h = h, .report = report, .arg = arg, .buf = io_buf_alloc(CHUNK * HEAP_PAGE_SIZE)};
+    struct check c = {
+        .h = h, .report = report, .arg = arg, .buf = io_buf_alloc(CHUNK * HEAP_PAGE_SIZE)};
     int rc = 0;
 
     if (c.buf == NULL)

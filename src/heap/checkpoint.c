@@ -1,15 +1,22 @@
 /*
- * Checkpoint: every page dirty at its beginning goes to its place, then the log before its beginning is free.
+ * Checkpoint: every page dirty at its beginning goes to its place, then the log before its
+ * beginning is free.
  *
- *   1. Seal the open log group: replay will start behind it. The dirty pages become the checkpoint's (PV_CKPT).
- *   2. In batches: under the lock, a few pages at a time, copy and log PAGE_SUM of the copy. Wait until that is durable: from now on recovery
- *      expects that the page on the device may be a torn mixture. Write the copies, neighbours together.
- *   3. Flush. 4. Checkpoint record. 5. Only now the log behind is reused and the pages count as clean.
+ *   1. Seal the open log group: replay will start behind it. The dirty pages become the
+ *      checkpoint's (PV_CKPT).
+ *   2. In batches: under the lock, a few pages at a time, copy and log PAGE_SUM of the copy. Wait
+ *      until that is durable: from now on recovery expects that the page on the device may be a
+ *      torn mixture. Write the copies, neighbours together.
+ *   3. Flush.
+ *   4. Checkpoint record.
+ *   5. Only now the log behind is reused and the pages count as clean.
  *
- * A page changed before its copy is copied with the change; changed after, it is dirty again, for the next one. A value page's checksum is in its
- * descriptor, so descriptors are copied last, with all new checksums in them. Pages freed meanwhile are left out.
+ * A page changed before its copy is copied with the change; changed after, it is dirty again, for
+ * the next one. A value page's checksum is in its descriptor, so descriptors are copied last, with
+ * all new checksums in them. Pages freed meanwhile are left out.
  *
- * If a write or the flush fails, the shard stops: pages stay dirty, the old checkpoint record and the log behind it still hold.
+ * If a write or the flush fails, the shard stops: pages stay dirty, the old checkpoint record and
+ * the log behind it still hold.
  */
 #include "heap/heap_int.h"
 
@@ -112,7 +119,8 @@ static void put_sum(uint8_t *at, uint32_t page, uint64_t sum)
 /* A value page's checksum and LSN live in its descriptor, and change through the log. */
 static int value_sum(struct heap *h, uint64_t page, uint64_t sum)
 {
-    uint64_t *d = tx_write(h, page_desc_off(page) + offsetof(struct page_desc, csum), 2 * sizeof(uint64_t));
+    uint64_t *d =
+        tx_write(h, page_desc_off(page) + offsetof(struct page_desc, csum), 2 * sizeof(uint64_t));
 
     if (d == NULL)
         return h->rc;
@@ -121,7 +129,8 @@ static int value_sum(struct heap *h, uint64_t page, uint64_t sum)
     return 0;
 }
 
-/* Copies one page; sums tells whether the log must say so (not for a page unchanged since a PAGE_SUM that still counts). */
+/* Copies one page; sums tells whether the log must say so (not for a page unchanged since a
+ * PAGE_SUM that still counts). */
 static int copy_page(struct batch *b, uint32_t page, uint8_t *sums, uint32_t *nr)
 {
     struct heap *h = b->h;
@@ -153,10 +162,12 @@ static int copy_page(struct batch *b, uint32_t page, uint8_t *sums, uint32_t *nr
     return 0;
 }
 
-/* Room in the log for one hold. Waits for the writer if all group buffers are taken; the space itself was kept. */
+/* Room in the log for one hold. Waits for the writer if all group buffers are taken; the space
+ * itself was kept. */
 static int hold_begin(struct heap *h)
 {
-    size_t redo = CKPT_HOLD * (3 * sizeof(uint64_t) + sizeof(struct wal_sum)) + 2 * sizeof(struct wal_rec_hdr);
+    size_t redo = CKPT_HOLD * (3 * sizeof(uint64_t) + sizeof(struct wal_sum)) +
+                  2 * sizeof(struct wal_rec_hdr);
     int rc;
 
     while ((rc = tx_begin_internal(h, redo)) == HEAP_WAIT) {
@@ -181,7 +192,8 @@ static int copy_hold(struct batch *b, uint32_t *at)
         heap_unlock(h);
         return rc;
     }
-    for (n = 0; rc == 0 && n < CKPT_HOLD && b->nr < CKPT_BATCH && *at < h->ckpt.pages.nr; n++, (*at)++) {
+    for (n = 0; rc == 0 && n < CKPT_HOLD && b->nr < CKPT_BATCH && *at < h->ckpt.pages.nr;
+         n++, (*at)++) {
         uint32_t page = h->ckpt.pages.v[*at];
 
         if (page_in_use(h, page))
@@ -195,7 +207,8 @@ static int copy_hold(struct batch *b, uint32_t *at)
         uint8_t *room = wal_room(h);
 
         memcpy(room + sizeof(struct wal_rec_hdr), sums, nr * sizeof(struct wal_sum));
-        b->lsn = wal_append(h, WAL_REC_SUM, (uint32_t)(sizeof(struct wal_rec_hdr) + nr * sizeof(struct wal_sum)));
+        b->lsn = wal_append(h, WAL_REC_SUM,
+                            (uint32_t)(sizeof(struct wal_rec_hdr) + nr * sizeof(struct wal_sum)));
     }
     heap_unlock(h);
     return rc;
@@ -232,8 +245,12 @@ static int batch_write(struct batch *b)
             ;
         rt_event_init(&r->done);
         r->iov = (struct iovec){b->buf + (size_t)i * HEAP_PAGE_SIZE, (size_t)n * HEAP_PAGE_SIZE};
-        r->req = (struct io_req){.op = IO_WRITE, .off = (uint64_t)b->page[i] * HEAP_PAGE_SIZE, .iov = &r->iov, .iov_nr = 1,
-                                 .done = run_done, .arg = r};
+        r->req = (struct io_req){.op = IO_WRITE,
+                                 .off = (uint64_t)b->page[i] * HEAP_PAGE_SIZE,
+                                 .iov = &r->iov,
+                                 .iov_nr = 1,
+                                 .done = run_done,
+                                 .arg = r};
         super_submit(h->conf.dev[SUPER_META], SUPER_META, &r->req);
     }
     for (uint32_t i = 0; i < nr; i++) {

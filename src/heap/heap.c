@@ -1,8 +1,9 @@
 /*
  * Format, open, close, lock and figures of a heap.
  *
- * Format writes the heap page and the descriptor pages in place, flushes, and then writes the first checkpoint record: a device without that record
- * is no heap, so a power cut during format leaves none.
+ * Format writes the heap page and the descriptor pages in place, flushes, and then writes the first
+ * checkpoint record: a device without that record is no heap, so a power cut during format leaves
+ * none.
  */
 #include "heap/heap_int.h"
 
@@ -14,7 +15,8 @@
 #include "heap/step.h"
 
 #define VOLATILE_BYTES (UINT64_C(256) << 20)
-#define REPLAY_MAX     (UINT64_C(64) << 20) /* close makes a checkpoint rather than leave more log than this */
+#define REPLAY_MAX                                                                                 \
+    (UINT64_C(64) << 20) /* close makes a checkpoint rather than leave more log than this */
 
 /* ---- Lock ---- */
 
@@ -121,11 +123,12 @@ static int open_volatile(struct heap *h)
 static int conf_check(const struct heap_conf *conf, struct err *e)
 {
     if (conf->dev[SUPER_WAL] == NULL || conf->dev[SUPER_META] == NULL)
-        return err_set(e, -DER_INVAL, "cannot use the heap's devices", "the log or the metadata device is missing",
-                       "give a device for each role");
+        return err_set(e, -DER_INVAL, "cannot use the heap's devices",
+                       "the log or the metadata device is missing", "give a device for each role");
     if (super_role_size(conf->dev[SUPER_WAL], SUPER_WAL) < WAL_MIN_SIZE ||
         super_role_size(conf->dev[SUPER_META], SUPER_META) < 8 * HEAP_PAGE_SIZE)
-        return err_set(e, -DER_DF_INVAL, "cannot use the heap's devices", "the log or the metadata role is too small",
+        return err_set(e, -DER_DF_INVAL, "cannot use the heap's devices",
+                       "the log or the metadata role is too small",
                        "format the device with at least 512 KiB of log and 128 KiB of metadata");
     return 0;
 }
@@ -143,7 +146,8 @@ static int format_pages(struct heap *h, uint64_t pages)
         memcpy(buf, page_addr(h, page), HEAP_PAGE_SIZE);
         hdr->lsn = WAL_FIRST_LSN;
         hdr->csum = page_disk_csum(page_sum(page_addr(h, page)), hdr->lsn);
-        rc = super_write_wait(h->conf.dev[SUPER_META], SUPER_META, page * HEAP_PAGE_SIZE, buf, HEAP_PAGE_SIZE, 0);
+        rc = super_write_wait(h->conf.dev[SUPER_META], SUPER_META, page * HEAP_PAGE_SIZE, buf,
+                              HEAP_PAGE_SIZE, 0);
     }
     io_buf_free(buf);
     return rc;
@@ -151,8 +155,13 @@ static int format_pages(struct heap *h, uint64_t pages)
 
 static int format_mark(struct heap *h)
 {
-    struct wal_mark m = {.flags = WAL_MARK_CLEAN, .generation = h->generation, .seq = 1, .replay_lsn = WAL_FIRST_LSN,
-                         .replay_group = 1, .complete_lsn = WAL_FIRST_LSN, .durable_lsn = WAL_FIRST_LSN};
+    struct wal_mark m = {.flags = WAL_MARK_CLEAN,
+                         .generation = h->generation,
+                         .seq = 1,
+                         .replay_lsn = WAL_FIRST_LSN,
+                         .replay_group = 1,
+                         .complete_lsn = WAL_FIRST_LSN,
+                         .durable_lsn = WAL_FIRST_LSN};
     struct wal_mark none = {0};
     int rc;
 
@@ -176,7 +185,8 @@ int heap_format(const struct heap_conf *conf, struct err *e)
         return rc;
     rc = heap_new(conf, &h);
     if (rc != 0)
-        return err_set(e, rc, "cannot format the heap", "out of memory", "free memory and try again");
+        return err_set(e, rc, "cannot format the heap", "out of memory",
+                       "free memory and try again");
     do {
         h->generation = rt_random();
     } while (h->generation == 0);
@@ -190,7 +200,8 @@ int heap_format(const struct heap_conf *conf, struct err *e)
     if (rc == 0)
         rc = format_mark(h);
     if (rc != 0)
-        err_set(e, rc, "cannot format the heap", "writing its first pages failed", "check the device and try again");
+        err_set(e, rc, "cannot format the heap", "writing its first pages failed",
+                "check the device and try again");
     heap_free(h);
     return rc;
 }
@@ -254,9 +265,13 @@ static int close_clean(struct heap *h)
     if (rc != 0 || heap_failed(h))
         return -DER_IO;
     heap_step(h, HEAP_STEP_CLOSE_DURABLE);
-    m = (struct wal_mark){.flags = WAL_MARK_CLEAN, .generation = h->generation, .seq = ++h->wal.mark_seq,
-                          .replay_lsn = h->wal.replay_lsn, .replay_group = h->wal.replay_group,
-                          .complete_lsn = h->wal.complete_lsn, .durable_lsn = h->wal.next_start};
+    m = (struct wal_mark){.flags = WAL_MARK_CLEAN,
+                          .generation = h->generation,
+                          .seq = ++h->wal.mark_seq,
+                          .replay_lsn = h->wal.replay_lsn,
+                          .replay_group = h->wal.replay_group,
+                          .complete_lsn = h->wal.complete_lsn,
+                          .durable_lsn = h->wal.next_start};
     wal_mark_fill(&m);
     rc = wal_mark_write(h, &m);
     if (rc == 0)
@@ -288,7 +303,8 @@ void heap_fail(struct heap *h, const char *what, int rc)
 {
     if (atomic_exchange(&h->wal.failed, true))
         return;
-    LOG_ERROR("%s failed (%d): the shard stops, so that nothing it says can turn out untrue; check the device and open the pool again",
+    LOG_ERROR("%s failed (%d): the shard stops, so that nothing it says can turn out untrue; check "
+              "the device and open the pool again",
               what, rc);
     wal_kick(h); /* tells all who wait */
 }

@@ -1,7 +1,8 @@
 /*
  * Inside the heap: what its files share. Nobody outside src/heap includes this.
  *
- * Locks. Everything is under heap->lock except the fields marked [a], which are atomic. The lock is never held over a wait.
+ * Locks. Everything is under heap->lock except the fields marked [a], which are atomic. The lock is
+ * never held over a wait.
  */
 #ifndef TARN_HEAP_INT_H
 #define TARN_HEAP_INT_H
@@ -47,7 +48,9 @@ void vec32_fini(struct vec32 *a);
 #define PV_LISTED   0x40u /* in the list of pages of its class with a free slot */
 #define PV_TOUCHED  0x80u /* allocator state changed by the open transaction */
 
-#define PV_SUMMED   0x100u /* the log's last PAGE_SUM of it, since the last completed checkpoint, is of its present image */
+#define PV_SUMMED                                                                                  \
+    0x100u /* the log's last PAGE_SUM of it, since the last completed checkpoint, is of its        \
+              present image */
 
 struct page_vol {
     uint16_t flags;
@@ -62,18 +65,18 @@ struct page_vol {
 struct size_class {
     uint32_t size;
     uint16_t slots;
-    uint16_t data;  /* byte of the first slot in the page */
+    uint16_t data; /* byte of the first slot in the page */
     bool value;
 };
 
 struct alloc {
     struct size_class cls[CLASS_MAX];
     uint32_t nr;
-    uint8_t by_size[HEAP_ALLOC_MAX / 8 + 1]; /* (size + 7) / 8 -> class */
+    uint8_t by_size[HEAP_ALLOC_MAX / 8 + 1];   /* (size + 7) / 8 -> class */
     uint32_t head[CLASS_MAX], tail[CLASS_MAX]; /* pages with a free slot: resident ones first */
-    struct vrange free;   /* bitmap of free pages */
+    struct vrange free;                        /* bitmap of free pages */
     uint64_t free_pages;
-    uint64_t free_hint;   /* no free page below this word of the bitmap */
+    uint64_t free_hint; /* no free page below this word of the bitmap */
 };
 
 /* ---- The open transaction ---- */
@@ -87,10 +90,10 @@ struct tx_range {
 
 struct tx {
     bool active;
-    bool reserve_ok;  /* may use the pages kept for deletes */
-    bool internal;    /* checkpoint and growth: may use the log space kept for them */
-    uint64_t need;    /* log bytes reserved */
-    uint64_t used;    /* log bytes the record takes so far, upper bound */
+    bool reserve_ok; /* may use the pages kept for deletes */
+    bool internal;   /* checkpoint and growth: may use the log space kept for them */
+    uint64_t need;   /* log bytes reserved */
+    uint64_t used;   /* log bytes the record takes so far, upper bound */
     struct arena undo;
     struct tx_range *range, *sort;
     uint32_t nr, cap;
@@ -99,13 +102,15 @@ struct tx {
     struct vec32 touched; /* pages whose lists must be recomputed on abort */
 };
 
-/* What space.c (and nobody else yet) does at the end of a transaction and elsewhere. Attached with heap_space_attach() the
- * first time space.c is called for a heap; heap_open calls space_open if a heap already has data space. */
+/* What space.c (and nobody else yet) does at the end of a transaction and elsewhere. Attached with
+ * heap_space_attach() the first time space.c is called for a heap; heap_open calls space_open if a
+ * heap already has data space. */
 struct heap_space_ops {
-    void (*tx_end)(struct heap *h, bool commit, uint64_t lsn);        /* [L] */
-    int (*grow)(struct heap *h);                                      /* [F]: HEAP_GROW of the data role */
-    void (*stat)(struct heap *h, struct heap_stat *st);               /* [L] */
-    int (*check)(struct heap *h, void (*report)(void *arg, const char *text), void *arg, uint64_t *problems); /* [F] */
+    void (*tx_end)(struct heap *h, bool commit, uint64_t lsn); /* [L] */
+    int (*grow)(struct heap *h);                               /* [F]: HEAP_GROW of the data role */
+    void (*stat)(struct heap *h, struct heap_stat *st);        /* [L] */
+    int (*check)(struct heap *h, void (*report)(void *arg, const char *text), void *arg,
+                 uint64_t *problems); /* [F] */
     void (*close)(struct heap *h);
 };
 
@@ -114,18 +119,18 @@ struct heap_space_ops {
 struct ckpt {
     bool running;
     bool wanted;
-    uint64_t done;        /* checkpoints completed since open */
-    struct vec32 pages;   /* of the running one */
+    uint64_t done;      /* checkpoints completed since open */
+    struct vec32 pages; /* of the running one */
 };
 
 struct heap {
     /* pages (page.c) */
-    char *base;           /* address of offset 0 */
+    char *base; /* address of offset 0 */
     struct page_vol *vol;
-    uint64_t pages;       /* = heap page's field */
-    int rc;               /* heap_rc() */
-    bool spurious;        /* conf.spurious_fault is set */
-    bool is_volatile;     /* no devices: memory only, every commit durable at once */
+    uint64_t pages;   /* = heap page's field */
+    int rc;           /* heap_rc() */
+    bool spurious;    /* conf.spurious_fault is set */
+    bool is_volatile; /* no devices: memory only, every commit durable at once */
     bool readonly;
     uint32_t missed_nr;
     struct heap_conf conf;
@@ -133,12 +138,12 @@ struct heap {
     uint64_t max_pages;
     uint64_t generation;
     struct rt_mutex lock;
-    struct rt_cond loaded;   /* a page's LOADING fell */
-    struct rt_cond room;     /* log space or a group buffer became free */
+    struct rt_cond loaded; /* a page's LOADING fell */
+    struct rt_cond room;   /* log space or a group buffer became free */
     uint64_t missed[HEAP_PINS_MAX];
     uint64_t resident, faults, replayed, commits;
-    struct vec32 dirty;      /* pages with PV_DIRTY (and some that lost it) */
-    uint64_t dirty_nr;       /* pages with PV_DIRTY or PV_CKPT: each needs a PAGE_SUM */
+    struct vec32 dirty; /* pages with PV_DIRTY (and some that lost it) */
+    uint64_t dirty_nr;  /* pages with PV_DIRTY or PV_CKPT: each needs a PAGE_SUM */
 
     struct alloc alloc;
     struct tx tx;
@@ -146,8 +151,8 @@ struct heap {
     struct ckpt ckpt;
 
     const struct heap_space_ops *space_ops;
-    void *space; /* space.c's */
-    bool grow_data;          /* the last HEAP_GROW was the data role's */
+    void *space;    /* space.c's */
+    bool grow_data; /* the last HEAP_GROW was the data role's */
 
     /* background fiber (background.c) */
     struct rt_event bg_kick, bg_gone;
@@ -169,7 +174,8 @@ static inline struct page_hdr *page_hdr(const struct heap *h, uint64_t page)
 }
 static inline struct page_desc *page_desc(const struct heap *h, uint64_t page)
 {
-    return (struct page_desc *)((char *)page_addr(h, page_desc_page(page)) + PAGE_HDR_SIZE) + page % PAGES_PER_DESC;
+    return (struct page_desc *)((char *)page_addr(h, page_desc_page(page)) + PAGE_HDR_SIZE) +
+           page % PAGES_PER_DESC;
 }
 static inline struct heap_super *heap_super(const struct heap *h)
 {
@@ -177,7 +183,8 @@ static inline struct heap_super *heap_super(const struct heap *h)
 }
 static inline uint64_t page_desc_off(uint64_t page)
 {
-    return page_desc_page(page) * HEAP_PAGE_SIZE + PAGE_HDR_SIZE + page % PAGES_PER_DESC * sizeof(struct page_desc);
+    return page_desc_page(page) * HEAP_PAGE_SIZE + PAGE_HDR_SIZE +
+           page % PAGES_PER_DESC * sizeof(struct page_desc);
 }
 static inline bool page_is_core(uint64_t page)
 {
@@ -185,21 +192,26 @@ static inline bool page_is_core(uint64_t page)
 }
 int page_space_open(struct heap *h);
 void page_space_close(struct heap *h);
-int page_space_grow(struct heap *h, uint64_t pages); /* memory and volatile state for so many pages */
-bool page_touch(struct heap *h, uint64_t page);      /* resident? otherwise recorded, h->rc set */
+int page_space_grow(struct heap *h,
+                    uint64_t pages);            /* memory and volatile state for so many pages */
+bool page_touch(struct heap *h, uint64_t page); /* resident? otherwise recorded, h->rc set */
 void page_set_dirty(struct heap *h, uint64_t page);
 void page_set_resident(struct heap *h, uint64_t page, bool yes);
-void page_init(struct heap *h, uint64_t page, enum page_kind kind, uint32_t cls); /* the image PAGE_INIT stands for */
+void page_init(struct heap *h, uint64_t page, enum page_kind kind,
+               uint32_t cls);         /* the image PAGE_INIT stands for */
 uint64_t page_sum(const void *image); /* of an image whose lsn and csum are 0 */
 uint64_t page_disk_csum(uint64_t sum, uint64_t lsn);
-/* Is this what page should look like on the device? Clears lsn and csum of the header. why: at least 128 bytes, or NULL. */
+/* Is this what page should look like on the device? Clears lsn and csum of the header. why: at
+ * least 128 bytes, or NULL. */
 bool page_verify(struct heap *h, uint64_t page, void *image, bool with_csum, char *why);
-int page_load(struct heap *h, const uint64_t *page, uint32_t nr, bool verify); /* [F], not locked; PV_LOADING handled inside */
+int page_load(struct heap *h, const uint64_t *page, uint32_t nr,
+              bool verify); /* [F], not locked; PV_LOADING handled inside */
 
 /* tx.c */
-void *tx_write(struct heap *h, uint64_t off, size_t len); /* as heap_tx_write of a page known to be resident */
-int tx_reserve(struct heap *h, size_t more);              /* so many more log bytes; HEAP_WAIT */
-int tx_dirty(struct heap *h, uint64_t page);              /* the transaction changes the page; HEAP_WAIT */
+void *tx_write(struct heap *h, uint64_t off,
+               size_t len);                  /* as heap_tx_write of a page known to be resident */
+int tx_reserve(struct heap *h, size_t more); /* so many more log bytes; HEAP_WAIT */
+int tx_dirty(struct heap *h, uint64_t page); /* the transaction changes the page; HEAP_WAIT */
 int tx_begin_internal(struct heap *h, size_t redo_max);
 void heap_space_attach(struct heap *h, const struct heap_space_ops *ops, void *state);
 
@@ -210,7 +222,8 @@ void alloc_close(struct heap *h);
 void alloc_page_relist(struct heap *h, uint64_t page);
 void alloc_page_freed(struct heap *h, uint64_t page); /* at commit */
 void alloc_page_loaded(struct heap *h, uint64_t page);
-int alloc_grow_tx(struct heap *h, uint64_t pages); /* in a transaction: the heap has so many pages now */
+int alloc_grow_tx(struct heap *h,
+                  uint64_t pages); /* in a transaction: the heap has so many pages now */
 int alloc_grow_commit(struct heap *h, uint64_t pages);
 
 /* heap.c */
@@ -242,7 +255,8 @@ struct log_scan {
 int wal_scan(struct heap *h, struct log_scan *s, struct err *e); /* [F] */
 void wal_scan_free(struct log_scan *s);
 /* Walks the records: fn for each; stops at the first error. */
-int wal_scan_walk(const struct log_scan *s, int (*fn)(void *arg, uint64_t pos, const uint8_t *rec), void *arg);
+int wal_scan_walk(const struct log_scan *s, int (*fn)(void *arg, uint64_t pos, const uint8_t *rec),
+                  void *arg);
 
 /* space.c */
 int space_open(struct heap *h); /* [F]; attaches data space if there is a DATA role */

@@ -1,15 +1,17 @@
 /*
- * What a heap looks like on its device. All integers little endian; docs/formats.md draws the same in words.
+ * What a heap looks like on its device. All integers little endian; docs/formats.md draws the same
+ * in words.
  *
  * META role: page n at byte n * 16 KiB.
  *
- *   page 0                    the heap page: struct page_hdr, struct heap_super
- *   page g * 512 + 1          descriptor page of pages g*512 .. g*512+511: struct page_hdr, 512 x struct page_desc
- *   other pages               free, slots of one size class (struct page_hdr, bitmap, slots), or values (slots only)
+ *   page 0              the heap page: struct page_hdr, struct heap_super
+ *   page g * 512 + 1    descriptors of pages g*512 .. g*512+511: struct page_hdr, 512 x page_desc
+ *   other pages         free; or slots of one class: struct page_hdr, bitmap, slots; or values
  *
- * In memory a page header's lsn and csum are always 0; they are set in the copy a checkpoint writes. csum covers the page with
- * both fields 0, mixed with the lsn (page_disk_csum). A value page has no header: its descriptor holds kind, class, slot bitmap, lsn
- * and checksum. The checksum in a descriptor is changed through the log, like any other byte of the heap.
+ * In memory a page header's lsn and csum are always 0; they are set in the copy a checkpoint
+ * writes. csum covers the page with both fields 0, mixed with the lsn (page_disk_csum). A value
+ * page has no header: its descriptor holds kind, class, slot bitmap, lsn and checksum. The checksum
+ * in a descriptor is changed through the log, like any other byte of the heap.
  *
  * WAL role: see wal.h.
  */
@@ -19,14 +21,16 @@
 #include <stdint.h>
 #include "heap/heap.h"
 
-#define HEAP_MAGIC      UINT64_C(0x3150414548524154) /* "TARHEAP1" read as bytes */
-#define HEAP_FORMAT     1u
-#define PAGE_MAGIC      0x47504854u /* "THPG" */
-#define PAGES_PER_DESC  512u
-#define PAGE_HDR_SIZE   64u
-#define PAGE_BITMAP_OFF 48u /* slot bitmap of a slot page: 64-bit words; longer than two of them push the slots back */
-#define HEAP_ROOTS_MAX  8u
-#define HEAP_PAGES_MAX  (UINT64_C(1) << 32) /* page numbers in the log are 32 bits */
+#define HEAP_MAGIC     UINT64_C(0x3150414548524154) /* "TARHEAP1" read as bytes */
+#define HEAP_FORMAT    1u
+#define PAGE_MAGIC     0x47504854u /* "THPG" */
+#define PAGES_PER_DESC 512u
+#define PAGE_HDR_SIZE  64u
+#define PAGE_BITMAP_OFF                                                                            \
+    48u /* slot bitmap of a slot page: 64-bit words; longer than two of them push the slots back   \
+         */
+#define HEAP_ROOTS_MAX 8u
+#define HEAP_PAGES_MAX (UINT64_C(1) << 32) /* page numbers in the log are 32 bits */
 
 enum page_kind { PAGE_FREE, PAGE_SUPER, PAGE_DESC, PAGE_SLOT, PAGE_VALUE, PAGE_KIND_NR };
 
@@ -47,11 +51,12 @@ struct page_hdr {
 struct page_desc {
     uint8_t kind;
     uint8_t cls;
-    uint8_t full;   /* slot pages: no free slot (changed only when that changes, not at every allocation) */
-    uint8_t slots;  /* value pages: bitmap of live slots */
+    uint8_t full;  /* slot pages: no free slot (changed only when that changes, not at every
+                      allocation) */
+    uint8_t slots; /* value pages: bitmap of live slots */
     uint32_t zero;
-    uint64_t csum;  /* value pages: of the image on the device */
-    uint64_t lsn;   /* value pages: log position that image includes */
+    uint64_t csum; /* value pages: of the image on the device */
+    uint64_t lsn;  /* value pages: log position that image includes */
 };
 
 struct heap_super {
@@ -69,7 +74,8 @@ struct heap_super {
 
 _Static_assert(sizeof(struct page_hdr) == PAGE_BITMAP_OFF, "the bitmap follows the header");
 _Static_assert(sizeof(struct page_desc) == 24, "format");
-_Static_assert(PAGE_HDR_SIZE + PAGES_PER_DESC * sizeof(struct page_desc) <= HEAP_PAGE_SIZE, "format");
+_Static_assert(PAGE_HDR_SIZE + PAGES_PER_DESC * sizeof(struct page_desc) <= HEAP_PAGE_SIZE,
+               "format");
 
 static inline uint64_t page_of(uint64_t off)
 {

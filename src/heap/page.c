@@ -1,6 +1,7 @@
 /*
- * Pages in memory: one reserved virtual range holds the heap at its own offsets, so that an address is base + offset and a page
- * is resident or not. Beside it lies the volatile state of each page. What a page looks like on the device is verified here.
+ * Pages in memory: one reserved virtual range holds the heap at its own offsets, so that an address
+ * is base + offset and a page is resident or not. Beside it lies the volatile state of each page.
+ * What a page looks like on the device is verified here.
  */
 #include "heap/heap_int.h"
 
@@ -123,7 +124,8 @@ int page_space_grow(struct heap *h, uint64_t pages)
     if (rc == 0)
         rc = vrange_commit(&h->alloc.free, ROUND_UP(pages, 64) / 8);
     if (rc == 0 && pages > h->dirty.nr)
-        rc = vec32_room(&h->dirty, (uint32_t)(pages - h->dirty.nr)); /* marking a page dirty cannot fail */
+        rc = vec32_room(&h->dirty,
+                        (uint32_t)(pages - h->dirty.nr)); /* marking a page dirty cannot fail */
     return rc;
 }
 
@@ -146,7 +148,8 @@ bool page_touch(struct heap *h, uint64_t page)
     const struct page_vol *v = &h->vol[page];
 
     if (v->flags & PV_RESIDENT) {
-        if (!h->spurious || v->pins != 0 || (v->flags & PV_CORE) != 0 || !h->conf.spurious_fault(h->conf.arg, page))
+        if (!h->spurious || v->pins != 0 || (v->flags & PV_CORE) != 0 ||
+            !h->conf.spurious_fault(h->conf.arg, page))
             return true;
     } else if (!page_is_core(page) && page_desc(h, page)->kind == PAGE_FREE) {
         h->rc = -DER_CSUM; /* something points to a page that is not in use */
@@ -159,7 +162,8 @@ bool page_touch(struct heap *h, uint64_t page)
 /* May this address range exist at all? */
 static bool range_ok(struct heap *h, uint64_t off, size_t len)
 {
-    if (off >= HEAP_PAGE_SIZE && page_of(off) < h->pages && off % HEAP_PAGE_SIZE + len <= HEAP_PAGE_SIZE && len > 0)
+    if (off >= HEAP_PAGE_SIZE && page_of(off) < h->pages &&
+        off % HEAP_PAGE_SIZE + len <= HEAP_PAGE_SIZE && len > 0)
         return true;
     h->rc = -DER_CSUM;
     return false;
@@ -245,7 +249,8 @@ static bool bad(char *why, const char *fmt, uint64_t a, uint64_t b)
     return false;
 }
 
-static bool verify_value(struct heap *h, const struct page_desc *d, void *image, bool with_csum, char *why)
+static bool verify_value(struct heap *h, const struct page_desc *d, void *image, bool with_csum,
+                         char *why)
 {
     if (with_csum && page_disk_csum(page_sum(image), d->lsn) != d->csum)
         return bad(why, "its checksum does not match", 0, 0);
@@ -267,7 +272,8 @@ bool page_verify(struct heap *h, uint64_t page, void *image, bool with_csum, cha
         if (hdr->magic != PAGE_MAGIC)
             return bad(why, "it holds no page (magic %llx)", hdr->magic, 0);
         if (hdr->generation != h->generation)
-            return bad(why, "it belongs to another heap (generation %llx, not %llx)", hdr->generation, h->generation);
+            return bad(why, "it belongs to another heap (generation %llx, not %llx)",
+                       hdr->generation, h->generation);
         if (hdr->id != page)
             return bad(why, "it holds page %llu, a misdirected write", hdr->id, 0);
     }

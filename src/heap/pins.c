@@ -1,9 +1,10 @@
 /*
  * Fault and retry: pages an operation missed are pinned, loaded, and the operation runs again.
  *
- * A page is pinned when it is taken from the list of misses, before anybody loads it, so it cannot leave between load and retry. Reads go
- * straight into the page's memory, which nobody looks at before it is resident; PV_LOADING keeps a second fiber from reading it twice
- * and the allocator from initialising it meanwhile.
+ * A page is pinned when it is taken from the list of misses, before anybody loads it, so it cannot
+ * leave between load and retry. Reads go straight into the page's memory, which nobody looks at
+ * before it is resident; PV_LOADING keeps a second fiber from reading it twice and the allocator
+ * from initialising it meanwhile.
  */
 #include "heap/heap_int.h"
 
@@ -70,8 +71,12 @@ static void load_submit(struct heap *h, struct load *l)
 {
     rt_event_init(&l->done);
     l->iov = (struct iovec){page_addr(h, l->page), HEAP_PAGE_SIZE};
-    l->req = (struct io_req){.op = IO_READ, .off = l->page * HEAP_PAGE_SIZE, .iov = &l->iov, .iov_nr = 1,
-                             .done = load_done, .arg = l};
+    l->req = (struct io_req){.op = IO_READ,
+                             .off = l->page * HEAP_PAGE_SIZE,
+                             .iov = &l->iov,
+                             .iov_nr = 1,
+                             .done = load_done,
+                             .arg = l};
     super_submit(h->conf.dev[SUPER_META], SUPER_META, &l->req);
 }
 
@@ -86,12 +91,14 @@ static int load_finish(struct heap *h, struct load *l, bool verify)
     if (is_free(h, l->page))
         return 0; /* freed meanwhile (value pages are freed without being looked at) */
     if (rc != 0) {
-        LOG_ERROR("cannot read heap page %llu of %s: the device reported an error; check the device, restore from a replica",
+        LOG_ERROR("cannot read heap page %llu of %s: the device reported an error; check the "
+                  "device, restore from a replica",
                   (unsigned long long)l->page, super_dev(h->conf.dev[SUPER_META])->name);
         return -DER_IO;
     }
     if (!page_verify(h, l->page, page_addr(h, l->page), verify, why)) {
-        LOG_ERROR("heap page %llu of %s is damaged: %s; run 'tarn check', restore from a replica or a copy",
+        LOG_ERROR("heap page %llu of %s is damaged: %s; run 'tarn check', restore from a replica "
+                  "or a copy",
                   (unsigned long long)l->page, super_dev(h->conf.dev[SUPER_META])->name, why);
         return -DER_CSUM;
     }
@@ -134,7 +141,8 @@ static int load_batch(struct heap *h, const uint64_t *page, uint32_t nr, bool ve
     return rc;
 }
 
-/* Pages somebody else loads: waits for the end of that. Those that failed there are tried again by the next call. */
+/* Pages somebody else loads: waits for the end of that. Those that failed there are tried again by
+ * the next call. */
 static bool load_wait_others(struct heap *h, const uint64_t *page, uint32_t nr)
 {
     bool all = true;
@@ -174,7 +182,9 @@ static bool retry_fault(struct heap *h, struct heap_pins *pins, int *rc)
     if (pins->missed == 0) {
         if (pins->nr < HEAP_PINS_MAX)
             return true; /* somebody cleared the misses; they are found again */
-        LOG_ERROR("an operation needs more than %u heap pages at once; it must work in smaller steps", HEAP_PINS_MAX);
+        LOG_ERROR(
+            "an operation needs more than %u heap pages at once; it must work in smaller steps",
+            HEAP_PINS_MAX);
         *rc = -DER_OVERFLOW;
         return false;
     }
@@ -229,11 +239,13 @@ uint32_t heap_evict(struct heap *h, bool (*drop)(void *arg, uint64_t page), void
     for (uint64_t page = 1; page < h->pages; page++) {
         struct page_vol *v = &h->vol[page];
 
-        if ((v->flags & (PV_RESIDENT | PV_DIRTY | PV_CKPT | PV_WRITING | PV_LOADING | PV_CORE)) != PV_RESIDENT ||
+        if ((v->flags & (PV_RESIDENT | PV_DIRTY | PV_CKPT | PV_WRITING | PV_LOADING | PV_CORE)) !=
+                PV_RESIDENT ||
             v->pins != 0 || !drop(arg, page))
             continue;
         page_set_resident(h, page, false);
-        madvise(page_addr(h, page), HEAP_PAGE_SIZE, MADV_DONTNEED); /* whoever kept an address reads zeros */
+        madvise(page_addr(h, page), HEAP_PAGE_SIZE,
+                MADV_DONTNEED);     /* whoever kept an address reads zeros */
         alloc_page_loaded(h, page); /* moves it behind the resident pages of its class */
         nr++;
     }

@@ -1,19 +1,23 @@
 /*
  * Recovery: the log since the last checkpoint, applied to the pages it touches.
  *
- * Redo is physical: bytes at a place, so replay ignores what LSN a page already includes; a page image that is newer than the first
- * records, older, or (after a power cut while a checkpoint wrote it) a mixture of both by sectors comes out right, because every
- * byte in which the two differ was changed by a record that is replayed. What vouches for the result is the page's last PAGE_SUM: at its
- * position in the log the page must be exactly what the checkpoint copied.
+ * Redo is physical: bytes at a place, so replay ignores what LSN a page already includes; a page
+ * image that is newer than the first records, older, or (after a power cut while a checkpoint wrote
+ * it) a mixture of both by sectors comes out right, because every byte in which the two differ was
+ * changed by a record that is replayed. What vouches for the result is the page's last PAGE_SUM: at
+ * its position in the log the page must be exactly what the checkpoint copied.
  *
- *   1. Scan the log (wal_scan.c). For each page: where it was last initialised, last summed, last changed.
+ *   1. Scan the log (wal_scan.c). For each page: where it was last initialised, summed, changed.
  *   2. Load and replay the heap page, then the descriptors: now every page's kind is known.
- *   3. Load the other touched pages, many at a time, unless free by now or initialised in the log. The checksum on the device is
- *      verified, except where a PAGE_SUM after the last completed checkpoint says that a write may have been cut.
- *   4. Replay them, comparing at PAGE_SUMs. All are dirty now. Two kinds need no new PAGE_SUM when they are written: pages unchanged since one
- *      that still counts (so that crashes in the middle of checkpoints, one after the other, do not use up the log).
- *      And a page unchanged since a completed checkpoint's, found exactly so on the device, is clean.
- *   5. Flush all role devices: what was read back may have been in a volatile cache. Only then does anybody see it.
+ *   3. Load the other touched pages, many at a time, unless free by now or initialised in the log.
+ *      The checksum on the device is verified, except where a PAGE_SUM after the last completed
+ *      checkpoint says that a write may have been cut.
+ *   4. Replay them, comparing at PAGE_SUMs. All are dirty now; but one unchanged since a PAGE_SUM
+ *      that still counts needs no new one when it is written (so that crashes in checkpoints, one
+ *      after the other, do not use up the log), and a page unchanged since a completed checkpoint's
+ *      PAGE_SUM, found exactly so on the device, is clean.
+ *   5. Flush all role devices: what was read back may have been in a volatile cache. Only then does
+ *      anybody see it.
  *
  * Read-only, the same happens in memory and nothing is written.
  */
@@ -27,10 +31,10 @@
 #include "heap/step.h"
 
 struct rec_page {
-    uint64_t init; /* position of the last PAGE_INIT; 0: none */
-    uint64_t redo; /* of the last change */
+    uint64_t init;         /* position of the last PAGE_INIT; 0: none */
+    uint64_t redo;         /* of the last change */
     uint64_t sum_pos, sum; /* of the last PAGE_SUM */
-    bool same;     /* the device holds exactly the image of the last PAGE_SUM */
+    bool same;             /* the device holds exactly the image of the last PAGE_SUM */
 };
 
 enum pass { PASS_HEAP_PAGE, PASS_DESCRIPTORS, PASS_OTHERS };
@@ -40,9 +44,9 @@ struct recovery {
     struct log_scan log;
     struct vrange info; /* struct rec_page of each page; untouched ones cost no memory */
     struct vec32 touched;
-    uint64_t pages;     /* of the role */
+    uint64_t pages; /* of the role */
     enum pass pass;
-    uint64_t bad_page;  /* whose image did not match */
+    uint64_t bad_page; /* whose image did not match */
 };
 
 static struct rec_page *info(struct recovery *r, uint64_t page)
@@ -52,7 +56,8 @@ static struct rec_page *info(struct recovery *r, uint64_t page)
 
 /* ---- Reading records ---- */
 
-typedef int (*item_fn)(struct recovery *r, uint64_t pos, const struct wal_item *it, const uint8_t *data);
+typedef int (*item_fn)(struct recovery *r, uint64_t pos, const struct wal_item *it,
+                       const uint8_t *data);
 
 static int each_item(struct recovery *r, uint64_t pos, const uint8_t *rec, uint32_t len, item_fn fn)
 {
@@ -86,7 +91,8 @@ static int note(struct recovery *r, uint32_t page, struct rec_page **p)
     return 0;
 }
 
-static int collect_item(struct recovery *r, uint64_t pos, const struct wal_item *it, const uint8_t *data)
+static int collect_item(struct recovery *r, uint64_t pos, const struct wal_item *it,
+                        const uint8_t *data)
 {
     struct rec_page *p;
     int rc = note(r, it->page, &p);
@@ -101,7 +107,8 @@ static int collect_sums(struct recovery *r, uint64_t pos, const uint8_t *rec, ui
 {
     int rc = 0;
 
-    for (uint32_t at = sizeof(struct wal_rec_hdr); at + sizeof(struct wal_sum) <= len && rc == 0; at += sizeof(struct wal_sum)) {
+    for (uint32_t at = sizeof(struct wal_rec_hdr); at + sizeof(struct wal_sum) <= len && rc == 0;
+         at += sizeof(struct wal_sum)) {
         struct wal_sum s;
         struct rec_page *p;
 
@@ -140,7 +147,8 @@ static bool in_pass(struct recovery *r, uint64_t page)
     return r->pass == PASS_OTHERS && (r->h->vol[page].flags & PV_RESIDENT) != 0;
 }
 
-static int apply_item(struct recovery *r, uint64_t pos, const struct wal_item *it, const uint8_t *data)
+static int apply_item(struct recovery *r, uint64_t pos, const struct wal_item *it,
+                      const uint8_t *data)
 {
     struct heap *h = r->h;
     struct rec_page *p = info(r, it->page);
@@ -165,7 +173,8 @@ static int apply_item(struct recovery *r, uint64_t pos, const struct wal_item *i
 
 static int apply_sums(struct recovery *r, uint64_t pos, const uint8_t *rec, uint32_t len)
 {
-    for (uint32_t at = sizeof(struct wal_rec_hdr); at + sizeof(struct wal_sum) <= len; at += sizeof(struct wal_sum)) {
+    for (uint32_t at = sizeof(struct wal_rec_hdr); at + sizeof(struct wal_sum) <= len;
+         at += sizeof(struct wal_sum)) {
         struct wal_sum s;
         struct rec_page *p;
 
@@ -254,12 +263,16 @@ static int recover_heap_page(struct recovery *r, struct err *e)
     if (rc != 0)
         return rc;
     if (s->magic != HEAP_MAGIC)
-        return err_set(e, -DER_DF_INVAL, "cannot open the heap", "its first page is not a heap's", "check that this is the right device");
-    if (s->format != HEAP_FORMAT || s->page_size != HEAP_PAGE_SIZE || s->pages_per_desc != PAGES_PER_DESC)
-        return err_set(e, -DER_DF_INCOMPT, "cannot open the heap", "it was written by another version of the format",
+        return err_set(e, -DER_DF_INVAL, "cannot open the heap", "its first page is not a heap's",
+                       "check that this is the right device");
+    if (s->format != HEAP_FORMAT || s->page_size != HEAP_PAGE_SIZE ||
+        s->pages_per_desc != PAGES_PER_DESC)
+        return err_set(e, -DER_DF_INCOMPT, "cannot open the heap",
+                       "it was written by another version of the format",
                        "use the program that wrote it, or a newer one");
     if (s->pages < 2 || s->pages > r->pages || s->pages % PAGES_PER_DESC == 1)
-        return err_set(e, -DER_CSUM, "cannot open the heap", "it claims more pages than its device has",
+        return err_set(e, -DER_CSUM, "cannot open the heap",
+                       "it claims more pages than its device has",
                        "restore the pool from a replica or a copy");
     h->pages = s->pages;
     return 0;
@@ -292,8 +305,8 @@ static int page_cmp(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* A page whose changes since the replay position ended with its being freed has no content worth anything; nor has one that only
- * an old PAGE_SUM mentions. */
+/* A page whose changes since the replay position ended with its being freed has no content worth
+ * anything; nor has one that only an old PAGE_SUM mentions. */
 static bool worth_loading(struct recovery *r, uint64_t page)
 {
     const struct rec_page *p = info(r, page);
@@ -335,7 +348,8 @@ static void mark_pages(struct recovery *r)
         uint64_t page = r->touched.v[i];
         const struct rec_page *p = info(r, page);
 
-        if (page >= h->pages || (h->vol[page].flags & PV_RESIDENT) == 0 || p->same || (p->redo == 0 && !write_undecided(r, page)))
+        if (page >= h->pages || (h->vol[page].flags & PV_RESIDENT) == 0 || p->same ||
+            (p->redo == 0 && !write_undecided(r, page)))
             continue;
         page_set_dirty(h, page);
         if (p->sum_pos > p->redo && write_undecided(r, page))
@@ -359,11 +373,13 @@ static int replay(struct recovery *r, struct err *e)
         heap_step(r->h, HEAP_STEP_RECOVER_APPLIED);
         mark_pages(r);
     } else if (r->bad_page != UINT64_MAX) {
-        err_setf(e, rc, "restore the pool from a replica or a copy", "after replaying the log it is not what the last checkpoint wrote",
+        err_setf(e, rc, "restore the pool from a replica or a copy",
+                 "after replaying the log it is not what the last checkpoint wrote",
                  "cannot open the heap: page %llu is damaged", (unsigned long long)r->bad_page);
     } else {
         err_set(e, rc, "cannot open the heap",
-                rc == -DER_CSUM ? "a page or a log record is damaged; the log names it" : "reading its pages failed",
+                rc == -DER_CSUM ? "a page or a log record is damaged; the log names it"
+                                : "reading its pages failed",
                 "restore the pool from a replica or a copy");
     }
     return rc;
@@ -401,7 +417,8 @@ static int flush_roles(struct heap *h, struct err *e)
             rc = super_mark(s, false);
     }
     if (rc != 0)
-        return err_set(e, rc, "cannot open the heap", "flushing its devices failed", "check the device");
+        return err_set(e, rc, "cannot open the heap", "flushing its devices failed",
+                       "check the device");
     heap_step(h, HEAP_STEP_RECOVER_FLUSHED);
     return 0;
 }
@@ -415,7 +432,8 @@ int recover(struct heap *h, struct err *e)
     if (rc == 0) {
         heap_step(h, HEAP_STEP_RECOVER_SCANNED);
         log_resume(h, &r.log);
-        r.pages = MIN(super_role_size(h->conf.dev[SUPER_META], SUPER_META) / HEAP_PAGE_SIZE, HEAP_PAGES_MAX);
+        r.pages = MIN(super_role_size(h->conf.dev[SUPER_META], SUPER_META) / HEAP_PAGE_SIZE,
+                      HEAP_PAGES_MAX);
         rc = page_space_grow(h, r.pages);
     }
     if (rc == 0)

@@ -1,12 +1,13 @@
 /*
  * Transactions: undo while open, one redo record at commit.
  *
- * heap_tx_write saves the bytes it is about to let change in an arena and remembers the range. Abort copies the saved bytes back, newest
- * first. Commit sorts the ranges, merges those that touch or nearly touch, and logs their present bytes, runs of zeros as such;
- * so a byte written many times is logged once. Pages initialised in the transaction are logged first, as PAGE_INIT.
+ * heap_tx_write saves the bytes it is about to let change in an arena and remembers the range.
+ * Abort copies the saved bytes back, newest first. Commit sorts the ranges, merges those that touch
+ * or nearly touch, and logs their present bytes, runs of zeros as such; so a byte written many
+ * times is logged once. Pages initialised in the transaction are logged first, as PAGE_INIT.
  *
- * Log space: begin reserves for the bytes announced; a transaction that turns out larger reserves more as it goes and ends with
- * HEAP_WAIT if there is none. So commit always finds room.
+ * Log space: begin reserves for the bytes announced; a transaction that turns out larger reserves
+ * more as it goes and ends with HEAP_WAIT if there is none. So commit always finds room.
  */
 #include "heap/heap_int.h"
 
@@ -15,8 +16,10 @@
 
 #include "base/fail.h"
 
-#define MERGE_GAP   8u  /* merging over fewer unchanged bytes than an item header has is cheaper than another item */
-#define ZERO_RUN    24u /* a run of zeros this long becomes an item of its own */
+#define MERGE_GAP                                                                                  \
+    8u /* merging over fewer unchanged bytes than an item header has is cheaper than another item  \
+        */
+#define ZERO_RUN    24u  /* a run of zeros this long becomes an item of its own */
 #define TX_OVERHEAD 256u /* record header, first allocations' bitmap words */
 
 static uint64_t range_cost(size_t len)
@@ -118,7 +121,8 @@ static bool covered(const struct tx *tx, uint64_t off, size_t len)
     return false;
 }
 
-/* A page that becomes dirty needs log space for its PAGE_SUM, which is taken from what transactions may use. */
+/* A page that becomes dirty needs log space for its PAGE_SUM, which is taken from what transactions
+ * may use. */
 int tx_dirty(struct heap *h, uint64_t page)
 {
     uint64_t before = h->dirty_nr;
@@ -152,7 +156,8 @@ void *tx_write(struct heap *h, uint64_t off, size_t len)
         return NULL;
     }
     memcpy(old, p, len);
-    tx->range[tx->nr] = (struct tx_range){.off = off, .len = (uint32_t)len, .order = tx->nr, .old = old};
+    tx->range[tx->nr] =
+        (struct tx_range){.off = off, .len = (uint32_t)len, .order = tx->nr, .old = old};
     tx->nr++;
     return p;
 }
@@ -335,7 +340,8 @@ void heap_tx_abort(struct heap *h)
     ASSERT(tx->active);
     for (uint32_t i = tx->nr; i > 0; i--)
         memcpy(h->base + tx->range[i - 1].off, tx->range[i - 1].old, tx->range[i - 1].len);
-    for (uint32_t i = 0; i < tx->inits.nr; i += 2) /* free again; what their memory holds means nothing */
+    for (uint32_t i = 0; i < tx->inits.nr;
+         i += 2) /* free again; what their memory holds means nothing */
         page_set_resident(h, tx->inits.v[i], false);
     for (uint32_t i = 0; i < tx->touched.nr; i++)
         alloc_page_relist(h, tx->touched.v[i]);
@@ -365,7 +371,8 @@ int heap_tx_root_set(struct heap *h, enum heap_root r, uint64_t off)
 
     if ((unsigned)r >= HEAP_ROOT_NR)
         return -DER_INVAL;
-    p = tx_write(h, PAGE_HDR_SIZE + offsetof(struct heap_super, root) + r * sizeof(uint64_t), sizeof(uint64_t));
+    p = tx_write(h, PAGE_HDR_SIZE + offsetof(struct heap_super, root) + r * sizeof(uint64_t),
+                 sizeof(uint64_t));
     if (p == NULL)
         return h->rc;
     *p = off;

@@ -1,11 +1,14 @@
 /*
- * The log's memory side: groups that collect records, log space, marks. Everything here is under the heap's lock.
+ * The log's memory side: groups that collect records, log space, marks. Everything here is under
+ * the heap's lock.
  *
- * LSNs are positions in the stream. The open group's place is known when it is created, because all groups before it are sealed and their
- * lengths fixed; so a commit learns its LSN (the end of its record) at once.
+ * LSNs are positions in the stream. The open group's place is known when it is created, because all
+ * groups before it are sealed and their lengths fixed; so a commit learns its LSN (the end of its
+ * record) at once.
  *
- * SPACE. The ring holds the stream from replay_lsn, where recovery would start. Transactions may fill it up to what a checkpoint needs: for
- * each dirty page a PAGE_SUM and, for value pages, the new checksum in the descriptor, plus padding of the groups that carry them. That part is never
+ * SPACE. The ring holds the stream from replay_lsn, where recovery would start. Transactions may
+ * fill it up to what a checkpoint needs: for each dirty page a PAGE_SUM and, for value pages, the
+ * new checksum in the descriptor, plus padding of the groups that carry them. That part is never
  * lent (wal_kept), so a checkpoint always finds room and always frees the rest.
  */
 #include "heap/heap_int.h"
@@ -17,10 +20,12 @@
 #include "base/fail.h"
 #include "io/io.h"
 
-/* A checkpoint copies CKPT_HOLD pages under one hold of the lock. In the worst case the writer takes the group after each hold, and the
- * sums of 8 pages cost a block. */
+/* A checkpoint copies CKPT_HOLD pages under one hold of the lock. In the worst case the writer
+ * takes the group after each hold, and the sums of 8 pages cost a block. */
 #define KEPT_PER_PAGE 640u
-#define KEPT_FIXED    (48u << 10) /* descriptors of value pages join a checkpoint; growth of the heap; the last, short hold */
+#define KEPT_FIXED                                                                                 \
+    (48u << 10) /* descriptors of value pages join a checkpoint; growth of the heap; the last,     \
+                   short hold */
 
 uint64_t wal_kept(const struct heap *h)
 {
@@ -171,7 +176,9 @@ int wal_open(struct heap *h)
     ASSERT(size >= WAL_MIN_SIZE);
     w->size = (size - WAL_RING_OFF) / WAL_BLOCK * WAL_BLOCK;
     w->tx_max = (uint32_t)MIN(HEAP_TX_MAX + (HEAP_TX_MAX >> 2), w->size / 4);
-    w->group_max = (uint32_t)MIN(h->conf.group_max_bytes != 0 ? MIN(h->conf.group_max_bytes, 8u << 20) : 1u << 20, w->size / 8);
+    w->group_max = (uint32_t)MIN(
+        h->conf.group_max_bytes != 0 ? MIN(h->conf.group_max_bytes, 8u << 20) : 1u << 20,
+        w->size / 8);
     w->waiters_end = &w->waiters;
     rt_event_init(&w->kick);
     return 0;
@@ -204,7 +211,8 @@ uint64_t wal_group_hdr_csum(const struct wal_group_hdr *hdr)
 
 uint64_t wal_body_csum(const uint8_t *group, uint32_t len)
 {
-    return csum_calc(CSUM_XXH3, group + sizeof(struct wal_group_hdr), len - sizeof(struct wal_group_hdr));
+    return csum_calc(CSUM_XXH3, group + sizeof(struct wal_group_hdr),
+                     len - sizeof(struct wal_group_hdr));
 }
 
 void wal_mark_fill(struct wal_mark *m)
@@ -216,7 +224,8 @@ void wal_mark_fill(struct wal_mark *m)
 
 bool wal_mark_valid(const struct wal_mark *m)
 {
-    return m->magic == WAL_MARK_MAGIC && m->csum == csum_calc(CSUM_XXH3, m, offsetof(struct wal_mark, csum));
+    return m->magic == WAL_MARK_MAGIC &&
+           m->csum == csum_calc(CSUM_XXH3, m, offsetof(struct wal_mark, csum));
 }
 
 int wal_mark_write(struct heap *h, const struct wal_mark *m)
@@ -228,7 +237,8 @@ int wal_mark_write(struct heap *h, const struct wal_mark *m)
         return -DER_NOMEM;
     memset(buf, 0, WAL_BLOCK);
     memcpy(buf, m, sizeof(*m));
-    rc = super_write_wait(h->conf.dev[SUPER_WAL], SUPER_WAL, m->seq % 2 * WAL_BLOCK, buf, WAL_BLOCK, IO_DURABLE);
+    rc = super_write_wait(h->conf.dev[SUPER_WAL], SUPER_WAL, m->seq % 2 * WAL_BLOCK, buf, WAL_BLOCK,
+                          IO_DURABLE);
     io_buf_free(buf);
     return rc;
 }

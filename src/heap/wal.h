@@ -1,21 +1,24 @@
 /*
- * The write-ahead log: format, group commit. Private to src/heap. docs/durability.md tells the whole story.
+ * The write-ahead log: format, group commit. Private to src/heap. docs/durability.md tells the
+ * whole story.
  *
  * WAL role:
  *
- *   block 0, 1      checkpoint records (struct wal_mark), written alternately: the newer whole one counts
+ *   block 0, 1      checkpoint records (struct wal_mark) in turn: the newer whole one counts
  *   block 2, 3      unused, zero
- *   from block 4    the ring: stream position (LSN) p lies at byte WAL_RING_OFF + p % ring size
+ *   from block 4    the ring: stream position (LSN) p lies at WAL_RING_OFF + p % ring size
  *
- * The stream is a sequence of groups, each starting at a block of 4096 bytes: struct wal_group_hdr, then records; the rest of the
- * last block is zero. A group is written once, by one device write (two where the ring wraps), and one group at a time is on its
- * way, so a group says of all before it that they are durable.
+ * The stream is a sequence of groups, each starting at a block of 4096 bytes: struct wal_group_hdr,
+ * then records; the rest of the last block is zero. A group is written once, by one device write
+ * (two where the ring wraps), and one group at a time is on its way, so a group says of all before
+ * it that they are durable.
  *
  * A record: struct wal_rec_hdr, then items.
+ *
  *   WAL_REC_TX    a transaction. Item: struct wal_item, then data.
  *                 WAL_OP_BYTES  len bytes of data go to page:off
  *                 WAL_OP_ZERO   len zero bytes go there
- *                 WAL_OP_INIT   the page becomes an empty page of a kind (off: kind, len: class); needs no old image
+ *                 WAL_OP_INIT   the page becomes an empty one (off: kind, len: class)
  *   WAL_REC_SUM   a checkpoint copied these pages here. Item: struct wal_sum.
  */
 #ifndef TARN_HEAP_WAL_H
@@ -31,13 +34,13 @@
 #define WAL_RING_OFF    (4 * WAL_BLOCK)
 #define WAL_MARK_MAGIC  UINT64_C(0x304b52414d4c4157) /* "WALMARK0" */
 #define WAL_GROUP_MAGIC 0x47574854u                  /* "THWG" */
-#define WAL_FIRST_LSN   WAL_BLOCK /* so that 0 is no LSN */
+#define WAL_FIRST_LSN   WAL_BLOCK                    /* so that 0 is no LSN */
 #define WAL_MIN_SIZE    (512u << 10)
 
 struct wal_mark {
     uint64_t magic;
     uint32_t format;
-    uint32_t flags;        /* WAL_MARK_CLEAN */
+    uint32_t flags; /* WAL_MARK_CLEAN */
     uint64_t generation;
     uint64_t seq;          /* of the record; block seq % 2 */
     uint64_t replay_lsn;   /* replay starts here, at a group */
@@ -50,14 +53,14 @@ struct wal_mark {
 
 struct wal_group_hdr {
     uint32_t magic;
-    uint32_t len;        /* bytes with this header */
+    uint32_t len; /* bytes with this header */
     uint64_t generation;
-    uint64_t seq;        /* group number */
-    uint64_t lsn;        /* stream position of this header */
-    uint64_t durable;    /* durable LSN when the write was submitted */
-    uint64_t prev;       /* hdr_csum of the group before */
-    uint64_t body_csum;  /* of bytes [64, len) */
-    uint64_t hdr_csum;   /* of this header with this field 0 */
+    uint64_t seq;       /* group number */
+    uint64_t lsn;       /* stream position of this header */
+    uint64_t durable;   /* durable LSN when the write was submitted */
+    uint64_t prev;      /* hdr_csum of the group before */
+    uint64_t body_csum; /* of bytes [64, len) */
+    uint64_t hdr_csum;  /* of this header with this field 0 */
 };
 
 enum wal_rec_type { WAL_REC_TX = 1, WAL_REC_SUM = 2 };
@@ -84,7 +87,9 @@ struct wal_sum {
     uint64_t sum;
 };
 
-_Static_assert(sizeof(struct wal_group_hdr) == 64 && sizeof(struct wal_item) == 8 && sizeof(struct wal_sum) == 16, "format");
+_Static_assert(sizeof(struct wal_group_hdr) == 64 && sizeof(struct wal_item) == 8 &&
+                   sizeof(struct wal_sum) == 16,
+               "format");
 
 struct wal_group {
     uint8_t *buf;
@@ -101,14 +106,14 @@ struct wal {
     uint32_t tx_max;     /* largest record */
     uint64_t replay_lsn; /* nothing before it is needed: the ring is free up to replay_lsn + size */
     uint64_t replay_group, complete_lsn;
-    uint64_t last_lsn;   /* of the newest commit */
+    uint64_t last_lsn;              /* of the newest commit */
     struct wal_group *first, *open; /* queue; open: the last, collecting; NULL when none collects */
     struct wal_group *spare;
-    uint32_t groups;     /* allocated */
+    uint32_t groups;               /* allocated */
     uint64_t next_start, next_seq; /* of the group after the last of the queue */
     uint64_t prev_csum;
     uint64_t mark_seq;
-    uint64_t asked;      /* highest LSN somebody waits for */
+    uint64_t asked; /* highest LSN somebody waits for */
     _Atomic uint64_t durable;
     _Atomic bool failed;
     bool started, stop;
@@ -117,14 +122,16 @@ struct wal {
     uint64_t written, writes;
 };
 
-int wal_open(struct heap *h);            /* memory for one group; sizes */
+int wal_open(struct heap *h); /* memory for one group; sizes */
 void wal_close(struct heap *h);
-int wal_start(struct heap *h);           /* the writer fiber */
+int wal_start(struct heap *h);             /* the writer fiber */
 void wal_stop(struct heap *h, bool flush); /* [F] writes what is left (flush) and ends the fiber */
-/* [L] Room for a record of at most bytes, the log space kept for checkpoints left untouched (unless internal)? HEAP_WAIT, -DER_IO, -DER_NOMEM,
- * -DER_INVAL if it can never fit. After 0 the record can be appended without failing. */
+/* [L] Room for a record of at most bytes, the log space kept for checkpoints left untouched (unless
+ * internal)? HEAP_WAIT, -DER_IO, -DER_NOMEM, -DER_INVAL if it can never fit. After 0 the record can
+ * be appended without failing. */
 int wal_reserve(struct heap *h, uint64_t bytes, bool internal);
-/* [L] Where the next record's bytes go; then wal_append says how many and returns the record's LSN. */
+/* [L] Where the next record's bytes go; then wal_append says how many and returns the record's LSN.
+ */
 uint8_t *wal_room(struct heap *h);
 uint64_t wal_append(struct heap *h, enum wal_rec_type type, uint32_t len);
 /* [L] Seals the open group; replay could start at the position and group number given back. */

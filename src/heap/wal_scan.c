@@ -1,11 +1,16 @@
 /*
- * Reading the log at open: from the checkpoint record's replay position to its end, and the judgement whether that end is honest.
+ * Reading the log at open: from the checkpoint record's replay position to its end, and the
+ * judgement whether that end is honest.
  *
- * The end is where no valid group follows. It is a torn tail (or simply the end) unless something says that more was durable:
- *   - the checkpoint record, which names a durable LSN; after an orderly close that is the exact end;
- *   - any later group, wherever in the ring: a group's header carries the durable LSN of the moment it was written.
- * Then acknowledged records are lost and opening fails with -DER_CSUM; it is never taken for the end of the log. Looking for later groups means
- * reading the rest of the ring; an orderly closed heap is spared that.
+ * The end is where no valid group follows. It is a torn tail (or simply the end) unless something
+ * says that more was durable:
+ *
+ *   - the checkpoint record names a durable LSN; after an orderly close that is the exact end
+ *   - any later group, wherever in the ring, names the durable LSN of the moment it was written
+ *
+ * Then acknowledged records are lost and opening fails with -DER_CSUM; it is never taken for the
+ * end of the log. Looking for later groups means reading the rest of the ring; an orderly closed
+ * heap is spared that.
  */
 #include "heap/heap_int.h"
 
@@ -76,16 +81,21 @@ static int mark_read(struct heap *h, struct wal_mark *best, struct err *e)
     }
     io_buf_free(buf);
     if (rc != 0)
-        return err_set(e, rc, "cannot read the log", "the device reported an error", "check the device");
+        return err_set(e, rc, "cannot read the log", "the device reported an error",
+                       "check the device");
     if (!found && looks)
-        return err_set(e, -DER_CSUM, "cannot open the heap", "both checkpoint records of its log are damaged",
+        return err_set(e, -DER_CSUM, "cannot open the heap",
+                       "both checkpoint records of its log are damaged",
                        "restore the pool from a replica or a copy");
     if (!found)
-        return err_set(e, -DER_DF_INVAL, "cannot open the heap", "its log holds no checkpoint record: it was never formatted to the end",
+        return err_set(e, -DER_DF_INVAL, "cannot open the heap",
+                       "its log holds no checkpoint record: it was never formatted to the end",
                        "create the pool again");
     if (best->format != HEAP_FORMAT)
-        return err_setf(e, -DER_DF_INCOMPT, "use the program that wrote it, or a newer one", "it was written by another version of the format",
-                        "cannot open the heap (format %u, this program knows %u)", best->format, HEAP_FORMAT);
+        return err_setf(e, -DER_DF_INCOMPT, "use the program that wrote it, or a newer one",
+                        "it was written by another version of the format",
+                        "cannot open the heap (format %u, this program knows %u)", best->format,
+                        HEAP_FORMAT);
     return 0;
 }
 
@@ -131,7 +141,8 @@ static int group_next(struct reader *r, struct log_scan *s, bool *more)
     if (rc != 0)
         return rc;
     memcpy(&hdr, p, sizeof(hdr));
-    if (!hdr_valid(r->h, &hdr) || hdr.lsn != s->end || hdr.seq != s->end_seq || (s->nr > 0 && hdr.prev != s->prev_csum) ||
+    if (!hdr_valid(r->h, &hdr) || hdr.lsn != s->end || hdr.seq != s->end_seq ||
+        (s->nr > 0 && hdr.prev != s->prev_csum) ||
         ROUND_UP((uint64_t)hdr.len, WAL_BLOCK) > MIN(limit - s->end, r->cap))
         return 0;
     rc = reader_at(r, s->end, ROUND_UP((uint64_t)hdr.len, WAL_BLOCK), limit, &p);
@@ -180,13 +191,16 @@ static int judge_end(struct reader *r, const struct log_scan *s, struct err *e)
     if (claim <= s->end)
         rc = later_claim(r, s, &claim);
     if (rc != 0)
-        return err_set(e, rc, "cannot read the log", "the device reported an error", "check the device");
+        return err_set(e, rc, "cannot read the log", "the device reported an error",
+                       "check the device");
     if (claim <= s->end)
         return 0;
-    return err_setf(e, -DER_CSUM, "restore the pool from a replica or a copy; 'tarn check' says what survives",
-                    "a log group there is damaged although later records say it was durable: acknowledged updates are lost",
-                    "cannot open the heap: its log is damaged at position %llu (durable up to %llu)",
-                    (unsigned long long)s->end, (unsigned long long)claim);
+    return err_setf(
+        e, -DER_CSUM, "restore the pool from a replica or a copy; 'tarn check' says what survives",
+        "a log group there is damaged although later records say it was durable: acknowledged "
+        "updates are lost",
+        "cannot open the heap: its log is damaged at position %llu (durable up to %llu)",
+        (unsigned long long)s->end, (unsigned long long)claim);
 }
 
 int wal_scan(struct heap *h, struct log_scan *s, struct err *e)
@@ -209,7 +223,9 @@ int wal_scan(struct heap *h, struct log_scan *s, struct err *e)
     while (rc == 0 && more)
         rc = group_next(&r, s, &more);
     if (rc != 0)
-        err_set(e, rc, "cannot read the log", rc == -DER_NOMEM ? "out of memory" : "the device reported an error", "check the device");
+        err_set(e, rc, "cannot read the log",
+                rc == -DER_NOMEM ? "out of memory" : "the device reported an error",
+                "check the device");
     else
         rc = judge_end(&r, s, e);
     io_buf_free(r.buf);
@@ -224,7 +240,8 @@ void wal_scan_free(struct log_scan *s)
     *s = (struct log_scan){0};
 }
 
-int wal_scan_walk(const struct log_scan *s, int (*fn)(void *arg, uint64_t pos, const uint8_t *rec), void *arg)
+int wal_scan_walk(const struct log_scan *s, int (*fn)(void *arg, uint64_t pos, const uint8_t *rec),
+                  void *arg)
 {
     int rc = 0;
 

@@ -1,14 +1,17 @@
 /*
  * The log's device side: one fiber writes groups, one at a time, and tells who waits.
  *
- * Group commit without timers: while a group is on its way the next one collects; as soon as the write is done and somebody waits for the next,
- * it goes. A lone commit therefore costs one device write and no delay. A group nobody waits for goes after LAZY_NS, so that what was
- * committed without waiting becomes durable soon as well.
+ * Group commit without timers: while a group is on its way the next one collects; as soon as the
+ * write is done and somebody waits for the next, it goes. A lone commit therefore costs one device
+ * write and no delay. A group nobody waits for goes after LAZY_NS, so that what was committed
+ * without waiting becomes durable soon as well.
  *
- * One write at a time is what makes recovery simple: a group's header says that all groups before it are durable, so a damaged group that has a
- * successor is corruption, and only the very last can be a torn tail.
+ * One write at a time is what makes recovery simple: a group's header says that all groups before
+ * it are durable, so a damaged group that has a successor is corruption, and only the very last can
+ * be a torn tail.
  *
- * A write that fails stops the shard (heap_fail): nothing is retried over it, everybody who waits gets -DER_IO.
+ * A write that fails stops the shard (heap_fail): nothing is retried over it, everybody who waits
+ * gets -DER_IO.
  */
 #include "heap/heap_int.h"
 
@@ -32,12 +35,18 @@ static void wal_io_done(struct io_req *req)
     rt_event_set(&io->done);
 }
 
-static void wal_io_submit(struct heap *h, struct wal_io *io, uint64_t pos, uint8_t *buf, uint64_t len)
+static void wal_io_submit(struct heap *h, struct wal_io *io, uint64_t pos, uint8_t *buf,
+                          uint64_t len)
 {
     rt_event_init(&io->done);
     io->iov = (struct iovec){buf, len};
-    io->req = (struct io_req){.op = IO_WRITE, .flags = IO_DURABLE, .off = WAL_RING_OFF + pos % h->wal.size,
-                              .iov = &io->iov, .iov_nr = 1, .done = wal_io_done, .arg = io};
+    io->req = (struct io_req){.op = IO_WRITE,
+                              .flags = IO_DURABLE,
+                              .off = WAL_RING_OFF + pos % h->wal.size,
+                              .iov = &io->iov,
+                              .iov_nr = 1,
+                              .done = wal_io_done,
+                              .arg = io};
     h->wal.writes++;
     super_submit(h->conf.dev[SUPER_WAL], SUPER_WAL, &io->req);
 }
@@ -45,7 +54,8 @@ static void wal_io_submit(struct heap *h, struct wal_io *io, uint64_t pos, uint8
 /* Writes the group durably; in two parts where the ring wraps. */
 static int group_write(struct heap *h, struct wal_group *g)
 {
-    uint64_t len = ROUND_UP((uint64_t)g->len, WAL_BLOCK), first = MIN(len, h->wal.size - g->start % h->wal.size);
+    uint64_t len = ROUND_UP((uint64_t)g->len, WAL_BLOCK),
+             first = MIN(len, h->wal.size - g->start % h->wal.size);
     struct wal_io io[2];
 
     wal_io_submit(h, &io[0], g->start, g->buf, first);
@@ -77,8 +87,12 @@ static void group_finish(struct wal *w, struct wal_group *g)
     struct wal_group_hdr *hdr = (struct wal_group_hdr *)g->buf;
 
     memset(g->buf + g->len, 0, ROUND_UP((uint64_t)g->len, WAL_BLOCK) - g->len);
-    *hdr = (struct wal_group_hdr){.magic = WAL_GROUP_MAGIC, .len = g->len, .seq = g->seq, .lsn = g->start,
-                                  .durable = atomic_load(&w->durable), .prev = w->prev_csum};
+    *hdr = (struct wal_group_hdr){.magic = WAL_GROUP_MAGIC,
+                                  .len = g->len,
+                                  .seq = g->seq,
+                                  .lsn = g->start,
+                                  .durable = atomic_load(&w->durable),
+                                  .prev = w->prev_csum};
 }
 
 static void group_seal(struct heap *h, struct wal_group *g)

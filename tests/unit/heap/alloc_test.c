@@ -54,7 +54,8 @@ static void add(struct model *m)
     memset(p, (int)(l->mark & 0xff), l->size);
     assert_int_equal(heap_alloc_size(m->h, l->off, &usable), 0);
     assert_true(usable >= l->size);
-    assert_true(usable <= l->size + (l->size <= HEAP_VALUE_MIN ? l->size / 7 + 16 : l->size / 2 + 8));
+    assert_true(usable <=
+                l->size + (l->size <= HEAP_VALUE_MIN ? l->size / 7 + 16 : l->size / 2 + 8));
     m->nr++;
 }
 

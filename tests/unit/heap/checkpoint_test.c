@@ -139,7 +139,8 @@ static void page_flip(struct rig *r, uint64_t page, uint32_t byte)
 
     CHECK(super_read_wait(r->sup, SUPER_META, page * HEAP_PAGE_SIZE, buf, HEAP_PAGE_SIZE) == 0);
     buf[byte] ^= 0x10;
-    CHECK(super_write_wait(r->sup, SUPER_META, page * HEAP_PAGE_SIZE, buf, HEAP_PAGE_SIZE, IO_DURABLE) == 0);
+    CHECK(super_write_wait(r->sup, SUPER_META, page * HEAP_PAGE_SIZE, buf, HEAP_PAGE_SIZE,
+                           IO_DURABLE) == 0);
     io_buf_free(buf);
 }
 
@@ -221,7 +222,8 @@ static void a_page_written_to_the_wrong_place_is_found(struct rig *r)
     }
     evict_all(r);
     CHECK(super_read_wait(r->sup, SUPER_META, slot[0] * HEAP_PAGE_SIZE, buf, HEAP_PAGE_SIZE) == 0);
-    CHECK(super_write_wait(r->sup, SUPER_META, slot[1] * HEAP_PAGE_SIZE, buf, HEAP_PAGE_SIZE, IO_DURABLE) == 0);
+    CHECK(super_write_wait(r->sup, SUPER_META, slot[1] * HEAP_PAGE_SIZE, buf, HEAP_PAGE_SIZE,
+                           IO_DURABLE) == 0);
     CHECK(load_all(r) == 1);
     CHECK(strstr(rig_log, "misdirected") != NULL);
     heap_close(r->h, false);
@@ -247,7 +249,8 @@ static void damaged_core_pages_are_refused_at_open(struct rig *r)
     CHECK(heap_close(r->h, true) == 0);
 }
 
-/* A checkpoint cut after its pages were written: their checksums on the device prove nothing, PAGE_SUM does. */
+/* A checkpoint cut after its pages were written: their checksums on the device prove nothing,
+ * PAGE_SUM does. */
 static void damage_under_a_cut_checkpoint_is_found_by_page_sum(struct rig *r)
 {
     uint64_t off = 0;
@@ -417,7 +420,8 @@ static void the_log_is_not_reused_before_the_record_is_durable(struct rig *r)
     brim = (struct brim){.r = r};
     touch_value(r, &brim.off, 0);
     fill_log(r);
-    CHECK(heap_checkpoint(r->h) == 0); /* HEAP_WAIT asked for one as well; now there is room again */
+    CHECK(heap_checkpoint(r->h) ==
+          0); /* HEAP_WAIT asked for one as well; now there is room again */
     fill_log(r);
     brim.armed = true;
     while (brim.armed)
@@ -465,7 +469,9 @@ static int chain_add(struct rig *r, bool del)
 
                 rc = h == NULL ? heap_rc(r->h) : 0;
                 next = h == NULL ? 0 : *h;
-                rc = rc != 0 ? rc : heap_tx_alloc(r->h, 64, 0, &off, NULL); /* a delete may have to allocate first */
+                rc = rc != 0 ? rc
+                             : heap_tx_alloc(r->h, 64, 0, &off,
+                                             NULL); /* a delete may have to allocate first */
                 rc = rc != 0 ? rc : heap_tx_free(r->h, head);
                 rc = rc != 0 ? rc : heap_tx_root_set(r->h, HEAP_ROOT_SVC, next);
             } else if (rc == 0) {
@@ -512,19 +518,19 @@ static void a_full_device_refuses_politely_and_deletes_work(struct rig *r)
     CHECK(heap_close(r->h, true) == 0);
 }
 
-#define STORIES(X)                                                  \
-    X(a_small_log_carries_endless_work)                             \
-    X(after_a_checkpoint_every_page_can_leave_and_come_back)        \
-    X(a_dirty_page_does_not_leave)                                  \
-    X(prefetched_pages_do_not_fault)                                \
-    X(a_flipped_bit_in_a_page_is_found_at_load)                     \
-    X(a_page_written_to_the_wrong_place_is_found)                   \
-    X(damaged_core_pages_are_refused_at_open)                       \
-    X(damage_under_a_cut_checkpoint_is_found_by_page_sum)           \
-    X(crashes_in_checkpoints_do_not_use_up_the_log)                 \
-    X(a_log_filled_to_the_brim_still_has_room_for_the_checkpoint)   \
-    X(the_log_is_not_reused_before_the_record_is_durable)           \
-    X(pages_a_completed_checkpoint_wrote_are_clean_after_a_crash)   \
+#define STORIES(X)                                                                                 \
+    X(a_small_log_carries_endless_work)                                                            \
+    X(after_a_checkpoint_every_page_can_leave_and_come_back)                                       \
+    X(a_dirty_page_does_not_leave)                                                                 \
+    X(prefetched_pages_do_not_fault)                                                               \
+    X(a_flipped_bit_in_a_page_is_found_at_load)                                                    \
+    X(a_page_written_to_the_wrong_place_is_found)                                                  \
+    X(damaged_core_pages_are_refused_at_open)                                                      \
+    X(damage_under_a_cut_checkpoint_is_found_by_page_sum)                                          \
+    X(crashes_in_checkpoints_do_not_use_up_the_log)                                                \
+    X(a_log_filled_to_the_brim_still_has_room_for_the_checkpoint)                                  \
+    X(the_log_is_not_reused_before_the_record_is_durable)                                          \
+    X(pages_a_completed_checkpoint_wrote_are_clean_after_a_crash)                                  \
     X(a_full_device_refuses_politely_and_deletes_work)
 
 RIG_MAIN(STORIES)

@@ -1,12 +1,15 @@
 /*
- * A heap on a simulated disk, and a workload whose outcome is known: what the tests of durability share.
+ * A heap on a simulated disk, and a workload whose outcome is known: what the tests of durability
+ * share.
  *
- * THE MODEL. The root is a table of SLOTS records, each the offset and version of a value (0: none), and a counter of
- * transactions. Transaction n changes some slots; the table's whole state after each n is kept in memory. So after a crash the counter
- * says which state the heap claims to have, and every value of it can be verified to the byte: transactions are there whole or
- * not at all, in order, none acknowledged is missing.
+ * THE MODEL. The root is a table of SLOTS records, each the offset and version of a value (0:
+ * none), and a counter of transactions. Transaction n changes some slots; the table's whole state
+ * after each n is kept in memory. So after a crash the counter says which state the heap claims to
+ * have, and every value of it can be verified to the byte: transactions are there whole or not at
+ * all, in order, none acknowledged is missing.
  *
- * Checks on fibers end the program (cmocka's assertions jump, which a fiber's stack does not survive).
+ * Checks on fibers end the program (cmocka's assertions jump, which a fiber's stack does not
+ * survive).
  */
 #ifndef HEAP_RIG_H
 #define HEAP_RIG_H
@@ -32,7 +35,10 @@
 #include "sim_dev.h"
 
 #define CHECK(cond)                                                                                \
-    ((cond) ? (void)0 : (fprintf(stderr, "%s:%d: check failed: %s [%s]\n", __FILE__, __LINE__, #cond, rig_context), abort()))
+    ((cond) ? (void)0                                                                              \
+            : (fprintf(stderr, "%s:%d: check failed: %s [%s]\n", __FILE__, __LINE__, #cond,        \
+                       rig_context),                                                               \
+               abort()))
 
 static char rig_context[256];
 
@@ -57,13 +63,13 @@ struct rig {
     struct heap_conf conf;
     uint64_t wal_size, meta_size;
     uint64_t seed, cut_seed;
-    uint32_t fault_pct;            /* spurious faults */
-    bool own_checkpoints;          /* leave them to the heap */
-    uint32_t committed;            /* transactions committed in memory */
+    uint32_t fault_pct;   /* spurious faults */
+    bool own_checkpoints; /* leave them to the heap */
+    uint32_t committed;   /* transactions committed in memory */
     uint64_t lsn[TXS_MAX];
     uint64_t state[TXS_MAX][SLOTS]; /* version in each slot after transaction n */
-    uint32_t acked;                /* transactions known to be durable */
-    uint64_t steps, cut_at_step;   /* of the protocol: cut the power at that one */
+    uint32_t acked;                 /* transactions known to be durable */
+    uint64_t steps, cut_at_step;    /* of the protocol: cut the power at that one */
     uint64_t step_seen[64];
 };
 
@@ -138,7 +144,8 @@ static inline int rig_open(struct rig *r, struct err *e)
 static inline void rig_format(struct rig *r, const struct sim_dir_conf *sc)
 {
     struct super_id id = {.page_size = HEAP_PAGE_SIZE, .roles = 7};
-    uint64_t size[SUPER_ROLE_NR] = {r->wal_size ? r->wal_size : WAL_SIZE, r->meta_size ? r->meta_size : 512u << 10, 1u << 20};
+    uint64_t size[SUPER_ROLE_NR] = {r->wal_size ? r->wal_size : WAL_SIZE,
+                                    r->meta_size ? r->meta_size : 512u << 10, 1u << 20};
     struct heap_conf c;
 
     CHECK(sim_dir_create(sc, &r->sd) == 0);
@@ -164,7 +171,8 @@ static inline void value_fill(uint8_t *p, uint64_t version)
     size_t len = value_size(version);
 
     for (size_t i = 0; i < len; i++)
-        p[i] = i / 64 % 3 == 1 ? 0 : (uint8_t)mix64(version * 8192 + i / 8); /* with runs of zeros */
+        p[i] =
+            i / 64 % 3 == 1 ? 0 : (uint8_t)mix64(version * 8192 + i / 8); /* with runs of zeros */
 }
 
 static inline bool value_is(const uint8_t *p, uint64_t version)
@@ -340,7 +348,8 @@ static inline int state_check(struct rig *r, uint64_t *count, const char **why)
         return rc;
     *count = t == NULL ? 0 : t->count;
     if (*count > r->committed || *count < r->acked) {
-        *why = *count < r->acked ? "an acknowledged transaction is missing" : "a transaction nobody committed";
+        *why = *count < r->acked ? "an acknowledged transaction is missing"
+                                 : "a transaction nobody committed";
         return 0;
     }
     for (uint32_t i = 0; i < SLOTS && t != NULL; i++) {
@@ -369,7 +378,8 @@ static inline void rig_problem(void *arg, const char *text)
     fprintf(stderr, "heap_check: %s [%s]\n", text, rig_context);
 }
 
-/* The heap is what the model says; after an open the model goes on from there. False: the power went meanwhile. */
+/* The heap is what the model says; after an open the model goes on from there. False: the power
+ * went meanwhile. */
 static inline bool rig_verify(struct rig *r, bool opened)
 {
     struct heap_pins pins = HEAP_PINS_INIT;
@@ -387,8 +397,8 @@ static inline bool rig_verify(struct rig *r, bool opened)
     if (rc != 0 && !sim_dir_powered(r->sd))
         return false;
     if (rc != 0 || why != NULL) {
-        fprintf(stderr, "verify: rc %d, %s; count %llu, acked %u, committed %u [%s]\n", rc, why ? why : "-",
-                (unsigned long long)count, r->acked, r->committed, rig_context);
+        fprintf(stderr, "verify: rc %d, %s; count %llu, acked %u, committed %u [%s]\n", rc,
+                why ? why : "-", (unsigned long long)count, r->acked, r->committed, rig_context);
         abort();
     }
     if (opened)
@@ -438,7 +448,8 @@ static inline void rig_free(struct rig *r)
     free(r);
 }
 
-/* A device that fails is reported in the log each time; here that is every run. The last line is kept for who wants to see it. */
+/* A device that fails is reported in the log each time; here that is every run. The last line is
+ * kept for who wants to see it. */
 static char rig_log[1024];
 static inline void rig_log_line(enum log_level level, const char *line)
 {

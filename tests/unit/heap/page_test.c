@@ -1,4 +1,5 @@
-/* What pages and log look like, to the byte: a change of these figures is a change of the format. */
+/* What pages and log look like, to the byte: a change of these figures is a change of the format.
+ */
 #include "heap_rig.h"
 #include "heap/heap_int.h"
 
@@ -57,13 +58,13 @@ static void a_slot_page_is_header_bitmap_slots(struct rig *r)
     fixed_work(h, off);
     p = page_addr(h, page_of(off[0]));
     CHECK(memcmp(p, "THPG", 4) == 0);
-    CHECK(p[4] == 3 && p[5] == 0);         /* slots, class 0 */
-    CHECK(u16_at(p, 6) == 1013);           /* slots of 16 bytes */
+    CHECK(p[4] == 3 && p[5] == 0); /* slots, class 0 */
+    CHECK(u16_at(p, 6) == 1013);   /* slots of 16 bytes */
     CHECK(u64_at(p, 8) == page_of(off[0]));
-    CHECK(u64_at(p, 16) == 1);             /* generation of a volatile heap */
+    CHECK(u64_at(p, 16) == 1); /* generation of a volatile heap */
     CHECK(u64_at(p, 24) == 0 && u64_at(p, 32) == 0);
     CHECK(u16_at(p, 40) == 1 && u16_at(p, 42) == 176);
-    CHECK(u64_at(p, 48) == 1);             /* bitmap */
+    CHECK(u64_at(p, 48) == 1); /* bitmap */
     CHECK(off[0] % HEAP_PAGE_SIZE == 176);
     CHECK(p[176] == 0x11 && p[183] == 0x11 && p[184] == 0);
     CHECK(heap_close(h, true) == 0);
@@ -140,28 +141,33 @@ static void the_format_is_pinned(struct rig *r)
     }
     memcpy(&hdr, buf, sizeof(hdr));
     CHECK(memcmp(buf, "THWG", 4) == 0);
-    CHECK(u64_at(buf, 8) == r->h->generation && u64_at(buf, 16) == 1 && u64_at(buf, 24) == 4096 && u64_at(buf, 32) == 4096);
+    CHECK(u64_at(buf, 8) == r->h->generation && u64_at(buf, 16) == 1 && u64_at(buf, 24) == 4096 &&
+          u64_at(buf, 32) == 4096);
     CHECK(u64_at(buf, 40) == 0 && hdr.len < sizeof(buf));
     sum = hash_bytes(buf + 64, hdr.len - 64);
     CHECK(u64_at(buf, 48) == sum); /* body checksum: XXH3 */
     if (hdr.len != LOG_LEN || sum != LOG_SUM)
-        fprintf(stderr, "log of the fixed work: %u bytes, 0x%llx\n", hdr.len, (unsigned long long)sum);
+        fprintf(stderr, "log of the fixed work: %u bytes, 0x%llx\n", hdr.len,
+                (unsigned long long)sum);
     CHECK(hdr.len == LOG_LEN && sum == LOG_SUM);
 
-    CHECK(super_read_wait(r->sup, SUPER_WAL, WAL_BLOCK, block, WAL_BLOCK) == 0); /* record number 1 */
+    CHECK(super_read_wait(r->sup, SUPER_WAL, WAL_BLOCK, block, WAL_BLOCK) ==
+          0); /* record number 1 */
     CHECK(memcmp(block, "WALMARK0", 8) == 0);
-    CHECK(u64_at(block, 8) == (UINT64_C(1) << 32 | 1) && u64_at(block, 16) == r->h->generation && u64_at(block, 24) == 1);
-    CHECK(u64_at(block, 32) == 4096 && u64_at(block, 40) == 1 && u64_at(block, 48) == 4096 && u64_at(block, 56) == 4096);
+    CHECK(u64_at(block, 8) == (UINT64_C(1) << 32 | 1) && u64_at(block, 16) == r->h->generation &&
+          u64_at(block, 24) == 1);
+    CHECK(u64_at(block, 32) == 4096 && u64_at(block, 40) == 1 && u64_at(block, 48) == 4096 &&
+          u64_at(block, 56) == 4096);
     CHECK(u64_at(block, 64) == hash_bytes(block, 64));
     io_buf_free(block);
     CHECK(heap_close(r->h, true) == 0);
 }
 
-#define STORIES(X)                                          \
-    X(a_slot_page_is_header_bitmap_slots)                   \
-    X(a_value_page_is_values_only_and_its_descriptor_tells) \
-    X(the_heap_page_holds_totals_and_roots)                 \
-    X(size_classes_are_pinned)                              \
+#define STORIES(X)                                                                                 \
+    X(a_slot_page_is_header_bitmap_slots)                                                          \
+    X(a_value_page_is_values_only_and_its_descriptor_tells)                                        \
+    X(the_heap_page_holds_totals_and_roots)                                                        \
+    X(size_classes_are_pinned)                                                                     \
     X(the_format_is_pinned)
 
 RIG_MAIN(STORIES)

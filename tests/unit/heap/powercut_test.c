@@ -1,19 +1,21 @@
 /*
- * The power goes: at every I/O of a scripted scenario, at every step of the durability protocol, at random with 500 seeds, and again while
- * recovering. Afterwards everything acknowledged is there, every transaction whole or absent, the checker finds nothing, and work goes on.
+ * The power goes: at every I/O of a scripted scenario, at every step of the durability protocol, at
+ * random with 500 seeds, and again while recovering. Afterwards everything acknowledged is there,
+ * every transaction whole or absent, the checker finds nothing, and work goes on.
  */
 #include "heap_rig.h"
 
 struct plan {
     uint64_t seed;
-    uint64_t cut_io;    /* the power goes at this I/O; 0: never */
-    uint64_t cut_step;  /* or at this step of the protocol */
+    uint64_t cut_io;   /* the power goes at this I/O; 0: never */
+    uint64_t cut_step; /* or at this step of the protocol */
     uint32_t txs;
-    uint32_t recuts;    /* further cuts while recovering and working on */
+    uint32_t recuts; /* further cuts while recovering and working on */
     uint32_t fault_pct;
     enum sim_cut how;
     uint64_t wal_size;
-    uint32_t ckpt_pct; /* beyond 100: the log fills to the brim first, and work waits for the checkpoint */
+    uint32_t ckpt_pct; /* beyond 100: the log fills to the brim first, and work waits for the
+                          checkpoint */
 };
 
 /* Opens after a cut; the power may go again meanwhile. */
@@ -51,8 +53,10 @@ static void cut_and_verify(struct rig *r, const struct plan *p, uint64_t *io_ste
     bool more = true;
     int rc;
 
-    snprintf(rig_context, sizeof(rig_context), "seed %llu, cut at I/O %llu, at step %llu, recuts %u, how %d", (unsigned long long)p->seed,
-             (unsigned long long)p->cut_io, (unsigned long long)p->cut_step, p->recuts, p->how);
+    snprintf(rig_context, sizeof(rig_context),
+             "seed %llu, cut at I/O %llu, at step %llu, recuts %u, how %d",
+             (unsigned long long)p->seed, (unsigned long long)p->cut_io,
+             (unsigned long long)p->cut_step, p->recuts, p->how);
     r->seed = p->seed * 1000003;
     r->cut_seed = p->seed;
     r->wal_size = p->wal_size;
@@ -117,7 +121,8 @@ static void at_every_io(struct rig *r)
     uint64_t total, steps, n;
 
     for (uint32_t i = 0; i < ARRAY_LEN(how); i++) {
-        struct plan p = {.seed = 11 + i, .txs = 120, .how = how[i], .fault_pct = i * 3, .wal_size = 768u << 10};
+        struct plan p = {
+            .seed = 11 + i, .txs = 120, .how = how[i], .fault_pct = i * 3, .wal_size = 768u << 10};
 
         run_plan(r, &p, &total, &steps);
         CHECK(total > 50);
@@ -149,8 +154,11 @@ static void with_random_seeds(struct rig *r)
     uint64_t n, steps;
 
     for (uint64_t seed = 1000; seed < 1500; seed++) {
-        struct plan p = {.seed = seed, .txs = 20 + (uint32_t)(mix64(seed) % 200), .cut_io = 1 + mix64(seed + 1) % 250,
-                         .recuts = (uint32_t)(mix64(seed + 2) % 6), .fault_pct = (uint32_t)(mix64(seed + 3) % 20),
+        struct plan p = {.seed = seed,
+                         .txs = 20 + (uint32_t)(mix64(seed) % 200),
+                         .cut_io = 1 + mix64(seed + 1) % 250,
+                         .recuts = (uint32_t)(mix64(seed + 2) % 6),
+                         .fault_pct = (uint32_t)(mix64(seed + 3) % 20),
                          .how = (enum sim_cut)(mix64(seed + 4) % 3),
                          .ckpt_pct = pct[seed % 4],
                          .wal_size = (512u << 10) + mix64(seed + 5) % 16 * (64u << 10)};

@@ -1,4 +1,5 @@
-/* Transactions on a volatile heap: what commit keeps, what abort takes back, and faults in between. */
+/* Transactions on a volatile heap: what commit keeps, what abort takes back, and faults in between.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -111,7 +112,8 @@ static void a_fault_ends_the_operation_and_the_retry_finds_the_page_pinned(void 
     assert_int_equal(heap_close(h, true), 0);
 }
 
-/* The nth allocation of memory fails, for every n: the transaction says so, abort leaves nothing behind, the next one works. */
+/* The nth allocation of memory fails, for every n: the transaction says so, abort leaves nothing
+ * behind, the next one works. */
 static void memory_that_runs_out_changes_nothing(void **state)
 {
     struct heap_conf conf = {0};

@@ -1,4 +1,5 @@
-/* The log: what one commit costs, who shares a write, and what happens when the device fails or lies. */
+/* The log: what one commit costs, who shares a write, and what happens when the device fails or
+ * lies. */
 #include "heap_rig.h"
 #include "heap/heap_int.h"
 
@@ -53,7 +54,8 @@ static void a_lone_commit_is_one_device_write(struct rig *r)
         a = sim_dir_stat(r->sd);
         CHECK(heap_wait_durable(r->h, put(r)) == 0);
         b = sim_dir_stat(r->sd);
-        CHECK(b.writes - a.writes == 1 && b.durable_writes - a.durable_writes == 1 && b.flushes == a.flushes);
+        CHECK(b.writes - a.writes == 1 && b.durable_writes - a.durable_writes == 1 &&
+              b.flushes == a.flushes);
         CHECK(b.write_bytes - a.write_bytes == 4096);
     }
     CHECK(heap_close(r->h, true) == 0);
@@ -175,7 +177,8 @@ static void a_failed_flush_stops_the_shard_and_the_log_still_has_it_all(struct r
     CHECK(heap_close(r->h, true) == 0);
 }
 
-/* Byte of the device where stream position pos lies: the WAL role's first extent follows the superblock area. */
+/* Byte of the device where stream position pos lies: the WAL role's first extent follows the
+ * superblock area. */
 static uint64_t wal_byte(struct rig *r, uint64_t pos)
 {
     return SUPER_AREA + WAL_RING_OFF + pos % r->h->wal.size;
@@ -306,18 +309,18 @@ static void read_only_replays_and_writes_nothing(struct rig *r)
     CHECK(heap_close(r->h, true) == 0);
 }
 
-#define STORIES(X)                                           \
-    X(a_lone_commit_is_one_device_write)                     \
-    X(commits_of_one_turn_share_a_write)                     \
-    X(what_nobody_waits_for_becomes_durable_too)             \
-    X(foreign_threads_commit_and_wait)                       \
-    X(a_failed_write_stops_the_shard)                        \
-    X(a_failed_flush_stops_the_shard_and_the_log_still_has_it_all) \
-    X(a_torn_last_group_is_the_end)                          \
-    X(damage_below_a_durable_claim_is_found)                 \
-    X(a_write_the_device_dropped_is_found)                   \
-    X(after_an_orderly_close_even_the_last_group_must_be_whole) \
-    X(damaged_checkpoint_records)                            \
+#define STORIES(X)                                                                                 \
+    X(a_lone_commit_is_one_device_write)                                                           \
+    X(commits_of_one_turn_share_a_write)                                                           \
+    X(what_nobody_waits_for_becomes_durable_too)                                                   \
+    X(foreign_threads_commit_and_wait)                                                             \
+    X(a_failed_write_stops_the_shard)                                                              \
+    X(a_failed_flush_stops_the_shard_and_the_log_still_has_it_all)                                 \
+    X(a_torn_last_group_is_the_end)                                                                \
+    X(damage_below_a_durable_claim_is_found)                                                       \
+    X(a_write_the_device_dropped_is_found)                                                         \
+    X(after_an_orderly_close_even_the_last_group_must_be_whole)                                    \
+    X(damaged_checkpoint_records)                                                                  \
     X(read_only_replays_and_writes_nothing)
 
 RIG_MAIN(STORIES)
