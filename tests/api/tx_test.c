@@ -1,0 +1,259 @@
+/* Transactions: the state table, isolation, conflicts; and compound requests, which they are made of. */
+#include "api.h"
+#include "client/compound.h"
+#include <pthread.h>
+
+static daos_handle_t tx(struct api *a, uint64_t flags)
+{
+    daos_handle_t th;
+
+    OK(daos_tx_open(a->coh, &th, flags, NULL));
+    return th;
+}
+
+static void writes_show_at_commit_all_together(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t o1 = api_obj(a, DAOS_OT_MULTI_HASHED, 1), o2 = api_obj(a, DAOS_OT_MULTI_HASHED, 2), th = tx(a, 0);
+    char value[8] = "one";
+    daos_key_t d = key("old");
+
+    OK(put(o2, 0, "old", "a", "here"));
+    OK(put_th(o1, th, 0, "d", "a", value));
+    memset(value, 'x', sizeof(value)); /* the library has its copy */
+    OK(put_th(o2, th, DAOS_COND_DKEY_INSERT, "d", "a", "two"));
+    OK(daos_obj_punch_dkeys(o2, th, 0, 1, &d, NULL));
+    assert_string_equal(get(o1, "d", "a"), "-");
+    assert_string_equal(get_th(o1, th, 0, "d", "a"), "-"); /* own writes are not read */
+    assert_string_equal(get(o2, "old", "a"), "here");
+    FAILS(DER_BUSY, daos_cont_close(a->coh, NULL));
+    OK(daos_tx_commit(th, NULL));
+    assert_string_equal(get(o1, "d", "a"), "one");
+    assert_string_equal(get(o2, "d", "a"), "two");
+    assert_string_equal(get(o2, "old", "a"), "-");
+    OK(daos_tx_close(th, NULL));
+    OK(daos_obj_close(o1, NULL));
+    OK(daos_obj_close(o2, NULL));
+}
+
+static void the_state_table(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), th;
+    daos_epoch_t e;
+
+    /* open */
+    th = tx(a, 0);
+    FAILS(DER_UNINIT, daos_tx_hdl2epoch(th, &e));
+    FAILS(DER_NO_PERM, daos_tx_restart(th, NULL));
+    OK(daos_tx_commit(th, NULL)); /* nothing to do */
+    /* committed */
+    FAILS(DER_ALREADY, daos_tx_commit(th, NULL));
+    FAILS(DER_NO_PERM, daos_tx_abort(th, NULL));
+    FAILS(DER_NO_PERM, daos_tx_restart(th, NULL));
+    FAILS(DER_NO_PERM, put_th(oh, th, 0, "d", "a", "1"));
+    assert_string_equal(get_th(oh, th, 0, "d", "a"), "DER_NO_PERM");
+    OK(daos_tx_close(th, NULL));
+    /* aborted */
+    th = tx(a, 0);
+    OK(put_th(oh, th, 0, "d", "a", "1"));
+    OK(daos_tx_abort(th, NULL));
+    FAILS(DER_ALREADY, daos_tx_abort(th, NULL));
+    FAILS(DER_NO_PERM, daos_tx_commit(th, NULL));
+    FAILS(DER_NO_PERM, daos_tx_restart(th, NULL));
+    FAILS(DER_NO_PERM, put_th(oh, th, 0, "d", "a", "1"));
+    assert_string_equal(get(oh, "d", "a"), "-");
+    OK(daos_tx_close(th, NULL));
+    FAILS(DER_NO_HDL, daos_tx_close(th, NULL));
+    FAILS(DER_NO_HDL, daos_tx_commit(th, NULL));
+    FAILS(DER_INVAL, daos_tx_close(DAOS_TX_NONE, NULL));
+    /* read-only */
+    th = tx(a, DAOS_TF_RDONLY);
+    FAILS(DER_NO_PERM, put_th(oh, th, 0, "d", "a", "1"));
+    assert_string_equal(get_th(oh, th, 0, "d", "a"), "-");
+    OK(daos_tx_hdl2epoch(th, &e));
+    OK(daos_tx_commit(th, NULL));
+    OK(daos_tx_close(th, NULL));
+    FAILS(DER_INVAL, daos_tx_open(a->coh, &th, 64, NULL));
+    FAILS(DER_NO_HDL, daos_tx_open(a->poh, &th, 0, NULL));
+    OK(daos_obj_close(oh, NULL));
+}
+
+static void a_conflict_restarts(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), th = tx(a, 0);
+
+    OK(put(oh, 0, "n", "a", "1"));
+    assert_string_equal(get_th(oh, th, 0, "n", "a"), "1");
+    OK(put_th(oh, th, 0, "n", "a", "2"));
+    OK(put(oh, 0, "n", "a", "9")); /* somebody else was faster */
+    FAILS(DER_TX_RESTART, daos_tx_commit(th, NULL));
+    assert_string_equal(get(oh, "n", "a"), "9");
+    /* failed */
+    FAILS(DER_NO_PERM, daos_tx_commit(th, NULL));
+    FAILS(DER_NO_PERM, daos_tx_abort(th, NULL));
+    FAILS(DER_NO_PERM, put_th(oh, th, 0, "n", "a", "3"));
+    OK(daos_tx_restart(th, NULL));
+    assert_string_equal(get_th(oh, th, 0, "n", "a"), "9");
+    OK(put_th(oh, th, 0, "n", "a", "10"));
+    OK(daos_tx_commit(th, NULL));
+    assert_string_equal(get(oh, "n", "a"), "10");
+    OK(daos_tx_close(th, NULL));
+    /* a condition that does not hold fails the whole */
+    th = tx(a, 0);
+    OK(put_th(oh, th, 0, "m", "a", "1"));
+    OK(put_th(oh, th, DAOS_COND_DKEY_INSERT, "n", "a", "1"));
+    FAILS(DER_EXIST, daos_tx_commit(th, NULL));
+    assert_string_equal(get(oh, "m", "a"), "-");
+    OK(daos_tx_close(th, NULL));
+    OK(daos_obj_close(oh, NULL));
+}
+
+struct counter {
+    struct api *a;
+    int restarts;
+};
+
+/* Adds 1 to a number, many times, against others who do the same. */
+static void *count_up(void *arg)
+{
+    struct counter *c = arg;
+    daos_handle_t oh, th;
+    char text[16];
+    int i, rc;
+
+    OK(daos_obj_open(c->a->coh, api_oid(c->a, DAOS_OT_MULTI_HASHED, 1), DAOS_OO_RW, &oh, NULL));
+    for (i = 0; i < 30; i++) {
+        OK(daos_tx_open(c->a->coh, &th, 0, NULL));
+        for (;;) {
+            struct one x;
+
+            memset(text, 0, sizeof(text));
+            one_single(&x, "n", "a", text, sizeof(text) - 1);
+            x.iod.iod_size = DAOS_REC_ANY;
+            rc = daos_obj_fetch(oh, th, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL, NULL);
+            if (rc == 0) {
+                snprintf(text, sizeof(text), "%d", atoi(text) + 1);
+                OK(put_th(oh, th, 0, "n", "a", text));
+                rc = daos_tx_commit(th, NULL);
+            }
+            if (rc != -DER_TX_RESTART)
+                break;
+            c->restarts++;
+            OK(daos_tx_restart(th, NULL));
+        }
+        OK(rc);
+        OK(daos_tx_close(th, NULL));
+    }
+    OK(daos_obj_close(oh, NULL));
+    return NULL;
+}
+
+static void nobody_loses_an_increment(void **state)
+{
+    enum { THREADS = 4 };
+    struct api *a = *state;
+    struct counter c[THREADS];
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1);
+    pthread_t th[THREADS];
+    int i;
+
+    OK(put(oh, 0, "n", "a", "0"));
+    for (i = 0; i < THREADS; i++) {
+        c[i] = (struct counter){a, 0};
+        assert_int_equal(pthread_create(&th[i], NULL, count_up, &c[i]), 0);
+    }
+    for (i = 0; i < THREADS; i++)
+        pthread_join(th[i], NULL);
+    assert_string_equal(get(oh, "n", "a"), "120");
+    OK(daos_obj_close(oh, NULL));
+}
+
+static void arrays_and_keys_in_a_transaction(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t kv, arr, th = tx(a, 0);
+    daos_array_iod_t iod;
+    daos_range_t rg = {5, 20};
+    d_sg_list_t sgl;
+    d_iov_t iov;
+    char buf[21] = {0};
+    daos_size_t size;
+
+    OK(daos_kv_open(a->coh, api_oid(a, DAOS_OT_KV_HASHED, 1), DAOS_OO_RW, &kv, NULL));
+    OK(daos_array_open_with_attr(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 2), DAOS_TX_NONE, DAOS_OO_RW, 1, 8, &arr, NULL));
+    iod = (daos_array_iod_t){.arr_nr = 1, .arr_rgs = &rg};
+    d_iov_set(&iov, (void *)"abcdefghijklmnopqrst", 20);
+    sgl = (d_sg_list_t){.sg_nr = 1, .sg_iovs = &iov};
+    OK(daos_array_write(arr, th, &iod, &sgl, NULL));
+    OK(daos_kv_put(kv, th, 0, "k", 3, "abc", NULL));
+    OK(daos_array_get_size(arr, DAOS_TX_NONE, &size, NULL));
+    assert_int_equal(size, 0);
+    OK(daos_tx_commit(th, NULL));
+    OK(daos_tx_close(th, NULL));
+    OK(daos_array_get_size(arr, DAOS_TX_NONE, &size, NULL));
+    assert_int_equal(size, 25);
+    d_iov_set(&iov, buf, 20);
+    th = tx(a, DAOS_TF_RDONLY);
+    OK(daos_array_read(arr, th, &iod, &sgl, NULL));
+    assert_string_equal(buf, "abcdefghijklmnopqrst");
+    size = sizeof(buf);
+    OK(daos_kv_get(kv, th, 0, "k", &size, buf, NULL));
+    assert_int_equal(size, 3);
+    OK(daos_tx_close(th, NULL));
+    OK(daos_kv_close(kv, NULL));
+    OK(daos_array_close(arr, NULL));
+}
+
+static void compounds(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), other = api_obj(a, DAOS_OT_MULTI_HASHED, 2);
+    daos_obj_id_t oid = api_oid(a, DAOS_OT_MULTI_HASHED, 1), oid2 = api_oid(a, DAOS_OT_MULTI_HASHED, 2);
+    daos_key_t from = key("from"), to = key("to");
+    daos_epoch_t seen, at;
+    struct compound *c;
+    struct one x;
+    char buf[16];
+
+    OK(put(oh, 0, "from", "a", "file"));
+    /* rename: what was read must not have changed, the new name must be free */
+    one_single(&x, "from", "a", buf, sizeof(buf));
+    x.iod.iod_size = DAOS_REC_ANY;
+    OK(client_fetch_oid(a->coh, DAOS_TX_NONE, oid, DAOS_COND_DKEY_FETCH, &x.dkey, 1, &x.iod, &x.sgl, &seen, NULL));
+    assert_true(seen > 0);
+    OK(compound_begin(a->coh, &c));
+    OK(compound_check_unchanged(c, oid, &from, seen));
+    OK(compound_check_absent(c, oid2, &to));
+    OK(compound_punch_dkey(c, oh, DAOS_COND_PUNCH, &from));
+    one_single(&x, "to", "a", (void *)"file", 4);
+    OK(compound_update(c, other, DAOS_COND_DKEY_INSERT, &x.dkey, 1, &x.iod, &x.sgl));
+    OK(compound_run(c, &at, NULL));
+    assert_true(at > seen);
+    assert_string_equal(get(oh, "from", "a"), "-");
+    assert_string_equal(get(other, "to", "a"), "file");
+    /* the same again: the name is taken, and nothing happens */
+    FAILS(DER_TX_RESTART, compound_run(c, &at, NULL));
+    compound_free(c);
+    OK(compound_begin(a->coh, &c));
+    OK(compound_check_absent(c, oid2, &to));
+    OK(compound_punch_oid(c, oid2, 0));
+    FAILS(DER_EXIST, compound_run(c, NULL, NULL));
+    compound_free(c);
+    OK(compound_begin(a->coh, &c));
+    OK(compound_check_exists(c, oid, &from));
+    FAILS(DER_NONEXIST, compound_run(c, NULL, NULL));
+    compound_free(c);
+    OK(compound_begin(a->coh, &c));
+    OK(compound_check_empty(c, oid));
+    OK(compound_run(c, NULL, NULL));
+    OK(compound_check_empty(c, oid2));
+    assert_int_equal(compound_run(c, NULL, NULL), COMPOUND_NOTEMPTY);
+    compound_free(c);
+    OK(daos_obj_close(oh, NULL));
+    OK(daos_obj_close(other, NULL));
+}
+
+API_MAIN(API_TEST(writes_show_at_commit_all_together), API_TEST(the_state_table), API_TEST(a_conflict_restarts),
+         API_TEST(nobody_loses_an_increment), API_TEST(arrays_and_keys_in_a_transaction), API_TEST(compounds))
