@@ -93,7 +93,7 @@ static void keys_are_listed_once_each(void **state)
     struct api *a = *state;
     daos_handle_t oh = kv(a, DAOS_OT_KV_HASHED, DAOS_OO_RW);
     daos_anchor_t anchor = {0};
-    char *seen = calloc(1, N), name[16], buf[256];
+    char *seen = calloc(1, N), name[24], buf[256];
     daos_key_desc_t kds[20];
     d_sg_list_t sgl;
     d_iov_t iov;
@@ -154,7 +154,7 @@ static void asynchronously(void **state)
     daos_handle_t oh, eq;
     daos_event_t ev[N], *done[16], one;
     daos_size_t sizes[N];
-    char name[N][16];
+    char name[N][24];
     int vals[N], got[N], i, n;
 
     OK(daos_eq_create(&eq));

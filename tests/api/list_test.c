@@ -71,7 +71,7 @@ static void akeys_of_a_dkey(void **state)
     daos_key_t d = key("d"), gone = key("a1");
     struct listing l;
     uint32_t nr, total = 0;
-    char name[8];
+    char name[16];
     int i;
 
     for (i = 0; i < 30; i++) {
@@ -152,7 +152,7 @@ static void keys_removed_while_listing(void **state)
     struct api *a = *state;
     daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1);
     daos_anchor_t anchor = {0};
-    char name[16], flat[117], seen[N] = {0};
+    char name[24], flat[117], seen[N] = {0};
     struct listing l;
     uint32_t nr, i;
     int n, removed = 0;

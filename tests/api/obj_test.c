@@ -196,7 +196,7 @@ static void many_akeys_in_one_call(void **state)
     daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1);
     daos_iod_t iods[N];
     d_sg_list_t sgls[N];
-    char names[N][8], vals[N][16], got[N][16];
+    char names[N][16], vals[N][24], got[N][24];
     struct one x[N];
     int i;
 

@@ -120,7 +120,7 @@ static void *count_up(void *arg)
 {
     struct counter *c = arg;
     daos_handle_t oh, th;
-    char text[16];
+    char text[24];
     int i, rc;
 
     OK(daos_obj_open(c->a->coh, api_oid(c->a, DAOS_OT_MULTI_HASHED, 1), DAOS_OO_RW, &oh, NULL));
