@@ -202,7 +202,7 @@ int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid
 
 int embed_pool_destroy(const char *path, struct err *e)
 {
-    char real[PATH_MAX];
+    char real[PATH_MAX], lock[PATH_MAX + 8];
     struct io_dir *dir;
     enum content what;
     int rc;
@@ -220,8 +220,11 @@ int embed_pool_destroy(const char *path, struct err *e)
     rc = io_dir_lock(dir, e);
     if (rc == 0)
         rc = io_dir_remove(dir, POOL_DEVICE, e);
-    if (rc == 0)
-        io_dir_remove(dir, POOL_LOCK, NULL);
+    if (rc == 0) {
+        /* The lock file is not a device, so it is removed here, while we hold it. */
+        snprintf(lock, sizeof(lock), "%s/" POOL_LOCK, real);
+        unlink(lock);
+    }
     io_dir_close(dir);
     if (rc != 0)
         return rc;
