@@ -54,14 +54,15 @@ static uint64_t search_from(const struct akey_rec *a, uint64_t from)
 }
 
 /* The extent behind a tree entry as a piece. */
-static int piece_of(struct heap *h, uint64_t value, struct piece *p, uint16_t *flags)
+static int piece_of(struct heap *h, uint64_t start, uint64_t value, struct piece *p, uint16_t *flags)
 {
     int rc = 0;
     const struct ext *e = REC(h, ext_off(value), ext, REC_EXT, &rc);
 
+    *flags = 0;
     if (e == NULL)
         return rc;
-    *p = (struct piece){.start = e->start, .nr = e->nr, .w = {e->epoch, e->minor}, .off = ext_off(value), .ext_start = e->start, .ext_nr = e->nr,
+    *p = (struct piece){.start = start, .nr = e->nr, .w = {e->epoch, e->minor}, .off = ext_off(value), .ext_start = start, .ext_nr = e->nr,
                         .rec_size = e->flags & VER_TOMBSTONE ? 0 : e->rec_size};
     *flags = e->flags;
     return 0;
@@ -100,11 +101,11 @@ static int collect_wide(const struct view *v, const struct akey_rec *a, uint64_t
     return 0;
 }
 
-static int take(const struct view *v, uint64_t value, uint64_t from, uint64_t to, struct arena *mem, struct pieces *out)
+static int take(const struct view *v, uint64_t start, uint64_t value, uint64_t from, uint64_t to, struct arena *mem, struct pieces *out)
 {
     struct piece p;
     uint16_t flags;
-    int rc = piece_of(v->c->v->h, value, &p, &flags);
+    int rc = piece_of(v->c->v->h, start, value, &p, &flags);
 
     if (rc || p.start >= to || p.start + p.nr <= from)
         return rc;
@@ -142,7 +143,7 @@ static int collect(const struct view *v, uint64_t akey, uint64_t from, uint64_t 
         seen++;
         if (start + ext_bound(value) <= from)
             continue;
-        rc = take(v, value, from, to, mem, out);
+        rc = take(v, start, value, from, to, mem, out);
         if (rc)
             return rc;
     }
@@ -153,7 +154,7 @@ static int collect(const struct view *v, uint64_t akey, uint64_t from, uint64_t 
         while ((rc = walk_next(&w, &value)) == 0 && w.ent[w.at - 1].order < *lo) {
             if (w.ent[w.at - 1].order + ext_bound(value) <= *lo)
                 continue;
-            rc = take(v, value, *lo, to, mem, out);
+            rc = take(v, w.ent[w.at - 1].order, value, *lo, to, mem, out);
             if (rc)
                 return rc;
         }
@@ -302,7 +303,7 @@ int array_any(const struct view *v, uint64_t akey, bool *any)
             struct piece p;
             uint16_t flags;
 
-            rc = piece_of(h, value, &p, &flags);
+            rc = piece_of(h, w.ent[w.at - 1].order, value, &p, &flags);
             if (rc)
                 return rc;
             if (view_sees(v, p.w)) {
@@ -385,7 +386,7 @@ static int meet(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, st
 
         if (w.ent[w.at - 1].order + ext_bound(value) <= start)
             continue;
-        rc = piece_of(h, value, &p, &flags);
+        rc = piece_of(h, w.ent[w.at - 1].order, value, &p, &flags);
         if (rc)
             return rc;
         if (p.start + p.nr <= start || when_cmp(p.w, t->w) > 0)
@@ -416,8 +417,7 @@ static int fill(struct vos_tx *t, uint64_t off, uint8_t *rec, const struct vos_i
     e->flags = p->l.flags | extra;
     e->rec_size = (uint32_t)iod->rec_size;
     e->epoch = t->w.epoch;
-    e->start = p->start;
-    e->nr = p->nr;
+    e->nr = (uint32_t)p->nr;
     return layout_store(t, iod, p, rec, off);
 }
 
@@ -614,8 +614,7 @@ int array_hole(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, boo
         e->minor = t->w.minor;
         e->flags = m.gap ? VER_TOMBSTONE | VER_CUT : VER_TOMBSTONE;
         e->epoch = t->w.epoch;
-        e->start = start;
-        e->nr = nr;
+        e->nr = (uint32_t)nr;
         return insert(t, akey, off, start, nr);
     }
 }
@@ -727,7 +726,7 @@ static int window(struct vos_tx *t, uint64_t akey, const struct akey_rec *a, uin
             *next = w.ent[w.at - 1].order;
             return 0;
         }
-        rc = piece_of(t->v->h, value, &p, &flags);
+        rc = piece_of(t->v->h, w.ent[w.at - 1].order, value, &p, &flags);
         if (rc == 0)
             rc = push(out, &t->v->scratch, p);
         if (rc)

@@ -246,7 +246,7 @@ static int check_exts(struct check *k, uint64_t akey, const struct akey_rec *a)
         return rc;
     walk_ext(&w, k->h, akey, 0, false);
     while ((rc = walk_next(&w, &value)) == 0) {
-        uint64_t off = ext_off(value), order = w.ent[w.at - 1].order;
+        uint64_t off = ext_off(value);
         const struct ext *e;
         const uint8_t *rec;
         struct layout l;
@@ -264,7 +264,7 @@ static int check_exts(struct check *k, uint64_t akey, const struct akey_rec *a)
         }
         e = (const struct ext *)rec;
         check_epoch(k, e->epoch, "extent", off);
-        if (e->start != order || e->nr == 0 || e->nr > EXT_NR_MAX || e->nr > UINT64_C(1) << a->max_log || ext_bound(value) < e->nr)
+        if (e->nr == 0 || e->nr > EXT_NR_MAX || e->nr > UINT64_C(1) << a->max_log || ext_bound(value) < e->nr)
             problem(k, "extent at heap offset %llu: its place in the tree does not fit it", (unsigned long long)off);
         if ((e->flags & VER_TOMBSTONE) && !(a->flags & KEY_HOLES))
             problem(k, "extent at heap offset %llu: a hole in an akey that says it has none", (unsigned long long)off);

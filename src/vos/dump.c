@@ -89,7 +89,7 @@ static int dump_akey(struct dump *d, uint64_t akey, bool integer)
     a = REC(d->h, akey, akey_rec, REC_AKEY, &rc);
     if (a == NULL)
         return rc;
-    say(d, "    akey %s %s changed %016llx", name_text(&name, integer, text, sizeof text), type == DAOS_IOD_ARRAY ? "array" : "single", (unsigned long long)a->changed);
+    say(d, "    akey %s %s%s", name_text(&name, integer, text, sizeof text), type == DAOS_IOD_ARRAY ? "array" : "single", a->flags & KEY_DEAD ? " dead" : "");
     rc = dump_life(d, a->life, "      ");
     if (rc)
         return rc;
@@ -110,7 +110,7 @@ static int dump_akey(struct dump *d, uint64_t akey, bool integer)
 
         if (e == NULL)
             return rc;
-        say(d, "      records %llu+%llu of %u bytes at %016llx.%u%s", (unsigned long long)e->start, (unsigned long long)e->nr, e->rec_size, (unsigned long long)e->epoch, e->minor,
+        say(d, "      records %llu+%llu of %u bytes at %016llx.%u%s", (unsigned long long)w.ent[w.at - 1].order, (unsigned long long)e->nr, e->rec_size, (unsigned long long)e->epoch, e->minor,
             flag_text(e->flags, flags, sizeof flags));
     }
     return rc == -DER_NONEXIST ? 0 : rc;

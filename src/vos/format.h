@@ -11,7 +11,8 @@
  *   containers  hash of the uuid            objects   mix128(hi, lo) of the id
  *   dkeys       hash_bytes() of the key; tree_prefix() for lexical; the value for integer types (type byte of the object id); ties by bytes
  *   akeys       the same, ties by bytes, then by value type: an akey that was punched and written again with another type is a second record
- *   extents     first record index; ties by (epoch, minor). The upper 16 bits of the tree's value bound the extent's length (ext_value())
+ *   extents     first record index; ties by (epoch, minor). The tree's value is offset / 8 in 40 bits and
+ *               above it a bound of the extent's length in 14: 4 of exponent, 10 of mantissa, rounded up (ext_value())
  *   sessions    mix128(hlc, rand)
  *
  * EXISTENCE LOG. `life` of an object, dkey or akey is a list of small records (struct ver): at most one MARK first, then PUNCHes (and, below an
@@ -109,8 +110,8 @@ struct obj_rec { /* 56 bytes */
     uint8_t kind, pad;
     uint16_t flags;
     uint32_t born;    /* epoch >> 32 when the record was made: an older incarnation may be gone */
-    uint64_t changed; /* epoch of the newest change here or below */
     uint64_t life;
+    uint64_t changed; /* epoch of the newest change here or below */
     struct tree_root dkeys;
     uint64_t oid_hi, oid_lo;
 };
@@ -120,18 +121,17 @@ struct dkey_rec { /* 40 bytes, then the key */
     uint16_t flags;
     uint16_t key_len;
     uint16_t pad2;
-    uint64_t changed;
     uint64_t life;
+    uint64_t changed;
     struct tree_root akeys;
     /* key */
 };
 
-struct akey_rec { /* 40 bytes, then rec_size (4, arrays only), then the key */
+struct akey_rec { /* 32 bytes, then rec_size (4, arrays only), then the key */
     uint8_t kind, type; /* daos_iod_type_t */
     uint16_t flags;
     uint16_t key_len;
     uint16_t max_log; /* array: no extent is longer than 1 << max_log records */
-    uint64_t changed;
     uint64_t life;
     struct tree_root values; /* array: extents; single: word0 = newest version, word1 = 0 */
     /* uint32_t rec_size (arrays): of what was written since the last punch; key */
@@ -152,12 +152,13 @@ struct wide { /* 40 bytes */
     uint64_t start, nr;
 };
 
-struct ext { /* 32 bytes, then layout below */
+struct ext { /* 24 bytes, then layout below; its first record is the order key of its tree entry */
     uint8_t kind, minor;
     uint16_t flags;
     uint32_t rec_size; /* 0: hole */
     uint64_t epoch;
-    uint64_t start, nr; /* records */
+    uint32_t nr;      /* records */
+    uint32_t map_ver; /* pool map version that placed it; 0 */
 };
 
 /*
@@ -192,8 +193,8 @@ struct session_rec { /* 40 bytes, then cap outcomes, slot = seq % cap */
 };
 
 _Static_assert(sizeof(struct super_rec) == 128 && sizeof(struct cont_rec) == 256 && sizeof(struct obj_rec) == 56, "format");
-_Static_assert(sizeof(struct dkey_rec) == 40 && sizeof(struct akey_rec) == 40, "format");
-_Static_assert(sizeof(struct ver) == 24 && sizeof(struct wide) == 40 && sizeof(struct ext) == 32, "format");
+_Static_assert(sizeof(struct dkey_rec) == 40 && sizeof(struct akey_rec) == 32, "format");
+_Static_assert(sizeof(struct ver) == 24 && sizeof(struct wide) == 40 && sizeof(struct ext) == 24, "format");
 _Static_assert(sizeof(struct session_rec) == 40 && sizeof(struct outcome) == 16, "format");
 
 #endif

@@ -215,7 +215,7 @@ static int ext_cmp_rec(struct heap *h, uint64_t a, uint64_t b, int *order)
 {
     union key_room room;
     struct tree_key k;
-    int rc = ext_key(h, ext_off(b), &room, &k);
+    int rc = ext_key(h, 0, ext_off(b), &room, &k);
 
     return rc ? rc : ext_cmp(h, a, &k, order);
 }
@@ -287,7 +287,7 @@ int akey_key(struct heap *h, enum korder ko, uint64_t off, union key_room *room,
     return 0;
 }
 
-int ext_key(struct heap *h, uint64_t off, union key_room *room, struct tree_key *k)
+int ext_key(struct heap *h, uint64_t start, uint64_t off, union key_room *room, struct tree_key *k)
 {
     int rc = 0;
     const struct ext *e = REC(h, off, ext, REC_EXT, &rc);
@@ -295,27 +295,27 @@ int ext_key(struct heap *h, uint64_t off, union key_room *room, struct tree_key 
     if (e == NULL)
         return rc;
     room->when = (struct when){e->epoch, e->minor};
-    *k = (struct tree_key){.order = e->start, .key = &room->when, .len = sizeof room->when};
+    *k = (struct tree_key){.order = start, .key = &room->when, .len = sizeof room->when};
     return 0;
 }
 
-/* Bound of a length in 16 bits: 5 bits of exponent, 11 of mantissa, rounded up. */
+/* Bound of a length in 14 bits: 4 bits of exponent, 10 of mantissa, rounded up. Tree values up to 54 bits need no leaf when alone. */
 uint64_t ext_value(uint64_t off, uint64_t nr)
 {
     uint64_t e = 0;
 
-    ASSERT(off >> 48 == 0);
-    while ((nr >> e) + ((nr & ((UINT64_C(1) << e) - 1)) != 0) > 0x7ff)
+    ASSERT(off >> 43 == 0 && off % 8 == 0);
+    while ((nr >> e) + ((nr & ((UINT64_C(1) << e) - 1)) != 0) > 0x3ff)
         e++;
-    ASSERT(e < 32);
-    return off | (e << 11 | ((nr >> e) + ((nr & ((UINT64_C(1) << e) - 1)) != 0))) << 48;
+    ASSERT(e < 16);
+    return off / 8 | (e << 10 | ((nr >> e) + ((nr & ((UINT64_C(1) << e) - 1)) != 0))) << 40;
 }
 
 uint64_t ext_bound(uint64_t value)
 {
-    uint64_t v = value >> 48;
+    uint64_t v = value >> 40;
 
-    return (v & 0x7ff) << (v >> 11);
+    return (v & 0x3ff) << (v >> 10 & 15);
 }
 
 /* ---- Finding and making ---- */
@@ -425,7 +425,7 @@ void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool
     w->key = (struct tree_key){.order = from, .key = &w->none, .len = sizeof w->none};
 }
 
-static int walk_key(struct walk *w, uint64_t value, union key_room *room, struct tree_key *k)
+static int walk_key(struct walk *w, uint64_t order, uint64_t value, union key_room *room, struct tree_key *k)
 {
     int rc = 0;
 
@@ -436,7 +436,7 @@ static int walk_key(struct walk *w, uint64_t value, union key_room *room, struct
     if (w->cls == &akey_class)
         return akey_key(w->h, w->ko, value, room, k);
     if (w->cls == &ext_class)
-        return ext_key(w->h, ext_off(value), room, k);
+        return ext_key(w->h, order, ext_off(value), room, k);
     if (w->cls == &cont_class) {
         const struct cont_rec *r = REC(w->h, value, cont_rec, REC_CONT, &rc);
 
@@ -458,7 +458,7 @@ int walk_next(struct walk *w, uint64_t *value)
     if (w->at == w->nr) {
         if (w->started) {
             how = w->down ? TREE_LT : TREE_GT;
-            rc = walk_key(w, w->ent[w->nr - 1].value, &room, &k);
+            rc = walk_key(w, w->ent[w->nr - 1].order, w->ent[w->nr - 1].value, &room, &k);
             if (rc)
                 return rc;
         } else if (w->placed) {

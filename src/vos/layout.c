@@ -98,7 +98,7 @@ int layout_ext(struct heap *h, uint64_t off, struct layout *l, const uint8_t **r
     int rc = 0;
     const struct ext *r = REC(h, off, ext, REC_EXT, &rc);
 
-    return r ? layout_read(h, off, sizeof *r, r->nr * r->rec_size, r->flags, false, l, rec) : rc;
+    return r ? layout_read(h, off, sizeof *r, (uint64_t)r->nr * r->rec_size, r->flags, false, l, rec) : rc;
 }
 
 static uint64_t loc_at(const struct layout *l, const uint8_t *rec, uint32_t i)

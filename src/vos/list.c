@@ -97,6 +97,7 @@ struct listing {
     daos_obj_id_t oid;
     vos_emit_fn emit;
     void *arg;
+    uint64_t changed; /* of the dkey whose akeys are listed */
 };
 
 static int one_obj(struct listing *l, uint64_t off, struct place *pl)
@@ -153,7 +154,7 @@ static int one_akey(struct listing *l, uint64_t off, struct place *pl)
 
     if (r == NULL)
         return rc;
-    e.epoch = MIN(r->changed, l->v.epoch);
+    e.epoch = MIN(l->changed, l->v.epoch);
     e.type = r->type;
     rc = akey_visible(&l->v, off, &yes, NULL);
     if (rc == 0)
@@ -298,6 +299,7 @@ static int list_run(struct listing *l, enum vos_level what, const struct vos_key
     d = REC(h, dk, dkey_rec, REC_DKEY, &rc);
     if (d == NULL)
         return rc;
+    l->changed = d->changed;
     rc = view_life(&l->v, d->life);
     if (rc == 0 && what == VOS_AKEY) {
         rc = view_absent(&l->v);

@@ -168,12 +168,12 @@ union key_room {
 int obj_key(struct heap *h, uint64_t off, union key_room *room, struct tree_key *k);
 int dkey_key(struct heap *h, enum korder ko, uint64_t off, union key_room *room, struct tree_key *k);
 int akey_key(struct heap *h, enum korder ko, uint64_t off, union key_room *room, struct tree_key *k);
-int ext_key(struct heap *h, uint64_t off, union key_room *room, struct tree_key *k);
+int ext_key(struct heap *h, uint64_t start, uint64_t off, union key_room *room, struct tree_key *k);
 
 /* The value of an extent's tree entry: offset and an upper bound of its length. */
 static inline uint64_t ext_off(uint64_t value)
 {
-    return value & ((UINT64_C(1) << 48) - 1);
+    return (value & ((UINT64_C(1) << 40) - 1)) * 8;
 }
 uint64_t ext_value(uint64_t off, uint64_t nr);
 uint64_t ext_bound(uint64_t value); /* records at most */
@@ -332,8 +332,9 @@ int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes
 
 /* ---- punch.c, drop.c ---- */
 
-/* Notes a change at t->w in the record of an object, dkey or akey; dead: a punch of it. */
+/* Notes a change at t->w in the record of an object or dkey; dead: a punch of it. An akey has only the flag. */
 int rec_touch(struct vos_tx *t, uint64_t off, bool dead);
+int akey_touch(struct vos_tx *t, uint64_t akey, bool dead);
 int punch_obj(struct vos_tx *t, daos_obj_id_t oid);
 int punch_dkey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *dkey);
 int punch_akey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *dkey, const struct vos_key *akey);

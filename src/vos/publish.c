@@ -83,24 +83,19 @@ int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid, c
     rc = view_life(&v, d->life);
     if (rc)
         return rc;
+    /* An akey has no epoch of its last change: that of its dkey stands in, which is never too old. */
     for (uint32_t i = 0; i < ARRAY_LEN(types) && !*yes; i++) {
-        const struct akey_rec *a;
         struct view in;
 
         rc = akey_find(h, child, oid, akey, types[i], &off);
         if (rc == -DER_NONEXIST)
-            continue; /* changed stays that of the dkey unless the akey is there */
+            continue;
         if (rc)
-            return rc;
-        a = REC(h, off, akey_rec, REC_AKEY, &rc);
-        if (a == NULL)
             return rc;
         rc = akey_visible(&v, off, yes, &in);
         if (rc)
             return rc;
-        if (*yes)
-            *changed = a->changed;
-        else
+        if (!*yes)
             v.mark = MAX(v.mark, in.mark);
     }
     rc = 0;
@@ -299,7 +294,7 @@ static int apply_hole(struct vos_tx *t, const struct vos_op *op, const struct vo
     if (rc == 0)
         rc = rec_touch(t, dkey, false);
     if (rc == 0)
-        rc = rec_touch(t, akey, false);
+        rc = akey_touch(t, akey, false);
     return rc;
 }
 
@@ -322,7 +317,7 @@ static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos
         if (rc)
             return rc;
     }
-    rc = rec_touch(t, akey, false);
+    rc = akey_touch(t, akey, false);
     if (rc == 0 && iod->type == DAOS_IOD_ARRAY)
         rc = set_rec_size(t, akey, iod->rec_size);
     for (uint32_t i = 0; i < pr->part_nr && rc == 0; i++)

@@ -5,10 +5,9 @@
  */
 #include "vos/priv.h"
 
-/* Notes a change at t->w in an object, dkey or akey record: flags at 2, changed at 8. */
 int rec_touch(struct vos_tx *t, uint64_t off, bool dead)
 {
-    const struct dkey_rec *r = heap_ptr(t->v->h, off, 16);
+    const struct dkey_rec *r = heap_ptr(t->v->h, off, 24);
     struct dkey_rec *w;
     uint16_t flags;
     uint64_t changed;
@@ -21,11 +20,26 @@ int rec_touch(struct vos_tx *t, uint64_t off, bool dead)
         return 0;
     if (flags == r->flags)
         return tx_put64(t->v->h, off + offsetof(struct dkey_rec, changed), changed);
-    w = heap_tx_write(t->v->h, off, 16);
+    w = heap_tx_write(t->v->h, off, 24);
     if (w == NULL)
         return heap_rc(t->v->h);
     w->flags = flags;
     w->changed = changed;
+    return 0;
+}
+
+int akey_touch(struct vos_tx *t, uint64_t akey, bool dead)
+{
+    int rc = 0;
+    const struct akey_rec *r = REC(t->v->h, akey, akey_rec, REC_AKEY, &rc);
+    uint16_t *p;
+
+    if (r == NULL || !(r->flags & KEY_DEAD) == !dead)
+        return rc;
+    p = heap_tx_write(t->v->h, akey + offsetof(struct akey_rec, flags), sizeof *p);
+    if (p == NULL)
+        return heap_rc(t->v->h);
+    *p ^= KEY_DEAD;
     return 0;
 }
 
@@ -138,7 +152,7 @@ static int punch_one(struct vos_tx *t, const struct view *in_dkey, uint64_t obj,
     }
     if (rc == 0)
         rc = life_punch(t, akey + offsetof(struct akey_rec, life));
-    return rc ? rc : rec_touch(t, akey, !t->replay);
+    return rc || t->replay ? rc : akey_touch(t, akey, true);
 }
 
 int punch_akey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *dkey_key, const struct vos_key *key)

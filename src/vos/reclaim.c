@@ -80,7 +80,7 @@ static int shred_akey(struct vos_tx *t, uint64_t akey, bool *gone)
             return 0;
         }
         if (rc == 0)
-            rc = ext_key(h, ext_off(value), &room, &k);
+            rc = ext_key(h, order, ext_off(value), &room, &k);
         if (rc == 0)
             rc = tree_remove(h, &ext_class, root, &k);
         if (rc == 0)
@@ -263,7 +263,7 @@ static int life_prune(struct vos_tx *t, uint64_t off, uint64_t upto)
     return rc;
 }
 
-/* What may an empty record's parent remember: the newest thing its existence log knows. */
+/* What the parent of an empty object or dkey must remember: the newest epoch it knows of. */
 static int last_event(struct heap *h, uint64_t off, uint64_t *epoch)
 {
     const struct dkey_rec *r = heap_ptr(h, off, sizeof *r);
@@ -338,8 +338,7 @@ static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
         struct vos_key name;
         uint8_t type;
 
-        rc = last_event(h, akey, &last);
-        last = MAX(last, hide.epoch);
+        rc = last_event(h, dkey, &last); /* an akey has none of its own */
         if (rc == 0)
             rc = akey_name(h, akey, &name, &type);
         if (rc == 0 && last <= upto && may_go(&t, name.len, last))

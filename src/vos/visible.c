@@ -14,10 +14,10 @@ static int life_of(struct heap *h, uint64_t off, uint8_t kind, uint64_t *life, u
     if (p == NULL)
         return rc;
     memcpy(flags, p + 2, 2);
-    memcpy(life, p + 16, 8);
+    memcpy(life, p + 8, 8);
     return 0;
 }
-_Static_assert(offsetof(struct obj_rec, life) == 16 && offsetof(struct dkey_rec, life) == 16 && offsetof(struct akey_rec, life) == 16, "common head");
+_Static_assert(offsetof(struct obj_rec, life) == 8 && offsetof(struct dkey_rec, life) == 8 && offsetof(struct akey_rec, life) == 8, "common head");
 
 /* Enters a record: *in = v and its existence log. *dead: nothing can show. */
 static int enter(const struct view *v, uint64_t off, uint8_t kind, struct view *in, bool *dead)

@@ -195,7 +195,7 @@ struct vos_entry {
     struct vos_key key;     /* VOS_DKEY, VOS_AKEY: valid during the call */
     daos_recx_t recx;       /* VOS_RECX */
     uint64_t rec_size;      /* VOS_RECX */
-    daos_epoch_t epoch;     /* of the newest version (VOS_RECX: of this extent) */
+    daos_epoch_t epoch;     /* VOS_RECX: of this extent; else of the newest change at or below (VOS_AKEY: of its dkey), or the epoch of the read if that is later */
     daos_iod_type_t type;   /* VOS_AKEY, VOS_RECX */
 };
 /* emit: 0 go on, 1 stop before this entry (it comes again with the returned anchor), negative: error. */
