@@ -68,7 +68,7 @@ static void bar(double part, char *buf, size_t len)
     size_t at = 0;
 
     buf[at++] = '[';
-    for (unsigned i = 0; i < BAR_WIDTH && at + 3 < len; i++)
+    for (unsigned i = 0; i < BAR_WIDTH && at + 2 < len; i++)
         buf[at++] = i < full ? '=' : ' ';
     buf[at++] = ']';
     buf[at] = '\0';

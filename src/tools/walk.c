@@ -14,7 +14,8 @@ uint32_t walk_default_threads(void)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-    return (uint32_t)MAX(2, MIN(cores, 8));
+    /* more than cores: a worker waits now and then for a directory */
+    return (uint32_t)MAX(4, MIN(3 * cores, WALK_THREADS_MAX));
 }
 
 /* ---- Slots ---- */
