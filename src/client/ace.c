@@ -1,8 +1,8 @@
 /*
  * One entry of an access control list: memory, validity, text.
  *
- * As text: TYPES:FLAGS:PRINCIPAL:PERMISSIONS. Each of the three letter sets is a table from letter to bit, in the
- * order in which letters are written.
+ * As text: TYPES:FLAGS:PRINCIPAL:PERMISSIONS. Each of the three letter sets is a table from letter
+ * to bit, in the order in which letters are written.
  */
 #include "client/acl_impl.h"
 
@@ -125,7 +125,8 @@ static bool flags_fit(const struct daos_ace *ace)
 
     if (ace->dae_access_flags & ~DAOS_ACL_FLAG_ALL)
         return false;
-    if (type_is_group(ace->dae_principal_type) != ((ace->dae_access_flags & DAOS_ACL_FLAG_GROUP) != 0))
+    if (type_is_group(ace->dae_principal_type) !=
+        ((ace->dae_access_flags & DAOS_ACL_FLAG_GROUP) != 0))
         return false;
     return acts == ((ace->dae_access_flags & outcome) != 0);
 }
@@ -136,7 +137,8 @@ bool daos_ace_is_valid(struct daos_ace *ace)
         return false;
     if (ace->dae_access_types == 0 || (ace->dae_access_types & ~DAOS_ACL_ACCESS_ALL))
         return false;
-    if (ace->dae_principal_len % 8 != 0 || ace_type_is_named(ace->dae_principal_type) != (ace->dae_principal_len != 0))
+    if (ace->dae_principal_len % 8 != 0 ||
+        ace_type_is_named(ace->dae_principal_type) != (ace->dae_principal_len != 0))
         return false;
     if (ace->dae_principal_len != 0 &&
         (strnlen(ace->dae_principal, ace->dae_principal_len) == ace->dae_principal_len ||
@@ -204,7 +206,8 @@ int daos_ace_from_str(const char *str, struct daos_ace **out)
     const char *s, *end;
     size_t len;
 
-    if (str == NULL || out == NULL || strnlen(str, DAOS_ACL_MAX_ACE_STR_LEN + 1) > DAOS_ACL_MAX_ACE_STR_LEN)
+    if (str == NULL || out == NULL ||
+        strnlen(str, DAOS_ACL_MAX_ACE_STR_LEN + 1) > DAOS_ACL_MAX_ACE_STR_LEN)
         return -DER_INVAL;
     s = parse_letters(str, types, &type_bits);
     if (s == NULL || *s != ':')
@@ -219,7 +222,8 @@ int daos_ace_from_str(const char *str, struct daos_ace **out)
     memcpy(name, s, len);
     name[len] = '\0';
     s = parse_letters(end + 1, perms, &perm_bits);
-    if (s == NULL || *s != '\0' || principal_type(name, flag_bits & DAOS_ACL_FLAG_GROUP, &type) != 0)
+    if (s == NULL || *s != '\0' ||
+        principal_type(name, flag_bits & DAOS_ACL_FLAG_GROUP, &type) != 0)
         return -DER_INVAL;
     if (ace_type_is_named(type) && !daos_acl_principal_is_valid(name))
         return -DER_INVAL;

@@ -1,6 +1,7 @@
 /*
- * Access control lists: entries packed one after the other behind a header, sorted by type of principal, which is the
- * order in which they are enforced; within a type in the order in which they were given.
+ * Access control lists: entries packed one after the other behind a header, sorted by type of
+ * principal, which is the order in which they are enforced; within a type in the order in which
+ * they were given.
  */
 #include "client/acl_impl.h"
 
@@ -27,7 +28,8 @@ static struct daos_acl *acl_new(uint32_t len)
 
 static bool same_principal(struct daos_ace *a, uint32_t type, const char *name)
 {
-    return a->dae_principal_type == type && (!ace_type_is_named(type) || strcmp(a->dae_principal, name) == 0);
+    return a->dae_principal_type == type &&
+           (!ace_type_is_named(type) || strcmp(a->dae_principal, name) == 0);
 }
 
 /* Appends copies of aces of one type; returns where it ends. */
@@ -116,14 +118,16 @@ int daos_acl_validate(struct daos_acl *acl)
     struct daos_ace *ace = NULL, *other;
     uint32_t type = 0, used = 0;
 
-    if (acl == NULL || acl->dal_ver != DAOS_ACL_VERSION || acl->dal_len % 8 != 0 || acl->dal_len > DAOS_ACL_MAX_ACE_LEN)
+    if (acl == NULL || acl->dal_ver != DAOS_ACL_VERSION || acl->dal_len % 8 != 0 ||
+        acl->dal_len > DAOS_ACL_MAX_ACE_LEN)
         return -DER_INVAL;
     while ((ace = daos_acl_get_next_ace(acl, ace)) != NULL) {
         if (!daos_ace_is_valid(ace) || ace->dae_principal_type < type)
             return -DER_INVAL;
         type = ace->dae_principal_type;
         used += ace_size(ace);
-        for (other = daos_acl_get_next_ace(acl, ace); other != NULL; other = daos_acl_get_next_ace(acl, other))
+        for (other = daos_acl_get_next_ace(acl, ace); other != NULL;
+             other = daos_acl_get_next_ace(acl, other))
             if (other->dae_principal_type == type && daos_ace_is_valid(other) &&
                 same_principal(other, type, ace->dae_principal))
                 return -DER_INVAL;
@@ -131,8 +135,8 @@ int daos_acl_validate(struct daos_acl *acl)
     return used == acl->dal_len ? 0 : -DER_INVAL;
 }
 
-int daos_acl_get_ace_for_principal(struct daos_acl *acl, enum daos_acl_principal_type type, const char *principal,
-                                   struct daos_ace **out)
+int daos_acl_get_ace_for_principal(struct daos_acl *acl, enum daos_acl_principal_type type,
+                                   const char *principal, struct daos_ace **out)
 {
     struct daos_ace *ace = NULL;
 
@@ -166,7 +170,8 @@ static int rebuild(struct daos_acl **acl, struct daos_ace *gone, struct daos_ace
     at = acl_out->dal_ace;
     while ((ace = daos_acl_get_next_ace(old, ace)) != NULL) {
         /* A replacement takes the old place, a new entry the end of its type. */
-        if (!added && (ace == gone || (gone == NULL && ace->dae_principal_type > add->dae_principal_type))) {
+        if (!added &&
+            (ace == gone || (gone == NULL && ace->dae_principal_type > add->dae_principal_type))) {
             memcpy(at, add, ace_size(add));
             at += ace_size(add);
             added = true;
@@ -189,12 +194,14 @@ int daos_acl_add_ace(struct daos_acl **acl, struct daos_ace *new_ace)
 
     if (acl == NULL || *acl == NULL || !daos_ace_is_valid(new_ace))
         return -DER_INVAL;
-    if (daos_acl_get_ace_for_principal(*acl, new_ace->dae_principal_type, new_ace->dae_principal, &old) != 0)
+    if (daos_acl_get_ace_for_principal(*acl, new_ace->dae_principal_type, new_ace->dae_principal,
+                                       &old) != 0)
         old = NULL;
     return rebuild(acl, old, new_ace);
 }
 
-int daos_acl_remove_ace(struct daos_acl **acl, enum daos_acl_principal_type type, const char *principal_name)
+int daos_acl_remove_ace(struct daos_acl **acl, enum daos_acl_principal_type type,
+                        const char *principal_name)
 {
     struct daos_ace *ace;
     int rc;

@@ -1,8 +1,8 @@
 /*
  * Who may do what: names of users and groups, and the enforcement order of an ACL.
  *
- * First match wins: owner; the user's own entry; the union of all entries of groups the user is in; everyone. A
- * step that matches is final even if it grants nothing.
+ * First match wins: owner; the user's own entry; the union of all entries of groups the user is in;
+ * everyone. A step that matches is final even if it grants nothing.
  */
 #include "client/acl_impl.h"
 
@@ -39,7 +39,8 @@ static int nss_rc(int err, const void *found)
         return 0;
     if (err == ENOMEM)
         return -DER_NOMEM;
-    return err == 0 || err == ENOENT || err == ESRCH || err == EBADF || err == EPERM ? -DER_NONEXIST : -DER_MISC;
+    return err == 0 || err == ENOENT || err == ESRCH || err == EBADF || err == EPERM ? -DER_NONEXIST
+                                                                                     : -DER_MISC;
 }
 
 int daos_acl_uid_to_principal(uid_t uid, char **name)
@@ -163,7 +164,8 @@ int daos_acl_principal_from_str(const char *str, enum daos_acl_principal_type *t
 
 /* ---- This process ---- */
 
-/* "name@", or "uid@" where the machine has no name for it (containers): the engine takes any name. */
+/* "name@", or "uid@" where the machine has no name for it (containers): the engine takes any name.
+ */
 static int name_or_number(int (*lookup)(uid_t id, char **name), uint32_t id, char **name)
 {
     char text[16];
@@ -219,7 +221,8 @@ void ident_fini(struct ident *id)
 /* ---- Rights from a property list ---- */
 
 /* Union over the owner's group and all named groups of the user; true if any entry matched. */
-static bool eval_groups(struct daos_acl *acl, const char *owner_group, char *const *groups, uint32_t nr, uint64_t *perms)
+static bool eval_groups(struct daos_acl *acl, const char *owner_group, char *const *groups,
+                        uint32_t nr, uint64_t *perms)
 {
     struct daos_ace *ace;
     bool matched = false;
@@ -240,26 +243,29 @@ static bool eval_groups(struct daos_acl *acl, const char *owner_group, char *con
     return matched;
 }
 
-static uint64_t eval(struct daos_acl *acl, const char *owner, const char *owner_group, const char *user,
-                     char *const *groups, uint32_t nr)
+static uint64_t eval(struct daos_acl *acl, const char *owner, const char *owner_group,
+                     const char *user, char *const *groups, uint32_t nr)
 {
     struct daos_ace *ace;
     uint64_t perms;
 
     if (acl == NULL)
         return 0;
-    if (strcmp(user, owner) == 0 && daos_acl_get_ace_for_principal(acl, DAOS_ACL_OWNER, NULL, &ace) == 0)
+    if (strcmp(user, owner) == 0 &&
+        daos_acl_get_ace_for_principal(acl, DAOS_ACL_OWNER, NULL, &ace) == 0)
         return ace->dae_allow_perms;
     if (daos_acl_get_ace_for_principal(acl, DAOS_ACL_USER, user, &ace) == 0)
         return ace->dae_allow_perms;
     if (eval_groups(acl, owner_group, groups, nr, &perms))
         return perms;
-    return daos_acl_get_ace_for_principal(acl, DAOS_ACL_EVERYONE, NULL, &ace) == 0 ? ace->dae_allow_perms : 0;
+    return daos_acl_get_ace_for_principal(acl, DAOS_ACL_EVERYONE, NULL, &ace) == 0
+               ? ace->dae_allow_perms
+               : 0;
 }
 
 /* Property types of the list: ACL, owner, owner group. */
-static int get_perms(daos_prop_t *prop, const uint32_t types[3], uid_t uid, gid_t *gids, size_t nr, uint64_t mask,
-                     uint64_t owner_min, uint64_t *out)
+static int get_perms(daos_prop_t *prop, const uint32_t types[3], uid_t uid, gid_t *gids, size_t nr,
+                     uint64_t mask, uint64_t owner_min, uint64_t *out)
 {
     struct daos_prop_entry *acl, *owner, *group;
     char *user = NULL, **names = NULL;
@@ -272,7 +278,8 @@ static int get_perms(daos_prop_t *prop, const uint32_t types[3], uid_t uid, gid_
     acl = daos_prop_entry_get(prop, types[0]);
     owner = daos_prop_entry_get(prop, types[1]);
     group = daos_prop_entry_get(prop, types[2]);
-    if (acl == NULL || owner == NULL || group == NULL || owner->dpe_str == NULL || group->dpe_str == NULL)
+    if (acl == NULL || owner == NULL || group == NULL || owner->dpe_str == NULL ||
+        group->dpe_str == NULL)
         return -DER_INVAL;
     if (acl->dpe_val_ptr != NULL && daos_acl_validate(acl->dpe_val_ptr) != 0)
         return -DER_INVAL;
@@ -287,7 +294,8 @@ static int get_perms(daos_prop_t *prop, const uint32_t types[3], uid_t uid, gid_
             break;
     }
     if (rc == 0) {
-        perms = eval(acl->dpe_val_ptr, owner->dpe_str, group->dpe_str, user, names, (uint32_t)nr) & mask;
+        perms = eval(acl->dpe_val_ptr, owner->dpe_str, group->dpe_str, user, names, (uint32_t)nr) &
+                mask;
         if (strcmp(user, owner->dpe_str) == 0)
             perms |= owner_min;
         *out = perms;
@@ -299,16 +307,20 @@ static int get_perms(daos_prop_t *prop, const uint32_t types[3], uid_t uid, gid_
     return rc;
 }
 
-int daos_pool_get_perms(daos_prop_t *pool_prop, uid_t uid, gid_t *gids, size_t nr_gids, uint64_t *perms)
+int daos_pool_get_perms(daos_prop_t *pool_prop, uid_t uid, gid_t *gids, size_t nr_gids,
+                        uint64_t *perms)
 {
-    static const uint32_t types[3] = {DAOS_PROP_PO_ACL, DAOS_PROP_PO_OWNER, DAOS_PROP_PO_OWNER_GROUP};
+    static const uint32_t types[3] = {DAOS_PROP_PO_ACL, DAOS_PROP_PO_OWNER,
+                                      DAOS_PROP_PO_OWNER_GROUP};
 
     return get_perms(pool_prop, types, uid, gids, nr_gids, DAOS_ACL_PERM_POOL_ALL, 0, perms);
 }
 
-int daos_cont_get_perms(daos_prop_t *cont_prop, uid_t uid, gid_t *gids, size_t nr_gids, uint64_t *perms)
+int daos_cont_get_perms(daos_prop_t *cont_prop, uid_t uid, gid_t *gids, size_t nr_gids,
+                        uint64_t *perms)
 {
-    static const uint32_t types[3] = {DAOS_PROP_CO_ACL, DAOS_PROP_CO_OWNER, DAOS_PROP_CO_OWNER_GROUP};
+    static const uint32_t types[3] = {DAOS_PROP_CO_ACL, DAOS_PROP_CO_OWNER,
+                                      DAOS_PROP_CO_OWNER_GROUP};
 
     /* The owner can always look at the ACL and repair it. */
     return get_perms(cont_prop, types, uid, gids, nr_gids, DAOS_ACL_PERM_CONT_ALL,

@@ -1,9 +1,10 @@
 /*
  * Arrays: handles, metadata, size.
  *
- * Cell i lies in chunk i / chunk_size, which is the dkey with that number plus 1, akey "0", record i % chunk_size. DAOS_OT_ARRAY keeps
- * cell and chunk size in the object, under dkey 0: a single value of three numbers (magic, cell size, chunk size). The
- * size of an array is the end of the largest extent of its largest chunk.
+ * Cell i lies in chunk i / chunk_size, which is the dkey with that number plus 1, akey "0", record
+ * i % chunk_size. DAOS_OT_ARRAY keeps cell and chunk size in the object, under dkey 0: a single
+ * value of three numbers (magic, cell size, chunk size). The size of an array is the end of the
+ * largest extent of its largest chunk.
  */
 #include <daos.h>
 #include <string.h>
@@ -26,7 +27,8 @@ struct cell_args {
     d_sg_list_t sgl;
 };
 
-static void cell_args(struct cell_args *a, uint64_t dkey, daos_iod_type_t type, uint64_t rec_size, uint64_t idx, uint64_t nr, void *buf, size_t len)
+static void cell_args(struct cell_args *a, uint64_t dkey, daos_iod_type_t type, uint64_t rec_size,
+                      uint64_t idx, uint64_t nr, void *buf, size_t len)
 {
     a->dkey_num = dkey;
     d_iov_set(&a->dkey, &a->dkey_num, sizeof(a->dkey_num));
@@ -44,7 +46,8 @@ struct obj *array_get(struct client *c, daos_handle_t oh)
     return obj_get(c, oh, DAOS_HTYPE_ARRAY);
 }
 
-int array_get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, struct obj **out, struct tx **tx)
+int array_get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, struct obj **out,
+                       struct tx **tx)
 {
     struct obj *o = array_get(c, oh);
     int rc;
@@ -61,7 +64,8 @@ int array_get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, str
 
 /* ---- Open ---- */
 
-static int open_local(struct client *c, daos_handle_t coh, daos_obj_id_t oid, unsigned int mode, uint64_t cell, uint64_t chunk, daos_handle_t *oh)
+static int open_local(struct client *c, daos_handle_t coh, daos_obj_id_t oid, unsigned int mode,
+                      uint64_t cell, uint64_t chunk, daos_handle_t *oh)
 {
     struct obj *o;
     daos_handle_t h;
@@ -80,8 +84,9 @@ static int open_local(struct client *c, daos_handle_t coh, daos_obj_id_t oid, un
     return 0;
 }
 
-int daos_array_open_with_attr(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, unsigned int mode, daos_size_t cell_size,
-                              daos_size_t chunk_size, daos_handle_t *oh, daos_event_t *ev)
+int daos_array_open_with_attr(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th,
+                              unsigned int mode, daos_size_t cell_size, daos_size_t chunk_size,
+                              daos_handle_t *oh, daos_event_t *ev)
 {
     enum daos_otype_t type = daos_obj_id2type(oid);
 
@@ -98,7 +103,7 @@ struct open_args {
     daos_handle_t coh, th;
     daos_obj_id_t oid;
     unsigned int mode;
-    uint64_t cell, chunk;         /* create */
+    uint64_t cell, chunk;              /* create */
     daos_size_t *cell_out, *chunk_out; /* open */
     daos_handle_t *oh;
 };
@@ -120,10 +125,11 @@ static int create_body(struct client *c, void *args)
     return rc ? rc : open_local(c, a->coh, a->oid, DAOS_OO_RW, a->cell, a->chunk, a->oh);
 }
 
-int daos_array_create(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, daos_size_t cell_size, daos_size_t chunk_size, daos_handle_t *oh,
-                      daos_event_t *ev)
+int daos_array_create(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, daos_size_t cell_size,
+                      daos_size_t chunk_size, daos_handle_t *oh, daos_event_t *ev)
 {
-    struct open_args a = {.coh = coh, .th = th, .oid = oid, .cell = cell_size, .chunk = chunk_size, .oh = oh};
+    struct open_args a = {
+        .coh = coh, .th = th, .oid = oid, .cell = cell_size, .chunk = chunk_size, .oh = oh};
 
     if (oh == NULL || cell_size == 0 || chunk_size == 0 || daos_obj_id2type(oid) != DAOS_OT_ARRAY)
         return -DER_INVAL;
@@ -141,7 +147,8 @@ static int open_body(struct client *c, void *args)
     rc = client_fetch_oid(a->coh, a->th, a->oid, 0, &m.dkey, 1, &m.iod, &m.sgl, NULL, NULL);
     if (rc == 0 && m.iod.iod_size == 0)
         rc = -DER_NONEXIST;
-    if (rc == -DER_REC2BIG || (rc == 0 && (m.iod.iod_size != sizeof(meta) || meta[0] != META_MAGIC || meta[1] == 0 || meta[2] == 0)))
+    if (rc == -DER_REC2BIG || (rc == 0 && (m.iod.iod_size != sizeof(meta) ||
+                                           meta[0] != META_MAGIC || meta[1] == 0 || meta[2] == 0)))
         rc = -DER_NO_PERM;
     if (rc == 0)
         rc = open_local(c, a->coh, a->oid, a->mode, meta[1], meta[2], a->oh);
@@ -152,12 +159,20 @@ static int open_body(struct client *c, void *args)
     return 0;
 }
 
-int daos_array_open(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, unsigned int mode, daos_size_t *cell_size, daos_size_t *chunk_size,
-                    daos_handle_t *oh, daos_event_t *ev)
+int daos_array_open(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, unsigned int mode,
+                    daos_size_t *cell_size, daos_size_t *chunk_size, daos_handle_t *oh,
+                    daos_event_t *ev)
 {
-    struct open_args a = {.coh = coh, .th = th, .oid = oid, .mode = mode, .cell_out = cell_size, .chunk_out = chunk_size, .oh = oh};
+    struct open_args a = {.coh = coh,
+                          .th = th,
+                          .oid = oid,
+                          .mode = mode,
+                          .cell_out = cell_size,
+                          .chunk_out = chunk_size,
+                          .oh = oh};
 
-    if (oh == NULL || cell_size == NULL || chunk_size == NULL || daos_obj_id2type(oid) != DAOS_OT_ARRAY)
+    if (oh == NULL || cell_size == NULL || chunk_size == NULL ||
+        daos_obj_id2type(oid) != DAOS_OT_ARRAY)
         return -DER_INVAL;
     return client_run(ev, open_body, &a, sizeof(a));
 }
@@ -250,7 +265,8 @@ int daos_array_global2local(daos_handle_t coh, d_iov_t glob, unsigned int mode, 
 
 /* ---- Size ---- */
 
-int array_size(struct client *c, struct obj *o, daos_handle_t th, uint64_t *size, daos_epoch_t *epoch)
+int array_size(struct client *c, struct obj *o, daos_handle_t th, uint64_t *size,
+               daos_epoch_t *epoch)
 {
     uint64_t chunk_no = 0;
     daos_key_t dkey, akey;
@@ -271,7 +287,8 @@ int array_size(struct client *c, struct obj *o, daos_handle_t th, uint64_t *size
         return rc;
     }
     op_set_tx(op, tx);
-    query_key_fill(op, o->cont, at, o->oid, DAOS_GET_MAX | DAOS_GET_DKEY | DAOS_GET_RECX, &dkey, &akey, &recx, epoch);
+    query_key_fill(op, o->cont, at, o->oid, DAOS_GET_MAX | DAOS_GET_DKEY | DAOS_GET_RECX, &dkey,
+                   &akey, &recx, epoch);
     rc = op_run(op, cont_peer(o->cont), MSG_OBJ_QUERY_KEY);
     if (rc)
         return rc;
@@ -358,8 +375,8 @@ static int punch_dkey(struct client *c, struct obj *o, struct tx *tx, uint64_t d
     return rc ? op_fail(op, rc) : op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
 }
 
-/* Everything from cell `size` on goes: whole chunks, last first so that an interruption leaves a shorter array rather than a hole, then
- * the tail of the chunk the end lies in. */
+/* Everything from cell `size` on goes: whole chunks, last first so that an interruption leaves a
+ * shorter array rather than a hole, then the tail of the chunk the end lies in. */
 static int shrink(struct client *c, struct obj *o, struct tx *tx, uint64_t size, uint64_t old)
 {
     uint64_t first = size == 0 ? 1 : array_dkey(o, size - 1) + 1;
@@ -372,7 +389,8 @@ static int shrink(struct client *c, struct obj *o, struct tx *tx, uint64_t size,
         rc = punch_dkey(c, o, tx, d);
     if (rc || in_chunk == 0)
         return rc;
-    cell_args(&m, array_dkey(o, size - 1), DAOS_IOD_ARRAY, 0, in_chunk, o->chunk - in_chunk, NULL, 0);
+    cell_args(&m, array_dkey(o, size - 1), DAOS_IOD_ARRAY, 0, in_chunk, o->chunk - in_chunk, NULL,
+              0);
     return change(c, o, tx, &m);
 }
 
@@ -387,7 +405,8 @@ static int grow(struct client *c, struct obj *o, struct tx *tx, uint64_t size)
 
     if (o->cell > sizeof(zeros) * 64)
         return -DER_NOTSUPPORTED;
-    cell_args(&m, array_dkey(o, size - 1), DAOS_IOD_ARRAY, o->cell, (size - 1) % o->chunk, 1, NULL, 0);
+    cell_args(&m, array_dkey(o, size - 1), DAOS_IOD_ARRAY, o->cell, (size - 1) % o->chunk, 1, NULL,
+              0);
     while (left > 0) {
         size_t len = (size_t)MIN(left, (uint64_t)sizeof(zeros));
 

@@ -9,9 +9,11 @@
 
 struct obj *array_get(struct client *c, daos_handle_t oh);
 /* As array_get, for a change under th: *tx when it is to be buffered. -DER_NO_HDL, -DER_NO_PERM. */
-int array_get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, struct obj **out, struct tx **tx);
+int array_get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, struct obj **out,
+                       struct tx **tx);
 /* Blocking: size in cells and newest epoch (may be NULL). */
-int array_size(struct client *c, struct obj *o, daos_handle_t th, uint64_t *size, daos_epoch_t *epoch);
+int array_size(struct client *c, struct obj *o, daos_handle_t th, uint64_t *size,
+               daos_epoch_t *epoch);
 static inline uint64_t array_dkey(const struct obj *o, uint64_t cell)
 {
     return cell / o->chunk + 1;

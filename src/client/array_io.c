@@ -1,11 +1,13 @@
 /*
  * Reading, writing and punching ranges of an array.
  *
- * Ranges are cut at chunk borders; pieces of one chunk become one iod, and each chunk one request. All requests are under way together, at most
- * WINDOW at a time; a small plan of them is made first. One chunk, the common case, is one plain request.
+ * Ranges are cut at chunk borders; pieces of one chunk become one iod, and each chunk one request.
+ * All requests are under way together, at most WINDOW at a time; a small plan of them is made
+ * first. One chunk, the common case, is one plain request.
  *
- * The buffers of a piece are slices of the program's sgl. A read leaves holes as they are and counts what lies beyond the end of the array;
- * the end is asked for only when the last cell that was wanted was not found.
+ * The buffers of a piece are slices of the program's sgl. A read leaves holes as they are and
+ * counts what lies beyond the end of the array; the end is asked for only when the last cell that
+ * was wanted was not found.
  */
 #include <daos.h>
 #include <stdlib.h>
@@ -30,18 +32,18 @@ struct part {
 struct plan {
     struct client *client;
     struct obj *obj;
-    struct tx *tx;        /* writes: buffers; reads: remembers */
-    daos_epoch_t epoch;   /* reads */
+    struct tx *tx;      /* writes: buffers; reads: remembers */
+    daos_epoch_t epoch; /* reads */
     enum array_what what;
     daos_array_iod_t *iod;
     daos_handle_t th;
-    uint64_t cells;       /* wanted in all */
-    uint64_t last;        /* highest cell wanted */
+    uint64_t cells; /* wanted in all */
+    uint64_t last;  /* highest cell wanted */
     struct part *parts;
     uint32_t nr;
     struct arena mem;
     /* while running */
-    struct ev_run run;    /* async */
+    struct ev_run run; /* async */
     bool has_event;
     struct rt_event done; /* blocking */
     struct rt_mutex lock;
@@ -122,7 +124,8 @@ static int cmp_piece(const void *a, const void *b)
 }
 
 /* Cuts the ranges at chunk borders. */
-static uint64_t cut(const struct obj *o, const daos_array_iod_t *iod, const d_sg_list_t *sgl, struct piece *out)
+static uint64_t cut(const struct obj *o, const daos_array_iod_t *iod, const d_sg_list_t *sgl,
+                    struct piece *out)
 {
     struct place at = {.sgl = sgl};
     uint64_t n = 0, i;
@@ -134,7 +137,8 @@ static uint64_t cut(const struct obj *o, const daos_array_iod_t *iod, const d_sg
             uint64_t in = idx % o->chunk, len = MIN(left, o->chunk - in);
 
             if (out != NULL) {
-                out[n] = (struct piece){.dkey = array_dkey(o, idx), .recx = {in, len}, .order = n, .from = at};
+                out[n] = (struct piece){
+                    .dkey = array_dkey(o, idx), .recx = {in, len}, .order = n, .from = at};
                 if (sgl != NULL)
                     place_skip(&at, len * o->cell);
             }
@@ -147,7 +151,8 @@ static uint64_t cut(const struct obj *o, const daos_array_iod_t *iod, const d_sg
 }
 
 /* The pieces [0, n) of one chunk as one request. */
-static int make_part(struct plan *pl, struct part *p, const struct piece *pieces, uint64_t n, bool data)
+static int make_part(struct plan *pl, struct part *p, const struct piece *pieces, uint64_t n,
+                     bool data)
 {
     uint32_t iovs = 0;
     uint64_t i;
@@ -155,7 +160,8 @@ static int make_part(struct plan *pl, struct part *p, const struct piece *pieces
     memset(p, 0, sizeof(*p));
     p->dkey_num = pieces[0].dkey;
     d_iov_set(&p->dkey, &p->dkey_num, sizeof(p->dkey_num));
-    p->iod = (daos_iod_t){.iod_type = DAOS_IOD_ARRAY, .iod_size = data ? pl->obj->cell : 0, .iod_nr = (uint32_t)n};
+    p->iod = (daos_iod_t){
+        .iod_type = DAOS_IOD_ARRAY, .iod_size = data ? pl->obj->cell : 0, .iod_nr = (uint32_t)n};
     d_iov_set(&p->iod.iod_name, (void *)ARRAY_AKEY, 1);
     p->iod.iod_recxs = arena_alloc(&pl->mem, n * sizeof(daos_recx_t));
     if (p->iod.iod_recxs == NULL)
@@ -218,13 +224,16 @@ static int check(struct plan *pl, const d_sg_list_t *sgl)
         const daos_range_t *r = &pl->iod->arr_rgs[i];
         uint64_t end;
 
-        if (__builtin_add_overflow(r->rg_idx, r->rg_len, &end) || __builtin_add_overflow(pl->cells, r->rg_len, &pl->cells))
+        if (__builtin_add_overflow(r->rg_idx, r->rg_len, &end) ||
+            __builtin_add_overflow(pl->cells, r->rg_len, &pl->cells))
             return -DER_INVAL;
         if (r->rg_len > 0)
             pl->last = MAX(pl->last, end - 1);
         tiny += r->rg_len * pl->obj->cell <= DAOS_ARRAY_RG_LEN_THD;
     }
-    if (tiny == pl->iod->arr_nr && pl->iod->arr_nr > conf_u64("DAOS_ARRAY_LIST_IO_LIMIT", DAOS_ARRAY_LIST_IO_LIMIT, 1, UINT64_MAX))
+    if (tiny == pl->iod->arr_nr &&
+        pl->iod->arr_nr >
+            conf_u64("DAOS_ARRAY_LIST_IO_LIMIT", DAOS_ARRAY_LIST_IO_LIMIT, 1, UINT64_MAX))
         return -DER_NOTSUPPORTED;
     if (pl->what == ARRAY_PUNCH)
         return 0;
@@ -235,7 +244,8 @@ static int check(struct plan *pl, const d_sg_list_t *sgl)
             return -DER_INVAL;
         room += sgl->sg_iovs[i].iov_buf_len;
     }
-    return __builtin_mul_overflow(pl->cells, pl->obj->cell, &bytes) || bytes != room ? -DER_INVAL : 0;
+    return __builtin_mul_overflow(pl->cells, pl->obj->cell, &bytes) || bytes != room ? -DER_INVAL
+                                                                                     : 0;
 }
 
 /* ---- Running ---- */
@@ -326,16 +336,21 @@ static int part_start(struct plan *pl, struct part *p)
     if (pl->what == ARRAY_READ) {
         tx_ref(pl->tx);
         op_set_tx(op, pl->tx);
-        rc = io_fetch(op, pl->obj->cont, pl->epoch, pl->obj->oid, 0, &p->dkey, 1, &p->iod, &p->sgl, NULL);
+        rc = io_fetch(op, pl->obj->cont, pl->epoch, pl->obj->oid, 0, &p->dkey, 1, &p->iod, &p->sgl,
+                      NULL);
     } else {
-        rc = io_update(op, pl->obj->cont, pl->obj->oid, 0, &p->dkey, 1, &p->iod, pl->what == ARRAY_WRITE ? &p->sgl : NULL);
+        rc = io_update(op, pl->obj->cont, pl->obj->oid, 0, &p->dkey, 1, &p->iod,
+                       pl->what == ARRAY_WRITE ? &p->sgl : NULL);
     }
     op->user[9] = (uintptr_t)p;
-    return rc ? op_fail(op, rc) : op_run(op, cont_peer(pl->obj->cont), pl->what == ARRAY_READ ? MSG_OBJ_FETCH : MSG_OBJ_UPDATE);
+    return rc ? op_fail(op, rc)
+              : op_run(op, cont_peer(pl->obj->cont),
+                       pl->what == ARRAY_READ ? MSG_OBJ_FETCH : MSG_OBJ_UPDATE);
 }
 
-/* Starts requests while there is room. Entered with the lock, left without; whoever finds nothing flying and nothing to start ends the plan, and only
- * one thread does: answers that arrive while another starts requests leave it to that one. */
+/* Starts requests while there is room. Entered with the lock, left without; whoever finds nothing
+ * flying and nothing to start ends the plan, and only one thread does: answers that arrive while
+ * another starts requests leave it to that one. */
 static void plan_go(struct plan *pl)
 {
     bool ended;
@@ -366,13 +381,15 @@ static void plan_go(struct plan *pl)
 }
 
 /* Whether the highest cell that was wanted is there: then nothing lies beyond the end. */
-static bool found_last(const struct plan *pl, const struct msg_obj_fetch_rep *rep, const struct part *p)
+static bool found_last(const struct plan *pl, const struct msg_obj_fetch_rep *rep,
+                       const struct part *p)
 {
     const daos_recx_t *r = &p->iod.iod_recxs[p->iod.iod_nr - 1];
     uint64_t cells = 0;
     uint32_t i;
 
-    if (rep->res_nr != 1 || (p->dkey_num - 1) * pl->obj->chunk + r->rx_idx + r->rx_nr - 1 != pl->last)
+    if (rep->res_nr != 1 ||
+        (p->dkey_num - 1) * pl->obj->chunk + r->rx_idx + r->rx_nr - 1 != pl->last)
         return false;
     for (i = 0; i < p->iod.iod_nr; i++)
         cells += p->iod.iod_recxs[i].rx_nr;
@@ -382,7 +399,8 @@ static bool found_last(const struct plan *pl, const struct msg_obj_fetch_rep *re
 static void part_then(struct op *op, int rc)
 {
     struct plan *pl = op->arg;
-    bool found = rc == 0 && pl->what == ARRAY_READ && found_last(pl, &op->rep.fetch, (struct part *)op->user[9]);
+    bool found = rc == 0 && pl->what == ARRAY_READ &&
+                 found_last(pl, &op->rep.fetch, (struct part *)op->user[9]);
 
     lock_short(&pl->lock);
     pl->flying--;
@@ -402,7 +420,8 @@ static int plan_buffer(struct plan *pl)
     for (i = 0; i < pl->nr && rc == 0; i++) {
         struct part *p = &pl->parts[i];
 
-        rc = tx_update(pl->tx, pl->obj->oid, 0, &p->dkey, 1, &p->iod, pl->what == ARRAY_WRITE ? &p->sgl : NULL);
+        rc = tx_update(pl->tx, pl->obj->oid, 0, &p->dkey, 1, &p->iod,
+                       pl->what == ARRAY_WRITE ? &p->sgl : NULL);
     }
     return rc;
 }
@@ -438,7 +457,8 @@ static int plan_run(struct plan *pl, daos_event_t *ev)
     return rc;
 }
 
-static int plan_new(struct client *c, struct obj *o, daos_handle_t th, struct tx *tx, enum array_what what, daos_array_iod_t *iod, struct plan **out)
+static int plan_new(struct client *c, struct obj *o, daos_handle_t th, struct tx *tx,
+                    enum array_what what, daos_array_iod_t *iod, struct plan **out)
 {
     struct plan *pl = base_calloc(1, sizeof(*pl));
 
@@ -467,7 +487,8 @@ static int note_reads(struct plan *pl)
     for (i = 0; i < pl->nr && rc == 0 && pl->th.cookie != 0; i++) {
         struct tx *tx;
 
-        rc = tx_read(pl->client, pl->th, pl->obj->cont, pl->obj->oid, &pl->parts[i].dkey, &pl->epoch, &tx);
+        rc = tx_read(pl->client, pl->th, pl->obj->cont, pl->obj->oid, &pl->parts[i].dkey,
+                     &pl->epoch, &tx);
         if (rc == 0 && pl->tx == NULL)
             pl->tx = tx;
         else if (rc == 0)
@@ -476,7 +497,8 @@ static int note_reads(struct plan *pl)
     return rc;
 }
 
-static int array_io(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d_sg_list_t *sgl, enum array_what what, daos_event_t *ev)
+static int array_io(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d_sg_list_t *sgl,
+                    enum array_what what, daos_event_t *ev)
 {
     struct client *c = client_current();
     struct tx *tx = NULL;
@@ -515,20 +537,24 @@ static int array_io(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d
 /* ---- One range in one chunk: a plain request without a plan ---- */
 
 /* Fills p; false when the call is not of that kind (or wrong, which the long way says). */
-static bool simple(const struct obj *o, const daos_array_iod_t *iod, d_sg_list_t *sgl, struct part *p, daos_recx_t *recx)
+static bool simple(const struct obj *o, const daos_array_iod_t *iod, d_sg_list_t *sgl,
+                   struct part *p, daos_recx_t *recx)
 {
     const daos_range_t *r;
     uint64_t room = 0;
     uint32_t i;
 
-    if (iod == NULL || iod->arr_nr != 1 || iod->arr_rgs == NULL || sgl == NULL || sgl->sg_iovs == NULL)
+    if (iod == NULL || iod->arr_nr != 1 || iod->arr_rgs == NULL || sgl == NULL ||
+        sgl->sg_iovs == NULL)
         return false;
     r = iod->arr_rgs;
-    if (r->rg_len == 0 || r->rg_len > o->chunk - r->rg_idx % o->chunk || r->rg_idx > INT64_MAX || o->chunk > INT64_MAX / o->cell)
+    if (r->rg_len == 0 || r->rg_len > o->chunk - r->rg_idx % o->chunk || r->rg_idx > INT64_MAX ||
+        o->chunk > INT64_MAX / o->cell)
         return false;
     for (i = 0; i < sgl->sg_nr; i++) {
         /* Used and available bytes must be the same thing for the sgl to be passed on as it is. */
-        if (sgl->sg_iovs[i].iov_buf == NULL || sgl->sg_iovs[i].iov_len != sgl->sg_iovs[i].iov_buf_len)
+        if (sgl->sg_iovs[i].iov_buf == NULL ||
+            sgl->sg_iovs[i].iov_len != sgl->sg_iovs[i].iov_buf_len)
             return false;
         room += sgl->sg_iovs[i].iov_buf_len;
     }
@@ -537,7 +563,8 @@ static bool simple(const struct obj *o, const daos_array_iod_t *iod, d_sg_list_t
     p->dkey_num = array_dkey(o, r->rg_idx);
     d_iov_set(&p->dkey, &p->dkey_num, sizeof(p->dkey_num));
     *recx = (daos_recx_t){r->rg_idx % o->chunk, r->rg_len};
-    p->iod = (daos_iod_t){.iod_type = DAOS_IOD_ARRAY, .iod_size = o->cell, .iod_nr = 1, .iod_recxs = recx};
+    p->iod = (daos_iod_t){
+        .iod_type = DAOS_IOD_ARRAY, .iod_size = o->cell, .iod_nr = 1, .iod_recxs = recx};
     d_iov_set(&p->iod.iod_name, (void *)ARRAY_AKEY, 1);
     p->sgl = *sgl;
     return true;
@@ -553,7 +580,8 @@ static int simple_finish(struct op *op, int rc)
     return rc;
 }
 
-int daos_array_read(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d_sg_list_t *sgl, daos_event_t *ev)
+int daos_array_read(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d_sg_list_t *sgl,
+                    daos_event_t *ev)
 {
     struct client *c = client_current();
     struct plan pl = {.client = c, .iod = iod, .th = th, .what = ARRAY_READ};
@@ -575,7 +603,8 @@ int daos_array_read(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d
     pl.last = iod->arr_rgs->rg_idx + recx.rx_nr - 1;
     rc = op_begin(c, NULL, &local, &op);
     if (rc == 0) {
-        rc = io_fetch(op, pl.obj->cont, DAOS_EPOCH_MAX, pl.obj->oid, 0, &p.dkey, 1, &p.iod, &p.sgl, NULL);
+        rc = io_fetch(op, pl.obj->cont, DAOS_EPOCH_MAX, pl.obj->oid, 0, &p.dkey, 1, &p.iod, &p.sgl,
+                      NULL);
         op->user[8] = (uintptr_t)&pl;
         op->user[9] = (uintptr_t)&p;
         op->finish = simple_finish;
@@ -587,7 +616,8 @@ int daos_array_read(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d
     return rc;
 }
 
-int daos_array_write(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d_sg_list_t *sgl, daos_event_t *ev)
+int daos_array_write(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d_sg_list_t *sgl,
+                     daos_event_t *ev)
 {
     struct client *c = client_current();
     struct op local, *op;

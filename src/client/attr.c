@@ -59,7 +59,10 @@ static bool names_valid(int n, const char *const *names)
 static int set_body(struct client *c, void *args)
 {
     struct attr *a = args;
-    struct msg_attr_set_req q = {.scope = a->scope, .names = a->names, .names_nr = (uint32_t)a->n, .values_nr = (uint32_t)a->n};
+    struct msg_attr_set_req q = {.scope = a->scope,
+                                 .names = a->names,
+                                 .names_nr = (uint32_t)a->n,
+                                 .values_nr = (uint32_t)a->n};
     struct msg_buf *values;
     struct net_call call;
     struct owner o;
@@ -161,10 +164,11 @@ static int list_body(struct client *c, void *args)
     return rc;
 }
 
-static int attr_set(daos_handle_t h, uint8_t scope, int n, const char *const *names, const void *const *values, const size_t *sizes,
-                    daos_event_t *ev)
+static int attr_set(daos_handle_t h, uint8_t scope, int n, const char *const *names,
+                    const void *const *values, const size_t *sizes, daos_event_t *ev)
 {
-    struct attr a = {.h = h, .scope = scope, .n = n, .names = names, .values = values, .sizes_in = sizes};
+    struct attr a = {
+        .h = h, .scope = scope, .n = n, .names = names, .values = values, .sizes_in = sizes};
     int i;
 
     if (!names_valid(n, names) || values == NULL || sizes == NULL)
@@ -175,16 +179,19 @@ static int attr_set(daos_handle_t h, uint8_t scope, int n, const char *const *na
     return client_run(ev, set_body, &a, sizeof(a));
 }
 
-static int attr_get(daos_handle_t h, uint8_t scope, int n, const char *const *names, void *const *buffers, size_t *sizes, daos_event_t *ev)
+static int attr_get(daos_handle_t h, uint8_t scope, int n, const char *const *names,
+                    void *const *buffers, size_t *sizes, daos_event_t *ev)
 {
-    struct attr a = {.h = h, .scope = scope, .n = n, .names = names, .buffers = buffers, .sizes = sizes};
+    struct attr a = {
+        .h = h, .scope = scope, .n = n, .names = names, .buffers = buffers, .sizes = sizes};
 
     if (!names_valid(n, names) || sizes == NULL)
         return -DER_INVAL;
     return client_run(ev, get_body, &a, sizeof(a));
 }
 
-static int attr_del(daos_handle_t h, uint8_t scope, int n, const char *const *names, daos_event_t *ev)
+static int attr_del(daos_handle_t h, uint8_t scope, int n, const char *const *names,
+                    daos_event_t *ev)
 {
     struct attr a = {.h = h, .scope = scope, .n = n, .names = names};
 
@@ -200,12 +207,14 @@ static int attr_list(daos_handle_t h, uint8_t scope, char *buffer, size_t *size,
     return client_run(ev, list_body, &a, sizeof(a));
 }
 
-int daos_pool_set_attr(daos_handle_t poh, int n, const char *const *names, const void *const *values, const size_t *sizes, daos_event_t *ev)
+int daos_pool_set_attr(daos_handle_t poh, int n, const char *const *names,
+                       const void *const *values, const size_t *sizes, daos_event_t *ev)
 {
     return attr_set(poh, MSG_SCOPE_POOL, n, names, values, sizes, ev);
 }
 
-int daos_pool_get_attr(daos_handle_t poh, int n, const char *const *names, void *const *buffers, size_t *sizes, daos_event_t *ev)
+int daos_pool_get_attr(daos_handle_t poh, int n, const char *const *names, void *const *buffers,
+                       size_t *sizes, daos_event_t *ev)
 {
     return attr_get(poh, MSG_SCOPE_POOL, n, names, buffers, sizes, ev);
 }
@@ -220,12 +229,14 @@ int daos_pool_list_attr(daos_handle_t poh, char *buffer, size_t *size, daos_even
     return attr_list(poh, MSG_SCOPE_POOL, buffer, size, ev);
 }
 
-int daos_cont_set_attr(daos_handle_t coh, int n, const char *const *names, const void *const *values, const size_t *sizes, daos_event_t *ev)
+int daos_cont_set_attr(daos_handle_t coh, int n, const char *const *names,
+                       const void *const *values, const size_t *sizes, daos_event_t *ev)
 {
     return attr_set(coh, MSG_SCOPE_CONT, n, names, values, sizes, ev);
 }
 
-int daos_cont_get_attr(daos_handle_t coh, int n, const char *const *names, void *const *buffers, size_t *sizes, daos_event_t *ev)
+int daos_cont_get_attr(daos_handle_t coh, int n, const char *const *names, void *const *buffers,
+                       size_t *sizes, daos_event_t *ev)
 {
     return attr_get(coh, MSG_SCOPE_CONT, n, names, buffers, sizes, ev);
 }

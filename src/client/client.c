@@ -1,6 +1,6 @@
 /*
- * The client itself: made by daos_init(), found by every public function, and the fibers that asynchronous calls of several
- * steps run on.
+ * The client itself: made by daos_init(), found by every public function, and the fibers that
+ * asynchronous calls of several steps run on.
  */
 #include <daos.h>
 #include "base/fail.h"
@@ -8,7 +8,8 @@
 #include "client/impl.h"
 #include "client/op.h"
 
-/* The one writable global of the room: the process's client, which the public API has no argument for. */
+/* The one writable global of the room: the process's client, which the public API has no argument
+ * for. */
 struct client_default {
     struct rt_mutex lock;
     struct client *client;
@@ -118,8 +119,9 @@ int daos_reinit(void)
     struct client *c;
     int rc;
 
-    /* The child has none of the threads that serve its handles, and its locks may be held for ever by threads that
-     * do not exist here: the old client is left alone and a new one made. Imported pools need a daemon to share. */
+    /* The child has none of the threads that serve its handles, and its locks may be held for ever
+     * by threads that do not exist here: the old client is left alone and a new one made. Imported
+     * pools need a daemon to share. */
     rt_mutex_init(&client_default.lock);
     if (client_default.inits == 0)
         return daos_init();
@@ -154,7 +156,8 @@ static void task_main(void *arg)
     atomic_fetch_sub(&c->tasks, 1);
 }
 
-/* In simulation the caller's xstream, so that its node's clock is used; otherwise one of the client's own. */
+/* In simulation the caller's xstream, so that its node's clock is used; otherwise one of the
+ * client's own. */
 static int own_xs(struct client *c, struct rt_xs **out)
 {
     struct rt_xs_conf conf = {.cpu = -1, .ring_entries = UINT32_MAX, .name = "tarn-client"};

@@ -1,10 +1,13 @@
 /*
  * client: libdaos. Public handles, events and objects over net/ messages.
  *
- * All state hangs off a struct client; the public API finds the current one: the process's default (made by daos_init), or, on a fiber of the simulator, the fiber's own (client_use).
- * Handles are cookies (type in the low bits, slot, generation), checked on every use: a stale or foreign handle is -DER_NO_HDL.
+ * All state hangs off a struct client; the public API finds the current one: the process's default
+ * (made by daos_init), or, on a fiber of the simulator, the fiber's own (client_use). Handles are
+ * cookies (type in the low bits, slot, generation), checked on every use: a stale or foreign handle
+ * is -DER_NO_HDL.
  *
- * The room locks only through rt_mutex. Objects: a blocking call waits on an rt_event of its own; an asynchronous one completes its daos_event.
+ * The room locks only through rt_mutex. Objects: a blocking call waits on an rt_event of its own;
+ * an asynchronous one completes its daos_event.
  */
 #ifndef TARN_CLIENT_H
 #define TARN_CLIENT_H
@@ -21,33 +24,46 @@ void client_destroy(struct client *c);
 /* Makes c the current client of the calling fiber (simulation). NULL: back to the process's. */
 void client_use(struct client *c);
 
-/* As daos_obj_generate_oid, for a container that does not exist yet: the redundancy factor is the pool's. */
-int client_generate_oid_pool(daos_handle_t poh, daos_obj_id_t *oid, enum daos_otype_t type, daos_oclass_id_t cid, daos_oclass_hints_t hints);
+/* As daos_obj_generate_oid, for a container that does not exist yet: the redundancy factor is the
+ * pool's. */
+int client_generate_oid_pool(daos_handle_t poh, daos_obj_id_t *oid, enum daos_otype_t type,
+                             daos_oclass_id_t cid, daos_oclass_hints_t hints);
 
-/* Libraries above (libdfs): before ev is given to an operation, hook is set to run once at its completion, before the program's callbacks and on whatever thread completes it; it must
- * not wait, and what it returns becomes the event's result (libdfs answers errnos). It is dropped when it has run; NULL takes it back (the operation did not start). DER codes of event functions. */
+/* Libraries above (libdfs): before ev is given to an operation, hook is set to run once at its
+ * completion, before the program's callbacks and on whatever thread completes it; it must not wait,
+ * and what it returns becomes the event's result (libdfs answers errnos). It is dropped when it has
+ * run; NULL takes it back (the operation did not start). DER codes of event functions. */
 int client_event_hook(daos_event_t *ev, int (*hook)(void *arg, int rc), void *arg);
 /* Launches and completes ev at once with rc: an asynchronous call that had nothing to do. */
 int client_event_complete_now(daos_event_t *ev, int rc);
 
-/* Sets pool properties (dmg pool set-prop): -DER_INVAL, -DER_NO_PERM, -DER_EXIST (label). Blocking. */
+/* Sets pool properties (dmg pool set-prop): -DER_INVAL, -DER_NO_PERM, -DER_EXIST (label). Blocking.
+ */
 int client_pool_set_prop(daos_handle_t poh, daos_prop_t *prop);
 /* Calls each() for every figure of the pool's engine. Blocking. */
-int client_engine_stat(daos_handle_t poh, void (*each)(void *arg, const char *name, uint64_t value), void *arg);
+int client_engine_stat(daos_handle_t poh, void (*each)(void *arg, const char *name, uint64_t value),
+                       void *arg);
 
 /* ---- What embed/ supplies (declared here, defined there; libdaos links both) ---- */
 
 enum client_open_mode { CLIENT_OPEN_RW, CLIENT_OPEN_RO };
 
-/* An engine for the pool directory `path` in this process; a second open of the same directory shares the first. *peer answers its requests (the caller closes it before client_embed_close); pool: its uuid. -DER_NONEXIST no such pool, -DER_BUSY in use by
- * another process, -DER_DF_*, -DER_CSUM ...; err in three parts. */
-int client_embed_open(const char *path, enum client_open_mode mode, struct net_peer **peer, uuid_t pool, void **cookie, struct err *e);
+/* An engine for the pool directory `path` in this process; a second open of the same directory
+ * shares the first. *peer answers its requests (the caller closes it before client_embed_close);
+ * pool: its uuid. -DER_NONEXIST no such pool, -DER_BUSY in use by another process, -DER_DF_*,
+ * -DER_CSUM ...; err in three parts. */
+int client_embed_open(const char *path, enum client_open_mode mode, struct net_peer **peer,
+                      uuid_t pool, void **cookie, struct err *e);
 /* The last close shuts the engine down orderly. */
 void client_embed_close(void *cookie);
-/* Path of a pool named by label or UUID text, from the registry of this user ($XDG_STATE_HOME/tarn/pools). -DER_NONEXIST. buf of PATH_MAX. */
+/* Path of a pool named by label or UUID text, from the registry of this user
+ * ($XDG_STATE_HOME/tarn/pools). -DER_NONEXIST. buf of PATH_MAX. */
 int client_embed_resolve(const char *name, char *buf, size_t len, struct err *e);
 
-/* Calls each() for every registered pool of this user, until it returns not 0 (which is returned). */
-int client_embed_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg), void *arg, struct err *e);
+/* Calls each() for every registered pool of this user, until it returns not 0 (which is returned).
+ */
+int client_embed_list(int (*each)(const uuid_t pool, const char *label, const char *path,
+                                  void *arg),
+                      void *arg, struct err *e);
 
 #endif

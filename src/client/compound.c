@@ -1,8 +1,8 @@
 /*
  * Compound requests: a list of what is to be done, turned into one update message when it is run.
  *
- * The list keeps the caller's pointers; the message is built in the op's memory, so a compound may be run, looked at and freed
- * independently of the request's own life.
+ * The list keeps the caller's pointers; the message is built in the op's memory, so a compound may
+ * be run, looked at and freed independently of the request's own life.
  */
 #include "client/compound.h"
 
@@ -86,7 +86,8 @@ static int writable_oid(struct compound *c, daos_handle_t oh, daos_obj_id_t *oid
     return rc;
 }
 
-int compound_update_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls)
+int compound_update_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey,
+                        unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls)
 {
     struct step *s;
     int rc;
@@ -105,7 +106,8 @@ int compound_update_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, d
     return 0;
 }
 
-int compound_update(struct compound *c, daos_handle_t oh, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls)
+int compound_update(struct compound *c, daos_handle_t oh, uint64_t flags, daos_key_t *dkey,
+                    unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls)
 {
     daos_obj_id_t oid;
     int rc = writable_oid(c, oh, &oid);
@@ -113,7 +115,8 @@ int compound_update(struct compound *c, daos_handle_t oh, uint64_t flags, daos_k
     return rc ? rc : compound_update_oid(c, oid, flags, dkey, nr, iods, sgls);
 }
 
-int compound_punch_keys_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, unsigned int nr, const daos_key_t *akeys)
+int compound_punch_keys_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags,
+                            const daos_key_t *dkey, unsigned int nr, const daos_key_t *akeys)
 {
     struct step *s;
     int rc = 0;
@@ -165,7 +168,8 @@ int compound_punch_dkey(struct compound *c, daos_handle_t oh, uint64_t flags, da
     return rc ? rc : compound_punch_keys_oid(c, oid, flags, dkey, 0, NULL);
 }
 
-int compound_punch_akeys(struct compound *c, daos_handle_t oh, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_key_t *akeys)
+int compound_punch_akeys(struct compound *c, daos_handle_t oh, uint64_t flags, daos_key_t *dkey,
+                         unsigned int nr, daos_key_t *akeys)
 {
     daos_obj_id_t oid;
     int rc = writable_oid(c, oh, &oid);
@@ -175,7 +179,8 @@ int compound_punch_akeys(struct compound *c, daos_handle_t oh, uint64_t flags, d
     return rc ? rc : compound_punch_keys_oid(c, oid, flags, dkey, nr, akeys);
 }
 
-static int check(struct compound *c, uint8_t what, daos_obj_id_t oid, const daos_key_t *dkey, daos_epoch_t seen)
+static int check(struct compound *c, uint8_t what, daos_obj_id_t oid, const daos_key_t *dkey,
+                 daos_epoch_t seen)
 {
     struct step *s;
     int rc = 0;
@@ -209,7 +214,8 @@ int compound_check_empty(struct compound *c, daos_obj_id_t oid)
     return check(c, MSG_CHECK_EMPTY, oid, NULL, 0);
 }
 
-int compound_check_unchanged(struct compound *c, daos_obj_id_t oid, daos_key_t *dkey, daos_epoch_t seen)
+int compound_check_unchanged(struct compound *c, daos_obj_id_t oid, daos_key_t *dkey,
+                             daos_epoch_t seen)
 {
     return check(c, MSG_CHECK_UNCHANGED, oid, dkey, seen);
 }
@@ -222,7 +228,8 @@ static int build_step(struct op *op, struct stream *s, const struct step *st, st
     unsigned int i;
 
     if (st->m.kind == MSG_OP_UPDATE)
-        return io_prepare_update(op, s, m, st->m.oid, st->flags, st->dkey, st->nr, st->iods, st->sgls);
+        return io_prepare_update(op, s, m, st->m.oid, st->flags, st->dkey, st->nr, st->iods,
+                                 st->sgls);
     *m = st->m;
     if (st->dkey != NULL)
         m->dkey = (struct msg_buf){.buf = st->dkey->iov_buf, .len = (uint32_t)st->dkey->iov_len};
@@ -232,7 +239,8 @@ static int build_step(struct op *op, struct stream *s, const struct step *st, st
     if (keys == NULL)
         return -DER_NOMEM;
     for (i = 0; i < st->nr; i++)
-        keys[i] = (struct msg_buf){.buf = st->akeys[i].iov_buf, .len = (uint32_t)st->akeys[i].iov_len};
+        keys[i] =
+            (struct msg_buf){.buf = st->akeys[i].iov_buf, .len = (uint32_t)st->akeys[i].iov_len};
     m->akeys = keys;
     m->akeys_nr = st->nr;
     return 0;

@@ -1,9 +1,11 @@
 /*
- * Compound requests: several checks, updates and punches of one container as one atomic step (one epoch, one transaction of the shard). libdfs builds move, exchange, remove, and
- * create-with-data on it; daos_tx will be put on it when there are several shards.
+ * Compound requests: several checks, updates and punches of one container as one atomic step (one
+ * epoch, one transaction of the shard). libdfs builds move, exchange, remove, and create-with-data
+ * on it; daos_tx will be put on it when there are several shards.
  *
- * Build (nothing is sent, memory given must stay until completion), then run. Operations see earlier operations of the same compound; checks and conditions fail the whole compound
- * without any change. At most COMPOUND_OPS_MAX operations.
+ * Build (nothing is sent, memory given must stay until completion), then run. Operations see
+ * earlier operations of the same compound; checks and conditions fail the whole compound without
+ * any change. At most COMPOUND_OPS_MAX operations.
  */
 #ifndef TARN_CLIENT_COMPOUND_H
 #define TARN_CLIENT_COMPOUND_H
@@ -17,30 +19,42 @@ struct compound;
 int compound_begin(daos_handle_t coh, struct compound **c);
 void compound_free(struct compound *c); /* any state but running */
 
-/* As daos_obj_update/punch/punch_dkeys/punch_akeys of an open object handle; flags DAOS_COND_*. The sgls, iods, keys are the caller's and stay. */
-int compound_update(struct compound *c, daos_handle_t oh, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls);
+/* As daos_obj_update/punch/punch_dkeys/punch_akeys of an open object handle; flags DAOS_COND_*. The
+ * sgls, iods, keys are the caller's and stay. */
+int compound_update(struct compound *c, daos_handle_t oh, uint64_t flags, daos_key_t *dkey,
+                    unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls);
 int compound_punch_obj(struct compound *c, daos_handle_t oh, uint64_t flags);
 int compound_punch_dkey(struct compound *c, daos_handle_t oh, uint64_t flags, daos_key_t *dkey);
-int compound_punch_akeys(struct compound *c, daos_handle_t oh, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_key_t *akeys);
-/* The same without a handle, by object id (libdfs creating thousands of small files opens no handle for each). */
-int compound_update_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls);
+int compound_punch_akeys(struct compound *c, daos_handle_t oh, uint64_t flags, daos_key_t *dkey,
+                         unsigned int nr, daos_key_t *akeys);
+/* The same without a handle, by object id (libdfs creating thousands of small files opens no handle
+ * for each). */
+int compound_update_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey,
+                        unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls);
 int compound_punch_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags);
 /* Punches akeys (nr of them), the dkey (nr 0), or the object (dkey NULL too). */
-int compound_punch_keys_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, unsigned int nr, const daos_key_t *akeys);
-int compound_punch_dkey_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey);
+int compound_punch_keys_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags,
+                            const daos_key_t *dkey, unsigned int nr, const daos_key_t *akeys);
+int compound_punch_dkey_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags,
+                            daos_key_t *dkey);
 
-/* Checks. dkey exists (-DER_NONEXIST), is absent (-DER_EXIST), object has no dkeys (COMPOUND_NOTEMPTY), nothing at or below the dkey (NULL: the object) changed after `seen` (-DER_TX_RESTART). */
+/* Checks. dkey exists (-DER_NONEXIST), is absent (-DER_EXIST), object has no dkeys
+ * (COMPOUND_NOTEMPTY), nothing at or below the dkey (NULL: the object) changed after `seen`
+ * (-DER_TX_RESTART). */
 #define COMPOUND_NOTEMPTY (-2100)
 int compound_check_exists(struct compound *c, daos_obj_id_t oid, daos_key_t *dkey);
 int compound_check_absent(struct compound *c, daos_obj_id_t oid, daos_key_t *dkey);
 int compound_check_empty(struct compound *c, daos_obj_id_t oid);
-int compound_check_unchanged(struct compound *c, daos_obj_id_t oid, daos_key_t *dkey, daos_epoch_t seen);
+int compound_check_unchanged(struct compound *c, daos_obj_id_t oid, daos_key_t *dkey,
+                             daos_epoch_t seen);
 
 /* Runs it; blocking when ev is NULL. *epoch (may be NULL) is the epoch it happened at. */
 int compound_run(struct compound *c, daos_epoch_t *epoch, daos_event_t *ev);
 
-/* A fetch that also tells the newest epoch it met (what compound_check_unchanged wants). As daos_obj_fetch otherwise, by object id. */
-int client_fetch_oid(daos_handle_t coh, daos_handle_t th, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls,
+/* A fetch that also tells the newest epoch it met (what compound_check_unchanged wants). As
+ * daos_obj_fetch otherwise, by object id. */
+int client_fetch_oid(daos_handle_t coh, daos_handle_t th, daos_obj_id_t oid, uint64_t flags,
+                     daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls,
                      daos_epoch_t *epoch, daos_event_t *ev);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * Containers: create, open, close, destroy, query, properties.
  *
- * A request names the container's handle by the uuid the service gave for it; what the client needs at every operation
- * (rights, redundancy, cell size) comes with the open and stays in struct cont.
+ * A request names the container's handle by the uuid the service gave for it; what the client needs
+ * at every operation (rights, redundancy, cell size) comes with the open and stays in struct cont.
  */
 #include <daos.h>
 #include <daos/common.h>
@@ -102,11 +102,13 @@ int daos_cont_create2(daos_handle_t poh, uuid_t *uuid, daos_prop_t *cont_prop, d
     return client_run(ev, create_body, &a, sizeof(a));
 }
 
-int daos_cont_create_with_label(daos_handle_t poh, const char *label, daos_prop_t *cont_prop, uuid_t *uuid, daos_event_t *ev)
+int daos_cont_create_with_label(daos_handle_t poh, const char *label, daos_prop_t *cont_prop,
+                                uuid_t *uuid, daos_event_t *ev)
 {
     struct create a = {poh, label, cont_prop, uuid};
 
-    if (!daos_label_is_valid(label) || strcmp(label, DAOS_PROP_CO_LABEL_DEFAULT) == 0 || !create_prop_valid(cont_prop))
+    if (!daos_label_is_valid(label) || strcmp(label, DAOS_PROP_CO_LABEL_DEFAULT) == 0 ||
+        !create_prop_valid(cont_prop))
         return -DER_INVAL;
     return client_run(ev, create_body, &a, sizeof(a));
 }
@@ -261,7 +263,8 @@ static bool cont_name_valid(const char *name)
     return daos_label_is_valid(name) || daos_is_valid_uuid_string(name, UUID_SST_NONE);
 }
 
-int daos_cont_open2(daos_handle_t poh, const char *cont, unsigned int flags, daos_handle_t *coh, daos_cont_info_t *info, daos_event_t *ev)
+int daos_cont_open2(daos_handle_t poh, const char *cont, unsigned int flags, daos_handle_t *coh,
+                    daos_cont_info_t *info, daos_event_t *ev)
 {
     struct open_args a = {poh, cont, flags, coh, info};
 
@@ -371,7 +374,8 @@ static int query_body(struct client *c, void *args)
     return rc;
 }
 
-int daos_cont_query(daos_handle_t coh, daos_cont_info_t *info, daos_prop_t *cont_prop, daos_event_t *ev)
+int daos_cont_query(daos_handle_t coh, daos_cont_info_t *info, daos_prop_t *cont_prop,
+                    daos_event_t *ev)
 {
     struct query a = {coh, info, cont_prop};
 

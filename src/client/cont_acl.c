@@ -87,7 +87,8 @@ struct delete_acl {
 static int delete_acl_body(struct client *c, void *args)
 {
     struct delete_acl *a = args;
-    struct msg_acl_delete_req q = {.scope = MSG_SCOPE_CONT, .principal = (uint8_t)a->type, .name = a->name};
+    struct msg_acl_delete_req q = {
+        .scope = MSG_SCOPE_CONT, .principal = (uint8_t)a->type, .name = a->name};
     struct net_call call;
     struct cont *co = cont_get(c, a->coh);
     int rc;
@@ -101,7 +102,8 @@ static int delete_acl_body(struct client *c, void *args)
     return rc;
 }
 
-int daos_cont_delete_acl(daos_handle_t coh, enum daos_acl_principal_type type, d_string_t name, daos_event_t *ev)
+int daos_cont_delete_acl(daos_handle_t coh, enum daos_acl_principal_type type, d_string_t name,
+                         daos_event_t *ev)
 {
     struct delete_acl a = {coh, type, NULL};
 
@@ -137,13 +139,15 @@ static int set_owner_body(struct client *c, void *args)
     return rc;
 }
 
-int daos_cont_set_owner_no_check(daos_handle_t coh, d_string_t user, d_string_t group, daos_event_t *ev)
+int daos_cont_set_owner_no_check(daos_handle_t coh, d_string_t user, d_string_t group,
+                                 daos_event_t *ev)
 {
     struct set_owner a = {coh, user, group};
 
     if (user == NULL && group == NULL)
         return -DER_INVAL;
-    if ((user != NULL && !daos_acl_principal_is_valid(user)) || (group != NULL && !daos_acl_principal_is_valid(group)))
+    if ((user != NULL && !daos_acl_principal_is_valid(user)) ||
+        (group != NULL && !daos_acl_principal_is_valid(group)))
         return -DER_INVAL;
     return client_run(ev, set_owner_body, &a, sizeof(a));
 }

@@ -1,8 +1,8 @@
 /*
  * Event queues: poll, query, test, and the hidden queue of events that belong to none.
  *
- * Operations complete on the engine's thread (or a message's), so a poller has nothing to drive: it looks at the
- * queue's list and sleeps until something is delivered.
+ * Operations complete on the engine's thread (or a message's), so a poller has nothing to drive: it
+ * looks at the queue's list and sleeps until something is delivered.
  */
 #include <daos.h>
 #include "client/eq_impl.h"
@@ -83,7 +83,8 @@ static struct eq *eq_get(daos_handle_t eqh)
     return h ? CONTAINER_OF(h, struct eq, h) : NULL;
 }
 
-/* Drops what the queue still holds; running events must not be touched any more once it is dead. Under the lock. */
+/* Drops what the queue still holds; running events must not be touched any more once it is dead.
+ * Under the lock. */
 static void drop_events(struct eq *eq)
 {
     struct list *l;
@@ -133,7 +134,7 @@ void event_reap(struct eq *eq, struct event *e)
     e->child_completed = 0;
     e->child_error = 0;
     LIST_FOREACH(l, &e->children)
-        LIST_ENTRY(l, struct event, sibling)->status = DAOS_EVS_READY;
+    LIST_ENTRY(l, struct event, sibling)->status = DAOS_EVS_READY;
 }
 
 /* When a wait of timeout_us (negative: for ever) that begins now ends. */
@@ -142,7 +143,8 @@ static uint64_t deadline_of(int64_t timeout_us)
     return timeout_us < 0 ? UINT64_MAX : rt_now_ns() + (uint64_t)timeout_us * 1000;
 }
 
-/* Sleeps until the queue wakes or the time is over; false then. Under the lock, which it gives up meanwhile. */
+/* Sleeps until the queue wakes or the time is over; false then. Under the lock, which it gives up
+ * meanwhile. */
 static bool eq_sleep(struct eq *eq, uint64_t deadline_ns)
 {
     uint64_t now;
@@ -162,7 +164,8 @@ static bool eq_sleep(struct eq *eq, uint64_t deadline_ns)
     return true;
 }
 
-int daos_eq_poll(daos_handle_t eqh, int wait_running, int64_t timeout, unsigned int nevents, daos_event_t **events)
+int daos_eq_poll(daos_handle_t eqh, int wait_running, int64_t timeout, unsigned int nevents,
+                 daos_event_t **events)
 {
     uint64_t deadline;
     struct list *l;
@@ -176,7 +179,8 @@ int daos_eq_poll(daos_handle_t eqh, int wait_running, int64_t timeout, unsigned 
         return -DER_NONEXIST;
     deadline = timeout == 0 ? 0 : deadline_of(timeout);
     lock_short(&eq->lock);
-    while (eq->completed_nr == 0 && timeout != 0 && !eq->dead && !(wait_running != 0 && eq->running_nr == 0))
+    while (eq->completed_nr == 0 && timeout != 0 && !eq->dead &&
+           !(wait_running != 0 && eq->running_nr == 0))
         if (!eq_sleep(eq, deadline))
             break;
     while ((unsigned int)n < nevents && (l = list_first(&eq->completed)) != NULL) {
@@ -196,7 +200,8 @@ static int count_list(struct list *head, unsigned int nevents, daos_event_t **ev
 {
     struct list *l;
 
-    LIST_FOREACH(l, head) {
+    LIST_FOREACH(l, head)
+    {
         if (events != NULL && (unsigned int)n < nevents)
             events[n] = event_pub(LIST_ENTRY(l, struct event, link));
         n++;
@@ -204,7 +209,8 @@ static int count_list(struct list *head, unsigned int nevents, daos_event_t **ev
     return n;
 }
 
-int daos_eq_query(daos_handle_t eqh, daos_eq_query_t query, unsigned int nevents, daos_event_t **events)
+int daos_eq_query(daos_handle_t eqh, daos_eq_query_t query, unsigned int nevents,
+                  daos_event_t **events)
 {
     struct eq *eq;
     int n = 0;
@@ -251,7 +257,8 @@ int daos_event_test(struct daos_event *ev, int64_t timeout, bool *flag)
         eq_put(eq);
         return -DER_NONEXIST;
     }
-    /* An event that is READY was reaped before (or never launched): nothing is pending either way. */
+    /* An event that is READY was reaped before (or never launched): nothing is pending either way.
+     */
     *flag = e->status != DAOS_EVS_RUNNING;
     if (e->status == DAOS_EVS_COMPLETED)
         event_reap(eq, e);

@@ -14,7 +14,7 @@ struct eq {
     struct list running;   /* events that are nobody's children */
     struct list completed; /* in order of completion */
     uint32_t running_nr, completed_nr, waiters;
-    bool dead;             /* destroyed; running events of it must not be touched any more */
+    bool dead; /* destroyed; running events of it must not be touched any more */
 };
 
 struct event_cb {
@@ -35,10 +35,11 @@ struct event {
     struct list children; /* event.sibling */
     struct list sibling;
     struct event_cb *cbs;
-    int (*hook)(void *arg, int rc); /* the library's own, before the program's callbacks (client.h) */
+    int (*hook)(void *arg,
+                int rc); /* the library's own, before the program's callbacks (client.h) */
     void *hook_arg;
     uint32_t child_nr, child_running, child_completed;
-    int child_error;    /* first non-zero result of a child */
+    int child_error; /* first non-zero result of a child */
 };
 
 static inline struct event *event_of(daos_event_t *ev)

@@ -1,16 +1,18 @@
 /*
- * One event: states READY -> RUNNING -> COMPLETED -> READY, parents and children, completion callbacks.
+ * One event: states READY -> RUNNING -> COMPLETED -> READY, parents and children, completion
+ * callbacks.
  *
- * The event lives in the program's memory and may vanish without a word once it is not running, so nothing here keeps a
- * pointer to it outside the queue's lists, and a queue that was destroyed by force marks itself dead: whoever
- * completes an operation of it later leaves the event alone.
+ * The event lives in the program's memory and may vanish without a word once it is not running, so
+ * nothing here keeps a pointer to it outside the queue's lists, and a queue that was destroyed by
+ * force marks itself dead: whoever completes an operation of it later leaves the event alone.
  */
 #include <daos.h>
 #include "client/eq_impl.h"
 #include "client/impl.h"
 #include "base/fail.h"
 
-_Static_assert(sizeof(struct event) <= sizeof(((daos_event_t *)0)->ev_private), "an event fits its public room");
+_Static_assert(sizeof(struct event) <= sizeof(((daos_event_t *)0)->ev_private),
+               "an event fits its public room");
 
 int daos_event_init(daos_event_t *ev, daos_handle_t eqh, daos_event_t *parent)
 {
@@ -70,7 +72,8 @@ static void free_cbs(struct event *e)
 /* Forgets one event that is not running. Under the lock. */
 static void retire(struct eq *eq, struct event *e)
 {
-    if (e->status == DAOS_EVS_COMPLETED && e->parent == NULL && eq != NULL && !list_empty(&e->link)) {
+    if (e->status == DAOS_EVS_COMPLETED && e->parent == NULL && eq != NULL &&
+        !list_empty(&e->link)) {
         list_del(&e->link);
         eq->completed_nr--;
     }
@@ -99,7 +102,8 @@ int daos_event_fini(daos_event_t *ev)
         rc = -DER_BUSY;
         goto out;
     }
-    LIST_FOREACH_SAFE(l, tmp, &e->children) {
+    LIST_FOREACH_SAFE(l, tmp, &e->children)
+    {
         struct event *k = LIST_ENTRY(l, struct event, sibling);
 
         list_del(l);
@@ -256,7 +260,8 @@ void event_done(struct ev_run *run, int rc)
     struct eq *eq = run->eq;
     struct event *e = event_of(run->ev);
 
-    /* Callbacks first, without the lock: they may start other operations. One that registers more is served too. */
+    /* Callbacks first, without the lock: they may start other operations. One that registers more
+     * is served too. */
     lock_short(&eq->lock);
     if (!eq->dead && e->hook != NULL) {
         int (*hook)(void *arg, int rc) = e->hook;

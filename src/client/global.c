@@ -1,9 +1,10 @@
 /*
  * Handles as bytes, for other processes of a job.
  *
- * A blob is a header (magic, which also tells the byte order; kind of handle; process) and the identities that the importer needs.
- * Until engines are shared between processes an import works only where the exporter's connection can be used: in the same
- * process, while the exported handle is open.
+ * A blob is a header (magic, which also tells the byte order; kind of handle; process) and the
+ * identities that the importer needs. Until engines are shared between processes an import works
+ * only where the exporter's connection can be used: in the same process, while the exported handle
+ * is open.
  */
 #include <daos.h>
 #include <string.h>
@@ -68,7 +69,8 @@ static int foreign(const char *what)
 {
     struct err e = {0};
 
-    err_setf(&e, -DER_NOTSUPPORTED, "open it in every process that uses it", "it belongs to another process, and this pool is embedded in that one",
+    err_setf(&e, -DER_NOTSUPPORTED, "open it in every process that uses it",
+             "it belongs to another process, and this pool is embedded in that one",
              "cannot import the %s handle", what);
     err_last_set(&e);
     return -DER_NOTSUPPORTED;

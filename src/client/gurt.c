@@ -269,7 +269,8 @@ static char *printable(const char *in, size_t len)
 
 char *daos_key2str(daos_key_t *key)
 {
-    return key == NULL || key->iov_buf == NULL ? printable("<NULL>", 6) : printable(key->iov_buf, key->iov_len);
+    return key == NULL || key->iov_buf == NULL ? printable("<NULL>", 6)
+                                               : printable(key->iov_buf, key->iov_len);
 }
 
 char *daos_de2str(const char *de)

@@ -1,4 +1,5 @@
-/* The log as programs see it, on Tarn's own: levels map to levels, facilities and debug groups do not exist. */
+/* The log as programs see it, on Tarn's own: levels map to levels, facilities and debug groups do
+ * not exist. */
 #include <daos/debug.h>
 #include <gurt/common.h>
 #include <stdio.h>

@@ -169,7 +169,8 @@ void d_rank_list_del_at(d_rank_list_t *list, int idx)
 {
     if (idx < 0 || (uint32_t)idx >= list->rl_nr)
         return;
-    memmove(list->rl_ranks + idx, list->rl_ranks + idx + 1, (list->rl_nr - (uint32_t)idx - 1) * sizeof(*list->rl_ranks));
+    memmove(list->rl_ranks + idx, list->rl_ranks + idx + 1,
+            (list->rl_nr - (uint32_t)idx - 1) * sizeof(*list->rl_ranks));
     list->rl_nr--;
 }
 
@@ -188,7 +189,8 @@ bool d_rank_list_identical(d_rank_list_t *a, d_rank_list_t *b)
 {
     if (a == NULL || b == NULL)
         return a == b;
-    return a->rl_nr == b->rl_nr && (a->rl_nr == 0 || memcmp(a->rl_ranks, b->rl_ranks, a->rl_nr * sizeof(*a->rl_ranks)) == 0);
+    return a->rl_nr == b->rl_nr && (a->rl_nr == 0 || memcmp(a->rl_ranks, b->rl_ranks,
+                                                            a->rl_nr * sizeof(*a->rl_ranks)) == 0);
 }
 
 d_rank_list_t *uint32_array_to_rank_list(uint32_t *ints, size_t len)
@@ -223,7 +225,9 @@ int d_rank_list_to_str(d_rank_list_t *rank_list, char **rank_str)
         return 0;
     d_write_string_buffer(&b, "[");
     for (i = 0; i < rank_list->rl_nr; i = j + 1) {
-        for (j = i; j + 1 < rank_list->rl_nr && rank_list->rl_ranks[j + 1] == rank_list->rl_ranks[j] + 1; j++)
+        for (j = i;
+             j + 1 < rank_list->rl_nr && rank_list->rl_ranks[j + 1] == rank_list->rl_ranks[j] + 1;
+             j++)
             continue;
         d_write_string_buffer(&b, "%s%u", i ? "," : "", rank_list->rl_ranks[i]);
         if (j > i)

@@ -1,9 +1,10 @@
 /*
- * The handle table: chunks of slots, made as they are needed and never moved, so that lookups need no lock.
+ * The handle table: chunks of slots, made as they are needed and never moved, so that lookups need
+ * no lock.
  *
- * A slot's word holds generation (high half) and references (low half). A lookup adds a reference by
- * compare-and-swap only while the generation is the cookie's; closing moves the generation on and drops the name's
- * reference in one step. The slot is reused when the references are gone.
+ * A slot's word holds generation (high half) and references (low half). A lookup adds a reference
+ * by compare-and-swap only while the generation is the cookie's; closing moves the generation on
+ * and drops the name's reference in one step. The slot is reused when the references are gone.
  */
 #include "client/handle.h"
 
@@ -164,7 +165,8 @@ void handle_ref(struct hobj *o)
     ASSERT((uint32_t)old > 0);
 }
 
-/* The last reference is gone: frees the object, then its slot (the object's memory must not be touched after). */
+/* The last reference is gone: frees the object, then its slot (the object's memory must not be
+ * touched after). */
 static void slot_free(struct handle_table *t, struct slot *s, uint32_t i)
 {
     struct hobj *o = s->obj;

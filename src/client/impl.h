@@ -1,10 +1,11 @@
 /*
- * Inside libdaos: the client and what its handles name. Private to the room (and to libdfs where it says so).
+ * Inside libdaos: the client and what its handles name. Private to the room (and to libdfs where it
+ * says so).
  *
  *   client_default -> struct client -> handle table -> pool -> cont -> obj, tx
  *
- * A child holds a reference on its parent, and the parent counts its open children, so that closing in the wrong order is
- * answered with -DER_BUSY. Everything sent is a struct op (op.h).
+ * A child holds a reference on its parent, and the parent counts its open children, so that closing
+ * in the wrong order is answered with -DER_BUSY. Everything sent is a struct op (op.h).
  */
 #ifndef TARN_CLIENT_IMPL_H
 #define TARN_CLIENT_IMPL_H
@@ -29,8 +30,8 @@ struct client {
     struct eq *hidden_eq;
     struct session_set sessions;
     struct hlc clock;
-    struct rt_mutex lock;   /* the rest */
-    struct op *op_free;     /* pool of asynchronous operations */
+    struct rt_mutex lock; /* the rest */
+    struct op *op_free;   /* pool of asynchronous operations */
     uint32_t op_free_nr;
     struct rt_xs *xs;       /* runs asynchronous calls of several steps; made when first needed */
     struct list conns;      /* struct conn */
@@ -42,8 +43,8 @@ struct conn {
     struct list link; /* client.conns */
     struct client *client;
     struct net_peer *peer;
-    void *cookie;     /* of client_embed_open */
-    uint32_t refs;    /* under client.lock */
+    void *cookie;  /* of client_embed_open */
+    uint32_t refs; /* under client.lock */
     uuid_t pool;
     struct place_map *map;
 };
@@ -53,9 +54,9 @@ struct pool {
     struct client *client;
     struct conn *conn;
     uuid_t hdl;
-    uint64_t caps;         /* enum msg_pool_caps */
-    uint32_t flags;        /* DAOS_PC_* */
-    bool slave;            /* imported: disconnecting is local */
+    uint64_t caps;  /* enum msg_pool_caps */
+    uint32_t flags; /* DAOS_PC_* */
+    bool slave;     /* imported: disconnecting is local */
     _Atomic uint32_t conts;
     struct rt_event *gone; /* set by the last reference when a disconnect waits for it */
 };
@@ -63,10 +64,10 @@ struct pool {
 struct cont {
     struct hobj h;
     struct client *client;
-    struct pool *pool;  /* with a reference */
+    struct pool *pool; /* with a reference */
     uuid_t uuid, hdl;
-    uint64_t caps;      /* enum daos_acl_perm */
-    uint32_t flags;     /* DAOS_COO_* */
+    uint64_t caps;  /* enum daos_acl_perm */
+    uint32_t flags; /* DAOS_COO_* */
     uint32_t redun_fac;
     uint32_t ec_cell;
     uint32_t redun_lvl;
@@ -77,11 +78,11 @@ struct cont {
 struct obj {
     struct hobj h;
     struct client *client;
-    struct cont *cont;   /* with a reference */
+    struct cont *cont; /* with a reference */
     daos_obj_id_t oid;
-    uint32_t mode;       /* DAOS_OO_* */
-    uint64_t cell, chunk;/* arrays: bytes a cell, cells a chunk */
-    daos_epoch_t oit;    /* object id table: the snapshot it shows; 0 for objects */
+    uint32_t mode;        /* DAOS_OO_* */
+    uint64_t cell, chunk; /* arrays: bytes a cell, cells a chunk */
+    daos_epoch_t oit;     /* object id table: the snapshot it shows; 0 for objects */
 };
 
 /* The calling fiber's or thread's client, else the process's; NULL before daos_init(). */
@@ -115,22 +116,27 @@ static inline struct net_peer *cont_peer(const struct cont *co)
 }
 
 /* Makes an object handle of the given type; no message. Errors as daos_obj_open. */
-int obj_open_local(struct client *c, daos_handle_t coh, daos_obj_id_t oid, unsigned int mode, uint32_t type, daos_handle_t *oh);
+int obj_open_local(struct client *c, daos_handle_t coh, daos_obj_id_t oid, unsigned int mode,
+                   uint32_t type, daos_handle_t *oh);
 int obj_close_local(struct client *c, daos_handle_t oh, uint32_t type);
 
-/* Runs body(c, args) on the caller (ev NULL), or on a fiber of the client's own with a copy of args, ending in the event. What args points at must
- * stay until then. Returns the body's result, or whether it could be started. */
-int client_run(daos_event_t *ev, int (*body)(struct client *c, void *args), void *args, size_t size);
+/* Runs body(c, args) on the caller (ev NULL), or on a fiber of the client's own with a copy of
+ * args, ending in the event. What args points at must stay until then. Returns the body's result,
+ * or whether it could be started. */
+int client_run(daos_event_t *ev, int (*body)(struct client *c, void *args), void *args,
+               size_t size);
 /* Runs fn(arg) on a fiber of the client's own. -DER_NOMEM. */
 int client_spawn(struct client *c, void (*fn)(void *arg), void *arg);
-/* As client_run with ev NULL gives; for calls that need no waiting but take an event: the event completes at once. */
+/* As client_run with ev NULL gives; for calls that need no waiting but take an event: the event
+ * completes at once. */
 int client_now(daos_event_t *ev, int rc);
 
 void conn_ref(struct conn *cn);
 /* Blocking: the last one closes the engine. */
 void conn_put(struct conn *cn);
 
-/* The principals of this process: "name@" of user, group and all groups, made for a connect and freed with ident_fini. */
+/* The principals of this process: "name@" of user, group and all groups, made for a connect and
+ * freed with ident_fini. */
 struct ident {
     char *user, *group;
     char **groups;

@@ -1,5 +1,6 @@
 /*
- * Key-value objects: a key is a dkey (the text without its NUL, or 8 bytes), its value the single value under the akey "0".
+ * Key-value objects: a key is a dkey (the text without its NUL, or 8 bytes), its value the single
+ * value under the akey "0".
  */
 #include <daos.h>
 #include <string.h>
@@ -16,7 +17,8 @@ struct kv_args {
     uint64_t number; /* key of a KV_UINT64 object */
 };
 
-int daos_kv_open(daos_handle_t coh, daos_obj_id_t oid, unsigned int mode, daos_handle_t *oh, daos_event_t *ev)
+int daos_kv_open(daos_handle_t coh, daos_obj_id_t oid, unsigned int mode, daos_handle_t *oh,
+                 daos_event_t *ev)
 {
     if (!daos_is_kv(oid))
         return -DER_INVAL;
@@ -39,7 +41,8 @@ static void key_in(struct kv_args *a, daos_obj_id_t oid, const char *key)
     }
 }
 
-static void args_in(struct kv_args *a, daos_obj_id_t oid, const char *key, void *buf, daos_size_t size)
+static void args_in(struct kv_args *a, daos_obj_id_t oid, const char *key, void *buf,
+                    daos_size_t size)
 {
     key_in(a, oid, key);
     d_iov_set(&a->iov, buf, size);
@@ -49,7 +52,8 @@ static void args_in(struct kv_args *a, daos_obj_id_t oid, const char *key, void 
 }
 
 /* The object, and under which transaction it is written. */
-static int get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, struct obj **out, struct tx **tx)
+static int get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, struct obj **out,
+                        struct tx **tx)
 {
     struct obj *o = obj_get(c, oh, DAOS_HTYPE_KV);
     int rc;
@@ -95,7 +99,8 @@ int daos_kv_destroy(daos_handle_t oh, daos_handle_t th, daos_event_t *ev)
     return rc ? op_fail(op, rc) : op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
 }
 
-int daos_kv_put(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *key, daos_size_t size, const void *buf, daos_event_t *ev)
+int daos_kv_put(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *key,
+                daos_size_t size, const void *buf, daos_event_t *ev)
 {
     struct client *c = client_current();
     struct kv_args one, *a = &one;
@@ -104,7 +109,8 @@ int daos_kv_put(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *
     struct obj *o;
     int rc;
 
-    if (key == NULL || key[0] == '\0' || (buf == NULL && size != 0) || (flags & ~(uint64_t)(DAOS_COND_KEY_INSERT | DAOS_COND_KEY_UPDATE)))
+    if (key == NULL || key[0] == '\0' || (buf == NULL && size != 0) ||
+        (flags & ~(uint64_t)(DAOS_COND_KEY_INSERT | DAOS_COND_KEY_UPDATE)))
         return -DER_INVAL;
     rc = get_writable(c, oh, th, &o, &tx);
     if (rc)
@@ -137,7 +143,8 @@ static int finish_get(struct op *op, int rc)
     return rc;
 }
 
-int daos_kv_get(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *key, daos_size_t *size, void *buf, daos_event_t *ev)
+int daos_kv_get(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *key,
+                daos_size_t *size, void *buf, daos_event_t *ev)
 {
     struct client *c = client_current();
     struct op local, *op;
@@ -167,7 +174,8 @@ int daos_kv_get(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *
     if (a == NULL)
         return op_fail(op, -DER_NOMEM);
     args_in(a, o->oid, key, buf, *size);
-    rc = io_fetch(op, o->cont, epoch, o->oid, flags, &a->dkey, 1, &a->iod, buf ? &a->sgl : NULL, NULL);
+    rc = io_fetch(op, o->cont, epoch, o->oid, flags, &a->dkey, 1, &a->iod, buf ? &a->sgl : NULL,
+                  NULL);
     if (rc)
         return op_fail(op, rc);
     op->user[8] = (uintptr_t)a;
@@ -176,7 +184,8 @@ int daos_kv_get(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *
     return op_run(op, cont_peer(o->cont), MSG_OBJ_FETCH);
 }
 
-int daos_kv_remove(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *key, daos_event_t *ev)
+int daos_kv_remove(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *key,
+                   daos_event_t *ev)
 {
     struct client *c = client_current();
     struct kv_args one, *a = &one;
@@ -208,8 +217,8 @@ int daos_kv_remove(daos_handle_t oh, daos_handle_t th, uint64_t flags, const cha
     return rc ? op_fail(op, rc) : op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
 }
 
-int daos_kv_list(daos_handle_t oh, daos_handle_t th, uint32_t *nr, daos_key_desc_t *kds, d_sg_list_t *sgl, daos_anchor_t *anchor,
-                 daos_event_t *ev)
+int daos_kv_list(daos_handle_t oh, daos_handle_t th, uint32_t *nr, daos_key_desc_t *kds,
+                 d_sg_list_t *sgl, daos_anchor_t *anchor, daos_event_t *ev)
 {
     struct client *c = client_current();
     struct tx *tx = NULL;

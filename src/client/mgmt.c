@@ -78,14 +78,16 @@ static int list_body(struct client *c, void *args)
     return a->pools != NULL && a->n > a->room ? -DER_TRUNC : 0;
 }
 
-int daos_mgmt_list_pools(const char *group, daos_size_t *npools, daos_mgmt_pool_info_t *pools, daos_event_t *ev)
+int daos_mgmt_list_pools(const char *group, daos_size_t *npools, daos_mgmt_pool_info_t *pools,
+                         daos_event_t *ev)
 {
     struct list_args a = {.npools = npools, .pools = pools};
 
     return npools == NULL ? -DER_INVAL : client_run(ev, list_body, &a, sizeof(a));
 }
 
-int daos_debug_set_params(const char *grp, d_rank_t rank, unsigned int key_id, uint64_t value, uint64_t value_extra, daos_event_t *ev)
+int daos_debug_set_params(const char *grp, d_rank_t rank, unsigned int key_id, uint64_t value,
+                          uint64_t value_extra, daos_event_t *ev)
 {
     return key_id >= DMG_KEY_NUM ? -DER_INVAL : -DER_NOSYS;
 }
@@ -98,7 +100,8 @@ int daos_debug_add_mark(const char *mark)
     return 0;
 }
 
-int daos_mgmt_get_bs_state(const char *group, unsigned char *blobstore_uuid, int *blobstore_state, daos_event_t *ev)
+int daos_mgmt_get_bs_state(const char *group, unsigned char *blobstore_uuid, int *blobstore_state,
+                           daos_event_t *ev)
 {
     return blobstore_uuid == NULL || blobstore_state == NULL ? -DER_INVAL : -DER_NONEXIST;
 }

@@ -22,7 +22,8 @@ static int choose(const struct place_map *map, daos_obj_id_t *oid, struct place_
     daos_oclass_id_t cid;
     int rc;
 
-    if (!daos_otype_t_is_valid(want->type) || want->type == DAOS_OT_OIT || want->type == DAOS_OT_OIT_V2)
+    if (!daos_otype_t_is_valid(want->type) || want->type == DAOS_OT_OIT ||
+        want->type == DAOS_OT_OIT_V2)
         return -DER_INVAL;
     want->gx_reserved = gx_reserved();
     rc = place_class_choose(map, want, &cid, &e);
@@ -34,8 +35,8 @@ static int choose(const struct place_map *map, daos_obj_id_t *oid, struct place_
     return 0;
 }
 
-int daos_obj_generate_oid2(daos_handle_t coh, daos_obj_id_t *oid, enum daos_otype_t type, daos_oclass_id_t cid, daos_oclass_hints_t hints,
-                           uint32_t args)
+int daos_obj_generate_oid2(daos_handle_t coh, daos_obj_id_t *oid, enum daos_otype_t type,
+                           daos_oclass_id_t cid, daos_oclass_hints_t hints, uint32_t args)
 {
     struct place_want want = {.type = type, .cid = cid, .hints = hints};
     struct cont *co;
@@ -53,9 +54,11 @@ int daos_obj_generate_oid2(daos_handle_t coh, daos_obj_id_t *oid, enum daos_otyp
     return rc;
 }
 
-int client_generate_oid_pool(daos_handle_t poh, daos_obj_id_t *oid, enum daos_otype_t type, daos_oclass_id_t cid, daos_oclass_hints_t hints)
+int client_generate_oid_pool(daos_handle_t poh, daos_obj_id_t *oid, enum daos_otype_t type,
+                             daos_oclass_id_t cid, daos_oclass_hints_t hints)
 {
-    struct place_want want = {.type = type, .cid = cid, .hints = hints, .rd_lvl = DAOS_PROP_CO_REDUN_DEFAULT};
+    struct place_want want = {
+        .type = type, .cid = cid, .hints = hints, .rd_lvl = DAOS_PROP_CO_REDUN_DEFAULT};
     struct daos_prop_entry entry = {.dpe_type = DAOS_PROP_PO_REDUN_FAC};
     daos_prop_t prop = {.dpp_nr = 1, .dpp_entries = &entry};
     struct pool *p;
@@ -97,16 +100,19 @@ static int check_class(const struct cont *co, daos_obj_id_t oid)
     rc = place_oid_decode(oid, &type, &cls);
     if (rc)
         return rc;
-    domains = place_map_domains(co->pool->conn->map, co->redun_lvl == DAOS_PROP_CO_REDUN_RANK ? PLACE_RANK : PLACE_NODE);
+    domains = place_map_domains(co->pool->conn->map,
+                                co->redun_lvl == DAOS_PROP_CO_REDUN_RANK ? PLACE_RANK : PLACE_NODE);
     return place_class_tolerates(&cls, domains, co->redun_fac) ? 0 : -DER_INVAL;
 }
 
-static int obj_new(struct client *c, struct cont *co, daos_obj_id_t oid, unsigned int mode, uint32_t type, daos_handle_t *oh)
+static int obj_new(struct client *c, struct cont *co, daos_obj_id_t oid, unsigned int mode,
+                   uint32_t type, daos_handle_t *oh)
 {
     struct obj *o;
     int rc;
 
-    if (mode & ~(unsigned int)(DAOS_OO_RO | DAOS_OO_RW | DAOS_OO_EXCL | DAOS_OO_IO_RAND | DAOS_OO_IO_SEQ))
+    if (mode &
+        ~(unsigned int)(DAOS_OO_RO | DAOS_OO_RW | DAOS_OO_EXCL | DAOS_OO_IO_RAND | DAOS_OO_IO_SEQ))
         return -DER_INVAL;
     if ((mode & (DAOS_OO_RW | DAOS_OO_EXCL)) && (co->flags & DAOS_COO_RO))
         return -DER_NO_PERM;
@@ -133,7 +139,8 @@ static int obj_new(struct client *c, struct cont *co, daos_obj_id_t oid, unsigne
     return 0;
 }
 
-int obj_open_local(struct client *c, daos_handle_t coh, daos_obj_id_t oid, unsigned int mode, uint32_t type, daos_handle_t *oh)
+int obj_open_local(struct client *c, daos_handle_t coh, daos_obj_id_t oid, unsigned int mode,
+                   uint32_t type, daos_handle_t *oh)
 {
     struct cont *co;
     int rc;
@@ -161,7 +168,8 @@ int obj_close_local(struct client *c, daos_handle_t oh, uint32_t type)
     return closed ? 0 : -DER_NO_HDL;
 }
 
-int daos_obj_open(daos_handle_t coh, daos_obj_id_t oid, unsigned int mode, daos_handle_t *oh, daos_event_t *ev)
+int daos_obj_open(daos_handle_t coh, daos_obj_id_t oid, unsigned int mode, daos_handle_t *oh,
+                  daos_event_t *ev)
 {
     return client_now(ev, obj_open_local(client_current(), coh, oid, mode, DAOS_HTYPE_OBJ, oh));
 }
@@ -174,7 +182,8 @@ int daos_obj_close(daos_handle_t oh, daos_event_t *ev)
 /* ---- Writing ---- */
 
 /* An object that may be written under th; *tx when the write is to be buffered. */
-static int get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, struct obj **out, struct tx **tx)
+static int get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, struct obj **out,
+                        struct tx **tx)
 {
     struct obj *o = obj_get(c, oh, DAOS_HTYPE_OBJ);
     int rc;
@@ -192,8 +201,8 @@ static int get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, st
     return 0;
 }
 
-int daos_obj_update(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls,
-                    daos_event_t *ev)
+int daos_obj_update(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey,
+                    unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls, daos_event_t *ev)
 {
     struct client *c = client_current();
     struct op local, *op;
@@ -222,7 +231,8 @@ int daos_obj_update(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key
     return rc ? op_fail(op, rc) : op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
 }
 
-static int punch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_key_t *akeys, daos_event_t *ev)
+static int punch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey,
+                 unsigned int nr, daos_key_t *akeys, daos_event_t *ev)
 {
     struct client *c = client_current();
     struct op local, *op;
@@ -261,8 +271,8 @@ int daos_obj_punch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_even
     return punch(oh, th, flags, NULL, 0, NULL, ev);
 }
 
-int daos_obj_punch_akeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_key_t *akeys,
-                         daos_event_t *ev)
+int daos_obj_punch_akeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey,
+                         unsigned int nr, daos_key_t *akeys, daos_event_t *ev)
 {
     if (dkey == NULL || nr == 0 || akeys == NULL)
         return -DER_INVAL;
@@ -309,7 +319,8 @@ static int tx_punch_dkeys(struct tx *tx, const struct punch_dkeys *a)
     return rc;
 }
 
-int daos_obj_punch_dkeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, unsigned int nr, daos_key_t *dkeys, daos_event_t *ev)
+int daos_obj_punch_dkeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, unsigned int nr,
+                         daos_key_t *dkeys, daos_event_t *ev)
 {
     struct punch_dkeys a = {.flags = flags, .nr = nr, .dkeys = dkeys};
     struct client *c = client_current();
@@ -339,8 +350,9 @@ int daos_obj_punch_dkeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, uns
 
 /* ---- Reading ---- */
 
-int daos_obj_fetch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls,
-                   daos_iom_t *ioms, daos_event_t *ev)
+int daos_obj_fetch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey,
+                   unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls, daos_iom_t *ioms,
+                   daos_event_t *ev)
 {
     struct client *c = client_current();
     struct obj *o = obj_get(c, oh, DAOS_HTYPE_OBJ);
@@ -358,7 +370,8 @@ int daos_obj_fetch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_
         handle_put(&o->h);
         return client_now(ev, rc);
     }
-    return obj_fetch_held(c, o->cont, &o->h, tx, epoch, o->oid, flags, dkey, nr, iods, sgls, ioms, NULL, ev);
+    return obj_fetch_held(c, o->cont, &o->h, tx, epoch, o->oid, flags, dkey, nr, iods, sgls, ioms,
+                          NULL, ev);
 }
 
 /* Also says how new what it met is. */
@@ -372,8 +385,10 @@ static int finish_epoch(struct op *op, int rc)
     return rc;
 }
 
-int obj_fetch_held(struct client *c, struct cont *co, struct hobj *held, struct tx *tx, daos_epoch_t at, daos_obj_id_t oid, uint64_t flags,
-                   daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls, daos_iom_t *ioms, daos_epoch_t *newest, daos_event_t *ev)
+int obj_fetch_held(struct client *c, struct cont *co, struct hobj *held, struct tx *tx,
+                   daos_epoch_t at, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey,
+                   unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls, daos_iom_t *ioms,
+                   daos_epoch_t *newest, daos_event_t *ev)
 {
     struct op local, *op;
     int rc;
@@ -394,8 +409,9 @@ int obj_fetch_held(struct client *c, struct cont *co, struct hobj *held, struct 
     return op_run(op, cont_peer(co), MSG_OBJ_FETCH);
 }
 
-int client_fetch_oid(daos_handle_t coh, daos_handle_t th, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_iod_t *iods,
-                     d_sg_list_t *sgls, daos_epoch_t *epoch, daos_event_t *ev)
+int client_fetch_oid(daos_handle_t coh, daos_handle_t th, daos_obj_id_t oid, uint64_t flags,
+                     daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls,
+                     daos_epoch_t *epoch, daos_event_t *ev)
 {
     struct client *c = client_current();
     struct cont *co = cont_get(c, coh);
@@ -417,7 +433,8 @@ int client_fetch_oid(daos_handle_t coh, daos_handle_t th, daos_obj_id_t oid, uin
 
 /* ---- Not offered, or trivially true ---- */
 
-int daos_obj_query(daos_handle_t oh, struct daos_obj_attr *oa, d_rank_list_t *ranks, daos_event_t *ev)
+int daos_obj_query(daos_handle_t oh, struct daos_obj_attr *oa, d_rank_list_t *ranks,
+                   daos_event_t *ev)
 {
     return -DER_NOSYS;
 }
@@ -435,17 +452,20 @@ int daos_obj_verify(daos_handle_t coh, daos_obj_id_t oid, daos_epoch_t epoch)
     return rc;
 }
 
-int daos_obj_register_class(daos_handle_t coh, daos_oclass_id_t cid, struct daos_oclass_attr *attr, daos_event_t *ev)
+int daos_obj_register_class(daos_handle_t coh, daos_oclass_id_t cid, struct daos_oclass_attr *attr,
+                            daos_event_t *ev)
 {
     return -DER_NOSYS;
 }
 
-int daos_obj_query_class(daos_handle_t coh, daos_oclass_id_t cid, struct daos_oclass_attr *attr, daos_event_t *ev)
+int daos_obj_query_class(daos_handle_t coh, daos_oclass_id_t cid, struct daos_oclass_attr *attr,
+                         daos_event_t *ev)
 {
     return -DER_NOSYS;
 }
 
-int daos_obj_list_class(daos_handle_t coh, struct daos_oclass_list *list, daos_anchor_t *anchor, daos_event_t *ev)
+int daos_obj_list_class(daos_handle_t coh, struct daos_oclass_list *list, daos_anchor_t *anchor,
+                        daos_event_t *ev)
 {
     return -DER_NOSYS;
 }

@@ -1,6 +1,6 @@
 /*
- * Arguments of object I/O: what is refused before anything is sent. One function a call, the rules in the order of
- * docs/semantics: keys, conditions, shapes of iods, sizes against buffers.
+ * Arguments of object I/O: what is refused before anything is sent. One function a call, the rules
+ * in the order of docs/semantics: keys, conditions, shapes of iods, sizes against buffers.
  */
 #include <daos_errno.h>
 #include <stdlib.h>
@@ -10,10 +10,11 @@
 
 #define RECX_END (UINT64_C(1) << 63)
 
-#define COND_DKEY   (DAOS_COND_DKEY_INSERT | DAOS_COND_DKEY_UPDATE | DAOS_COND_DKEY_FETCH)
-#define COND_AKEY   (DAOS_COND_AKEY_INSERT | DAOS_COND_AKEY_UPDATE | DAOS_COND_AKEY_FETCH)
-#define COND_READS  (DAOS_COND_DKEY_FETCH | DAOS_COND_AKEY_FETCH)
-#define COND_WRITES (DAOS_COND_DKEY_INSERT | DAOS_COND_DKEY_UPDATE | DAOS_COND_AKEY_INSERT | DAOS_COND_AKEY_UPDATE)
+#define COND_DKEY  (DAOS_COND_DKEY_INSERT | DAOS_COND_DKEY_UPDATE | DAOS_COND_DKEY_FETCH)
+#define COND_AKEY  (DAOS_COND_AKEY_INSERT | DAOS_COND_AKEY_UPDATE | DAOS_COND_AKEY_FETCH)
+#define COND_READS (DAOS_COND_DKEY_FETCH | DAOS_COND_AKEY_FETCH)
+#define COND_WRITES                                                                                \
+    (DAOS_COND_DKEY_INSERT | DAOS_COND_DKEY_UPDATE | DAOS_COND_AKEY_INSERT | DAOS_COND_AKEY_UPDATE)
 
 static int check_key(const daos_key_t *key, bool integer)
 {
@@ -32,7 +33,8 @@ int io_check_akey(daos_obj_id_t oid, const daos_key_t *akey)
     return check_key(akey, daos_is_akey_uint64(oid));
 }
 
-int io_check_punch(daos_obj_id_t oid, uint64_t flags, unsigned int nr, const daos_key_t *keys, bool dkeys)
+int io_check_punch(daos_obj_id_t oid, uint64_t flags, unsigned int nr, const daos_key_t *keys,
+                   bool dkeys)
 {
     unsigned int i;
     int rc = 0;
@@ -163,7 +165,8 @@ static int check_flags(uint64_t flags, uint64_t allowed, unsigned int nr, const 
     return 0;
 }
 
-int io_check_update(daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, unsigned int nr, const daos_iod_t *iods, const d_sg_list_t *sgls)
+int io_check_update(daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, unsigned int nr,
+                    const daos_iod_t *iods, const d_sg_list_t *sgls)
 {
     uint64_t bytes, room;
     unsigned int i;
@@ -190,7 +193,8 @@ int io_check_update(daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, u
     return rc;
 }
 
-int io_check_fetch(daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, unsigned int nr, const daos_iod_t *iods, const d_sg_list_t *sgls)
+int io_check_fetch(daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, unsigned int nr,
+                   const daos_iod_t *iods, const d_sg_list_t *sgls)
 {
     uint64_t bytes, room;
     unsigned int i;

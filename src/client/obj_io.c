@@ -1,8 +1,10 @@
 /*
  * From iods and sgls to messages and back.
  *
- * An update's data travels in one bulk vector: the streams of its iods one after the other, each iod naming where its own starts. A fetch has a vector an iod,
- * because a vector's length is what tells the engine how much fits. Checksums are computed here, where the bytes come from: one over a single value, one over each 32 KiB of an extent.
+ * An update's data travels in one bulk vector: the streams of its iods one after the other, each
+ * iod naming where its own starts. A fetch has a vector an iod, because a vector's length is what
+ * tells the engine how much fits. Checksums are computed here, where the bytes come from: one over
+ * a single value, one over each 32 KiB of an extent.
  */
 #include "client/obj_io.h"
 
@@ -12,7 +14,8 @@
 #include "base/csum.h"
 
 #define CSUM_CHUNK 32768u /* of the protocol */
-#define MAP_MIN    256u   /* extents asked for when a program wants a map, so that the highest is among them */
+#define MAP_MIN                                                                                    \
+    256u /* extents asked for when a program wants a map, so that the highest is among them */
 
 #define COND_AKEY (DAOS_COND_AKEY_INSERT | DAOS_COND_AKEY_UPDATE | DAOS_COND_AKEY_FETCH)
 
@@ -105,7 +108,8 @@ static uint32_t sum_next(struct cursor *c, uint64_t len)
     return (uint32_t)csum_end(&sum);
 }
 
-static int sum_extent(struct op *op, struct cursor *c, uint64_t bytes, uint64_t chunk, struct msg_csum *out)
+static int sum_extent(struct op *op, struct cursor *c, uint64_t bytes, uint64_t chunk,
+                      struct msg_csum *out)
 {
     uint64_t n = DIV_UP(bytes, chunk), i;
     uint32_t *sums = op_alloc(op, n * sizeof(*sums));
@@ -114,11 +118,13 @@ static int sum_extent(struct op *op, struct cursor *c, uint64_t bytes, uint64_t 
         return -DER_NOMEM;
     for (i = 0; i < n; i++)
         sums[i] = sum_next(c, MIN(chunk, bytes - i * chunk));
-    *out = (struct msg_csum){.type = CSUM_CRC32, .len = 4, .bytes = {.buf = sums, .len = (uint32_t)(n * sizeof(*sums))}};
+    *out = (struct msg_csum){
+        .type = CSUM_CRC32, .len = 4, .bytes = {.buf = sums, .len = (uint32_t)(n * sizeof(*sums))}};
     return 0;
 }
 
-static int sum_iod(struct op *op, struct msg_iod *m, const daos_iod_t *iod, const struct iovec *first)
+static int sum_iod(struct op *op, struct msg_iod *m, const daos_iod_t *iod,
+                   const struct iovec *first)
 {
     struct cursor c = {.iov = first};
     uint32_t nr = iod->iod_type == DAOS_IOD_SINGLE ? 1 : iod->iod_nr, i;
@@ -139,7 +145,8 @@ static int sum_iod(struct op *op, struct msg_iod *m, const daos_iod_t *iod, cons
 
 /* ---- Update and punch ---- */
 
-static int prepare_iod(struct op *op, struct stream *s, struct msg_iod *m, uint64_t flags, const daos_iod_t *iod, const d_sg_list_t *sgl)
+static int prepare_iod(struct op *op, struct stream *s, struct msg_iod *m, uint64_t flags,
+                       const daos_iod_t *iod, const d_sg_list_t *sgl)
 {
     uint64_t bytes = iod->iod_size;
     uint32_t first = s->nr;
@@ -164,8 +171,9 @@ static int prepare_iod(struct op *op, struct stream *s, struct msg_iod *m, uint6
     return sum_iod(op, m, iod, &s->iov[first]);
 }
 
-int io_prepare_update(struct op *op, struct stream *s, struct msg_op *m, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey,
-                      unsigned int nr, const daos_iod_t *iods, const d_sg_list_t *sgls)
+int io_prepare_update(struct op *op, struct stream *s, struct msg_op *m, daos_obj_id_t oid,
+                      uint64_t flags, const daos_key_t *dkey, unsigned int nr,
+                      const daos_iod_t *iods, const d_sg_list_t *sgls)
 {
     struct msg_iod *mi = op_alloc(op, nr * sizeof(*mi));
     unsigned int i;
@@ -189,7 +197,8 @@ int io_prepare_update(struct op *op, struct stream *s, struct msg_op *m, daos_ob
     return rc;
 }
 
-void io_set_update(struct op *op, const struct cont *co, const struct msg_op *ops, uint32_t nr, const struct stream *s)
+void io_set_update(struct op *op, const struct cont *co, const struct msg_op *ops, uint32_t nr,
+                   const struct stream *s)
 {
     struct msg_obj_update_req *q = &op->req.update;
 
@@ -203,8 +212,9 @@ void io_set_update(struct op *op, const struct cont *co, const struct msg_op *op
     }
 }
 
-int io_update(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, unsigned int nr,
-              const daos_iod_t *iods, const d_sg_list_t *sgls)
+int io_update(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t flags,
+              const daos_key_t *dkey, unsigned int nr, const daos_iod_t *iods,
+              const d_sg_list_t *sgls)
 {
     struct stream s = {.max = io_count_iovs(nr, sgls)};
     struct msg_op *m = op_alloc(op, sizeof(*m));
@@ -219,8 +229,8 @@ int io_update(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t 
     return rc;
 }
 
-int io_punch(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, unsigned int nr,
-             const daos_key_t *akeys)
+int io_punch(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t flags,
+             const daos_key_t *dkey, unsigned int nr, const daos_key_t *akeys)
 {
     struct stream none = {0};
     struct msg_op *m = op_alloc(op, sizeof(*m));
@@ -233,7 +243,9 @@ int io_punch(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t f
         keys[i] = buf_of(&akeys[i]);
     *m = (struct msg_op){
         .kind = MSG_OP_PUNCH,
-        .level = dkey == NULL ? MSG_OBJ : nr == 0 ? MSG_DKEY : MSG_AKEY,
+        .level = dkey == NULL ? MSG_OBJ
+                 : nr == 0    ? MSG_DKEY
+                              : MSG_AKEY,
         .cond = flags,
         .oid = oid,
         .akeys = keys,
@@ -315,8 +327,8 @@ int io_fetch_finish(struct op *op, int rc)
     return rc;
 }
 
-static void prepare_fiod(struct op *op, struct stream *s, struct msg_fiod *m, uint64_t flags, const daos_iod_t *iod, const d_sg_list_t *sgl,
-                         const daos_iom_t *iom)
+static void prepare_fiod(struct op *op, struct stream *s, struct msg_fiod *m, uint64_t flags,
+                         const daos_iod_t *iod, const d_sg_list_t *sgl, const daos_iom_t *iom)
 {
     uint32_t first = s->nr;
 
@@ -337,11 +349,13 @@ static void prepare_fiod(struct op *op, struct stream *s, struct msg_fiod *m, ui
         return;
     stream_add(s, sgl, UINT64_MAX, false);
     m->bulk = op->call.bulk_nr;
-    op->call.bulk[op->call.bulk_nr++] = (struct net_bulk){.iov = s->iov + first, .iov_nr = s->nr - first, .writable = true};
+    op->call.bulk[op->call.bulk_nr++] =
+        (struct net_bulk){.iov = s->iov + first, .iov_nr = s->nr - first, .writable = true};
 }
 
-int io_fetch(struct op *op, const struct cont *co, daos_epoch_t epoch, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey,
-             unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls, daos_iom_t *ioms)
+int io_fetch(struct op *op, const struct cont *co, daos_epoch_t epoch, daos_obj_id_t oid,
+             uint64_t flags, const daos_key_t *dkey, unsigned int nr, daos_iod_t *iods,
+             d_sg_list_t *sgls, daos_iom_t *ioms)
 {
     struct stream s = {.max = io_count_iovs(nr, sgls)};
     struct msg_obj_fetch_req *q = &op->req.fetch;
@@ -365,7 +379,8 @@ int io_fetch(struct op *op, const struct cont *co, daos_epoch_t epoch, daos_obj_
         if (iod_skipped(&iods[i]))
             continue;
         index[q->iods_nr] = i;
-        prepare_fiod(op, &s, &m[q->iods_nr++], flags, &iods[i], sgls ? &sgls[i] : NULL, ioms ? &ioms[i] : NULL);
+        prepare_fiod(op, &s, &m[q->iods_nr++], flags, &iods[i], sgls ? &sgls[i] : NULL,
+                     ioms ? &ioms[i] : NULL);
     }
     op->user[U_IODS] = (uintptr_t)iods;
     op->user[U_SGLS] = (uintptr_t)sgls;

@@ -1,8 +1,8 @@
 /*
  * Enumeration of dkeys, akeys and extents, and the smallest and largest of them.
  *
- * An anchor carries the engine's place: da_buf holds its length and bytes. A key that follows another in the
- * program's buffer follows it without a gap, whatever the pieces of the sgl are.
+ * An anchor carries the engine's place: da_buf holds its length and bytes. A key that follows
+ * another in the program's buffer follows it without a gap, whatever the pieces of the sgl are.
  */
 #include <daos.h>
 #include <string.h>
@@ -96,8 +96,9 @@ static int finish_keys(struct op *op, int rc)
 }
 
 /* What lists of all levels share. */
-static void fill_req(struct op *op, const struct cont *co, daos_epoch_t epoch, uint8_t level, daos_obj_id_t oid, const daos_key_t *dkey,
-                     const daos_key_t *akey, const daos_anchor_t *anchor, uint32_t max_entries, uint64_t max_bytes)
+static void fill_req(struct op *op, const struct cont *co, daos_epoch_t epoch, uint8_t level,
+                     daos_obj_id_t oid, const daos_key_t *dkey, const daos_key_t *akey,
+                     const daos_anchor_t *anchor, uint32_t max_entries, uint64_t max_bytes)
 {
     struct msg_obj_list_req *q = &op->req.list;
 
@@ -116,7 +117,8 @@ static void fill_req(struct op *op, const struct cont *co, daos_epoch_t epoch, u
 }
 
 /* Takes over the references `held` and tx. */
-int list_keys_held(struct client *c, struct cont *co, struct hobj *held, struct tx *tx, daos_epoch_t epoch, daos_obj_id_t oid, daos_key_t *dkey, uint32_t *nr,
+int list_keys_held(struct client *c, struct cont *co, struct hobj *held, struct tx *tx,
+                   daos_epoch_t epoch, daos_obj_id_t oid, daos_key_t *dkey, uint32_t *nr,
                    daos_key_desc_t *kds, d_sg_list_t *sgl, daos_anchor_t *anchor, daos_event_t *ev)
 {
     struct op local, *op;
@@ -136,7 +138,8 @@ int list_keys_held(struct client *c, struct cont *co, struct hobj *held, struct 
     }
     op_hold(op, held);
     op_set_tx(op, tx);
-    fill_req(op, co, epoch, dkey ? MSG_AKEY : MSG_DKEY, oid, dkey, NULL, anchor, *nr, sgl_room(sgl));
+    fill_req(op, co, epoch, dkey ? MSG_AKEY : MSG_DKEY, oid, dkey, NULL, anchor, *nr,
+             sgl_room(sgl));
     op->user[U_NR] = (uintptr_t)nr;
     op->user[U_KDS] = (uintptr_t)kds;
     op->user[U_SGL] = (uintptr_t)sgl;
@@ -145,15 +148,17 @@ int list_keys_held(struct client *c, struct cont *co, struct hobj *held, struct 
     return op_run(op, cont_peer(co), MSG_OBJ_LIST);
 }
 
-int list_check_args(const uint32_t *nr, const void *slots, const d_sg_list_t *sgl, const daos_anchor_t *anchor)
+int list_check_args(const uint32_t *nr, const void *slots, const d_sg_list_t *sgl,
+                    const daos_anchor_t *anchor)
 {
     if (nr == NULL || *nr == 0 || slots == NULL || anchor == NULL)
         return -DER_INVAL;
     return sgl == NULL || sgl->sg_nr == 0 || sgl->sg_iovs == NULL ? -DER_INVAL : 0;
 }
 
-static int list_keys(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, uint32_t *nr, daos_key_desc_t *kds, d_sg_list_t *sgl,
-                     daos_anchor_t *anchor, daos_event_t *ev)
+static int list_keys(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, uint32_t *nr,
+                     daos_key_desc_t *kds, d_sg_list_t *sgl, daos_anchor_t *anchor,
+                     daos_event_t *ev)
 {
     struct client *c = client_current();
     struct tx *tx = NULL;
@@ -177,14 +182,15 @@ static int list_keys(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, uint3
     return list_keys_held(c, o->cont, &o->h, tx, epoch, o->oid, dkey, nr, kds, sgl, anchor, ev);
 }
 
-int daos_obj_list_dkey(daos_handle_t oh, daos_handle_t th, uint32_t *nr, daos_key_desc_t *kds, d_sg_list_t *sgl, daos_anchor_t *anchor,
-                       daos_event_t *ev)
+int daos_obj_list_dkey(daos_handle_t oh, daos_handle_t th, uint32_t *nr, daos_key_desc_t *kds,
+                       d_sg_list_t *sgl, daos_anchor_t *anchor, daos_event_t *ev)
 {
     return list_keys(oh, th, NULL, nr, kds, sgl, anchor, ev);
 }
 
-int daos_obj_list_akey(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, uint32_t *nr, daos_key_desc_t *kds, d_sg_list_t *sgl,
-                       daos_anchor_t *anchor, daos_event_t *ev)
+int daos_obj_list_akey(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, uint32_t *nr,
+                       daos_key_desc_t *kds, d_sg_list_t *sgl, daos_anchor_t *anchor,
+                       daos_event_t *ev)
 {
     return dkey == NULL ? -DER_INVAL : list_keys(oh, th, dkey, nr, kds, sgl, anchor, ev);
 }
@@ -217,8 +223,10 @@ static int finish_recx(struct op *op, int rc)
     return 0;
 }
 
-int daos_obj_list_recx(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, daos_key_t *akey, daos_size_t *size, uint32_t *nr,
-                       daos_recx_t *recxs, daos_epoch_range_t *eprs, daos_anchor_t *anchor, bool incr_order, daos_event_t *ev)
+int daos_obj_list_recx(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, daos_key_t *akey,
+                       daos_size_t *size, uint32_t *nr, daos_recx_t *recxs,
+                       daos_epoch_range_t *eprs, daos_anchor_t *anchor, bool incr_order,
+                       daos_event_t *ev)
 {
     struct client *c = client_current();
     struct op local, *op;
@@ -283,8 +291,8 @@ static int finish_oids(struct op *op, int rc)
     return 0;
 }
 
-int list_oids_held(struct client *c, struct cont *co, struct hobj *held, daos_epoch_t epoch, daos_obj_id_t *oids, uint32_t *nr,
-                   daos_anchor_t *anchor, daos_event_t *ev)
+int list_oids_held(struct client *c, struct cont *co, struct hobj *held, daos_epoch_t epoch,
+                   daos_obj_id_t *oids, uint32_t *nr, daos_anchor_t *anchor, daos_event_t *ev)
 {
     struct op local, *op;
     int rc;
@@ -343,7 +351,8 @@ int daos_obj_anchor_set(daos_handle_t oh, uint32_t index, daos_anchor_t *anchor)
     return 0;
 }
 
-int daos_obj_key2anchor(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, daos_key_t *akey, daos_anchor_t *anchor, daos_event_t *ev)
+int daos_obj_key2anchor(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, daos_key_t *akey,
+                        daos_anchor_t *anchor, daos_event_t *ev)
 {
     struct obj *o;
     int rc;

@@ -1,6 +1,7 @@
 /*
- * Object id tables: the ids of all objects that exist at a snapshot. Nothing is built for them: the list is read from the
- * store at the snapshot's epoch when it is asked for. Markers would have to be stored, and are not offered yet.
+ * Object id tables: the ids of all objects that exist at a snapshot. Nothing is built for them: the
+ * list is read from the store at the snapshot's epoch when it is asked for. Markers would have to
+ * be stored, and are not offered yet.
  */
 #include <daos.h>
 #include <string.h>
@@ -92,7 +93,8 @@ int daos_oit_close(daos_handle_t oh, daos_event_t *ev)
     return client_now(ev, obj_close_local(c, oh, DAOS_HTYPE_OBJ));
 }
 
-int daos_oit_list(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr, daos_anchor_t *anchor, daos_event_t *ev)
+int daos_oit_list(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr, daos_anchor_t *anchor,
+                  daos_event_t *ev)
 {
     struct client *c = client_current();
     struct obj *o;
@@ -106,7 +108,8 @@ int daos_oit_list(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr, daos
 }
 
 /* No entry has a marker. */
-int daos_oit_list_unmarked(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr, daos_anchor_t *anchor, daos_event_t *ev)
+int daos_oit_list_unmarked(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr,
+                           daos_anchor_t *anchor, daos_event_t *ev)
 {
     return daos_oit_list(oh, oids, oids_nr, anchor, ev);
 }
@@ -139,8 +142,8 @@ static int filter_body(struct client *c, void *args)
     return rc;
 }
 
-int daos_oit_list_filter(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr, daos_anchor_t *anchor, daos_oit_filter_cb *filter,
-                         daos_event_t *ev)
+int daos_oit_list_filter(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr,
+                         daos_anchor_t *anchor, daos_oit_filter_cb *filter, daos_event_t *ev)
 {
     struct filter_args a = {oh, oids, oids_nr, anchor, filter};
 

@@ -205,7 +205,8 @@ int op_run(struct op *op, struct net_peer *peer, uint16_t opcode)
     return rc;
 }
 
-int call_wait(struct client *c, struct net_peer *peer, struct net_call *call, uint16_t opcode, const void *req, void *rep)
+int call_wait(struct client *c, struct net_peer *peer, struct net_call *call, uint16_t opcode,
+              const void *req, void *rep)
 {
     struct txid id = {0};
     int rc;

@@ -2,12 +2,15 @@
  * One request under way: the message, its memory, and what happens with the answer.
  *
  *     struct op local, *op;
- *     rc = op_begin(c, ev, &local, &op);      blocking (ev NULL): the caller's stack; else one of the client's pool, event launched
+ *     rc = op_begin(c, ev, &local, &op);      blocking (ev NULL): the caller's stack; else one of
+ * the client's pool, event launched
  *     ... fill op->call.hdr, op->req, memory by op_alloc(), op_hold() handles, op->finish
- *     return op_run(op, peer, opcode);        blocking: the result; else 0, the result goes to the event
+ *     return op_run(op, peer, opcode);        blocking: the result; else 0, the result goes to the
+ * event
  *
- * finish(op, rc) sees the decoded reply once, on whatever thread the answer arrives: it copies results to the program, must not wait, and returns the final rc.
- * The op and all it holds are released after it. Errors before op_run() go through op_fail().
+ * finish(op, rc) sees the decoded reply once, on whatever thread the answer arrives: it copies
+ * results to the program, must not wait, and returns the final rc. The op and all it holds are
+ * released after it. Errors before op_run() go through op_fail().
  *
  * In place of an event, a part of a bigger operation (array I/O) sets op->then.
  */
@@ -40,20 +43,21 @@ struct op {
     struct net_call call;
     struct client *client;
     struct txid txid;
-    struct tx *tx;                       /* see op_set_tx() in tx.h */
+    struct tx *tx; /* see op_set_tx() in tx.h */
     struct hobj *holds[OP_HOLDS];
     uint32_t holds_nr;
     bool async;
     bool has_event;
     struct ev_run run;
     int (*finish)(struct op *op, int rc);
-    void (*then)(struct op *op, int rc); /* instead of an event; the op is released when it returns */
-    void *arg;                           /* of then, or of finish */
-    uintptr_t user[10];                  /* what finish needs: the program's out-parameters */
+    void (*then)(struct op *op,
+                 int rc); /* instead of an event; the op is released when it returns */
+    void *arg;            /* of then, or of finish */
+    uintptr_t user[10];   /* what finish needs: the program's out-parameters */
     union op_req req;
     union op_rep rep;
-    struct op *next;                     /* client's pool */
-    struct arena arena;                  /* what room cannot hold */
+    struct op *next;    /* client's pool */
+    struct arena arena; /* what room cannot hold */
     bool arena_used;
     size_t room_used;
     char room[OP_ROOM] __attribute__((aligned(16)));
@@ -71,7 +75,9 @@ void op_hold(struct op *op, struct hobj *o);
 int op_fail(struct op *op, int rc);
 int op_run(struct op *op, struct net_peer *peer, uint16_t opcode);
 
-/* A plain blocking call with structs of the caller; rep may be NULL. finish of the net_call is the caller's: call net_call_fini() when the reply has been used. */
-int call_wait(struct client *c, struct net_peer *peer, struct net_call *call, uint16_t opcode, const void *req, void *rep);
+/* A plain blocking call with structs of the caller; rep may be NULL. finish of the net_call is the
+ * caller's: call net_call_fini() when the reply has been used. */
+int call_wait(struct client *c, struct net_peer *peer, struct net_call *call, uint16_t opcode,
+              const void *req, void *rep);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * Pools: connecting, which finds the engine, and what a pool says about itself.
  *
- * A pool is named by path, label or UUID. A path is opened here and now; the other two resolve to a path through the registry
- * that embed/ keeps. The connection is shared by a handle and the ones imported from it, and closed with the last of them.
+ * A pool is named by path, label or UUID. A path is opened here and now; the other two resolve to a
+ * path through the registry that embed/ keeps. The connection is shared by a handle and the ones
+ * imported from it, and closed with the last of them.
  */
 #include <daos.h>
 #include <daos/common.h>
@@ -49,7 +50,8 @@ static bool is_path(const char *name)
 }
 
 /* Opens the engine behind a name. */
-static int conn_open(struct client *c, const char *name, bool readonly, struct conn **out, struct err *e)
+static int conn_open(struct client *c, const char *name, bool readonly, struct conn **out,
+                     struct err *e)
 {
     char path[PATH_MAX];
     uuid_t want;
@@ -80,10 +82,12 @@ static int conn_open(struct client *c, const char *name, bool readonly, struct c
     lock_short(&c->lock);
     list_add_tail(&c->conns, &cn->link);
     rt_mutex_unlock(&c->lock);
-    if (!is_path(name) && uuid_text_parse(name, want) && memcmp(want, cn->pool, sizeof(want)) != 0) {
+    if (!is_path(name) && uuid_text_parse(name, want) &&
+        memcmp(want, cn->pool, sizeof(want)) != 0) {
         conn_put(cn);
-        return err_setf(e, -DER_NONEXIST, "list the pools with `daos pool list`, or name the pool by its path",
-                        "another pool lies there now", "the registry says that pool %s is at %s", name, path);
+        return err_setf(
+            e, -DER_NONEXIST, "list the pools with `daos pool list`, or name the pool by its path",
+            "another pool lies there now", "the registry says that pool %s is at %s", name, path);
     }
     *out = cn;
     return 0;
@@ -128,14 +132,16 @@ static void pool_free(struct hobj *h)
 {
     struct pool *p = CONTAINER_OF(h, struct pool, h);
 
-    /* The connection is closed by whoever waits; a client that ends with pools open closes them itself. */
+    /* The connection is closed by whoever waits; a client that ends with pools open closes them
+     * itself. */
     if (p->gone != NULL)
         rt_event_set(p->gone);
     else
         base_free(p);
 }
 
-int pool_new(struct client *c, struct conn *cn, const uint8_t hdl[16], uint64_t caps, uint32_t flags, bool slave, daos_handle_t *poh)
+int pool_new(struct client *c, struct conn *cn, const uint8_t hdl[16], uint64_t caps,
+             uint32_t flags, bool slave, daos_handle_t *poh)
 {
     struct pool *p = base_calloc(1, sizeof(*p));
     int rc;
@@ -215,10 +221,13 @@ static int connect_body(struct client *c, void *args)
         if (rc)
             conn_put(cn);
         if (rc == -DER_NO_PERM)
-            err_setf(&e, rc, "ask the owner for rights (`dmg pool update-acl`), or connect read-only", "its access control list does not let you in",
-                     "cannot connect to pool %s", a->name);
+            err_setf(&e, rc,
+                     "ask the owner for rights (`dmg pool update-acl`), or connect read-only",
+                     "its access control list does not let you in", "cannot connect to pool %s",
+                     a->name);
         else if (rc == -DER_BUSY)
-            err_setf(&e, rc, "close the other handles first", "it is open elsewhere, and exclusive use was asked for here or there",
+            err_setf(&e, rc, "close the other handles first",
+                     "it is open elsewhere, and exclusive use was asked for here or there",
                      "cannot connect to pool %s", a->name);
     }
     if (rc) {
@@ -229,7 +238,8 @@ static int connect_body(struct client *c, void *args)
     return rc;
 }
 
-int daos_pool_connect2(const char *pool, const char *sys, unsigned int flags, daos_handle_t *poh, daos_pool_info_t *info, daos_event_t *ev)
+int daos_pool_connect2(const char *pool, const char *sys, unsigned int flags, daos_handle_t *poh,
+                       daos_pool_info_t *info, daos_event_t *ev)
 {
     struct connect a = {pool, flags, poh, info};
 
@@ -337,7 +347,8 @@ static int query_out(const struct msg_pool_query_rep *r, const struct query *a, 
         rc = prop_fill(a->prop, r->props, r->props_nr);
     if (rc == 0 && a->info != NULL) {
         pool_info_out(&r->info, a->info);
-        a->info->pi_bits |= bits & (DPI_ENGINES_ENABLED | DPI_ENGINES_DISABLED | DPI_REBUILD_STATUS);
+        a->info->pi_bits |=
+            bits & (DPI_ENGINES_ENABLED | DPI_ENGINES_DISABLED | DPI_REBUILD_STATUS);
     }
     return rc;
 }
@@ -371,7 +382,8 @@ static int query_body(struct client *c, void *args)
     return rc;
 }
 
-int daos_pool_query(daos_handle_t poh, d_rank_list_t **ranks, daos_pool_info_t *info, daos_prop_t *pool_prop, daos_event_t *ev)
+int daos_pool_query(daos_handle_t poh, d_rank_list_t **ranks, daos_pool_info_t *info,
+                    daos_prop_t *pool_prop, daos_event_t *ev)
 {
     struct query a = {poh, ranks, info, pool_prop};
 
@@ -431,7 +443,8 @@ static int query_target_body(struct client *c, void *args)
     return 0;
 }
 
-int daos_pool_query_target(daos_handle_t poh, uint32_t tgt, d_rank_t rank, daos_target_info_t *info, daos_event_t *ev)
+int daos_pool_query_target(daos_handle_t poh, uint32_t tgt, d_rank_t rank, daos_target_info_t *info,
+                           daos_event_t *ev)
 {
     struct query_target a = {poh, tgt, rank, info};
 
@@ -473,7 +486,8 @@ int client_pool_set_prop(daos_handle_t poh, daos_prop_t *prop)
     return client_run(NULL, set_prop_body, &a, sizeof(a));
 }
 
-int client_engine_stat(daos_handle_t poh, void (*each)(void *arg, const char *name, uint64_t value), void *arg)
+int client_engine_stat(daos_handle_t poh, void (*each)(void *arg, const char *name, uint64_t value),
+                       void *arg)
 {
     struct client *c = client_current();
     struct msg_engine_stat_req q = {0};

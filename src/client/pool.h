@@ -5,7 +5,8 @@
 #include "client/impl.h"
 
 /* A handle on a connection, whose reference it takes over. */
-int pool_new(struct client *c, struct conn *cn, const uint8_t hdl[16], uint64_t caps, uint32_t flags, bool slave, daos_handle_t *poh);
+int pool_new(struct client *c, struct conn *cn, const uint8_t hdl[16], uint64_t caps,
+             uint32_t flags, bool slave, daos_handle_t *poh);
 void pool_info_out(const struct msg_pool_info *m, daos_pool_info_t *info);
 void cont_info_out(const struct msg_cont_info *m, daos_cont_info_t *info);
 

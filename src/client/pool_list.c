@@ -63,7 +63,8 @@ static void id_out(const struct msg_cont_entry *m, struct daos_pool_cont_info *o
 {
     memset(out, 0, sizeof(*out));
     memcpy(out->pci_uuid, m->uuid, sizeof(out->pci_uuid));
-    snprintf(out->pci_label, sizeof(out->pci_label), "%s", m->label && *m->label ? m->label : DAOS_PROP_CO_LABEL_DEFAULT);
+    snprintf(out->pci_label, sizeof(out->pci_label), "%s",
+             m->label && *m->label ? m->label : DAOS_PROP_CO_LABEL_DEFAULT);
 }
 
 static int list_out(const struct msg_pool_list_cont_rep *r, struct list_cont *a)
@@ -108,15 +109,16 @@ static int list_body(struct client *c, void *args)
     return rc;
 }
 
-int daos_pool_list_cont(daos_handle_t poh, daos_size_t *ncont, struct daos_pool_cont_info *cbuf, daos_event_t *ev)
+int daos_pool_list_cont(daos_handle_t poh, daos_size_t *ncont, struct daos_pool_cont_info *cbuf,
+                        daos_event_t *ev)
 {
     struct list_cont a = {.poh = poh, .ncont = ncont, .cbuf = cbuf};
 
     return ncont == NULL ? -DER_INVAL : client_run(ev, list_body, &a, sizeof(a));
 }
 
-int daos_pool_filter_cont(daos_handle_t poh, daos_pool_cont_filter_t *filter, daos_size_t *ncont, struct daos_pool_cont_info2 *cbuf,
-                          daos_event_t *ev)
+int daos_pool_filter_cont(daos_handle_t poh, daos_pool_cont_filter_t *filter, daos_size_t *ncont,
+                          struct daos_pool_cont_info2 *cbuf, daos_event_t *ev)
 {
     struct list_cont a = {.poh = poh, .ncont = ncont, .cbuf2 = cbuf, .filter = filter};
 
@@ -136,7 +138,8 @@ int daos_pool_cont_filter_init(daos_pool_cont_filter_t *filt, uint32_t combine_f
 
 int daos_pool_cont_filter_add(daos_pool_cont_filter_t *filt, daos_pool_cont_filter_part_t *part)
 {
-    if (filt == NULL || part == NULL || part->pcfp_func >= PCF_FUNC_MAX || part->pcfp_key >= PCF_KEY_MAX)
+    if (filt == NULL || part == NULL || part->pcfp_func >= PCF_FUNC_MAX ||
+        part->pcfp_key >= PCF_KEY_MAX)
         return -DER_INVAL;
     if (filt->pcf_nparts >= DAOS_POOL_CONT_FILTER_MAX_NPARTS)
         return -DER_INVAL;

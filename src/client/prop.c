@@ -1,6 +1,6 @@
 /*
- * Property lists: memory, access, merging, text. What an entry holds (number, text, blob) follows from its type; the table is
- * prop_desc.c.
+ * Property lists: memory, access, merging, text. What an entry holds (number, text, blob) follows
+ * from its type; the table is prop_desc.c.
  */
 #include <daos_prop.h>
 #include <daos/common.h>
@@ -129,7 +129,8 @@ int daos_prop_set_ptr(daos_prop_t *prop, uint32_t type, const void *ptr, daos_si
     return e ? daos_prop_entry_set_ptr(e, ptr, size) : -DER_NONEXIST;
 }
 
-int daos_prop_entry_dup_ptr(struct daos_prop_entry *entry_dst, struct daos_prop_entry *entry_src, size_t len)
+int daos_prop_entry_dup_ptr(struct daos_prop_entry *entry_dst, struct daos_prop_entry *entry_src,
+                            size_t len)
 {
     void *copy;
 
@@ -155,7 +156,10 @@ int daos_prop_entry_cmp_acl(struct daos_prop_entry *entry1, struct daos_prop_ent
 
     if (a == NULL || b == NULL)
         return a == b ? 0 : -DER_MISMATCH;
-    return daos_acl_get_size(a) == daos_acl_get_size(b) && memcmp(a, b, (size_t)daos_acl_get_size(a)) == 0 ? 0 : -DER_MISMATCH;
+    return daos_acl_get_size(a) == daos_acl_get_size(b) &&
+                   memcmp(a, b, (size_t)daos_acl_get_size(a)) == 0
+               ? 0
+               : -DER_MISMATCH;
 }
 
 static int dup_ranks(struct daos_prop_entry *dst, const d_rank_list_t *src)
@@ -213,7 +217,8 @@ int daos_prop_merge2(daos_prop_t *old_prop, daos_prop_t *new_prop, daos_prop_t *
     if (out == NULL)
         return n > DAOS_PROP_ENTRIES_MAX_NR ? -DER_INVAL : -DER_NOMEM;
     for (i = 0; rc == 0 && i < old_prop->dpp_nr; i++) {
-        struct daos_prop_entry *e = daos_prop_entry_get(new_prop, old_prop->dpp_entries[i].dpe_type);
+        struct daos_prop_entry *e =
+            daos_prop_entry_get(new_prop, old_prop->dpp_entries[i].dpe_type);
 
         rc = entry_dup(&out->dpp_entries[at++], e ? e : &old_prop->dpp_entries[i]);
     }
@@ -239,7 +244,8 @@ bool daos_prop_valid(daos_prop_t *prop, bool pool, bool input)
 {
     uint32_t i, j;
 
-    if (prop == NULL || prop->dpp_nr > DAOS_PROP_ENTRIES_MAX_NR || (prop->dpp_nr > 0) != (prop->dpp_entries != NULL))
+    if (prop == NULL || prop->dpp_nr > DAOS_PROP_ENTRIES_MAX_NR ||
+        (prop->dpp_nr > 0) != (prop->dpp_entries != NULL))
         return false;
     for (i = 0; i < prop->dpp_nr; i++) {
         struct daos_prop_entry *e = &prop->dpp_entries[i];
@@ -284,7 +290,8 @@ int daos_prop_copy(daos_prop_t *prop_req, daos_prop_t *prop_reply)
     if (prop_req == NULL || prop_reply == NULL)
         return -DER_INVAL;
     for (i = 0; i < prop_req->dpp_nr; i++) {
-        struct daos_prop_entry *e = daos_prop_entry_get(prop_reply, prop_req->dpp_entries[i].dpe_type);
+        struct daos_prop_entry *e =
+            daos_prop_entry_get(prop_reply, prop_req->dpp_entries[i].dpe_type);
 
         if (e == NULL) {
             prop_req->dpp_entries[i].dpe_flags |= DAOS_PROP_ENTRY_NOT_SET;

@@ -81,7 +81,8 @@ int prop_from_msg(const struct msg_prop *m, struct daos_prop_entry *e)
             return -DER_PROTO;
         rc = blob_copy(&m->blob, &out);
     }
-    if (rc == 0 && d->kind == PROP_ACL && m->blob.len > 0 && (size_t)daos_acl_get_size(out.dpe_val_ptr) != m->blob.len) {
+    if (rc == 0 && d->kind == PROP_ACL && m->blob.len > 0 &&
+        (size_t)daos_acl_get_size(out.dpe_val_ptr) != m->blob.len) {
         base_free(out.dpe_val_ptr);
         rc = -DER_PROTO;
     }

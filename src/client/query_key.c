@@ -7,10 +7,12 @@
 
 enum { U_DKEY, U_AKEY, U_RECX, U_FLAGS, U_EPOCH };
 
-static int check(daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, const daos_key_t *akey, const daos_recx_t *recx)
+static int check(daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, const daos_key_t *akey,
+                 const daos_recx_t *recx)
 {
     const uint64_t levels = DAOS_GET_DKEY | DAOS_GET_AKEY | DAOS_GET_RECX;
-    bool want_dkey = flags & DAOS_GET_DKEY, want_akey = flags & DAOS_GET_AKEY, want_recx = flags & DAOS_GET_RECX;
+    bool want_dkey = flags & DAOS_GET_DKEY, want_akey = flags & DAOS_GET_AKEY,
+         want_recx = flags & DAOS_GET_RECX;
 
     if (flags == 0)
         return 0;
@@ -18,7 +20,8 @@ static int check(daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, cons
         return -DER_INVAL;
     if (!(flags & DAOS_GET_MAX) == !(flags & DAOS_GET_MIN))
         return -DER_INVAL;
-    if (dkey == NULL || dkey->iov_buf == NULL || ((want_akey || want_recx) && (akey == NULL || akey->iov_buf == NULL)))
+    if (dkey == NULL || dkey->iov_buf == NULL ||
+        ((want_akey || want_recx) && (akey == NULL || akey->iov_buf == NULL)))
         return -DER_INVAL;
     if (want_recx && recx == NULL)
         return -DER_INVAL;
@@ -51,14 +54,16 @@ static int finish(struct op *op, int rc)
     if (flags & DAOS_GET_AKEY)
         key_out((daos_key_t *)op->user[U_AKEY], rc ? 0 : rep->akey);
     if (flags & DAOS_GET_RECX)
-        *(daos_recx_t *)op->user[U_RECX] = (daos_recx_t){rc ? 0 : rep->recx_idx, rc ? 0 : rep->recx_nr};
+        *(daos_recx_t *)op->user[U_RECX] =
+            (daos_recx_t){rc ? 0 : rep->recx_idx, rc ? 0 : rep->recx_nr};
     if (epoch != NULL)
         *epoch = rep->max_epoch;
     return 0;
 }
 
-void query_key_fill(struct op *op, const struct cont *co, daos_epoch_t at, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey,
-                    daos_key_t *akey, daos_recx_t *recx, daos_epoch_t *epoch)
+void query_key_fill(struct op *op, const struct cont *co, daos_epoch_t at, daos_obj_id_t oid,
+                    uint64_t flags, daos_key_t *dkey, daos_key_t *akey, daos_recx_t *recx,
+                    daos_epoch_t *epoch)
 {
     struct msg_obj_query_key_req *q = &op->req.query_key;
 
@@ -79,8 +84,8 @@ void query_key_fill(struct op *op, const struct cont *co, daos_epoch_t at, daos_
     op->finish = finish;
 }
 
-static int query(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey, daos_key_t *akey, daos_recx_t *recx, daos_epoch_t *epoch,
-                 daos_event_t *ev)
+static int query(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey,
+                 daos_key_t *akey, daos_recx_t *recx, daos_epoch_t *epoch, daos_event_t *ev)
 {
     struct client *c = client_current();
     struct op local, *op;
@@ -107,12 +112,14 @@ static int query(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t 
     return op_run(op, cont_peer(o->cont), MSG_OBJ_QUERY_KEY);
 }
 
-int daos_obj_query_key(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey, daos_key_t *akey, daos_recx_t *recx, daos_event_t *ev)
+int daos_obj_query_key(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey,
+                       daos_key_t *akey, daos_recx_t *recx, daos_event_t *ev)
 {
     return query(oh, th, flags, dkey, akey, recx, NULL, ev);
 }
 
-int daos_obj_query_max_epoch(daos_handle_t oh, daos_handle_t th, daos_epoch_t *epoch, daos_event_t *ev)
+int daos_obj_query_max_epoch(daos_handle_t oh, daos_handle_t th, daos_epoch_t *epoch,
+                             daos_event_t *ev)
 {
     return epoch == NULL ? -DER_INVAL : query(oh, th, 0, NULL, NULL, NULL, epoch, ev);
 }

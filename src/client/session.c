@@ -1,5 +1,6 @@
 /*
- * A session's window: bit i of `open` is sequence acked + 1 + i. The mark moves over the answered ids at its bottom.
+ * A session's window: bit i of `open` is sequence acked + 1 + i. The mark moves over the answered
+ * ids at its bottom.
  */
 #include "client/session.h"
 
@@ -80,7 +81,8 @@ int session_begin(struct session_set *s, struct hlc *clock, struct txid *id)
         if (n->next == n->acked + 1 && now - n->used_ns > SESSION_IDLE_NS)
             rename_session(n, clock);
         n->used_ns = now;
-        *id = (struct txid){.session = n, .hlc = n->hlc, .rand = n->rand, .seq = n->next++, .acked = n->acked};
+        *id = (struct txid){
+            .session = n, .hlc = n->hlc, .rand = n->rand, .seq = n->next++, .acked = n->acked};
         at = id->seq - n->acked - 1;
         n->open[at / 64] |= UINT64_C(1) << at % 64;
     }

@@ -1,9 +1,10 @@
 /*
  * Sessions: the identities under which modifying requests are applied at most once.
  *
- * A request's id is (session start HLC, session random, sequence). An engine remembers the outcomes of a session above its acknowledged mark,
- * at most 256; so a session has at most SESSION_WINDOW requests under way, and a client that has more opens further sessions. Engines forget
- * sessions idle for an hour; one idle for half of that takes a new identity before its next request.
+ * A request's id is (session start HLC, session random, sequence). An engine remembers the outcomes
+ * of a session above its acknowledged mark, at most 256; so a session has at most SESSION_WINDOW
+ * requests under way, and a client that has more opens further sessions. Engines forget sessions
+ * idle for an hour; one idle for half of that takes a new identity before its next request.
  *
  * Any thread; nothing waits.
  */
@@ -15,8 +16,8 @@
 #include "base/hlc.h"
 #include "rt/rt.h"
 
-#define SESSION_WINDOW 128u
-#define SESSION_MAX    256u
+#define SESSION_WINDOW  128u
+#define SESSION_MAX     256u
 #define SESSION_IDLE_NS (UINT64_C(30) * 60 * 1000000000)
 
 struct session;
@@ -34,7 +35,8 @@ struct txid {
 
 void session_set_init(struct session_set *s);
 void session_set_fini(struct session_set *s);
-/* Takes the next id of a session with room. -DER_NOMEM, -DER_DOS (SESSION_MAX * SESSION_WINDOW requests are under way). */
+/* Takes the next id of a session with room. -DER_NOMEM, -DER_DOS (SESSION_MAX * SESSION_WINDOW
+ * requests are under way). */
 int session_begin(struct session_set *s, struct hlc *clock, struct txid *id);
 /* The request has been answered (whatever the answer): its id will not be sent again. */
 void session_end(struct session_set *s, struct txid *id);

@@ -30,13 +30,15 @@ static int create_body(struct client *c, void *args)
     return rc;
 }
 
-int daos_cont_create_snap_opt(daos_handle_t coh, daos_epoch_t *epoch, char *name, enum daos_snapshot_opts opts, daos_event_t *ev)
+int daos_cont_create_snap_opt(daos_handle_t coh, daos_epoch_t *epoch, char *name,
+                              enum daos_snapshot_opts opts, daos_event_t *ev)
 {
     struct create a = {coh, epoch, (uint32_t)opts};
 
     if (name != NULL)
         return -DER_NOSYS;
-    if (epoch == NULL || !(a.opts & DAOS_SNAP_OPT_CR) || (a.opts & ~(uint32_t)(DAOS_SNAP_OPT_CR | DAOS_SNAP_OPT_OIT)))
+    if (epoch == NULL || !(a.opts & DAOS_SNAP_OPT_CR) ||
+        (a.opts & ~(uint32_t)(DAOS_SNAP_OPT_CR | DAOS_SNAP_OPT_OIT)))
         return -DER_INVAL;
     return client_run(ev, create_body, &a, sizeof(a));
 }
@@ -83,7 +85,8 @@ static int list_body(struct client *c, void *args)
     return rc;
 }
 
-int daos_cont_list_snap(daos_handle_t coh, int *nr, daos_epoch_t *epochs, char **names, daos_anchor_t *anchor, daos_event_t *ev)
+int daos_cont_list_snap(daos_handle_t coh, int *nr, daos_epoch_t *epochs, char **names,
+                        daos_anchor_t *anchor, daos_event_t *ev)
 {
     struct list_args a = {coh, nr, epochs, names, anchor};
 

@@ -5,9 +5,10 @@
  *       |                    \-- conflict --> failed --restart--> open
  *       \--abort--> aborted
  *
- * The commit is one compound request: a check for every key that was read that nothing changed after the transaction's epoch, then the writes in
- * the order they were issued. The engine evaluates it at one epoch in one heap transaction, so it is serializable there. Limits: COMPOUND_OPS_MAX
- * checks and writes together; checks of one object are merged when that helps.
+ * The commit is one compound request: a check for every key that was read that nothing changed
+ * after the transaction's epoch, then the writes in the order they were issued. The engine
+ * evaluates it at one epoch in one heap transaction, so it is serializable there. Limits:
+ * COMPOUND_OPS_MAX checks and writes together; checks of one object are merged when that helps.
  */
 #include <daos.h>
 #include <string.h>
@@ -48,7 +49,7 @@ struct tx {
     bool snap;
     struct rt_mutex lock; /* the rest */
     enum tx_state state;
-    daos_epoch_t epoch;   /* 0: not chosen yet */
+    daos_epoch_t epoch; /* 0: not chosen yet */
     uint32_t restarts;
     struct list ops, seen;
     uint32_t ops_nr, seen_nr;
@@ -110,7 +111,8 @@ void tx_failed(struct tx *tx)
 
 /* ---- Open and close ---- */
 
-static int tx_new(daos_handle_t coh, daos_epoch_t epoch, uint64_t flags, bool snap, daos_handle_t *th)
+static int tx_new(daos_handle_t coh, daos_epoch_t epoch, uint64_t flags, bool snap,
+                  daos_handle_t *th)
 {
     struct client *c = client_current();
     struct cont *co = cont_get(c, coh);
@@ -280,7 +282,8 @@ static int note_read(struct tx *tx, daos_obj_id_t oid, const daos_key_t *dkey)
     struct tx_seen *s;
     struct list *l;
 
-    LIST_FOREACH(l, &tx->seen) {
+    LIST_FOREACH(l, &tx->seen)
+    {
         s = LIST_ENTRY(l, struct tx_seen, link);
         if (!same_oid(s->oid, oid))
             continue;
@@ -300,7 +303,8 @@ static int note_read(struct tx *tx, daos_obj_id_t oid, const daos_key_t *dkey)
     return 0;
 }
 
-int tx_read(struct client *c, daos_handle_t th, struct cont *co, daos_obj_id_t oid, const daos_key_t *what, daos_epoch_t *epoch, struct tx **out)
+int tx_read(struct client *c, daos_handle_t th, struct cont *co, daos_obj_id_t oid,
+            const daos_key_t *what, daos_epoch_t *epoch, struct tx **out)
 {
     struct tx *tx;
     int rc = 0;
@@ -358,7 +362,8 @@ int tx_for_write(struct client *c, daos_handle_t th, struct cont *co, struct tx 
     return rc;
 }
 
-static struct tx_op *op_new(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey)
+static struct tx_op *op_new(struct tx *tx, daos_obj_id_t oid, uint64_t flags,
+                            const daos_key_t *dkey)
 {
     struct tx_op *op = arena_calloc(&tx->mem, 1, sizeof(*op));
 
@@ -403,13 +408,14 @@ static bool iod_copy(struct tx *tx, daos_iod_t *dst, const daos_iod_t *src)
         return true;
     dst->iod_name.iov_buf = arena_memdup(&tx->mem, src->iod_name.iov_buf, src->iod_name.iov_len);
     if (src->iod_recxs != NULL && src->iod_type == DAOS_IOD_ARRAY)
-        dst->iod_recxs = arena_memdup(&tx->mem, src->iod_recxs, src->iod_nr * sizeof(*src->iod_recxs));
+        dst->iod_recxs =
+            arena_memdup(&tx->mem, src->iod_recxs, src->iod_nr * sizeof(*src->iod_recxs));
     return dst->iod_name.iov_buf != NULL && (dst->iod_recxs != NULL || src->iod_recxs == NULL);
 }
 
 /* Under the lock. */
-static int keep_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, unsigned int nr, const daos_iod_t *iods,
-                       const d_sg_list_t *sgls)
+static int keep_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey,
+                       unsigned int nr, const daos_iod_t *iods, const d_sg_list_t *sgls)
 {
     struct tx_op *op = op_new(tx, oid, flags, dkey);
     unsigned int i;
@@ -422,24 +428,28 @@ static int keep_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const d
     if (op->iods == NULL || (sgls != NULL && op->sgls == NULL))
         return -DER_NOMEM;
     for (i = 0; i < nr; i++)
-        if (!iod_copy(tx, &op->iods[i], &iods[i]) || (sgls != NULL && !sgl_copy(tx, &op->sgls[i], &sgls[i])))
+        if (!iod_copy(tx, &op->iods[i], &iods[i]) ||
+            (sgls != NULL && !sgl_copy(tx, &op->sgls[i], &sgls[i])))
             return -DER_NOMEM;
     list_add_tail(&tx->ops, &op->link);
     tx->ops_nr++;
     return 0;
 }
 
-int tx_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls)
+int tx_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr,
+              daos_iod_t *iods, d_sg_list_t *sgls)
 {
     int rc;
 
     lock_short(&tx->lock);
-    rc = tx->ops_nr < COMPOUND_OPS_MAX ? keep_update(tx, oid, flags, dkey, nr, iods, sgls) : -DER_OVERFLOW;
+    rc = tx->ops_nr < COMPOUND_OPS_MAX ? keep_update(tx, oid, flags, dkey, nr, iods, sgls)
+                                       : -DER_OVERFLOW;
     rt_mutex_unlock(&tx->lock);
     return rc;
 }
 
-static int keep_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey, unsigned int nr, const daos_key_t *akeys)
+static int keep_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey,
+                      unsigned int nr, const daos_key_t *akeys)
 {
     struct tx_op *op = op_new(tx, oid, flags, dkey);
     unsigned int i;
@@ -463,12 +473,14 @@ static int keep_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const da
     return 0;
 }
 
-int tx_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr, daos_key_t *akeys)
+int tx_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr,
+             daos_key_t *akeys)
 {
     int rc;
 
     lock_short(&tx->lock);
-    rc = tx->ops_nr < COMPOUND_OPS_MAX ? keep_punch(tx, oid, flags, dkey, nr, akeys) : -DER_OVERFLOW;
+    rc =
+        tx->ops_nr < COMPOUND_OPS_MAX ? keep_punch(tx, oid, flags, dkey, nr, akeys) : -DER_OVERFLOW;
     rt_mutex_unlock(&tx->lock);
     return rc;
 }

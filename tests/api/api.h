@@ -1,6 +1,7 @@
 /*
- * What the tests of the public API share: a pool in a temporary directory, a fresh container for every test, and short ways to say
- * "put this", "what is there". The tests see public headers only, as a program does.
+ * What the tests of the public API share: a pool in a temporary directory, a fresh container for
+ * every test, and short ways to say "put this", "what is there". The tests see public headers only,
+ * as a program does.
  */
 #ifndef TESTS_API_H
 #define TESTS_API_H
@@ -28,7 +29,7 @@ struct api {
     char label[32];
 };
 
-#define OK(call) assert_int_equal(call, 0)
+#define OK(call)        assert_int_equal(call, 0)
 #define FAILS(rc, call) assert_int_equal(call, -(rc))
 
 static inline int api_group_setup(void **state)
@@ -130,7 +131,8 @@ struct one {
     d_sg_list_t sgl;
 };
 
-static inline struct one *one_single(struct one *x, const char *dkey, const char *akey, void *buf, size_t len)
+static inline struct one *one_single(struct one *x, const char *dkey, const char *akey, void *buf,
+                                     size_t len)
 {
     memset(x, 0, sizeof(*x));
     d_iov_set(&x->dkey, (void *)dkey, strlen(dkey));
@@ -141,7 +143,8 @@ static inline struct one *one_single(struct one *x, const char *dkey, const char
     return x;
 }
 
-static inline struct one *one_array(struct one *x, const char *dkey, const char *akey, uint64_t rec, uint64_t idx, uint64_t nr, void *buf)
+static inline struct one *one_array(struct one *x, const char *dkey, const char *akey, uint64_t rec,
+                                    uint64_t idx, uint64_t nr, void *buf)
 {
     one_single(x, dkey, akey, buf, rec * nr);
     x->recx = (daos_recx_t){idx, nr};
@@ -151,7 +154,8 @@ static inline struct one *one_array(struct one *x, const char *dkey, const char 
     return x;
 }
 
-static inline int put_th(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *dkey, const char *akey, const char *value)
+static inline int put_th(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *dkey,
+                         const char *akey, const char *value)
 {
     struct one x;
 
@@ -159,13 +163,15 @@ static inline int put_th(daos_handle_t oh, daos_handle_t th, uint64_t flags, con
     return daos_obj_update(oh, th, flags, &x.dkey, 1, &x.iod, &x.sgl, NULL);
 }
 
-static inline int put(daos_handle_t oh, uint64_t flags, const char *dkey, const char *akey, const char *value)
+static inline int put(daos_handle_t oh, uint64_t flags, const char *dkey, const char *akey,
+                      const char *value)
 {
     return put_th(oh, DAOS_TX_NONE, flags, dkey, akey, value);
 }
 
 /* The value as text, "-" when there is none, the code's name when it fails. Static memory. */
-static inline const char *get_th(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *dkey, const char *akey)
+static inline const char *get_th(daos_handle_t oh, daos_handle_t th, uint64_t flags,
+                                 const char *dkey, const char *akey)
 {
     static char buf[256];
     struct one x;

@@ -5,7 +5,8 @@ static daos_handle_t make(struct api *a, uint64_t cell, uint64_t chunk)
 {
     daos_handle_t oh;
 
-    OK(daos_array_create(a->coh, api_oid(a, DAOS_OT_ARRAY, 3), DAOS_TX_NONE, cell, chunk, &oh, NULL));
+    OK(daos_array_create(a->coh, api_oid(a, DAOS_OT_ARRAY, 3), DAOS_TX_NONE, cell, chunk, &oh,
+                         NULL));
     return oh;
 }
 
@@ -56,7 +57,8 @@ static void metadata_is_kept_in_the_object(void **state)
     daos_handle_t oh, again;
     d_iov_t glob = {0};
 
-    FAILS(DER_NONEXIST, daos_array_open(a->coh, oid, DAOS_TX_NONE, DAOS_OO_RW, &cell, &chunk, &oh, NULL));
+    FAILS(DER_NONEXIST,
+          daos_array_open(a->coh, oid, DAOS_TX_NONE, DAOS_OO_RW, &cell, &chunk, &oh, NULL));
     oh = make(a, 8, 100);
     FAILS(DER_EXIST, daos_array_create(a->coh, oid, DAOS_TX_NONE, 8, 100, &again, NULL));
     OK(daos_array_close(oh, NULL));
@@ -92,10 +94,14 @@ static void metadata_is_kept_in_the_object(void **state)
     OK(daos_array_close(oh, NULL));
     FAILS(DER_INVAL, daos_array_create(a->coh, oid, DAOS_TX_NONE, 0, 1, &oh, NULL));
     FAILS(DER_INVAL, daos_array_create(a->coh, oid, DAOS_TX_NONE, 1, 0, &oh, NULL));
-    FAILS(DER_INVAL, daos_array_create(a->coh, api_oid(a, DAOS_OT_MULTI_HASHED, 3), DAOS_TX_NONE, 1, 1, &oh, NULL));
-    FAILS(DER_INVAL, daos_array_open(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 3), DAOS_TX_NONE, DAOS_OO_RW, &cell, &chunk, &oh, NULL));
-    FAILS(DER_INVAL, daos_array_open_with_attr(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 3), DAOS_TX_NONE, DAOS_OO_RW, 4, 16, &oh, NULL));
-    OK(daos_array_open_with_attr(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 9), DAOS_TX_NONE, DAOS_OO_RW, 1, 16, &oh, NULL));
+    FAILS(DER_INVAL, daos_array_create(a->coh, api_oid(a, DAOS_OT_MULTI_HASHED, 3), DAOS_TX_NONE, 1,
+                                       1, &oh, NULL));
+    FAILS(DER_INVAL, daos_array_open(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 3), DAOS_TX_NONE,
+                                     DAOS_OO_RW, &cell, &chunk, &oh, NULL));
+    FAILS(DER_INVAL, daos_array_open_with_attr(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 3),
+                                               DAOS_TX_NONE, DAOS_OO_RW, 4, 16, &oh, NULL));
+    OK(daos_array_open_with_attr(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 9), DAOS_TX_NONE,
+                                 DAOS_OO_RW, 1, 16, &oh, NULL));
     OK(daos_array_close(oh, NULL));
 }
 
@@ -219,7 +225,8 @@ static void cut_and_extended(void **state)
     assert_string_equal(rd(oh, 0, 30, 0), "01234567....cdefghij.BCDEFGHIJ");
     OK(daos_array_destroy(oh, DAOS_TX_NONE, NULL));
     OK(daos_array_close(oh, NULL));
-    FAILS(DER_NONEXIST, daos_array_open(a->coh, api_oid(a, DAOS_OT_ARRAY, 3), DAOS_TX_NONE, DAOS_OO_RW, &size, &size, &oh, NULL));
+    FAILS(DER_NONEXIST, daos_array_open(a->coh, api_oid(a, DAOS_OT_ARRAY, 3), DAOS_TX_NONE,
+                                        DAOS_OO_RW, &size, &size, &oh, NULL));
 }
 
 static void large_and_asynchronous(void **state)
@@ -234,7 +241,8 @@ static void large_and_asynchronous(void **state)
 
     for (i = 0; i < BYTES; i++)
         out[i] = (unsigned char)((unsigned int)i * 2654435761u >> 11);
-    OK(daos_array_open_with_attr(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 3), DAOS_TX_NONE, DAOS_OO_RW, 1, 1 << 17, &oh, NULL));
+    OK(daos_array_open_with_attr(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 3), DAOS_TX_NONE,
+                                 DAOS_OO_RW, 1, 1 << 17, &oh, NULL));
     OK(daos_eq_create(&eq));
     for (i = 0; i < PARTS; i++) {
         size_t off = (size_t)i * (BYTES / PARTS);
@@ -266,5 +274,6 @@ static void large_and_asynchronous(void **state)
     free(in);
 }
 
-API_MAIN(API_TEST(metadata_is_kept_in_the_object), API_TEST(ranges_cross_chunks), API_TEST(sizes_that_do_not_match_are_refused),
-         API_TEST(the_list_limit), API_TEST(cut_and_extended), API_TEST(large_and_asynchronous))
+API_MAIN(API_TEST(metadata_is_kept_in_the_object), API_TEST(ranges_cross_chunks),
+         API_TEST(sizes_that_do_not_match_are_refused), API_TEST(the_list_limit),
+         API_TEST(cut_and_extended), API_TEST(large_and_asynchronous))

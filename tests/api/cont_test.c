@@ -63,7 +63,8 @@ static void properties(void **state)
     assert_true(all->dpp_nr >= 20);
     assert_string_equal(daos_prop_entry_get(all, DAOS_PROP_CO_LABEL)->dpe_str, "props");
     assert_int_equal(daos_prop_entry_get(all, DAOS_PROP_CO_CSUM)->dpe_val, DAOS_PROP_CO_CSUM_CRC32);
-    assert_int_equal(daos_prop_entry_get(all, DAOS_PROP_CO_LAYOUT_TYPE)->dpe_val, DAOS_PROP_CO_LAYOUT_POSIX);
+    assert_int_equal(daos_prop_entry_get(all, DAOS_PROP_CO_LAYOUT_TYPE)->dpe_val,
+                     DAOS_PROP_CO_LAYOUT_POSIX);
     assert_int_equal(daos_prop_entry_get(all, DAOS_PROP_CO_CSUM_CHUNK_SIZE)->dpe_val, 32768);
     assert_int_equal(daos_prop_entry_get(all, DAOS_PROP_CO_REDUN_FAC)->dpe_val, 0);
     assert_non_null(daos_prop_entry_get(all, DAOS_PROP_CO_OWNER)->dpe_str);
@@ -131,7 +132,8 @@ static void rights(void **state)
     FAILS(DER_INVAL, daos_cont_overwrite_acl(a->coh, NULL, NULL));
     OK(daos_cont_get_acl(a->coh, &prop, NULL));
     got = daos_prop_entry_get(prop, DAOS_PROP_CO_ACL)->dpe_val_ptr;
-    assert_int_equal(daos_acl_get_ace_for_principal(got, DAOS_ACL_GROUP, "crew@", &ace), -DER_NONEXIST);
+    assert_int_equal(daos_acl_get_ace_for_principal(got, DAOS_ACL_GROUP, "crew@", &ace),
+                     -DER_NONEXIST);
     daos_prop_free(prop);
 
     FAILS(DER_INVAL, daos_cont_set_owner(a->coh, NULL, NULL, NULL));
@@ -139,13 +141,15 @@ static void rights(void **state)
     FAILS(DER_NONEXIST, daos_cont_set_owner(a->coh, (d_string_t) "no-such-user-here@", NULL, NULL));
     OK(daos_cont_set_owner_no_check(a->coh, NULL, (d_string_t) "no-such-group-here@", NULL));
     OK(daos_cont_get_acl(a->coh, &prop, NULL));
-    assert_string_equal(daos_prop_entry_get(prop, DAOS_PROP_CO_OWNER_GROUP)->dpe_str, "no-such-group-here@");
+    assert_string_equal(daos_prop_entry_get(prop, DAOS_PROP_CO_OWNER_GROUP)->dpe_str,
+                        "no-such-group-here@");
     daos_prop_free(prop);
 }
 
 static void attributes_of(daos_handle_t h, bool pool)
 {
-    static const char *const names[] = {"color", "size of it"}, *const none[] = {"color", "nothing"};
+    static const char *const names[] = {"color", "size of it"}, *const none[] = {"color",
+                                                                                 "nothing"};
     const void *const values[] = {"red", "\0\1\2"};
     const size_t sizes_in[] = {3, 3};
     char b0[8] = {0}, b1[8] = {0}, list[64];
@@ -193,7 +197,8 @@ static void attributes(void **state)
 static void snapshots(void **state)
 {
     struct api *a = *state;
-    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), other = api_obj(a, DAOS_OT_MULTI_HASHED, 2), th, oit;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1),
+                  other = api_obj(a, DAOS_OT_MULTI_HASHED, 2), th, oit;
     daos_epoch_t e1, e2, got[4];
     daos_obj_id_t oids[4];
     daos_anchor_t anchor = {0};
@@ -321,5 +326,6 @@ static void handles_travel_within_the_process(void **state)
     free(cg.iov_buf);
 }
 
-API_MAIN(API_TEST(names), API_TEST(by_force), API_TEST(properties), API_TEST(rights), API_TEST(attributes), API_TEST(snapshots),
-         API_TEST(exclusive_and_read_only), API_TEST(handles_travel_within_the_process))
+API_MAIN(API_TEST(names), API_TEST(by_force), API_TEST(properties), API_TEST(rights),
+         API_TEST(attributes), API_TEST(snapshots), API_TEST(exclusive_and_read_only),
+         API_TEST(handles_travel_within_the_process))

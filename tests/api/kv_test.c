@@ -64,7 +64,8 @@ static void conditions(void **state)
 static void bad_arguments(void **state)
 {
     struct api *a = *state;
-    daos_handle_t oh = kv(a, DAOS_OT_KV_HASHED, DAOS_OO_RW), ro = kv(a, DAOS_OT_KV_HASHED, DAOS_OO_RO), h;
+    daos_handle_t oh = kv(a, DAOS_OT_KV_HASHED, DAOS_OO_RW),
+                  ro = kv(a, DAOS_OT_KV_HASHED, DAOS_OO_RO), h;
     daos_size_t size = 4;
     char buf[4];
 
@@ -198,4 +199,5 @@ static void asynchronously(void **state)
     OK(daos_eq_destroy(eq, 0));
 }
 
-API_MAIN(API_TEST(put_get_remove), API_TEST(conditions), API_TEST(bad_arguments), API_TEST(keys_are_listed_once_each), API_TEST(asynchronously))
+API_MAIN(API_TEST(put_get_remove), API_TEST(conditions), API_TEST(bad_arguments),
+         API_TEST(keys_are_listed_once_each), API_TEST(asynchronously))

@@ -118,30 +118,37 @@ static void extents(void **state)
     assert_true(eprs[1].epr_hi > eprs[0].epr_hi);
     memset(&anchor, 0, sizeof(anchor));
     nr = 1;
-    OK(daos_obj_list_recx(oh, DAOS_TX_NONE, &d, &ak, &size, &nr, recxs, NULL, &anchor, false, NULL));
+    OK(daos_obj_list_recx(oh, DAOS_TX_NONE, &d, &ak, &size, &nr, recxs, NULL, &anchor, false,
+                          NULL));
     assert_int_equal(nr, 1);
     assert_int_equal(recxs[0].rx_idx, 100);
     nr = 8;
-    OK(daos_obj_list_recx(oh, DAOS_TX_NONE, &d, &ak, &size, &nr, recxs, NULL, &anchor, false, NULL));
+    OK(daos_obj_list_recx(oh, DAOS_TX_NONE, &d, &ak, &size, &nr, recxs, NULL, &anchor, false,
+                          NULL));
     assert_int_equal(nr, 1);
     assert_int_equal(recxs[0].rx_idx, 0);
     /* a single value is one entry */
     OK(put(oh, 0, "d", "s", "value"));
     memset(&anchor, 0, sizeof(anchor));
     nr = 8;
-    OK(daos_obj_list_recx(oh, DAOS_TX_NONE, &d, &single, &size, &nr, recxs, eprs, &anchor, true, NULL));
+    OK(daos_obj_list_recx(oh, DAOS_TX_NONE, &d, &single, &size, &nr, recxs, eprs, &anchor, true,
+                          NULL));
     assert_int_equal(nr, 1);
     assert_int_equal(size, 5);
     memset(&anchor, 0, sizeof(anchor));
     nr = 8;
-    OK(daos_obj_list_recx(oh, DAOS_TX_NONE, &d, &none, &size, &nr, recxs, eprs, &anchor, true, NULL));
+    OK(daos_obj_list_recx(oh, DAOS_TX_NONE, &d, &none, &size, &nr, recxs, eprs, &anchor, true,
+                          NULL));
     assert_int_equal(nr, 0);
     assert_true(daos_anchor_is_eof(&anchor));
     nr = 0;
-    FAILS(DER_INVAL, daos_obj_list_recx(oh, DAOS_TX_NONE, &d, &ak, &size, &nr, recxs, eprs, &anchor, true, NULL));
+    FAILS(DER_INVAL, daos_obj_list_recx(oh, DAOS_TX_NONE, &d, &ak, &size, &nr, recxs, eprs, &anchor,
+                                        true, NULL));
     nr = 1;
-    FAILS(DER_INVAL, daos_obj_list_recx(oh, DAOS_TX_NONE, &d, &ak, &size, &nr, NULL, eprs, &anchor, true, NULL));
-    FAILS(DER_INVAL, daos_obj_list_recx(oh, DAOS_TX_NONE, &d, NULL, &size, &nr, recxs, eprs, &anchor, true, NULL));
+    FAILS(DER_INVAL, daos_obj_list_recx(oh, DAOS_TX_NONE, &d, &ak, &size, &nr, NULL, eprs, &anchor,
+                                        true, NULL));
+    FAILS(DER_INVAL, daos_obj_list_recx(oh, DAOS_TX_NONE, &d, NULL, &size, &nr, recxs, eprs,
+                                        &anchor, true, NULL));
     OK(daos_obj_close(oh, NULL));
 }
 
@@ -209,5 +216,5 @@ static void parts_of_an_enumeration(void **state)
     FAILS(DER_NO_HDL, daos_obj_anchor_set(oh, 0, &anchor));
 }
 
-API_MAIN(API_TEST(keys_run_on_over_the_pieces_of_a_buffer), API_TEST(akeys_of_a_dkey), API_TEST(extents), API_TEST(keys_removed_while_listing),
-         API_TEST(parts_of_an_enumeration))
+API_MAIN(API_TEST(keys_run_on_over_the_pieces_of_a_buffer), API_TEST(akeys_of_a_dkey),
+         API_TEST(extents), API_TEST(keys_removed_while_listing), API_TEST(parts_of_an_enumeration))

@@ -58,9 +58,11 @@ static void conditions(void **state)
     FAILS(DER_EXIST, put(oh, DAOS_COND_AKEY_INSERT, "d", "a", "2"));
     OK(put(oh, DAOS_COND_AKEY_INSERT | DAOS_COND_DKEY_UPDATE, "d", "b", "2"));
     assert_string_equal(get(oh, "d", "a"), "1");
-    assert_string_equal(get_th(oh, DAOS_TX_NONE, DAOS_COND_DKEY_FETCH, "none", "a"), "DER_NONEXIST");
+    assert_string_equal(get_th(oh, DAOS_TX_NONE, DAOS_COND_DKEY_FETCH, "none", "a"),
+                        "DER_NONEXIST");
     assert_string_equal(get_th(oh, DAOS_TX_NONE, DAOS_COND_AKEY_FETCH, "d", "c"), "DER_NONEXIST");
-    assert_string_equal(get_th(oh, DAOS_TX_NONE, DAOS_COND_AKEY_FETCH | DAOS_COND_DKEY_FETCH, "d", "b"), "2");
+    assert_string_equal(
+        get_th(oh, DAOS_TX_NONE, DAOS_COND_AKEY_FETCH | DAOS_COND_DKEY_FETCH, "d", "b"), "2");
     FAILS(DER_NONEXIST, daos_obj_punch_dkeys(oh, DAOS_TX_NONE, DAOS_COND_PUNCH, 1, &n, NULL));
     OK(daos_obj_punch_dkeys(oh, DAOS_TX_NONE, 0, 1, &n, NULL));
     OK(daos_obj_punch_akeys(oh, DAOS_TX_NONE, DAOS_COND_PUNCH, &d, 1, &ak, NULL));
@@ -91,7 +93,8 @@ static void conditions_of_each_akey(void **state)
     OK(daos_obj_update(oh, DAOS_TX_NONE, DAOS_COND_PER_AKEY, &x[0].dkey, 2, iods, sgls, NULL));
     /* all or nothing: the second fails, the first is not written */
     x[0].iov.iov_buf = (void *)"3";
-    FAILS(DER_EXIST, daos_obj_update(oh, DAOS_TX_NONE, DAOS_COND_PER_AKEY, &x[0].dkey, 2, iods, sgls, NULL));
+    FAILS(DER_EXIST,
+          daos_obj_update(oh, DAOS_TX_NONE, DAOS_COND_PER_AKEY, &x[0].dkey, 2, iods, sgls, NULL));
     assert_string_equal(get(oh, "d", "old"), "2");
     OK(daos_obj_close(oh, NULL));
 }
@@ -292,7 +295,9 @@ static void integer_keys_and_the_largest_of_them(void **state)
     d_iov_set(&dkey, &dk_out, sizeof(dk_out));
     d_iov_set(&akey, &ak_out, sizeof(ak_out));
     dk_out = ak_out = 99;
-    OK(daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MAX | DAOS_GET_DKEY | DAOS_GET_AKEY | DAOS_GET_RECX, &dkey, &akey, &recx, NULL));
+    OK(daos_obj_query_key(oh, DAOS_TX_NONE,
+                          DAOS_GET_MAX | DAOS_GET_DKEY | DAOS_GET_AKEY | DAOS_GET_RECX, &dkey,
+                          &akey, &recx, NULL));
     assert_int_equal(dk_out, 0);
     assert_int_equal(recx.rx_nr, 0);
     for (d = 5; d <= 300; d += 59) {
@@ -303,19 +308,27 @@ static void integer_keys_and_the_largest_of_them(void **state)
             OK(daos_obj_update(oh, DAOS_TX_NONE, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL));
         }
     }
-    OK(daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MAX | DAOS_GET_DKEY | DAOS_GET_AKEY | DAOS_GET_RECX, &dkey, &akey, &recx, NULL));
+    OK(daos_obj_query_key(oh, DAOS_TX_NONE,
+                          DAOS_GET_MAX | DAOS_GET_DKEY | DAOS_GET_AKEY | DAOS_GET_RECX, &dkey,
+                          &akey, &recx, NULL));
     assert_int_equal(dk_out, 300);
     assert_int_equal(ak_out, 3);
     assert_int_equal(recx.rx_idx, 3003);
     OK(daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MIN | DAOS_GET_DKEY, &dkey, NULL, NULL, NULL));
     assert_int_equal(dk_out, 5);
-    OK(daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MIN | DAOS_GET_AKEY, &dkey, &akey, NULL, NULL));
+    OK(daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MIN | DAOS_GET_AKEY, &dkey, &akey, NULL,
+                          NULL));
     assert_int_equal(ak_out, 1);
-    FAILS(DER_INVAL, daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MIN | DAOS_GET_MAX | DAOS_GET_DKEY, &dkey, NULL, NULL, NULL));
+    FAILS(DER_INVAL,
+          daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MIN | DAOS_GET_MAX | DAOS_GET_DKEY, &dkey,
+                             NULL, NULL, NULL));
     FAILS(DER_INVAL, daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MAX, &dkey, NULL, NULL, NULL));
-    FAILS(DER_INVAL, daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MAX | DAOS_GET_RECX, &dkey, &akey, NULL, NULL));
-    FAILS(DER_INVAL, daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MAX | DAOS_GET_DKEY, NULL, NULL, NULL, NULL));
-    FAILS(DER_INVAL, daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MAX | DAOS_GET_AKEY, &dkey, NULL, NULL, NULL));
+    FAILS(DER_INVAL, daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MAX | DAOS_GET_RECX, &dkey,
+                                        &akey, NULL, NULL));
+    FAILS(DER_INVAL, daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MAX | DAOS_GET_DKEY, NULL, NULL,
+                                        NULL, NULL));
+    FAILS(DER_INVAL, daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MAX | DAOS_GET_AKEY, &dkey, NULL,
+                                        NULL, NULL));
     OK(daos_obj_query_max_epoch(oh, DAOS_TX_NONE, &e1, NULL));
     assert_true(e1 > 0);
     d = 5;
@@ -325,10 +338,12 @@ static void integer_keys_and_the_largest_of_them(void **state)
     assert_true(e2 > e1);
     OK(daos_obj_close(oh, NULL));
     oh = api_obj(a, DAOS_OT_MULTI_HASHED, 2);
-    FAILS(DER_INVAL, daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MAX | DAOS_GET_DKEY, &dkey, NULL, NULL, NULL));
+    FAILS(DER_INVAL, daos_obj_query_key(oh, DAOS_TX_NONE, DAOS_GET_MAX | DAOS_GET_DKEY, &dkey, NULL,
+                                        NULL, NULL));
     OK(daos_obj_close(oh, NULL));
 }
 
-API_MAIN(API_TEST(a_value_is_what_was_put_last), API_TEST(sizes_are_asked_for_and_buffers_checked), API_TEST(conditions),
-         API_TEST(conditions_of_each_akey), API_TEST(arrays_keep_holes), API_TEST(large_values_and_scattered_buffers),
-         API_TEST(many_akeys_in_one_call), API_TEST(modes_and_rights), API_TEST(ids), API_TEST(integer_keys_and_the_largest_of_them))
+API_MAIN(API_TEST(a_value_is_what_was_put_last), API_TEST(sizes_are_asked_for_and_buffers_checked),
+         API_TEST(conditions), API_TEST(conditions_of_each_akey), API_TEST(arrays_keep_holes),
+         API_TEST(large_values_and_scattered_buffers), API_TEST(many_akeys_in_one_call),
+         API_TEST(modes_and_rights), API_TEST(ids), API_TEST(integer_keys_and_the_largest_of_them))

@@ -32,7 +32,8 @@ static void what_is_wrong_is_said(void **state)
 
     FAILS(DER_NONEXIST, daos_pool_connect("nosuchpool", NULL, DAOS_PC_RW, &poh, NULL, NULL));
     assert_true(*err_last()->what && *err_last()->why && *err_last()->next);
-    FAILS(DER_NONEXIST, daos_pool_connect("00000000-0000-4000-8000-000000000001", NULL, DAOS_PC_RW, &poh, NULL, NULL));
+    FAILS(DER_NONEXIST, daos_pool_connect("00000000-0000-4000-8000-000000000001", NULL, DAOS_PC_RW,
+                                          &poh, NULL, NULL));
     FAILS(DER_NONEXIST, daos_pool_connect("/nonexistent/dir", NULL, DAOS_PC_RW, &poh, NULL, NULL));
     assert_non_null(strstr(err_last()->what, "/nonexistent/dir"));
     snprintf(empty, sizeof(empty), "%s/empty", a->dir);
@@ -59,7 +60,8 @@ static void queries(void **state)
     d_rank_list_free(ranks);
     assert_true(info.pi_bits & DPI_SPACE);
     assert_true(info.pi_space.ps_space.s_total[DAOS_MEDIA_NVME] > 0);
-    assert_true(info.pi_space.ps_space.s_free[DAOS_MEDIA_NVME] <= info.pi_space.ps_space.s_total[DAOS_MEDIA_NVME]);
+    assert_true(info.pi_space.ps_space.s_free[DAOS_MEDIA_NVME] <=
+                info.pi_space.ps_space.s_total[DAOS_MEDIA_NVME]);
     assert_int_equal(info.pi_space.ps_ntargets, 1);
     OK(daos_pool_query(a->poh, &ranks, NULL, NULL, NULL));
     assert_int_equal(ranks->rl_nr, 0);
@@ -172,5 +174,5 @@ static void closed_by_the_library(void **state)
     OK(daos_obj_close(oh, NULL));
 }
 
-API_MAIN(API_TEST(every_kind_of_name), API_TEST(what_is_wrong_is_said), API_TEST(queries), API_TEST(lists), API_TEST(in_the_background),
-         API_TEST(closed_by_the_library))
+API_MAIN(API_TEST(every_kind_of_name), API_TEST(what_is_wrong_is_said), API_TEST(queries),
+         API_TEST(lists), API_TEST(in_the_background), API_TEST(closed_by_the_library))

@@ -1,4 +1,5 @@
-/* Transactions: the state table, isolation, conflicts; and compound requests, which they are made of. */
+/* Transactions: the state table, isolation, conflicts; and compound requests, which they are made
+ * of. */
 #include "api.h"
 #include "client/compound.h"
 #include <pthread.h>
@@ -14,7 +15,8 @@ static daos_handle_t tx(struct api *a, uint64_t flags)
 static void writes_show_at_commit_all_together(void **state)
 {
     struct api *a = *state;
-    daos_handle_t o1 = api_obj(a, DAOS_OT_MULTI_HASHED, 1), o2 = api_obj(a, DAOS_OT_MULTI_HASHED, 2), th = tx(a, 0);
+    daos_handle_t o1 = api_obj(a, DAOS_OT_MULTI_HASHED, 1),
+                  o2 = api_obj(a, DAOS_OT_MULTI_HASHED, 2), th = tx(a, 0);
     char value[8] = "one";
     daos_key_t d = key("old");
 
@@ -182,7 +184,8 @@ static void arrays_and_keys_in_a_transaction(void **state)
     daos_size_t size;
 
     OK(daos_kv_open(a->coh, api_oid(a, DAOS_OT_KV_HASHED, 1), DAOS_OO_RW, &kv, NULL));
-    OK(daos_array_open_with_attr(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 2), DAOS_TX_NONE, DAOS_OO_RW, 1, 8, &arr, NULL));
+    OK(daos_array_open_with_attr(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 2), DAOS_TX_NONE,
+                                 DAOS_OO_RW, 1, 8, &arr, NULL));
     iod = (daos_array_iod_t){.arr_nr = 1, .arr_rgs = &rg};
     d_iov_set(&iov, (void *)"abcdefghijklmnopqrst", 20);
     sgl = (d_sg_list_t){.sg_nr = 1, .sg_iovs = &iov};
@@ -209,8 +212,10 @@ static void arrays_and_keys_in_a_transaction(void **state)
 static void compounds(void **state)
 {
     struct api *a = *state;
-    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), other = api_obj(a, DAOS_OT_MULTI_HASHED, 2);
-    daos_obj_id_t oid = api_oid(a, DAOS_OT_MULTI_HASHED, 1), oid2 = api_oid(a, DAOS_OT_MULTI_HASHED, 2);
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1),
+                  other = api_obj(a, DAOS_OT_MULTI_HASHED, 2);
+    daos_obj_id_t oid = api_oid(a, DAOS_OT_MULTI_HASHED, 1),
+                  oid2 = api_oid(a, DAOS_OT_MULTI_HASHED, 2);
     daos_key_t from = key("from"), to = key("to");
     daos_epoch_t seen, at;
     struct compound *c;
@@ -221,7 +226,8 @@ static void compounds(void **state)
     /* rename: what was read must not have changed, the new name must be free */
     one_single(&x, "from", "a", buf, sizeof(buf));
     x.iod.iod_size = DAOS_REC_ANY;
-    OK(client_fetch_oid(a->coh, DAOS_TX_NONE, oid, DAOS_COND_DKEY_FETCH, &x.dkey, 1, &x.iod, &x.sgl, &seen, NULL));
+    OK(client_fetch_oid(a->coh, DAOS_TX_NONE, oid, DAOS_COND_DKEY_FETCH, &x.dkey, 1, &x.iod, &x.sgl,
+                        &seen, NULL));
     assert_true(seen > 0);
     OK(compound_begin(a->coh, &c));
     OK(compound_check_unchanged(c, oid, &from, seen));
@@ -255,5 +261,6 @@ static void compounds(void **state)
     OK(daos_obj_close(other, NULL));
 }
 
-API_MAIN(API_TEST(writes_show_at_commit_all_together), API_TEST(the_state_table), API_TEST(a_conflict_restarts),
-         API_TEST(nobody_loses_an_increment), API_TEST(arrays_and_keys_in_a_transaction), API_TEST(compounds))
+API_MAIN(API_TEST(writes_show_at_commit_all_together), API_TEST(the_state_table),
+         API_TEST(a_conflict_restarts), API_TEST(nobody_loses_an_increment),
+         API_TEST(arrays_and_keys_in_a_transaction), API_TEST(compounds))

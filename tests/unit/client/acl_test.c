@@ -9,8 +9,10 @@
 static void entries_survive_their_text(void **state)
 {
     static const char *const good[] = {
-        "A::OWNER@:rw", "A::OWNER@:rwdtTaAo", "A:G:GROUP@:rwtT", "A::EVERYONE@:", "A::bob@:r", "A::bob@example.com:rwcdtTaAo",
-        "A:G:readers@:rt", "AU:SF:OWNER@:r", "UL:F:EVERYONE@:rw", "A:P:bob@:r", "AL:GS:GROUP@:r",
+        "A::OWNER@:rw",    "A::OWNER@:rwdtTaAo", "A:G:GROUP@:rwtT",
+        "A::EVERYONE@:",   "A::bob@:r",          "A::bob@example.com:rwcdtTaAo",
+        "A:G:readers@:rt", "AU:SF:OWNER@:r",     "UL:F:EVERYONE@:rw",
+        "A:P:bob@:r",      "AL:GS:GROUP@:r",
     };
     char text[DAOS_ACL_MAX_ACE_STR_LEN + 1];
     struct daos_ace *ace;
@@ -31,8 +33,26 @@ static void entries_survive_their_text(void **state)
 static void broken_text_is_refused(void **state)
 {
     static const char *const bad[] = {
-        "", "A", "A:", "A::", "A::OWNER@", "A::bob:r", "A::@:r", "A::a@b@:r", "X::OWNER@:r", "A:X:OWNER@:r", "A::OWNER@:x", "A:G:OWNER@:r",
-        "A::GROUP@:r", "A:G:EVERYONE@:r", "::OWNER@:r", "A:S:OWNER@:r", "U::OWNER@:r", "A::OWNER@:r:", "A::OWNER@:rw ", " A::OWNER@:rw",
+        "",
+        "A",
+        "A:",
+        "A::",
+        "A::OWNER@",
+        "A::bob:r",
+        "A::@:r",
+        "A::a@b@:r",
+        "X::OWNER@:r",
+        "A:X:OWNER@:r",
+        "A::OWNER@:x",
+        "A:G:OWNER@:r",
+        "A::GROUP@:r",
+        "A:G:EVERYONE@:r",
+        "::OWNER@:r",
+        "A:S:OWNER@:r",
+        "U::OWNER@:r",
+        "A::OWNER@:r:",
+        "A::OWNER@:rw ",
+        " A::OWNER@:rw",
     };
     struct daos_ace *ace;
     char longer[400];
@@ -109,8 +129,10 @@ static void expect(struct daos_acl *acl, const char *const *want, size_t nr)
 
 static void a_list_is_in_enforcement_order(void **state)
 {
-    const char *in[] = {"A::EVERYONE@:r", "A:G:crew@:r", "A::zoe@:w", "A::OWNER@:rw", "A::adam@:r", "A:G:GROUP@:rt"};
-    const char *out[] = {"A::OWNER@:rw", "A::zoe@:w", "A::adam@:r", "A:G:GROUP@:rt", "A:G:crew@:r", "A::EVERYONE@:r"};
+    const char *in[] = {"A::EVERYONE@:r", "A:G:crew@:r", "A::zoe@:w",
+                        "A::OWNER@:rw",   "A::adam@:r",  "A:G:GROUP@:rt"};
+    const char *out[] = {"A::OWNER@:rw",  "A::zoe@:w",   "A::adam@:r",
+                         "A:G:GROUP@:rt", "A:G:crew@:r", "A::EVERYONE@:r"};
     const char *twice[] = {"A::bob@:r", "A::OWNER@:r", "A::bob@:w"};
     struct daos_acl *acl = acl_of(in, 6), *copy;
 
@@ -141,7 +163,8 @@ static void a_list_is_in_enforcement_order(void **state)
 static void entries_come_and_go(void **state)
 {
     const char *in[] = {"A::OWNER@:rw", "A::bob@:r", "A:G:GROUP@:r"};
-    const char *after[] = {"A::OWNER@:rw", "A::bob@:rw", "A::zoe@:r", "A:G:GROUP@:r", "A::EVERYONE@:"};
+    const char *after[] = {"A::OWNER@:rw", "A::bob@:rw", "A::zoe@:r", "A:G:GROUP@:r",
+                           "A::EVERYONE@:"};
     const char *last[] = {"A::bob@:rw", "A::zoe@:r", "A:G:GROUP@:r", "A::EVERYONE@:"};
     const char *add[] = {"A::zoe@:r", "A::bob@:rw", "A::EVERYONE@:"};
     struct daos_acl *acl = acl_of(in, 3);
@@ -158,7 +181,8 @@ static void entries_come_and_go(void **state)
     expect(acl, after, 5);
     assert_int_equal(daos_acl_get_ace_for_principal(acl, DAOS_ACL_USER, "zoe@", &ace), 0);
     assert_int_equal(ace->dae_allow_perms, DAOS_ACL_PERM_READ);
-    assert_int_equal(daos_acl_get_ace_for_principal(acl, DAOS_ACL_USER, "eve@", &ace), -DER_NONEXIST);
+    assert_int_equal(daos_acl_get_ace_for_principal(acl, DAOS_ACL_USER, "eve@", &ace),
+                     -DER_NONEXIST);
     assert_int_equal(daos_acl_get_ace_for_principal(acl, DAOS_ACL_USER, NULL, &ace), -DER_INVAL);
     assert_int_equal(daos_acl_remove_ace(&acl, DAOS_ACL_OWNER, NULL), 0);
     assert_int_equal(daos_acl_remove_ace(&acl, DAOS_ACL_OWNER, NULL), -DER_NONEXIST);
@@ -233,8 +257,10 @@ static uint64_t perms_of(const char *owner, const char *group, const char **strs
 
 static void the_first_match_decides(void **state)
 {
-    const uint64_t r = DAOS_ACL_PERM_READ, w = DAOS_ACL_PERM_WRITE, min = DAOS_ACL_PERM_GET_ACL | DAOS_ACL_PERM_SET_ACL;
-    const char *all[] = {"A::OWNER@:w", "A::root@:r", "A:G:GROUP@:rw", "A:G:root@:t", "A::EVERYONE@:r"};
+    const uint64_t r = DAOS_ACL_PERM_READ, w = DAOS_ACL_PERM_WRITE,
+                   min = DAOS_ACL_PERM_GET_ACL | DAOS_ACL_PERM_SET_ACL;
+    const char *all[] = {"A::OWNER@:w", "A::root@:r", "A:G:GROUP@:rw", "A:G:root@:t",
+                         "A::EVERYONE@:r"};
     const char *groups[] = {"A:G:GROUP@:w", "A:G:root@:t", "A::EVERYONE@:r"};
     const char *denied[] = {"A::root@:", "A::EVERYONE@:rw"};
     const char *everyone[] = {"A::bob@:rw", "A::EVERYONE@:r"};
@@ -271,7 +297,8 @@ static void words_for_people(void **state)
     f = open_memstream(&text, &len);
     assert_int_equal(daos_acl_to_stream(f, acl, true), 0);
     fclose(f);
-    assert_string_equal(text, "# Entries:\n# Allow::Owner:Read/Write\nA::OWNER@:rw\n# Allow:Group:crew@:No-Access\nA:G:crew@:\n");
+    assert_string_equal(text, "# Entries:\n# Allow::Owner:Read/Write\nA::OWNER@:rw\n# "
+                              "Allow:Group:crew@:No-Access\nA:G:crew@:\n");
     free(text);
     assert_int_equal(daos_acl_to_stream(NULL, acl, true), -DER_INVAL);
     daos_acl_free(acl);
@@ -280,10 +307,14 @@ static void words_for_people(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(entries_survive_their_text), cmocka_unit_test(broken_text_is_refused),
-        cmocka_unit_test(entries_are_made_by_hand),   cmocka_unit_test(a_list_is_in_enforcement_order),
-        cmocka_unit_test(entries_come_and_go),        cmocka_unit_test(principals),
-        cmocka_unit_test(the_first_match_decides),    cmocka_unit_test(words_for_people),
+        cmocka_unit_test(entries_survive_their_text),
+        cmocka_unit_test(broken_text_is_refused),
+        cmocka_unit_test(entries_are_made_by_hand),
+        cmocka_unit_test(a_list_is_in_enforcement_order),
+        cmocka_unit_test(entries_come_and_go),
+        cmocka_unit_test(principals),
+        cmocka_unit_test(the_first_match_decides),
+        cmocka_unit_test(words_for_people),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -185,7 +185,8 @@ static void punches(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keys), cmocka_unit_test(shapes), cmocka_unit_test(conditions), cmocka_unit_test(sizes), cmocka_unit_test(punches),
+        cmocka_unit_test(keys),  cmocka_unit_test(shapes),  cmocka_unit_test(conditions),
+        cmocka_unit_test(sizes), cmocka_unit_test(punches),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

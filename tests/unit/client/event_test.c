@@ -348,12 +348,14 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(an_operation_is_polled_once_and_its_event_used_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_operation_is_polled_once_and_its_event_used_again, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(bad_arguments, setup, teardown),
         cmocka_unit_test_setup_teardown(an_event_without_a_queue_is_tested, setup, teardown),
         cmocka_unit_test_setup_teardown(a_parent_stands_for_its_children, setup, teardown),
         cmocka_unit_test_setup_teardown(a_parent_with_an_operation_of_its_own, setup, teardown),
-        cmocka_unit_test_setup_teardown(callbacks_run_before_anybody_sees_the_event, setup, teardown),
+        cmocka_unit_test_setup_teardown(callbacks_run_before_anybody_sees_the_event, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_forced_end_forgets_running_events, setup, teardown),
         cmocka_unit_test_setup_teardown(a_poller_sleeps_until_something_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(calls_of_several_steps_run_on_a_fiber, setup, teardown),

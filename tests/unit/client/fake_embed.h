@@ -7,7 +7,8 @@
 #include <daos.h>
 #include "client/client.h"
 
-int client_embed_open(const char *path, enum client_open_mode mode, struct net_peer **peer, uuid_t pool, void **cookie, struct err *e)
+int client_embed_open(const char *path, enum client_open_mode mode, struct net_peer **peer,
+                      uuid_t pool, void **cookie, struct err *e)
 {
     (void)path, (void)mode, (void)peer, (void)pool, (void)cookie;
     return err_set(e, -DER_NONEXIST, "no pool", "this test has none", "none");
@@ -24,7 +25,9 @@ int client_embed_resolve(const char *name, char *buf, size_t len, struct err *e)
     return err_set(e, -DER_NONEXIST, "no such pool", "this test has none", "none");
 }
 
-int client_embed_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg), void *arg, struct err *e)
+int client_embed_list(int (*each)(const uuid_t pool, const char *label, const char *path,
+                                  void *arg),
+                      void *arg, struct err *e)
 {
     (void)e;
     return each((const uint8_t[16]){1}, "one", "/tmp/one", arg);

@@ -126,10 +126,13 @@ static void wrong_names_and_flags(void **state)
     assert_int_equal(daos_init(), 0);
     assert_int_equal(daos_pool_connect(NULL, NULL, DAOS_PC_RW, &out, NULL, ev), -DER_INVAL);
     assert_int_equal(daos_pool_connect("p", NULL, 0, &out, NULL, ev), -DER_INVAL);
-    assert_int_equal(daos_pool_connect("p", NULL, DAOS_PC_RO | DAOS_PC_RW, &out, NULL, ev), -DER_INVAL);
+    assert_int_equal(daos_pool_connect("p", NULL, DAOS_PC_RO | DAOS_PC_RW, &out, NULL, ev),
+                     -DER_INVAL);
     assert_int_equal(daos_pool_connect("p", NULL, 8, &out, NULL, ev), -DER_INVAL);
     assert_int_equal(daos_pool_connect("bad label", NULL, DAOS_PC_RW, &out, NULL, ev), -DER_INVAL);
-    assert_int_equal(daos_pool_connect("p", "a system name that is too long", DAOS_PC_RW, &out, NULL, ev), -DER_INVAL);
+    assert_int_equal(
+        daos_pool_connect("p", "a system name that is too long", DAOS_PC_RW, &out, NULL, ev),
+        -DER_INVAL);
     assert_int_equal(daos_pool_connect("p", NULL, DAOS_PC_RW, NULL, NULL, ev), -DER_INVAL);
     assert_int_equal(daos_pool_connect("p", NULL, DAOS_PC_RW, &out, NULL, ev), -DER_NONEXIST);
     assert_string_equal(err_last()->why, "this test has none");
@@ -137,14 +140,19 @@ static void wrong_names_and_flags(void **state)
     assert_int_equal(daos_cont_open(h, "c", DAOS_COO_RW, &out, NULL, ev), -DER_NO_HDL);
     assert_int_equal(daos_cont_open(h, "c", 0, &out, NULL, ev), -DER_INVAL);
     assert_int_equal(daos_cont_open(h, "c", DAOS_COO_RW | DAOS_COO_EX, &out, NULL, ev), -DER_INVAL);
-    assert_int_equal(daos_cont_open(h, "c", DAOS_COO_RW | DAOS_COO_RO_MDSTATS, &out, NULL, ev), -DER_INVAL);
-    assert_int_equal(daos_cont_open(h, "c", DAOS_COO_EX | DAOS_COO_EVICT, &out, NULL, ev), -DER_INVAL);
-    assert_int_equal(daos_cont_open(h, "c", DAOS_COO_RW | DAOS_COO_EVICT_ALL, &out, NULL, ev), -DER_INVAL);
+    assert_int_equal(daos_cont_open(h, "c", DAOS_COO_RW | DAOS_COO_RO_MDSTATS, &out, NULL, ev),
+                     -DER_INVAL);
+    assert_int_equal(daos_cont_open(h, "c", DAOS_COO_EX | DAOS_COO_EVICT, &out, NULL, ev),
+                     -DER_INVAL);
+    assert_int_equal(daos_cont_open(h, "c", DAOS_COO_RW | DAOS_COO_EVICT_ALL, &out, NULL, ev),
+                     -DER_INVAL);
     assert_int_equal(daos_cont_open(h, "a/b", DAOS_COO_RW, &out, NULL, ev), -DER_INVAL);
-    assert_int_equal(daos_cont_create_with_label(h, "container_label_not_set", NULL, NULL, ev), -DER_INVAL);
+    assert_int_equal(daos_cont_create_with_label(h, "container_label_not_set", NULL, NULL, ev),
+                     -DER_INVAL);
     assert_int_equal(daos_cont_create_snap(h, NULL, NULL, ev), -DER_INVAL);
     assert_int_equal(daos_cont_create_snap(h, &(daos_epoch_t){0}, (char *)"name", ev), -DER_NOSYS);
-    assert_int_equal(daos_cont_create_snap_opt(h, &(daos_epoch_t){0}, NULL, DAOS_SNAP_OPT_OIT, ev), -DER_INVAL);
+    assert_int_equal(daos_cont_create_snap_opt(h, &(daos_epoch_t){0}, NULL, DAOS_SNAP_OPT_OIT, ev),
+                     -DER_INVAL);
     assert_int_equal(daos_cont_destroy_snap(h, (daos_epoch_range_t){1, 2}, ev), -DER_INVAL);
     assert_int_equal(daos_cont_destroy_snap(h, (daos_epoch_range_t){0, 0}, ev), -DER_INVAL);
     assert_int_equal(daos_cont_aggregate(h, DAOS_EPOCH_MAX, ev), -DER_INVAL);
@@ -163,8 +171,12 @@ static void wrong_names_and_flags(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rank_lists),          cmocka_unit_test(epochs_as_time),        cmocka_unit_test(object_classes_by_name),
-        cmocka_unit_test(pools_of_this_user),  cmocka_unit_test(filters_of_containers), cmocka_unit_test(wrong_names_and_flags),
+        cmocka_unit_test(rank_lists),
+        cmocka_unit_test(epochs_as_time),
+        cmocka_unit_test(object_classes_by_name),
+        cmocka_unit_test(pools_of_this_user),
+        cmocka_unit_test(filters_of_containers),
+        cmocka_unit_test(wrong_names_and_flags),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

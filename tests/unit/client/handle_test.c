@@ -1,4 +1,5 @@
-/* Cookies: what is open is found, what was closed is not, and nothing is freed while somebody uses it. */
+/* Cookies: what is open is found, what was closed is not, and nothing is freed while somebody uses
+ * it. */
 #include "fake_embed.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -75,7 +76,8 @@ static void foreign_and_invented_cookies_are_refused(void **state)
     a.cookie = (a.cookie & ~UINT64_C(15)) | DAOS_HTYPE_POOL;
     assert_null(handle_get(t, a, DAOS_HTYPE_POOL));
     for (i = 0; i < 1000; i++)
-        assert_null(handle_get(t, (daos_handle_t){i * UINT64_C(0x9e3779b97f4a7c15) | 5}, DAOS_HTYPE_CO));
+        assert_null(
+            handle_get(t, (daos_handle_t){i * UINT64_C(0x9e3779b97f4a7c15) | 5}, DAOS_HTYPE_CO));
     handle_table_destroy(t);
 }
 

@@ -7,17 +7,21 @@
 
 static void text_becomes_a_list(void **state)
 {
-    static const char text[] = "label:scratch;cksum:crc32;cksum_size:32K;rd_fac:0;rd_lvl:node;status:healthy;layout_type:posix;owner:bob@;";
+    static const char text[] = "label:scratch;cksum:crc32;cksum_size:32K;rd_fac:0;rd_lvl:node;"
+                               "status:healthy;layout_type:posix;owner:bob@;";
     daos_prop_t *prop;
 
     (void)state;
     assert_int_equal(daos_prop_from_str(text, sizeof(text), &prop), 0);
     assert_int_equal(prop->dpp_nr, 8);
     assert_string_equal(daos_prop_entry_get(prop, DAOS_PROP_CO_LABEL)->dpe_str, "scratch");
-    assert_int_equal(daos_prop_entry_get(prop, DAOS_PROP_CO_CSUM)->dpe_val, DAOS_PROP_CO_CSUM_CRC32);
+    assert_int_equal(daos_prop_entry_get(prop, DAOS_PROP_CO_CSUM)->dpe_val,
+                     DAOS_PROP_CO_CSUM_CRC32);
     assert_int_equal(daos_prop_entry_get(prop, DAOS_PROP_CO_CSUM_CHUNK_SIZE)->dpe_val, 32768);
-    assert_int_equal(daos_prop_entry_get(prop, DAOS_PROP_CO_REDUN_LVL)->dpe_val, DAOS_PROP_CO_REDUN_NODE);
-    assert_int_equal(daos_prop_entry_get(prop, DAOS_PROP_CO_LAYOUT_TYPE)->dpe_val, DAOS_PROP_CO_LAYOUT_POSIX);
+    assert_int_equal(daos_prop_entry_get(prop, DAOS_PROP_CO_REDUN_LVL)->dpe_val,
+                     DAOS_PROP_CO_REDUN_NODE);
+    assert_int_equal(daos_prop_entry_get(prop, DAOS_PROP_CO_LAYOUT_TYPE)->dpe_val,
+                     DAOS_PROP_CO_LAYOUT_POSIX);
     assert_string_equal(daos_prop_entry_get(prop, DAOS_PROP_CO_OWNER)->dpe_str, "bob@");
     assert_null(daos_prop_entry_get(prop, DAOS_PROP_CO_DEDUP));
     assert_true(daos_prop_valid(prop, false, true));
@@ -27,9 +31,26 @@ static void text_becomes_a_list(void **state)
 static void wrong_text_is_refused(void **state)
 {
     static const char *const bad[] = {
-        "", ";", "label", "label:", "label:bad/label", "label:container_label_not_set", "nothing:1", "cksum:md5", "rd_fac:5", "rd_fac:x",
-        "ec_cell_sz:100", "ec_cell_sz:4097", "status:unclean", "alloc_oid:7", "label:a;label:b", "rd_lvl:0", "owner:bob", "dedup_threshold:1",
-        "cksum:crc32;;rd_fac:0", "obj_version:1",
+        "",
+        ";",
+        "label",
+        "label:",
+        "label:bad/label",
+        "label:container_label_not_set",
+        "nothing:1",
+        "cksum:md5",
+        "rd_fac:5",
+        "rd_fac:x",
+        "ec_cell_sz:100",
+        "ec_cell_sz:4097",
+        "status:unclean",
+        "alloc_oid:7",
+        "label:a;label:b",
+        "rd_lvl:0",
+        "owner:bob",
+        "dedup_threshold:1",
+        "cksum:crc32;;rd_fac:0",
+        "obj_version:1",
     };
     daos_prop_t *prop;
     size_t i;
@@ -91,7 +112,8 @@ static void entries_hold_what_their_type_says(void **state)
     assert_true(daos_prop_has_str(&p->dpp_entries[2]));
     assert_false(daos_prop_has_str(&p->dpp_entries[3]) || daos_prop_has_ptr(&p->dpp_entries[3]));
     assert_int_equal(daos_acl_from_strs(strs, 2, &acl), 0);
-    assert_int_equal(daos_prop_set_ptr(p, DAOS_PROP_CO_ACL, acl, (size_t)daos_acl_get_size(acl)), 0);
+    assert_int_equal(daos_prop_set_ptr(p, DAOS_PROP_CO_ACL, acl, (size_t)daos_acl_get_size(acl)),
+                     0);
     assert_int_equal(daos_prop_set_ptr(p, DAOS_PROP_CO_ROOTS, &roots, sizeof(roots)), 0);
     assert_int_equal(daos_prop_set_str(p, DAOS_PROP_CO_LABEL, "first", 5), 0);
     assert_int_equal(daos_prop_set_str(p, DAOS_PROP_CO_LABEL, "second", 6), 0);
@@ -104,9 +126,12 @@ static void entries_hold_what_their_type_says(void **state)
     assert_non_null(dup);
     assert_int_equal(daos_prop_entry_cmp_acl(&p->dpp_entries[0], &dup->dpp_entries[0]), 0);
     ((struct daos_acl *)dup->dpp_entries[0].dpe_val_ptr)->dal_reserv = 1;
-    assert_int_equal(daos_prop_entry_cmp_acl(&p->dpp_entries[0], &dup->dpp_entries[0]), -DER_MISMATCH);
+    assert_int_equal(daos_prop_entry_cmp_acl(&p->dpp_entries[0], &dup->dpp_entries[0]),
+                     -DER_MISMATCH);
     assert_memory_equal(dup->dpp_entries[1].dpe_val_ptr, &roots, sizeof(roots));
-    assert_string_equal(prop_value_print(prop_desc_of(DAOS_PROP_CO_ACL), &p->dpp_entries[0], text, sizeof(text)), "2 entries");
+    assert_string_equal(
+        prop_value_print(prop_desc_of(DAOS_PROP_CO_ACL), &p->dpp_entries[0], text, sizeof(text)),
+        "2 entries");
     daos_prop_free(dup);
     p->dpp_entries[3].dpe_val = 5;
     assert_false(daos_prop_valid(p, false, true));
@@ -127,7 +152,8 @@ static void lists_cross_the_wire(void **state)
 
     (void)state;
     in->dpp_entries[0].dpe_type = DAOS_PROP_CO_ACL;
-    assert_int_equal(daos_acl_from_strs(strs, 2, (struct daos_acl **)&in->dpp_entries[0].dpe_val_ptr), 0);
+    assert_int_equal(
+        daos_acl_from_strs(strs, 2, (struct daos_acl **)&in->dpp_entries[0].dpe_val_ptr), 0);
     in->dpp_entries[1].dpe_type = DAOS_PROP_CO_LABEL;
     in->dpp_entries[1].dpe_str = strdup("here");
     in->dpp_entries[2].dpe_type = DAOS_PROP_CO_REDUN_LVL;
@@ -135,7 +161,9 @@ static void lists_cross_the_wire(void **state)
     prop_to_msg(in, msgs);
     assert_int_equal(prop_fill(all, msgs, 3), 0);
     assert_int_equal(all->dpp_nr, 3);
-    assert_int_equal(daos_prop_entry_cmp_acl(&in->dpp_entries[0], daos_prop_entry_get(all, DAOS_PROP_CO_ACL)), 0);
+    assert_int_equal(
+        daos_prop_entry_cmp_acl(&in->dpp_entries[0], daos_prop_entry_get(all, DAOS_PROP_CO_ACL)),
+        0);
     assert_string_equal(daos_prop_entry_get(all, DAOS_PROP_CO_LABEL)->dpe_str, "here");
     some->dpp_entries[0].dpe_type = DAOS_PROP_CO_REDUN_LVL;
     some->dpp_entries[1].dpe_type = DAOS_PROP_CO_DEDUP;
@@ -178,9 +206,12 @@ static void the_table_is_complete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_becomes_a_list),           cmocka_unit_test(wrong_text_is_refused),
-        cmocka_unit_test(the_new_list_wins_a_merge),     cmocka_unit_test(entries_hold_what_their_type_says),
-        cmocka_unit_test(lists_cross_the_wire),          cmocka_unit_test(the_table_is_complete),
+        cmocka_unit_test(text_becomes_a_list),
+        cmocka_unit_test(wrong_text_is_refused),
+        cmocka_unit_test(the_new_list_wins_a_merge),
+        cmocka_unit_test(entries_hold_what_their_type_says),
+        cmocka_unit_test(lists_cross_the_wire),
+        cmocka_unit_test(the_table_is_complete),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
