@@ -40,14 +40,17 @@ struct batch {
 
 /* ---- Beginning ---- */
 
-/* Descriptors last, otherwise by number. */
-static int order_cmp(const void *a, const void *b)
+/* Pages that need a PAGE_SUM together, so that few groups carry them; descriptors last; otherwise
+ * by number. */
+static int order_cmp(const void *a, const void *b, void *arg)
 {
+    const struct heap *h = arg;
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    bool cx = page_is_core(x), cy = page_is_core(y);
+    uint32_t fx = page_is_core(x) ? 2 : (h->vol[x].flags & PV_SUMMED) != 0;
+    uint32_t fy = page_is_core(y) ? 2 : (h->vol[y].flags & PV_SUMMED) != 0;
 
-    if (cx != cy)
-        return cx ? 1 : -1;
+    if (fx != fy)
+        return fx < fy ? -1 : 1;
     return x < y ? -1 : x > y;
 }
 
@@ -102,7 +105,7 @@ static int ckpt_begin(struct heap *h, struct wal_mark *m)
             ckpt_add(h, page_desc_page(page));
     }
     if (list->nr > 1)
-        qsort(list->v, list->nr, sizeof(list->v[0]), order_cmp);
+        qsort_r(list->v, list->nr, sizeof(list->v[0]), order_cmp, h);
     wal_seal(h, &m->replay_lsn, &m->replay_group);
     return 0;
 }
@@ -156,8 +159,7 @@ static int copy_page(struct batch *b, uint32_t page, uint8_t *sums, uint32_t *nr
         hdr->lsn = h->wal.last_lsn;
         hdr->csum = page_disk_csum(sum, hdr->lsn);
     }
-    ckpt_drop(h, page);
-    v->flags |= PV_WRITING | PV_SUMMED;
+    v->flags = (uint16_t)((v->flags & ~PV_CKPT) | PV_WRITING | PV_SUMMED);
     b->page[b->nr++] = page;
     return 0;
 }
@@ -275,6 +277,9 @@ static int batch_run(struct batch *b, uint32_t *at)
     heap_step(h, HEAP_STEP_CKPT_COPIED);
     if (rc == 0 && b->lsn != 0)
         rc = heap_wait_durable(h, b->lsn);
+    heap_lock(h); /* only now a crash cannot make another PAGE_SUM of them necessary */
+    h->dirty_nr -= b->nr;
+    heap_unlock(h);
     heap_step(h, HEAP_STEP_CKPT_SUMMED);
     if (rc == 0)
         rc = batch_write(b);
@@ -312,21 +317,31 @@ static void ckpt_end(struct heap *h, const struct wal_mark *m)
     heap_step(h, HEAP_STEP_CKPT_DONE);
 }
 
+/* A page that was left out because it is free by now is needed after all if the transaction that
+ * freed it is lost: so everything committed up to here becomes durable before the old log goes. */
+static int wait_all(struct heap *h)
+{
+    uint64_t lsn;
+
+    heap_lock(h);
+    lsn = h->wal.last_lsn;
+    heap_unlock(h);
+    return heap_wait_durable(h, lsn);
+}
+
 static int checkpoint(struct heap *h)
 {
     struct wal_mark m = {.generation = h->generation};
-    uint64_t lsn;
     int rc;
 
     heap_lock(h);
     rc = ckpt_begin(h, &m);
-    lsn = h->wal.last_lsn;
     heap_unlock(h);
     heap_step(h, HEAP_STEP_CKPT_BEGIN);
     if (rc == 0)
         rc = write_pages(h);
-    if (rc == 0) /* replay will start behind records that must not be lost with the log before it */
-        rc = heap_wait_durable(h, lsn);
+    if (rc == 0)
+        rc = wait_all(h);
     if (rc == 0)
         rc = super_flush_wait(h->conf.dev[SUPER_META]);
     heap_step(h, HEAP_STEP_CKPT_FLUSHED);

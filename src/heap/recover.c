@@ -208,6 +208,12 @@ static bool write_undecided(struct recovery *r, uint64_t page)
     return info(r, page)->sum_pos >= r->log.mark.complete_lsn && info(r, page)->sum_pos != 0;
 }
 
+/* Is the page's last record the PAGE_SUM of a completed checkpoint? Then the device has it all. */
+static bool settled(struct recovery *r, uint64_t page)
+{
+    return info(r, page)->sum_pos > info(r, page)->redo && !write_undecided(r, page);
+}
+
 static int load_list(struct recovery *r, const uint32_t *page, uint32_t nr, bool undecided)
 {
     uint64_t *list = base_alloc((nr + 1) * sizeof(*list));
@@ -217,7 +223,8 @@ static int load_list(struct recovery *r, const uint32_t *page, uint32_t nr, bool
     if (list == NULL)
         return -DER_NOMEM;
     for (uint32_t i = 0; i < nr; i++) {
-        if (info(r, page[i])->init == 0 && write_undecided(r, page[i]) == undecided)
+        if ((info(r, page[i])->init == 0 || settled(r, page[i])) &&
+            write_undecided(r, page[i]) == undecided)
             list[n++] = page[i];
     }
     rc = page_load(r->h, list, n, !undecided);
@@ -234,10 +241,10 @@ static int load_pages(struct recovery *r, const uint32_t *page, uint32_t nr)
     for (uint32_t i = 0; i < nr && rc == 0; i++) {
         struct rec_page *p = info(r, page[i]);
 
-        if (p->init != 0)
-            page_set_resident(r->h, page[i], true);
-        else if (p->sum_pos > p->redo && !write_undecided(r, page[i]))
+        if (settled(r, page[i]))
             p->same = page_sum(page_addr(r->h, page[i])) == p->sum;
+        else if (p->init != 0)
+            page_set_resident(r->h, page[i], true);
     }
     return rc;
 }
@@ -305,13 +312,15 @@ static int page_cmp(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* A page whose changes since the replay position ended with its being freed has no content worth
- * anything; nor has one that only an old PAGE_SUM mentions. */
+/* Not a page that is free by now; nor one that only an old PAGE_SUM mentions; nor one that was
+ * initialised and then written by a completed checkpoint: it is read when somebody needs it. */
 static bool worth_loading(struct recovery *r, uint64_t page)
 {
     const struct rec_page *p = info(r, page);
 
     if (page_is_core(page) || page >= r->h->pages || page_desc(r->h, page)->kind == PAGE_FREE)
+        return false;
+    if (p->init != 0 && settled(r, page))
         return false;
     return p->redo != 0 || write_undecided(r, page);
 }
