@@ -14,11 +14,8 @@ int dfs_stat(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *stbuf
     rc = dfs_parent(dfs, parent, false, &dir);
     if (rc != 0)
         return rc;
-    if (name == NULL) {
-        if (parent != NULL)
-            return EINVAL;
-        return dfs_ostat(dfs, &dfs->root, stbuf);
-    }
+    if (name == NULL)
+        return dfs_ostat(dfs, dir, stbuf);
     rc = dfs_name_check(name, NULL);
     if (rc == 0)
         rc = dfs_entry_fetch(dfs, dir->oid, name, &e);
@@ -119,29 +116,17 @@ int dfs_osetattr(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf, int flags)
     return rc;
 }
 
-/* Where a by-name change lands: the entry itself, or what a symlink leads to. */
+/* What a by-name change is to change: the entry itself, or what a symlink leads to. */
 static int target(struct dfs *dfs, struct dfs_obj *parent, const char *name, bool follow, struct dfs_obj **obj)
 {
-    struct dfs_obj *dir, *link;
+    struct dfs_obj *dir;
     int rc = dfs_parent(dfs, parent, true, &dir);
 
     if (rc != 0)
         return rc;
     if (name == NULL)
         return parent != NULL ? EINVAL : (*obj = &dfs->root, 0);
-    rc = dfs_lookup_rel(dfs, dir, name, O_RDWR | O_NOFOLLOW, &link, NULL, NULL);
-    if (rc != 0 || !follow || !S_ISLNK(link->mode)) {
-        *obj = link;
-        return rc;
-    }
-    if (link->value[0] == '/')
-        rc = dfs_lookup(dfs, link->value, O_RDWR, obj, NULL, NULL);
-    else if (strchr(link->value, '/') == NULL)
-        rc = target(dfs, dir, link->value, false, obj);
-    else
-        rc = ENOTSUP; /* where ".." leads is not known here: resolve the path with dfs_lookup() */
-    dfs_release(link);
-    return rc;
+    return dfs_lookup_rel(dfs, dir, name, O_RDWR | (follow ? 0 : O_NOFOLLOW), obj, NULL, NULL);
 }
 
 int dfs_chmod(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode)
@@ -155,10 +140,6 @@ int dfs_chmod(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode)
     rc = target(dfs, parent, name, true, &obj);
     if (rc != 0)
         return rc;
-    if (S_ISLNK(obj->mode)) {
-        dfs_release(obj);
-        return ENOTSUP;
-    }
     st.st_mode = (obj->mode & S_IFMT) | (mode & ~S_IFMT);
     rc = dfs_osetattr(dfs, obj, &st, DFS_SET_ATTR_MODE);
     dfs_release(obj);
@@ -185,12 +166,13 @@ int dfs_chown(dfs_t *dfs, dfs_obj_t *parent, const char *name, uid_t uid, gid_t 
     return rc;
 }
 
+/* Groups of the process as access(2) counts them: the real one and the supplementary ones. */
 static bool in_group(gid_t gid)
 {
     gid_t groups[256];
     int nr = getgroups((int)ARRAY_LEN(groups), groups);
 
-    if (getegid() == gid)
+    if (getgid() == gid)
         return true;
     for (int i = 0; i < nr; i++)
         if (groups[i] == gid)
@@ -198,26 +180,38 @@ static bool in_group(gid_t gid)
     return false;
 }
 
+/* Attributes of what a name stands for, links followed. */
+static int stat_followed(struct dfs *dfs, struct dfs_obj *parent, const char *name, struct stat *st)
+{
+    struct dfs_obj *obj;
+    int rc;
+
+    if (name == NULL)
+        return dfs_stat(dfs, parent, NULL, st);
+    rc = dfs_lookup_rel(dfs, parent, name, O_RDONLY, &obj, NULL, st);
+    return rc ? rc : dfs_release(obj);
+}
+
 int dfs_access(dfs_t *dfs, dfs_obj_t *parent, const char *name, int mask)
 {
-    mode_t granted = 0;
+    mode_t granted;
     struct stat st;
     int rc;
 
     if (mask & ~(R_OK | W_OK | X_OK))
         return EINVAL;
-    rc = dfs_stat(dfs, parent, name, &st);
+    rc = stat_followed(dfs, parent, name, &st);
     if (rc != 0 || mask == F_OK)
         return rc;
     if ((mask & W_OK) && dfs->readonly)
         return EPERM;
-    if (geteuid() == 0)
+    if (getuid() == 0)
         return (mask & X_OK) && S_ISREG(st.st_mode) && !(st.st_mode & 0111) ? EACCES : 0;
     /* any class the caller belongs to may grant */
     granted = st.st_mode & 07;
     if (in_group(st.st_gid))
         granted |= (st.st_mode >> 3) & 07;
-    if (geteuid() == st.st_uid)
+    if (getuid() == st.st_uid)
         granted |= (st.st_mode >> 6) & 07;
     return ((mode_t)mask & ~granted) ? EACCES : 0;
 }

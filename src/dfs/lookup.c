@@ -220,9 +220,46 @@ static int walk_path(struct walk *w, const char *path, bool follow_last, struct 
     return rc;
 }
 
-static int found_stat(struct dfs *dfs, const struct found *f, struct dfs_obj *obj, struct stat *st)
+/* Opens what a walk has led to. */
+static int found_open(struct walk *w, struct found *f, int flags, dfs_obj_t **out, mode_t *mode, struct stat *st)
 {
-    return st == NULL ? 0 : dfs_entry_stat(dfs, &f->e, obj->oh, st);
+    struct dfs *dfs = w->dfs;
+    struct dfs_obj *obj;
+    int rc = 0;
+
+    if (f->is_root) {
+        f->parent = dfs->sb_oid;
+        strcpy(f->name, "/");
+        rc = dfs_entry_fetch(dfs, f->parent, f->name, &f->e);
+    }
+    if (rc == 0)
+        rc = dfs_obj_from_entry(dfs, f->parent, f->name, &f->e, flags, &obj);
+    if (rc != 0)
+        return rc;
+    rc = dfs_obj_set_up(obj, w->up, f->is_root ? 0 : w->depth, NULL);
+    if (rc == 0 && st != NULL)
+        rc = dfs_entry_stat(dfs, &f->e, obj->oh, st);
+    if (rc != 0) {
+        dfs_release(obj);
+        return rc;
+    }
+    if (mode != NULL)
+        *mode = f->e.mode;
+    *out = obj;
+    return 0;
+}
+
+/* Takes the mount's prefix off the front of a path. */
+static int prefix_strip(const struct dfs *dfs, const char **path)
+{
+    size_t len = dfs->prefix == NULL ? 0 : strlen(dfs->prefix);
+
+    if (len == 0)
+        return 0;
+    if (strncmp(*path, dfs->prefix, len) != 0 || ((*path)[len] != '/' && (*path)[len] != '\0'))
+        return EINVAL;
+    *path += len;
+    return 0;
 }
 
 int dfs_lookup(dfs_t *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t *mode, struct stat *stbuf)
@@ -237,13 +274,9 @@ int dfs_lookup(dfs_t *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t 
         return ENAMETOOLONG;
     if (dfs->readonly && (flags & O_ACCMODE) != O_RDONLY)
         return EPERM;
-    if (dfs->prefix != NULL) {
-        size_t len = strlen(dfs->prefix);
-
-        if (strncmp(path, dfs->prefix, len) != 0 || (path[len] != '/' && path[len] != '\0'))
-            return EINVAL;
-        path += len;
-    }
+    rc = prefix_strip(dfs, &path);
+    if (rc != 0)
+        return rc;
     w = calloc(1, sizeof(*w));
     f = calloc(1, sizeof(*f));
     if (w == NULL || f == NULL) {
@@ -254,37 +287,53 @@ int dfs_lookup(dfs_t *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t 
     w->up[0] = dfs->root.oid;
     w->depth = 1;
     rc = walk_path(w, path, !(flags & O_NOFOLLOW), f);
-    if (rc == 0 && f->is_root) {
-        f->parent = dfs->sb_oid;
-        strcpy(f->name, "/");
-        rc = dfs_entry_fetch(dfs, f->parent, f->name, &f->e);
-    }
     if (rc == 0)
-        rc = dfs_obj_from_entry(dfs, f->parent, f->name, &f->e, flags, obj);
-    if (rc != 0)
-        goto out;
-    rc = dfs_obj_set_up(*obj, w->up, f->is_root ? 0 : w->depth, NULL);
-    if (rc == 0)
-        rc = found_stat(dfs, f, *obj, stbuf);
-    if (rc != 0) {
-        dfs_release(*obj);
-        goto out;
-    }
-    if (mode != NULL)
-        *mode = f->e.mode;
+        rc = found_open(w, f, flags, obj, mode, stbuf);
 out:
     free(w);
     free(f);
     return rc;
 }
 
-int dfs_lookup_rel(dfs_t *dfs, dfs_obj_t *parent, const char *name, int flags, dfs_obj_t **obj, mode_t *mode, struct stat *stbuf)
+/* The entry called name in dir is a link: opens what it leads to. */
+static int open_linked(struct dfs_obj *dir, const char *name, const struct dfs_entry *e, int flags, dfs_obj_t **obj, mode_t *mode, struct stat *st)
 {
-    struct dfs_obj *dir;
+    struct walk *w = calloc(1, sizeof(*w));
+    struct found *f = calloc(1, sizeof(*f));
+    int rc;
+
+    if (w == NULL || f == NULL) {
+        rc = ENOMEM;
+        goto out;
+    }
+    if (dir->up_nr >= ARRAY_LEN(w->up)) {
+        rc = ENAMETOOLONG;
+        goto out;
+    }
+    w->dfs = dir->dfs;
+    if (dir->up_nr > 0)
+        memcpy(w->up, dir->up, dir->up_nr * sizeof(*dir->up));
+    w->up[dir->up_nr] = dir->oid;
+    w->depth = dir->up_nr + 1;
+    f->e = *e;
+    f->parent = dir->oid;
+    strcpy(f->name, name);
+    rc = walk_link(w, f, true);
+    if (rc == 0)
+        rc = found_open(w, f, flags, obj, mode, st);
+out:
+    free(w);
+    free(f);
+    return rc;
+}
+
+int dfs_lookup_rel(dfs_t *dfs, dfs_obj_t *parent, const char *name, int flags, dfs_obj_t **out, mode_t *mode, struct stat *stbuf)
+{
+    struct dfs_obj *dir, *obj;
     struct dfs_entry e;
     int rc;
 
-    if (obj == NULL)
+    if (out == NULL)
         return EINVAL;
     rc = dfs_parent(dfs, parent, false, &dir);
     if (rc == 0)
@@ -293,20 +342,22 @@ int dfs_lookup_rel(dfs_t *dfs, dfs_obj_t *parent, const char *name, int flags, d
         rc = EPERM;
     if (rc == 0)
         rc = dfs_entry_fetch(dfs, dir->oid, name, &e);
-    if (rc == 0)
-        rc = dfs_obj_from_entry(dfs, dir->oid, name, &e, flags, obj);
     if (rc != 0)
         return rc;
-    /* Only the link itself is opened, not what it points to: a name alone does not tell where ".." leads. An absolute target, or one
-     * without "..", could be followed; callers that want that use dfs_lookup(). */
-    rc = dfs_obj_set_up(*obj, dir->up, dir->up_nr, &dir->oid);
+    if (S_ISLNK(e.mode) && !(flags & O_NOFOLLOW))
+        return open_linked(dir, name, &e, flags, out, mode, stbuf);
+    rc = dfs_obj_from_entry(dfs, dir->oid, name, &e, flags, &obj);
+    if (rc != 0)
+        return rc;
+    rc = dfs_obj_set_up(obj, dir->up, dir->up_nr, &dir->oid);
     if (rc == 0 && stbuf != NULL)
-        rc = dfs_entry_stat(dfs, &e, (*obj)->oh, stbuf);
+        rc = dfs_entry_stat(dfs, &e, obj->oh, stbuf);
     if (rc != 0) {
-        dfs_release(*obj);
+        dfs_release(obj);
         return rc;
     }
     if (mode != NULL)
         *mode = e.mode;
+    *out = obj;
     return 0;
 }

@@ -220,7 +220,9 @@ int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *n
 
 int dfs_move(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_parent, const char *new_name, daos_obj_id_t *oid)
 {
-    return dfs_move_flags(dfs, parent, name, new_parent, new_name, 0, oid);
+    int rc = dfs_move_flags(dfs, parent, name, new_parent, new_name, 0, oid);
+
+    return rc == EISDIR ? EINVAL : rc; /* the public manual's word for it */
 }
 
 static int exchange_step(struct dfs *dfs, struct side *a, struct side *b)

@@ -66,7 +66,28 @@ static int open_check(struct dfs *dfs, mode_t mode, int flags, const char *value
     return 0;
 }
 
-/* The entry exists and is of the asked type. */
+/* Opens what entry e of dir stands for. */
+static int open_entry(struct dfs *dfs, struct dfs_obj *dir, const char *name, const struct dfs_entry *e, int flags, bool truncate,
+                      struct dfs_obj **out, struct stat *st)
+{
+    struct dfs_obj *obj;
+    int rc = dfs_obj_from_entry(dfs, dir->oid, name, e, flags, &obj);
+
+    if (rc != 0)
+        return rc;
+    rc = dfs_obj_set_up(obj, dir->up, dir->up_nr, &dir->oid);
+    if (rc == 0 && truncate && S_ISREG(e->mode))
+        rc = dfs_errno(daos_array_set_size(obj->oh, DAOS_TX_NONE, 0, NULL));
+    if (rc == 0 && st != NULL)
+        rc = dfs_entry_stat(dfs, e, obj->oh, st);
+    if (rc == 0)
+        *out = obj;
+    else
+        dfs_release(obj);
+    return rc;
+}
+
+/* The name must be there and of the asked type. */
 static int open_existing(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t mode, int flags, struct dfs_obj **obj, struct stat *st)
 {
     struct dfs_entry e;
@@ -76,17 +97,7 @@ static int open_existing(struct dfs *dfs, struct dfs_obj *dir, const char *name,
         return rc;
     if ((e.mode & S_IFMT) != (mode & S_IFMT))
         return S_ISDIR(mode) ? ENOTDIR : EINVAL;
-    rc = dfs_obj_from_entry(dfs, dir->oid, name, &e, flags, obj);
-    if (rc != 0)
-        return rc;
-    rc = dfs_obj_set_up(*obj, dir->up, dir->up_nr, &dir->oid);
-    if (rc == 0 && (flags & O_TRUNC) && S_ISREG(mode))
-        rc = dfs_errno(daos_array_set_size((*obj)->oh, DAOS_TX_NONE, 0, NULL));
-    if (rc == 0 && st != NULL)
-        rc = dfs_entry_stat(dfs, &e, (*obj)->oh, st);
-    if (rc != 0)
-        dfs_release(*obj);
-    return rc;
+    return open_entry(dfs, dir, name, &e, flags, (flags & O_TRUNC) != 0, obj, st);
 }
 
 static int open_one(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t mode, int flags, daos_oclass_id_t cid, daos_size_t chunk,
@@ -100,18 +111,9 @@ static int open_one(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode
         if (!(flags & O_CREAT))
             return open_existing(dfs, dir, name, mode, flags, obj, st);
         rc = create(dfs, dir, name, mode, cid, chunk, value, &e);
-        if (rc == 0) {
-            rc = dfs_obj_from_entry(dfs, dir->oid, name, &e, flags, obj);
-            if (rc != 0)
-                return rc;
-            rc = dfs_obj_set_up(*obj, dir->up, dir->up_nr, &dir->oid);
-            if (rc == 0 && st != NULL)
-                rc = dfs_entry_stat(dfs, &e, (*obj)->oh, st);
-            if (rc != 0)
-                dfs_release(*obj);
-            return rc;
-        }
-        if (rc != EEXIST || (flags & O_EXCL) || !S_ISREG(mode))
+        if (rc == 0)
+            return open_entry(dfs, dir, name, &e, flags, false, obj, st);
+        if (rc != EEXIST || (flags & O_EXCL) || S_ISLNK(mode))
             return rc;
         rc = open_existing(dfs, dir, name, mode, flags, obj, st);
         /* removed between the two steps: try to create it again */

@@ -45,7 +45,7 @@ int dfuse_entry_of(struct dfuse *d, struct inode *parent, const char *name, stru
 
     if (strlen(name) > DFS_MAX_NAME)
         return ENAMETOOLONG;
-    rc = dfs_lookup_rel(d->dfs, parent->obj, name, open_mode(d), &obj, NULL, &st);
+    rc = dfs_lookup_rel(d->dfs, parent->obj, name, open_mode(d) | O_NOFOLLOW, &obj, NULL, &st);
     if (rc != 0)
         return rc;
     return dfuse_entry_set(d, obj, &st, e);
@@ -260,7 +260,7 @@ static void renamed(struct dfuse *d, struct inode *i, struct inode *parent, cons
     if (i == NULL)
         return;
     /* a look at the new place tells the object where it lives now */
-    if (dfs_lookup_rel(d->dfs, parent->obj, name, O_RDONLY, &obj, NULL, NULL) != 0)
+    if (dfs_lookup_rel(d->dfs, parent->obj, name, O_RDONLY | O_NOFOLLOW, &obj, NULL, NULL) != 0)
         return;
     pthread_mutex_lock(&d->lock);
     dfs_update_parent(i->obj, obj, NULL);
