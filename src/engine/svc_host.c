@@ -1,12 +1,15 @@
 /*
- * The pool service's messages: commands go through svc_apply(), queries through svc_read(), and what concerns data as well is done in the store too.
+ * The pool service's messages: commands go through svc_apply(), queries through svc_read(), and
+ * what concerns data as well is done in the store too.
  *
- * The service says what exists. Where service and store both change, the order is such that a crash in between leaves only things that the service does not
- * know, and svc_host_reconcile() removes those at the next opening:
+ * The service says what exists. Where service and store both change, the order is such that a crash
+ * in between leaves only things that the service does not know, and svc_host_reconcile() removes
+ * those at the next opening:
  *
  *   snapshot     the store keeps the epoch first, then the service commits it
  *   its removal  the service forgets it first, then the store
- *   destroy      the service first (the container is then remembered as gone), then the store; room is given back in the background
+ *   destroy      the service first (the container is then remembered as gone), then the store; room
+ * is given back in the background
  */
 #include "engine/engine_int.h"
 
@@ -16,9 +19,9 @@ struct host {
     struct arena *mem;
     uint64_t lsn;
     bool replayed;
-    uint8_t cont[16];  /* that destroy is about */
+    uint8_t cont[16]; /* that destroy is about */
     bool cont_known;
-    uint64_t epoch;    /* of a snapshot in the store */
+    uint64_t epoch; /* of a snapshot in the store */
 };
 
 /* ---- Steps, each run under the heap's lock ---- */
@@ -27,7 +30,8 @@ static int apply(struct shard *s, void *arg)
 {
     struct host *h = arg;
 
-    return svc_apply(s->svc, svc_applied(s->svc) + 1, &h->cmd, h->mem, h->req->rep, &h->lsn, &h->replayed);
+    return svc_apply(s->svc, svc_applied(s->svc) + 1, &h->cmd, h->mem, h->req->rep, &h->lsn,
+                     &h->replayed);
 }
 
 static int read_state(struct shard *s, void *arg)
@@ -72,7 +76,8 @@ static int snap_del(struct shard *s, void *arg)
 {
     struct host *h = arg;
     struct vos_cont *c;
-    int rc = shard_cont(s, ((const struct msg_snap_destroy_req *)h->req->req)->hdl, DAOS_ACL_PERM_WRITE, &c);
+    int rc = shard_cont(s, ((const struct msg_snap_destroy_req *)h->req->req)->hdl,
+                        DAOS_ACL_PERM_WRITE, &c);
 
     return rc != 0 ? rc : vos_snap_del(c, h->epoch);
 }
@@ -110,7 +115,8 @@ static int cont_destroy(struct shard *s, struct host *h)
     int rc = shard_run(s, apply, h);
 
     if (rc == 0 && known && !h->replayed) {
-        shard_run(s, destroy_store, h); /* absent if nothing was ever written; fails: the next opening does it */
+        shard_run(s, destroy_store,
+                  h); /* absent if nothing was ever written; fails: the next opening does it */
         reclaim_kick(s);
     }
     return rc;
@@ -249,7 +255,8 @@ static int has_handles(struct shard *s, void *arg)
 
 static int evict(struct shard *s, void *arg)
 {
-    struct svc_cmd cmd = {.opcode = SVC_EVICT_ALL, .now = hlc_get(&s->clock, engine_wall_ns(s->eng))};
+    struct svc_cmd cmd = {.opcode = SVC_EVICT_ALL,
+                          .now = hlc_get(&s->clock, engine_wall_ns(s->eng))};
     uint64_t lsn;
     bool replayed;
 
@@ -322,7 +329,8 @@ static int agree_snaps(struct shard *s, struct agree *a)
 }
 
 /* Calls fn for every uuid that next gives. */
-static int each(struct shard *s, int (*next)(struct shard *s, void *arg), int (*fn)(struct shard *s, struct agree *a), struct agree *a)
+static int each(struct shard *s, int (*next)(struct shard *s, void *arg),
+                int (*fn)(struct shard *s, struct agree *a), struct agree *a)
 {
     int rc;
 

@@ -1,6 +1,7 @@
 /*
- * A small bag of spare objects that any thread may take from and put into, lock-free: a row of slots, each emptied and filled by one
- * atomic exchange. No order, no ABA (a slot is never read without being taken), bounded: a full bag refuses.
+ * A small bag of spare objects that any thread may take from and put into, lock-free: a row of
+ * slots, each emptied and filled by one atomic exchange. No order, no ABA (a slot is never read
+ * without being taken), bounded: a full bag refuses.
  */
 #ifndef TARN_NET_BAG_H
 #define TARN_NET_BAG_H
@@ -35,7 +36,8 @@ static inline bool bag_put(struct bag *b, void *p)
         void *none = NULL;
 
         if (__atomic_load_n(&b->slot[i], __ATOMIC_RELAXED) == NULL &&
-            __atomic_compare_exchange_n(&b->slot[i], &none, p, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+            __atomic_compare_exchange_n(&b->slot[i], &none, p, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
             return true;
     }
     return false;

@@ -1,10 +1,12 @@
 /*
- * The codec of msg.h's tables: every encoder and decoder below is made by a macro, so that a message is described in one place.
+ * The codec of msg.h's tables: every encoder and decoder below is made by a macro, so that a
+ * message is described in one place.
  *
- * Encoding never fails half way: the writer goes on counting when the buffer is full, and the caller learns how much it takes. Decoding trusts nothing: a
- * length or count is compared with what is left before it is used, arrays are only allocated for elements that can be there, texts must
- * end in the NUL that their length promises and hold no other, and bytes left over at the end are an error too. The first violation turns the
- * reader bad; everything after it reads as zero.
+ * Encoding never fails half way: the writer goes on counting when the buffer is full, and the
+ * caller learns how much it takes. Decoding trusts nothing: a length or count is compared with what
+ * is left before it is used, arrays are only allocated for elements that can be there, texts must
+ * end in the NUL that their length promises and hold no other, and bytes left over at the end are
+ * an error too. The first violation turns the reader bad; everything after it reads as zero.
  */
 #include "net/msg.h"
 #include <stdio.h>
@@ -125,7 +127,8 @@ static inline struct msg_buf get_buf(struct dec *d)
     return b;
 }
 
-/* Room for an array whose count comes next; NULL for none. An element takes at least min bytes of the message. */
+/* Room for an array whose count comes next; NULL for none. An element takes at least min bytes of
+ * the message. */
 static inline void *get_array(struct dec *d, uint32_t *nr, size_t size, size_t min)
 {
     uint32_t n = get_u32(d);
@@ -158,19 +161,19 @@ static inline const void *get_flat(struct dec *d, uint32_t *nr, size_t size)
 
 /* ---- One encoder, decoder and minimum length a kind ---- */
 
-#define ENC_num(t, n)   put(e, &s->n, sizeof(s->n));
-#define ENC_uuid(t, n)  put(e, s->n, 16);
-#define ENC_oid(t, n)   put(e, &s->n, 16);
-#define ENC_str(t, n)   put_str(e, s->n);
-#define ENC_buf(t, n)   put_buf(e, &s->n);
-#define ENC_sub(t, n)   enc_##t(e, &s->n);
+#define ENC_num(t, n)  put(e, &s->n, sizeof(s->n));
+#define ENC_uuid(t, n) put(e, s->n, 16);
+#define ENC_oid(t, n)  put(e, &s->n, 16);
+#define ENC_str(t, n)  put_str(e, s->n);
+#define ENC_buf(t, n)  put_buf(e, &s->n);
+#define ENC_sub(t, n)  enc_##t(e, &s->n);
 #define ENC_EACH_(n, one)                                                                          \
     put_u32(e, s->n##_nr);                                                                         \
     for (uint32_t i = 0; i < s->n##_nr; i++)                                                       \
         one;
-#define ENC_arr(t, n)   ENC_EACH_(n, enc_##t(e, &s->n[i]))
-#define ENC_strs(t, n)  ENC_EACH_(n, put_str(e, s->n[i]))
-#define ENC_bufs(t, n)  ENC_EACH_(n, put_buf(e, &s->n[i]))
+#define ENC_arr(t, n)  ENC_EACH_(n, enc_##t(e, &s->n[i]))
+#define ENC_strs(t, n) ENC_EACH_(n, put_str(e, s->n[i]))
+#define ENC_bufs(t, n) ENC_EACH_(n, put_buf(e, &s->n[i]))
 #define ENC_FLAT_(n)                                                                               \
     put_u32(e, s->n##_nr);                                                                         \
     put(e, s->n, s->n##_nr * sizeof(s->n[0]));
@@ -179,12 +182,12 @@ static inline const void *get_flat(struct dec *d, uint32_t *nr, size_t size)
 #define ENC_oids(t, n)  ENC_FLAT_(n)
 #define ENC_recxs(t, n) ENC_FLAT_(n)
 
-#define DEC_num(t, n)   get(d, &s->n, sizeof(s->n));
-#define DEC_uuid(t, n)  get(d, s->n, 16);
-#define DEC_oid(t, n)   get(d, &s->n, 16);
-#define DEC_str(t, n)   s->n = get_str(d);
-#define DEC_buf(t, n)   s->n = get_buf(d);
-#define DEC_sub(t, n)   dec_##t(d, &s->n);
+#define DEC_num(t, n)  get(d, &s->n, sizeof(s->n));
+#define DEC_uuid(t, n) get(d, s->n, 16);
+#define DEC_oid(t, n)  get(d, &s->n, 16);
+#define DEC_str(t, n)  s->n = get_str(d);
+#define DEC_buf(t, n)  s->n = get_buf(d);
+#define DEC_sub(t, n)  dec_##t(d, &s->n);
 #define DEC_EACH_(type, n, min, one)                                                               \
     {                                                                                              \
         type *v_ = get_array(d, &s->n##_nr, sizeof(type), min);                                    \
@@ -253,7 +256,8 @@ MSG_TABLE(CODEC_PAIR_)
 /* ---- The table at run time ---- */
 
 #define INFO_(id, name_, NAME, Q, R, flags_, doc_)                                                 \
-    [id] = {#NAME, doc_, flags_, sizeof(struct msg_##name_##_req), sizeof(struct msg_##name_##_rep)},
+    [id] = {#NAME, doc_, flags_, sizeof(struct msg_##name_##_req),                                 \
+            sizeof(struct msg_##name_##_rep)},
 static const struct msg_info infos[MSG_OPCODE_MAX] = {MSG_TABLE(INFO_)};
 
 const struct msg_info *msg_info(uint16_t opcode)
@@ -345,15 +349,18 @@ struct doc {
     void *arg;
 };
 
-static void doc_field(const struct doc *o, const char *kind, const char *type, const char *name, const char *text)
+static void doc_field(const struct doc *o, const char *kind, const char *type, const char *name,
+                      const char *text)
 {
     char buf[512];
 
-    snprintf(buf, sizeof(buf), "| `%s` | %s%s%s | %s |", name, kind, type[0] != '\0' ? " " : "", type, text);
+    snprintf(buf, sizeof(buf), "| `%s` | %s%s%s | %s |", name, kind, type[0] != '\0' ? " " : "",
+             type, text);
     o->line(o->arg, buf);
 }
 
-static void doc_head(const struct doc *o, const char *fmt, unsigned int id, const char *name, const char *text)
+static void doc_head(const struct doc *o, const char *fmt, unsigned int id, const char *name,
+                     const char *text)
 {
     char buf[512];
 
@@ -365,9 +372,9 @@ static void doc_head(const struct doc *o, const char *fmt, unsigned int id, cons
     o->line(o->arg, "| --- | --- | --- |");
 }
 
-#define DOC_F_(kind, t, n, doc)                 doc_field(&o, #kind, #t, #n, doc);
+#define DOC_F_(kind, t, n, doc) doc_field(&o, #kind, #t, #n, doc);
 #define DOC_STRUCT_(name, FIELDS, doc)                                                             \
-    doc_head(&o, "## struct%.0u %s: %s", 0, #name, doc);                                              \
+    doc_head(&o, "## struct%.0u %s: %s", 0, #name, doc);                                           \
     FIELDS(DOC_F_)
 #define DOC_MSG_(id, name, NAME, Q, R, flags, doc)                                                 \
     doc_head(&o, "## %u %s request%s", id, #NAME, doc[0] != '\0' ? ": " doc : "");                 \
@@ -380,6 +387,10 @@ void msg_doc(void (*line)(void *arg, const char *text), void *arg)
     struct doc o = {line, arg};
 
     line(arg, "# Messages");
+    line(arg, "");
+    line(arg,
+         "Made from the table in src/net/msg.h, which explains the kinds of fields and how they "
+         "are encoded. Do not edit: see tests/unit/net/doc_test.c.");
     MSG_STRUCTS(DOC_STRUCT_)
     MSG_TABLE(DOC_MSG_)
 }

@@ -1,16 +1,20 @@
 /*
  * The in-process transport: client and engine in one address space.
  *
- * Happy path: net_call_send() encodes the request into a pooled buffer, decodes it on the engine's side of that buffer (a peer is hostile
- * whatever the transport, so the checks run here too), and offers it to the service's inline handler on the caller's own thread. If that takes it, the reply
- * may be there before net_call_send() returns. Otherwise the request is posted to the xstream that serves its target, where it runs in a fiber of its own.
- * Bulk vectors are the caller's memory itself. Bodies carry no checksum: they never leave the process's memory.
+ * Happy path: net_call_send() encodes the request into a pooled buffer, decodes it on the engine's
+ * side of that buffer (a peer is hostile whatever the transport, so the checks run here too), and
+ * offers it to the service's inline handler on the caller's own thread. If that takes it, the reply
+ * may be there before net_call_send() returns. Otherwise the request is posted to the xstream that
+ * serves its target, where it runs in a fiber of its own. Bulk vectors are the caller's memory
+ * itself. Bodies carry no checksum: they never leave the process's memory.
  *
- * One struct frame holds everything of a call: encoded bodies, decoded structs, the engine's net_req. It stays with the call until net_call_fini() (the
- * reply's variable parts point into it) and then goes back to the peer's bag, so that calls allocate nothing once warm.
+ * One struct frame holds everything of a call: encoded bodies, decoded structs, the engine's
+ * net_req. It stays with the call until net_call_fini() (the reply's variable parts point into it)
+ * and then goes back to the peer's bag, so that calls allocate nothing once warm.
  *
- * Deadline: a request whose turn comes too late is answered -DER_TIMEDOUT without being begun. One that has begun ends when the engine ends it: the engine reads and writes the
- * caller's memory, so no answer may come before that. net_req's header carries the deadline for the engine's own waits.
+ * Deadline: a request whose turn comes too late is answered -DER_TIMEDOUT without being begun. One
+ * that has begun ends when the engine ends it: the engine reads and writes the caller's memory, so
+ * no answer may come before that. net_req's header carries the deadline for the engine's own waits.
  */
 #include <string.h>
 #include <sys/types.h>
@@ -28,7 +32,7 @@
 #define FRAME_KEEP_BYTES  65536u /* a buffer above this is not kept for the next call */
 #define FRAME_ARENA_BYTES 4096u
 #define DEADLINE_MS       60000u
-#define MSG_STRUCT_MAX    1024u  /* largest request or reply struct of the table */
+#define MSG_STRUCT_MAX    1024u /* largest request or reply struct of the table */
 
 struct body {
     uint8_t *mem;
@@ -49,16 +53,17 @@ struct frame {
     struct inproc *peer;
     struct net_call *call;
     uint64_t begun_ns;
-    struct body out, back;    /* encoded request and reply */
-    struct arena mem;         /* the request's arrays and net_req_alloc() */
-    struct arena rep_mem;     /* the reply's arrays on the client's side */
+    struct body out, back; /* encoded request and reply */
+    struct arena mem;      /* the request's arrays and net_req_alloc() */
+    struct arena rep_mem;  /* the reply's arrays on the client's side */
     uint64_t req_struct[MSG_STRUCT_MAX / 8];
     uint64_t rep_struct[MSG_STRUCT_MAX / 8];
 };
 
 #define FITS_(id, name, NAME, Q, R, flags, doc)                                                    \
     _Static_assert(sizeof(struct msg_##name##_req) <= MSG_STRUCT_MAX &&                            \
-                   sizeof(struct msg_##name##_rep) <= MSG_STRUCT_MAX, #NAME);
+                       sizeof(struct msg_##name##_rep) <= MSG_STRUCT_MAX,                          \
+                   #NAME);
 MSG_TABLE(FITS_)
 
 static void frame_free(struct frame *f)

@@ -1,8 +1,9 @@
 /*
  * The messages between clients and engines: one table, from which everything else is made.
  *
- * A message is a request struct and a reply struct. The tables below list their fields once; the macros at the end make the
- * C structs, net/codec.c the encoders, decoders and names, docs/messages.md (msg_doc()) the documentation.
+ * A message is a request struct and a reply struct. The tables below list their fields once; the
+ * macros at the end make the C structs, net/codec.c the encoders, decoders and names,
+ * docs/messages.md (msg_doc()) the documentation.
  *
  * Fields are of these kinds:
  *
@@ -15,11 +16,12 @@
  *   arr   t     const struct t *x; uint32_t x_nr
  *   strs, bufs, u32s, u64s, oids, recxs    pointer and x_nr likewise
  *
- * Encoded: fields in order without padding; str and buf as u32 length (UINT32_MAX: NULL str) and bytes (a str with its NUL); arrays as
- * u32 count and elements. There is no versioning inside a struct: a new field is a new protocol feature bit or a new message.
+ * Encoded: fields in order without padding; str and buf as u32 length (UINT32_MAX: NULL str) and
+ * bytes (a str with its NUL); arrays as u32 count and elements. There is no versioning inside a
+ * struct: a new field is a new protocol feature bit or a new message.
  *
- * The sender fills pointers to memory of his own. What the decoder gives points into the received body (str, buf) and into the memory of
- * the request or call (arrays): valid as long as that is.
+ * The sender fills pointers to memory of his own. What the decoder gives points into the received
+ * body (str, buf) and into the memory of the request or call (arrays): valid as long as that is.
  */
 #ifndef TARN_NET_MSG_H
 #define TARN_NET_MSG_H
@@ -89,7 +91,8 @@ enum msg_check { MSG_CHECK_EXISTS, MSG_CHECK_ABSENT, MSG_CHECK_EMPTY, MSG_CHECK_
     F(num, uint64_t, cond, "DAOS_COND_AKEY_FETCH")                                                 \
     F(recxs, , recxs, "")                                                                          \
     F(num, uint32_t, map_max, "extents of the map wanted at most, 0: no map")                      \
-    F(num, uint32_t, bulk, "bulk vector to fill with all recxs, or MSG_NO_BULK: sizes and map only") \
+    F(num, uint32_t, bulk,                                                                         \
+      "bulk vector to fill with all recxs, or MSG_NO_BULK: sizes and map only")                    \
     F(num, uint64_t, bulk_off, "where in it they start")
 
 #define MSG_F_FRES(F)                                                                              \
@@ -209,7 +212,7 @@ enum msg_check { MSG_CHECK_EXISTS, MSG_CHECK_ABSENT, MSG_CHECK_EMPTY, MSG_CHECK_
     F(num, uint32_t, flags, "DAOS_COO_*")
 #define MSG_R_CONT_OPEN(F)                                                                         \
     F(uuid, , hdl, "container handle")                                                             \
-    F(num, uint64_t, caps, "DAOS_ACL_PERM_* granted")                                                \
+    F(num, uint64_t, caps, "DAOS_ACL_PERM_* granted")                                              \
     F(sub, msg_cont_info, info, "")                                                                \
     F(arr, msg_prop, props, "every property but ACL")
 
@@ -258,8 +261,7 @@ enum msg_check { MSG_CHECK_EXISTS, MSG_CHECK_ABSENT, MSG_CHECK_EMPTY, MSG_CHECK_
     F(num, uint32_t, opts, "enum daos_snapshot_opts")                                              \
     F(str, , name, "")
 #define MSG_R_SNAP_CREATE(F) F(num, uint64_t, epoch, "")
-#define MSG_R_SNAP_LIST(F)                                                                         \
-    F(u64s, , epochs, "ascending")
+#define MSG_R_SNAP_LIST(F)   F(u64s, , epochs, "ascending")
 #define MSG_Q_SNAP_DESTROY(F)                                                                      \
     F(uuid, , hdl, "container handle")                                                             \
     F(num, uint64_t, epoch, "")
@@ -295,7 +297,8 @@ enum msg_check { MSG_CHECK_EXISTS, MSG_CHECK_ABSENT, MSG_CHECK_EMPTY, MSG_CHECK_
 #define MSG_Q_OBJ_LIST(F)                                                                          \
     F(uuid, , hdl, "container handle")                                                             \
     F(num, uint64_t, epoch, "DAOS_EPOCH_MAX: the latest")                                          \
-    F(num, uint8_t, level, "MSG_OBJ objects of the container, MSG_DKEY of oid, MSG_AKEY of dkey, MSG_RECX of akey") \
+    F(num, uint8_t, level,                                                                         \
+      "MSG_OBJ objects of the container, MSG_DKEY of oid, MSG_AKEY of dkey, MSG_RECX of akey")     \
     F(oid, , oid, "")                                                                              \
     F(buf, , dkey, "")                                                                             \
     F(buf, , akey, "")                                                                             \
@@ -339,40 +342,52 @@ enum msg_check { MSG_CHECK_EXISTS, MSG_CHECK_ABSENT, MSG_CHECK_EMPTY, MSG_CHECK_
     F(buf, , akey, "")
 #define MSG_R_OBJ_PROBE(F) F(num, uint64_t, changed, "epoch of the latest change at or below")
 
-/* M(id, name, NAME, REQUEST, REPLY, flags, doc): struct msg_<name>_req, struct msg_<name>_rep, opcode MSG_<NAME>. Numbers never change. */
+/* M(id, name, NAME, REQUEST, REPLY, flags, doc): struct msg_<name>_req, struct msg_<name>_rep,
+ * opcode MSG_<NAME>. Numbers never change. */
 #define MSG_TABLE(M)                                                                               \
-    M(1, pool_connect, POOL_CONNECT, MSG_Q_POOL_CONNECT, MSG_R_POOL_CONNECT, MSG_SVC | MSG_CHANGES, "opens a pool") \
-    M(2, pool_disconnect, POOL_DISCONNECT, MSG_Q_POOL_HDL, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "closes a pool handle; -DER_BUSY with open containers") \
-    M(3, pool_query, POOL_QUERY, MSG_Q_POOL_QUERY, MSG_R_POOL_QUERY, MSG_SVC, "space, targets, properties") \
-    M(4, pool_set_prop, POOL_SET_PROP, MSG_Q_SET_PROP, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "") \
-    M(5, pool_list_cont, POOL_LIST_CONT, MSG_Q_POOL_LIST_CONT, MSG_R_POOL_LIST_CONT, MSG_SVC, "") \
-    M(6, target_query, TARGET_QUERY, MSG_Q_TARGET_QUERY, MSG_R_TARGET_QUERY, MSG_SVC, "") \
-    M(7, engine_stat, ENGINE_STAT, MSG_Q_POOL_HDL, MSG_R_ENGINE_STAT, 0, "figures of the engine") \
-    M(8, pool_evict, POOL_EVICT, MSG_Q_POOL_HDL, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "closes every other handle of the pool") \
-    M(20, cont_create, CONT_CREATE, MSG_Q_CONT_CREATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "") \
-    M(21, cont_destroy, CONT_DESTROY, MSG_Q_CONT_DESTROY, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "") \
-    M(22, cont_open, CONT_OPEN, MSG_Q_CONT_OPEN, MSG_R_CONT_OPEN, MSG_SVC | MSG_CHANGES, "") \
-    M(23, cont_close, CONT_CLOSE, MSG_Q_CONT_HDL, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "") \
-    M(24, cont_query, CONT_QUERY, MSG_Q_CONT_QUERY, MSG_R_CONT_QUERY, MSG_SVC, "") \
-    M(25, cont_set_prop, CONT_SET_PROP, MSG_Q_SET_PROP, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "") \
-    M(26, cont_aggregate, CONT_AGGREGATE, MSG_Q_CONT_EPOCH, MSG_F_NONE, 0, "merges history up to an epoch; done when answered") \
-    M(30, acl_update, ACL_UPDATE, MSG_Q_ACL_UPDATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "") \
-    M(31, acl_overwrite, ACL_OVERWRITE, MSG_Q_ACL_UPDATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "") \
-    M(32, acl_delete, ACL_DELETE, MSG_Q_ACL_DELETE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "") \
-    M(33, set_owner, SET_OWNER, MSG_Q_SET_OWNER, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "") \
-    M(40, attr_set, ATTR_SET, MSG_Q_ATTR_SET, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "") \
-    M(41, attr_get, ATTR_GET, MSG_Q_ATTR_NAMES, MSG_R_ATTR_GET, MSG_SVC, "") \
-    M(42, attr_list, ATTR_LIST, MSG_Q_ATTR_LIST, MSG_R_ATTR_LIST, MSG_SVC, "") \
-    M(43, attr_del, ATTR_DEL, MSG_Q_ATTR_NAMES, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "missing names are no error") \
-    M(50, snap_create, SNAP_CREATE, MSG_Q_SNAP_CREATE, MSG_R_SNAP_CREATE, MSG_SVC | MSG_CHANGES, "") \
-    M(51, snap_list, SNAP_LIST, MSG_Q_CONT_HDL, MSG_R_SNAP_LIST, MSG_SVC, "") \
-    M(52, snap_destroy, SNAP_DESTROY, MSG_Q_SNAP_DESTROY, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "") \
-    M(53, oid_alloc, OID_ALLOC, MSG_Q_OID_ALLOC, MSG_R_OID_ALLOC, MSG_SVC | MSG_CHANGES, "") \
-    M(60, obj_update, OBJ_UPDATE, MSG_Q_OBJ_UPDATE, MSG_R_OBJ_UPDATE, MSG_CHANGES, "updates, punches and checks, atomically") \
-    M(61, obj_fetch, OBJ_FETCH, MSG_Q_OBJ_FETCH, MSG_R_OBJ_FETCH, 0, "reads akeys of one dkey into bulk vectors") \
-    M(62, obj_list, OBJ_LIST, MSG_Q_OBJ_LIST, MSG_R_OBJ_LIST, 0, "enumerates") \
-    M(63, obj_query_key, OBJ_QUERY_KEY, MSG_Q_OBJ_QUERY_KEY, MSG_R_OBJ_QUERY_KEY, 0, "smallest or largest key; nothing there: -DER_NONEXIST") \
-    M(64, obj_probe, OBJ_PROBE, MSG_Q_OBJ_PROBE, MSG_R_OBJ_PROBE, 0, "does it exist, when did it change")
+    M(1, pool_connect, POOL_CONNECT, MSG_Q_POOL_CONNECT, MSG_R_POOL_CONNECT,                       \
+      MSG_SVC | MSG_CHANGES, "opens a pool")                                                       \
+    M(2, pool_disconnect, POOL_DISCONNECT, MSG_Q_POOL_HDL, MSG_F_NONE, MSG_SVC | MSG_CHANGES,      \
+      "closes a pool handle; -DER_BUSY with open containers")                                      \
+    M(3, pool_query, POOL_QUERY, MSG_Q_POOL_QUERY, MSG_R_POOL_QUERY, MSG_SVC,                      \
+      "space, targets, properties")                                                                \
+    M(4, pool_set_prop, POOL_SET_PROP, MSG_Q_SET_PROP, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")      \
+    M(5, pool_list_cont, POOL_LIST_CONT, MSG_Q_POOL_LIST_CONT, MSG_R_POOL_LIST_CONT, MSG_SVC, "")  \
+    M(6, target_query, TARGET_QUERY, MSG_Q_TARGET_QUERY, MSG_R_TARGET_QUERY, MSG_SVC, "")          \
+    M(7, engine_stat, ENGINE_STAT, MSG_Q_POOL_HDL, MSG_R_ENGINE_STAT, 0, "figures of the engine")  \
+    M(8, pool_evict, POOL_EVICT, MSG_Q_POOL_HDL, MSG_F_NONE, MSG_SVC | MSG_CHANGES,                \
+      "closes every other handle of the pool")                                                     \
+    M(20, cont_create, CONT_CREATE, MSG_Q_CONT_CREATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")      \
+    M(21, cont_destroy, CONT_DESTROY, MSG_Q_CONT_DESTROY, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")   \
+    M(22, cont_open, CONT_OPEN, MSG_Q_CONT_OPEN, MSG_R_CONT_OPEN, MSG_SVC | MSG_CHANGES, "")       \
+    M(23, cont_close, CONT_CLOSE, MSG_Q_CONT_HDL, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")           \
+    M(24, cont_query, CONT_QUERY, MSG_Q_CONT_QUERY, MSG_R_CONT_QUERY, MSG_SVC, "")                 \
+    M(25, cont_set_prop, CONT_SET_PROP, MSG_Q_SET_PROP, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")     \
+    M(26, cont_aggregate, CONT_AGGREGATE, MSG_Q_CONT_EPOCH, MSG_F_NONE, 0,                         \
+      "merges history up to an epoch; done when answered")                                         \
+    M(30, acl_update, ACL_UPDATE, MSG_Q_ACL_UPDATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")         \
+    M(31, acl_overwrite, ACL_OVERWRITE, MSG_Q_ACL_UPDATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")   \
+    M(32, acl_delete, ACL_DELETE, MSG_Q_ACL_DELETE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")         \
+    M(33, set_owner, SET_OWNER, MSG_Q_SET_OWNER, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")            \
+    M(40, attr_set, ATTR_SET, MSG_Q_ATTR_SET, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")               \
+    M(41, attr_get, ATTR_GET, MSG_Q_ATTR_NAMES, MSG_R_ATTR_GET, MSG_SVC, "")                       \
+    M(42, attr_list, ATTR_LIST, MSG_Q_ATTR_LIST, MSG_R_ATTR_LIST, MSG_SVC, "")                     \
+    M(43, attr_del, ATTR_DEL, MSG_Q_ATTR_NAMES, MSG_F_NONE, MSG_SVC | MSG_CHANGES,                 \
+      "missing names are no error")                                                                \
+    M(50, snap_create, SNAP_CREATE, MSG_Q_SNAP_CREATE, MSG_R_SNAP_CREATE, MSG_SVC | MSG_CHANGES,   \
+      "")                                                                                          \
+    M(51, snap_list, SNAP_LIST, MSG_Q_CONT_HDL, MSG_R_SNAP_LIST, MSG_SVC, "")                      \
+    M(52, snap_destroy, SNAP_DESTROY, MSG_Q_SNAP_DESTROY, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")   \
+    M(53, oid_alloc, OID_ALLOC, MSG_Q_OID_ALLOC, MSG_R_OID_ALLOC, MSG_SVC | MSG_CHANGES, "")       \
+    M(60, obj_update, OBJ_UPDATE, MSG_Q_OBJ_UPDATE, MSG_R_OBJ_UPDATE, MSG_CHANGES,                 \
+      "updates, punches and checks, atomically")                                                   \
+    M(61, obj_fetch, OBJ_FETCH, MSG_Q_OBJ_FETCH, MSG_R_OBJ_FETCH, 0,                               \
+      "reads akeys of one dkey into bulk vectors")                                                 \
+    M(62, obj_list, OBJ_LIST, MSG_Q_OBJ_LIST, MSG_R_OBJ_LIST, 0, "enumerates")                     \
+    M(63, obj_query_key, OBJ_QUERY_KEY, MSG_Q_OBJ_QUERY_KEY, MSG_R_OBJ_QUERY_KEY, 0,               \
+      "smallest or largest key; nothing there: -DER_NONEXIST")                                     \
+    M(64, obj_probe, OBJ_PROBE, MSG_Q_OBJ_PROBE, MSG_R_OBJ_PROBE, 0,                               \
+      "does it exist, when did it change")
 
 enum msg_flags {
     MSG_SVC = 1,     /* for the pool service, whatever the target */
@@ -386,30 +401,52 @@ enum msg_pool_caps {
     MSG_POOL_DEL_CONT = 4,
 };
 
-/* What a container handle may do: bits of enum daos_acl_perm that the ACL grants, cut down by the open flags. */
+/* What a container handle may do: bits of enum daos_acl_perm that the ACL grants, cut down by the
+ * open flags. */
 
 /* ---- What the tables make ---- */
 
-#define MSG_DECL_num(t, n)   t n;
-#define MSG_DECL_uuid(t, n)  uint8_t n[16];
-#define MSG_DECL_oid(t, n)   daos_obj_id_t n;
-#define MSG_DECL_str(t, n)   const char *n;
-#define MSG_DECL_buf(t, n)   struct msg_buf n;
-#define MSG_DECL_sub(t, n)   struct t n;
-#define MSG_DECL_arr(t, n)   const struct t *n; uint32_t n##_nr;
-#define MSG_DECL_strs(t, n)  const char *const *n; uint32_t n##_nr;
-#define MSG_DECL_bufs(t, n)  const struct msg_buf *n; uint32_t n##_nr;
-#define MSG_DECL_u32s(t, n)  const uint32_t *n; uint32_t n##_nr;
-#define MSG_DECL_u64s(t, n)  const uint64_t *n; uint32_t n##_nr;
-#define MSG_DECL_oids(t, n)  const daos_obj_id_t *n; uint32_t n##_nr;
-#define MSG_DECL_recxs(t, n) const daos_recx_t *n; uint32_t n##_nr;
+#define MSG_DECL_num(t, n)  t n;
+#define MSG_DECL_uuid(t, n) uint8_t n[16];
+#define MSG_DECL_oid(t, n)  daos_obj_id_t n;
+#define MSG_DECL_str(t, n)  const char *n;
+#define MSG_DECL_buf(t, n)  struct msg_buf n;
+#define MSG_DECL_sub(t, n)  struct t n;
+#define MSG_DECL_arr(t, n)                                                                         \
+    const struct t *n;                                                                             \
+    uint32_t n##_nr;
+#define MSG_DECL_strs(t, n)                                                                        \
+    const char *const *n;                                                                          \
+    uint32_t n##_nr;
+#define MSG_DECL_bufs(t, n)                                                                        \
+    const struct msg_buf *n;                                                                       \
+    uint32_t n##_nr;
+#define MSG_DECL_u32s(t, n)                                                                        \
+    const uint32_t *n;                                                                             \
+    uint32_t n##_nr;
+#define MSG_DECL_u64s(t, n)                                                                        \
+    const uint64_t *n;                                                                             \
+    uint32_t n##_nr;
+#define MSG_DECL_oids(t, n)                                                                        \
+    const daos_obj_id_t *n;                                                                        \
+    uint32_t n##_nr;
+#define MSG_DECL_recxs(t, n)                                                                       \
+    const daos_recx_t *n;                                                                          \
+    uint32_t n##_nr;
 
 #define MSG_FIELD_(kind, t, n, doc) MSG_DECL_##kind(t, n)
-#define MSG_STRUCT_(s, FIELDS, doc) struct s { FIELDS(MSG_FIELD_) };
+#define MSG_STRUCT_(s, FIELDS, doc)                                                                \
+    struct s {                                                                                     \
+        FIELDS(MSG_FIELD_)                                                                         \
+    };
 MSG_STRUCTS(MSG_STRUCT_)
 #define MSG_PAIR_(id, name, NAME, Q, R, flags, doc)                                                \
-    struct msg_##name##_req { Q(MSG_FIELD_) };                                                     \
-    struct msg_##name##_rep { R(MSG_FIELD_) };
+    struct msg_##name##_req {                                                                      \
+        Q(MSG_FIELD_)                                                                              \
+    };                                                                                             \
+    struct msg_##name##_rep {                                                                      \
+        R(MSG_FIELD_)                                                                              \
+    };
 MSG_TABLE(MSG_PAIR_)
 
 #define MSG_OP_(id, name, NAME, Q, R, flags, doc) MSG_##NAME = id,
@@ -426,11 +463,13 @@ struct msg_info {
 };
 const struct msg_info *msg_info(uint16_t opcode);
 
-/* Writes the struct's bytes into buf; *need is what it takes, also when it does not fit: -DER_TRUNC. -DER_INVAL unknown opcode. */
+/* Writes the struct's bytes into buf; *need is what it takes, also when it does not fit:
+ * -DER_TRUNC. -DER_INVAL unknown opcode. */
 int msg_encode_req(uint16_t opcode, const void *req, void *buf, size_t len, size_t *need);
 int msg_encode_rep(uint16_t opcode, const void *rep, void *buf, size_t len, size_t *need);
-/* Fills the struct (req_size or rep_size bytes) from bytes of a peer. Texts and buffers point into buf, arrays into mem. -DER_PROTO whatever is wrong
- * with the bytes, -DER_NOMEM. Never reads outside buf, never takes more of mem than a fixed multiple of len. */
+/* Fills the struct (req_size or rep_size bytes) from bytes of a peer. Texts and buffers point into
+ * buf, arrays into mem. -DER_PROTO whatever is wrong with the bytes, -DER_NOMEM. Never reads
+ * outside buf, never takes more of mem than a fixed multiple of len. */
 int msg_decode_req(uint16_t opcode, const void *buf, size_t len, struct arena *mem, void *req);
 int msg_decode_rep(uint16_t opcode, const void *buf, size_t len, struct arena *mem, void *rep);
 

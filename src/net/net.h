@@ -1,17 +1,22 @@
 /*
  * net: SEAM 2, messages and bulk data between clients and engines.
  *
- * A request is a message of net/msg.h's table, encoded behind a fixed header (protocol, features, pool map version, HLC, incarnation, txid and
- * sub-operation, relative deadline, RESEND/REPLAY/FORWARDED flags, body checksum), plus up to NET_BULK_MAX bulk vectors: the caller's memory to read from
- * (update) or write into (fetch). A transport decides how bulk travels: in-process the engine uses the caller's memory directly; between processes it goes inline
- * up to 16 KiB, above that through regions with a generation that is revoked before a call fails at the client.
+ * A request is a message of net/msg.h's table, encoded behind a fixed header (protocol, features,
+ * pool map version, HLC, incarnation, txid and sub-operation, relative deadline,
+ * RESEND/REPLAY/FORWARDED flags, body checksum), plus up to NET_BULK_MAX bulk vectors: the caller's
+ * memory to read from (update) or write into (fetch). A transport decides how bulk travels:
+ * in-process the engine uses the caller's memory directly; between processes it goes inline up to
+ * 16 KiB, above that through regions with a generation that is revoked before a call fails at the
+ * client.
  *
- * A service answers requests; a peer is where requests are sent. Both sides see the same structs whatever the transport:
- * in-process now, shared memory, TCP and simulation behind the same calls.
+ * A service answers requests; a peer is where requests are sent. Both sides see the same structs
+ * whatever the transport: in-process now, shared memory, TCP and simulation behind the same calls.
  *
- * The answer arrives through call->done(), possibly inside net_call_send() (the engine could answer at once), otherwise on the thread that progresses the
- * transport; in-process that is the engine's xstream. done() must not wait.  Every call is answered exactly once: reply, -DER_TIMEDOUT after its deadline, or
- * -DER_UNREACH when the peer died. The receiving side treats every byte as hostile: -DER_PROTO for what does not decode.
+ * The answer arrives through call->done(), possibly inside net_call_send() (the engine could answer
+ * at once), otherwise on the thread that progresses the transport; in-process that is the engine's
+ * xstream. done() must not wait.  Every call is answered exactly once: reply, -DER_TIMEDOUT after
+ * its deadline, or -DER_UNREACH when the peer died. The receiving side treats every byte as
+ * hostile: -DER_PROTO for what does not decode.
  */
 #ifndef TARN_NET_H
 #define TARN_NET_H
@@ -26,27 +31,27 @@ struct rt_xs;
 struct net_peer;
 struct net_service;
 
-#define NET_PROTO     1u
-#define NET_BULK_MAX  64u /* vectors in one call: one an akey */
-#define NET_BODY_MAX  (1u << 20)
+#define NET_PROTO    1u
+#define NET_BULK_MAX 64u /* vectors in one call: one an akey */
+#define NET_BODY_MAX (1u << 20)
 
 enum net_flags { NET_RESEND = 1, NET_REPLAY = 2, NET_FORWARDED = 4 };
 
 struct net_hdr {
     uint16_t proto;
-    uint16_t opcode;      /* enum msg_op */
+    uint16_t opcode; /* enum msg_op */
     uint32_t flags;
     uint64_t features;
     uint32_t map_version;
-    uint32_t deadline_ms; /* relative; 0 = transport's default (60 s) */
-    uint64_t hlc;         /* sender's clock */
-    uint64_t incarnation; /* of the peer addressed; 0 = whoever */
+    uint32_t deadline_ms;                           /* relative; 0 = transport's default (60 s) */
+    uint64_t hlc;                                   /* sender's clock */
+    uint64_t incarnation;                           /* of the peer addressed; 0 = whoever */
     uint64_t session_hlc, session_rand, seq, acked; /* txid, zero if the request changes nothing */
     uint32_t subop;
-    uint32_t target;      /* target index on the engine */
+    uint32_t target; /* target index on the engine */
     uint32_t body_len;
-    uint32_t body_csum;   /* CRC32C of the body */
-    int32_t rc;           /* reply */
+    uint32_t body_csum; /* CRC32C of the body */
+    int32_t rc;         /* reply */
     uint32_t pad;
 };
 
@@ -59,15 +64,15 @@ struct net_bulk {
 /* ---- Sending side ---- */
 
 struct net_call {
-    struct net_hdr hdr;         /* opcode, target, txid, deadline in; the reply's header out */
-    const void *req;            /* struct of the opcode (msg.h); stays until done */
-    void *rep;                  /* reply struct, filled before done; its variable parts live in rep_mem */
+    struct net_hdr hdr; /* opcode, target, txid, deadline in; the reply's header out */
+    const void *req;    /* struct of the opcode (msg.h); stays until done */
+    void *rep;          /* reply struct, filled before done; its variable parts live in rep_mem */
     struct net_bulk bulk[NET_BULK_MAX];
     uint32_t bulk_nr;
-    int rc;                     /* 0, the service's DER code, or the transport's */
+    int rc; /* 0, the service's DER code, or the transport's */
     void (*done)(struct net_call *call);
     void *arg;
-    void *rep_mem;              /* owned by the call; net_call_fini frees it */
+    void *rep_mem; /* owned by the call; net_call_fini frees it */
     void *priv[6];
 };
 
@@ -82,11 +87,11 @@ void net_peer_close(struct net_peer *peer); /* no call may be under way */
 
 struct net_req {
     struct net_hdr hdr;
-    void *req;                  /* decoded struct of the opcode, in req_mem */
-    void *rep;                  /* reply struct to fill, zeroed; variable parts: memory of net_req_alloc() */
+    void *req; /* decoded struct of the opcode, in req_mem */
+    void *rep; /* reply struct to fill, zeroed; variable parts: memory of net_req_alloc() */
     const struct net_bulk *bulk;
     uint32_t bulk_nr;
-    uint32_t uid, gid, pid;     /* who asks, verified by the transport */
+    uint32_t uid, gid, pid; /* who asks, verified by the transport */
     void *priv[8];
 };
 
@@ -99,13 +104,15 @@ void net_reply(struct net_req *req, int rc);
 struct net_service {
     /* Runs on the service's xstream in a fiber of its own; ends with net_reply() at any time. */
     void (*handle)(struct net_service *s, struct net_req *req);
-    /* Optional, in-process only: tried first on the caller's thread. True: it took the request (and replied or will). False: nothing happened, it goes to handle(). Must not wait. */
+    /* Optional, in-process only: tried first on the caller's thread. True: it took the request (and
+     * replied or will). False: nothing happened, it goes to handle(). Must not wait. */
     bool (*inline_handle)(struct net_service *s, struct net_req *req);
     /* Which xstream serves the request's target. */
     struct rt_xs *(*route)(struct net_service *s, const struct net_hdr *hdr);
 };
 
-/* In-process: a peer whose requests the service answers. Closing the peer does not touch the service, which must outlive it. */
+/* In-process: a peer whose requests the service answers. Closing the peer does not touch the
+ * service, which must outlive it. */
 int net_inproc_connect(struct net_service *s, struct net_peer **peer);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * The class a client asked for, made concrete: class 0 chosen by redundancy, type and hints; group counts that fit the pool. The thresholds are
- * those of the programs that rely on them (semantics of the API, section 8), not ours to improve.
+ * The class a client asked for, made concrete: class 0 chosen by redundancy, type and hints; group
+ * counts that fit the pool. The thresholds are those of the programs that rely on them (semantics
+ * of the API, section 8), not ours to improve.
  */
 #include <string.h>
 #include <daos_errno.h>
@@ -15,8 +16,8 @@ struct ec_row {
     uint32_t code;
 };
 static const struct ec_row ec_rows[] = {
-    {1, 18, OR_RS_16P1}, {1, 10, OR_RS_8P1}, {1, 6, OR_RS_4P1}, {1, 3, OR_RS_2P1},
-    {2, 20, OR_RS_16P2}, {2, 12, OR_RS_8P2}, {2, 8, OR_RS_4P2}, {2, 4, OR_RS_2P2},
+    {1, 18, OR_RS_16P1}, {1, 10, OR_RS_8P1}, {1, 6, OR_RS_4P1},  {1, 3, OR_RS_2P1},
+    {2, 20, OR_RS_16P2}, {2, 12, OR_RS_8P2}, {2, 8, OR_RS_4P2},  {2, 4, OR_RS_2P2},
     {3, 22, OR_RS_16P3}, {3, 14, OR_RS_8P3}, {3, 10, OR_RS_4P3},
 };
 
@@ -97,10 +98,12 @@ static uint32_t spare_domains(uint32_t domains, uint32_t rd_fac)
     return percent(domains, 8);
 }
 
-static uint32_t widest(const struct place_want *w, uint32_t targets, uint32_t domains, uint32_t size)
+static uint32_t widest(const struct place_want *w, uint32_t targets, uint32_t domains,
+                       uint32_t size)
 {
-    uint64_t spare = w->gx_reserved >= 0 ? (uint64_t)w->gx_reserved
-                                         : (uint64_t)spare_domains(domains, w->rd_fac) * targets / domains;
+    uint64_t spare = w->gx_reserved >= 0
+                         ? (uint64_t)w->gx_reserved
+                         : (uint64_t)spare_domains(domains, w->rd_fac) * targets / domains;
     uint32_t all = targets / size;
     uint64_t reserve = DIV_UP(spare, size);
 
@@ -108,19 +111,22 @@ static uint32_t widest(const struct place_want *w, uint32_t targets, uint32_t do
     return all > reserve + 1 ? (uint32_t)(all - reserve) : 1;
 }
 
-static int too_wide(struct err *e, daos_oclass_id_t cid, uint32_t needs, const char *of_what, uint32_t has)
+static int too_wide(struct err *e, daos_oclass_id_t cid, uint32_t needs, const char *of_what,
+                    uint32_t has)
 {
     char name[MAX_OBJ_CLASS_NAME_LEN];
     int rc;
 
     place_class_name(cid, name);
-    rc = err_setf(e, -DER_INVAL, "choose a narrower class (S1 and SX always fit) or add targets to the pool", "",
+    rc = err_setf(e, -DER_INVAL,
+                  "choose a narrower class (S1 and SX always fit) or add targets to the pool", "",
                   "object class %s does not fit this pool", name);
     err_why(e, "it needs %u %s, the pool has %u", needs, of_what, has);
     return rc;
 }
 
-int place_class_choose(const struct place_map *map, const struct place_want *want, daos_oclass_id_t *cid, struct err *e)
+int place_class_choose(const struct place_map *map, const struct place_want *want,
+                       daos_oclass_id_t *cid, struct err *e)
 {
     uint32_t domains = place_map_domains(map, want->rd_lvl == PLACE_RANK ? PLACE_RANK : PLACE_NODE);
     bool by_us = want->cid == OC_UNKNOWN;
@@ -130,13 +136,15 @@ int place_class_choose(const struct place_map *map, const struct place_want *wan
 
     place_map_targets(map, &targets);
     if (!daos_otype_t_is_valid(want->type) || want->rd_fac > DAOS_RF_MAX)
-        return err_set(e, -DER_INVAL, "object id cannot be made", "the object type or redundancy factor is out of range",
+        return err_set(e, -DER_INVAL, "object id cannot be made",
+                       "the object type or redundancy factor is out of range",
                        "use a DAOS_OT_* type and a factor of 0 to 4");
     if (by_us) {
         uint32_t groups;
 
         if (auto_groups(want, targets, &groups) != 0)
-            return err_set(e, -DER_INVAL, "object class cannot be chosen", "the hints ask for several kinds of sharding",
+            return err_set(e, -DER_INVAL, "object class cannot be chosen",
+                           "the hints ask for several kinds of sharding",
                            "give one DAOS_OCH_SHD_* bit");
         id = OBJ_CLASS_DEF(auto_code(want, domains), groups);
     }

@@ -1,7 +1,8 @@
 /*
- * Object classes. A class id is a redundancy code (one byte) and a number of groups (16 bits); any pair of a known code and a group count other
- * than 0 is a class, though only the counts below have names that can be typed. RP_XSF is the one survivor of the small ids of old
- * releases; inside an object id it has code 0 and its number in the group field.
+ * Object classes. A class id is a redundancy code (one byte) and a number of groups (16 bits); any
+ * pair of a known code and a group count other than 0 is a class, though only the counts below have
+ * names that can be typed. RP_XSF is the one survivor of the small ids of old releases; inside an
+ * object id it has code 0 and its number in the group field.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,11 +86,13 @@ int place_class_of(daos_oclass_id_t id, struct place_class *c)
     }
     if (k == NULL || groups == 0 || groups > MAX_NUM_GROUPS)
         return -DER_NONEXIST;
-    *c = (struct place_class){.code = k->code, .ec = k->ec, .data = k->data, .parity = k->parity, .groups = groups};
+    *c = (struct place_class){
+        .code = k->code, .ec = k->ec, .data = k->data, .parity = k->parity, .groups = groups};
     return 0;
 }
 
-/* Calls each for every class that has a name, in the order of the tables. True from each ends it. */
+/* Calls each for every class that has a name, in the order of the tables. True from each ends it.
+ */
 static bool each_named(bool (*each)(void *arg, daos_oclass_id_t id, const char *name), void *arg)
 {
     char name[MAX_OBJ_CLASS_NAME_LEN];
@@ -202,7 +205,8 @@ void place_oid_encode(daos_obj_id_t *oid, enum daos_otype_t type, daos_oclass_id
     uint64_t groups = cid & MAX_NUM_GROUPS;
 
     oid->hi &= (UINT64_C(1) << OID_FMT_INTR_BITS) - 1;
-    oid->hi |= (uint64_t)type << OID_FMT_TYPE_SHIFT | code << OID_FMT_CLASS_SHIFT | groups << OID_FMT_META_SHIFT;
+    oid->hi |= (uint64_t)type << OID_FMT_TYPE_SHIFT | code << OID_FMT_CLASS_SHIFT |
+               groups << OID_FMT_META_SHIFT;
 }
 
 int place_oid_decode(daos_obj_id_t oid, enum daos_otype_t *type, struct place_class *c)

@@ -1,15 +1,19 @@
 /*
  * Layout: (pool map, object id) -> target of each shard.
  *
- * Shard k of group g draws a point of the unit interval; the slice it falls on names the target. For each k the points of all groups form a comb of equal
- * steps with a random start, so the shards of one wide object spread evenly over the targets, while which targets share a group stays random (a
- * failed target's partners, and so its rebuild, spread over the pool).
+ * Shard k of group g draws a point of the unit interval; the slice it falls on names the target.
+ * For each k the points of all groups form a comb of equal steps with a random start, so the shards
+ * of one wide object spread evenly over the targets, while which targets share a group stays random
+ * (a failed target's partners, and so its rebuild, spread over the pool).
  *
- * 1. The first layout ignores failures: a shard whose domain is taken in its group draws again. It changes only when targets join.
- * 2. A shard on a failed target draws a replacement: a living target in a domain no other shard of the group was or is in. Failures are
- *    replaced in the order in which they happened, so that a later one never moves what an earlier one settled. Nobody else moves.
+ * 1. The first layout ignores failures: a shard whose domain is taken in its group draws again. It
+ * changes only when targets join.
+ * 2. A shard on a failed target draws a replacement: a living target in a domain no other shard of
+ * the group was or is in. Failures are replaced in the order in which they happened, so that a
+ * later one never moves what an earlier one settled. Nobody else moves.
  *
- * A draw that fails DRAWS_MAX times falls back to the best of all targets by hash, so the result never depends on luck.
+ * A draw that fails DRAWS_MAX times falls back to the best of all targets by hash, so the result
+ * never depends on luck.
  */
 #include <string.h>
 #include <daos_errno.h>
@@ -28,7 +32,7 @@ struct draw {
     uint64_t seed;          /* of the object */
     uint32_t *group;        /* target indexes of the group at hand */
     uint32_t size;
-    const uint32_t *first;  /* step 2: the group's first layout */
+    const uint32_t *first; /* step 2: the group's first layout */
 };
 
 static uint64_t hash3(uint64_t seed, uint64_t a, uint64_t b)
@@ -36,8 +40,10 @@ static uint64_t hash3(uint64_t seed, uint64_t a, uint64_t b)
     return mix64(seed + mix64(a << 32 | b));
 }
 
-/* Is the target's domain free for shard k? Looks at shards [0, n) of the group, and in step 2 also at where they were first. */
-static bool domain_is_free(const struct draw *d, uint32_t target, uint32_t k, uint32_t n, bool also_first)
+/* Is the target's domain free for shard k? Looks at shards [0, n) of the group, and in step 2 also
+ * at where they were first. */
+static bool domain_is_free(const struct draw *d, uint32_t target, uint32_t k, uint32_t n,
+                           bool also_first)
 {
     uint32_t dom = d->domain[target];
 
@@ -53,7 +59,8 @@ static bool domain_is_free(const struct draw *d, uint32_t target, uint32_t k, ui
 }
 
 /* Highest hash among all targets that are allowed. */
-static uint32_t best_of_all(const struct draw *d, uint32_t k, uint32_t n, uint64_t salt, bool alive, bool also_first)
+static uint32_t best_of_all(const struct draw *d, uint32_t k, uint32_t n, uint64_t salt, bool alive,
+                            bool also_first)
 {
     uint32_t best = PLACE_NO_TARGET;
     uint64_t best_score = 0;
@@ -100,7 +107,8 @@ static uint32_t replacement(const struct draw *d, uint32_t g, uint32_t k)
     return t != PLACE_NO_TARGET ? t : best_of_all(d, k, d->size, g ^ REPLACE, true, false);
 }
 
-/* The failed shard of the group whose failure is oldest among those not yet seen to; size when there is none. */
+/* The failed shard of the group whose failure is oldest among those not yet seen to; size when
+ * there is none. */
 static uint32_t oldest_failure(const struct draw *d, const uint32_t *first, const uint64_t *seen)
 {
     uint32_t best = d->size;
@@ -154,7 +162,8 @@ static void lay_everywhere(const struct draw *d, uint32_t size)
             continue;
         ASSERT(d->domain[t] < size);
         slot = &d->group[d->domain[t]];
-        if (*slot == PLACE_NO_TARGET || hash3(d->seed, pt->id, 0) > hash3(d->seed, d->map->target[*slot].id, 0))
+        if (*slot == PLACE_NO_TARGET ||
+            hash3(d->seed, pt->id, 0) > hash3(d->seed, d->map->target[*slot].id, 0))
             *slot = t;
     }
 }
@@ -176,14 +185,15 @@ static void lay(struct draw *d, struct place_layout *l)
 
 static int refuse(struct err *e, uint32_t needs, const char *of_what, uint32_t has)
 {
-    int rc = err_setf(e, -DER_INVAL, "open the object in a pool that is large enough for its class", "",
-                      "object has no layout in this pool");
+    int rc = err_setf(e, -DER_INVAL, "open the object in a pool that is large enough for its class",
+                      "", "object has no layout in this pool");
 
     err_why(e, "its class needs %u %s, the pool has %u", needs, of_what, has);
     return rc;
 }
 
-int place_layout(const struct place_map *map, daos_obj_id_t oid, enum place_level level, struct place_layout **out, struct err *e)
+int place_layout(const struct place_map *map, daos_obj_id_t oid, enum place_level level,
+                 struct place_layout **out, struct err *e)
 {
     uint32_t domains = place_map_domains(map, level);
     struct draw d = {.map = map, .domain = map->domain[level - 1], .seed = mix128(oid.hi, oid.lo)};

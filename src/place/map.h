@@ -1,4 +1,5 @@
-/* Private to place/: what a pool map holds beside its targets, made once so that layouts are quick. */
+/* Private to place/: what a pool map holds beside its targets, made once so that layouts are quick.
+ */
 #ifndef TARN_PLACE_MAP_H
 #define TARN_PLACE_MAP_H
 
@@ -8,10 +9,10 @@
 struct place_map {
     uint32_t version;
     uint32_t nr;
-    struct place_target *target;        /* by ascending id */
-    uint32_t *domain[PLACE_LEVELS];     /* [target index]: dense number of its domain at level + 1 */
-    uint32_t domain_nr[PLACE_LEVELS];   /* domains that are part of the layout */
-    struct slices slices;               /* owners are target indexes */
+    struct place_target *target;      /* by ascending id */
+    uint32_t *domain[PLACE_LEVELS];   /* [target index]: dense number of its domain at level + 1 */
+    uint32_t domain_nr[PLACE_LEVELS]; /* domains that are part of the layout */
+    struct slices slices;             /* owners are target indexes */
 };
 
 /* Does the layout count on this target at all (it may be down)? */

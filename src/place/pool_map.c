@@ -1,6 +1,6 @@
 /*
- * The pool map. Encoded (little endian): u32 format 1, u32 version, u32 count, then for each target u32 id, rank, node, rack, weight,
- * state, joined, changed.
+ * The pool map. Encoded (little endian): u32 format 1, u32 version, u32 count, then for each target
+ * u32 id, rank, node, rack, weight, state, joined, changed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +64,8 @@ static bool is_tree(const struct place_map *m)
 {
     for (unsigned int level = 0; level + 1 < PLACE_LEVELS; level++) {
         for (uint32_t i = 0; i < m->nr; i++) {
-            /* Compared with the first target of the same domain: small maps are compared naively, large ones rarely built. */
+            /* Compared with the first target of the same domain: small maps are compared naively,
+             * large ones rarely built. */
             for (uint32_t k = i; k-- > 0;) {
                 if (m->domain[level][k] != m->domain[level][i])
                     continue;
@@ -103,7 +104,8 @@ static int make_slices(struct place_map *m)
     return rc;
 }
 
-int place_map_create(uint32_t version, const struct place_target *targets, uint32_t nr, struct place_map **map)
+int place_map_create(uint32_t version, const struct place_target *targets, uint32_t nr,
+                     struct place_map **map)
 {
     struct place_map *m;
     int rc = -DER_NOMEM;

@@ -7,7 +7,8 @@
 
 #define WHOLE (UINT64_C(1) << 48)
 
-/* A piece of the interval while it is being dealt out; each owner's pieces form a list, newest first. */
+/* A piece of the interval while it is being dealt out; each owner's pieces form a list, newest
+ * first. */
 struct piece {
     uint64_t start, len;
     struct piece *next;
@@ -75,8 +76,10 @@ static int move(struct deal *d, struct piece **from, struct piece **to, uint64_t
     return 0;
 }
 
-/* Deals out a batch [first, end): earlier owners give, newcomers take. sum: weights of all up to end. */
-static int deal_batch(struct deal *d, const struct slice_owner *o, uint32_t first, uint32_t end, uint64_t sum)
+/* Deals out a batch [first, end): earlier owners give, newcomers take. sum: weights of all up to
+ * end. */
+static int deal_batch(struct deal *d, const struct slice_owner *o, uint32_t first, uint32_t end,
+                      uint64_t sum)
 {
     uint64_t left = 0;
     int rc;

@@ -1,11 +1,13 @@
 /*
- * The unit interval, cut into slices with one owner each, in proportion to weights: a point drawn at random falls on owner i with probability
- * weight i / sum of weights. (Random slicing: Miranda et al., "Reliable and Randomized Data Distribution Strategies for Large Scale Storage
- * Systems", HiPC 2011.)
+ * The unit interval, cut into slices with one owner each, in proportion to weights: a point drawn
+ * at random falls on owner i with probability weight i / sum of weights. (Random slicing: Miranda
+ * et al., "Reliable and Randomized Data Distribution Strategies for Large Scale Storage Systems",
+ * HiPC 2011.)
  *
- * Owners come in batches, in the order they joined. The first batch lies side by side in one slice each. A later batch takes from every earlier owner exactly
- * what it must give up, so the share of the interval that changes hands is the share of the newcomers, the least possible. The result depends on the sequence of
- * batches alone.
+ * Owners come in batches, in the order they joined. The first batch lies side by side in one slice
+ * each. A later batch takes from every earlier owner exactly what it must give up, so the share of
+ * the interval that changes hands is the share of the newcomers, the least possible. The result
+ * depends on the sequence of batches alone.
  */
 #ifndef TARN_PLACE_SLICES_H
 #define TARN_PLACE_SLICES_H

@@ -60,13 +60,15 @@ static bool name_is_valid(const char *name)
 {
     const char *at = strchr(name, '@');
 
-    return at != NULL && at != name && strchr(at + 1, '@') == NULL && strlen(name) <= DAOS_ACL_MAX_PRINCIPAL_LEN;
+    return at != NULL && at != name && strchr(at + 1, '@') == NULL &&
+           strlen(name) <= DAOS_ACL_MAX_PRINCIPAL_LEN;
 }
 
 static bool entry_is_valid(const struct entry *e, uint64_t allowed)
 {
     const struct daos_ace *a = &e->head;
-    bool group = a->dae_principal_type == DAOS_ACL_GROUP || a->dae_principal_type == DAOS_ACL_OWNER_GROUP;
+    bool group =
+        a->dae_principal_type == DAOS_ACL_GROUP || a->dae_principal_type == DAOS_ACL_OWNER_GROUP;
 
     if (a->dae_principal_type >= NUM_DAOS_ACL_TYPES || a->dae_access_types == 0 ||
         (a->dae_access_types & ~DAOS_ACL_ACCESS_ALL) || (a->dae_access_flags & ~DAOS_ACL_FLAG_ALL))
@@ -90,11 +92,13 @@ int acl_check(const void *acl, size_t len, uint64_t allowed)
     while (at < end) {
         const uint8_t *here = at;
 
-        if (!entry_next(&at, end, &e) || !entry_is_valid(&e, allowed) || e.head.dae_principal_type < last)
+        if (!entry_next(&at, end, &e) || !entry_is_valid(&e, allowed) ||
+            e.head.dae_principal_type < last)
             return -DER_INVAL;
         last = e.head.dae_principal_type;
         for (const uint8_t *p = seen_at; p < here;)
-            if (entry_next(&p, here, &seen) && seen.head.dae_principal_type == last && strcmp(seen.name, e.name) == 0)
+            if (entry_next(&p, here, &seen) && seen.head.dae_principal_type == last &&
+                strcmp(seen.name, e.name) == 0)
                 return -DER_INVAL;
     }
     return 0;
@@ -114,7 +118,8 @@ bool acl_user_in_group(const struct acl_user *u, const char *group)
     return false;
 }
 
-uint64_t acl_eval(const void *acl, size_t len, const char *owner, const char *owner_group, const struct acl_user *u)
+uint64_t acl_eval(const void *acl, size_t len, const char *owner, const char *owner_group,
+                  const struct acl_user *u)
 {
     bool is_owner = u->user != NULL && owner != NULL && strcmp(u->user, owner) == 0;
     bool in_group = false;
@@ -124,9 +129,11 @@ uint64_t acl_eval(const void *acl, size_t len, const char *owner, const char *ow
 
     if (!entries_of(acl, len, &at, &end))
         return 0;
-    /* Entries come in the order of enforcement; the first step that matches decides, and all group entries are one step. */
+    /* Entries come in the order of enforcement; the first step that matches decides, and all group
+     * entries are one step. */
     while (at < end && entry_next(&at, end, &e)) {
-        uint64_t perms = e.head.dae_access_types & DAOS_ACL_ACCESS_ALLOW ? e.head.dae_allow_perms : 0;
+        uint64_t perms =
+            e.head.dae_access_types & DAOS_ACL_ACCESS_ALLOW ? e.head.dae_allow_perms : 0;
 
         switch (e.head.dae_principal_type) {
         case DAOS_ACL_OWNER:
@@ -139,7 +146,8 @@ uint64_t acl_eval(const void *acl, size_t len, const char *owner, const char *ow
             break;
         case DAOS_ACL_OWNER_GROUP:
         case DAOS_ACL_GROUP:
-            if (acl_user_in_group(u, e.head.dae_principal_type == DAOS_ACL_GROUP ? e.name : owner_group)) {
+            if (acl_user_in_group(u, e.head.dae_principal_type == DAOS_ACL_GROUP ? e.name
+                                                                                 : owner_group)) {
                 in_group = true;
                 group_perms |= perms;
             }
@@ -169,7 +177,8 @@ static int out_add(struct out *o, const struct entry *e)
 
 static void out_end(struct out *o, size_t *len)
 {
-    struct daos_acl head = {.dal_ver = DAOS_ACL_VERSION, .dal_len = (uint32_t)(o->len - sizeof(head))};
+    struct daos_acl head = {.dal_ver = DAOS_ACL_VERSION,
+                            .dal_len = (uint32_t)(o->len - sizeof(head))};
 
     memcpy(o->buf, &head, sizeof(head));
     *len = o->len;
@@ -197,7 +206,8 @@ static bool has(const void *acl, size_t len, const struct entry *wanted)
 }
 
 /* Copies the entries of one kind of principal. */
-static int copy_kind(struct out *o, const void *acl, size_t len, uint8_t kind, const void *unless, size_t unless_len)
+static int copy_kind(struct out *o, const void *acl, size_t len, uint8_t kind, const void *unless,
+                     size_t unless_len)
 {
     const uint8_t *at, *end;
     struct entry e;
@@ -211,7 +221,8 @@ static int copy_kind(struct out *o, const void *acl, size_t len, uint8_t kind, c
     return rc;
 }
 
-int acl_merge(const void *base, size_t base_len, const void *add, size_t add_len, void *out, size_t *out_len)
+int acl_merge(const void *base, size_t base_len, const void *add, size_t add_len, void *out,
+              size_t *out_len)
 {
     struct out o = {out, sizeof(struct daos_acl)};
     int rc = 0;
@@ -226,7 +237,8 @@ int acl_merge(const void *base, size_t base_len, const void *add, size_t add_len
     return rc;
 }
 
-int acl_remove(const void *base, size_t base_len, uint8_t principal, const char *name, void *out, size_t *out_len)
+int acl_remove(const void *base, size_t base_len, uint8_t principal, const char *name, void *out,
+               size_t *out_len)
 {
     struct out o = {out, sizeof(struct daos_acl)};
     const uint8_t *at, *end;
@@ -254,9 +266,13 @@ size_t acl_default(uint64_t owner, uint64_t group, void *out)
 {
     struct out o = {out, sizeof(struct daos_acl)};
     struct daos_ace ace[2] = {
-        {.dae_access_types = DAOS_ACL_ACCESS_ALLOW, .dae_principal_type = DAOS_ACL_OWNER, .dae_allow_perms = owner},
-        {.dae_access_types = DAOS_ACL_ACCESS_ALLOW, .dae_principal_type = DAOS_ACL_OWNER_GROUP,
-         .dae_access_flags = DAOS_ACL_FLAG_GROUP, .dae_allow_perms = group},
+        {.dae_access_types = DAOS_ACL_ACCESS_ALLOW,
+         .dae_principal_type = DAOS_ACL_OWNER,
+         .dae_allow_perms = owner},
+        {.dae_access_types = DAOS_ACL_ACCESS_ALLOW,
+         .dae_principal_type = DAOS_ACL_OWNER_GROUP,
+         .dae_access_flags = DAOS_ACL_FLAG_GROUP,
+         .dae_allow_perms = group},
     };
     size_t len;
 

@@ -17,7 +17,8 @@ static uint32_t prop_of(const struct subject *s, uint32_t pool, uint32_t cont)
 }
 
 /* Finds the subject of a handle and checks that the handle may do it. */
-static int subject_of(struct op *o, uint8_t scope, const uint8_t hdl[16], uint64_t perm, struct subject *s)
+static int subject_of(struct op *o, uint8_t scope, const uint8_t hdl[16], uint64_t perm,
+                      struct subject *s)
 {
     struct chdl_rec h;
     struct phdl p;
@@ -41,13 +42,15 @@ static int subject_of(struct op *o, uint8_t scope, const uint8_t hdl[16], uint64
 
 static int subject_store(struct op *o, const struct subject *s)
 {
-    return s->pool ? st_pool_props_put(o->s, &s->props) : st_cont_props_put(o->s, s->cont, &s->props);
+    return s->pool ? st_pool_props_put(o->s, &s->props)
+                   : st_cont_props_put(o->s, s->cont, &s->props);
 }
 
 static int store_acl(struct op *o, struct subject *s, const void *acl, size_t len)
 {
-    svc_props_put(&s->props, &(struct msg_prop){.type = prop_of(s, DAOS_PROP_PO_ACL, DAOS_PROP_CO_ACL),
-                                                .blob = {acl, (uint32_t)len}});
+    svc_props_put(&s->props,
+                  &(struct msg_prop){.type = prop_of(s, DAOS_PROP_PO_ACL, DAOS_PROP_CO_ACL),
+                                     .blob = {acl, (uint32_t)len}});
     return subject_store(o, s);
 }
 
@@ -55,7 +58,9 @@ static int acl_begin(struct op *o, const struct msg_acl_update_req *q, struct su
 {
     int rc = subject_of(o, q->scope, q->hdl, DAOS_ACL_PERM_SET_ACL, s);
 
-    return rc != 0 ? rc : acl_check(q->acl.buf, q->acl.len, s->pool ? DAOS_ACL_PERM_POOL_ALL : DAOS_ACL_PERM_CONT_ALL);
+    return rc != 0 ? rc
+                   : acl_check(q->acl.buf, q->acl.len,
+                               s->pool ? DAOS_ACL_PERM_POOL_ALL : DAOS_ACL_PERM_CONT_ALL);
 }
 
 int acl_cmd_overwrite(struct op *o, const void *req, void *rep)
@@ -79,7 +84,8 @@ int acl_cmd_update(struct op *o, const void *req, void *rep)
     if (rc != 0)
         return rc;
     old = svc_props_find(&s.props, prop_of(&s, DAOS_PROP_PO_ACL, DAOS_PROP_CO_ACL));
-    rc = acl_merge(old != NULL ? old->blob.buf : NULL, old != NULL ? old->blob.len : 0, q->acl.buf, q->acl.len, out, &len);
+    rc = acl_merge(old != NULL ? old->blob.buf : NULL, old != NULL ? old->blob.len : 0, q->acl.buf,
+                   q->acl.len, out, &len);
     return rc != 0 ? rc : store_acl(o, &s, out, len);
 }
 
@@ -110,9 +116,10 @@ int acl_cmd_set_owner(struct op *o, const void *req, void *rep)
     if (rc == 0 && q->user == NULL && q->group == NULL)
         rc = -DER_INVAL;
     for (int i = 0; rc == 0 && i < 2; i++) {
-        struct msg_prop p = {.type = i == 0 ? prop_of(&s, DAOS_PROP_PO_OWNER, DAOS_PROP_CO_OWNER)
-                                            : prop_of(&s, DAOS_PROP_PO_OWNER_GROUP, DAOS_PROP_CO_OWNER_GROUP),
-                             .text = i == 0 ? q->user : q->group};
+        struct msg_prop p = {
+            .type = i == 0 ? prop_of(&s, DAOS_PROP_PO_OWNER, DAOS_PROP_CO_OWNER)
+                           : prop_of(&s, DAOS_PROP_PO_OWNER_GROUP, DAOS_PROP_CO_OWNER_GROUP),
+            .text = i == 0 ? q->user : q->group};
 
         if (p.text == NULL)
             continue;

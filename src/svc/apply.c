@@ -1,8 +1,10 @@
 /*
  * One command: begin, was it applied before, do it, remember the outcome, store the index, commit.
  *
- * Exactly once: a command with an operation id (session, sequence) leaves its reply behind, in the same transaction. The same id again gives that reply. What the client acknowledges (all
- * sequences up to a mark) is forgotten, and an id at or below the mark is refused. Failed commands changed nothing, so they leave nothing: done again they are judged anew.
+ * Exactly once: a command with an operation id (session, sequence) leaves its reply behind, in the
+ * same transaction. The same id again gives that reply. What the client acknowledges (all sequences
+ * up to a mark) is forgotten, and an id at or below the mark is refused. Failed commands changed
+ * nothing, so they leave nothing: done again they are judged anew.
  */
 #include <string.h>
 #include <daos_cont.h>
@@ -169,7 +171,8 @@ static int apply_in_tx(struct op *o, uint64_t index, void *rep, bool *replayed)
     return rc;
 }
 
-/* No transaction, no index, nothing remembered: only handles, in memory. A handle's flags say whether it could change anything else. */
+/* No transaction, no index, nothing remembered: only handles, in memory. A handle's flags say
+ * whether it could change anything else. */
 static int apply_readonly(struct op *o, void *rep, uint64_t *lsn, bool *replayed)
 {
     int rc = -DER_NO_PERM;
@@ -182,7 +185,8 @@ static int apply_readonly(struct op *o, void *rep, uint64_t *lsn, bool *replayed
             return rc;
         break;
     case MSG_CONT_OPEN:
-        if ((((const struct msg_cont_open_req *)o->cmd->req)->flags & DAOS_COO_IO_BASE_MASK) != DAOS_COO_RO)
+        if ((((const struct msg_cont_open_req *)o->cmd->req)->flags & DAOS_COO_IO_BASE_MASK) !=
+            DAOS_COO_RO)
             return rc;
         break;
     case MSG_POOL_DISCONNECT:
@@ -199,7 +203,8 @@ static int apply_readonly(struct op *o, void *rep, uint64_t *lsn, bool *replayed
     return rc;
 }
 
-int svc_apply(struct svc *s, uint64_t index, const struct svc_cmd *cmd, struct arena *mem, void *rep, uint64_t *lsn, bool *replayed)
+int svc_apply(struct svc *s, uint64_t index, const struct svc_cmd *cmd, struct arena *mem,
+              void *rep, uint64_t *lsn, bool *replayed)
 {
     struct op o = {s, cmd, mem};
     const struct msg_info *info = msg_info(cmd->opcode);

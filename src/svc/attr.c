@@ -1,4 +1,5 @@
-/* User attributes of the pool and of containers: names of 1 to 511 bytes, values of at least one. */
+/* User attributes of the pool and of containers: names of 1 to 511 bytes, values of at least one.
+ */
 #include <string.h>
 #include <daos_errno.h>
 #include <daos_pool.h>
@@ -28,7 +29,9 @@ static int attrs_of(struct op *o, uint8_t scope, const uint8_t hdl[16], bool wri
     if (scope != MSG_SCOPE_CONT)
         return -DER_INVAL;
     rc = op_cont(o, hdl,
-                 write ? DAOS_ACL_PERM_WRITE | DAOS_ACL_PERM_SET_PROP : DAOS_ACL_PERM_READ | DAOS_ACL_PERM_GET_PROP, &h);
+                 write ? DAOS_ACL_PERM_WRITE | DAOS_ACL_PERM_SET_PROP
+                       : DAOS_ACL_PERM_READ | DAOS_ACL_PERM_GET_PROP,
+                 &h);
     a->t = T_CONT_ATTR;
     a->prefix = 16;
     memcpy(a->key, h.cont, 16);

@@ -8,7 +8,8 @@
 #include "svc/op.h"
 
 #define PERM_READS (DAOS_ACL_PERM_READ | DAOS_ACL_PERM_GET_PROP | DAOS_ACL_PERM_GET_ACL)
-#define PERM_WRITES (DAOS_ACL_PERM_WRITE | DAOS_ACL_PERM_SET_PROP | DAOS_ACL_PERM_SET_ACL | DAOS_ACL_PERM_SET_OWNER)
+#define PERM_WRITES                                                                                \
+    (DAOS_ACL_PERM_WRITE | DAOS_ACL_PERM_SET_PROP | DAOS_ACL_PERM_SET_ACL | DAOS_ACL_PERM_SET_OWNER)
 
 int op_cont(struct op *o, const uint8_t hdl[16], uint64_t any_of, struct chdl_rec *rec)
 {
@@ -26,14 +27,16 @@ uint64_t op_cont_perms(const struct svc_props *l, const struct acl_user *u, bool
     uint64_t perms = 0;
 
     if (acl != NULL)
-        perms = acl_eval(acl->blob.buf, acl->blob.len, user, svc_props_text(l, DAOS_PROP_CO_OWNER_GROUP, NULL), u);
+        perms = acl_eval(acl->blob.buf, acl->blob.len, user,
+                         svc_props_text(l, DAOS_PROP_CO_OWNER_GROUP, NULL), u);
     *owner = user != NULL && u->user != NULL && strcmp(user, u->user) == 0;
     if (*owner)
         perms |= DAOS_ACL_PERM_GET_ACL | DAOS_ACL_PERM_SET_ACL;
     return perms;
 }
 
-void op_cont_info(const uint8_t uuid[16], const struct cont_rec *rec, const struct svc_props *l, struct msg_cont_info *info)
+void op_cont_info(const uint8_t uuid[16], const struct cont_rec *rec, const struct svc_props *l,
+                  struct msg_cont_info *info)
 {
     memcpy(info->uuid, uuid, 16);
     info->latest_snapshot = rec->latest_snap;
@@ -48,15 +51,20 @@ void op_cont_info(const uint8_t uuid[16], const struct cont_rec *rec, const stru
 
 /* What a container takes from its pool when its creator says nothing. */
 static const uint32_t inherited[][2] = {
-    {DAOS_PROP_CO_REDUN_FAC, DAOS_PROP_PO_REDUN_FAC}, {DAOS_PROP_CO_EC_CELL_SZ, DAOS_PROP_PO_EC_CELL_SZ},
-    {DAOS_PROP_CO_EC_PDA, DAOS_PROP_PO_EC_PDA},       {DAOS_PROP_CO_RP_PDA, DAOS_PROP_PO_RP_PDA},
-    {DAOS_PROP_CO_PERF_DOMAIN, DAOS_PROP_PO_PERF_DOMAIN}, {DAOS_PROP_CO_GLOBAL_VERSION, DAOS_PROP_PO_GLOBAL_VERSION},
+    {DAOS_PROP_CO_REDUN_FAC, DAOS_PROP_PO_REDUN_FAC},
+    {DAOS_PROP_CO_EC_CELL_SZ, DAOS_PROP_PO_EC_CELL_SZ},
+    {DAOS_PROP_CO_EC_PDA, DAOS_PROP_PO_EC_PDA},
+    {DAOS_PROP_CO_RP_PDA, DAOS_PROP_PO_RP_PDA},
+    {DAOS_PROP_CO_PERF_DOMAIN, DAOS_PROP_PO_PERF_DOMAIN},
+    {DAOS_PROP_CO_GLOBAL_VERSION, DAOS_PROP_PO_GLOBAL_VERSION},
 };
 
 static int default_props(struct op *o, const struct phdl *p, uint8_t acl[128], struct svc_props *l)
 {
-    size_t acl_len = acl_default(DAOS_ACL_PERM_CONT_ALL, DAOS_ACL_PERM_READ | DAOS_ACL_PERM_WRITE | DAOS_ACL_PERM_GET_PROP |
-                                                             DAOS_ACL_PERM_SET_PROP, acl);
+    size_t acl_len = acl_default(DAOS_ACL_PERM_CONT_ALL,
+                                 DAOS_ACL_PERM_READ | DAOS_ACL_PERM_WRITE | DAOS_ACL_PERM_GET_PROP |
+                                     DAOS_ACL_PERM_SET_PROP,
+                                 acl);
     struct svc_props pool;
     int rc = st_pool_props(o->s, &o->s->scratch, &pool);
 
@@ -65,7 +73,8 @@ static int default_props(struct op *o, const struct phdl *p, uint8_t acl[128], s
     l->nr = 0;
     for (size_t i = 0; i < ARRAY_LEN(inherited); i++)
         svc_props_put_num(l, inherited[i][0], svc_props_num(&pool, inherited[i][1]));
-    svc_props_put(l, &(struct msg_prop){.type = DAOS_PROP_CO_ACL, .blob = {acl, (uint32_t)acl_len}});
+    svc_props_put(l,
+                  &(struct msg_prop){.type = DAOS_PROP_CO_ACL, .blob = {acl, (uint32_t)acl_len}});
     svc_props_put_text(l, DAOS_PROP_CO_OWNER, p->who.user);
     if (p->who.group != NULL)
         svc_props_put_text(l, DAOS_PROP_CO_OWNER_GROUP, p->who.group);
@@ -164,7 +173,8 @@ int cont_create(struct op *o, const void *req, void *rep)
 
 /* ---- Handles ---- */
 
-int op_close_handle(struct op *o, const uint8_t hdl[16], const struct chdl_rec *h, struct cont_rec *rec)
+int op_close_handle(struct op *o, const uint8_t hdl[16], const struct chdl_rec *h,
+                    struct cont_rec *rec)
 {
     int rc = st_del(o->s, T_CONT_HDL, hdl, 16);
 
@@ -178,7 +188,8 @@ int op_close_handle(struct op *o, const uint8_t hdl[16], const struct chdl_rec *
 }
 
 /* Closes handles of the container: all (user NULL) or a user's. */
-static int evict_handles(struct op *o, const uint8_t cont[16], const char *user, struct cont_rec *rec)
+static int evict_handles(struct op *o, const uint8_t cont[16], const char *user,
+                         struct cont_rec *rec)
 {
     const char *whose;
     struct chdl_rec h;
@@ -222,7 +233,8 @@ static bool open_flags_valid(uint32_t flags)
 {
     uint32_t base = flags & DAOS_COO_IO_BASE_MASK;
 
-    if ((flags & ~DAOS_COO_MASK) || (base != DAOS_COO_RO && base != DAOS_COO_RW && base != DAOS_COO_EX))
+    if ((flags & ~DAOS_COO_MASK) ||
+        (base != DAOS_COO_RO && base != DAOS_COO_RW && base != DAOS_COO_EX))
         return false;
     if ((flags & DAOS_COO_RO_MDSTATS) && base != DAOS_COO_RO)
         return false;
@@ -239,7 +251,8 @@ static uint64_t open_caps(uint64_t perms, uint32_t flags)
     return (perms & PERM_READS) && (perms & PERM_WRITES) ? perms : 0;
 }
 
-static int evict_first(struct op *o, const uint8_t cont[16], uint32_t flags, bool owner, const char *user, struct cont_rec *rec)
+static int evict_first(struct op *o, const uint8_t cont[16], uint32_t flags, bool owner,
+                       const char *user, struct cont_rec *rec)
 {
     if ((flags & (DAOS_COO_EX | DAOS_COO_EVICT_ALL)) && !owner)
         return -DER_NO_PERM;
@@ -275,7 +288,8 @@ int cont_open(struct op *o, const void *req, void *rep)
     h.caps = open_caps(op_cont_perms(&l, &p.who, &owner), q->flags);
     if (h.caps == 0)
         return -DER_NO_PERM;
-    if (!(q->flags & DAOS_COO_FORCE) && (svc_props_num(&l, DAOS_PROP_CO_STATUS) >> 32 & 0xffff) == DAOS_PROP_CO_UNCLEAN)
+    if (!(q->flags & DAOS_COO_FORCE) &&
+        (svc_props_num(&l, DAOS_PROP_CO_STATUS) >> 32 & 0xffff) == DAOS_PROP_CO_UNCLEAN)
         return -DER_RF;
     rc = evict_first(o, h.cont, q->flags, owner, p.who.user, &rec);
     if (rc == 0)
@@ -401,7 +415,8 @@ static uint64_t perm_to_set(uint32_t type)
     }
 }
 
-static int rename_cont(struct op *o, const uint8_t uuid[16], const struct svc_props *l, const char *label)
+static int rename_cont(struct op *o, const uint8_t uuid[16], const struct svc_props *l,
+                       const char *label)
 {
     const char *old = svc_props_text(l, DAOS_PROP_CO_LABEL, NULL);
     int rc;
@@ -414,7 +429,8 @@ static int rename_cont(struct op *o, const uint8_t uuid[16], const struct svc_pr
     return rc;
 }
 
-static int set_one(struct op *o, const uint8_t uuid[16], struct svc_props *l, const struct msg_prop *p)
+static int set_one(struct op *o, const uint8_t uuid[16], struct svc_props *l,
+                   const struct msg_prop *p)
 {
     struct msg_prop v = *p;
     int rc = svc_prop_check(p, false, false);
@@ -479,8 +495,8 @@ int cont_query(struct op *o, const void *req, void *rep)
             return -DER_NO_PERM;
     if (!q->all_props && q->props_nr == 0)
         return 0;
-    return op_props_out(o, &l, false, q->props, q->props_nr, q->all_props, !may_see(h.caps, DAOS_PROP_CO_ACL), &rec, &r->props,
-                        &r->props_nr);
+    return op_props_out(o, &l, false, q->props, q->props_nr, q->all_props,
+                        !may_see(h.caps, DAOS_PROP_CO_ACL), &rec, &r->props, &r->props_nr);
 }
 
 int oid_alloc(struct op *o, const void *req, void *rep)

@@ -10,8 +10,8 @@ struct op {
     struct arena *mem; /* of the reply */
 };
 
-/* C(OPCODE constant, function): commands and where they are done. Each gets the request and reply structs of its opcode; runs inside a transaction; an error
- * undoes everything. */
+/* C(OPCODE constant, function): commands and where they are done. Each gets the request and reply
+ * structs of its opcode; runs inside a transaction; an error undoes everything. */
 #define SVC_COMMANDS(C)                                                                            \
     C(MSG_POOL_CONNECT, pool_connect)                                                              \
     C(MSG_POOL_DISCONNECT, pool_disconnect)                                                        \
@@ -52,15 +52,19 @@ int op_pool(struct op *o, const uint8_t hdl[16], struct phdl *p);
 /* Container handle that has at least one of the permissions: -DER_NO_HDL, -DER_NO_PERM. */
 int op_cont(struct op *o, const uint8_t hdl[16], uint64_t any_of, struct chdl_rec *rec);
 /* Deletes a container handle and counts it. rec of its container is changed, not stored. */
-int op_close_handle(struct op *o, const uint8_t hdl[16], const struct chdl_rec *h, struct cont_rec *rec);
+int op_close_handle(struct op *o, const uint8_t hdl[16], const struct chdl_rec *h,
+                    struct cont_rec *rec);
 /* What a handle's owner, or the object's ACL, allows. */
 uint64_t op_pool_perms(const struct svc_props *l, const struct acl_user *u);
 uint64_t op_cont_perms(const struct svc_props *l, const struct acl_user *u, bool *owner);
 /* Fills the info of a container. */
-void op_cont_info(const uint8_t uuid[16], const struct cont_rec *rec, const struct svc_props *l, struct msg_cont_info *info);
+void op_cont_info(const uint8_t uuid[16], const struct cont_rec *rec, const struct svc_props *l,
+                  struct msg_cont_info *info);
 int op_pool_info(struct op *o, struct msg_pool_info *info, struct msg_buf *map);
-/* The properties a query asks for (all: every one but those of skip_acl), effective values, strings in the reply's memory. */
-int op_props_out(struct op *o, const struct svc_props *l, bool pool, const uint32_t *types, uint32_t nr, bool all, bool skip_acl,
-                 const struct cont_rec *rec, const struct msg_prop **out, uint32_t *out_nr);
+/* The properties a query asks for (all: every one but those of skip_acl), effective values, strings
+ * in the reply's memory. */
+int op_props_out(struct op *o, const struct svc_props *l, bool pool, const uint32_t *types,
+                 uint32_t nr, bool all, bool skip_acl, const struct cont_rec *rec,
+                 const struct msg_prop **out, uint32_t *out_nr);
 
 #endif

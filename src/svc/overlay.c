@@ -1,5 +1,6 @@
 /*
- * What a service on a read-only heap writes down: a list of entries in memory, in key order. Few: handles of the programs that look at the pool.
+ * What a service on a read-only heap writes down: a list of entries in memory, in key order. Few:
+ * handles of the programs that look at the pool.
  */
 #include <string.h>
 #include <daos_errno.h>
@@ -55,14 +56,16 @@ static struct overlay *before(struct overlay *o, enum svc_table t, const void *k
     return o;
 }
 
-static struct overlay *find(const struct overlay *o, enum svc_table t, const void *key, size_t key_len)
+static struct overlay *find(const struct overlay *o, enum svc_table t, const void *key,
+                            size_t key_len)
 {
     struct overlay *e = before((struct overlay *)o, t, key, key_len)->next;
 
     return e != NULL && cmp(e, t, key, key_len) == 0 ? e : NULL;
 }
 
-int overlay_get(const struct overlay *o, enum svc_table t, const void *key, size_t key_len, void *buf, size_t buf_len, size_t *len)
+int overlay_get(const struct overlay *o, enum svc_table t, const void *key, size_t key_len,
+                void *buf, size_t buf_len, size_t *len)
 {
     const struct overlay *e = find(o, t, key, key_len);
 
@@ -76,7 +79,8 @@ int overlay_get(const struct overlay *o, enum svc_table t, const void *key, size
     return 0;
 }
 
-int overlay_put(struct overlay **o, enum svc_table t, const void *key, size_t key_len, const void *val, size_t len)
+int overlay_put(struct overlay **o, enum svc_table t, const void *key, size_t key_len,
+                const void *val, size_t len)
 {
     struct overlay *e = base_alloc(sizeof(*e) + key_len + len), *prev;
 
@@ -104,8 +108,8 @@ int overlay_del(struct overlay **o, enum svc_table t, const void *key, size_t ke
     return 0;
 }
 
-int overlay_next(const struct overlay *o, enum svc_table t, const void *key, size_t key_len, bool after, void *key_out, size_t *key_out_len,
-                 size_t *val_len)
+int overlay_next(const struct overlay *o, enum svc_table t, const void *key, size_t key_len,
+                 bool after, void *key_out, size_t *key_out_len, size_t *val_len)
 {
     for (const struct overlay *e = o->next; e != NULL; e = e->next) {
         int c = cmp(e, t, key, key_len);

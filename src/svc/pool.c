@@ -151,7 +151,8 @@ int pool_disconnect(struct op *o, const void *req, void *rep)
 
 #define EVICT_STEP 24u /* what SVC_EVICT_ALL deletes in one command */
 
-/* Deletes container handles that were not opened through keep (NULL: all), at most *max; *max counts down. */
+/* Deletes container handles that were not opened through keep (NULL: all), at most *max; *max
+ * counts down. */
 static int evict_conts(struct op *o, const uint8_t *keep, uint32_t *max)
 {
     struct cont_rec rec;
@@ -244,7 +245,8 @@ int pool_set_prop(struct op *o, const void *req, void *rep)
 /* ---- Queries ---- */
 
 /* One property as a query shows it. */
-static void prop_out(const struct svc_props *l, const struct svc_prop *s, const struct cont_rec *rec, struct msg_prop *out)
+static void prop_out(const struct svc_props *l, const struct svc_prop *s,
+                     const struct cont_rec *rec, struct msg_prop *out)
 {
     const struct msg_prop *p = svc_props_find(l, s->id);
 
@@ -254,7 +256,8 @@ static void prop_out(const struct svc_props *l, const struct svc_prop *s, const 
     if (p != NULL)
         return;
     if (s->rule == RULE_LABEL)
-        out->text = svc_prop_is_pool(s->id) ? DAOS_PROP_PO_LABEL_DEFAULT : DAOS_PROP_CO_LABEL_DEFAULT;
+        out->text =
+            svc_prop_is_pool(s->id) ? DAOS_PROP_PO_LABEL_DEFAULT : DAOS_PROP_CO_LABEL_DEFAULT;
     else if (s->kind != SVC_NUM)
         out->flags = DAOS_PROP_ENTRY_NOT_SET;
     if (s->id == DAOS_PROP_PO_SVC_LIST) {
@@ -265,8 +268,9 @@ static void prop_out(const struct svc_props *l, const struct svc_prop *s, const 
     }
 }
 
-int op_props_out(struct op *o, const struct svc_props *l, bool pool, const uint32_t *types, uint32_t nr, bool all, bool skip_acl,
-                 const struct cont_rec *rec, const struct msg_prop **out, uint32_t *out_nr)
+int op_props_out(struct op *o, const struct svc_props *l, bool pool, const uint32_t *types,
+                 uint32_t nr, bool all, bool skip_acl, const struct cont_rec *rec,
+                 const struct msg_prop **out, uint32_t *out_nr)
 {
     struct msg_prop *v = arena_alloc(o->mem, (SVC_PROPS_MAX + nr) * sizeof(*v));
     const struct svc_prop *s;
@@ -303,7 +307,8 @@ int pool_query(struct op *o, const void *req, void *rep)
     rc = st_pool_props(o->s, o->mem, &l);
     if (rc != 0)
         return rc;
-    return op_props_out(o, &l, true, q->props, q->props_nr, q->all_props, false, NULL, &r->props, &r->props_nr);
+    return op_props_out(o, &l, true, q->props, q->props_nr, q->all_props, false, NULL, &r->props,
+                        &r->props_nr);
 }
 
 /* Containers there are; -DER_OVERFLOW beyond what a reply can carry. */

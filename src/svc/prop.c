@@ -38,7 +38,8 @@ static bool text_is_valid(const char *text, enum svc_prop_rule rule)
         return label_is_valid(text) && strcmp(text, DAOS_PROP_CO_LABEL_DEFAULT) != 0 &&
                strcmp(text, DAOS_PROP_PO_LABEL_DEFAULT) != 0;
     at = strchr(text, '@');
-    return at != NULL && at != text && strchr(at + 1, '@') == NULL && strlen(text) <= DAOS_ACL_MAX_PRINCIPAL_LEN;
+    return at != NULL && at != text && strchr(at + 1, '@') == NULL &&
+           strlen(text) <= DAOS_ACL_MAX_PRINCIPAL_LEN;
 }
 
 static bool num_is_valid(const struct svc_prop *s, uint64_t val)

@@ -1,4 +1,5 @@
-/* Snapshots. The service is what says which there are; the shards keep the versions that a snapshot needs. */
+/* Snapshots. The service is what says which there are; the shards keep the versions that a snapshot
+ * needs. */
 #include <string.h>
 #include <daos_cont.h>
 #include <daos_errno.h>

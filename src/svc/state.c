@@ -16,7 +16,8 @@ uint64_t st_root(const struct svc *s, enum svc_table t)
 }
 
 /* kv_get and its kind, or the overlay's. */
-static int raw_get(struct svc *s, enum svc_table t, const void *key, size_t key_len, void *buf, size_t buf_len, size_t *len)
+static int raw_get(struct svc *s, enum svc_table t, const void *key, size_t key_len, void *buf,
+                   size_t buf_len, size_t *len)
 {
     if (s->overlay != NULL && overlay_owns(t)) {
         int rc = overlay_get(s->overlay, t, key, key_len, buf, buf_len, len);
@@ -27,7 +28,8 @@ static int raw_get(struct svc *s, enum svc_table t, const void *key, size_t key_
     return kv_get(s->h, st_root(s, t), key, key_len, buf, buf_len, len);
 }
 
-int st_get(struct svc *s, enum svc_table t, const void *key, size_t key_len, struct arena *mem, void **val, size_t *len)
+int st_get(struct svc *s, enum svc_table t, const void *key, size_t key_len, struct arena *mem,
+           void **val, size_t *len)
 {
     uint8_t small[1024];
     size_t n = 0;
@@ -50,7 +52,8 @@ int st_get(struct svc *s, enum svc_table t, const void *key, size_t key_len, str
     return 0;
 }
 
-int st_get_rec(struct svc *s, enum svc_table t, const void *key, size_t key_len, void *rec, size_t len)
+int st_get_rec(struct svc *s, enum svc_table t, const void *key, size_t key_len, void *rec,
+               size_t len)
 {
     size_t n = 0;
     int rc = raw_get(s, t, key, key_len, rec, len, &n);
@@ -72,7 +75,8 @@ int st_has(struct svc *s, enum svc_table t, const void *key, size_t key_len, boo
     return 0;
 }
 
-int st_put(struct svc *s, enum svc_table t, const void *key, size_t key_len, const void *val, size_t len)
+int st_put(struct svc *s, enum svc_table t, const void *key, size_t key_len, const void *val,
+           size_t len)
 {
     if (s->overlay != NULL)
         return overlay_owns(t) ? overlay_put(&s->overlay, t, key, key_len, val, len) : -DER_NO_PERM;
@@ -82,7 +86,8 @@ int st_put(struct svc *s, enum svc_table t, const void *key, size_t key_len, con
 int st_del(struct svc *s, enum svc_table t, const void *key, size_t key_len)
 {
     if (s->overlay != NULL)
-        return overlay_owns(t) && t != T_CONT ? overlay_del(&s->overlay, t, key, key_len) : -DER_NO_PERM;
+        return overlay_owns(t) && t != T_CONT ? overlay_del(&s->overlay, t, key, key_len)
+                                              : -DER_NO_PERM;
     return kv_del(s->h, st_root(s, t), key, key_len);
 }
 
@@ -102,9 +107,11 @@ int st_scan_next(struct svc *s, struct scan *sc)
     int rc;
 
     if (s->overlay != NULL && overlay_owns(sc->t) && sc->t != T_CONT)
-        rc = overlay_next(s->overlay, sc->t, sc->key, sc->key_len, sc->started, key, &len, &val_len);
+        rc =
+            overlay_next(s->overlay, sc->t, sc->key, sc->key_len, sc->started, key, &len, &val_len);
     else
-        rc = kv_next(s->h, st_root(s, sc->t), sc->key, sc->key_len, sc->started, key, &len, &val_len);
+        rc = kv_next(s->h, st_root(s, sc->t), sc->key, sc->key_len, sc->started, key, &len,
+                     &val_len);
     if (rc != 0)
         return rc;
     if (len < sc->prefix_len || (sc->prefix_len > 0 && memcmp(key, sc->key, sc->prefix_len) != 0))
@@ -132,8 +139,8 @@ uint64_t get_be64(const uint8_t in[8])
 
 /* ---- Properties ---- */
 
-static int props_get(struct svc *s, enum svc_table t, const void *key, size_t key_len, struct arena *mem,
-                     struct svc_props *l)
+static int props_get(struct svc *s, enum svc_table t, const void *key, size_t key_len,
+                     struct arena *mem, struct svc_props *l)
 {
     void *val;
     size_t len;
@@ -142,7 +149,8 @@ static int props_get(struct svc *s, enum svc_table t, const void *key, size_t ke
     return rc != 0 ? rc : svc_props_decode(l, val, len);
 }
 
-static int props_put(struct svc *s, enum svc_table t, const void *key, size_t key_len, const struct svc_props *l)
+static int props_put(struct svc *s, enum svc_table t, const void *key, size_t key_len,
+                     const struct svc_props *l)
 {
     size_t len;
     void *buf = arena_alloc(&s->scratch, KV_VALUE_MAX);
@@ -240,7 +248,8 @@ int st_pool_hdl_put(struct svc *s, const uint8_t hdl[16], const struct phdl *p)
     return wbuf_check(&w) != 0 ? -DER_OVERFLOW : st_put(s, T_POOL_HDL, hdl, 16, buf, w.len);
 }
 
-int st_cont_hdl(struct svc *s, const uint8_t hdl[16], struct arena *mem, struct chdl_rec *rec, const char **user)
+int st_cont_hdl(struct svc *s, const uint8_t hdl[16], struct arena *mem, struct chdl_rec *rec,
+                const char **user)
 {
     void *val;
     size_t len;
@@ -256,7 +265,8 @@ int st_cont_hdl(struct svc *s, const uint8_t hdl[16], struct arena *mem, struct 
     return 0;
 }
 
-int st_cont_hdl_put(struct svc *s, const uint8_t hdl[16], const struct chdl_rec *rec, const char *user)
+int st_cont_hdl_put(struct svc *s, const uint8_t hdl[16], const struct chdl_rec *rec,
+                    const char *user)
 {
     uint8_t buf[sizeof(*rec) + DAOS_ACL_MAX_PRINCIPAL_BUF_LEN];
     size_t user_len = strlen(user) + 1;
@@ -302,7 +312,8 @@ static uint64_t hdl_hash(const uint8_t hdl[16])
 
 static struct mirror *mirror_find(const struct svc *s, const uint8_t hdl[16])
 {
-    for (struct hlink *l = htable_first(&s->handles, hdl_hash(hdl)); l != NULL; l = htable_next(l)) {
+    for (struct hlink *l = htable_first(&s->handles, hdl_hash(hdl)); l != NULL;
+         l = htable_next(l)) {
         struct mirror *m = CONTAINER_OF(l, struct mirror, link);
 
         if (memcmp(m->h.hdl, hdl, 16) == 0)
@@ -318,7 +329,8 @@ struct svc_chdl *svc_cont_handle(struct svc *s, const uint8_t hdl[16])
     return m != NULL ? &m->h : NULL;
 }
 
-void svc_each_cont_handle(struct svc *s, const uint8_t cont[16], void (*each)(void *arg, struct svc_chdl *h), void *arg)
+void svc_each_cont_handle(struct svc *s, const uint8_t cont[16],
+                          void (*each)(void *arg, struct svc_chdl *h), void *arg)
 {
     struct hlink *l = NULL;
     uint64_t pos = 0;

@@ -1,5 +1,6 @@
 /*
- * The service's state in the heap: one record in HEAP_ROOT_SVC with the applied index and one map (heap/kv.h) a table. Private to svc/.
+ * The service's state in the heap: one record in HEAP_ROOT_SVC with the applied index and one map
+ * (heap/kv.h) a table. Private to svc/.
  *
  *   table       key                        value
  *   META        "map", "props"             encoded pool map; pool properties (prop.h)
@@ -14,7 +15,8 @@
  *   GONE        container uuid             nothing: destroyed, its data not yet reclaimed
  *   OPS         session (16), sequence BE  i32 rc, encoded reply; sequence 0: u64 acknowledged mark
  *
- * Numbers in records are little endian; big endian in keys so that order of bytes is order of numbers.
+ * Numbers in records are little endian; big endian in keys so that order of bytes is order of
+ * numbers.
  */
 #ifndef TARN_SVC_STATE_H
 #define TARN_SVC_STATE_H
@@ -27,12 +29,14 @@
 #include "svc/svc.h"
 
 #define SVC_TABLES(T)                                                                              \
-    T(META) T(POOL_ATTR) T(POOL_HDL) T(CONT) T(CONT_LABEL) T(CONT_PROP) T(CONT_ATTR) T(CONT_HDL) T(SNAP) T(GONE) T(OPS)
+    T(META)                                                                                        \
+    T(POOL_ATTR) T(POOL_HDL) T(CONT) T(CONT_LABEL) T(CONT_PROP) T(CONT_ATTR) T(CONT_HDL) T(SNAP)   \
+        T(GONE) T(OPS)
 #define TABLE_ENUM_(t) T_##t,
 enum svc_table { SVC_TABLES(TABLE_ENUM_) T_NR };
 
-#define SVC_MAGIC    0x3143565354u /* "TSVC1" */
-#define SVC_FORMAT   1u
+#define SVC_MAGIC       0x3143565354u /* "TSVC1" */
+#define SVC_FORMAT      1u
 #define SVC_TABLES_ROOM 24u /* tables that a record has room for */
 
 struct svc_root { /* persistent */
@@ -44,7 +48,7 @@ struct svc_root { /* persistent */
     struct tree_root table[SVC_TABLES_ROOM];
 };
 
-struct cont_rec { /* persistent */
+struct cont_rec {                       /* persistent */
     uint64_t created, opened, modified; /* HLC */
     uint64_t oid_next;
     uint64_t latest_snap;
@@ -84,30 +88,38 @@ struct svc {
     struct overlay *overlay; /* read-only: handles live here; NULL otherwise */
 };
 
-/* ---- Overlay of a read-only service (overlay.c): handles and containers' counters in memory, everything else as stored ---- */
+/* ---- Overlay of a read-only service (overlay.c): handles and containers' counters in memory,
+ * everything else as stored ---- */
 
 struct overlay;
 /* Does the overlay answer for this table? (T_CONT: only for keys that were put.) */
 bool overlay_owns(enum svc_table t);
 struct overlay *overlay_empty(void);
 void overlay_free(struct overlay *o);
-int overlay_get(const struct overlay *o, enum svc_table t, const void *key, size_t key_len, void *buf, size_t buf_len, size_t *len);
-int overlay_put(struct overlay **o, enum svc_table t, const void *key, size_t key_len, const void *val, size_t len);
+int overlay_get(const struct overlay *o, enum svc_table t, const void *key, size_t key_len,
+                void *buf, size_t buf_len, size_t *len);
+int overlay_put(struct overlay **o, enum svc_table t, const void *key, size_t key_len,
+                const void *val, size_t len);
 int overlay_del(struct overlay **o, enum svc_table t, const void *key, size_t key_len);
-int overlay_next(const struct overlay *o, enum svc_table t, const void *key, size_t key_len, bool after, void *key_out, size_t *key_out_len, size_t *val_len);
+int overlay_next(const struct overlay *o, enum svc_table t, const void *key, size_t key_len,
+                 bool after, void *key_out, size_t *key_out_len, size_t *val_len);
 
 /* ---- Tables ---- */
 
 uint64_t st_root(const struct svc *s, enum svc_table t);
 /* The value, in mem. -DER_NONEXIST. */
-int st_get(struct svc *s, enum svc_table t, const void *key, size_t key_len, struct arena *mem, void **val, size_t *len);
+int st_get(struct svc *s, enum svc_table t, const void *key, size_t key_len, struct arena *mem,
+           void **val, size_t *len);
 /* A record of a known size: exactly that, or -DER_DF_INVAL. */
-int st_get_rec(struct svc *s, enum svc_table t, const void *key, size_t key_len, void *rec, size_t len);
+int st_get_rec(struct svc *s, enum svc_table t, const void *key, size_t key_len, void *rec,
+               size_t len);
 int st_has(struct svc *s, enum svc_table t, const void *key, size_t key_len, bool *yes);
-int st_put(struct svc *s, enum svc_table t, const void *key, size_t key_len, const void *val, size_t len);
+int st_put(struct svc *s, enum svc_table t, const void *key, size_t key_len, const void *val,
+           size_t len);
 int st_del(struct svc *s, enum svc_table t, const void *key, size_t key_len);
 
-/* A walk over keys with a prefix: st_scan_next until -DER_NONEXIST. The entry found may be deleted. */
+/* A walk over keys with a prefix: st_scan_next until -DER_NONEXIST. The entry found may be deleted.
+ */
 struct scan {
     enum svc_table t;
     uint8_t key[KV_KEY_MAX];
@@ -130,8 +142,10 @@ int st_cont_props_put(struct svc *s, const uint8_t cont[16], const struct svc_pr
 int st_pool_hdl(struct svc *s, const uint8_t hdl[16], struct arena *mem, struct phdl *out);
 int st_pool_hdl_put(struct svc *s, const uint8_t hdl[16], const struct phdl *p);
 /* Container handle by uuid. -DER_NO_HDL. user may be NULL. */
-int st_cont_hdl(struct svc *s, const uint8_t hdl[16], struct arena *mem, struct chdl_rec *rec, const char **user);
-int st_cont_hdl_put(struct svc *s, const uint8_t hdl[16], const struct chdl_rec *rec, const char *user);
+int st_cont_hdl(struct svc *s, const uint8_t hdl[16], struct arena *mem, struct chdl_rec *rec,
+                const char **user);
+int st_cont_hdl_put(struct svc *s, const uint8_t hdl[16], const struct chdl_rec *rec,
+                    const char *user);
 /* Container by label or uuid text, with its record. -DER_NONEXIST. */
 int st_cont_find(struct svc *s, const char *name, uint8_t uuid[16], struct cont_rec *rec);
 int st_cont_put(struct svc *s, const uint8_t uuid[16], const struct cont_rec *rec);

@@ -21,17 +21,22 @@ static void svc_init(struct svc *s, struct heap *h, uint64_t root)
 /* ---- Format ---- */
 
 /* Values a new pool starts with, those given checked. */
-static int first_props(const struct svc_format *f, struct svc_props *l, uint8_t acl[128], uint32_t *bad)
+static int first_props(const struct svc_format *f, struct svc_props *l, uint8_t acl[128],
+                       uint32_t *bad)
 {
     uint32_t spare = MAX(f->domains, 1u) - 1;
-    size_t acl_len = acl_default(DAOS_ACL_PERM_READ | DAOS_ACL_PERM_WRITE, DAOS_ACL_PERM_READ | DAOS_ACL_PERM_WRITE, acl);
+    size_t acl_len = acl_default(DAOS_ACL_PERM_READ | DAOS_ACL_PERM_WRITE,
+                                 DAOS_ACL_PERM_READ | DAOS_ACL_PERM_WRITE, acl);
 
     l->nr = 0;
-    svc_props_put(l, &(struct msg_prop){.type = DAOS_PROP_PO_ACL, .blob = {acl, (uint32_t)acl_len}});
+    svc_props_put(l,
+                  &(struct msg_prop){.type = DAOS_PROP_PO_ACL, .blob = {acl, (uint32_t)acl_len}});
     svc_props_put_text(l, DAOS_PROP_PO_OWNER, f->owner);
     svc_props_put_text(l, DAOS_PROP_PO_OWNER_GROUP, f->group);
-    svc_props_put_num(l, DAOS_PROP_PO_REDUN_FAC, MIN(spare, (uint32_t)DAOS_PROP_PO_REDUN_FAC_DEFAULT));
-    svc_props_put_num(l, DAOS_PROP_PO_SVC_REDUN_FAC, MIN(spare / 2, (uint32_t)DAOS_PROP_PO_SVC_REDUN_FAC_DEFAULT));
+    svc_props_put_num(l, DAOS_PROP_PO_REDUN_FAC,
+                      MIN(spare, (uint32_t)DAOS_PROP_PO_REDUN_FAC_DEFAULT));
+    svc_props_put_num(l, DAOS_PROP_PO_SVC_REDUN_FAC,
+                      MIN(spare / 2, (uint32_t)DAOS_PROP_PO_SVC_REDUN_FAC_DEFAULT));
     for (uint32_t i = 0; i < f->props_nr; i++) {
         int rc = svc_prop_check(&f->props[i], true, true);
 

@@ -1,18 +1,20 @@
 /*
- * svc: the pool service. What is true of a pool and its containers beside their data: properties, ACLs, owners, attributes, labels, handles,
- * snapshots, the pool map.
+ * svc: the pool service. What is true of a pool and its containers beside their data: properties,
+ * ACLs, owners, attributes, labels, handles, snapshots, the pool map.
  *
- * It is a deterministic state machine. A command is a message of net/msg.h's table (or one of the service's own, enum svc_own) with everything that is not in the
- * state: the time, fresh random bits, the client's operation id. svc_apply() runs it inside one heap transaction which also stores the applied index, so a log
- * that is replayed after a crash applies nothing twice, and replicas that apply the same commands hold the same state. With one replica svc_apply() is called
+ * It is a deterministic state machine. A command is a message of net/msg.h's table (or one of the
+ * service's own, enum svc_own) with everything that is not in the state: the time, fresh random
+ * bits, the client's operation id. svc_apply() runs it inside one heap transaction which also
+ * stores the applied index, so a log that is replayed after a crash applies nothing twice, and
+ * replicas that apply the same commands hold the same state. With one replica svc_apply() is called
  * directly; nothing else changes when libraft feeds it. Reads are functions of the state.
  *
- * Parts: state.c tables in the heap, prop.c the property table, acl.c access control, apply.c one command, pool.c cont.c attr.c
- * snap.c what commands do, read.c queries.
+ * Parts: state.c tables in the heap, prop.c the property table, acl.c access control, apply.c one
+ * command, pool.c cont.c attr.c snap.c what commands do, read.c queries.
  *
- * THREADS: every function is [L], with the shard's heap lock held, and may return HEAP_FAULT or HEAP_WAIT (run it again, see heap/heap.h);
- * an operation that does so has changed nothing. Everything else is a DER code. Variable parts of
- * replies live in the arena given.
+ * THREADS: every function is [L], with the shard's heap lock held, and may return HEAP_FAULT or
+ * HEAP_WAIT (run it again, see heap/heap.h); an operation that does so has changed nothing.
+ * Everything else is a DER code. Variable parts of replies live in the arena given.
  */
 #ifndef TARN_SVC_H
 #define TARN_SVC_H
@@ -32,17 +34,19 @@ struct svc_format {
     uint8_t pool[16];
     const struct msg_prop *props; /* pool properties that differ from the defaults */
     uint32_t props_nr;
-    const char *owner, *group;    /* principals, name@ */
-    const void *map;              /* encoded pool map */
+    const char *owner, *group; /* principals, name@ */
+    const void *map;           /* encoded pool map */
     uint32_t map_len;
-    uint32_t domains;             /* nodes of the map: the redundancy factor defaults to at most one less */
+    uint32_t domains; /* nodes of the map: the redundancy factor defaults to at most one less */
 };
-/* Makes the service's state in HEAP_ROOT_SVC. One heap transaction. -DER_INVAL property, with its type in *bad. */
+/* Makes the service's state in HEAP_ROOT_SVC. One heap transaction. -DER_INVAL property, with its
+ * type in *bad. */
 int svc_format(struct heap *h, const struct svc_format *f, uint32_t *bad);
 /* -DER_DF_INVAL no service here, -DER_DF_INCOMPT newer format. */
 int svc_open(struct heap *h, struct svc **svc);
 void svc_close(struct svc *svc);
-/* The heap is read-only: handles of the past do not count, new ones live in memory; commands that change anything else are -DER_NO_PERM. Before the first command. */
+/* The heap is read-only: handles of the past do not count, new ones live in memory; commands that
+ * change anything else are -DER_NO_PERM. Before the first command. */
 void svc_set_readonly(struct svc *svc);
 void svc_pool_uuid(const struct svc *svc, uint8_t pool[16]);
 uint64_t svc_applied(const struct svc *svc);
@@ -51,19 +55,22 @@ uint64_t svc_applied(const struct svc *svc);
 
 /* Commands that no client sends. */
 enum svc_own {
-    /* Both do a bounded part of the work: again while svc_has_handles() says so, or svc_next_gone() still finds it. */
-    SVC_EVICT_ALL = 0x8000, /* handles and remembered outcomes go: the engine was restarted and its clients died with it */
-    SVC_CONT_GONE,          /* the destroyed container's data is reclaimed: forget it (struct svc_cont_gone) */
+    /* Both do a bounded part of the work: again while svc_has_handles() says so, or svc_next_gone()
+       still finds it. */
+    SVC_EVICT_ALL = 0x8000, /* handles and remembered outcomes go: the engine was restarted and its
+                               clients died with it */
+    SVC_CONT_GONE, /* the destroyed container's data is reclaimed: forget it (struct svc_cont_gone)
+                    */
     SVC_OPCODE_MAX,
 };
 
 /* What a command carries beside the request. */
 struct svc_cmd {
     uint16_t opcode;
-    const void *req;          /* struct of the opcode */
-    uint64_t now;             /* HLC */
-    uint8_t fresh[16];        /* uuid for a new handle */
-    uint64_t epoch;           /* SNAP_CREATE: of the snapshot */
+    const void *req;                                /* struct of the opcode */
+    uint64_t now;                                   /* HLC */
+    uint8_t fresh[16];                              /* uuid for a new handle */
+    uint64_t epoch;                                 /* SNAP_CREATE: of the snapshot */
     uint64_t session_hlc, session_rand, seq, acked; /* the client's operation id; seq 0: none */
 };
 
@@ -72,16 +79,20 @@ struct svc_cont_gone {
     uint8_t uuid[16];
 };
 
-/* Applies command number index (svc_applied() + 1). rep: reply struct of the opcode, zeroed by the caller. *lsn: durable before the answer, whatever it is. *replayed: this operation
- * id was applied before; the reply is that of then. A command that fails changes nothing. */
-int svc_apply(struct svc *svc, uint64_t index, const struct svc_cmd *cmd, struct arena *mem, void *rep, uint64_t *lsn, bool *replayed);
+/* Applies command number index (svc_applied() + 1). rep: reply struct of the opcode, zeroed by the
+ * caller. *lsn: durable before the answer, whatever it is. *replayed: this operation id was applied
+ * before; the reply is that of then. A command that fails changes nothing. */
+int svc_apply(struct svc *svc, uint64_t index, const struct svc_cmd *cmd, struct arena *mem,
+              void *rep, uint64_t *lsn, bool *replayed);
 
 /* ---- Reads ---- */
 
-/* Queries of the table (POOL_QUERY without space, POOL_LIST_CONT, CONT_QUERY, ATTR_GET, ATTR_LIST, SNAP_LIST): checks handle and rights, fills rep. */
+/* Queries of the table (POOL_QUERY without space, POOL_LIST_CONT, CONT_QUERY, ATTR_GET, ATTR_LIST,
+ * SNAP_LIST): checks handle and rights, fills rep. */
 int svc_read(struct svc *svc, uint16_t opcode, const void *req, struct arena *mem, void *rep);
 
-/* An open container handle, for the I/O path. Stays valid until the lock is released; priv is the engine's. */
+/* An open container handle, for the I/O path. Stays valid until the lock is released; priv is the
+ * engine's. */
 struct svc_chdl {
     uint8_t hdl[16], cont[16];
     uint64_t caps; /* DAOS_ACL_PERM_* */
@@ -91,12 +102,15 @@ struct svc_chdl {
 struct svc_chdl *svc_cont_handle(struct svc *svc, const uint8_t hdl[16]);
 /* Is it an open pool handle? Its capabilities. */
 int svc_pool_handle(struct svc *svc, const uint8_t hdl[16], uint64_t *caps);
-/* Calls each(arg, handle) for every open container handle of the container, to clear priv when it is closed behind its back. */
-void svc_each_cont_handle(struct svc *svc, const uint8_t cont[16], void (*each)(void *arg, struct svc_chdl *h), void *arg);
+/* Calls each(arg, handle) for every open container handle of the container, to clear priv when it
+ * is closed behind its back. */
+void svc_each_cont_handle(struct svc *svc, const uint8_t cont[16],
+                          void (*each)(void *arg, struct svc_chdl *h), void *arg);
 /* Uuid of a container by label or uuid text. -DER_NONEXIST. */
 int svc_cont_lookup(struct svc *svc, const char *name, uint8_t uuid[16]);
 
-/* For the engine's opening: containers alive, and destroyed ones whose data may still be there. uuid in: the one before (first: all zero and *more false); -DER_NONEXIST at the end. */
+/* For the engine's opening: containers alive, and destroyed ones whose data may still be there.
+ * uuid in: the one before (first: all zero and *more false); -DER_NONEXIST at the end. */
 int svc_next_cont(struct svc *svc, uint8_t uuid[16], bool *started);
 int svc_next_gone(struct svc *svc, uint8_t uuid[16], bool *started);
 /* Is it a snapshot of the container? */

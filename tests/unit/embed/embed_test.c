@@ -1,4 +1,5 @@
-/* Pools as directories, through the public API: made, found by name, used, shared within a process, refused to others, killed and found whole, destroyed. */
+/* Pools as directories, through the public API: made, found by name, used, shared within a process,
+ * refused to others, killed and found whole, destroyed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -174,9 +175,13 @@ static void test_names_that_lead_nowhere(void **state)
     char buf[4096];
 
     assert_int_equal(daos_init(), 0);
-    assert_int_equal(daos_pool_connect("no-such-label", NULL, DAOS_PC_RW, &poh, NULL, NULL), -DER_NONEXIST);
-    assert_int_equal(daos_pool_connect("01234567-89ab-cdef-0123-456789abcdef", NULL, DAOS_PC_RW, &poh, NULL, NULL), -DER_NONEXIST);
-    assert_int_equal(daos_pool_connect(path_of("nothing"), NULL, DAOS_PC_RW, &poh, NULL, NULL), -DER_NONEXIST);
+    assert_int_equal(daos_pool_connect("no-such-label", NULL, DAOS_PC_RW, &poh, NULL, NULL),
+                     -DER_NONEXIST);
+    assert_int_equal(daos_pool_connect("01234567-89ab-cdef-0123-456789abcdef", NULL, DAOS_PC_RW,
+                                       &poh, NULL, NULL),
+                     -DER_NONEXIST);
+    assert_int_equal(daos_pool_connect(path_of("nothing"), NULL, DAOS_PC_RW, &poh, NULL, NULL),
+                     -DER_NONEXIST);
     assert_int_equal(daos_pool_connect(root, NULL, DAOS_PC_RW, &poh, NULL, NULL), -DER_DF_INVAL);
     assert_int_equal(client_embed_resolve("no-such-label", buf, sizeof(buf), &e), -DER_NONEXIST);
     assert_three_parts(&e);
@@ -186,7 +191,8 @@ static void test_names_that_lead_nowhere(void **state)
     assert_null(embed_path_of("label"));
 }
 
-/* In a child: opens the pool, says so, and goes on as told: 'w' writes keys and reports each, 'h' holds it. */
+/* In a child: opens the pool, says so, and goes on as told: 'w' writes keys and reports each, 'h'
+ * holds it. */
 static void child(const char *pool, char how, int out)
 {
     struct session s;
@@ -334,7 +340,8 @@ static void test_a_read_only_directory(void **state)
     snprintf(file, sizeof(file), "%s/target0", path_of("ro"));
     chmod(file, 0400);
     chmod(path_of("ro"), 0500);
-    assert_int_equal(daos_pool_connect(path_of("ro"), NULL, DAOS_PC_RW, &poh, NULL, NULL), -DER_NO_PERM);
+    assert_int_equal(daos_pool_connect(path_of("ro"), NULL, DAOS_PC_RW, &poh, NULL, NULL),
+                     -DER_NO_PERM);
     assert_int_equal(daos_pool_connect(path_of("ro"), NULL, DAOS_PC_RO, &poh, NULL, NULL), 0);
     assert_int_equal(daos_pool_disconnect(poh, NULL), 0);
     assert_int_equal(daos_fini(), 0);
@@ -344,7 +351,8 @@ static void test_a_read_only_directory(void **state)
 
 static int setup(void **state)
 {
-    snprintf(root, sizeof(root), "%s/tarn-embed-XXXXXX", getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
+    snprintf(root, sizeof(root), "%s/tarn-embed-XXXXXX",
+             getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
     if (mkdtemp(root) == NULL)
         return -1;
     setenv("XDG_STATE_HOME", root, 1);

@@ -1,4 +1,5 @@
-/* An engine on a directory in memory and a peer that sends it messages: what the tests say in one line each. */
+/* An engine on a directory in memory and a peer that sends it messages: what the tests say in one
+ * line each. */
 #ifndef TESTS_UNIT_ENGINE_ENGINE_RIG_H
 #define TESTS_UNIT_ENGINE_ENGINE_RIG_H
 
@@ -38,7 +39,8 @@ static inline bool rig_fault(void *arg, uint64_t page)
 }
 
 /* Sends and waits. The reply's variable parts stay until net_call_fini(call). */
-static inline int rig_call(struct rig *r, struct net_call *call, uint16_t opcode, const void *req, void *rep)
+static inline int rig_call(struct rig *r, struct net_call *call, uint16_t opcode, const void *req,
+                           void *rep)
 {
     net_call_init(call, opcode);
     call->req = req;
@@ -64,7 +66,12 @@ static inline int rig_ask(struct rig *r, uint16_t opcode, const void *req, void 
 
 static inline struct engine_conf rig_conf(struct rig *r)
 {
-    return (struct engine_conf){.dir = r->dir, .locked = true, .cpu = -1, .readonly = r->readonly, .spurious_fault = rig_fault, .arg = r};
+    return (struct engine_conf){.dir = r->dir,
+                                .locked = true,
+                                .cpu = -1,
+                                .readonly = r->readonly,
+                                .spurious_fault = rig_fault,
+                                .arg = r};
 }
 
 static inline void rig_open(struct rig *r)
@@ -89,7 +96,11 @@ static inline void rig_close(struct rig *r, bool clean)
 static inline void rig_connect(struct rig *r)
 {
     const char *groups[] = {"lab@"};
-    struct msg_pool_connect_req q = {.flags = r->readonly ? DAOS_PC_RO : DAOS_PC_RW, .user = "ann@", .group = "lab@", .groups = groups, .groups_nr = 1};
+    struct msg_pool_connect_req q = {.flags = r->readonly ? DAOS_PC_RO : DAOS_PC_RW,
+                                     .user = "ann@",
+                                     .group = "lab@",
+                                     .groups = groups,
+                                     .groups_nr = 1};
     struct msg_pool_connect_rep rep;
 
     assert_int_equal(rig_ask(r, MSG_POOL_CONNECT, &q, &rep), 0);
@@ -123,7 +134,8 @@ static inline int rig_cont_open(struct rig *r, const char *label, uint32_t flags
 static inline int rig_setup(void **state)
 {
     struct rig *r = calloc(1, sizeof(*r));
-    struct engine_format f = {.pool = {9, 8, 7}, .wal_bytes = 8u << 20, .owner = "ann@", .group = "lab@"};
+    struct engine_format f = {
+        .pool = {9, 8, 7}, .wal_bytes = 8u << 20, .owner = "ann@", .group = "lab@"};
     struct engine_conf conf;
     struct err e = {0};
     int rc;
@@ -165,7 +177,9 @@ static inline void rig_crash(struct rig *r)
 
 static inline daos_obj_id_t rig_oid(uint64_t n)
 {
-    daos_obj_id_t oid = {n, (uint64_t)DAOS_OT_MULTI_HASHED << OID_FMT_TYPE_SHIFT | (uint64_t)OR_RP_1 << OID_FMT_CLASS_SHIFT | UINT64_C(1) << OID_FMT_META_SHIFT};
+    daos_obj_id_t oid = {n, (uint64_t)DAOS_OT_MULTI_HASHED << OID_FMT_TYPE_SHIFT |
+                                (uint64_t)OR_RP_1 << OID_FMT_CLASS_SHIFT |
+                                UINT64_C(1) << OID_FMT_META_SHIFT};
 
     return oid;
 }
@@ -175,10 +189,19 @@ static inline struct msg_buf rig_key(const char *s)
     return (struct msg_buf){s, (uint32_t)strlen(s)};
 }
 
-static inline int rig_put_at(struct rig *r, uint64_t obj, const char *dkey, const char *akey, const void *val, uint64_t len, uint64_t cond, uint64_t *epoch)
+static inline int rig_put_at(struct rig *r, uint64_t obj, const char *dkey, const char *akey,
+                             const void *val, uint64_t len, uint64_t cond, uint64_t *epoch)
 {
-    struct msg_iod iod = {.akey = rig_key(akey), .type = DAOS_IOD_SINGLE, .rec_size = len, .bulk = len > 0 ? 0 : MSG_NO_BULK};
-    struct msg_op op = {.kind = MSG_OP_UPDATE, .oid = rig_oid(obj), .dkey = rig_key(dkey), .iods = &iod, .iods_nr = 1, .cond = cond};
+    struct msg_iod iod = {.akey = rig_key(akey),
+                          .type = DAOS_IOD_SINGLE,
+                          .rec_size = len,
+                          .bulk = len > 0 ? 0 : MSG_NO_BULK};
+    struct msg_op op = {.kind = MSG_OP_UPDATE,
+                        .oid = rig_oid(obj),
+                        .dkey = rig_key(dkey),
+                        .iods = &iod,
+                        .iods_nr = 1,
+                        .cond = cond};
     struct msg_obj_update_req q = {.ops = &op, .ops_nr = 1};
     struct msg_obj_update_rep rep;
     struct iovec iov = {(void *)(uintptr_t)val, len};
@@ -198,16 +221,24 @@ static inline int rig_put_at(struct rig *r, uint64_t obj, const char *dkey, cons
     return rc;
 }
 
-static inline int rig_put(struct rig *r, uint64_t obj, const char *dkey, const char *akey, const void *val, uint64_t len)
+static inline int rig_put(struct rig *r, uint64_t obj, const char *dkey, const char *akey,
+                          const void *val, uint64_t len)
 {
     return rig_put_at(r, obj, dkey, akey, val, len, 0, NULL);
 }
 
 /* rec_size of what is there; bytes in buf. */
-static inline int rig_get_at(struct rig *r, uint64_t obj, const char *dkey, const char *akey, void *buf, uint64_t room, uint64_t epoch, uint64_t cond, uint64_t *len)
+static inline int rig_get_at(struct rig *r, uint64_t obj, const char *dkey, const char *akey,
+                             void *buf, uint64_t room, uint64_t epoch, uint64_t cond, uint64_t *len)
 {
-    struct msg_fiod iod = {.akey = rig_key(akey), .type = DAOS_IOD_SINGLE, .rec_size = DAOS_REC_ANY};
-    struct msg_obj_fetch_req q = {.epoch = epoch, .cond = cond, .oid = rig_oid(obj), .dkey = rig_key(dkey), .iods = &iod, .iods_nr = 1};
+    struct msg_fiod iod = {
+        .akey = rig_key(akey), .type = DAOS_IOD_SINGLE, .rec_size = DAOS_REC_ANY};
+    struct msg_obj_fetch_req q = {.epoch = epoch,
+                                  .cond = cond,
+                                  .oid = rig_oid(obj),
+                                  .dkey = rig_key(dkey),
+                                  .iods = &iod,
+                                  .iods_nr = 1};
     struct msg_obj_fetch_rep rep;
     struct iovec iov = {buf, room};
     struct net_call call;
@@ -226,12 +257,14 @@ static inline int rig_get_at(struct rig *r, uint64_t obj, const char *dkey, cons
     return rc;
 }
 
-static inline int rig_get(struct rig *r, uint64_t obj, const char *dkey, const char *akey, void *buf, uint64_t room, uint64_t *len)
+static inline int rig_get(struct rig *r, uint64_t obj, const char *dkey, const char *akey,
+                          void *buf, uint64_t room, uint64_t *len)
 {
     return rig_get_at(r, obj, dkey, akey, buf, room, DAOS_EPOCH_MAX, 0, len);
 }
 
-static inline void assert_value(struct rig *r, uint64_t obj, const char *dkey, const char *akey, const void *want, uint64_t want_len)
+static inline void assert_value(struct rig *r, uint64_t obj, const char *dkey, const char *akey,
+                                const void *want, uint64_t want_len)
 {
     char *buf = malloc(want_len + 1);
     uint64_t len = 0;

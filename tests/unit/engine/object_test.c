@@ -1,4 +1,5 @@
-/* Objects through an engine: what is written is there, small in the heap and large in data extents, inline and in fibers, after a crash too. */
+/* Objects through an engine: what is written is there, small in the heap and large in data extents,
+ * inline and in fibers, after a crash too. */
 #include "engine_rig.h"
 #include <pthread.h>
 
@@ -28,11 +29,13 @@ static void test_conditions(void **state)
     struct rig *r = *state;
     char buf[8];
 
-    assert_int_equal(rig_put_at(r, 1, "d", "a", "v", 1, DAOS_COND_DKEY_UPDATE, NULL), -DER_NONEXIST);
+    assert_int_equal(rig_put_at(r, 1, "d", "a", "v", 1, DAOS_COND_DKEY_UPDATE, NULL),
+                     -DER_NONEXIST);
     assert_int_equal(rig_put_at(r, 1, "d", "a", "v", 1, DAOS_COND_DKEY_INSERT, NULL), 0);
     assert_int_equal(rig_put_at(r, 1, "d", "a", "w", 1, DAOS_COND_DKEY_INSERT, NULL), -DER_EXIST);
     assert_value(r, 1, "d", "a", "v", 1);
-    assert_int_equal(rig_get_at(r, 1, "x", "a", buf, 8, DAOS_EPOCH_MAX, DAOS_COND_DKEY_FETCH, NULL), -DER_NONEXIST);
+    assert_int_equal(rig_get_at(r, 1, "x", "a", buf, 8, DAOS_EPOCH_MAX, DAOS_COND_DKEY_FETCH, NULL),
+                     -DER_NONEXIST);
 }
 
 static void test_large_values(void **state)
@@ -141,9 +144,17 @@ static void test_a_compound_is_atomic(void **state)
     struct rig *r = *state;
     struct msg_iod iod = {.akey = rig_key("a"), .type = DAOS_IOD_SINGLE, .rec_size = 3, .bulk = 0};
     struct msg_op ops[3] = {
-        {.kind = MSG_OP_CHECK, .level = MSG_DKEY, .check = MSG_CHECK_EXISTS, .oid = rig_oid(1), .dkey = rig_key("old")},
+        {.kind = MSG_OP_CHECK,
+         .level = MSG_DKEY,
+         .check = MSG_CHECK_EXISTS,
+         .oid = rig_oid(1),
+         .dkey = rig_key("old")},
         {.kind = MSG_OP_PUNCH, .level = MSG_DKEY, .oid = rig_oid(1), .dkey = rig_key("old")},
-        {.kind = MSG_OP_UPDATE, .oid = rig_oid(2), .dkey = rig_key("new"), .iods = &iod, .iods_nr = 1},
+        {.kind = MSG_OP_UPDATE,
+         .oid = rig_oid(2),
+         .dkey = rig_key("new"),
+         .iods = &iod,
+         .iods_nr = 1},
     };
     struct msg_obj_update_req q = {.ops = ops, .ops_nr = 3};
     struct msg_obj_update_rep rep;
@@ -168,7 +179,11 @@ static void test_a_compound_is_atomic(void **state)
 
 static int list(struct rig *r, uint8_t level, uint64_t obj, uint32_t max, uint32_t *nr)
 {
-    struct msg_obj_list_req q = {.epoch = DAOS_EPOCH_MAX, .level = level, .oid = rig_oid(obj), .max_entries = max, .max_bytes = 4096};
+    struct msg_obj_list_req q = {.epoch = DAOS_EPOCH_MAX,
+                                 .level = level,
+                                 .oid = rig_oid(obj),
+                                 .max_entries = max,
+                                 .max_bytes = 4096};
     struct msg_obj_list_rep rep;
     uint8_t anchor[128];
     int rc = 0;
@@ -218,7 +233,11 @@ static void test_listing(void **state)
 static void test_key_larger_than_the_buffer(void **state)
 {
     struct rig *r = *state;
-    struct msg_obj_list_req q = {.epoch = DAOS_EPOCH_MAX, .level = MSG_DKEY, .oid = rig_oid(1), .max_entries = 5, .max_bytes = 3};
+    struct msg_obj_list_req q = {.epoch = DAOS_EPOCH_MAX,
+                                 .level = MSG_DKEY,
+                                 .oid = rig_oid(1),
+                                 .max_entries = 5,
+                                 .max_bytes = 3};
     struct msg_obj_list_rep rep;
 
     assert_int_equal(rig_put(r, 1, "longer key", "a", "v", 1), 0);
@@ -231,8 +250,10 @@ static void test_bad_requests_change_nothing(void **state)
 {
     struct rig *r = *state;
     uint8_t good[16];
-    struct msg_iod iod = {.akey = rig_key("a"), .type = DAOS_IOD_SINGLE, .rec_size = 1000, .bulk = 0};
-    struct msg_op op = {.kind = MSG_OP_UPDATE, .oid = rig_oid(1), .dkey = rig_key("d"), .iods = &iod, .iods_nr = 1};
+    struct msg_iod iod = {
+        .akey = rig_key("a"), .type = DAOS_IOD_SINGLE, .rec_size = 1000, .bulk = 0};
+    struct msg_op op = {
+        .kind = MSG_OP_UPDATE, .oid = rig_oid(1), .dkey = rig_key("d"), .iods = &iod, .iods_nr = 1};
     struct msg_obj_update_req q = {.ops = &op, .ops_nr = 1};
     struct msg_obj_update_rep rep;
     uint32_t nr;
@@ -269,7 +290,8 @@ static void *work(void *arg)
         char dkey[32];
 
         snprintf(dkey, sizeof(dkey), "%d/%d", w->id, i);
-        assert_int_equal(rig_put(w->r, 1 + (uint64_t)i % 3, dkey, "a", big, i % 7 == 0 ? sizeof(big) : 64), 0);
+        assert_int_equal(
+            rig_put(w->r, 1 + (uint64_t)i % 3, dkey, "a", big, i % 7 == 0 ? sizeof(big) : 64), 0);
         assert_value(w->r, 1 + (uint64_t)i % 3, dkey, "a", big, i % 7 == 0 ? sizeof(big) : 64);
     }
     return NULL;

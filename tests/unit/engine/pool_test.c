@@ -1,4 +1,5 @@
-/* Containers, snapshots, properties and handles through an engine, and what a restart makes of them. */
+/* Containers, snapshots, properties and handles through an engine, and what a restart makes of
+ * them. */
 #include "engine_rig.h"
 #include "engine/engine_int.h"
 
@@ -268,8 +269,14 @@ static void test_an_update_sent_twice_is_applied_once(void **state)
     assert_int_equal(rig_put(r, 1, "d2", "a", "w", 1), 0);
     r->seq = 100;
     for (int i = 0; i < 2; i++) {
-        struct msg_iod iod = {.akey = rig_key("a"), .type = DAOS_IOD_SINGLE, .rec_size = 1, .bulk = 0};
-        struct msg_op op = {.kind = MSG_OP_UPDATE, .oid = rig_oid(2), .dkey = rig_key("d"), .iods = &iod, .iods_nr = 1, .cond = DAOS_COND_DKEY_INSERT};
+        struct msg_iod iod = {
+            .akey = rig_key("a"), .type = DAOS_IOD_SINGLE, .rec_size = 1, .bulk = 0};
+        struct msg_op op = {.kind = MSG_OP_UPDATE,
+                            .oid = rig_oid(2),
+                            .dkey = rig_key("d"),
+                            .iods = &iod,
+                            .iods_nr = 1,
+                            .cond = DAOS_COND_DKEY_INSERT};
         struct msg_obj_update_req q = {.ops = &op, .ops_nr = 1};
         struct msg_obj_update_rep rep;
         struct iovec iov = {i == 0 ? "1" : "2", 1};
@@ -284,7 +291,8 @@ static void test_an_update_sent_twice_is_applied_once(void **state)
         call.hdr.session_hlc = 50;
         call.hdr.session_rand = 51;
         call.hdr.seq = 7;
-        assert_int_equal(net_call_wait(r->peer, &call), 0); /* the second would be -DER_EXIST if it were new */
+        assert_int_equal(net_call_wait(r->peer, &call),
+                         0); /* the second would be -DER_EXIST if it were new */
         assert_int_equal(rep.replayed, i);
         if (i == 0)
             again = rep.epoch;
@@ -348,7 +356,8 @@ static void test_a_directory_has_one_engine(void **state)
 static void test_format_refuses_bad_properties(void **state)
 {
     struct msg_prop prop = {.type = DAOS_PROP_PO_SPACE_RB, .val = 1000};
-    struct engine_format f = {.wal_bytes = 8u << 20, .owner = "a@", .group = "b@", .props = &prop, .props_nr = 1};
+    struct engine_format f = {
+        .wal_bytes = 8u << 20, .owner = "a@", .group = "b@", .props = &prop, .props_nr = 1};
     struct engine_conf conf = {.locked = true, .cpu = -1};
     struct err e = {0};
 

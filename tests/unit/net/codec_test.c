@@ -1,4 +1,5 @@
-/* The codec against every message of the table: what goes in comes out, and no bytes of a peer do harm. */
+/* The codec against every message of the table: what goes in comes out, and no bytes of a peer do
+ * harm. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -53,12 +54,12 @@ static struct msg_buf rnd_buf(void)
     return (struct msg_buf){len > 0 ? rnd_bytes(len) : NULL, len};
 }
 
-#define RND_num(t, n)   s->n = (t)rnd();
-#define RND_uuid(t, n)  memcpy(s->n, rnd_bytes(16), 16);
-#define RND_oid(t, n)   s->n = (daos_obj_id_t){rnd(), rnd()};
-#define RND_str(t, n)   s->n = rnd_str();
-#define RND_buf(t, n)   s->n = rnd_buf();
-#define RND_sub(t, n)   rnd_##t(&s->n);
+#define RND_num(t, n)  s->n = (t)rnd();
+#define RND_uuid(t, n) memcpy(s->n, rnd_bytes(16), 16);
+#define RND_oid(t, n)  s->n = (daos_obj_id_t){rnd(), rnd()};
+#define RND_str(t, n)  s->n = rnd_str();
+#define RND_buf(t, n)  s->n = rnd_buf();
+#define RND_sub(t, n)  rnd_##t(&s->n);
 #define RND_EACH_(type, n, one)                                                                    \
     {                                                                                              \
         uint32_t nr_ = (uint32_t)(rnd() % 4);                                                      \
@@ -68,13 +69,13 @@ static struct msg_buf rnd_buf(void)
         s->n = v_;                                                                                 \
         s->n##_nr = nr_;                                                                           \
     }
-#define RND_arr(t, n)   RND_EACH_(struct t, n, rnd_##t(&v_[i]))
-#define RND_strs(t, n)  RND_EACH_(const char *, n, v_[i] = rnd_str())
-#define RND_bufs(t, n)  RND_EACH_(struct msg_buf, n, v_[i] = rnd_buf())
-#define RND_u32s(t, n)  RND_EACH_(uint32_t, n, v_[i] = (uint32_t)rnd())
-#define RND_u64s(t, n)  RND_EACH_(uint64_t, n, v_[i] = rnd())
-#define RND_oids(t, n)  RND_EACH_(daos_obj_id_t, n, v_[i].lo = rnd())
-#define RND_recxs(t, n) RND_EACH_(daos_recx_t, n, v_[i].rx_nr = rnd())
+#define RND_arr(t, n)           RND_EACH_(struct t, n, rnd_##t(&v_[i]))
+#define RND_strs(t, n)          RND_EACH_(const char *, n, v_[i] = rnd_str())
+#define RND_bufs(t, n)          RND_EACH_(struct msg_buf, n, v_[i] = rnd_buf())
+#define RND_u32s(t, n)          RND_EACH_(uint32_t, n, v_[i] = (uint32_t)rnd())
+#define RND_u64s(t, n)          RND_EACH_(uint64_t, n, v_[i] = rnd())
+#define RND_oids(t, n)          RND_EACH_(daos_obj_id_t, n, v_[i].lo = rnd())
+#define RND_recxs(t, n)         RND_EACH_(daos_recx_t, n, v_[i].rx_nr = rnd())
 #define RND_F_(kind, t, n, doc) RND_##kind(t, n)
 
 #define RND_STRUCT_(name, FIELDS, doc)                                                             \
@@ -117,7 +118,8 @@ static void rnd_message(uint16_t op, bool reply, void *msg)
 
 static int encode(uint16_t op, bool reply, const void *msg, void *buf, size_t len, size_t *need)
 {
-    return reply ? msg_encode_rep(op, msg, buf, len, need) : msg_encode_req(op, msg, buf, len, need);
+    return reply ? msg_encode_rep(op, msg, buf, len, need)
+                 : msg_encode_req(op, msg, buf, len, need);
 }
 
 static int decode(uint16_t op, bool reply, const void *buf, size_t len, struct arena *a, void *msg)
@@ -125,7 +127,8 @@ static int decode(uint16_t op, bool reply, const void *buf, size_t len, struct a
     return reply ? msg_decode_rep(op, buf, len, a, msg) : msg_decode_req(op, buf, len, a, msg);
 }
 
-/* Decodes a copy of the bytes that ends where the allocation ends, so that the sanitizer sees one byte too many. */
+/* Decodes a copy of the bytes that ends where the allocation ends, so that the sanitizer sees one
+ * byte too many. */
 static int decode_tight(uint16_t op, bool reply, const void *buf, size_t len, void *msg)
 {
     uint8_t *copy = malloc(len + (len == 0));
@@ -271,8 +274,10 @@ static void test_hostile_counts_and_texts(void **state)
 
     assert_int_equal(decode_tight(MSG_ATTR_LIST, true, huge, sizeof(huge), &rep), -DER_PROTO);
     assert_int_equal(decode_tight(MSG_ATTR_LIST, true, no_nul, sizeof(no_nul), &rep), -DER_PROTO);
-    assert_int_equal(decode_tight(MSG_ATTR_LIST, true, inner_nul, sizeof(inner_nul), &rep), -DER_PROTO);
-    assert_int_equal(decode_tight(MSG_ATTR_LIST, true, empty_text, sizeof(empty_text), &rep), -DER_PROTO);
+    assert_int_equal(decode_tight(MSG_ATTR_LIST, true, inner_nul, sizeof(inner_nul), &rep),
+                     -DER_PROTO);
+    assert_int_equal(decode_tight(MSG_ATTR_LIST, true, empty_text, sizeof(empty_text), &rep),
+                     -DER_PROTO);
     assert_int_equal(decode_tight(MSG_ATTR_LIST, true, null_text, sizeof(null_text), &rep), 0);
     assert_int_equal(rep.names_nr, 1);
 }

@@ -1,4 +1,5 @@
-/* The in-process transport: a call reaches the service, on the caller's thread or in a fiber, and is answered exactly once. */
+/* The in-process transport: a call reaches the service, on the caller's thread or in a fiber, and
+ * is answered exactly once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +27,8 @@ struct world {
     struct rt_event holding;
 };
 
-/* The service: ATTR_GET answers each name with itself, ENGINE_STAT fills the first bulk vector, POOL_EVICT is held back. */
+/* The service: ATTR_GET answers each name with itself, ENGINE_STAT fills the first bulk vector,
+ * POOL_EVICT is held back. */
 static void answer(struct world *w, struct net_req *req)
 {
     __atomic_add_fetch(&w->served, 1, __ATOMIC_RELAXED);
@@ -310,11 +312,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_answered_in_a_fiber, setup, teardown),
         cmocka_unit_test_setup_teardown(test_answered_on_the_callers_thread, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bulk_is_the_callers_memory_and_errors_arrive, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bulk_is_the_callers_memory_and_errors_arrive, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_large_a_message, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_held_answer_comes_later_from_any_thread, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_request_that_waited_too_long_is_not_begun, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_held_answer_comes_later_from_any_thread, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_request_that_waited_too_long_is_not_begun, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_warm_calls_allocate_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_threads, setup, teardown),

@@ -17,9 +17,16 @@ static void test_names_and_numbers(void **state)
         const char *name;
         daos_oclass_id_t id;
     } known[] = {
-        {"S1", OC_S1},           {"SX", OC_SX},           {"S32", OC_S32},        {"RP_2G1", OC_RP_2G1},
-        {"RP_6G16", OC_RP_6G16}, {"RP_3GX", OC_RP_3GX},   {"EC_2P1G1", OC_EC_2P1G1}, {"EC_16P3GX", OC_EC_16P3GX},
-        {"EC_4P2G8", OC_EC_4P2G8}, {"RP_XSF", OC_RP_XSF},
+        {"S1", OC_S1},
+        {"SX", OC_SX},
+        {"S32", OC_S32},
+        {"RP_2G1", OC_RP_2G1},
+        {"RP_6G16", OC_RP_6G16},
+        {"RP_3GX", OC_RP_3GX},
+        {"EC_2P1G1", OC_EC_2P1G1},
+        {"EC_16P3GX", OC_EC_16P3GX},
+        {"EC_4P2G8", OC_EC_4P2G8},
+        {"RP_XSF", OC_RP_XSF},
     };
     char name[MAX_OBJ_CLASS_NAME_LEN];
 
@@ -103,10 +110,12 @@ static struct place_map *pool(uint32_t nodes, uint32_t per_node)
     return map;
 }
 
-static const char *choose(struct place_map *map, enum daos_otype_t type, daos_oclass_id_t cid, uint32_t hints, uint32_t rd_fac)
+static const char *choose(struct place_map *map, enum daos_otype_t type, daos_oclass_id_t cid,
+                          uint32_t hints, uint32_t rd_fac)
 {
     static char name[MAX_OBJ_CLASS_NAME_LEN];
-    struct place_want w = {type, cid, (daos_oclass_hints_t)hints, rd_fac, DAOS_PROP_CO_REDUN_NODE, -1};
+    struct place_want w = {type, cid, (daos_oclass_hints_t)hints, rd_fac, DAOS_PROP_CO_REDUN_NODE,
+                           -1};
     daos_oclass_id_t got = 0;
     struct err e = {0};
 
@@ -133,7 +142,8 @@ static void test_one_target_takes_what_fits(void **state)
     assert_string_equal(choose(map, DAOS_OT_MULTI_HASHED, OC_EC_2P1GX, 0, 0), "refused");
     assert_string_equal(choose(map, DAOS_OT_MULTI_HASHED, 0, 0, 1), "refused");
     assert_string_equal(choose(map, DAOS_OT_MULTI_HASHED, OC_TINY, 0, 0), "refused");
-    assert_string_equal(choose(map, DAOS_OT_MULTI_HASHED, 0, DAOS_OCH_SHD_TINY | DAOS_OCH_SHD_MAX, 0), "refused");
+    assert_string_equal(
+        choose(map, DAOS_OT_MULTI_HASHED, 0, DAOS_OCH_SHD_TINY | DAOS_OCH_SHD_MAX, 0), "refused");
     place_map_free(map);
 }
 
@@ -178,7 +188,8 @@ static void test_redundancy_decides_the_class(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct place_map *map = pool(rows[i].nodes, 4);
 
-        assert_string_equal(choose(map, rows[i].type, 0, rows[i].hints, rows[i].rd_fac), rows[i].name);
+        assert_string_equal(choose(map, rows[i].type, 0, rows[i].hints, rows[i].rd_fac),
+                            rows[i].name);
         place_map_free(map);
     }
 }
@@ -189,10 +200,12 @@ static void test_group_counts(void **state)
 
     assert_string_equal(choose(map, DAOS_OT_KV_HASHED, 0, 0, 0), "S128");
     assert_string_equal(choose(map, DAOS_OT_MULTI_HASHED, 0, 0, 0), "S1");
-    assert_string_equal(choose(map, DAOS_OT_KV_HASHED, 0, 0, 1), "RP_2G56"); /* one node of eight kept free */
+    assert_string_equal(choose(map, DAOS_OT_KV_HASHED, 0, 0, 1),
+                        "RP_2G56"); /* one node of eight kept free */
     assert_string_equal(choose(map, DAOS_OT_KV_HASHED, OC_S32, 0, 0), "S32");
     assert_string_equal(choose(map, DAOS_OT_MULTI_HASHED, 0, DAOS_OCH_SHD_REG, 0), "S128");
-    assert_string_equal(choose(map, DAOS_OT_MULTI_HASHED, OBJ_CLASS_DEF(OR_RP_1, 129u), 0, 0), "refused");
+    assert_string_equal(choose(map, DAOS_OT_MULTI_HASHED, OBJ_CLASS_DEF(OR_RP_1, 129u), 0, 0),
+                        "refused");
     place_map_free(map);
 }
 

@@ -1,4 +1,5 @@
-/* What layouts promise, on pools that do not exist: separation, balance, and that nothing moves which need not. */
+/* What layouts promise, on pools that do not exist: separation, balance, and that nothing moves
+ * which need not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,7 +83,8 @@ static void test_one_target_holds_everything(void **state)
 
 static void test_groups_never_share_a_domain(void **state)
 {
-    static const daos_oclass_id_t classes[] = {OC_RP_2G1, OC_RP_3G2, OC_EC_4P2G1, OC_EC_8P2G4, OC_EC_16P3G1};
+    static const daos_oclass_id_t classes[] = {OC_RP_2G1, OC_RP_3G2, OC_EC_4P2G1, OC_EC_8P2G4,
+                                               OC_EC_16P3G1};
     struct place_target *t = make_targets(19, 3);
     struct place_map *m = map_of(1, t, 57);
 
@@ -98,7 +100,8 @@ static void test_groups_never_share_a_domain(void **state)
     free(t);
 }
 
-static void count_load(const struct place_map *m, daos_oclass_id_t cid, uint64_t objects, uint32_t *load)
+static void count_load(const struct place_map *m, daos_oclass_id_t cid, uint64_t objects,
+                       uint32_t *load)
 {
     for (uint64_t n = 0; n < objects; n++) {
         struct place_layout *l = lay(m, oid_of(n, cid));

@@ -1,4 +1,5 @@
-/* A pool service on a heap in memory whose pages vanish at random, and the retry loop that commands run in. */
+/* A pool service on a heap in memory whose pages vanish at random, and the retry loop that commands
+ * run in. */
 #ifndef TESTS_UNIT_SVC_SVC_RIG_H
 #define TESTS_UNIT_SVC_SVC_RIG_H
 
@@ -56,15 +57,23 @@ static inline bool rig_fault(void *arg, uint64_t page)
         heap_pins_drop((r)->h, &pins_);                                                            \
     } while (0)
 
-static inline int rig_apply(struct rig *r, uint16_t opcode, const void *req, void *rep, uint64_t epoch)
+static inline int rig_apply(struct rig *r, uint16_t opcode, const void *req, void *rep,
+                            uint64_t epoch)
 {
-    struct svc_cmd cmd = {.opcode = opcode, .req = req, .now = ++r->now, .epoch = epoch, .seq = r->seq, .acked = r->acked,
-                          .session_hlc = 7, .session_rand = 8};
+    struct svc_cmd cmd = {.opcode = opcode,
+                          .req = req,
+                          .now = ++r->now,
+                          .epoch = epoch,
+                          .seq = r->seq,
+                          .acked = r->acked,
+                          .session_hlc = 7,
+                          .session_rand = 8};
     uint64_t lsn = 0;
     int rc;
 
     memset(cmd.fresh, ++r->fresh, 16);
-    RIG_RUN(r, rc, svc_apply(r->svc, svc_applied(r->svc) + 1, &cmd, &r->mem, rep, &lsn, &r->replayed));
+    RIG_RUN(r, rc,
+            svc_apply(r->svc, svc_applied(r->svc) + 1, &cmd, &r->mem, rep, &lsn, &r->replayed));
     return rc;
 }
 
@@ -128,19 +137,23 @@ static inline int rig_teardown(void **state)
 
 /* ---- Sentences of the tests ---- */
 
-static inline int rig_connect(struct rig *r, const char *user, const char *group, uint32_t flags, struct msg_pool_connect_rep *rep)
+static inline int rig_connect(struct rig *r, const char *user, const char *group, uint32_t flags,
+                              struct msg_pool_connect_rep *rep)
 {
     const char *groups[] = {group, "staff@"};
-    struct msg_pool_connect_req q = {.flags = flags, .user = user, .group = group, .groups = groups, .groups_nr = 2};
+    struct msg_pool_connect_req q = {
+        .flags = flags, .user = user, .group = group, .groups = groups, .groups_nr = 2};
 
     memset(rep, 0, sizeof(*rep));
     return rig_apply(r, MSG_POOL_CONNECT, &q, rep, 0);
 }
 
-static inline int rig_create(struct rig *r, const uint8_t pool[16], uint8_t uuid, const char *label, const struct msg_prop *more, uint32_t more_nr)
+static inline int rig_create(struct rig *r, const uint8_t pool[16], uint8_t uuid, const char *label,
+                             const struct msg_prop *more, uint32_t more_nr)
 {
     struct msg_prop props[8] = {{.type = DAOS_PROP_CO_LABEL, .text = label}};
-    struct msg_cont_create_req q = {.props = label != NULL ? props : more, .props_nr = more_nr + (label != NULL)};
+    struct msg_cont_create_req q = {.props = label != NULL ? props : more,
+                                    .props_nr = more_nr + (label != NULL)};
     struct msg_cont_create_rep rep;
 
     for (uint32_t i = 0; i < more_nr; i++)
@@ -150,7 +163,8 @@ static inline int rig_create(struct rig *r, const uint8_t pool[16], uint8_t uuid
     return rig_apply(r, MSG_CONT_CREATE, &q, &rep, 0);
 }
 
-static inline int rig_cont_open(struct rig *r, const uint8_t pool[16], const char *cont, uint32_t flags, struct msg_cont_open_rep *rep)
+static inline int rig_cont_open(struct rig *r, const uint8_t pool[16], const char *cont,
+                                uint32_t flags, struct msg_cont_open_rep *rep)
 {
     struct msg_cont_open_req q = {.cont = cont, .flags = flags};
 
@@ -177,7 +191,8 @@ static inline int rig_disconnect(struct rig *r, const uint8_t hdl[16])
     return rig_apply(r, MSG_POOL_DISCONNECT, &q, &rep, 0);
 }
 
-static inline const struct msg_prop *rig_prop(const struct msg_prop *props, uint32_t nr, uint32_t type)
+static inline const struct msg_prop *rig_prop(const struct msg_prop *props, uint32_t nr,
+                                              uint32_t type)
 {
     for (uint32_t i = 0; i < nr; i++)
         if (props[i].type == type)

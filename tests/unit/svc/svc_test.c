@@ -21,7 +21,8 @@ static void test_a_new_pool(void **state)
     assert_int_equal(rig_prop(a.props, a.props_nr, DAOS_PROP_PO_SPACE_RB)->val, 5);
     assert_int_equal(rig_prop(a.props, a.props_nr, DAOS_PROP_PO_EC_CELL_SZ)->val, 131072);
     assert_string_equal(rig_prop(a.props, a.props_nr, DAOS_PROP_PO_OWNER)->text, "ann@");
-    assert_string_equal(rig_prop(a.props, a.props_nr, DAOS_PROP_PO_LABEL)->text, "pool_label_not_set");
+    assert_string_equal(rig_prop(a.props, a.props_nr, DAOS_PROP_PO_LABEL)->text,
+                        "pool_label_not_set");
     assert_true(rig_prop(a.props, a.props_nr, DAOS_PROP_PO_ACL)->blob.len > 0);
     assert_int_equal(rig_disconnect(r, c.hdl), 0);
     assert_int_equal(rig_disconnect(r, c.hdl), -DER_NO_HDL);
@@ -131,8 +132,12 @@ static void test_times_of_a_container(void **state)
 
 static void test_open_flags_and_conflicts(void **state)
 {
-    static const uint32_t bad[] = {0, DAOS_COO_RO | DAOS_COO_RW, DAOS_COO_RW | DAOS_COO_RO_MDSTATS, DAOS_COO_EX | DAOS_COO_EVICT,
-                                   DAOS_COO_RW | DAOS_COO_EVICT_ALL, DAOS_COO_RW | 1u << 20};
+    static const uint32_t bad[] = {0,
+                                   DAOS_COO_RO | DAOS_COO_RW,
+                                   DAOS_COO_RW | DAOS_COO_RO_MDSTATS,
+                                   DAOS_COO_EX | DAOS_COO_EVICT,
+                                   DAOS_COO_RW | DAOS_COO_EVICT_ALL,
+                                   DAOS_COO_RW | 1u << 20};
     struct rig *r = *state;
     struct msg_pool_connect_rep ann, bob, ro;
     struct msg_cont_open_rep a, b, c;
@@ -146,7 +151,8 @@ static void test_open_flags_and_conflicts(void **state)
     assert_int_equal(rig_cont_open(r, ro.hdl, "c", DAOS_COO_RW, &a), -DER_NO_PERM);
     assert_int_equal(rig_cont_open(r, ann.hdl, "c", DAOS_COO_RW, &a), 0);
     assert_int_equal(rig_cont_open(r, bob.hdl, "c", DAOS_COO_RW, &b), 0);
-    assert_int_equal(b.caps, DAOS_ACL_PERM_READ | DAOS_ACL_PERM_WRITE | DAOS_ACL_PERM_GET_PROP | DAOS_ACL_PERM_SET_PROP);
+    assert_int_equal(b.caps, DAOS_ACL_PERM_READ | DAOS_ACL_PERM_WRITE | DAOS_ACL_PERM_GET_PROP |
+                                 DAOS_ACL_PERM_SET_PROP);
     assert_int_equal(b.info.handles, 2);
     assert_int_equal(rig_cont_open(r, ann.hdl, "c", DAOS_COO_EX, &c), -DER_BUSY);
     assert_int_equal(rig_cont_open(r, bob.hdl, "c", DAOS_COO_EX, &c), -DER_NO_PERM);
@@ -171,10 +177,12 @@ static void test_properties_of_a_container(void **state)
     struct msg_prop wrong = {.type = DAOS_PROP_CO_CSUM, .val = 99};
     struct msg_prop alien = {.type = DAOS_PROP_PO_SPACE_RB, .val = 1};
     struct msg_prop fixed = {.type = DAOS_PROP_CO_GLOBAL_VERSION, .val = 1};
-    struct msg_prop set[2] = {{.type = DAOS_PROP_CO_LABEL, .text = "renamed"}, {.type = DAOS_PROP_CO_SNAPSHOT_MAX, .val = 1}};
+    struct msg_prop set[2] = {{.type = DAOS_PROP_CO_LABEL, .text = "renamed"},
+                              {.type = DAOS_PROP_CO_SNAPSHOT_MAX, .val = 1}};
     struct msg_cont_set_prop_req sq = {.props = set, .props_nr = 2};
     struct msg_cont_set_prop_rep sr;
-    uint32_t types[] = {DAOS_PROP_CO_CSUM, DAOS_PROP_CO_LABEL, DAOS_PROP_CO_ROOTS, DAOS_PROP_CO_ACL};
+    uint32_t types[] = {DAOS_PROP_CO_CSUM, DAOS_PROP_CO_LABEL, DAOS_PROP_CO_ROOTS,
+                        DAOS_PROP_CO_ACL};
     struct msg_cont_query_req q = {.props = types, .props_nr = 4};
     struct msg_cont_query_rep a = {0};
     uint8_t uuid[16];
@@ -193,7 +201,8 @@ static void test_properties_of_a_container(void **state)
     assert_int_equal(rig_apply(r, MSG_CONT_SET_PROP, &sq, &sr, 0), -DER_EXIST);
     set[0].text = "lost";
     set[1].val = UINT64_MAX;
-    assert_int_equal(rig_apply(r, MSG_CONT_SET_PROP, &sq, &sr, 0), -DER_INVAL); /* and nothing of it */
+    assert_int_equal(rig_apply(r, MSG_CONT_SET_PROP, &sq, &sr, 0),
+                     -DER_INVAL); /* and nothing of it */
     assert_int_equal(svc_cont_lookup(r->svc, "lost", uuid), -DER_NONEXIST);
     assert_int_equal(svc_cont_lookup(r->svc, "c", uuid), -DER_NONEXIST);
     memcpy(q.hdl, c.hdl, 16);
@@ -255,7 +264,8 @@ static void test_attributes(void **state)
     static char long_name[600], big[100000];
     const char *names[] = {"one", "two", long_name};
     struct msg_buf values[] = {{"1", 1}, {big, sizeof(big)}, {"\0x", 2}};
-    struct msg_attr_set_req set = {.scope = MSG_SCOPE_CONT, .names = names, .names_nr = 3, .values = values, .values_nr = 3};
+    struct msg_attr_set_req set = {
+        .scope = MSG_SCOPE_CONT, .names = names, .names_nr = 3, .values = values, .values_nr = 3};
     struct msg_attr_get_req get = {.scope = MSG_SCOPE_CONT, .names = names, .names_nr = 3};
     struct msg_attr_get_rep got = {0};
     struct msg_attr_list_req lq = {.scope = MSG_SCOPE_CONT};
@@ -467,7 +477,8 @@ static void test_destroyed_containers_are_forgotten_in_steps(void **state)
         char name[16];
         const char *names[] = {name};
         struct msg_buf v = {"v", 1};
-        struct msg_attr_set_req set = {.scope = MSG_SCOPE_CONT, .names = names, .names_nr = 1, .values = &v, .values_nr = 1};
+        struct msg_attr_set_req set = {
+            .scope = MSG_SCOPE_CONT, .names = names, .names_nr = 1, .values = &v, .values_nr = 1};
 
         snprintf(name, sizeof(name), "attr%d", i);
         memcpy(set.hdl, c.hdl, 16);
