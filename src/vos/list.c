@@ -2,8 +2,8 @@
  * Enumeration. An anchor is the key that was reported last, so what is inserted or removed meanwhile does not matter: the walk goes on behind it.
  *
  * A key longer than POS_KEY is remembered by its first bytes, its length and a hash: the walk starts at the first key with that beginning and skips up to
- * the one that matches. If that very key has been given back meanwhile, the keys with the same beginning are reported again, which is why records with such keys
- * are only given back by vos_reclaim(), an hour after they died.
+ * the one that matches. If that very key has been given back meanwhile, the keys with the same beginning are reported again, which is why records of such
+ * byte-ordered keys are only given back by vos_reclaim(), an hour after they died (pos_needs()).
  *
  * A call looks at LIST_STEPS entries at most. A page that is missing ends it early if there was any progress.
  */

@@ -387,6 +387,12 @@ struct pos { /* 72 bytes, in anchors */
     uint64_t order, hash;
     uint8_t key[POS_KEY];
 };
+/* Must the record of a dead key stay for a while, because an anchor may name it and could not find its place without it? Only byte-ordered keys: hashed ones have
+ * no neighbours with the same order key. */
+static inline bool pos_needs(enum korder ko, uint32_t key_len)
+{
+    return ko == K_LEX && key_len > POS_KEY;
+}
 void pos_set(struct pos *p, enum korder ko, const struct vos_key *key, uint8_t type);
 /* Starts w behind the place (akeys: cls akey_class). room and p must stay until the first walk_next(). */
 int pos_walk(const struct pos *p, struct walk *w, struct heap *h, const struct tree_class *cls, uint64_t root, enum korder ko, struct akey_id *room);

@@ -108,7 +108,7 @@ int punch_dkey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *key)
             rc = may_drop(t, oldest, &small);
         if (rc)
             return rc;
-        if (small)
+        if (small && !pos_needs(dkey_korder(oid), key->len))
             return dkey_remove(t, obj, oid, dkey, t->w.epoch);
         rc = trash_add(t, obj);
     } else {
@@ -124,7 +124,8 @@ static int punch_one(struct vos_tx *t, const struct view *in_dkey, uint64_t obj,
 {
     uint32_t budget = DROP_MAX;
     uint64_t akey, oldest = UINT64_MAX;
-    bool yes, small, empty;
+    bool yes, small, empty = false;
+    struct vos_key name;
     int rc = akey_find(t->v->h, dkey, oid, key, type, &akey);
 
     if (rc)
@@ -142,11 +143,16 @@ static int punch_one(struct vos_tx *t, const struct view *in_dkey, uint64_t obj,
             rc = may_drop(t, oldest, &small);
         if (rc)
             return rc;
-        if (small) {
+        if (small && !pos_needs(akey_korder(oid), key->len)) {
             rc = akey_remove(t, dkey, akey_korder(oid), akey, t->w.epoch);
             if (rc == 0)
                 rc = dkey_is_empty(t, dkey, &empty);
-            return rc || !empty ? rc : dkey_remove(t, obj, oid, dkey, t->w.epoch);
+            if (rc || !empty)
+                return rc;
+            rc = dkey_name(t->v->h, dkey, &name);
+            if (rc || pos_needs(dkey_korder(oid), name.len))
+                return rc ? rc : trash_add(t, obj);
+            return dkey_remove(t, obj, oid, dkey, t->w.epoch);
         }
         rc = trash_add(t, obj);
     }

@@ -289,9 +289,9 @@ static int akey_empty(struct heap *h, uint64_t akey, bool *empty)
 }
 
 /* May a record whose key may be in an anchor, and that died at epoch, go? */
-static bool may_go(struct vos_tx *t, uint32_t key_len, uint64_t epoch)
+static bool may_go(struct vos_tx *t, enum korder ko, uint32_t key_len, uint64_t epoch)
 {
-    return key_len <= POS_KEY || epoch + LINGER_HLC < t->w.epoch;
+    return !pos_needs(ko, key_len) || epoch + LINGER_HLC < t->w.epoch;
 }
 
 /* One transaction for one akey; *more: call again. */
@@ -341,7 +341,7 @@ static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
         rc = last_event(h, dkey, &last); /* an akey has none of its own */
         if (rc == 0)
             rc = akey_name(h, akey, &name, &type);
-        if (rc == 0 && last <= upto && may_go(&t, name.len, last))
+        if (rc == 0 && last <= upto && may_go(&t, akey_korder(oid), name.len, last))
             rc = akey_remove(&t, dkey, akey_korder(oid), akey, last);
     }
     return end(&t, rc);
@@ -392,7 +392,7 @@ static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
         rc = last_event(h, dkey, &last);
         if (rc == 0)
             rc = dkey_name(h, dkey, &name);
-        if (rc == 0 && last <= upto && may_go(&t, name.len, last))
+        if (rc == 0 && last <= upto && may_go(&t, dkey_korder(oid), name.len, last))
             rc = dkey_remove(&t, obj, oid, dkey, last);
     }
     return end(&t, rc);

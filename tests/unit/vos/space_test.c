@@ -1,0 +1,197 @@
+/* What is overwritten, punched or destroyed gives its room back. */
+#include "rig.h"
+
+#define LATEST DAOS_EPOCH_MAX
+
+static struct heap_stat stat_of(struct rig *r)
+{
+    struct heap_stat st;
+
+    heap_lock(r->h);
+    heap_stat(r->h, &st);
+    heap_unlock(r->h);
+    return st;
+}
+
+static void reclaim_all(struct rig *r)
+{
+    bool more = true;
+
+    while (more)
+        CHECK_EQ(RIG_RETRY(r, vos_reclaim(r->v, &more)), 0);
+}
+
+static void check_clean(struct rig *r)
+{
+    struct vos_anchor at = {{0}, 0};
+    uint64_t problems = 0;
+    bool more = true;
+
+    while (more)
+        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at, rig_problem, NULL, NULL, &problems, &more)), 0);
+    CHECK_EQ(problems, 0);
+}
+
+static void overwrite_loops_stay_flat(void **state)
+{
+    daos_obj_id_t kv = OID(DAOS_OT_KV_HASHED, 1), f = OID(DAOS_OT_ARRAY_BYTE, 2);
+    static uint8_t buf[4096];
+    uint64_t one = 1;
+    struct vos_key d = {&one, 8};
+    struct heap_stat a, b;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 1, 1);
+    for (int round = 0; round < 200; round++) {
+        for (uint32_t i = 0; i < 20; i++) {
+            char name[16];
+
+            snprintf(name, sizeof name, "k%u", i);
+            CHECK_EQ(put(&r, kv, K(name), K("0"), buf, 100, 0, 0), 0);
+            CHECK_EQ(write_arr(&r, f, d, K("0"), i * 4096, 4096, 1, buf), 0);
+        }
+        if (round == 1)
+            a = stat_of(&r);
+    }
+    b = stat_of(&r);
+    assert_int_equal(a.alloc_count, b.alloc_count);
+    assert_int_equal(a.alloc_bytes, b.alloc_bytes);
+    check_clean(&r);
+    rig_stop(&r);
+}
+
+/* Create and remove, as a directory of short-lived files does. */
+static void churn_stays_flat(void **state)
+{
+    daos_obj_id_t dir = OID(DAOS_OT_MULTI_HASHED, 1);
+    static uint8_t buf[4096];
+    uint64_t one = 1;
+    struct heap_stat a, b;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 1, 1);
+    CHECK_EQ(put_s(&r, dir, "stays", "i", "x"), 0);
+    for (uint32_t n = 0; n < 1000; n++) {
+        daos_obj_id_t f = OID(DAOS_OT_ARRAY_BYTE, 100 + n);
+        char name[32];
+
+        snprintf(name, sizeof name, "file-%u", n);
+        CHECK_EQ(write_arr(&r, dir, K(name), K("DFS_INODE"), 0, 88, 1, buf), 0);
+        CHECK_EQ(write_arr(&r, f, (struct vos_key){&one, 8}, K("0"), 0, 3000, 1, buf), 0);
+        CHECK_EQ(punch(&r, VOS_DKEY, dir, name, NULL, DAOS_COND_PUNCH), 0);
+        CHECK_EQ(punch(&r, VOS_OBJ, f, NULL, NULL, DAOS_COND_PUNCH), 0);
+        if (n == 10)
+            a = stat_of(&r);
+    }
+    b = stat_of(&r);
+    assert_int_equal(a.alloc_count, b.alloc_count);
+    check_clean(&r);
+    rig_stop(&r);
+}
+
+static void snapshots_keep_and_let_go(struct rt_xs *xs)
+{
+    daos_obj_id_t f = OID(DAOS_OT_ARRAY_BYTE, 2);
+    uint8_t *buf = malloc(1 << 20), *got = malloc(1 << 20);
+    struct vos_anchor at = {{0}, 0};
+    uint64_t one = 1, epoch;
+    struct vos_key d = {&one, 8};
+    struct heap_stat before, held, after;
+    bool more = true;
+    struct rig r;
+
+    rig_start(&r, xs, 7, 5);
+    memset(buf, 1, 1 << 20);
+    CHECK_EQ(write_arr(&r, f, d, K("0"), 0, 1 << 20, 1, buf), 0);
+    before = stat_of(&r);
+    epoch = hlc_peek(&r.clock);
+    CHECK_EQ(RIG_RETRY(&r, vos_snap_add(r.c, epoch)), 0);
+    memset(buf, 2, 1 << 20);
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK_EQ(write_arr(&r, f, d, K("0"), 0, 1 << 20, 1, buf), 0);
+    held = stat_of(&r);
+    CHECK_EQ(held.data_used, 2 * before.data_used); /* the snapshot's and the latest; not those between */
+    CHECK_EQ(read_arr(&r, epoch, f, d, K("0"), 0, 1 << 20, got, 1 << 20, NULL, NULL), 1);
+    CHECK(got[0] == 1 && got[1048575] == 1);
+    CHECK_EQ(read_arr(&r, LATEST, f, d, K("0"), 500000, 100000, got, 1 << 20, NULL, NULL), 1);
+    CHECK(got[0] == 2 && got[99999] == 2);
+    check_clean(&r);
+    CHECK_EQ(RIG_RETRY(&r, vos_snap_del(r.c, epoch)), 0);
+    while (more)
+        CHECK_EQ(RIG_RETRY(&r, vos_aggregate(r.c, 0, &at, &more)), 0);
+    after = stat_of(&r);
+    CHECK_EQ(after.data_used, before.data_used);
+    check_clean(&r);
+
+    /* random small writes over a large one: covered by their union */
+    for (uint32_t i = 0; i < 256; i++)
+        CHECK_EQ(write_arr(&r, f, d, K("0"), (i * 97 % 256) * 4096, 4096, 1, buf), 0);
+    memset(&at, 0, sizeof at);
+    more = true;
+    while (more)
+        CHECK_EQ(RIG_RETRY(&r, vos_aggregate(r.c, 0, &at, &more)), 0);
+    CHECK_EQ(stat_of(&r).data_used, 0);
+    check_clean(&r);
+    rig_stop(&r);
+    free(buf);
+    free(got);
+}
+
+static void on_disk(void **state)
+{
+    (void)state;
+    rig_run(snapshots_keep_and_let_go);
+}
+
+/* More than a transaction may give back: punched at once, reclaimed in steps. */
+static void large_objects_go_in_steps(void **state)
+{
+    daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1);
+    struct heap_stat a;
+    struct vos_stat st;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 1, 2);
+    a = stat_of(&r);
+    for (uint32_t i = 0; i < 3000; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "key-%u", i);
+        CHECK_EQ(put_s(&r, o, name, "a", "value"), 0);
+    }
+    CHECK_EQ(punch(&r, VOS_OBJ, o, NULL, NULL, DAOS_COND_PUNCH), 0);
+    assert_string_equal(names(&r, LATEST, VOS_DKEY, o, NULL), "");
+    assert_string_equal(get_s(&r, LATEST, o, "key-1", "a"), "-");
+    CHECK_EQ(put_s(&r, o, "new", "a", "life"), 0);
+    assert_string_equal(names(&r, LATEST, VOS_DKEY, o, NULL), "new");
+    reclaim_all(&r);
+    vos_stat(r.v, &st);
+    assert_int_equal(st.dkeys, 1);
+    check_clean(&r);
+    assert_string_equal(get_s(&r, LATEST, o, "new", "a"), "life");
+    CHECK_EQ(RIG_RETRY(&r, vos_cont_destroy(r.v, CONT_A)), 0);
+    assert_int_equal(RIG_RETRY(&r, vos_cont_destroy(r.v, CONT_A)), -DER_NONEXIST);
+    assert_int_equal(get(&r, LATEST, o, K("new"), K("a"), NULL, 0, 0), -DER_NONEXIST);
+    reclaim_all(&r);
+    CHECK_EQ(RIG_RETRY(&r, vos_cont_open(r.v, CONT_A, true, &r.c)), 0);
+    assert_string_equal(get_s(&r, LATEST, o, "new", "a"), "-");
+    assert_int_equal(stat_of(&r).alloc_count, a.alloc_count);
+    rig_reopen(&r, true);
+    assert_string_equal(get_s(&r, LATEST, o, "new", "a"), "-");
+    rig_stop(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(overwrite_loops_stay_flat),
+        cmocka_unit_test(churn_stays_flat),
+        cmocka_unit_test(on_disk),
+        cmocka_unit_test(large_objects_go_in_steps),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
