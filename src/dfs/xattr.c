@@ -1,4 +1,7 @@
-/* Extended attributes: single-value akeys "x:NAME" beside the inode record. A value is stored with one zero byte behind it, because the store knows no empty values and POSIX does. */
+/*
+ * Extended attributes: single-value akeys "x:NAME" beside the inode record. A value is stored with one zero byte behind it, because the
+ * store knows no empty values and POSIX does.
+ */
 #include <stdlib.h>
 #include <sys/xattr.h>
 #include "dfs/dfs_int.h"
@@ -35,27 +38,58 @@ static int io_set(struct xattr_io *io, struct dfs_obj *obj, const char *name, co
     return 0;
 }
 
-static int run_one(struct dfs *dfs, struct compound *c, int rc)
+/*
+ * Changes one attribute and the time of change of the entry it hangs on, in one step. The inode record is rewritten with every change
+ * below its name, so its epoch tells whether anything there changed (moves depend on it).
+ */
+static int change_one(struct dfs *dfs, struct dfs_obj *obj, struct xattr_io *io, bool removal, uint64_t cond)
 {
-    if (rc == 0)
-        rc = compound_run(c, NULL, NULL);
-    compound_free(c);
-    return rc;
+    struct dfs_entry_io inode;
+    struct dfs_entry e;
+    struct compound *c;
+    struct stat st;
+    uint32_t attempt = 0;
+    int rc;
+
+    do {
+        rc = dfs_entry_fetch(dfs, obj->parent_oid, obj->name, &e);
+        if (rc == 0 && (e.oid.lo != obj->oid.lo || e.oid.hi != obj->oid.hi))
+            rc = ENOENT; /* the name stands for something else by now */
+        if (rc == 0)
+            rc = dfs_entry_stat(dfs, &e, obj->oh, &st);
+        if (rc != 0)
+            return rc;
+        e.mtime = st.st_mtim;
+        e.ctime = dfs_now();
+        dfs_entry_io_set(&inode, obj->name, &e, NULL);
+        rc = compound_begin(dfs->coh, &c);
+        if (rc != 0)
+            return dfs_errno(rc);
+        rc = compound_check_unchanged(c, obj->parent_oid, &inode.dkey, e.epoch);
+        if (rc == 0)
+            rc = compound_update_oid(c, obj->parent_oid, DAOS_COND_DKEY_UPDATE, &inode.dkey, inode.nr, inode.iods, inode.sgls);
+        if (rc == 0 && removal)
+            rc = compound_punch_keys_oid(c, obj->parent_oid, cond, &io->dkey, 1, &io->iod.iod_name);
+        else if (rc == 0)
+            rc = compound_update_oid(c, obj->parent_oid, cond, &io->dkey, 1, &io->iod, &io->sgl);
+        if (rc == 0)
+            rc = compound_run(c, NULL, NULL);
+        compound_free(c);
+    } while (rc == -DER_TX_RESTART && dfs_retry(&attempt));
+    return dfs_errno(rc);
 }
 
 int dfs_setxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, const void *value, daos_size_t size, int flags)
 {
-    uint64_t cond = DAOS_COND_DKEY_UPDATE;
+    uint64_t cond = 0;
     struct xattr_io io;
-    struct compound *c;
     int rc;
 
-    if (dfs == NULL || obj == NULL || (value == NULL && size > 0))
+    if (dfs == NULL || obj == NULL || (value == NULL && size > 0) || size > DFS_MAX_XATTR_LEN ||
+        (flags & ~(XATTR_CREATE | XATTR_REPLACE)))
         return EINVAL;
     if (dfs->readonly)
         return EPERM;
-    if (size > DFS_MAX_XATTR_LEN)
-        return E2BIG;
     rc = io_set(&io, obj, name, value, size);
     if (rc != 0)
         return rc;
@@ -63,14 +97,7 @@ int dfs_setxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, const void *value
         cond |= DAOS_COND_AKEY_INSERT;
     if (flags & XATTR_REPLACE)
         cond |= DAOS_COND_AKEY_UPDATE;
-    rc = compound_begin(dfs->coh, &c);
-    if (rc != 0)
-        return dfs_errno(rc);
-    rc = compound_update_oid(c, obj->parent_oid, cond, &io.dkey, 1, &io.iod, &io.sgl);
-    rc = run_one(dfs, c, rc);
-    if (rc == -DER_NONEXIST && (flags & XATTR_REPLACE))
-        return ENODATA;
-    return dfs_errno(rc);
+    return change_one(dfs, obj, &io, false, cond);
 }
 
 int dfs_getxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, void *value, daos_size_t *size)
@@ -88,7 +115,7 @@ int dfs_getxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, void *value, daos
     rc = client_fetch_oid(dfs->coh, dfs->th, obj->parent_oid, 0, &io.dkey, 1, &io.iod, ask ? NULL : &io.sgl, NULL, NULL);
     if (rc == -DER_REC2BIG) {
         *size = io.iod.iod_size - 1;
-        return ERANGE;
+        return E2BIG;
     }
     if (rc != 0)
         return dfs_errno(rc);
@@ -101,8 +128,6 @@ int dfs_getxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, void *value, daos
 int dfs_removexattr(dfs_t *dfs, dfs_obj_t *obj, const char *name)
 {
     struct xattr_io io;
-    struct compound *c;
-    daos_handle_t oh;
     int rc;
 
     if (dfs == NULL || obj == NULL)
@@ -110,18 +135,7 @@ int dfs_removexattr(dfs_t *dfs, dfs_obj_t *obj, const char *name)
     if (dfs->readonly)
         return EPERM;
     rc = io_set(&io, obj, name, NULL, 0);
-    if (rc != 0)
-        return rc;
-    rc = daos_obj_open(dfs->coh, obj->parent_oid, DAOS_OO_RW, &oh, NULL);
-    if (rc != 0)
-        return dfs_errno(rc);
-    rc = compound_begin(dfs->coh, &c);
-    if (rc == 0) {
-        rc = compound_punch_akeys(c, oh, DAOS_COND_PUNCH, &io.dkey, 1, &io.iod.iod_name);
-        rc = run_one(dfs, c, rc);
-    }
-    daos_obj_close(oh, NULL);
-    return dfs_errno(rc);
+    return rc ? rc : change_one(dfs, obj, &io, true, DAOS_COND_PUNCH);
 }
 
 /* Calls each(name with head, len, arg) for every attribute of an entry; non-zero stops. */
@@ -185,7 +199,7 @@ int dfs_listxattr(dfs_t *dfs, dfs_obj_t *obj, char *list, daos_size_t *size)
     if (rc != 0)
         return rc;
     *size = out.need;
-    return list != NULL && out.room != 0 && out.need > out.room ? ERANGE : 0;
+    return 0;
 }
 
 /* ---- All of them, for a move ---- */

@@ -1,5 +1,6 @@
 /* Attributes, extended attributes, and the file system's own figures. */
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include "posix/dfuse.h"
 
@@ -119,7 +120,7 @@ void dfuse_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char
     struct dfuse *d = DFUSE(req);
     int rc = d->conf.readonly ? EROFS : dfs_setxattr(d->dfs, dfuse_inode(d, ino)->obj, name, value, size, flags);
 
-    fuse_reply_err(req, rc);
+    fuse_reply_err(req, rc == ENOENT && (flags & XATTR_REPLACE) ? ENODATA : rc);
 }
 
 void dfuse_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
@@ -135,7 +136,7 @@ void dfuse_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t siz
     }
     rc = dfs_getxattr(d->dfs, dfuse_inode(d, ino)->obj, name, buf, &len);
     if (rc != 0)
-        fuse_reply_err(req, rc);
+        fuse_reply_err(req, rc == E2BIG ? ERANGE : rc);
     else if (size == 0)
         fuse_reply_xattr(req, len);
     else
@@ -155,6 +156,8 @@ void dfuse_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
         return;
     }
     rc = dfs_listxattr(d->dfs, dfuse_inode(d, ino)->obj, buf, &len);
+    if (rc == 0 && size > 0 && len > size)
+        rc = ERANGE;
     if (rc != 0)
         fuse_reply_err(req, rc);
     else if (size == 0)
