@@ -160,7 +160,8 @@ static int group_next(struct reader *r, struct log_scan *s, bool *more)
     return 0;
 }
 
-/* The newest claim, by any group beyond the end, of what was durable. */
+/* The newest claim, by any group beyond the end, of what was durable. A group a lap ahead counts as
+ * well: then the checkpoint record is not the newest there was. */
 static int later_claim(struct reader *r, const struct log_scan *s, uint64_t *claim)
 {
     uint64_t limit = s->mark.replay_lsn + r->h->wal.size;
@@ -174,7 +175,7 @@ static int later_claim(struct reader *r, const struct log_scan *s, uint64_t *cla
         if (rc != 0)
             break;
         memcpy(&hdr, p, sizeof(hdr));
-        if (hdr_valid(r->h, &hdr) && hdr.lsn == pos)
+        if (hdr_valid(r->h, &hdr) && hdr.lsn > s->end && (hdr.lsn - pos) % r->h->wal.size == 0)
             *claim = MAX(*claim, hdr.durable);
     }
     return rc;

@@ -282,6 +282,46 @@ static void damaged_checkpoint_records(struct rig *r)
     CHECK(strstr(e.why, "checkpoint records") != NULL);
 }
 
+/* The newest record rots; the older one names log that has long been overwritten. That must not
+ * pass for an empty log. */
+static void an_older_checkpoint_record_is_not_taken_for_the_newest(struct rig *r)
+{
+    uint32_t refused = 0;
+    uint64_t seq;
+    int rc;
+
+    r->wal_size = 768u << 10;
+    r->conf.checkpoint_pct = 1000;
+    r->own_checkpoints = true;
+    start(r, 13);
+    for (uint32_t i = 0; i < 12; i++) {
+        CHECK(rig_work(r, 60) == 0);
+        CHECK(heap_checkpoint(r->h) == 0);
+        for (uint32_t n = 0; n < i * 12; n++)
+            CHECK(heap_wait_durable(r->h, put(r)) == 0);
+        rig_ack(r);
+        seq = r->h->wal.mark_seq;
+        restart(r, false);
+        rig_detach(r);
+        CHECK(sim_dev_flip(r->sd, "shard", SUPER_AREA + seq % 2 * WAL_BLOCK + 33, 2) == 0);
+        CHECK(rig_attach(r) == 0);
+        rc = rig_open(r, NULL); /* the log may still be whole; otherwise it is refused */
+        CHECK(rc == 0 || rc == -DER_CSUM);
+        refused += rc != 0;
+        if (rc == 0) {
+            rig_verify(r, true);
+            heap_close(r->h, false);
+        }
+        rig_detach(r);
+        CHECK(sim_dev_flip(r->sd, "shard", SUPER_AREA + seq % 2 * WAL_BLOCK + 33, 2) == 0);
+        CHECK(rig_attach(r) == 0);
+        CHECK(rig_open(r, NULL) == 0);
+        rig_verify(r, true);
+    }
+    CHECK(refused > 0);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
 static void read_only_replays_and_writes_nothing(struct rig *r)
 {
     struct sim_dir_stat a, b;
@@ -321,6 +361,7 @@ static void read_only_replays_and_writes_nothing(struct rig *r)
     X(a_write_the_device_dropped_is_found)                                                         \
     X(after_an_orderly_close_even_the_last_group_must_be_whole)                                    \
     X(damaged_checkpoint_records)                                                                  \
+    X(an_older_checkpoint_record_is_not_taken_for_the_newest)                                      \
     X(read_only_replays_and_writes_nothing)
 
 RIG_MAIN(STORIES)
