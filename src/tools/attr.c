@@ -96,12 +96,12 @@ static int show_all(struct tool *t, const struct attr_calls *c, daos_handle_t h,
     return rc;
 }
 
-int attr_list(struct tool *t, const struct attr_calls *c, daos_handle_t h, bool values)
+int user_attr_list(struct tool *t, const struct attr_calls *c, daos_handle_t h, bool values)
 {
     return show_all(t, c, h, values);
 }
 
-int attr_get(struct tool *t, const struct attr_calls *c, daos_handle_t h, const char *names)
+int user_attr_get(struct tool *t, const struct attr_calls *c, daos_handle_t h, const char *names)
 {
     char *copy, *save = NULL;
     json_t *list;
@@ -146,8 +146,8 @@ static int set_one(struct tool *t, const struct attr_calls *c, daos_handle_t h, 
                    : 0;
 }
 
-int attr_set(struct tool *t, const struct attr_calls *c, daos_handle_t h, const char *names,
-             const char *value)
+int user_attr_set(struct tool *t, const struct attr_calls *c, daos_handle_t h, const char *names,
+                  const char *value)
 {
     char *copy, *save = NULL;
     int rc = 0;
@@ -169,7 +169,7 @@ int attr_set(struct tool *t, const struct attr_calls *c, daos_handle_t h, const 
     return rc;
 }
 
-int attr_del(struct tool *t, const struct attr_calls *c, daos_handle_t h, const char *names)
+int user_attr_del(struct tool *t, const struct attr_calls *c, daos_handle_t h, const char *names)
 {
     char *copy = base_strdup(names), *save = NULL;
     int rc = copy == NULL ? tool_fail_der(t, -DER_NOMEM, "cannot remove attributes") : 0;

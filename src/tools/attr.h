@@ -18,12 +18,12 @@ extern const struct attr_calls attr_of_pool, attr_of_cont;
 
 /* The four commands, on an open handle. names: "a,b" (options --attr or the argument after the
  * object); NULL: as each says. */
-int attr_list(struct tool *t, const struct attr_calls *c, daos_handle_t h, bool values);
-int attr_get(struct tool *t, const struct attr_calls *c, daos_handle_t h,
-             const char *names); /* NULL: all */
+int user_attr_list(struct tool *t, const struct attr_calls *c, daos_handle_t h, bool values);
+int user_attr_get(struct tool *t, const struct attr_calls *c, daos_handle_t h,
+                  const char *names); /* NULL: all */
 /* "name:value,name:value" or, with value not NULL, one name. */
-int attr_set(struct tool *t, const struct attr_calls *c, daos_handle_t h, const char *names,
-             const char *value);
-int attr_del(struct tool *t, const struct attr_calls *c, daos_handle_t h, const char *names);
+int user_attr_set(struct tool *t, const struct attr_calls *c, daos_handle_t h, const char *names,
+                  const char *value);
+int user_attr_del(struct tool *t, const struct attr_calls *c, daos_handle_t h, const char *names);
 
 #endif

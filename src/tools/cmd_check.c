@@ -45,6 +45,8 @@ static void engine_stop(struct pool_engine *p)
 
 /* ---- check ---- */
 
+#define PROBLEMS_SHOWN_MAX 200u
+
 struct check_state {
     struct tool *t;
     struct progress p;
@@ -59,13 +61,16 @@ static void check_report(void *arg, const char *text)
 {
     struct check_state *st = arg;
 
+    if (st->shown++ >= PROBLEMS_SHOWN_MAX)
+        return;
     if (st->problems != NULL) {
         json_array_append_new(st->problems, json_text(text, strlen(text)));
     } else {
         progress_clear(&st->p);
         fprintf(st->t->out, "problem: %s\n", text);
     }
-    st->shown++;
+    if (st->shown == PROBLEMS_SHOWN_MAX && st->problems == NULL)
+        fprintf(st->t->out, "... more, not shown; they are counted at the end\n");
 }
 
 static void check_progress(void *arg, uint64_t done, uint64_t total)

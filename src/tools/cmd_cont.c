@@ -141,7 +141,7 @@ static int set_attrs(struct tool *t, struct conn *c, const char *cont, const cha
 
     if (rc != 0)
         return tool_fail_der(t, rc, "cannot open the new container");
-    return attr_set(t, &attr_of_cont, c->coh, attrs, NULL);
+    return user_attr_set(t, &attr_of_cont, c->coh, attrs, NULL);
 }
 
 static int query_open(struct tool *t, struct conn *c);
@@ -482,22 +482,22 @@ static int with_cont(struct tool *t, bool write, int (*run)(struct tool *t, stru
 
 static int run_list_attr(struct tool *t, struct conn *c)
 {
-    return attr_list(t, &attr_of_cont, c->coh, opt_flag(t, "verbose"));
+    return user_attr_list(t, &attr_of_cont, c->coh, opt_flag(t, "verbose"));
 }
 
 static int run_get_attr(struct tool *t, struct conn *c)
 {
-    return attr_get(t, &attr_of_cont, c->coh, attr_names(t));
+    return user_attr_get(t, &attr_of_cont, c->coh, attr_names(t));
 }
 
 static int run_set_attr(struct tool *t, struct conn *c)
 {
-    return attr_set(t, &attr_of_cont, c->coh, attr_names(t), opt_text(t, "value"));
+    return user_attr_set(t, &attr_of_cont, c->coh, attr_names(t), opt_text(t, "value"));
 }
 
 static int run_del_attr(struct tool *t, struct conn *c)
 {
-    return attr_del(t, &attr_of_cont, c->coh, attr_names(t));
+    return user_attr_del(t, &attr_of_cont, c->coh, attr_names(t));
 }
 
 static int cont_list_attr(struct tool *t)

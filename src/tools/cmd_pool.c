@@ -371,22 +371,22 @@ static int needs_attr(struct tool *t, const char *form)
 
 static int run_list_attr(struct tool *t, struct conn *c)
 {
-    return attr_list(t, &attr_of_pool, c->poh, opt_flag(t, "verbose"));
+    return user_attr_list(t, &attr_of_pool, c->poh, opt_flag(t, "verbose"));
 }
 
 static int run_get_attr(struct tool *t, struct conn *c)
 {
-    return attr_get(t, &attr_of_pool, c->poh, attr_names(t));
+    return user_attr_get(t, &attr_of_pool, c->poh, attr_names(t));
 }
 
 static int run_set_attr(struct tool *t, struct conn *c)
 {
-    return attr_set(t, &attr_of_pool, c->poh, attr_names(t), opt_text(t, "value"));
+    return user_attr_set(t, &attr_of_pool, c->poh, attr_names(t), opt_text(t, "value"));
 }
 
 static int run_del_attr(struct tool *t, struct conn *c)
 {
-    return attr_del(t, &attr_of_pool, c->poh, attr_names(t));
+    return user_attr_del(t, &attr_of_pool, c->poh, attr_names(t));
 }
 
 static int pool_list_attr(struct tool *t)

@@ -117,12 +117,17 @@ void progress_line(const char *verb, const char *unit, const struct progress_sta
         at += (size_t)snprintf(line + at, sizeof(line) - at, known ? "%s/%s %s, " : "%s%.0s %s, ",
                                count_text(st->done, done),
                                known ? count_text(st->total, total) : "", unit);
-    size_print(st->bytes, bytes, sizeof(bytes));
-    size_print(st->total_bytes, total_bytes, sizeof(total_bytes));
-    size_print((uint64_t)st->rate, rate, sizeof(rate));
-    at += (size_t)snprintf(line + at, sizeof(line) - at, known ? "%s of %s" : "%s%.0s", bytes,
-                           total_bytes);
-    at += (size_t)snprintf(line + at, sizeof(line) - at, ", %s/s", rate);
+    if (st->no_bytes) {
+        at -= 2; /* the comma */
+    } else {
+        size_print(st->bytes, bytes, sizeof(bytes));
+        size_print(st->total_bytes, total_bytes, sizeof(total_bytes));
+        size_print((uint64_t)st->rate, rate, sizeof(rate));
+        at += (size_t)snprintf(line + at, sizeof(line) - at, known ? "%s of %s" : "%s%.0s", bytes,
+                               total_bytes);
+        at += (size_t)snprintf(line + at, sizeof(line) - at, ", %s/s", rate);
+    }
+    line[at] = '\0';
     if (left[0] != '\0')
         snprintf(line + at, sizeof(line) - at, ", %s", left);
     snprintf(buf, MIN(len, (size_t)width + 1), "%s", line);
@@ -132,6 +137,7 @@ static void state_of(struct progress *p, struct progress_state *st)
 {
     st->done = p->done != NULL ? atomic_load(p->done) : 0;
     st->bytes = p->bytes != NULL ? atomic_load(p->bytes) : 0;
+    st->no_bytes = p->bytes == NULL;
     st->total = atomic_load(&p->total);
     st->total_bytes = atomic_load(&p->total_bytes);
     st->total_known = atomic_load(&p->total_known);

@@ -21,7 +21,7 @@ struct progress {
     FILE *out;        /* NULL: silent */
     bool tty;
     /* what is counted, by the workers */
-    atomic_ulong *done, *bytes;
+    atomic_ulong *done, *bytes; /* bytes NULL: only things are counted */
     /* how much there is, found out meanwhile; 0: not known (yet) */
     atomic_ulong total, total_bytes;
     atomic_bool total_known;
@@ -52,7 +52,7 @@ double progress_seconds(const struct progress *p);
 /* One state of the line, without control characters; at most width columns. Pure, for tests. */
 struct progress_state {
     uint64_t done, total, bytes, total_bytes;
-    bool total_known;
+    bool total_known, no_bytes;
     double seconds, rate; /* bytes a second */
 };
 void progress_line(const char *verb, const char *unit, const struct progress_state *st,

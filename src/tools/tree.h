@@ -20,8 +20,9 @@
 #include <daos.h>
 #include <daos_fs.h>
 
-#define TREE_SMALL_MAX (1u << 20) /* files up to this are read and written whole with get and put  \
-                                   */
+#define TREE_SMALL_MAX                                                                             \
+    (1u << 20) /* files up to this are read and written whole with get and put                     \
+                */
 
 struct entry {
     char *name;
