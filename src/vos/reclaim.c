@@ -419,7 +419,8 @@ static int finish_obj(struct vos_cont *c, uint64_t obj, uint64_t upto)
     if (o == NULL)
         return end(&t, rc);
     if (o->dkeys.word0 == 0 && o->dkeys.word1 == 0) {
-        if (last <= upto && last + LINGER_HLC < t.w.epoch)
+        /* punched as a whole: nobody can have seen names in it since */
+        if (last <= upto && ((o->flags & KEY_DEAD) || last + LINGER_HLC < t.w.epoch))
             rc = obj_remove(&t, obj, last);
     } else if ((o->flags & KEY_TRASH) && c->snap_nr == 0 && c->hold_nr == 0) {
         rc = trash_take(&t, obj); /* nothing more to do here */

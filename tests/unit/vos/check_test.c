@@ -1,0 +1,140 @@
+/* What the checker finds, and what a reader is told, when bytes are not what they were. */
+#include "rig.h"
+#include "vos/priv.h"
+
+#define LATEST DAOS_EPOCH_MAX
+
+static char last[512];
+
+static void note(void *arg, const char *text)
+{
+    (void)arg;
+    snprintf(last, sizeof last, "%s", text);
+}
+
+static uint64_t check(struct rig *r)
+{
+    struct vos_anchor at = {{0}, 0};
+    uint64_t problems = 0;
+    bool more = true;
+
+    last[0] = 0;
+    while (more)
+        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at, note, NULL, NULL, &problems, &more)), 0);
+    return problems;
+}
+
+/* Changes bytes behind everybody's back; the old ones come back with a second call. */
+static void swap(struct rig *r, uint64_t off, void *bytes, size_t len)
+{
+    uint8_t was[64];
+    void *p;
+
+    heap_lock(r->h);
+    CHECK_EQ(heap_tx_begin(r->h, 200), 0);
+    p = heap_tx_write(r->h, off, len);
+    memcpy(was, p, len);
+    memcpy(p, bytes, len);
+    memcpy(bytes, was, len);
+    heap_tx_commit(r->h, NULL);
+    heap_unlock(r->h);
+}
+
+static void damage_is_found_and_named(void **state)
+{
+    daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1);
+    struct vos_key d = K("name"), a = K("a"), w = K("w");
+    const struct akey_rec *ak;
+    uint64_t obj, dkey, akey, value, bad;
+    const struct ver *s;
+    struct layout l;
+    const uint8_t *rec;
+    struct rig r;
+    char byte;
+
+    (void)state;
+    log_set_level((enum log_level)(LOG_LEVEL_ERROR - 1)); /* here damage is no news */
+    rig_start(&r, NULL, 1, 0);
+    CHECK_EQ(put_s(&r, o, "name", "a", "value"), 0);
+    CHECK_EQ(write_arr(&r, o, d, w, 0, 10, 1, "0123456789"), 0);
+    assert_int_equal(check(&r), 0);
+    heap_lock(r.h);
+    CHECK_EQ(obj_find(r.c, o, &obj), 0);
+    CHECK_EQ(dkey_find(r.h, obj, o, &d, &dkey), 0);
+    CHECK_EQ(akey_find(r.h, dkey, o, &a, DAOS_IOD_SINGLE, &akey), 0);
+    ak = heap_ptr(r.h, akey, sizeof *ak);
+    value = ak->values.word0;
+    s = heap_ptr(r.h, value, sizeof *s);
+    CHECK_EQ(layout_single(r.h, value, &l, &rec), 0);
+    heap_unlock(r.h);
+
+    byte = 'V'; /* of the value */
+    swap(&r, value + l.data_off, &byte, 1);
+    assert_int_equal(check(&r), 1);
+    assert_non_null(strstr(last, "DER_CSUM"));
+    assert_int_equal(get(&r, LATEST, o, d, a, last, sizeof last, 0), -DER_CSUM);
+    swap(&r, value + l.data_off, &byte, 1);
+    assert_int_equal(check(&r), 0);
+
+    byte = 'N'; /* of the dkey's name */
+    swap(&r, dkey + sizeof(struct dkey_rec), &byte, 1);
+    assert_true(check(&r) > 0);
+    assert_non_null(strstr(last, "not where its name belongs"));
+    swap(&r, dkey + sizeof(struct dkey_rec), &byte, 1);
+
+    bad = UINT64_C(1) << 62; /* an epoch of the future */
+    swap(&r, value + offsetof(struct ver, epoch), &bad, 8);
+    assert_int_equal(check(&r), 1);
+    assert_non_null(strstr(last, "ceiling"));
+    swap(&r, value + offsetof(struct ver, epoch), &bad, 8);
+
+    byte = 'X'; /* the kind of the version */
+    swap(&r, value, &byte, 1);
+    assert_true(check(&r) > 0);
+    assert_int_equal(get(&r, LATEST, o, d, a, last, sizeof last, 0), -DER_CSUM);
+    assert_int_equal(read_arr(&r, LATEST, o, d, w, 0, 10, last, 10, NULL, NULL), 1); /* the rest survives */
+    swap(&r, value, &byte, 1);
+
+    /* a counter */
+    r.c->stat[ST_AKEY] += 5;
+    assert_int_equal(check(&r), 1);
+    assert_non_null(strstr(last, "akeys"));
+    r.c->stat[ST_AKEY] -= 5;
+    assert_int_equal(check(&r), 0);
+
+    heap_lock(r.h); /* a version that is not allocated */
+    CHECK_EQ(heap_tx_begin(r.h, 1000), 0);
+    CHECK_EQ(heap_tx_free(r.h, value), 0);
+    heap_tx_commit(r.h, NULL);
+    heap_unlock(r.h);
+    assert_true(check(&r) > 0);
+    assert_true(strstr(last, "not allocated") || strstr(last, "counts"));
+    rig_stop(&r);
+}
+
+static void a_dump_is_for_people(void **state)
+{
+
+    daos_obj_id_t f = OID(DAOS_OT_ARRAY_BYTE, 2);
+    uint64_t one = 1;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 1, 20);
+    CHECK_EQ(write_arr(&r, f, (struct vos_key){&one, 8}, K("0"), 0, 4, 1, "abcd"), 0);
+    last[0] = 0;
+    assert_int_equal(RIG_RETRY(&r, vos_dump(r.c, f, note, NULL)), 0);
+    assert_non_null(strstr(last, "      records 0+4 of 1 bytes"));
+    assert_int_equal(RIG_RETRY(&r, vos_dump(r.c, OID(0, 99), note, NULL)), -DER_NONEXIST);
+    rig_stop(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(damage_is_found_and_named),
+        cmocka_unit_test(a_dump_is_for_people),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
