@@ -95,6 +95,10 @@ int compound_update_oid(struct compound *c, daos_obj_id_t oid, uint64_t flags, d
     rc = io_check_update(oid, flags, dkey, nr, iods, sgls);
     if (rc)
         return rc;
+    if (io_nothing(nr, iods))
+        return 0;
+    if (nr > NET_BULK_MAX)
+        return -DER_OVERFLOW;
     s = step_new(c, MSG_OP_UPDATE, oid);
     if (s == NULL)
         return -DER_OVERFLOW;
@@ -126,7 +130,7 @@ int compound_punch_keys_oid(struct compound *c, daos_obj_id_t oid, uint64_t flag
     if (dkey != NULL)
         rc = io_check_dkey(oid, dkey);
     if (rc == 0 && nr > 0)
-        rc = io_check_punch(oid, flags, nr, akeys, false);
+        rc = nr > NET_BULK_MAX ? -DER_OVERFLOW : io_check_punch(oid, flags, nr, akeys, false);
     if (rc)
         return rc;
     s = step_new(c, MSG_OP_PUNCH, oid);

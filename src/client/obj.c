@@ -214,8 +214,8 @@ int daos_obj_update(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key
     if (rc)
         return rc;
     rc = io_check_update(o->oid, flags, dkey, nr, iods, sgls);
-    if (rc || nr == 0 || iods == NULL || tx != NULL) {
-        if (rc == 0 && tx != NULL && nr > 0)
+    if (rc || io_nothing(nr, iods) || tx != NULL) {
+        if (rc == 0 && tx != NULL && !io_nothing(nr, iods))
             rc = tx_update(tx, o->oid, flags, dkey, nr, iods, sgls);
         tx_put(tx);
         handle_put(&o->h);
@@ -365,7 +365,7 @@ int daos_obj_fetch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_
     rc = io_check_fetch(o->oid, flags, dkey, nr, iods, sgls);
     if (rc == 0)
         rc = tx_read(c, th, o->cont, o->oid, dkey, &epoch, &tx);
-    if (rc || nr == 0 || iods == NULL) {
+    if (rc || io_nothing(nr, iods)) {
         tx_put(tx);
         handle_put(&o->h);
         return client_now(ev, rc);
@@ -393,6 +393,8 @@ int obj_fetch_held(struct client *c, struct cont *co, struct hobj *held, struct 
     struct op local, *op;
     int rc;
 
+    if (nr > NET_BULK_MAX)
+        return fetch_many(co, held, tx, at, oid, flags, dkey, nr, iods, sgls, ioms, newest, ev);
     rc = op_begin(c, ev, &local, &op);
     if (rc) {
         tx_put(tx);
@@ -421,7 +423,7 @@ int client_fetch_oid(daos_handle_t coh, daos_handle_t th, daos_obj_id_t oid, uin
 
     if (co == NULL)
         return -DER_NO_HDL;
-    rc = nr == 0 ? -DER_INVAL : io_check_fetch(oid, flags, dkey, nr, iods, sgls);
+    rc = io_nothing(nr, iods) ? -DER_INVAL : io_check_fetch(oid, flags, dkey, nr, iods, sgls);
     if (rc == 0)
         rc = tx_read(c, th, co, oid, dkey, &at, &tx);
     if (rc) {

@@ -12,10 +12,13 @@
 #include <string.h>
 #include "base/assert.h"
 #include "base/csum.h"
+#include "client/compound.h"
 
 #define CSUM_CHUNK 32768u /* of the protocol */
 #define MAP_MIN                                                                                    \
     256u /* extents asked for when a program wants a map, so that the highest is among them */
+
+#define OP_AKEYS ((uint32_t)NET_BULK_MAX) /* akeys of one operation */
 
 #define COND_AKEY (DAOS_COND_AKEY_INSERT | DAOS_COND_AKEY_UPDATE | DAOS_COND_AKEY_FETCH)
 
@@ -40,6 +43,16 @@ static struct msg_buf buf_of(const daos_key_t *key)
 static bool iod_skipped(const daos_iod_t *iod)
 {
     return iod->iod_type == DAOS_IOD_NONE || (iod->iod_type == DAOS_IOD_ARRAY && iod->iod_nr == 0);
+}
+
+bool io_nothing(unsigned int nr, const daos_iod_t *iods)
+{
+    unsigned int i;
+
+    for (i = 0; iods != NULL && i < nr; i++)
+        if (!iod_skipped(&iods[i]))
+            return false;
+    return true;
 }
 
 static uint64_t recx_records(const daos_iod_t *iod)
@@ -212,48 +225,81 @@ void io_set_update(struct op *op, const struct cont *co, const struct msg_op *op
     }
 }
 
+/* A message's operation holds OP_AKEYS akeys; more become several operations of the same (atomic)
+ * request. */
+static int ops_alloc(struct op *op, unsigned int nr, struct msg_op **out)
+{
+    uint64_t n = MAX(DIV_UP(nr, OP_AKEYS), 1u);
+
+    if (n > COMPOUND_OPS_MAX)
+        return -DER_OVERFLOW;
+    *out = op_alloc(op, n * sizeof(**out));
+    return *out ? 0 : -DER_NOMEM;
+}
+
 int io_update(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t flags,
               const daos_key_t *dkey, unsigned int nr, const daos_iod_t *iods,
               const d_sg_list_t *sgls)
 {
     struct stream s = {.max = io_count_iovs(nr, sgls)};
-    struct msg_op *m = op_alloc(op, sizeof(*m));
+    struct msg_op *ops = NULL;
+    unsigned int from;
+    uint32_t n = 0;
     int rc;
 
     s.iov = op_alloc(op, s.max * sizeof(*s.iov));
-    if (m == NULL || s.iov == NULL)
+    if (s.iov == NULL)
         return -DER_NOMEM;
-    rc = io_prepare_update(op, &s, m, oid, flags, dkey, nr, iods, sgls);
+    rc = ops_alloc(op, nr, &ops);
+    for (from = 0; rc == 0 && from < nr; from += OP_AKEYS) {
+        unsigned int part = MIN(nr - from, OP_AKEYS);
+
+        if (io_nothing(part, iods + from))
+            continue;
+        rc = io_prepare_update(op, &s, &ops[n++], oid, flags, dkey, part, iods + from,
+                               sgls ? sgls + from : NULL);
+        /* The dkey is looked at once: the operations after the first find what it made. */
+        flags &= ~(uint64_t)(DAOS_COND_DKEY_INSERT | DAOS_COND_DKEY_UPDATE);
+    }
     if (rc == 0)
-        io_set_update(op, co, m, 1, &s);
+        io_set_update(op, co, ops, n, &s);
     return rc;
 }
 
 int io_punch(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t flags,
              const daos_key_t *dkey, unsigned int nr, const daos_key_t *akeys)
 {
+    struct msg_buf *keys = op_alloc(op, nr * sizeof(*keys));
     struct stream none = {0};
-    struct msg_op *m = op_alloc(op, sizeof(*m));
-    struct msg_buf *keys = nr > 0 ? op_alloc(op, nr * sizeof(*keys)) : NULL;
+    struct msg_op *ops = NULL;
     unsigned int i;
+    uint32_t n = 0;
+    int rc;
 
-    if (m == NULL || (nr > 0 && keys == NULL))
+    if (keys == NULL)
         return -DER_NOMEM;
     for (i = 0; i < nr; i++)
         keys[i] = buf_of(&akeys[i]);
-    *m = (struct msg_op){
-        .kind = MSG_OP_PUNCH,
-        .level = dkey == NULL ? MSG_OBJ
-                 : nr == 0    ? MSG_DKEY
-                              : MSG_AKEY,
-        .cond = flags,
-        .oid = oid,
-        .akeys = keys,
-        .akeys_nr = nr,
-    };
-    if (dkey != NULL)
-        m->dkey = buf_of(dkey);
-    io_set_update(op, co, m, 1, &none);
+    rc = ops_alloc(op, nr, &ops);
+    if (rc)
+        return rc;
+    i = 0;
+    do {
+        ops[n] = (struct msg_op){
+            .kind = MSG_OP_PUNCH,
+            .level = MSG_AKEY,
+            .cond = flags,
+            .oid = oid,
+            .akeys = keys + i,
+            .akeys_nr = MIN(nr - i, OP_AKEYS),
+        };
+        if (nr == 0)
+            ops[n].level = dkey == NULL ? MSG_OBJ : MSG_DKEY;
+        if (dkey != NULL)
+            ops[n].dkey = buf_of(dkey);
+        i += ops[n++].akeys_nr;
+    } while (i < nr);
+    io_set_update(op, co, ops, n, &none);
     return 0;
 }
 
@@ -319,7 +365,7 @@ int io_fetch_finish(struct op *op, int rc)
             iods[at].iod_size = res[i].rec_size;
         if (rc != 0)
             continue;
-        if (sgls != NULL && sgls[at].sg_iovs != NULL)
+        if (sgls != NULL)
             sgl_filled(&sgls[at], res[i].bytes);
         if (ioms != NULL)
             fill_iom(&ioms[at], &iods[at], &res[i]);

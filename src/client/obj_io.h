@@ -58,6 +58,13 @@ int obj_fetch_held(struct client *c, struct cont *co, struct hobj *held, struct 
                    daos_epoch_t at, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey,
                    unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls, daos_iom_t *ioms,
                    daos_epoch_t *newest, daos_event_t *ev);
+/* As obj_fetch_held, for more than NET_BULK_MAX iods. */
+int fetch_many(struct cont *co, struct hobj *held, struct tx *tx, daos_epoch_t at,
+               daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr,
+               daos_iod_t *iods, d_sg_list_t *sgls, daos_iom_t *ioms, daos_epoch_t *newest,
+               daos_event_t *ev);
+/* Whether all iods are empty, so that there is nothing to send. */
+bool io_nothing(unsigned int nr, const daos_iod_t *iods);
 /* What that finish does; for a finish that wants more. *newest (may be NULL): epoch of the newest
  * version met. */
 int io_fetch_finish(struct op *op, int rc);

@@ -169,11 +169,11 @@ static inline int put(daos_handle_t oh, uint64_t flags, const char *dkey, const 
     return put_th(oh, DAOS_TX_NONE, flags, dkey, akey, value);
 }
 
-/* The value as text, "-" when there is none, the code's name when it fails. Static memory. */
+/* The value as text, "-" when there is none, the code's name when it fails. Memory of the thread. */
 static inline const char *get_th(daos_handle_t oh, daos_handle_t th, uint64_t flags,
                                  const char *dkey, const char *akey)
 {
-    static char buf[256];
+    static __thread char buf[256];
     struct one x;
     int rc;
 
