@@ -153,7 +153,8 @@ int decode_ops(struct net_req *req, const struct msg_obj_update_req *m, struct v
     struct vos_op *ops;
     int rc = 0;
 
-    if (m->ops_nr == 0 || m->ops_nr > VOS_OPS_MAX)
+    /* epochs are the engine's to give; only replay between engines, which is not there yet, brings its own */
+    if (m->ops_nr == 0 || m->ops_nr > VOS_OPS_MAX || m->epoch != 0)
         return -DER_PROTO;
     ops = net_req_alloc(req, m->ops_nr * sizeof(*ops));
     if (ops == NULL)

@@ -30,6 +30,7 @@
 #include "vos/vos.h"
 
 #define ENGINE_DEVICE "target0"
+#define ENGINE_EPSILON_NS 1000000000ull /* clocks of clients and engines differ by less */
 
 struct flusher {
     uint64_t asked, done; /* flush generations: asked for, completed */
@@ -88,6 +89,8 @@ static inline bool shard_again(int rc)
 }
 /* The container behind an open handle, with its rights checked against need (DAOS_ACL_PERM_*). [L] -DER_NO_HDL, -DER_NO_PERM, HEAP_*. */
 int shard_cont(struct shard *s, const uint8_t hdl[16], uint64_t need, struct vos_cont **c);
+/* The same for reading at an epoch. One that lies further ahead than clocks may differ is -DER_HLC_SYNC: reads leave marks that every later write must pass. [L] */
+int shard_cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch, struct vos_cont **c);
 /* Forgets what handles cached of a container: it is being destroyed. [L] */
 void shard_cont_forget(struct shard *s, const uint8_t cont[16]);
 

@@ -13,7 +13,7 @@ static int run(struct shard *s, void *arg)
 {
     struct fetch *ft = arg;
     const struct msg_obj_fetch_req *m = ft->req->req;
-    int rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_READ, &ft->c);
+    int rc = shard_cont_read(s, m->hdl, m->epoch, &ft->c);
 
     if (rc != 0)
         return rc;

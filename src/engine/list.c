@@ -54,7 +54,7 @@ static int run(struct shard *s, void *arg)
     const struct msg_obj_list_req *m = l->req->req;
     struct vos_key dkey = {m->dkey.buf, m->dkey.len}, akey = {m->akey.buf, m->akey.len};
     struct vos_cont *c;
-    int rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_READ, &c);
+    int rc = shard_cont_read(s, m->hdl, m->epoch, &c);
 
     if (rc != 0)
         return rc;

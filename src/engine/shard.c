@@ -99,6 +99,14 @@ int shard_cont(struct shard *s, const uint8_t hdl[16], uint64_t need, struct vos
     return 0;
 }
 
+int shard_cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch, struct vos_cont **c)
+{
+    if (epoch != DAOS_EPOCH_MAX && epoch > hlc_peek(&s->clock) &&
+        hlc_too_far(epoch, hlc_peek(&s->clock), engine_wall_ns(s->eng), ENGINE_EPSILON_NS))
+        return -DER_HLC_SYNC;
+    return shard_cont(s, hdl, DAOS_ACL_PERM_READ, c);
+}
+
 static void forget(void *arg, struct svc_chdl *h)
 {
     h->priv = NULL;

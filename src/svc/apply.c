@@ -147,6 +147,27 @@ static size_t redo_bound(const struct svc *s, const struct svc_cmd *c)
     return MIN(body + puts * kv_redo_max(64, 1024), (size_t)HEAP_TX_MAX / 2);
 }
 
+/* Commands that must work in a full pool: those that give room back, and the handles one needs to
+ * give such a command. */
+static bool works_when_full(uint16_t opcode)
+{
+    switch (opcode) {
+    case MSG_POOL_CONNECT:
+    case MSG_POOL_DISCONNECT:
+    case MSG_POOL_EVICT:
+    case MSG_CONT_OPEN:
+    case MSG_CONT_CLOSE:
+    case MSG_CONT_DESTROY:
+    case MSG_ATTR_DEL:
+    case MSG_SNAP_DESTROY:
+    case SVC_EVICT_ALL:
+    case SVC_CONT_GONE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static int store_index(struct svc *s, uint64_t index)
 {
     uint64_t *at = heap_tx_write(s->h, s->root + offsetof(struct svc_root, applied), sizeof(*at));
@@ -218,6 +239,8 @@ int svc_apply(struct svc *s, uint64_t index, const struct svc_cmd *cmd, struct a
     rc = heap_tx_begin(s->h, redo_bound(s, cmd));
     if (rc != 0)
         return rc;
+    if (works_when_full(cmd->opcode))
+        heap_tx_use_reserve(s->h);
     rc = apply_in_tx(&o, index, rep, &again);
     if (rc == 0 && !again) {
         heap_tx_commit(s->h, lsn);
