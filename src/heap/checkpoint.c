@@ -12,8 +12,8 @@
  *   5. Only now the log behind is reused and the pages count as clean.
  *
  * A page changed before its copy is copied with the change; changed after, it is dirty again, for
- * the next one. A value page's checksum is in its descriptor, so descriptors are copied last, with
- * all new checksums in them. Pages freed meanwhile are left out.
+ * the next one. Descriptors say what image of a page is on the device, so they are copied last,
+ * with all new checksums in them. Pages freed meanwhile are left out.
  *
  * If a write or the flush fails, the shard stops: pages stay dirty, the old checkpoint record and
  * the log behind it still hold.
@@ -101,7 +101,7 @@ static int ckpt_begin(struct heap *h, struct wal_mark *m)
     for (uint32_t i = 0, n = list->nr; i < n; i++) {
         uint64_t page = list->v[i];
 
-        if (!page_is_core(page) && page_desc(h, page)->kind == PAGE_VALUE)
+        if (!page_is_core(page)) /* which will say what image the page has */
             ckpt_add(h, page_desc_page(page));
     }
     if (list->nr > 1)
@@ -119,8 +119,8 @@ static void put_sum(uint8_t *at, uint32_t page, uint64_t sum)
     memcpy(at, &s, sizeof(s));
 }
 
-/* A value page's checksum and LSN live in its descriptor, and change through the log. */
-static int value_sum(struct heap *h, uint64_t page, uint64_t sum)
+/* The descriptor of a page says, through the log, which image of it is on the device. */
+static int desc_sum(struct heap *h, uint64_t page, uint64_t sum)
 {
     uint64_t *d =
         tx_write(h, page_desc_off(page) + offsetof(struct page_desc, csum), 2 * sizeof(uint64_t));
@@ -139,24 +139,24 @@ static int copy_page(struct batch *b, uint32_t page, uint8_t *sums, uint32_t *nr
     struct heap *h = b->h;
     struct page_vol *v = &h->vol[page];
     uint8_t *copy = b->buf + (size_t)b->nr * HEAP_PAGE_SIZE;
-    bool value = !page_is_core(page) && page_desc(h, page)->kind == PAGE_VALUE;
+    const struct page_desc *d = page_is_core(page) ? NULL : page_desc(h, page);
     uint64_t sum = page_sum(page_addr(h, page));
     int rc = 0;
 
     ASSERT(v->flags & PV_RESIDENT);
     if ((v->flags & PV_SUMMED) == 0) {
-        if (value)
-            rc = value_sum(h, page, sum);
+        if (d != NULL)
+            rc = desc_sum(h, page, sum);
         if (rc != 0)
             return rc;
         put_sum(sums + *nr * sizeof(struct wal_sum), page, sum);
         (*nr)++;
     }
     memcpy(copy, page_addr(h, page), HEAP_PAGE_SIZE);
-    if (!value) {
+    if (d == NULL || d->kind != PAGE_VALUE) {
         struct page_hdr *hdr = (struct page_hdr *)copy;
 
-        hdr->lsn = h->wal.last_lsn;
+        hdr->lsn = d != NULL ? d->lsn : h->wal.last_lsn;
         hdr->csum = page_disk_csum(sum, hdr->lsn);
     }
     v->flags = (uint16_t)((v->flags & ~PV_CKPT) | PV_WRITING | PV_SUMMED);

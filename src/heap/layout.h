@@ -55,8 +55,8 @@ struct page_desc {
                       allocation) */
     uint8_t slots; /* value pages: bitmap of live slots */
     uint32_t zero;
-    uint64_t csum; /* value pages: of the image on the device */
-    uint64_t lsn;  /* value pages: log position that image includes */
+    uint64_t csum; /* of the image on the device, slot pages' too: a lost write is recognised */
+    uint64_t lsn;  /* log position that image includes; 0: never written */
 };
 
 struct heap_super {

@@ -283,6 +283,9 @@ bool page_verify(struct heap *h, uint64_t page, void *image, bool with_csum, cha
         return true;
     if (page_disk_csum(page_sum(image), lsn) != csum)
         return bad(why, "its checksum does not match", 0, 0);
+    if (d != NULL && (lsn != d->lsn || csum != d->csum))
+        return bad(why, "it is whole, but not the image last written (LSN %llu, not %llu)", lsn,
+                   d->lsn);
     if (hdr->kind != kind || (d != NULL && hdr->cls != d->cls))
         return bad(why, "it is of kind %llu, its descriptor says %llu", hdr->kind, (uint64_t)kind);
     return true;

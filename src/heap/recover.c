@@ -413,6 +413,7 @@ static int flush_roles(struct heap *h, struct err *e)
 {
     int rc = 0;
 
+    /* Read-only too: a flush changes nothing, and what is seen must stay. */
     for (uint32_t i = 0; i < SUPER_ROLE_NR && rc == 0; i++) {
         struct super *s = h->conf.dev[i];
         bool seen = s == NULL;
@@ -422,7 +423,7 @@ static int flush_roles(struct heap *h, struct err *e)
         if (seen)
             continue;
         rc = super_flush_wait(s);
-        if (rc == 0 && super_is_clean(s))
+        if (rc == 0 && super_is_clean(s) && !h->readonly)
             rc = super_mark(s, false);
     }
     if (rc != 0)
@@ -451,7 +452,7 @@ int recover(struct heap *h, struct err *e)
         rc = vrange_commit(&r.info, r.pages * sizeof(struct rec_page));
     if (rc == 0)
         rc = replay(&r, e);
-    if (rc == 0 && !h->readonly)
+    if (rc == 0)
         rc = flush_roles(h, e);
     vrange_close(&r.info);
     vec32_fini(&r.touched);
