@@ -4,10 +4,12 @@
  *   trees       sound (tree_check()), each entry under the order key of its record
  *   records     of the right kind, live allocations, no unknown flags
  *   lists       existence logs and single values newest first; no epoch at or above the ceiling
- *   values      lengths possible, slots live, data extents in use and used once, checksums of heap bytes right
- *   counters    those of each container equal what was counted (if nothing changed since the walk began)
+ *   values      lengths possible, slots live, data extents in use and used once, checksums of heap
+ *               bytes right
+ *   counters    those of each container equal what was counted (if nothing changed meanwhile)
  *
- * A step is one dkey. What is found is kept until the step has seen all its pages, so that a fault repeats nothing.
+ * A step is one dkey. What is found is kept until the step has seen all its pages, so that a fault
+ * repeats nothing.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,7 +64,8 @@ static void __attribute__((format(printf, 2, 3))) problem(struct check *k, const
     k->problems++;
     if (f == NULL)
         return;
-    n = snprintf(f->text, sizeof f->text, "object %016llx.%016llx: ", (unsigned long long)k->oid.hi, (unsigned long long)k->oid.lo);
+    n = snprintf(f->text, sizeof f->text, "object %016llx.%016llx: ", (unsigned long long)k->oid.hi,
+                 (unsigned long long)k->oid.lo);
     va_start(ap, fmt);
     vsnprintf(f->text + n, sizeof f->text - (size_t)n, fmt, ap);
     va_end(ap);
@@ -81,7 +84,8 @@ static int check_live(struct check *k, uint64_t off, const char *what, bool *liv
     int rc = heap_alloc_is_live(k->h, off, live);
 
     if (rc == 0 && !*live)
-        problem(k, "%s at heap offset %llu is not allocated; what it held is lost", what, (unsigned long long)off);
+        problem(k, "%s at heap offset %llu is not allocated; what it held is lost", what,
+                (unsigned long long)off);
     return rc;
 }
 
@@ -90,7 +94,8 @@ static int soft(struct check *k, int rc, const char *what, uint64_t off)
 {
     if (rc >= 0)
         return rc;
-    problem(k, "%s at heap offset %llu cannot be read: %s", what, (unsigned long long)off, d_errstr(rc));
+    problem(k, "%s at heap offset %llu cannot be read: %s", what, (unsigned long long)off,
+            d_errstr(rc));
     return 0;
 }
 
@@ -108,7 +113,9 @@ static int check_tree(struct check *k, const struct tree_class *cls, uint64_t ro
 static void check_epoch(struct check *k, uint64_t epoch, const char *what, uint64_t off)
 {
     if (epoch == 0 || epoch >= k->v->ceiling)
-        problem(k, "%s at heap offset %llu has epoch %llx, the ceiling is %llx", what, (unsigned long long)off, (unsigned long long)epoch, (unsigned long long)k->v->ceiling);
+        problem(k, "%s at heap offset %llu has epoch %llx, the ceiling is %llx", what,
+                (unsigned long long)off, (unsigned long long)epoch,
+                (unsigned long long)k->v->ceiling);
 }
 
 static int check_life(struct check *k, uint64_t life, bool wide_ok)
@@ -128,13 +135,17 @@ static int check_life(struct check *k, uint64_t life, bool wide_ok)
             return heap_rc(k->h);
         w = (struct when){r->epoch, r->minor};
         check_epoch(k, r->epoch, "existence log", life);
-        if (r->kind == REC_MARK ? !first : r->kind != REC_PUNCH && !(r->kind == REC_WIDE && wide_ok)) {
-            problem(k, "existence log at heap offset %llu: a record of kind %u does not belong here", (unsigned long long)life, r->kind);
+        if (r->kind == REC_MARK ? !first
+                                : r->kind != REC_PUNCH && !(r->kind == REC_WIDE && wide_ok)) {
+            problem(k,
+                    "existence log at heap offset %llu: a record of kind %u does not belong here",
+                    (unsigned long long)life, r->kind);
             return 0;
         }
         if (r->kind != REC_MARK) {
             if (when_cmp(w, last) > 0)
-                problem(k, "existence log at heap offset %llu: not newest first", (unsigned long long)life);
+                problem(k, "existence log at heap offset %llu: not newest first",
+                        (unsigned long long)life);
             last = w;
         }
         first = false;
@@ -144,7 +155,8 @@ static int check_life(struct check *k, uint64_t life, bool wide_ok)
 }
 
 /* The bytes of one version. */
-static int check_value(struct check *k, uint64_t off, const struct layout *l, const uint8_t *rec, bool single)
+static int check_value(struct check *k, uint64_t off, const struct layout *l, const uint8_t *rec,
+                       bool single)
 {
     const uint8_t *bytes;
     uint64_t done = 0;
@@ -176,7 +188,10 @@ static int check_value(struct check *k, uint64_t off, const struct layout *l, co
         if (rc)
             return soft(k, rc, "data extent of the version", off);
         if (!ok)
-            problem(k, "version at heap offset %llu: its data extent (block %llu, %u blocks) is not in use", (unsigned long long)off, (unsigned long long)e.block, e.nr);
+            problem(k,
+                    "version at heap offset %llu: its data extent (block %llu, %u blocks) is not "
+                    "in use",
+                    (unsigned long long)off, (unsigned long long)e.block, e.nr);
         if (k->ext_nr == k->ext_max) {
             uint32_t max = k->ext_max ? k->ext_max * 2 : 16;
             struct space_extent *n = arena_alloc(k->mem, max * sizeof *n);
@@ -190,17 +205,24 @@ static int check_value(struct check *k, uint64_t off, const struct layout *l, co
         }
         k->ext[k->ext_nr++] = e;
         if (k->data) {
-            struct vos_piece p = {.csum_type = l->flags & VER_CSUM ? rec[l->csum_off] : 0, .csum_len = (uint16_t)l->csum_len, .len = len, .ext = e, .ext_bytes = len,
-                                  .chunk_bytes = single ? len : VOS_CSUM_CHUNK, .csums = rec + l->csum_off + 1 + (single ? i * l->csum_len : 0)};
+            struct vos_piece p = {.csum_type = l->flags & VER_CSUM ? rec[l->csum_off] : 0,
+                                  .csum_len = (uint16_t)l->csum_len,
+                                  .len = len,
+                                  .ext = e,
+                                  .ext_bytes = len,
+                                  .chunk_bytes = single ? len : VOS_CSUM_CHUNK,
+                                  .csums = rec + l->csum_off + 1 + (single ? i * l->csum_len : 0)};
 
             rc = k->data(k->arg, &p);
             if (rc)
-                problem(k, "version at heap offset %llu: its data cannot be trusted: %s", (unsigned long long)off, d_errstr(rc));
+                problem(k, "version at heap offset %llu: its data cannot be trusted: %s",
+                        (unsigned long long)off, d_errstr(rc));
         }
         done += len;
     }
     if (done < l->bytes)
-        problem(k, "version at heap offset %llu: its data extents are too short", (unsigned long long)off);
+        problem(k, "version at heap offset %llu: its data extents are too short",
+                (unsigned long long)off);
     return 0;
 }
 
@@ -264,10 +286,13 @@ static int check_exts(struct check *k, uint64_t akey, const struct akey_rec *a)
         }
         e = (const struct ext *)rec;
         check_epoch(k, e->epoch, "extent", off);
-        if (e->nr == 0 || e->nr > EXT_NR_MAX || e->nr > UINT64_C(1) << a->max_log || ext_bound(value) < e->nr)
-            problem(k, "extent at heap offset %llu: its place in the tree does not fit it", (unsigned long long)off);
+        if (e->nr == 0 || e->nr > EXT_NR_MAX || e->nr > UINT64_C(1) << a->max_log ||
+            ext_bound(value) < e->nr)
+            problem(k, "extent at heap offset %llu: its place in the tree does not fit it",
+                    (unsigned long long)off);
         if ((e->flags & VER_TOMBSTONE) && !(a->flags & KEY_HOLES))
-            problem(k, "extent at heap offset %llu: a hole in an akey that says it has none", (unsigned long long)off);
+            problem(k, "extent at heap offset %llu: a hole in an akey that says it has none",
+                    (unsigned long long)off);
         k->stat[ST_EXT]++;
         rc = check_value(k, off, &l, rec, false);
         if (rc)
@@ -290,14 +315,17 @@ static int check_akey(struct check *k, uint64_t akey, uint64_t order)
     rc = akey_name(k->h, akey, &name, &type);
     if (rc)
         return soft(k, rc, "akey", akey);
-    if (key_check(akey_korder(k->oid), &name) || key_order(akey_korder(k->oid), name.buf, name.len) != order)
-        problem(k, "akey at heap offset %llu is not where its name belongs", (unsigned long long)akey);
+    if (key_check(akey_korder(k->oid), &name) ||
+        key_order(akey_korder(k->oid), name.buf, name.len) != order)
+        problem(k, "akey at heap offset %llu is not where its name belongs",
+                (unsigned long long)akey);
     r = REC(k->h, akey, akey_rec, REC_AKEY, &rc);
     if (r == NULL)
         return rc;
     a = *r;
     if (a.type != DAOS_IOD_SINGLE && a.type != DAOS_IOD_ARRAY) {
-        problem(k, "akey at heap offset %llu is of unknown type %u", (unsigned long long)akey, a.type);
+        problem(k, "akey at heap offset %llu is of unknown type %u", (unsigned long long)akey,
+                a.type);
         return 0;
     }
     k->stat[ST_AKEY]++;
@@ -321,8 +349,10 @@ static int check_dkey(struct check *k, uint64_t dkey, uint64_t order)
     rc = dkey_name(k->h, dkey, &name);
     if (rc)
         return soft(k, rc, "dkey", dkey);
-    if (key_check(dkey_korder(k->oid), &name) || key_order(dkey_korder(k->oid), name.buf, name.len) != order)
-        problem(k, "dkey at heap offset %llu is not where its name belongs", (unsigned long long)dkey);
+    if (key_check(dkey_korder(k->oid), &name) ||
+        key_order(dkey_korder(k->oid), name.buf, name.len) != order)
+        problem(k, "dkey at heap offset %llu is not where its name belongs",
+                (unsigned long long)dkey);
     r = REC(k->h, dkey, dkey_rec, REC_DKEY, &rc);
     if (r == NULL)
         return rc;
@@ -353,9 +383,11 @@ static int check_obj(struct check *k, uint64_t obj, uint64_t order)
     if (o == NULL)
         return rc;
     if (mix128(o->oid_hi, o->oid_lo) != order)
-        problem(k, "object at heap offset %llu is not where its id belongs", (unsigned long long)obj);
+        problem(k, "object at heap offset %llu is not where its id belongs",
+                (unsigned long long)obj);
     if (o->changed >= k->v->ceiling)
-        problem(k, "object at heap offset %llu changed at epoch %llx, above the ceiling", (unsigned long long)obj, (unsigned long long)o->changed);
+        problem(k, "object at heap offset %llu changed at epoch %llx, above the ceiling",
+                (unsigned long long)obj, (unsigned long long)o->changed);
     k->stat[ST_OBJ]++;
     rc = check_life(k, o->life, false);
     return rc ? rc : check_tree(k, &dkey_class, obj + offsetof(struct obj_rec, dkeys));
@@ -373,7 +405,11 @@ static int step(struct check *k, struct check_place *p, bool *cont_done)
     struct walk w;
     int rc;
 
-    rc = tree_seek(h, &obj_class, k->c->off + offsetof(struct cont_rec, objects), !p->started ? TREE_FIRST : p->in_obj ? TREE_GE : TREE_GT, p->started ? &key : NULL, &order, &obj);
+    rc = tree_seek(h, &obj_class, k->c->off + offsetof(struct cont_rec, objects),
+                   !p->started ? TREE_FIRST
+                   : p->in_obj ? TREE_GE
+                               : TREE_GT,
+                   p->started ? &key : NULL, &order, &obj);
     *cont_done = rc == -DER_NONEXIST;
     if (rc)
         return *cont_done ? 0 : rc;
@@ -384,10 +420,15 @@ static int step(struct check *k, struct check_place *p, bool *cont_done)
     if (!p->started || !p->in_obj || k->oid.hi != p->oid_hi || k->oid.lo != p->oid_lo) {
         rc = check_obj(k, obj, order);
         if (rc == 0)
-            *p = (struct check_place){.started = 1, .in_obj = 1, .cont = p->cont, .oid_hi = k->oid.hi, .oid_lo = k->oid.lo};
+            *p = (struct check_place){.started = 1,
+                                      .in_obj = 1,
+                                      .cont = p->cont,
+                                      .oid_hi = k->oid.hi,
+                                      .oid_lo = k->oid.lo};
         return rc;
     }
-    rc = pos_walk(&p->pos, &w, h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), dkey_korder(k->oid), &room);
+    rc = pos_walk(&p->pos, &w, h, &dkey_class, obj + offsetof(struct obj_rec, dkeys),
+                  dkey_korder(k->oid), &room);
     if (rc == 0)
         rc = walk_next(&w, &dkey);
     if (rc == -DER_NONEXIST) {
@@ -406,13 +447,21 @@ static int step(struct check *k, struct check_place *p, bool *cont_done)
 /* Counters of a container against what the walk met. */
 static void check_counts(struct check *k, struct check_state *s)
 {
-    static const char *const NAMES[ST_NR] = {NULL, "objects", "dkeys", "akeys", "single values", "extents", "bytes in the heap", "bytes in data extents"};
+    static const char *const NAMES[ST_NR] = {NULL,
+                                             "objects",
+                                             "dkeys",
+                                             "akeys",
+                                             "single values",
+                                             "extents",
+                                             "bytes in the heap",
+                                             "bytes in data extents"};
 
     if (heap_lsn(k->h) != s->lsn)
         return;
     for (uint32_t i = ST_OBJ; i < ST_NR; i++)
         if (s->stat[i] != k->c->stat[i])
-            problem(k, "the container counts %llu %s, there are %llu", (unsigned long long)k->c->stat[i], NAMES[i], (unsigned long long)s->stat[i]);
+            problem(k, "the container counts %llu %s, there are %llu",
+                    (unsigned long long)k->c->stat[i], NAMES[i], (unsigned long long)s->stat[i]);
 }
 
 /* Data blocks of the step: each may be met once. */
@@ -427,13 +476,15 @@ static int check_blocks(struct check *k, struct check_state *s)
 
             if (p == NULL)
                 return -DER_NOMEM;
-            memset(p + (s->used_blocks ? s->used_blocks / 8 + 1 : 0), 0, n / 8 + 1 - (s->used_blocks ? s->used_blocks / 8 + 1 : 0));
+            memset(p + (s->used_blocks ? s->used_blocks / 8 + 1 : 0), 0,
+                   n / 8 + 1 - (s->used_blocks ? s->used_blocks / 8 + 1 : 0));
             s->used = p;
             s->used_blocks = n;
         }
         for (uint64_t b = k->ext[i].block; b < end; b++) {
             if (s->used[b / 8] & (1u << b % 8)) {
-                problem(k, "data block %llu belongs to two versions; one of them is overwritten", (unsigned long long)b);
+                problem(k, "data block %llu belongs to two versions; one of them is overwritten",
+                        (unsigned long long)b);
                 break;
             }
             s->used[b / 8] |= (uint8_t)(1u << b % 8);
@@ -465,7 +516,8 @@ static struct vos_cont *cont_at(struct vos *v, uint32_t ix)
     return NULL;
 }
 
-int vos_check(struct vos *v, struct vos_anchor *where, void (*report)(void *arg, const char *text), int (*data)(void *arg, const struct vos_piece *p), void *arg, uint64_t *problems,
+int vos_check(struct vos *v, struct vos_anchor *where, void (*report)(void *arg, const char *text),
+              int (*data)(void *arg, const struct vos_piece *p), void *arg, uint64_t *problems,
               bool *more)
 {
     struct check k = {.v = v, .h = v->h, .mem = &v->scratch, .data = data, .arg = arg};

@@ -1,8 +1,10 @@
-/* The shard's superblock record, containers, and the frame of every transaction: counters and the clock's ceiling. */
+/* The shard's superblock record, containers, and the frame of every transaction: counters and the
+ * clock's ceiling. */
 #include "base/log.h"
 #include "vos/priv.h"
 
-/* How far the ceiling is renewed ahead: 250 ms. After a crash the clock starts at most this far in the future. */
+/* How far the ceiling is renewed ahead: 250 ms. After a crash the clock starts at most this far in
+ * the future. */
 #define CEILING_AHEAD (UINT64_C(250000000) * 16)
 #define OP_REDO       (TREE_REDO_MAX + 4 * REDO_REC)
 
@@ -27,7 +29,8 @@ const void *rec_get(struct heap *h, uint64_t off, size_t len, uint8_t kind, int 
     }
     memcpy(&flags, p + 2, 2);
     if (flags & ~VER_KNOWN) {
-        LOG_ERROR("vos: record at heap offset %llu has flags %x, written by a newer program", (unsigned long long)off, flags);
+        LOG_ERROR("vos: record at heap offset %llu has flags %x, written by a newer program",
+                  (unsigned long long)off, flags);
         *rc = -DER_DF_INCOMPT;
         return NULL;
     }
@@ -75,7 +78,8 @@ int vos_tx_commit(struct vos_tx *t, uint64_t *lsn)
 
         if (t->stat[i] == 0)
             continue;
-        rc = tx_put64(t->v->h, c->off + offsetof(struct cont_rec, stat) + i * 8, c->stat[i] + (uint64_t)t->stat[i]);
+        rc = tx_put64(t->v->h, c->off + offsetof(struct cont_rec, stat) + i * 8,
+                      c->stat[i] + (uint64_t)t->stat[i]);
         if (rc)
             return rc;
     }
@@ -326,8 +330,9 @@ out_free:
     return rc;
 }
 
-/* The record leaves the tree of containers only when it is empty (reclaim); a container made again under the same uuid meanwhile is told apart by the flag,
- * which is why the destroyed one is re-keyed under a uuid of its own here. */
+/* The record leaves the tree of containers only when it is empty (reclaim); a container made again
+ * under the same uuid meanwhile is told apart by the flag, which is why the destroyed one is
+ * re-keyed under a uuid of its own here. */
 int vos_cont_destroy(struct vos *v, const uuid_t uuid)
 {
     struct vos_cont *c = cont_find(v, uuid);

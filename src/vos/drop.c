@@ -1,8 +1,9 @@
 /*
- * Giving records back: with all that is below them, at once when it is little (small_*()), else step by step by vos_reclaim().
+ * Giving records back: with all that is below them, at once when it is little (small_*()), else
+ * step by step by vos_reclaim().
  *
- * A record that goes takes its history with it, so its parent remembers the epoch (life_mark(), or cut_epoch of the container). A dkey left
- * without akeys goes too: there is nothing it could hide.
+ * A record that goes takes its history with it, so its parent remembers the epoch (life_mark(), or
+ * cut_epoch of the container). A dkey left without akeys goes too: there is nothing it could hide.
  */
 #include "vos/priv.h"
 
@@ -69,12 +70,14 @@ int small_akey(struct vos_tx *t, uint64_t akey, uint32_t *budget, uint64_t *olde
     (*budget)--;
     rc = count_life(h, a.life, budget);
     if (rc == 0)
-        rc = a.type == DAOS_IOD_ARRAY ? count_exts(h, akey, budget, oldest) : count_single(h, a.values.word0, budget, oldest);
+        rc = a.type == DAOS_IOD_ARRAY ? count_exts(h, akey, budget, oldest)
+                                      : count_single(h, a.values.word0, budget, oldest);
     *small = *budget > 0;
     return rc;
 }
 
-int small_dkey(struct vos_tx *t, uint64_t dkey, enum korder ako, uint32_t *budget, uint64_t *oldest, bool *small)
+int small_dkey(struct vos_tx *t, uint64_t dkey, enum korder ako, uint32_t *budget, uint64_t *oldest,
+               bool *small)
 {
     struct heap *h = t->v->h;
     int rc = 0;
@@ -101,7 +104,8 @@ int small_dkey(struct vos_tx *t, uint64_t dkey, enum korder ako, uint32_t *budge
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
-int small_obj(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint32_t *budget, uint64_t *oldest, bool *small)
+int small_obj(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint32_t *budget, uint64_t *oldest,
+              bool *small)
 {
     struct heap *h = t->v->h;
     int rc = 0;
@@ -138,7 +142,8 @@ static int tree_free(struct heap *h, uint64_t root)
 }
 
 /* All children: callers have counted them. */
-static int children(struct heap *h, const struct tree_class *cls, uint64_t root, enum korder ko, uint64_t child[DROP_MAX], uint32_t *nr)
+static int children(struct heap *h, const struct tree_class *cls, uint64_t root, enum korder ko,
+                    uint64_t child[DROP_MAX], uint32_t *nr)
 {
     struct walk w;
     uint64_t value;
@@ -239,7 +244,8 @@ static int trash_del(struct vos_tx *t, uint64_t obj)
     struct tree_key k;
     int rc = obj_key(t->v->h, obj, &room, &k);
 
-    return rc ? rc : tree_remove(t->v->h, &obj_class, t->c->off + offsetof(struct cont_rec, trash), &k);
+    return rc ? rc
+              : tree_remove(t->v->h, &obj_class, t->c->off + offsetof(struct cont_rec, trash), &k);
 }
 
 int trash_add(struct vos_tx *t, uint64_t obj)
@@ -259,7 +265,9 @@ int trash_add(struct vos_tx *t, uint64_t obj)
         return heap_rc(t->v->h);
     *flags |= KEY_TRASH;
     rc = obj_key(t->v->h, obj, &room, &k);
-    return rc ? rc : tree_insert(t->v->h, &obj_class, t->c->off + offsetof(struct cont_rec, trash), &k, obj);
+    return rc ? rc
+              : tree_insert(t->v->h, &obj_class, t->c->off + offsetof(struct cont_rec, trash), &k,
+                            obj);
 }
 
 int trash_take(struct vos_tx *t, uint64_t obj)
@@ -325,7 +333,8 @@ int dkey_remove(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t dkey
         rc = is_empty(h, obj + offsetof(struct obj_rec, dkeys), &empty);
     if (rc)
         return rc;
-    /* An empty object stays for a while (vos_reclaim() takes it): its mark answers "has this name changed since". */
+    /* An empty object stays for a while (vos_reclaim() takes it): its mark answers "has this name
+     * changed since". */
     if (empty)
         rc = trash_add(t, obj);
     return rc ? rc : life_mark(t, obj + offsetof(struct obj_rec, life), cut);

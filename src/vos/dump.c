@@ -36,7 +36,8 @@ static const char *name_text(const struct vos_key *k, bool integer, char *buf, s
     for (uint32_t n = 0; n < k->len && at + 8 < size; n++) {
         uint8_t c = ((const uint8_t *)k->buf)[n];
 
-        at += (size_t)snprintf(buf + at, size - at, c >= 32 && c < 127 && c != '\\' ? "%c" : "\\x%02x", c);
+        at += (size_t)snprintf(buf + at, size - at,
+                               c >= 32 && c < 127 && c != '\\' ? "%c" : "\\x%02x", c);
     }
     return buf;
 }
@@ -65,9 +66,12 @@ static int dump_life(struct dump *d, uint64_t life, const char *indent)
 
             if (w == NULL)
                 return heap_rc(d->h);
-            say(d, "%shole %llu+%llu at %016llx.%u%s", indent, (unsigned long long)w->start, (unsigned long long)w->nr, (unsigned long long)r->epoch, r->minor, flag_text(r->flags, flags, sizeof flags));
+            say(d, "%shole %llu+%llu at %016llx.%u%s", indent, (unsigned long long)w->start,
+                (unsigned long long)w->nr, (unsigned long long)r->epoch, r->minor,
+                flag_text(r->flags, flags, sizeof flags));
         } else {
-            say(d, "%s%s at %016llx.%u%s", indent, r->kind == REC_MARK ? "history cut" : "punch", (unsigned long long)r->epoch, r->minor, flag_text(r->flags, flags, sizeof flags));
+            say(d, "%s%s at %016llx.%u%s", indent, r->kind == REC_MARK ? "history cut" : "punch",
+                (unsigned long long)r->epoch, r->minor, flag_text(r->flags, flags, sizeof flags));
         }
         life = r->older;
     }
@@ -89,7 +93,8 @@ static int dump_akey(struct dump *d, uint64_t akey, bool integer)
     a = REC(d->h, akey, akey_rec, REC_AKEY, &rc);
     if (a == NULL)
         return rc;
-    say(d, "    akey %s %s%s", name_text(&name, integer, text, sizeof text), type == DAOS_IOD_ARRAY ? "array" : "single", a->flags & KEY_DEAD ? " dead" : "");
+    say(d, "    akey %s %s%s", name_text(&name, integer, text, sizeof text),
+        type == DAOS_IOD_ARRAY ? "array" : "single", a->flags & KEY_DEAD ? " dead" : "");
     rc = dump_life(d, a->life, "      ");
     if (rc)
         return rc;
@@ -99,7 +104,8 @@ static int dump_akey(struct dump *d, uint64_t akey, bool integer)
 
             if (r == NULL)
                 return heap_rc(d->h);
-            say(d, "      value of %u bytes at %016llx.%u%s", r->size, (unsigned long long)r->epoch, r->minor, flag_text(r->flags, flags, sizeof flags));
+            say(d, "      value of %u bytes at %016llx.%u%s", r->size, (unsigned long long)r->epoch,
+                r->minor, flag_text(r->flags, flags, sizeof flags));
             off = r->older;
         }
         return 0;
@@ -110,8 +116,9 @@ static int dump_akey(struct dump *d, uint64_t akey, bool integer)
 
         if (e == NULL)
             return rc;
-        say(d, "      records %llu+%llu of %u bytes at %016llx.%u%s", (unsigned long long)w.ent[w.at - 1].order, (unsigned long long)e->nr, e->rec_size, (unsigned long long)e->epoch, e->minor,
-            flag_text(e->flags, flags, sizeof flags));
+        say(d, "      records %llu+%llu of %u bytes at %016llx.%u%s",
+            (unsigned long long)w.ent[w.at - 1].order, (unsigned long long)e->nr, e->rec_size,
+            (unsigned long long)e->epoch, e->minor, flag_text(e->flags, flags, sizeof flags));
     }
     return rc == -DER_NONEXIST ? 0 : rc;
 }
@@ -130,7 +137,9 @@ static int dump_dkey(struct dump *d, uint64_t dkey, daos_obj_id_t oid)
     r = REC(d->h, dkey, dkey_rec, REC_DKEY, &rc);
     if (r == NULL)
         return rc;
-    say(d, "  dkey %s changed %016llx%s", name_text(&name, daos_is_dkey_uint64(oid), text, sizeof text), (unsigned long long)r->changed, r->flags & KEY_DEAD ? " dead" : "");
+    say(d, "  dkey %s changed %016llx%s",
+        name_text(&name, daos_is_dkey_uint64(oid), text, sizeof text),
+        (unsigned long long)r->changed, r->flags & KEY_DEAD ? " dead" : "");
     rc = dump_life(d, r->life, "    ");
     if (rc)
         return rc;
@@ -152,8 +161,9 @@ static int dump_obj(struct dump *d, uint64_t obj, daos_obj_id_t oid)
 
     if (o == NULL)
         return rc;
-    say(d, "object %016llx.%016llx changed %016llx%s%s", (unsigned long long)oid.hi, (unsigned long long)oid.lo, (unsigned long long)o->changed, o->flags & KEY_DEAD ? " dead" : "",
-        o->flags & KEY_TRASH ? " in trash" : "");
+    say(d, "object %016llx.%016llx changed %016llx%s%s", (unsigned long long)oid.hi,
+        (unsigned long long)oid.lo, (unsigned long long)o->changed,
+        o->flags & KEY_DEAD ? " dead" : "", o->flags & KEY_TRASH ? " in trash" : "");
     rc = dump_life(d, o->life, "  ");
     if (rc)
         return rc;
@@ -166,7 +176,8 @@ static int dump_obj(struct dump *d, uint64_t obj, daos_obj_id_t oid)
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
-int vos_dump(struct vos_cont *c, daos_obj_id_t oid, void (*line)(void *arg, const char *text), void *arg)
+int vos_dump(struct vos_cont *c, daos_obj_id_t oid, void (*line)(void *arg, const char *text),
+             void *arg)
 {
     struct dump d = {.h = c->v->h, .line = line, .arg = arg, .quiet = true};
     uint64_t obj;

@@ -1,33 +1,44 @@
 /*
- * Persistent records of the object store: every byte. docs/formats.md, section "Versioned object store", says the same in a table.
+ * Persistent records of the object store: every byte. docs/formats.md, section "Versioned object
+ * store", says the same in tables.
  *
- *   HEAP_ROOT_VOS -> super --tree--> container --tree--> object --tree--> dkey --tree--> akey --> versions
- *                      \--tree--> session
+ *   HEAP_ROOT_VOS -> super --tree--> container --tree--> object --tree--> dkey --tree--> akey
+ *                      \--tree--> session                               akey --> versions
  *
- * A record is one heap allocation that never moves; byte order is little endian; all offsets are heap offsets, 0 = none. A record begins with its
- * kind, so that a stray offset is noticed. A tree of one child has no node (heap/tree.h), so the common small shapes (one dkey, one akey, one
+ * A record is one heap allocation that never moves; byte order is little endian; all offsets are
+ * heap offsets, 0 = none. A record begins with its kind, so that a stray offset is noticed. A tree
+ * of one child has no node (heap/tree.h), so the common small shapes (one dkey, one akey, one
  * extent) cost their records and nothing else. The order keys of the trees:
  *
- *   containers  hash of the uuid            objects   mix128(hi, lo) of the id
- *   dkeys       hash_bytes() of the key; tree_prefix() for lexical; the value for integer types (type byte of the object id); ties by bytes
- *   akeys       the same, ties by bytes, then by value type: an akey that was punched and written again with another type is a second record
- *   extents     first record index; ties by (epoch, minor). The tree's value is offset / 8 in 40 bits and
- *               above it a bound of the extent's length in 14: 4 of exponent, 10 of mantissa, rounded up (ext_value())
+ *   containers  hash of the uuid
+ *   objects     mix128(hi, lo) of the id
+ *   dkeys       hash_bytes() of the key; tree_prefix() for lexical; the value for integer types
+ *               (type byte of the object id); ties by bytes
+ *   akeys       the same, ties by bytes, then by value type: an akey that was punched and written
+ *               again with another type is a second record
+ *   extents     first record index; ties by (epoch, minor). The tree's value is offset / 8 in 40
+ *               bits and above it a bound of the extent's length in 14 (ext_value())
  *   sessions    mix128(hlc, rand)
  *
- * EXISTENCE LOG. `life` of an object, dkey or akey is a list of small records (struct ver): at most one MARK first, then PUNCHes (and, below an
- * akey, WIDE holes), newest first. A punch at (epoch, minor) hides everything older at or below its key. (epoch, minor): all changes of one
- * compound have one epoch; minor is the number of the operation in it, so that later operations of a compound hide or follow earlier ones.
+ * EXISTENCE LOG. `life` of an object, dkey or akey is a list of small records (struct ver): at most
+ * one MARK first, then PUNCHes (and, below an akey, WIDE holes), newest first. A punch at (epoch,
+ * minor) hides everything older at or below its key. (epoch, minor): all changes of one compound
+ * have one epoch; minor is the number of the operation in it, so that later operations of a
+ * compound hide or follow earlier ones.
  *
- * VERSIONS. A single value is a list of struct ver, newest first, payload behind. An array is a tree of struct ext. A punch of an
- * akey, dkey or object is in its life; a punch of extents is an ext with VER_TOMBSTONE, or a WIDE record in the life of the akey if it is longer than
- * EXT_NR_MAX records.
+ * VERSIONS. A single value is a list of struct ver, newest first, payload behind. An array is a
+ * tree of struct ext. A punch of an akey, dkey or object is in its life; a punch of extents is an
+ * ext with VER_TOMBSTONE, or a WIDE record in the life of the akey if it is longer than EXT_NR_MAX
+ * records.
  *
- * CUTS. Dropping history that a read at an older epoch might ask for leaves VER_CUT on the version or punch that superseded it; if the whole key
- * went, the epoch goes into the MARK of its parent, or, for objects, into cut_epoch of the container. A read at an epoch below one of these that depends on it is -DER_TX_RESTART.
+ * CUTS. Dropping history that a read at an older epoch might ask for leaves VER_CUT on the version
+ * or punch that superseded it; if the whole key went, the epoch goes into the MARK of its parent,
+ * or, for objects, into cut_epoch of the container. A read at an epoch below one of these that
+ * depends on it is -DER_TX_RESTART.
  *
- * FLAGS. Every record has 16 flag bits. A bit announces a trailer of fixed size behind the payload (sizes below; csum is variable and first), in order of the bits, so that
- * later features need no new format. A reader that meets a bit it does not know refuses the record (-DER_DF_INCOMPT).
+ * FLAGS. Every record has 16 flag bits. A bit announces a trailer of fixed size behind the payload
+ * (sizes below; csum is variable and first), in order of the bits, so that later features need no
+ * new format. A reader that meets a bit it does not know refuses the record (-DER_DF_INCOMPT).
  */
 #ifndef TARN_VOS_FORMAT_H
 #define TARN_VOS_FORMAT_H
@@ -69,7 +80,8 @@ enum rec_kind {
 #define VER_KNOWN     0x003fu /* what this program reads */
 
 /* Flags of objects, dkeys and akeys. */
-#define KEY_DEAD  0x0001u /* the newest change was a punch of this very record: nothing below is visible now */
+#define KEY_DEAD                                                                                   \
+    0x0001u /* the newest change was a punch of this very record: nothing below is visible now */
 #define KEY_HOLES 0x0002u /* akey: some extent is, or was, a hole */
 #define KEY_TRASH 0x0004u /* object: in the container's trash */
 #define KEY_KNOWN 0x0007u
@@ -81,8 +93,9 @@ struct super_rec { /* 128 bytes */
     uint16_t flags;
     uint32_t version;
     uint64_t magic;
-    uint64_t ceiling;         /* every epoch ever given out is below */
-    uint64_t forgotten_start; /* sessions that began at or before this hlc may have been forgotten */
+    uint64_t ceiling; /* every epoch ever given out is below */
+    uint64_t
+        forgotten_start; /* sessions that began at or before this hlc may have been forgotten */
     struct tree_root conts;
     struct tree_root sessions;
     uint64_t spare[8];
@@ -100,8 +113,10 @@ struct cont_rec { /* 256 bytes */
     struct tree_root snaps; /* order = epoch, value 1 */
     uint64_t cut_epoch;
     uint64_t agg_epoch; /* aggregated up to here */
-    uint64_t stat[8];   /* conts (unused), objects, dkeys, akeys, singles, extents, value bytes in the heap, in data extents */
-    uint64_t spare[13]; /* in-doubt table, decided ids, EC boundary, stable epoch: zero until they exist */
+    uint64_t stat[8]; /* conts (unused), objects, dkeys, akeys, singles, extents, value bytes in the
+                         heap, in data extents */
+    uint64_t spare[13]; /* in-doubt table, decided ids, EC boundary, stable epoch: zero until they
+                           exist */
 };
 
 /* ---- Keys ---- */
@@ -109,7 +124,7 @@ struct cont_rec { /* 256 bytes */
 struct obj_rec { /* 56 bytes */
     uint8_t kind, pad;
     uint16_t flags;
-    uint32_t born;    /* epoch >> 32 when the record was made: an older incarnation may be gone */
+    uint32_t born; /* epoch >> 32 when the record was made: an older incarnation may be gone */
     uint64_t life;
     uint64_t changed; /* epoch of the newest change here or below */
     struct tree_root dkeys;
@@ -127,7 +142,7 @@ struct dkey_rec { /* 40 bytes, then the key */
     /* key */
 };
 
-struct akey_rec { /* 32 bytes, then rec_size (4, arrays only), then the key */
+struct akey_rec {       /* 32 bytes, then rec_size (4, arrays only), then the key */
     uint8_t kind, type; /* daos_iod_type_t */
     uint16_t flags;
     uint16_t key_len;
@@ -164,20 +179,22 @@ struct ext { /* 24 bytes, then layout below; its first record is the order key o
 /*
  * Layout behind struct ver (REC_SINGLE) and struct ext, `bytes` = size or nr * rec_size:
  *   VER_SLOT   u64 offset of the bytes
- *   VER_DATA   u64 each piece: block << 12 | (blocks - 1); all pieces but the last are full (ext: exactly one piece)
- *   VER_CSUM   u8 type, then the checksums: ext: one for each VOS_CSUM_CHUNK of the bytes; single: one, or one each piece if there are several
+ *   VER_DATA   u64 each piece: block << 12 | (blocks - 1); all pieces but the last are full (ext:
+ *              exactly one piece)
+ *   VER_CSUM   u8 type, then the checksums: ext: one for each VOS_CSUM_CHUNK of the bytes; single:
+ *              one, or one each piece if there are several
  *   otherwise  (neither SLOT nor DATA nor TOMBSTONE) the bytes themselves
  */
-#define DATA_LOC(block, nr)  ((uint64_t)(block) << 12 | ((uint64_t)(nr)-1))
-#define DATA_LOC_BLOCK(loc)  ((loc) >> 12)
-#define DATA_LOC_NR(loc)     ((uint32_t)((loc)&0xfff) + 1)
-#define INLINE_MAX           1984u /* larger records put their bytes into a slot of their own */
-#define EXT_NR_MAX           (1u << 20) /* records one ext covers; longer holes are WIDE */
-#define SINGLE_PIECES_MAX    64u
+#define DATA_LOC(block, nr) ((uint64_t)(block) << 12 | ((uint64_t)(nr)-1))
+#define DATA_LOC_BLOCK(loc) ((loc) >> 12)
+#define DATA_LOC_NR(loc)    ((uint32_t)((loc)&0xfff) + 1)
+#define INLINE_MAX          1984u      /* larger records put their bytes into a slot of their own */
+#define EXT_NR_MAX          (1u << 20) /* records one ext covers; longer holes are WIDE */
+#define SINGLE_PIECES_MAX   64u
 
 /* ---- Sessions ---- */
 
-struct outcome { /* 16 bytes */
+struct outcome {  /* 16 bytes */
     uint64_t seq; /* 0: free */
     uint64_t epoch;
 };
@@ -187,14 +204,17 @@ struct session_rec { /* 40 bytes, then cap outcomes, slot = seq % cap */
     uint16_t flags;
     uint32_t cap; /* 8, 32, 128, 256 */
     uint64_t hlc, rand;
-    uint64_t acked; /* seqs up to here are forgotten */
+    uint64_t acked;      /* seqs up to here are forgotten */
     uint64_t last_epoch; /* of the newest outcome when the record was made or grew */
     /* struct outcome[cap] */
 };
 
-_Static_assert(sizeof(struct super_rec) == 128 && sizeof(struct cont_rec) == 256 && sizeof(struct obj_rec) == 56, "format");
+_Static_assert(sizeof(struct super_rec) == 128 && sizeof(struct cont_rec) == 256 &&
+                   sizeof(struct obj_rec) == 56,
+               "format");
 _Static_assert(sizeof(struct dkey_rec) == 40 && sizeof(struct akey_rec) == 32, "format");
-_Static_assert(sizeof(struct ver) == 24 && sizeof(struct wide) == 40 && sizeof(struct ext) == 24, "format");
+_Static_assert(sizeof(struct ver) == 24 && sizeof(struct wide) == 40 && sizeof(struct ext) == 24,
+               "format");
 _Static_assert(sizeof(struct session_rec) == 40 && sizeof(struct outcome) == 16, "format");
 
 #endif

@@ -1,4 +1,5 @@
-/* Objects, dkeys and akeys: the order of their trees, finding their records, making them; walking a tree. */
+/* Objects, dkeys and akeys: the order of their trees, finding their records, making them; walking a
+ * tree. */
 #include "vos/priv.h"
 
 /* ---- Order ---- */
@@ -220,7 +221,8 @@ static int ext_cmp_rec(struct heap *h, uint64_t a, uint64_t b, int *order)
     return rc ? rc : ext_cmp(h, a, &k, order);
 }
 
-/* Names often share their beginning, which is all a lexical order key holds: their ends tell them apart. */
+/* Names often share their beginning, which is all a lexical order key holds: their ends tell them
+ * apart. */
 static uint8_t name_byte(uint64_t order, const uint8_t *name, size_t len)
 {
     uint64_t end = 0;
@@ -245,8 +247,10 @@ static uint8_t akey_byte(const struct tree_key *key)
 const struct tree_class snap_class = {.cmp = NULL};
 const struct tree_class cont_class = {.cmp = cont_cmp, .cmp_rec = cont_cmp_rec};
 const struct tree_class obj_class = {.cmp = obj_cmp, .cmp_rec = obj_cmp_rec};
-const struct tree_class dkey_class = {.cmp = dkey_cmp, .cmp_rec = dkey_cmp_rec, .fingerprint = dkey_byte};
-const struct tree_class akey_class = {.cmp = akey_cmp, .cmp_rec = akey_cmp_rec, .fingerprint = akey_byte};
+const struct tree_class dkey_class = {
+    .cmp = dkey_cmp, .cmp_rec = dkey_cmp_rec, .fingerprint = dkey_byte};
+const struct tree_class akey_class = {
+    .cmp = akey_cmp, .cmp_rec = akey_cmp_rec, .fingerprint = akey_byte};
 const struct tree_class ext_class = {.cmp = ext_cmp, .cmp_rec = ext_cmp_rec};
 
 /* ---- Keys of records ---- */
@@ -270,7 +274,9 @@ int dkey_key(struct heap *h, enum korder ko, uint64_t off, union key_room *room,
 
     if (rc)
         return rc;
-    *k = (struct tree_key){.order = key_order(ko, room->key.buf, room->key.len), .key = room->key.buf, .len = room->key.len};
+    *k = (struct tree_key){.order = key_order(ko, room->key.buf, room->key.len),
+                           .key = room->key.buf,
+                           .len = room->key.len};
     return 0;
 }
 
@@ -283,7 +289,8 @@ int akey_key(struct heap *h, enum korder ko, uint64_t off, union key_room *room,
         return rc;
     room->akey.buf = key.buf;
     room->akey.len = key.len;
-    *k = (struct tree_key){.order = key_order(ko, key.buf, key.len), .key = &room->akey, .len = key.len};
+    *k = (struct tree_key){
+        .order = key_order(ko, key.buf, key.len), .key = &room->akey, .len = key.len};
     return 0;
 }
 
@@ -299,7 +306,8 @@ int ext_key(struct heap *h, uint64_t start, uint64_t off, union key_room *room, 
     return 0;
 }
 
-/* Bound of a length in 14 bits: 4 bits of exponent, 10 of mantissa, rounded up. Tree values up to 54 bits need no leaf when alone. */
+/* Bound of a length in 14 bits: 4 bits of exponent, 10 of mantissa, rounded up. Tree values up to
+ * 54 bits need no leaf when alone. */
 uint64_t ext_value(uint64_t off, uint64_t nr)
 {
     uint64_t e = 0;
@@ -328,17 +336,21 @@ int obj_find(struct vos_cont *c, daos_obj_id_t oid, uint64_t *off)
     return tree_find(c->v->h, &obj_class, c->off + offsetof(struct cont_rec, objects), &k, off);
 }
 
-int dkey_find(struct heap *h, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key, uint64_t *off)
+int dkey_find(struct heap *h, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
+              uint64_t *off)
 {
-    struct tree_key k = {.order = key_order(dkey_korder(oid), key->buf, key->len), .key = key->buf, .len = key->len};
+    struct tree_key k = {
+        .order = key_order(dkey_korder(oid), key->buf, key->len), .key = key->buf, .len = key->len};
 
     return tree_find(h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), &k, off);
 }
 
-int akey_find(struct heap *h, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key, uint8_t type, uint64_t *off)
+int akey_find(struct heap *h, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
+              uint8_t type, uint64_t *off)
 {
     struct akey_id id = {key->buf, key->len, type};
-    struct tree_key k = {.order = key_order(akey_korder(oid), key->buf, key->len), .key = &id, .len = key->len};
+    struct tree_key k = {
+        .order = key_order(akey_korder(oid), key->buf, key->len), .key = &id, .len = key->len};
 
     return tree_find(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), &k, off);
 }
@@ -360,12 +372,15 @@ int obj_make(struct vos_tx *t, daos_obj_id_t oid, uint64_t *off)
     r->oid_hi = oid.hi;
     r->oid_lo = oid.lo;
     t->stat[ST_OBJ]++;
-    return tree_insert(t->v->h, &obj_class, t->c->off + offsetof(struct cont_rec, objects), &k, *off);
+    return tree_insert(t->v->h, &obj_class, t->c->off + offsetof(struct cont_rec, objects), &k,
+                       *off);
 }
 
-int dkey_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key, uint64_t *off)
+int dkey_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
+              uint64_t *off)
 {
-    struct tree_key k = {.order = key_order(dkey_korder(oid), key->buf, key->len), .key = key->buf, .len = key->len};
+    struct tree_key k = {
+        .order = key_order(dkey_korder(oid), key->buf, key->len), .key = key->buf, .len = key->len};
     uint64_t root = obj + offsetof(struct obj_rec, dkeys);
     struct dkey_rec *r;
     int rc = tree_find(t->v->h, &dkey_class, root, &k, off);
@@ -382,10 +397,12 @@ int dkey_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vo
     return tree_insert(t->v->h, &dkey_class, root, &k, *off);
 }
 
-int akey_make(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key, uint8_t type, uint64_t *off)
+int akey_make(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
+              uint8_t type, uint64_t *off)
 {
     struct akey_id id = {key->buf, key->len, type};
-    struct tree_key k = {.order = key_order(akey_korder(oid), key->buf, key->len), .key = &id, .len = key->len};
+    struct tree_key k = {
+        .order = key_order(akey_korder(oid), key->buf, key->len), .key = &id, .len = key->len};
     uint64_t root = dkey + offsetof(struct dkey_rec, akeys);
     struct akey_rec *r;
     int rc = tree_find(t->v->h, &akey_class, root, &k, off);
@@ -405,7 +422,8 @@ int akey_make(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct v
 
 /* ---- Walking ---- */
 
-void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uint64_t root, enum korder ko)
+void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uint64_t root,
+               enum korder ko)
 {
     w->h = h;
     w->cls = cls;
@@ -425,7 +443,8 @@ void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool
     w->key = (struct tree_key){.order = from, .key = &w->none, .len = sizeof w->none};
 }
 
-static int walk_key(struct walk *w, uint64_t order, uint64_t value, union key_room *room, struct tree_key *k)
+static int walk_key(struct walk *w, uint64_t order, uint64_t value, union key_room *room,
+                    struct tree_key *k)
 {
     int rc = 0;
 
@@ -465,7 +484,9 @@ int walk_next(struct walk *w, uint64_t *value)
             how = w->how;
             k = w->key;
         }
-        rc = tree_scan(w->h, w->cls, w->root, how, how == TREE_FIRST || how == TREE_LAST ? NULL : &k, w->ent, (uint32_t)ARRAY_LEN(w->ent), &w->nr);
+        rc =
+            tree_scan(w->h, w->cls, w->root, how, how == TREE_FIRST || how == TREE_LAST ? NULL : &k,
+                      w->ent, (uint32_t)ARRAY_LEN(w->ent), &w->nr);
         w->at = 0;
         if (rc) {
             w->nr = 0;

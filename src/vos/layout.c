@@ -1,4 +1,5 @@
-/* The bytes behind the fixed part of a version: where the value is, its checksums, trailers (format.h). */
+/* The bytes behind the fixed part of a version: where the value is, its checksums, trailers
+ * (format.h). */
 #include "vos/priv.h"
 
 uint32_t stored_csum_len(uint16_t type)
@@ -23,7 +24,8 @@ uint32_t stored_csum_len(uint16_t type)
     }
 }
 
-void layout_make(struct layout *l, uint32_t base, uint64_t bytes, uint16_t flags, uint32_t loc_nr, uint16_t csum_type, uint32_t csum_nr)
+void layout_make(struct layout *l, uint32_t base, uint64_t bytes, uint16_t flags, uint32_t loc_nr,
+                 uint16_t csum_type, uint32_t csum_nr)
 {
     l->bytes = bytes;
     l->flags = flags;
@@ -54,7 +56,8 @@ static int count_pieces(struct heap *h, uint64_t off, uint32_t base, uint64_t by
     return 0;
 }
 
-static int layout_read(struct heap *h, uint64_t off, uint32_t base, uint64_t bytes, uint16_t flags, bool single, struct layout *l, const uint8_t **rec)
+static int layout_read(struct heap *h, uint64_t off, uint32_t base, uint64_t bytes, uint16_t flags,
+                       bool single, struct layout *l, const uint8_t **rec)
 {
     uint32_t loc_nr = 1, csum_nr;
     uint16_t csum_type = 0;
@@ -98,7 +101,9 @@ int layout_ext(struct heap *h, uint64_t off, struct layout *l, const uint8_t **r
     int rc = 0;
     const struct ext *r = REC(h, off, ext, REC_EXT, &rc);
 
-    return r ? layout_read(h, off, sizeof *r, (uint64_t)r->nr * r->rec_size, r->flags, false, l, rec) : rc;
+    return r ? layout_read(h, off, sizeof *r, (uint64_t)r->nr * r->rec_size, r->flags, false, l,
+                           rec)
+             : rc;
 }
 
 static uint64_t loc_at(const struct layout *l, const uint8_t *rec, uint32_t i)
@@ -128,7 +133,8 @@ int layout_release(struct vos_tx *t, const struct layout *l, const uint8_t *rec)
     return 0;
 }
 
-int layout_bytes(struct heap *h, const struct layout *l, const uint8_t *rec, bool verify, const uint8_t **bytes)
+int layout_bytes(struct heap *h, const struct layout *l, const uint8_t *rec, bool verify,
+                 const uint8_t **bytes)
 {
     const uint8_t *p = rec + l->data_off;
 
@@ -151,7 +157,8 @@ int layout_bytes(struct heap *h, const struct layout *l, const uint8_t *rec, boo
     return 0;
 }
 
-int layout_store(struct vos_tx *t, const struct vos_iod *iod, const struct part *p, uint8_t *rec, uint64_t near)
+int layout_store(struct vos_tx *t, const struct vos_iod *iod, const struct part *p, uint8_t *rec,
+                 uint64_t near)
 {
     const struct layout *l = &p->l;
     struct heap *h = t->v->h;

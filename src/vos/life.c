@@ -1,4 +1,5 @@
-/* Existence logs: the lists of punches (and cut marks) of objects, dkeys and akeys, and what they hide from a reader. */
+/* Existence logs: the lists of punches (and cut marks) of objects, dkeys and akeys, and what they
+ * hide from a reader. */
 #include "vos/priv.h"
 
 void view_init(struct view *v, struct vos_cont *c, uint64_t epoch)
@@ -198,7 +199,8 @@ int life_punch(struct vos_tx *t, uint64_t head_off)
         w = (struct when){r->epoch, r->minor};
         if (when_cmp(w, t->w) == 0 && r->kind == REC_PUNCH)
             return 0;
-        if (r->kind == REC_PUNCH && when_cmp(w, t->w) < 0 && (w.epoch == t->w.epoch || droppable(t, w.epoch, t->w.epoch))) {
+        if (r->kind == REC_PUNCH && when_cmp(w, t->w) < 0 &&
+            (w.epoch == t->w.epoch || droppable(t, w.epoch, t->w.epoch))) {
             n = heap_tx_write(h, off, sizeof *n);
             if (n == NULL)
                 return heap_rc(h);

@@ -1,11 +1,15 @@
 /*
- * Enumeration. An anchor is the key that was reported last, so what is inserted or removed meanwhile does not matter: the walk goes on behind it.
+ * Enumeration. An anchor is the key that was reported last, so what is inserted or removed
+ * meanwhile does not matter: the walk goes on behind it.
  *
- * A key longer than POS_KEY is remembered by its first bytes, its length and a hash: the walk starts at the first key with that beginning and skips up to
- * the one that matches. If that very key has been given back meanwhile, the keys with the same beginning are reported again, which is why records of such
- * byte-ordered keys are only given back by vos_reclaim(), an hour after they died (pos_needs()).
+ * A key longer than POS_KEY is remembered by its first bytes, its length and a hash: the walk
+ * starts at the first key with that beginning and skips up to the one that matches. If that very
+ * key has been given back meanwhile, the keys with the same beginning are reported again, which is
+ * why records of such byte-ordered keys are only given back by vos_reclaim(), an hour after they
+ * died (pos_needs()).
  *
- * A call looks at LIST_STEPS entries at most. A page that is missing ends it early if there was any progress.
+ * A call looks at LIST_STEPS entries at most. A page that is missing ends it early if there was any
+ * progress.
  */
 #include "vos/priv.h"
 
@@ -34,7 +38,8 @@ static int same_key(const struct pos *p, const struct vos_key *key, uint8_t type
     return key->len == p->key_len && type == p->type && hash_bytes(key->buf, key->len) == p->hash;
 }
 
-/* Looks for the long key of the place among those with its beginning; *found: the walk stands behind it. */
+/* Looks for the long key of the place among those with its beginning; *found: the walk stands
+ * behind it. */
 static int skip_to(const struct pos *p, struct walk *w, bool *found)
 {
     *found = false;
@@ -58,7 +63,8 @@ static int skip_to(const struct pos *p, struct walk *w, bool *found)
     }
 }
 
-int pos_walk(const struct pos *p, struct walk *w, struct heap *h, const struct tree_class *cls, uint64_t root, enum korder ko, struct akey_id *room)
+int pos_walk(const struct pos *p, struct walk *w, struct heap *h, const struct tree_class *cls,
+             uint64_t root, enum korder ko, struct akey_id *room)
 {
     bool is_long = p->key_len > POS_KEY, found;
 
@@ -70,7 +76,9 @@ int pos_walk(const struct pos *p, struct walk *w, struct heap *h, const struct t
     room->buf = p->key;
     room->len = MIN(p->key_len, POS_KEY);
     room->type = is_long ? 0 : p->type;
-    w->key = (struct tree_key){.order = p->order, .key = cls == &akey_class ? (const void *)room : p->key, .len = room->len};
+    w->key = (struct tree_key){.order = p->order,
+                               .key = cls == &akey_class ? (const void *)room : p->key,
+                               .len = room->len};
     if (is_long) {
         struct walk from = *w;
         int rc = skip_to(p, w, &found);
@@ -166,8 +174,11 @@ static int one_akey(struct listing *l, uint64_t off, struct place *pl)
     return rc;
 }
 
-/* Walks on until the end, LIST_STEPS, a stop, or a missing page. A page that is missing matters only if nothing was done yet. */
-static int list_keys(struct listing *l, struct walk *w, int (*one)(struct listing *, uint64_t, struct place *), struct place *pl, bool *eof)
+/* Walks on until the end, LIST_STEPS, a stop, or a missing page. A page that is missing matters
+ * only if nothing was done yet. */
+static int list_keys(struct listing *l, struct walk *w,
+                     int (*one)(struct listing *, uint64_t, struct place *), struct place *pl,
+                     bool *eof)
 {
     for (uint32_t n = 0; n < LIST_STEPS; n++) {
         uint64_t off;
@@ -217,7 +228,11 @@ static int list_single(struct listing *l, uint64_t akey, bool *eof)
 
 static int list_exts(struct listing *l, uint64_t akey, bool down, struct place *pl, bool *eof)
 {
-    uint64_t end = UINT64_C(1) << 63, pos = pl->pos.started ? pl->pos.order : down ? end : 0, reached;
+    uint64_t end = UINT64_C(1) << 63,
+             pos = pl->pos.started ? pl->pos.order
+                   : down          ? end
+                                   : 0,
+             reached;
     struct pieces out;
     int rc;
 
@@ -225,12 +240,17 @@ static int list_exts(struct listing *l, uint64_t akey, bool down, struct place *
         *eof = true;
         return 0;
     }
-    rc = array_visible(&l->v, akey, down ? 0 : pos, down ? pos : end, down, LIST_STEPS, &l->c->v->scratch, &out, &reached);
+    rc = array_visible(&l->v, akey, down ? 0 : pos, down ? pos : end, down, LIST_STEPS,
+                       &l->c->v->scratch, &out, &reached);
     if (rc)
         return rc;
     for (uint32_t i = 0; i < out.nr; i++) {
         const struct piece *p = &out.p[down ? out.nr - 1 - i : i];
-        struct vos_entry e = {.oid = l->oid, .type = DAOS_IOD_ARRAY, .recx = {p->start, p->nr}, .rec_size = p->rec_size, .epoch = p->w.epoch};
+        struct vos_entry e = {.oid = l->oid,
+                              .type = DAOS_IOD_ARRAY,
+                              .recx = {p->start, p->nr},
+                              .rec_size = p->rec_size,
+                              .epoch = p->w.epoch};
 
         rc = l->emit(l->arg, &e);
         if (rc < 0)
@@ -260,7 +280,8 @@ static int emit_stop(void *arg, const struct vos_entry *e)
     return rc;
 }
 
-static int list_run(struct listing *l, enum vos_level what, const struct vos_key *dkey, const struct vos_key *akey, bool down, struct place *pl, bool *eof)
+static int list_run(struct listing *l, enum vos_level what, const struct vos_key *dkey,
+                    const struct vos_key *akey, bool down, struct place *pl, bool *eof)
 {
     struct heap *h = l->c->v->h;
     uint64_t id[2] = {pl->oid_hi, pl->oid_lo}, obj, dk, ak;
@@ -290,7 +311,8 @@ static int list_run(struct listing *l, enum vos_level what, const struct vos_key
         rc = view_absent(&l->v);
         if (rc != -DER_NONEXIST)
             return rc; /* a name may be missing */
-        rc = pos_walk(&pl->pos, &w, h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), dkey_korder(l->oid), &room);
+        rc = pos_walk(&pl->pos, &w, h, &dkey_class, obj + offsetof(struct obj_rec, dkeys),
+                      dkey_korder(l->oid), &room);
         return rc ? rc : list_keys(l, &w, one_dkey, pl, eof);
     }
     rc = dkey_find(h, obj, l->oid, dkey, &dk);
@@ -305,7 +327,8 @@ static int list_run(struct listing *l, enum vos_level what, const struct vos_key
         rc = view_absent(&l->v);
         if (rc != -DER_NONEXIST)
             return rc;
-        rc = pos_walk(&pl->pos, &w, h, &akey_class, dk + offsetof(struct dkey_rec, akeys), akey_korder(l->oid), &room);
+        rc = pos_walk(&pl->pos, &w, h, &akey_class, dk + offsetof(struct dkey_rec, akeys),
+                      akey_korder(l->oid), &room);
         return rc ? rc : list_keys(l, &w, one_akey, pl, eof);
     }
     for (uint8_t type = DAOS_IOD_SINGLE; rc == 0 && type <= DAOS_IOD_ARRAY; type++) {
@@ -334,7 +357,8 @@ static int list_run(struct listing *l, enum vos_level what, const struct vos_key
     return rc ? rc : view_absent(&l->v);
 }
 
-int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_obj_id_t oid, const struct vos_key *dkey, const struct vos_key *akey, bool down,
+int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_obj_id_t oid,
+             const struct vos_key *dkey, const struct vos_key *akey, bool down,
              struct vos_anchor *anchor, vos_emit_fn emit, void *arg, uint64_t *lsn)
 {
     struct stop s = {emit, arg, false};
@@ -371,7 +395,9 @@ int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_o
         rc = 0;
         eof = true;
     }
-    *lsn = what == VOS_OBJ ? pend_seen_cont(c) : what == VOS_DKEY ? pend_seen_obj(c, oid) : pend_seen_dkey(c, oid, dkey);
+    *lsn = what == VOS_OBJ    ? pend_seen_cont(c)
+           : what == VOS_DKEY ? pend_seen_obj(c, oid)
+                              : pend_seen_dkey(c, oid, dkey);
     if (rc)
         return rc;
     memcpy(anchor->bytes, &pl, sizeof pl);

@@ -1,16 +1,18 @@
 /*
  * Pending LSNs: which log position must be durable before an answer may leave.
  *
- * A reader may see a change before it is durable, but must not tell anybody. So every change notes its LSN in hashed slots of what it
- * touched, and every answer, negative ones included, carries the newest LSN of the slots it depends on. Slots are shared by keys that hash together: an answer then
- * waits for more than it needs, never for less. Nothing is ever cleared: an old LSN is durable and costs nothing.
+ * A reader may see a change before it is durable, but must not tell anybody. So every change notes
+ * its LSN in hashed slots of what it touched, and every answer, negative ones included, carries the
+ * newest LSN of the slots it depends on. Slots are shared by keys that hash together: an answer
+ * then waits for more than it needs, never for less. Nothing is ever cleared: an old LSN is durable
+ * and costs nothing.
  *
  *   change          dkey slot    object slot    object-any slot    container-any
  *   update, dkey      x                             x                 x
  *   object punch                    x               x                 x
  *
- * READ MARKS need no table in a shard that draws all epochs from its own clock: a read at epoch E moves the clock to E (vos_read_mark()), so every
- * later write is above every mark.
+ * READ MARKS need no table in a shard that draws all epochs from its own clock: a read at epoch E
+ * moves the clock to E (vos_read_mark()), so every later write is above every mark.
  */
 #include "vos/priv.h"
 
@@ -30,7 +32,8 @@ static void raise(uint64_t *slot, uint64_t lsn)
         *slot = lsn;
 }
 
-void pend_note(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid, const struct vos_key *dkey, uint64_t lsn)
+void pend_note(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
+               const struct vos_key *dkey, uint64_t lsn)
 {
     struct vos *v = c->v;
     uint64_t o = pend_hash_obj(c, oid) % PEND_SLOTS;

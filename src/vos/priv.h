@@ -1,14 +1,18 @@
 /*
  * What the files of vos share. Who calls whom, from the top:
  *
- *   update.c  begin, cancel: shapes, reservations        publish.c  conditions, then apply in one heap transaction
- *   fetch.c list.c query.c  reads                        reclaim.c check.c dump.c  background and tools
- *   punch.c drop.c  punches; giving records back         visible.c  does a key exist at an epoch
- *   value.c array.c  versions of an akey                 life.c     existence logs
- *   key.c     objects, dkeys, akeys: find and make       layout.c   bytes of a version
- *   cont.c snap.c session.c marks.c  containers, snapshots and the keep floor, sessions, pending LSNs
+ *   update.c publish.c           begin (shapes, reservations); conditions, then one transaction
+ *   fetch.c list.c query.c       reads
+ *   reclaim.c check.c dump.c     background and tools
+ *   punch.c drop.c               punches; giving records back
+ *   visible.c life.c             does a key exist at an epoch; existence logs
+ *   value.c                      single values
+ *   array.c extent.c prune.c     arrays: reading, writing, giving back what is covered
+ *   key.c layout.c               finding and making records; the bytes of a version
+ *   cont.c snap.c session.c marks.c   containers, the keep floor, sessions, pending LSNs
  *
- * Everything runs inside the heap's lock. Functions return 0, DER codes, or HEAP_FAULT; none has a side effect that a second run would not repeat.
+ * Everything runs inside the heap's lock. Functions return 0, DER codes, or HEAP_FAULT; none has a
+ * side effect that a second run would not repeat.
  */
 #ifndef TARN_VOS_PRIV_H
 #define TARN_VOS_PRIV_H
@@ -43,7 +47,17 @@ static inline int when_cmp(struct when a, struct when b)
 #define PEND_SLOTS 4096u
 
 /* Counters of a container, in the order of cont_rec.stat. */
-enum stat_ix { ST_UNUSED, ST_OBJ, ST_DKEY, ST_AKEY, ST_SINGLE, ST_EXT, ST_HEAP_BYTES, ST_DATA_BYTES, ST_NR };
+enum stat_ix {
+    ST_UNUSED,
+    ST_OBJ,
+    ST_DKEY,
+    ST_AKEY,
+    ST_SINGLE,
+    ST_EXT,
+    ST_HEAP_BYTES,
+    ST_DATA_BYTES,
+    ST_NR
+};
 
 struct session; /* session.c */
 
@@ -53,23 +67,23 @@ struct vos {
     uint64_t super;   /* offset of the super_rec */
     uint64_t ceiling; /* as stored */
     struct list conts;
-    struct arena scratch; /* of the call that runs now */
+    struct arena scratch;     /* of the call that runs now */
     struct vos_update *spare; /* finished updates, reused */
     uint32_t spare_nr;
-    struct htable sessions; /* session.c: cache of offsets */
-    struct check_state *check; /* check.c: a walk under way */
-    uint64_t gone_lsn;      /* newest destroy of a container */
-    uint64_t pend_dkey[PEND_SLOTS];     /* newest LSN that changed a dkey of this slot */
-    uint64_t pend_obj[PEND_SLOTS];      /* ... punched an object of this slot */
-    uint64_t pend_obj_any[PEND_SLOTS];  /* ... changed anything below an object of this slot */
+    struct htable sessions;            /* session.c: cache of offsets */
+    struct check_state *check;         /* check.c: a walk under way */
+    uint64_t gone_lsn;                 /* newest destroy of a container */
+    uint64_t pend_dkey[PEND_SLOTS];    /* newest LSN that changed a dkey of this slot */
+    uint64_t pend_obj[PEND_SLOTS];     /* ... punched an object of this slot */
+    uint64_t pend_obj_any[PEND_SLOTS]; /* ... changed anything below an object of this slot */
 };
 
 struct vos_cont {
     struct list link;
     struct vos *v;
     uuid_t uuid;
-    uint64_t off; /* of the cont_rec */
-    bool gone;    /* destroyed; refuses everything */
+    uint64_t off;    /* of the cont_rec */
+    bool gone;       /* destroyed; refuses everything */
     uint64_t *snaps; /* ascending */
     uint32_t snap_nr, snap_max;
     uint64_t *holds; /* epochs of readers and barriers, ascending */
@@ -86,8 +100,8 @@ struct vos_tx {
     struct vos *v;
     struct vos_cont *c;
     struct when w;
-    uint64_t floor;  /* keep floor */
-    bool replay;     /* at a given epoch: never drops, never skips */
+    uint64_t floor; /* keep floor */
+    bool replay;    /* at a given epoch: never drops, never skips */
     int64_t stat[ST_NR];
     uint64_t ceiling; /* new one, 0 = unchanged */
 };
@@ -100,13 +114,15 @@ int vos_tx_commit(struct vos_tx *t, uint64_t *lsn);
 void vos_tx_abort(struct vos_tx *t);
 /* The ceiling must be above epoch once t commits. */
 int vos_ceiling_raise(struct vos_tx *t, uint64_t epoch);
-/* A read at this epoch happens: later writes come after it. Opens a transaction of its own if the ceiling must rise. */
+/* A read at this epoch happens: later writes come after it. Opens a transaction of its own if the
+ * ceiling must rise. */
 int vos_read_mark(struct vos *v, uint64_t epoch);
 struct vos_cont *cont_of(struct vos *v, uint64_t off);
 
 /* Reading a record: kind and flags are checked. NULL: *rc says why. */
 const void *rec_get(struct heap *h, uint64_t off, size_t len, uint8_t kind, int *rc);
-#define REC(h, off, type, kind, rc) ((const struct type *)rec_get(h, off, sizeof(struct type), kind, rc))
+#define REC(h, off, type, kind, rc)                                                                \
+    ((const struct type *)rec_get(h, off, sizeof(struct type), kind, rc))
 int rec_bad(const char *what, uint64_t off);
 int tx_put64(struct heap *h, uint64_t off, uint64_t value);
 
@@ -124,8 +140,10 @@ bool droppable(const struct vos_tx *t, uint64_t from, uint64_t to);
 enum pend { PEND_DKEY, PEND_OBJ, PEND_OBJ_ANY };
 uint64_t pend_hash_obj(const struct vos_cont *c, daos_obj_id_t oid);
 uint64_t pend_hash_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey);
-void pend_note(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid, const struct vos_key *dkey, uint64_t lsn);
-/* What an answer about one dkey (VOS_DKEY), all dkeys of an object (VOS_OBJ), all objects (level -1) observed. */
+void pend_note(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
+               const struct vos_key *dkey, uint64_t lsn);
+/* What an answer about one dkey (VOS_DKEY), all dkeys of an object (VOS_OBJ), all objects (level
+ * -1) observed. */
 uint64_t pend_seen_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey);
 uint64_t pend_seen_obj(const struct vos_cont *c, daos_obj_id_t oid);
 uint64_t pend_seen_cont(const struct vos_cont *c);
@@ -139,7 +157,8 @@ uint64_t key_order(enum korder k, const void *buf, size_t len);
 /* -DER_INVAL, -DER_KEY2BIG. */
 int key_check(enum korder k, const struct vos_key *key);
 
-extern const struct tree_class session_class, snap_class, cont_class, obj_class, dkey_class, akey_class, ext_class;
+extern const struct tree_class session_class, snap_class, cont_class, obj_class, dkey_class,
+    akey_class, ext_class;
 
 /* Key of an akey for akey_class. */
 struct akey_id {
@@ -150,15 +169,20 @@ struct akey_id {
 
 /* -DER_NONEXIST if there is no record. */
 int obj_find(struct vos_cont *c, daos_obj_id_t oid, uint64_t *off);
-int dkey_find(struct heap *h, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key, uint64_t *off);
-int akey_find(struct heap *h, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key, uint8_t type, uint64_t *off);
+int dkey_find(struct heap *h, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
+              uint64_t *off);
+int akey_find(struct heap *h, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
+              uint8_t type, uint64_t *off);
 int obj_make(struct vos_tx *t, daos_obj_id_t oid, uint64_t *off);
-int dkey_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key, uint64_t *off);
-int akey_make(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key, uint8_t type, uint64_t *off);
+int dkey_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
+              uint64_t *off);
+int akey_make(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
+              uint8_t type, uint64_t *off);
 /* Key bytes of a dkey or akey record. */
 int dkey_name(struct heap *h, uint64_t off, struct vos_key *key);
 int akey_name(struct heap *h, uint64_t off, struct vos_key *key, uint8_t *type);
-/* Order key and compare key of a record, to continue a walk or to remove it. id: room for the compare key. */
+/* Order key and compare key of a record, to continue a walk or to remove it. id: room for the
+ * compare key. */
 union key_room {
     struct akey_id akey;
     struct when when;
@@ -166,8 +190,10 @@ union key_room {
     struct vos_key key;
 };
 int obj_key(struct heap *h, uint64_t off, union key_room *room, struct tree_key *k);
-int dkey_key(struct heap *h, enum korder ko, uint64_t off, union key_room *room, struct tree_key *k);
-int akey_key(struct heap *h, enum korder ko, uint64_t off, union key_room *room, struct tree_key *k);
+int dkey_key(struct heap *h, enum korder ko, uint64_t off, union key_room *room,
+             struct tree_key *k);
+int akey_key(struct heap *h, enum korder ko, uint64_t off, union key_room *room,
+             struct tree_key *k);
 int ext_key(struct heap *h, uint64_t start, uint64_t off, union key_room *room, struct tree_key *k);
 
 /* The value of an extent's tree entry: offset and an upper bound of its length. */
@@ -187,12 +213,15 @@ struct walk {
     struct tree_entry ent[64];
     uint32_t at, nr;
     bool started, down, placed;
-    enum tree_seek how;   /* placed: where to start; key and room must stay until the first walk_next() */
+    enum tree_seek
+        how; /* placed: where to start; key and room must stay until the first walk_next() */
     struct tree_key key;
     struct when none;
 };
-void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uint64_t root, enum korder ko);
-/* Extents only: starts at the first entry with start >= from, or (down) at the last with start < from. */
+void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uint64_t root,
+               enum korder ko);
+/* Extents only: starts at the first entry with start >= from, or (down) at the last with start <
+ * from. */
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down);
 /* -DER_NONEXIST at the end. */
 int walk_next(struct walk *w, uint64_t *value);
@@ -202,17 +231,18 @@ int walk_next(struct walk *w, uint64_t *value);
 /* What a reader at an epoch must know, gathered on the way down. */
 struct view {
     struct vos_cont *c;
-    uint64_t epoch; /* DAOS_EPOCH_MAX: latest */
-    bool exact;     /* cuts do not matter: latest, or a committed snapshot */
+    uint64_t epoch;   /* DAOS_EPOCH_MAX: latest */
+    bool exact;       /* cuts do not matter: latest, or a committed snapshot */
     struct when hide; /* newest punch at or above */
-    uint64_t mark;  /* newest cut mark above epoch on the way: absence is not certain below it */
+    uint64_t mark;    /* newest cut mark above epoch on the way: absence is not certain below it */
 };
 void view_init(struct view *v, struct vos_cont *c, uint64_t epoch);
 /* Takes the existence log of one record into account. -DER_TX_RESTART: cut. */
 int view_life(struct view *v, uint64_t life);
 /* The same for an object, whose older incarnation may have been given back as a whole. */
 int view_obj(struct view *v, uint64_t obj);
-/* Nothing is known of the object: -DER_NONEXIST, or -DER_TX_RESTART if one may have been there at the epoch. */
+/* Nothing is known of the object: -DER_NONEXIST, or -DER_TX_RESTART if one may have been there at
+ * the epoch. */
 int view_no_obj(const struct view *v);
 /* Cut mark of an existence log; 0: none. */
 int life_mark_get(struct heap *h, uint64_t life, uint64_t *epoch);
@@ -225,7 +255,8 @@ static inline bool view_sees(const struct view *v, struct when w)
 
 /* Inserts the record at off into the list at head_off, by when. */
 int life_insert(struct vos_tx *t, uint64_t head_off, uint64_t rec, struct when w);
-/* Adds a punch at t->w to the life at head_off, superseding the newest one if it may go. near: for the allocation. */
+/* Adds a punch at t->w to the life at head_off, superseding the newest one if it may go. near: for
+ * the allocation. */
 int life_punch(struct vos_tx *t, uint64_t head_off);
 /* Raises the cut mark of the life at head_off to epoch. */
 int life_mark(struct vos_tx *t, uint64_t head_off, uint64_t epoch);
@@ -238,34 +269,38 @@ int life_newest(struct heap *h, uint64_t life, struct when *w);
 /* ---- layout.c: bytes of a version ---- */
 
 struct layout {
-    uint64_t bytes;              /* of the value */
+    uint64_t bytes; /* of the value */
     uint16_t flags;
-    uint32_t loc_off, loc_nr;    /* u64 each */
+    uint32_t loc_off, loc_nr;             /* u64 each */
     uint32_t csum_off, csum_nr, csum_len; /* csum_off: of the type byte */
-    uint32_t data_off;           /* inline bytes */
+    uint32_t data_off;                    /* inline bytes */
     uint32_t total;
 };
 /* base: struct ver or struct ext. loc_nr, csum_type, csum_nr for writing. */
-void layout_make(struct layout *l, uint32_t base, uint64_t bytes, uint16_t flags, uint32_t loc_nr, uint16_t csum_type, uint32_t csum_nr);
+void layout_make(struct layout *l, uint32_t base, uint64_t bytes, uint16_t flags, uint32_t loc_nr,
+                 uint16_t csum_type, uint32_t csum_nr);
 /* Of the record at p (a whole allocation). Answers the record's address through *rec. */
 int layout_single(struct heap *h, uint64_t off, struct layout *l, const uint8_t **rec);
 int layout_ext(struct heap *h, uint64_t off, struct layout *l, const uint8_t **rec);
 uint32_t stored_csum_len(uint16_t type);
 /* Gives back what a version owns outside its record. */
 int layout_release(struct vos_tx *t, const struct layout *l, const uint8_t *rec);
-/* Fills the record at rec, of layout p->l, with the part's value; allocates its slot near, takes its data extents into use. */
+/* Fills the record at rec, of layout p->l, with the part's value; allocates its slot near, takes
+ * its data extents into use. */
 struct part;
-int layout_store(struct vos_tx *t, const struct vos_iod *iod, const struct part *p, uint8_t *rec, uint64_t near);
+int layout_store(struct vos_tx *t, const struct vos_iod *iod, const struct part *p, uint8_t *rec,
+                 uint64_t near);
 /* Address of heap bytes (inline or slot), verified against the checksum if asked. */
-int layout_bytes(struct heap *h, const struct layout *l, const uint8_t *rec, bool verify, const uint8_t **bytes);
+int layout_bytes(struct heap *h, const struct layout *l, const uint8_t *rec, bool verify,
+                 const uint8_t **bytes);
 
 /* ---- update.c: what begin prepared ---- */
 
-struct part {         /* one stored version to be */
+struct part {           /* one stored version to be */
     uint64_t start, nr; /* array: records; single: nr 1 */
     uint64_t src_off, bytes;
-    struct layout l;    /* total = bytes of the record */
-    uint32_t ext_nr;    /* data extents */
+    struct layout l; /* total = bytes of the record */
+    uint32_t ext_nr; /* data extents */
     struct space_extent *ext;
     const uint8_t *csums;
     uint16_t csum_type;
@@ -292,7 +327,8 @@ void update_free(struct vos_update *u, bool cancel_space);
 
 /* ---- value.c, array.c ---- */
 
-/* The version of a single value that the view (punches of akey included) shows; -DER_NONEXIST or -DER_TX_RESTART. */
+/* The version of a single value that the view (punches of akey included) shows; -DER_NONEXIST or
+ * -DER_TX_RESTART. */
 int single_find(const struct view *v, uint64_t akey, uint64_t *off, struct when *w);
 int single_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, const struct part *p);
 /* Drops versions no reader may ask for, up to epoch upto; punches newer than a version hide it. */
@@ -302,7 +338,7 @@ int single_free(struct vos_tx *t, uint64_t off);
 struct piece { /* a visible stretch of an array */
     uint64_t start, nr;
     struct when w;
-    uint64_t off;  /* of its ext; 0: a WIDE hole */
+    uint64_t off; /* of its ext; 0: a WIDE hole */
     uint64_t ext_start, ext_nr;
     uint32_t rec_size; /* 0: hole */
 };
@@ -312,38 +348,63 @@ struct pieces {
     bool cut; /* what was there before may be gone */
     bool oom;
 };
-/* What the view shows of [from, to): ascending, not overlapping, holes left out. Memory is of arena. max_collect 0: all; else at most so many extents are looked at and
- * *reached tells up to where (exclusive; down: from where) the answer is complete. */
-int array_visible(const struct view *v, uint64_t akey, uint64_t from, uint64_t to, bool down, uint32_t max_collect, struct arena *a, struct pieces *out, uint64_t *reached);
+/* What the view shows of [from, to): ascending, not overlapping, holes left out. Memory is of
+ * arena. max_collect 0: all; else at most so many extents are looked at and *reached tells up to
+ * where (exclusive; down: from where) the answer is complete. */
+int array_visible(const struct view *v, uint64_t akey, uint64_t from, uint64_t to, bool down,
+                  uint32_t max_collect, struct arena *a, struct pieces *out, uint64_t *reached);
 int array_any(const struct view *v, uint64_t akey, bool *any);
+/* A copy of the akey's record. */
+int array_rec(struct heap *h, uint64_t akey, struct akey_rec *out);
+/* Where a search for what overlaps `from` must begin. */
+uint64_t array_search_from(const struct akey_rec *a, uint64_t from);
+/* The extent behind a tree entry. */
+int ext_piece(struct heap *h, uint64_t start, uint64_t value, struct piece *p, uint16_t *flags);
+int pieces_push(struct pieces *a, struct arena *mem, struct piece p);
+int pieces_by_start(const void *x, const void *y); /* for qsort */
+
+/* ---- extent.c, prune.c ---- */
+
+#define LIFE_OFF(akey) ((akey) + offsetof(struct akey_rec, life))
+#define ROOT_OFF(akey) ((akey) + offsetof(struct akey_rec, values))
+int ext_remove(struct vos_tx *t, uint64_t akey, const struct piece *p);
 int array_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, const struct part *p);
 /* *left: garbage remains that was too much to give back at once. */
 int array_hole(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, bool *left);
-int array_prune(struct vos_tx *t, uint64_t akey, struct when akey_hide, uint64_t upto, uint64_t *cursor, bool *more);
+int array_prune(struct vos_tx *t, uint64_t akey, struct when akey_hide, uint64_t upto,
+                uint64_t *cursor, bool *more);
 int ext_free(struct vos_tx *t, uint64_t off);
 int akey_rec_size(struct heap *h, uint64_t akey, uint32_t *rec_size);
 
 /* ---- visible.c ---- */
 
-/* Each takes the view of the level above and says whether the record shows anything; *inner (may be NULL): the view below it. */
+/* Each takes the view of the level above and says whether the record shows anything; *inner (may be
+ * NULL): the view below it. */
 int akey_visible(const struct view *v, uint64_t akey, bool *yes, struct view *inner);
-int dkey_visible(const struct view *v, uint64_t dkey, daos_obj_id_t oid, bool *yes, struct view *inner);
-int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes, struct view *inner);
+int dkey_visible(const struct view *v, uint64_t dkey, daos_obj_id_t oid, bool *yes,
+                 struct view *inner);
+int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes,
+                struct view *inner);
 
 /* ---- punch.c, drop.c ---- */
 
-/* Notes a change at t->w in the record of an object or dkey; dead: a punch of it. An akey has only the flag. */
+/* Notes a change at t->w in the record of an object or dkey; dead: a punch of it. An akey has only
+ * the flag. */
 int rec_touch(struct vos_tx *t, uint64_t off, bool dead);
 int akey_touch(struct vos_tx *t, uint64_t akey, bool dead);
 int punch_obj(struct vos_tx *t, daos_obj_id_t oid);
 int punch_dkey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *dkey);
-int punch_akey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *dkey, const struct vos_key *akey);
+int punch_akey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *dkey,
+               const struct vos_key *akey);
 
 #define DROP_MAX 40u /* records a change gives back at once; the rest is for vos_reclaim() */
-/* Is everything below, at most *budget records, droppable before t->w? *oldest sinks to the oldest epoch met. */
+/* Is everything below, at most *budget records, droppable before t->w? *oldest sinks to the oldest
+ * epoch met. */
 int small_akey(struct vos_tx *t, uint64_t akey, uint32_t *budget, uint64_t *oldest, bool *small);
-int small_dkey(struct vos_tx *t, uint64_t dkey, enum korder ako, uint32_t *budget, uint64_t *oldest, bool *small);
-int small_obj(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint32_t *budget, uint64_t *oldest, bool *small);
+int small_dkey(struct vos_tx *t, uint64_t dkey, enum korder ako, uint32_t *budget, uint64_t *oldest,
+               bool *small);
+int small_obj(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint32_t *budget, uint64_t *oldest,
+              bool *small);
 /* Free the record with all that is below; the caller takes it out of its tree first. */
 int akey_free(struct vos_tx *t, uint64_t akey);
 int dkey_free(struct vos_tx *t, uint64_t dkey, enum korder ako);
@@ -358,8 +419,10 @@ int trash_take(struct vos_tx *t, uint64_t obj);
 
 /* ---- publish.c ---- */
 
-/* What is at a level for a reader (yes: visible) and when it changed last. -DER_TX_RESTART: below a cut. */
-int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid, const struct vos_key *dkey, const struct vos_key *akey, bool *yes, uint64_t *changed);
+/* What is at a level for a reader (yes: visible) and when it changed last. -DER_TX_RESTART: below a
+ * cut. */
+int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid,
+              const struct vos_key *dkey, const struct vos_key *akey, bool *yes, uint64_t *changed);
 
 /* ---- check.c ---- */
 
@@ -380,21 +443,24 @@ int session_reclaim(struct vos *v, bool *more);
 
 #define POS_KEY 48u /* key bytes a place holds whole; longer keys by their beginning and a hash */
 
-struct pos { /* 72 bytes, in anchors */
+struct pos {               /* 72 bytes, in anchors */
     uint8_t started, type; /* akeys: value type */
     uint16_t key_len;
     uint32_t pad;
     uint64_t order, hash;
     uint8_t key[POS_KEY];
 };
-/* Must the record of a dead key stay for a while, because an anchor may name it and could not find its place without it? Only byte-ordered keys: hashed ones have
- * no neighbours with the same order key. */
+/* Must the record of a dead key stay for a while, because an anchor may name it and could not find
+ * its place without it? Only byte-ordered keys: hashed ones have no neighbours with the same order
+ * key. */
 static inline bool pos_needs(enum korder ko, uint32_t key_len)
 {
     return ko == K_LEX && key_len > POS_KEY;
 }
 void pos_set(struct pos *p, enum korder ko, const struct vos_key *key, uint8_t type);
-/* Starts w behind the place (akeys: cls akey_class). room and p must stay until the first walk_next(). */
-int pos_walk(const struct pos *p, struct walk *w, struct heap *h, const struct tree_class *cls, uint64_t root, enum korder ko, struct akey_id *room);
+/* Starts w behind the place (akeys: cls akey_class). room and p must stay until the first
+ * walk_next(). */
+int pos_walk(const struct pos *p, struct walk *w, struct heap *h, const struct tree_class *cls,
+             uint64_t root, enum korder ko, struct akey_id *room);
 
 #endif

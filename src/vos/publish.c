@@ -3,17 +3,20 @@
  *
  *   1. txid: applied before? then only its epoch is answered
  *   2. conditions and checks of all operations, against the state before
- *   3. the epoch: the clock (which is above every version and every read mark), or the given one in replay
- *   4. the operations in order, each with its number as minor epoch; outcome, counters and ceiling in the same transaction
+ *   3. the epoch: the clock (above every version and every read mark), or the given one in replay
+ *   4. the operations in order, each with its number as minor epoch; outcome, counters and ceiling
+ *      in the same transaction
  *
- * A negative answer of 2 depends on what was looked at, so it carries that LSN. HEAP_FAULT, HEAP_WAIT anywhere: the transaction is aborted, nothing has changed, and
- * the caller runs all of it again.
+ * A negative answer of 2 depends on what was looked at, so it carries that LSN. HEAP_FAULT,
+ * HEAP_WAIT anywhere: the transaction is aborted, nothing has changed, and the caller runs all of
+ * it again.
  */
 #include "vos/priv.h"
 
 /* ---- Conditions ---- */
 
-/* A key without a record: the newest epoch at which it may have been removed. o: the object it would be in, NULL if that has no record either. */
+/* A key without a record: the newest epoch at which it may have been removed. o: the object it
+ * would be in, NULL if that has no record either. */
 static int removed_since(struct vos_cont *c, const struct obj_rec *o, uint64_t *epoch)
 {
     int rc = 0;
@@ -32,7 +35,8 @@ static int removed_since(struct vos_cont *c, const struct obj_rec *o, uint64_t *
     return rc;
 }
 
-int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid, const struct vos_key *dkey, const struct vos_key *akey, bool *yes, uint64_t *changed)
+int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid,
+              const struct vos_key *dkey, const struct vos_key *akey, bool *yes, uint64_t *changed)
 {
     static const uint8_t types[] = {DAOS_IOD_SINGLE, DAOS_IOD_ARRAY};
     struct vos_cont *c = top->c;
@@ -83,7 +87,8 @@ int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid, c
     rc = view_life(&v, d->life);
     if (rc)
         return rc;
-    /* An akey has no epoch of its last change: that of its dkey stands in, which is never too old. */
+    /* An akey has no epoch of its last change: that of its dkey stands in, which is never too old.
+     */
     for (uint32_t i = 0; i < ARRAY_LEN(types) && !*yes; i++) {
         struct view in;
 
@@ -145,7 +150,8 @@ static int cond_punch(const struct view *v, const struct vos_op *op)
     for (uint32_t i = 0; i < nr; i++) {
         uint64_t changed;
         bool yes;
-        int rc = key_probe(v, op->level, op->oid, &op->dkey, op->level == VOS_AKEY ? &op->akeys[i] : NULL, &yes, &changed);
+        int rc = key_probe(v, op->level, op->oid, &op->dkey,
+                           op->level == VOS_AKEY ? &op->akeys[i] : NULL, &yes, &changed);
 
         if (rc)
             return rc;
@@ -162,7 +168,8 @@ static int cond_check(const struct view *v, const struct vos_op *op)
     for (uint32_t i = 0; i < nr; i++) {
         uint64_t changed;
         bool yes;
-        int rc = key_probe(v, op->level, op->oid, &op->dkey, op->level == VOS_AKEY ? &op->akeys[i] : NULL, &yes, &changed);
+        int rc = key_probe(v, op->level, op->oid, &op->dkey,
+                           op->level == VOS_AKEY ? &op->akeys[i] : NULL, &yes, &changed);
 
         if (rc)
             return rc;
@@ -217,8 +224,10 @@ static uint64_t seen_lsn(const struct vos_update *u)
 
 /* ---- Applying ---- */
 
-/* A record of the other value type with something visible in it is in the way; a visible array fixes the record size. */
-static int check_type(struct vos_tx *t, const struct view *in_dkey, uint64_t dkey, const struct vos_op *op, const struct vos_iod *iod, uint64_t akey)
+/* A record of the other value type with something visible in it is in the way; a visible array
+ * fixes the record size. */
+static int check_type(struct vos_tx *t, const struct view *in_dkey, uint64_t dkey,
+                      const struct vos_op *op, const struct vos_iod *iod, uint64_t akey)
 {
     uint8_t other_type = iod->type == DAOS_IOD_ARRAY ? DAOS_IOD_SINGLE : DAOS_IOD_ARRAY;
     uint32_t rec_size;
@@ -298,7 +307,8 @@ static int apply_hole(struct vos_tx *t, const struct vos_op *op, const struct vo
     return rc;
 }
 
-static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos_iod *iod, const struct prep *pr, const struct view *in_obj, uint64_t dkey)
+static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos_iod *iod,
+                     const struct prep *pr, const struct view *in_obj, uint64_t dkey)
 {
     const struct dkey_rec *d;
     struct view v = *in_obj;
@@ -321,7 +331,8 @@ static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos
     if (rc == 0 && iod->type == DAOS_IOD_ARRAY)
         rc = set_rec_size(t, akey, iod->rec_size);
     for (uint32_t i = 0; i < pr->part_nr && rc == 0; i++)
-        rc = iod->type == DAOS_IOD_ARRAY ? array_write(t, akey, iod, &pr->parts[i]) : single_write(t, akey, iod, &pr->parts[i]);
+        rc = iod->type == DAOS_IOD_ARRAY ? array_write(t, akey, iod, &pr->parts[i])
+                                         : single_write(t, akey, iod, &pr->parts[i]);
     return rc;
 }
 
@@ -396,7 +407,8 @@ static void note_pending(const struct vos_update *u, uint64_t lsn)
         const struct vos_op *op = &u->ops[i];
 
         if (op->kind != VOS_OP_CHECK)
-            pend_note(u->c, op->kind == VOS_OP_PUNCH && op->level == VOS_OBJ ? VOS_OBJ : VOS_DKEY, op->oid, &op->dkey, lsn);
+            pend_note(u->c, op->kind == VOS_OP_PUNCH && op->level == VOS_OBJ ? VOS_OBJ : VOS_DKEY,
+                      op->oid, &op->dkey, lsn);
     }
 }
 
@@ -408,7 +420,8 @@ static bool changes_nothing(const struct vos_update *u)
     return true;
 }
 
-static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid, daos_epoch_t epoch_in, daos_epoch_t *epoch, uint64_t *lsn)
+static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
+               daos_epoch_t epoch_in, daos_epoch_t *epoch, uint64_t *lsn)
 {
     struct vos *v = u->c->v;
     struct vos_tx t;
@@ -447,7 +460,9 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
     return 0;
 }
 
-int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid, daos_epoch_t epoch_in, daos_epoch_t *epoch_out, uint64_t *lsn, bool *replayed)
+int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
+                       daos_epoch_t epoch_in, daos_epoch_t *epoch_out, uint64_t *lsn,
+                       bool *replayed)
 {
     struct vos *v = u->c->v;
     uint64_t epoch = 0;

@@ -1,7 +1,8 @@
 /*
- * Punches of objects, dkeys and akeys. What shows nothing is not punched again (its history would only grow). What is small and may go is given
- * back at once, as if it had never been, with a cut mark in the parent; the rest gets a punch in its existence log and, if large, its object a
- * place in the trash.
+ * Punches of objects, dkeys and akeys. What shows nothing is not punched again (its history would
+ * only grow). What is small and may go is given back at once, as if it had never been, with a cut
+ * mark in the parent; the rest gets a punch in its existence log and, if large, its object a place
+ * in the trash.
  */
 #include "vos/priv.h"
 
@@ -87,7 +88,8 @@ int punch_dkey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *key)
     int rc = t->replay ? obj_make(t, oid, &obj) : obj_find(t->c, oid, &obj);
 
     if (rc == 0)
-        rc = t->replay ? dkey_make(t, obj, oid, key, &dkey) : dkey_find(t->v->h, obj, oid, key, &dkey);
+        rc = t->replay ? dkey_make(t, obj, oid, key, &dkey)
+                       : dkey_find(t->v->h, obj, oid, key, &dkey);
     if (rc)
         return rc == -DER_NONEXIST ? 0 : rc;
     if (!t->replay) {
@@ -120,7 +122,8 @@ int punch_dkey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *key)
 }
 
 /* One of the (up to two) akey records of a name. */
-static int punch_one(struct vos_tx *t, const struct view *in_dkey, uint64_t obj, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key, uint8_t type)
+static int punch_one(struct vos_tx *t, const struct view *in_dkey, uint64_t obj, uint64_t dkey,
+                     daos_obj_id_t oid, const struct vos_key *key, uint8_t type)
 {
     uint32_t budget = DROP_MAX;
     uint64_t akey, oldest = UINT64_MAX;
@@ -161,7 +164,8 @@ static int punch_one(struct vos_tx *t, const struct view *in_dkey, uint64_t obj,
     return rc || t->replay ? rc : akey_touch(t, akey, true);
 }
 
-int punch_akey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *dkey_key, const struct vos_key *key)
+int punch_akey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *dkey_key,
+               const struct vos_key *key)
 {
     static const uint8_t types[] = {DAOS_IOD_SINGLE, DAOS_IOD_ARRAY};
     const struct obj_rec *o;
@@ -175,7 +179,8 @@ int punch_akey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *dkey_k
 
         rc = t->replay ? obj_make(t, oid, &obj) : obj_find(t->c, oid, &obj);
         if (rc == 0)
-            rc = t->replay ? dkey_make(t, obj, oid, dkey_key, &dkey) : dkey_find(t->v->h, obj, oid, dkey_key, &dkey);
+            rc = t->replay ? dkey_make(t, obj, oid, dkey_key, &dkey)
+                           : dkey_find(t->v->h, obj, oid, dkey_key, &dkey);
         if (rc == 0 && t->replay)
             rc = akey_make(t, dkey, oid, key, types[i], &akey);
         if (rc)

@@ -27,7 +27,8 @@ static int last_recx(struct query *q, const struct view *v, uint64_t akey)
     while (rc == 0 && pos != (max ? 0 : end)) {
         struct pieces out;
 
-        rc = array_visible(&in, akey, max ? 0 : pos, max ? pos : end, max, 64, &q->c->v->scratch, &out, &pos);
+        rc = array_visible(&in, akey, max ? 0 : pos, max ? pos : end, max, 64, &q->c->v->scratch,
+                           &out, &pos);
         if (rc == 0 && out.nr) {
             const struct piece *p = &out.p[max ? out.nr - 1 : 0];
 
@@ -102,7 +103,8 @@ static int try_dkey(struct query *q, const struct view *top, uint64_t dkey)
     return rc == -DER_NONEXIST ? view_absent(&v) : rc;
 }
 
-static int run(struct query *q, struct view *v, const struct vos_key *dkey_in, daos_epoch_t *max_epoch)
+static int run(struct query *q, struct view *v, const struct vos_key *dkey_in,
+               daos_epoch_t *max_epoch)
 {
     struct heap *h = q->c->v->h;
     struct vos_key name;
@@ -143,15 +145,18 @@ static int run(struct query *q, struct view *v, const struct vos_key *dkey_in, d
 
 static int check(const struct query *q, const struct vos_key *dkey_in)
 {
-    bool want_d = q->flags & DAOS_GET_DKEY, want_a = q->flags & DAOS_GET_AKEY, want_r = q->flags & DAOS_GET_RECX;
+    bool want_d = q->flags & DAOS_GET_DKEY, want_a = q->flags & DAOS_GET_AKEY,
+         want_r = q->flags & DAOS_GET_RECX;
 
-    if (q->flags & ~(uint64_t)(DAOS_GET_MAX | DAOS_GET_MIN | DAOS_GET_DKEY | DAOS_GET_AKEY | DAOS_GET_RECX))
+    if (q->flags &
+        ~(uint64_t)(DAOS_GET_MAX | DAOS_GET_MIN | DAOS_GET_DKEY | DAOS_GET_AKEY | DAOS_GET_RECX))
         return -DER_INVAL;
     if (!want_d && !want_a && !want_r)
         return 0;
     if (!(q->flags & DAOS_GET_MAX) == !(q->flags & DAOS_GET_MIN))
         return -DER_INVAL;
-    if (want_d ? !daos_is_dkey_uint64(q->oid) || q->dkey == NULL : key_check(dkey_korder(q->oid), dkey_in) != 0)
+    if (want_d ? !daos_is_dkey_uint64(q->oid) || q->dkey == NULL
+               : key_check(dkey_korder(q->oid), dkey_in) != 0)
         return -DER_INVAL;
     if (want_a && (!daos_is_akey_uint64(q->oid) || q->akey == NULL))
         return -DER_INVAL;
@@ -160,10 +165,19 @@ static int check(const struct query *q, const struct vos_key *dkey_in)
     return want_r && (q->recx == NULL || q->rec_size == NULL) ? -DER_INVAL : 0;
 }
 
-int vos_query_key(struct vos_cont *c, daos_epoch_t epoch, uint64_t flags, daos_obj_id_t oid, uint64_t *dkey, const struct vos_key *dkey_in, uint64_t *akey, const struct vos_key *akey_in,
-                  daos_recx_t *recx, uint64_t *rec_size, daos_epoch_t *max_epoch, uint64_t *lsn)
+int vos_query_key(struct vos_cont *c, daos_epoch_t epoch, uint64_t flags, daos_obj_id_t oid,
+                  uint64_t *dkey, const struct vos_key *dkey_in, uint64_t *akey,
+                  const struct vos_key *akey_in, daos_recx_t *recx, uint64_t *rec_size,
+                  daos_epoch_t *max_epoch, uint64_t *lsn)
 {
-    struct query q = {.c = c, .oid = oid, .flags = flags, .dkey = dkey, .akey = akey, .akey_in = akey_in, .recx = recx, .rec_size = rec_size};
+    struct query q = {.c = c,
+                      .oid = oid,
+                      .flags = flags,
+                      .dkey = dkey,
+                      .akey = akey,
+                      .akey_in = akey_in,
+                      .recx = recx,
+                      .rec_size = rec_size};
     daos_epoch_t newest = 0;
     struct view v;
     int rc;
@@ -186,7 +200,9 @@ int vos_query_key(struct vos_cont *c, daos_epoch_t epoch, uint64_t flags, daos_o
     return rc;
 }
 
-int vos_probe(struct vos_cont *c, daos_epoch_t epoch, enum vos_level level, daos_obj_id_t oid, const struct vos_key *dkey, const struct vos_key *akey, daos_epoch_t *changed, uint64_t *lsn)
+int vos_probe(struct vos_cont *c, daos_epoch_t epoch, enum vos_level level, daos_obj_id_t oid,
+              const struct vos_key *dkey, const struct vos_key *akey, daos_epoch_t *changed,
+              uint64_t *lsn)
 {
     uint64_t when = 0;
     struct view v;

@@ -1,14 +1,19 @@
 /*
- * Giving back room in the background, in bounded steps, each a transaction of its own that leaves everything readable as it was.
+ * Giving back room in the background, in bounded steps, each a transaction of its own that leaves
+ * everything readable as it was.
  *
- *   vos_reclaim()    containers that were destroyed, objects in the trash (punched, too large to go at once), idle sessions
- *   vos_aggregate()  every object: versions that newer ones cover below the floor, keys that show nothing to anybody
+ *   vos_reclaim()    containers that were destroyed, objects in the trash (punched, too large to go
+ *                    at once), idle sessions
+ *   vos_aggregate()  every object: versions that newer ones cover below the floor, keys that show
+ *                    nothing to anybody
  *
- * The unit of work is a dkey: its akeys are pruned, then the empty ones are taken out, then the dkey, then the object.
+ * The unit of work is a dkey: its akeys are pruned, then the empty ones are taken out, then the
+ * dkey, then the object.
  */
 #include "vos/priv.h"
 
-/* How long a dead record stays that an anchor may need to find its place: long keys, and empty objects whose mark says that names went. */
+/* How long a dead record stays that an anchor may need to find its place: long keys, and empty
+ * objects whose mark says that names went. */
 #define LINGER_HLC (UINT64_C(3600) * 1000000000 * 16)
 #define PRUNE_REDO (512u << 10)
 
@@ -97,12 +102,14 @@ static int shred_obj(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, bool *go
     struct tree_key k;
     uint64_t order, dkey, akey;
     bool empty;
-    int rc = tree_seek(h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), TREE_FIRST, NULL, &order, &dkey);
+    int rc = tree_seek(h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), TREE_FIRST, NULL,
+                       &order, &dkey);
 
     *gone = rc == -DER_NONEXIST;
     if (rc)
         return *gone ? 0 : rc;
-    rc = tree_seek(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), TREE_FIRST, NULL, &order, &akey);
+    rc = tree_seek(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), TREE_FIRST, NULL,
+                   &order, &akey);
     if (rc == -DER_NONEXIST) {
         rc = dkey_key(h, dkey_korder(oid), dkey, &room, &k);
         if (rc == 0)
@@ -151,7 +158,8 @@ static int shred_cont(struct vos_cont *c, bool *gone)
     *gone = false;
     if (rc)
         return rc;
-    rc = tree_seek(h, &obj_class, c->off + offsetof(struct cont_rec, objects), TREE_FIRST, NULL, &order, &obj);
+    rc = tree_seek(h, &obj_class, c->off + offsetof(struct cont_rec, objects), TREE_FIRST, NULL,
+                   &order, &obj);
     if (rc == -DER_NONEXIST) {
         rc = shred_cont_rec(&t);
         memset(t.stat, 0, sizeof t.stat); /* its counters went with it */
@@ -215,7 +223,8 @@ static int cut_punch(struct vos_tx *t, uint64_t off, struct when hide)
 
         if (r == NULL)
             return heap_rc(h);
-        if (r->kind == REC_PUNCH && r->epoch == hide.epoch && r->minor == hide.minor && !(r->flags & VER_CUT)) {
+        if (r->kind == REC_PUNCH && r->epoch == hide.epoch && r->minor == hide.minor &&
+            !(r->flags & VER_CUT)) {
             uint16_t *f = heap_tx_write(h, life + offsetof(struct ver, flags), sizeof *f);
 
             if (f == NULL)
@@ -242,7 +251,8 @@ static int life_prune(struct vos_tx *t, uint64_t off, uint64_t upto)
         if (r == NULL)
             return heap_rc(h);
         older = r->older;
-        if (r->kind == REC_PUNCH && newer && newer_epoch <= upto && !snap_between(t->c, r->epoch, newer_epoch)) {
+        if (r->kind == REC_PUNCH && newer && newer_epoch <= upto &&
+            !snap_between(t->c, r->epoch, newer_epoch)) {
             uint16_t *f = heap_tx_write(h, newer + offsetof(struct ver, flags), sizeof *f);
 
             if (f == NULL)
@@ -295,7 +305,8 @@ static bool may_go(struct vos_tx *t, enum korder ko, uint32_t key_len, uint64_t 
 }
 
 /* One transaction for one akey; *more: call again. */
-static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid, uint64_t akey, uint64_t upto, uint64_t *cursor, bool *more)
+static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+                      uint64_t akey, uint64_t upto, uint64_t *cursor, bool *more)
 {
     struct heap *h = c->v->h;
     struct vos_tx t;
@@ -347,7 +358,8 @@ static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
     return end(&t, rc);
 }
 
-static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid, uint64_t upto)
+static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+                      uint64_t upto)
 {
     struct heap *h = c->v->h;
     struct pos at = {0};
@@ -364,7 +376,8 @@ static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
         uint8_t type;
         bool more = true;
 
-        rc = pos_walk(&at, &w, h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), akey_korder(oid), &room);
+        rc = pos_walk(&at, &w, h, &akey_class, dkey + offsetof(struct dkey_rec, akeys),
+                      akey_korder(oid), &room);
         if (rc == 0)
             rc = walk_next(&w, &akey);
         if (rc == -DER_NONEXIST)
@@ -398,7 +411,8 @@ static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
     return end(&t, rc);
 }
 
-/* An object whose dkeys are all done: goes if it is empty, and if its mark is old enough that nobody asks what changed. */
+/* An object whose dkeys are all done: goes if it is empty, and if its mark is old enough that
+ * nobody asks what changed. */
 static int finish_obj(struct vos_cont *c, uint64_t obj, uint64_t upto)
 {
     struct heap *h = c->v->h;
@@ -428,7 +442,8 @@ static int finish_obj(struct vos_cont *c, uint64_t obj, uint64_t upto)
     return end(&t, rc);
 }
 
-/* One dkey of the tree of objects at root_at (all objects, or the trash), from *p on. *done: the end was reached. */
+/* One dkey of the tree of objects at root_at (all objects, or the trash), from *p on. *done: the
+ * end was reached. */
 static int step(struct vos_cont *c, size_t root_at, uint64_t upto, struct agg_place *p, bool *done)
 {
     struct heap *h = c->v->h;
@@ -443,7 +458,11 @@ static int step(struct vos_cont *c, size_t root_at, uint64_t upto, struct agg_pl
 
     *done = false;
     arena_reset(&c->v->scratch);
-    rc = tree_seek(h, &obj_class, c->off + root_at, !p->started ? TREE_FIRST : p->in_obj ? TREE_GE : TREE_GT, p->started ? &k : NULL, &order, &obj);
+    rc = tree_seek(h, &obj_class, c->off + root_at,
+                   !p->started ? TREE_FIRST
+                   : p->in_obj ? TREE_GE
+                               : TREE_GT,
+                   p->started ? &k : NULL, &order, &obj);
     if (rc == -DER_NONEXIST) {
         *done = true;
         return 0;
@@ -456,7 +475,8 @@ static int step(struct vos_cont *c, size_t root_at, uint64_t upto, struct agg_pl
     oid = (daos_obj_id_t){.hi = o->oid_hi, .lo = o->oid_lo};
     if (!p->started || !p->in_obj || oid.hi != p->oid_hi || oid.lo != p->oid_lo)
         *p = (struct agg_place){.started = 1, .in_obj = 1, .oid_hi = oid.hi, .oid_lo = oid.lo};
-    rc = pos_walk(&p->pos, &w, h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), dkey_korder(oid), &room);
+    rc = pos_walk(&p->pos, &w, h, &dkey_class, obj + offsetof(struct obj_rec, dkeys),
+                  dkey_korder(oid), &room);
     if (rc == 0)
         rc = walk_next(&w, &dkey);
     if (rc == -DER_NONEXIST) {
@@ -489,7 +509,9 @@ int vos_aggregate(struct vos_cont *c, daos_epoch_t upto, struct vos_anchor *wher
     if (c->gone)
         return -DER_NONEXIST;
     memcpy(&p, where->bytes, sizeof p);
-    rc = where->eof ? 0 : step(c, offsetof(struct cont_rec, objects), upto ? upto : DAOS_EPOCH_MAX - 1, &p, &done);
+    rc = where->eof ? 0
+                    : step(c, offsetof(struct cont_rec, objects), upto ? upto : DAOS_EPOCH_MAX - 1,
+                           &p, &done);
     if (rc)
         return rc;
     if (where->eof)

@@ -1,10 +1,12 @@
 /*
  * At most once: sessions and the outcomes of their requests.
  *
- * A client has a session (start time and random) and numbers its modifying requests. The outcome of each (only success: a failure may be
- * tried again) is stored in the transaction of the change itself, in the slot seq % cap of its session's record, 16 logged bytes; `acked` says up to where the client
- * has its answers. The record starts with 8 slots and grows to 256 when a slot is still needed. A session idle for an hour is forgotten, and forgotten_start
- * remembers the newest such start: a session unknown and not younger may be one of them, so what it asks is uncertain.
+ * A client has a session (start time and random) and numbers its modifying requests. The outcome of
+ * each (only success: a failure may be tried again) is stored in the transaction of the change
+ * itself, in the slot seq % cap of its session's record, 16 logged bytes; `acked` says up to where
+ * the client has its answers. The record starts with 8 slots and grows to 256 when a slot is still
+ * needed. A session idle for an hour is forgotten, and forgotten_start remembers the newest such
+ * start: a session unknown and not younger may be one of them, so what it asks is uncertain.
  */
 #include "vos/priv.h"
 
@@ -108,7 +110,8 @@ static bool is_none(const struct vos_txid *id)
     return id == NULL || (id->session_hlc == 0 && id->session_rand == 0);
 }
 
-static const struct session_rec *session_get(struct heap *h, uint64_t off, const struct outcome **o, int *rc)
+static const struct session_rec *session_get(struct heap *h, uint64_t off, const struct outcome **o,
+                                             int *rc)
 {
     const struct session_rec *r = REC(h, off, session_rec, REC_SESSION, rc);
 
@@ -164,8 +167,10 @@ int session_check(struct vos *v, const struct vos_txid *id, bool *replayed, uint
     return 0;
 }
 
-/* A record with cap slots for session id, holding the outcomes of the old one (0: none) that are not acknowledged. */
-static int session_make(struct vos_tx *t, const struct vos_txid *id, uint32_t cap, uint64_t old_off, uint64_t *off)
+/* A record with cap slots for session id, holding the outcomes of the old one (0: none) that are
+ * not acknowledged. */
+static int session_make(struct vos_tx *t, const struct vos_txid *id, uint32_t cap, uint64_t old_off,
+                        uint64_t *off)
 {
     uint64_t key[2] = {id->session_hlc, id->session_rand};
     struct tree_key k = {.order = mix128(key[0], key[1]), .key = key, .len = sizeof key};
@@ -269,7 +274,8 @@ int session_reclaim(struct vos *v, bool *more)
         const struct super_rec *s;
         uint64_t last, id[2];
 
-        rc = tree_seek(h, &session_class, ROOT(v), first ? TREE_FIRST : TREE_GT, first ? NULL : &k, &order, &off);
+        rc = tree_seek(h, &session_class, ROOT(v), first ? TREE_FIRST : TREE_GT, first ? NULL : &k,
+                       &order, &off);
         if (rc)
             return rc == -DER_NONEXIST ? 0 : rc;
         first = false;

@@ -1,8 +1,9 @@
 /*
  * Snapshots and the keep floor.
  *
- * A version visible in [e, e') may be dropped only if e' <= floor and no snapshot lies in [e, e'). The floor is the oldest hold (a registered reader, or
- * the barrier of a snapshot in the making); without holds it is the shard's clock: everything superseded may go.
+ * A version visible in [e, e') may be dropped only if e' <= floor and no snapshot lies in [e, e').
+ * The floor is the oldest hold (a registered reader, or the barrier of a snapshot in the making);
+ * without holds it is the shard's clock: everything superseded may go.
  */
 #include "vos/priv.h"
 
@@ -59,7 +60,8 @@ int snap_load(struct vos_cont *c)
     enum tree_seek how = TREE_FIRST;
     int rc;
 
-    while ((rc = tree_seek(c->v->h, &snap_class, c->off + offsetof(struct cont_rec, snaps), how, how == TREE_FIRST ? NULL : &k, &epoch, &value)) == 0) {
+    while ((rc = tree_seek(c->v->h, &snap_class, c->off + offsetof(struct cont_rec, snaps), how,
+                           how == TREE_FIRST ? NULL : &k, &epoch, &value)) == 0) {
         rc = grow(&c->snaps, c->snap_nr, &c->snap_max);
         if (rc)
             return rc;

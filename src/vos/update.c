@@ -1,6 +1,7 @@
 /*
- * Beginning an update: the shapes of the operations are checked, values are cut into what will be stored, data extents reserved for the large ones, and
- * checksums computed where the caller brought none that fit. Nothing is changed yet.
+ * Beginning an update: the shapes of the operations are checked, values are cut into what will be
+ * stored, data extents reserved for the large ones, and checksums computed where the caller brought
+ * none that fit. Nothing is changed yet.
  */
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -11,7 +12,7 @@
 #define RESERVE_MAX (UINT64_C(64) << 20) /* bytes of one call of heap_space_reserve */
 #define SPARE_MAX   16u
 /* Of one insert, in the trees of vos, whose depth is far below ten: three levels split at once. */
-#define TREE_REDO   8192u
+#define TREE_REDO 8192u
 
 void iov_copy(const struct iovec *iov, uint32_t nr, uint64_t off, void *dst, size_t len)
 {
@@ -33,7 +34,8 @@ void iov_copy(const struct iovec *iov, uint32_t nr, uint64_t off, void *dst, siz
     ASSERT(len == 0); /* sizes were checked at begin */
 }
 
-static uint64_t iov_csum(enum csum_type type, const struct iovec *iov, uint32_t nr, uint64_t off, uint64_t len)
+static uint64_t iov_csum(enum csum_type type, const struct iovec *iov, uint32_t nr, uint64_t off,
+                         uint64_t len)
 {
     struct csum c;
 
@@ -169,7 +171,8 @@ static struct part *part_add(struct vos_update *u, struct prep *pr)
     return &pr->parts[pr->part_nr++];
 }
 
-static int place_add(struct vos_update *u, uint32_t op, uint32_t iod, uint64_t src_off, uint64_t len, const struct space_extent *ext)
+static int place_add(struct vos_update *u, uint32_t op, uint32_t iod, uint64_t src_off,
+                     uint64_t len, const struct space_extent *ext)
 {
     if (u->place_nr == u->place_max) {
         uint32_t max = u->place_max ? u->place_max * 2 : 4;
@@ -182,18 +185,24 @@ static int place_add(struct vos_update *u, uint32_t op, uint32_t iod, uint64_t s
         u->places = n;
         u->place_max = max;
     }
-    u->places[u->place_nr++] = (struct vos_place){.op = (uint16_t)op, .iod = (uint16_t)iod, .src_off = src_off, .len = len, .ext = *ext};
+    u->places[u->place_nr++] = (struct vos_place){
+        .op = (uint16_t)op, .iod = (uint16_t)iod, .src_off = src_off, .len = len, .ext = *ext};
     return 0;
 }
 
-/* Checksums of the part: the caller's where the chunks agree, else CRC-32C of our own. unit: bytes one covers; base: where the recx begins in the stream. */
-static int part_csums(struct vos_update *u, const struct vos_iod *iod, struct part *p, const struct vos_csum *given, uint64_t base, uint64_t recx_bytes, uint64_t unit, uint32_t nr)
+/* Checksums of the part: the caller's where the chunks agree, else CRC-32C of our own. unit: bytes
+ * one covers; base: where the recx begins in the stream. */
+static int part_csums(struct vos_update *u, const struct vos_iod *iod, struct part *p,
+                      const struct vos_csum *given, uint64_t base, uint64_t recx_bytes,
+                      uint64_t unit, uint32_t nr)
 {
     uint64_t at = p->src_off - base;
     uint8_t *own;
 
-    if (given && given->type && at % unit == 0 && (p->bytes % unit == 0 || at + p->bytes == recx_bytes)) {
-        if (given->len != stored_csum_len(given->type) || given->bytes == NULL || given->nr < at / unit + nr)
+    if (given && given->type && at % unit == 0 &&
+        (p->bytes % unit == 0 || at + p->bytes == recx_bytes)) {
+        if (given->len != stored_csum_len(given->type) || given->bytes == NULL ||
+            given->nr < at / unit + nr)
             return -DER_INVAL;
         p->csum_type = given->type;
         p->csums = given->bytes + at / unit * given->len;
@@ -204,7 +213,8 @@ static int part_csums(struct vos_update *u, const struct vos_iod *iod, struct pa
         return -DER_NOMEM;
     for (uint32_t i = 0; i < nr; i++) {
         uint64_t off = i * unit;
-        uint32_t v = (uint32_t)iov_csum(CSUM_CRC32, iod->iov, iod->iov_nr, p->src_off + off, MIN(unit, p->bytes - off));
+        uint32_t v = (uint32_t)iov_csum(CSUM_CRC32, iod->iov, iod->iov_nr, p->src_off + off,
+                                        MIN(unit, p->bytes - off));
 
         memcpy(own + i * 4, &v, 4);
     }
@@ -228,7 +238,8 @@ static int reserve(struct vos_update *u, uint64_t bytes, struct space_extent *ex
 }
 
 /* One single value. */
-static int prep_single(struct vos_update *u, uint32_t op, uint32_t ix, const struct vos_iod *iod, struct prep *pr)
+static int prep_single(struct vos_update *u, uint32_t op, uint32_t ix, const struct vos_iod *iod,
+                       struct prep *pr)
 {
     struct part *p = part_add(u, pr);
     struct space_extent ext[SPACE_SPLIT_MAX];
@@ -297,8 +308,10 @@ static int prep_single(struct vos_update *u, uint32_t op, uint32_t ix, const str
 }
 
 /* Part of nr records from `start`; ext NULL: in the heap. */
-static int part_array(struct vos_update *u, uint32_t op, uint32_t ix, const struct vos_iod *iod, struct prep *pr, uint64_t start, uint64_t nr, uint64_t src_off,
-                      const struct space_extent *ext, const struct vos_csum *given, uint64_t base, uint64_t recx_bytes)
+static int part_array(struct vos_update *u, uint32_t op, uint32_t ix, const struct vos_iod *iod,
+                      struct prep *pr, uint64_t start, uint64_t nr, uint64_t src_off,
+                      const struct space_extent *ext, const struct vos_csum *given, uint64_t base,
+                      uint64_t recx_bytes)
 {
     struct part *p = part_add(u, pr);
     uint32_t csums;
@@ -324,13 +337,16 @@ static int part_array(struct vos_update *u, uint32_t op, uint32_t ix, const stru
     if (rc)
         return rc;
     if (ext)
-        layout_make(&p->l, sizeof(struct ext), p->bytes, VER_CSUM | VER_DATA, 1, p->csum_type, csums);
+        layout_make(&p->l, sizeof(struct ext), p->bytes, VER_CSUM | VER_DATA, 1, p->csum_type,
+                    csums);
     else
         part_heap(p, sizeof(struct ext));
     return 0;
 }
 
-static int prep_recx(struct vos_update *u, uint32_t op, uint32_t ix, const struct vos_iod *iod, struct prep *pr, const daos_recx_t *r, const struct vos_csum *given, uint64_t base)
+static int prep_recx(struct vos_update *u, uint32_t op, uint32_t ix, const struct vos_iod *iod,
+                     struct prep *pr, const daos_recx_t *r, const struct vos_csum *given,
+                     uint64_t base)
 {
     uint64_t size = iod->rec_size, recx_bytes = r->rx_nr * size;
     uint64_t most = MIN(MAX(VOS_EXTENT_MAX / size, 1), EXT_NR_MAX);
@@ -346,7 +362,8 @@ static int prep_recx(struct vos_update *u, uint32_t op, uint32_t ix, const struc
         uint32_t nr, i;
 
         if (want * size <= VOS_VALUE_HEAP) {
-            rc = part_array(u, op, ix, iod, pr, r->rx_idx + done, want, base + done * size, NULL, given, base, recx_bytes);
+            rc = part_array(u, op, ix, iod, pr, r->rx_idx + done, want, base + done * size, NULL,
+                            given, base, recx_bytes);
             done += want;
             continue;
         }
@@ -360,9 +377,11 @@ static int prep_recx(struct vos_update *u, uint32_t op, uint32_t ix, const struc
                 rc = -DER_NOSPACE; /* too fragmented for one record */
                 break;
             }
-            rc = part_array(u, op, ix, iod, pr, r->rx_idx + done, fit, base + done * size, &ext[i], given, base, recx_bytes);
+            rc = part_array(u, op, ix, iod, pr, r->rx_idx + done, fit, base + done * size, &ext[i],
+                            given, base, recx_bytes);
             if (rc) {
-                bool owned = pr->part_nr && pr->parts[pr->part_nr - 1].ext && pr->parts[pr->part_nr - 1].ext->block == ext[i].block;
+                bool owned = pr->part_nr && pr->parts[pr->part_nr - 1].ext &&
+                             pr->parts[pr->part_nr - 1].ext->block == ext[i].block;
 
                 i += owned;
                 break;
@@ -376,7 +395,8 @@ static int prep_recx(struct vos_update *u, uint32_t op, uint32_t ix, const struc
     return rc;
 }
 
-static int prep_iod(struct vos_update *u, uint32_t op, uint32_t ix, const struct vos_iod *iod, struct prep *pr)
+static int prep_iod(struct vos_update *u, uint32_t op, uint32_t ix, const struct vos_iod *iod,
+                    struct prep *pr)
 {
     uint64_t base = 0;
     int rc = 0;
@@ -386,7 +406,8 @@ static int prep_iod(struct vos_update *u, uint32_t op, uint32_t ix, const struct
     if (iod->type == DAOS_IOD_SINGLE)
         return prep_single(u, op, ix, iod, pr);
     for (uint32_t i = 0; i < iod->recx_nr && rc == 0; i++) {
-        rc = prep_recx(u, op, ix, iod, pr, &iod->recxs[i], iod->csums ? &iod->csums[i] : NULL, base);
+        rc =
+            prep_recx(u, op, ix, iod, pr, &iod->recxs[i], iod->csums ? &iod->csums[i] : NULL, base);
         base += iod->recxs[i].rx_nr * iod->rec_size;
     }
     return rc;
@@ -394,8 +415,8 @@ static int prep_iod(struct vos_update *u, uint32_t op, uint32_t ix, const struct
 
 /* ---- Bounds of the log record ---- */
 
-/* A change of one key writes, at most: its records, one insert in each tree on its way, punches and drops at every level. Further entries of the same tree share
- * its splits. */
+/* A change of one key writes, at most: its records, one insert in each tree on its way, punches and
+ * drops at every level. Further entries of the same tree share its splits. */
 static size_t redo_of(const struct vos_op *op, const struct prep *preps)
 {
     size_t n = 3 * TREE_REDO + 16 * REDO_REC + op->dkey.len;
@@ -403,13 +424,17 @@ static size_t redo_of(const struct vos_op *op, const struct prep *preps)
     if (op->kind == VOS_OP_CHECK)
         return 0;
     if (op->kind == VOS_OP_PUNCH)
-        return n + (op->level == VOS_AKEY ? op->akey_nr : 1) * (TREE_REDO / 4 + DROP_MAX * REDO_REC);
+        return n +
+               (op->level == VOS_AKEY ? op->akey_nr : 1) * (TREE_REDO / 4 + DROP_MAX * REDO_REC);
     for (uint32_t i = 0; i < op->akey_nr; i++) {
         const struct vos_iod *iod = &op->iods[i];
 
-        n += TREE_REDO / (op->akey_nr > 4 ? 4 : 1) + iod->akey.len + (iod->rec_size ? 0 : iod->recx_nr * DROP_MAX * REDO_REC);
+        n += TREE_REDO / (op->akey_nr > 4 ? 4 : 1) + iod->akey.len +
+             (iod->rec_size ? 0 : iod->recx_nr * DROP_MAX * REDO_REC);
         for (uint32_t p = 0; p < preps[i].part_nr; p++)
-            n += preps[i].parts[p].l.total + (preps[i].parts[p].l.flags & VER_DATA ? 64 : preps[i].parts[p].bytes) + 4 * REDO_REC;
+            n += preps[i].parts[p].l.total +
+                 (preps[i].parts[p].l.flags & VER_DATA ? 64 : preps[i].parts[p].bytes) +
+                 4 * REDO_REC;
         n += (size_t)MIN(preps[i].part_nr, 4u) * DROP_MAX * REDO_REC;
     }
     return n;
@@ -450,7 +475,8 @@ void update_free(struct vos_update *u, bool cancel_space)
         for (uint32_t k = 0; k < u->ops[i].akey_nr; k++)
             for (uint32_t p = 0; p < u->preps[i][k].part_nr; p++)
                 if (u->preps[i][k].parts[p].ext_nr)
-                    heap_space_cancel(v->h, u->preps[i][k].parts[p].ext, u->preps[i][k].parts[p].ext_nr);
+                    heap_space_cancel(v->h, u->preps[i][k].parts[p].ext,
+                                      u->preps[i][k].parts[p].ext_nr);
     }
     if (v->spare_nr < SPARE_MAX) {
         u->next = v->spare;
@@ -488,7 +514,8 @@ static int prepare(struct vos_update *u)
     return u->redo_max > HEAP_TX_MAX - 65536 ? -DER_OVERFLOW : 0;
 }
 
-int vos_update_begin(struct vos_cont *c, const struct vos_op *ops, uint32_t nr, struct vos_update **out, const struct vos_place **places, uint32_t *place_nr)
+int vos_update_begin(struct vos_cont *c, const struct vos_op *ops, uint32_t nr,
+                     struct vos_update **out, const struct vos_place **places, uint32_t *place_nr)
 {
     struct vos_update *u;
     int rc;

@@ -67,7 +67,8 @@ int single_free(struct vos_tx *t, uint64_t off)
 }
 
 /* Fills a record of the part's layout at off, whose bytes are writable at p. */
-static int fill(struct vos_tx *t, uint64_t off, uint8_t *p, const struct vos_iod *iod, const struct part *part, uint16_t extra_flags, uint64_t older)
+static int fill(struct vos_tx *t, uint64_t off, uint8_t *p, const struct vos_iod *iod,
+                const struct part *part, uint16_t extra_flags, uint64_t older)
 {
     struct ver *r = (struct ver *)p;
 
@@ -90,10 +91,12 @@ static bool fits(struct heap *h, uint64_t off, uint32_t total, int *rc)
 }
 
 /*
- * The new version goes before the first one that is not newer (normally the head). If that one may go, the new one takes its place: in the
- * same room if it fits, so that an overwrite loop allocates nothing.
+ * The new version goes before the first one that is not newer (normally the head). If that one may
+ * go, the new one takes its place: in the same room if it fits, so that an overwrite loop allocates
+ * nothing.
  */
-int single_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, const struct part *part)
+int single_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod,
+                 const struct part *part)
 {
     struct heap *h = t->v->h;
     uint64_t link = HEAD_OFF(akey), off, older = 0, new_off;
@@ -170,10 +173,12 @@ int single_prune(struct vos_tx *t, uint64_t akey, struct when hide, uint64_t upt
             return rc;
         older = r->older;
         end = newer_epoch;
-        hidden = when_cmp((struct when){r->epoch, r->minor}, hide) <= 0 && (end == 0 || hide.epoch < end);
+        hidden = when_cmp((struct when){r->epoch, r->minor}, hide) <= 0 &&
+                 (end == 0 || hide.epoch < end);
         if (hidden)
             end = hide.epoch; /* that punch has its cut already */
-        /* The newest one, hidden by a punch, stays until those below it are gone: they could be taken for it. */
+        /* The newest one, hidden by a punch, stays until those below it are gone: they could be
+         * taken for it. */
         if (end == 0 || end > upto || snap_between(t->c, r->epoch, end) || (newer == 0 && older)) {
             newer = off;
             newer_epoch = r->epoch;

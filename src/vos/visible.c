@@ -1,6 +1,7 @@
 /*
- * Does a key exist for a reader? An akey does if some of its value shows (an array whose extents are all punched does not), a dkey if some akey does, an
- * object if some dkey does: empty parents are absent.
+ * Does a key exist for a reader? An akey does if some of its value shows (an array whose extents
+ * are all punched does not), a dkey if some akey does, an object if some dkey does: empty parents
+ * are absent.
  */
 #include "vos/priv.h"
 
@@ -17,7 +18,9 @@ static int life_of(struct heap *h, uint64_t off, uint8_t kind, uint64_t *life, u
     memcpy(life, p + 8, 8);
     return 0;
 }
-_Static_assert(offsetof(struct obj_rec, life) == 8 && offsetof(struct dkey_rec, life) == 8 && offsetof(struct akey_rec, life) == 8, "common head");
+_Static_assert(offsetof(struct obj_rec, life) == 8 && offsetof(struct dkey_rec, life) == 8 &&
+                   offsetof(struct akey_rec, life) == 8,
+               "common head");
 
 /* Enters a record: *in = v and its existence log. *dead: nothing can show. */
 static int enter(const struct view *v, uint64_t off, uint8_t kind, struct view *in, bool *dead)
@@ -64,7 +67,8 @@ int akey_visible(const struct view *v, uint64_t akey, bool *yes, struct view *in
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
-int dkey_visible(const struct view *v, uint64_t dkey, daos_obj_id_t oid, bool *yes, struct view *inner)
+int dkey_visible(const struct view *v, uint64_t dkey, daos_obj_id_t oid, bool *yes,
+                 struct view *inner)
 {
     struct view in;
     struct walk w;
@@ -77,7 +81,8 @@ int dkey_visible(const struct view *v, uint64_t dkey, daos_obj_id_t oid, bool *y
         *inner = in;
     if (rc || dead)
         return rc;
-    walk_init(&w, v->c->v->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), akey_korder(oid));
+    walk_init(&w, v->c->v->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys),
+              akey_korder(oid));
     while ((rc = walk_next(&w, &akey)) == 0) {
         rc = akey_visible(&in, akey, yes, NULL);
         if (rc == -DER_TX_RESTART)
@@ -88,7 +93,8 @@ int dkey_visible(const struct view *v, uint64_t dkey, daos_obj_id_t oid, bool *y
     return rc == -DER_NONEXIST ? none(&in, unsure) : rc;
 }
 
-int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes, struct view *inner)
+int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes,
+                struct view *inner)
 {
     struct view in;
     struct walk w;
