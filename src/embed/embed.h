@@ -1,8 +1,11 @@
 /*
- * embed: the one place that joins client and engine in a process. A pool is a directory; opening it runs its engine here.
+ * embed: the one place that joins client and engine in a process. A pool is a directory; opening it
+ * runs its engine here.
  *
- * The registry ($XDG_STATE_HOME/tarn/pools, default ~/.local/state/tarn/pools) maps label and UUID to the path of every pool this user made: one line "uuid label path" each,
- * replaced atomically. It is a convenience: a pool opened by path needs no entry, and a stale entry is reported, never trusted (the uuid is compared).
+ * The registry ($XDG_STATE_HOME/tarn/pools, default ~/.local/state/tarn/pools) maps label and UUID
+ * to the path of every pool this user made: one line "uuid label path" each, replaced atomically.
+ * It is a convenience: a pool opened by path needs no entry, and a stale entry is reported, never
+ * trusted (the uuid is compared).
  */
 #ifndef TARN_EMBED_H
 #define TARN_EMBED_H
@@ -15,18 +18,25 @@
 struct embed_pool_conf {
     const char *label;    /* NULL: the directory's name if it is a valid label, else none */
     uint64_t wal_bytes;   /* 0: default 128 MiB */
-    uint64_t limit_bytes; /* the pool grows no further than this, log and metadata included; 0: as far as the file system has room */
+    uint64_t limit_bytes; /* the pool grows no further than this, log and metadata included; 0: as
+                             far as the file system has room */
     daos_prop_t *prop;    /* pool properties or NULL */
 };
 
-/* Creates a pool in the directory (made if missing; must be empty): formats its target, the pool service with defaults and properties, registers it. -DER_EXIST if a pool is there already,
- * -DER_NO_PERM, -DER_NOSPACE, -DER_INVAL. A crash in between leaves a directory that create refuses with a clear message and `pool destroy --force` removes. */
-int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid_t pool, struct err *e);
-/* Removes a pool's files and registry entry; refuses (-DER_BUSY) while any process has it open, (-DER_DF_INVAL) a directory that is not a pool; removes only files that Tarn made. */
+/* Creates a pool in the directory (made if missing; must be empty): formats its target, the pool
+ * service with defaults and properties, registers it. -DER_EXIST if a pool is there already,
+ * -DER_NO_PERM, -DER_NOSPACE, -DER_INVAL. A crash in between leaves a directory that create refuses
+ * with a clear message and `pool destroy --force` removes. */
+int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid_t pool,
+                      struct err *e);
+/* Removes a pool's files and registry entry; refuses (-DER_BUSY) while any process has it open,
+ * (-DER_DF_INVAL) a directory that is not a pool; removes only files that Tarn made. */
 int embed_pool_destroy(const char *path, struct err *e);
 /* Calls each(uuid, label, path, arg) for every registered pool. */
-int embed_pool_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg), void *arg, struct err *e);
-/* A path as users write pools: contains a '/', or starts with "inproc:". Returns the path part, NULL if name is a label or UUID. */
+int embed_pool_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg),
+                    void *arg, struct err *e);
+/* A path as users write pools: contains a '/', or starts with "inproc:". Returns the path part,
+ * NULL if name is a label or UUID. */
 const char *embed_path_of(const char *name);
 
 #endif

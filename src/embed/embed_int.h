@@ -20,7 +20,8 @@ int registry_del(const char *path);
 
 /* ---- pool.c ---- */
 
-/* Absolute path of an existing directory, without links. -DER_NONEXIST ... with a message naming the pool. */
+/* Absolute path of an existing directory, without links. -DER_NONEXIST ... with a message naming
+ * the pool. */
 int embed_real_path(const char *path, char out[PATH_MAX], struct err *e);
 /* Does the directory hold a pool's device? */
 bool embed_has_pool(const char *path);

@@ -1,6 +1,7 @@
 /*
- * Engines of this process. A directory has one engine, however many connections there are; the last close ends it. The table of open engines is the one thing here that belongs to the
- * process and not to a client: two clients of one process must share the lock on the directory.
+ * Engines of this process. A directory has one engine, however many connections there are; the last
+ * close ends it. The table of open engines is the one thing here that belongs to the process and
+ * not to a client: two clients of one process must share the lock on the directory.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -46,7 +47,8 @@ static struct embedded *find(const char *real)
         list_init(&embed_table.open);
         embed_table.ready = true;
     }
-    LIST_FOREACH(it, &embed_table.open) {
+    LIST_FOREACH(it, &embed_table.open)
+    {
         struct embedded *em = LIST_ENTRY(it, struct embedded, link);
 
         if (strcmp(em->path, real) == 0 && em->pid == getpid())
@@ -99,12 +101,14 @@ static int check_dir(const char *path, char real[PATH_MAX], struct err *e)
     if (rc != 0)
         return rc;
     if (!embed_has_pool(real))
-        return err_setf(e, -DER_DF_INVAL, "name a pool's directory, or create one: dmg pool create ./my-pool", "it is not a pool: it holds no device file (target0)",
-                        "cannot open pool %s", path);
+        return err_setf(
+            e, -DER_DF_INVAL, "name a pool's directory, or create one: dmg pool create ./my-pool",
+            "it is not a pool: it holds no device file (target0)", "cannot open pool %s", path);
     return 0;
 }
 
-int client_embed_open(const char *path, enum client_open_mode mode, struct net_peer **peer, uuid_t pool, void **cookie, struct err *e)
+int client_embed_open(const char *path, enum client_open_mode mode, struct net_peer **peer,
+                      uuid_t pool, void **cookie, struct err *e)
 {
     char real[PATH_MAX];
     struct opened *o = base_calloc(1, sizeof(*o));
@@ -118,7 +122,9 @@ int client_embed_open(const char *path, enum client_open_mode mode, struct net_p
     pthread_mutex_lock(&embed_table.lock);
     o->em = find(real);
     if (o->em != NULL && o->em->readonly && mode == CLIENT_OPEN_RW)
-        rc = err_setf(e, -DER_BUSY, "close the read-only connection first", "this process has it open read-only", "cannot open pool %s for writing", path);
+        rc =
+            err_setf(e, -DER_BUSY, "close the read-only connection first",
+                     "this process has it open read-only", "cannot open pool %s for writing", path);
     else if (o->em != NULL)
         o->em->refs++;
     else
@@ -144,7 +150,8 @@ void client_embed_close(void *cookie)
     struct opened *o = cookie;
 
     if (o->em->pid != getpid()) {
-        base_free(o); /* the parent's engine: its threads are not here, and its files are not ours to close */
+        base_free(o); /* the parent's engine: its threads are not here, and its files are not ours
+                         to close */
         return;
     }
     pthread_mutex_lock(&embed_table.lock);
@@ -186,8 +193,12 @@ int client_embed_resolve(const char *name, char *buf, size_t len, struct err *e)
     s->by_uuid = uuid_text_parse(name, s->pool);
     registry_each(match, s);
     if (s->found == 0)
-        rc = err_setf(e, -DER_NONEXIST, "list the pools with: dmg pool list; or name the pool's directory with a '/': ./my-pool",
-                      s->by_uuid ? "no pool of yours has this UUID" : "no pool of yours has this label", "cannot find pool '%.100s'", name);
+        rc = err_setf(e, -DER_NONEXIST,
+                      "list the pools with: dmg pool list; or name the pool's directory with a "
+                      "'/': ./my-pool",
+                      s->by_uuid ? "no pool of yours has this UUID"
+                                 : "no pool of yours has this label",
+                      "cannot find pool '%.100s'", name);
     else if (strlen(s->path) >= len)
         rc = -DER_TRUNC;
     else

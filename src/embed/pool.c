@@ -36,8 +36,12 @@ int embed_real_path(const char *path, char out[PATH_MAX], struct err *e)
 
     if (realpath(path, out) != NULL)
         return 0;
-    rc = errno == EACCES ? -DER_NO_PERM : errno == ENOTDIR ? -DER_NOTDIR : errno == ENAMETOOLONG ? -DER_OVERFLOW : -DER_NONEXIST;
-    return err_setf(e, rc, "name a pool's directory, or create one: dmg pool create ./my-pool", strerror(errno), "cannot open pool %s", path);
+    rc = errno == EACCES         ? -DER_NO_PERM
+         : errno == ENOTDIR      ? -DER_NOTDIR
+         : errno == ENAMETOOLONG ? -DER_OVERFLOW
+                                 : -DER_NONEXIST;
+    return err_setf(e, rc, "name a pool's directory, or create one: dmg pool create ./my-pool",
+                    strerror(errno), "cannot open pool %s", path);
 }
 
 bool embed_has_pool(const char *path)
@@ -61,7 +65,8 @@ static int content_of(const char *path, enum content *what)
         return errno == EACCES ? -DER_NO_PERM : errno == ENOTDIR ? -DER_NOTDIR : -DER_NONEXIST;
     *what = CONTENT_EMPTY;
     while ((ent = readdir(d)) != NULL) {
-        if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0 || strcmp(ent->d_name, POOL_LOCK) == 0)
+        if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0 ||
+            strcmp(ent->d_name, POOL_LOCK) == 0)
             continue;
         if (strcmp(ent->d_name, POOL_DEVICE) == 0)
             *what = CONTENT_POOL;
@@ -88,7 +93,8 @@ static int label_taken(const struct registry_entry *r, void *arg)
 }
 
 /* The label asked for, or one from the directory's name that is still free. */
-static int label_choose(const char *path, const struct embed_pool_conf *conf, const uuid_t pool, char label[LABEL_MAX_LEN + 1], struct err *e)
+static int label_choose(const char *path, const struct embed_pool_conf *conf, const uuid_t pool,
+                        char label[LABEL_MAX_LEN + 1], struct err *e)
 {
     const char *base = strrchr(path, '/');
     struct label_search s = {.label = label, .path = path};
@@ -97,13 +103,16 @@ static int label_choose(const char *path, const struct embed_pool_conf *conf, co
     label[0] = '\0';
     if (conf->label != NULL) {
         if (!label_is_valid(conf->label))
-            return err_setf(e, -DER_INVAL, "choose another label", "a label is 1 to 127 of letters, digits and . _ : - and does not look like a UUID",
-                            "cannot use label '%.100s'", conf->label);
+            return err_setf(
+                e, -DER_INVAL, "choose another label",
+                "a label is 1 to 127 of letters, digits and . _ : - and does not look like a UUID",
+                "cannot use label '%.100s'", conf->label);
         strcpy(label, conf->label);
         registry_each(label_taken, &s);
         if (s.taken)
-            return err_setf(e, -DER_EXIST, "choose another label, or destroy that pool", "another pool of yours has it (dmg pool list)",
-                            "cannot use label '%s'", conf->label);
+            return err_setf(e, -DER_EXIST, "choose another label, or destroy that pool",
+                            "another pool of yours has it (dmg pool list)", "cannot use label '%s'",
+                            conf->label);
         return 0;
     }
     base = base != NULL ? base + 1 : path;
@@ -126,35 +135,46 @@ static int dir_ready(const char *path, char real[PATH_MAX], struct err *e)
     int rc;
 
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        rc = errno == EACCES || errno == EROFS ? -DER_NO_PERM : errno == ENOSPC ? -DER_NOSPACE : errno == ENAMETOOLONG ? -DER_OVERFLOW : -DER_NONEXIST;
-        return err_setf(e, rc, "choose a directory whose parent exists and that you may write", strerror(errno), "cannot create pool directory %s", path);
+        rc = errno == EACCES || errno == EROFS ? -DER_NO_PERM
+             : errno == ENOSPC                 ? -DER_NOSPACE
+             : errno == ENAMETOOLONG           ? -DER_OVERFLOW
+                                               : -DER_NONEXIST;
+        return err_setf(e, rc, "choose a directory whose parent exists and that you may write",
+                        strerror(errno), "cannot create pool directory %s", path);
     }
     rc = embed_real_path(path, real, e);
     if (rc == 0)
         rc = content_of(real, &what);
     if (rc != 0)
-        return err_setf(e, rc, "choose a directory that you may read and write", rc == -DER_NOTDIR ? "it is a file" : "it cannot be read",
+        return err_setf(e, rc, "choose a directory that you may read and write",
+                        rc == -DER_NOTDIR ? "it is a file" : "it cannot be read",
                         "cannot create pool %s", path);
     if (what == CONTENT_POOL)
-        return err_setf(e, -DER_EXIST, "use it as it is, or destroy it first: dmg pool destroy PATH", "there is a pool in this directory already",
-                        "cannot create pool %s", path);
+        return err_setf(e, -DER_EXIST,
+                        "use it as it is, or destroy it first: dmg pool destroy PATH",
+                        "there is a pool in this directory already", "cannot create pool %s", path);
     if (what == CONTENT_OTHER)
-        return err_setf(e, -DER_EXIST, "choose an empty or new directory", "the directory holds files that are not Tarn's", "cannot create pool %s", path);
+        return err_setf(e, -DER_EXIST, "choose an empty or new directory",
+                        "the directory holds files that are not Tarn's", "cannot create pool %s",
+                        path);
     return 0;
 }
 
-static int format(const char *real, const struct embed_pool_conf *conf, uuid_t pool, const char *label, struct err *e)
+static int format(const char *real, const struct embed_pool_conf *conf, uuid_t pool,
+                  const char *label, struct err *e)
 {
     struct msg_prop props[PROPS_MAX + 1];
     struct engine_conf ec = {.cpu = -1};
-    struct engine_format ef = {.wal_bytes = conf->wal_bytes, .limit_bytes = conf->limit_bytes, .props = props};
+    struct engine_format ef = {
+        .wal_bytes = conf->wal_bytes, .limit_bytes = conf->limit_bytes, .props = props};
     struct ident who;
     uint32_t n = 0;
     int rc;
 
     if (conf->prop != NULL) {
         if (conf->prop->dpp_nr > PROPS_MAX)
-            return err_set(e, -DER_INVAL, "cannot create the pool", "too many properties", "give each property once");
+            return err_set(e, -DER_INVAL, "cannot create the pool", "too many properties",
+                           "give each property once");
         prop_to_msg(conf->prop, props);
         n = conf->prop->dpp_nr;
     }
@@ -179,7 +199,8 @@ out:
     return rc;
 }
 
-int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid_t pool, struct err *e)
+int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid_t pool,
+                      struct err *e)
 {
     char real[PATH_MAX], label[LABEL_MAX_LEN + 1];
     int rc;
@@ -213,7 +234,8 @@ int embed_pool_destroy(const char *path, struct err *e)
     if (rc != 0)
         return rc;
     if (what != CONTENT_POOL)
-        return err_setf(e, -DER_DF_INVAL, "check the path; list pools with: dmg pool list", "there is no pool in this directory", "cannot destroy pool %s", path);
+        return err_setf(e, -DER_DF_INVAL, "check the path; list pools with: dmg pool list",
+                        "there is no pool in this directory", "cannot destroy pool %s", path);
     rc = io_dir_open(real, false, &dir, e);
     if (rc != 0)
         return rc;
@@ -245,17 +267,22 @@ static int list_one(const struct registry_entry *r, void *arg)
     return c->each(r->pool, r->label, r->path, c->arg);
 }
 
-int embed_pool_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg), void *arg, struct err *e)
+int embed_pool_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg),
+                    void *arg, struct err *e)
 {
     struct list_call c = {each, arg};
     int rc = registry_each(list_one, &c);
 
     if (rc == -DER_NO_PERM)
-        return err_set(e, rc, "cannot list the pools", "the registry cannot be read ($XDG_STATE_HOME/tarn/pools)", "check its permissions, or name pools by path");
+        return err_set(e, rc, "cannot list the pools",
+                       "the registry cannot be read ($XDG_STATE_HOME/tarn/pools)",
+                       "check its permissions, or name pools by path");
     return rc;
 }
 
-int client_embed_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg), void *arg, struct err *e)
+int client_embed_list(int (*each)(const uuid_t pool, const char *label, const char *path,
+                                  void *arg),
+                      void *arg, struct err *e)
 {
     return embed_pool_list(each, arg, e);
 }

@@ -1,6 +1,7 @@
 /*
- * The registry: a text file, one pool a line, "uuid label path"; label "-" if the pool has none. Changed by writing a new file beside it and
- * renaming, under a lock on "pools.lock", so that readers never see half of it and two writers do not lose each other's line.
+ * The registry: a text file, one pool a line, "uuid label path"; label "-" if the pool has none.
+ * Changed by writing a new file beside it and renaming, under a lock on "pools.lock", so that
+ * readers never see half of it and two writers do not lose each other's line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -109,7 +110,8 @@ static int keep(const struct registry_entry *e, void *arg)
 {
     struct rewrite *r = arg;
 
-    if ((r->drop != NULL && memcmp(e->pool, r->drop, 16) == 0) || (r->drop_path != NULL && strcmp(e->path, r->drop_path) == 0))
+    if ((r->drop != NULL && memcmp(e->pool, r->drop, 16) == 0) ||
+        (r->drop_path != NULL && strcmp(e->path, r->drop_path) == 0))
         return 0;
     return write_entry(r->out, e->pool, e->label, e->path);
 }

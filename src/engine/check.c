@@ -1,4 +1,5 @@
-/* The shard checker: heap, then store, then (when asked) every byte in data extents against its checksum. Nothing else runs meanwhile. */
+/* The shard checker: heap, then store, then (when asked) every byte in data extents against its
+ * checksum. Nothing else runs meanwhile. */
 #include <stdio.h>
 #include "engine/engine_int.h"
 
@@ -38,7 +39,8 @@ static void keep_text(void *arg, const char *text)
 static int keep_piece(void *arg, const struct vos_piece *p)
 {
     struct check *k = arg;
-    uint64_t chunks = p->chunk_bytes > 0 ? DIV_UP(p->len + p->ext_off % p->chunk_bytes, p->chunk_bytes) : 0;
+    uint64_t chunks =
+        p->chunk_bytes > 0 ? DIV_UP(p->len + p->ext_off % p->chunk_bytes, p->chunk_bytes) : 0;
     uint8_t *csums;
 
     if (k->nr == k->max) {
@@ -75,7 +77,8 @@ static int step(struct shard *s, void *arg)
 
     step_reset(k);
     k->next = k->where;
-    return vos_check(s->vos, &k->next, keep_text, k->verify_data ? keep_piece : NULL, k, &k->step_problems, &k->more);
+    return vos_check(s->vos, &k->next, keep_text, k->verify_data ? keep_piece : NULL, k,
+                     &k->step_problems, &k->more);
 }
 
 static void verify_pieces(struct shard *s, struct check *k)
@@ -88,8 +91,10 @@ static void verify_pieces(struct shard *s, struct check *k)
         if (rc == 0)
             continue;
         k->problems++;
-        snprintf(text, sizeof(text), "data block %llu: %s; the value it belongs to cannot be read", (unsigned long long)k->pieces[i].ext.block,
-                 rc == -DER_CSUM ? "its bytes do not match their checksum" : "the device cannot read it");
+        snprintf(text, sizeof(text), "data block %llu: %s; the value it belongs to cannot be read",
+                 (unsigned long long)k->pieces[i].ext.block,
+                 rc == -DER_CSUM ? "its bytes do not match their checksum"
+                                 : "the device cannot read it");
         k->report(k->arg, text);
     }
 }
@@ -131,10 +136,12 @@ static void check_fiber(void *arg)
     rt_event_set(&k->done);
 }
 
-int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg, const char *text), void (*progress)(void *arg, uint64_t done, uint64_t total),
-                 void *arg, uint64_t *problems)
+int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg, const char *text),
+                 void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+                 uint64_t *problems)
 {
-    struct check k = {.eng = eng, .verify_data = verify_data, .report = report, .progress = progress, .arg = arg};
+    struct check k = {
+        .eng = eng, .verify_data = verify_data, .report = report, .progress = progress, .arg = arg};
     int rc;
 
     rt_event_init(&k.done);

@@ -1,12 +1,16 @@
 /*
  * Values in data extents: how bytes get from a request's memory to the device and back.
  *
- * The device wants aligned memory, offsets and lengths. Memory of the request that fits is used as it is; anything else goes through a bounce buffer. All pieces of a request are on their way at once.
+ * The device wants aligned memory, offsets and lengths. Memory of the request that fits is used as
+ * it is; anything else goes through a bounce buffer. All pieces of a request are on their way at
+ * once.
  *
- * Durability: a lone update writes with IO_DURABLE. When several are writing at the same time, each writes plainly and then waits for a flush
- * that was asked for after its writes were complete; one flush serves all who were waiting for it.
+ * Durability: a lone update writes with IO_DURABLE. When several are writing at the same time, each
+ * writes plainly and then waits for a flush that was asked for after its writes were complete; one
+ * flush serves all who were waiting for it.
  *
- * Verification reads whole checksum chunks, so a wanted range is widened to chunk boundaries; only a range that is exactly its chunks, in aligned memory, is read in place.
+ * Verification reads whole checksum chunks, so a wanted range is widened to chunk boundaries; only
+ * a range that is exactly its chunks, in aligned memory, is read in place.
  */
 #include "base/csum.h"
 #include "engine/engine_int.h"
@@ -23,7 +27,7 @@ struct transfer {
     struct iovec iov[1];
     struct iovec *iovs; /* iov, or memory of its own */
     struct batch *batch;
-    uint8_t *bounce;    /* owned */
+    uint8_t *bounce; /* owned */
 };
 
 static void batch_init(struct batch *b)
@@ -55,7 +59,8 @@ static void transfer_done(struct io_req *io)
     batch_put(t->batch, io->rc);
 }
 
-static void transfer_start(struct shard *s, struct batch *b, struct transfer *t, enum io_op op, uint32_t flags, uint64_t off)
+static void transfer_start(struct shard *s, struct batch *b, struct transfer *t, enum io_op op,
+                           uint32_t flags, uint64_t off)
 {
     t->batch = b;
     t->io.op = op;
@@ -88,7 +93,8 @@ static int bounce(struct transfer *t, uint64_t len)
 }
 
 /* Uses [off, off+len) of the stream iov in place if the device can; false: it cannot. */
-static bool in_place(struct transfer *t, const struct iovec *iov, uint32_t nr, uint64_t off, uint64_t len)
+static bool in_place(struct transfer *t, const struct iovec *iov, uint32_t nr, uint64_t off,
+                     uint64_t len)
 {
     uint32_t i = 0, n = 0;
 
@@ -123,7 +129,8 @@ static bool in_place(struct transfer *t, const struct iovec *iov, uint32_t nr, u
 }
 
 /* Copies len bytes between a flat buffer and a stream from off; true: into the stream. */
-static void copy_stream(const struct iovec *iov, uint32_t nr, uint64_t off, uint8_t *flat, uint64_t len, bool into)
+static void copy_stream(const struct iovec *iov, uint32_t nr, uint64_t off, uint8_t *flat,
+                        uint64_t len, bool into)
 {
     for (uint32_t i = 0; i < nr && len > 0; i++) {
         uint64_t n;
@@ -165,7 +172,8 @@ static int flush_shared(struct shard *s)
         f->turn = &turn;
         s->eng->flushes++;
         rc = super_flush_wait(s->super);
-        /* a failed flush may have dropped what others wrote too: nothing that needs one succeeds until the pool is reopened */
+        /* a failed flush may have dropped what others wrote too: nothing that needs one succeeds
+         * until the pool is reopened */
         if (rc != 0)
             f->rc = rc;
         else
@@ -193,7 +201,8 @@ static int write_prepare(struct transfer *t, const struct vos_op *ops, const str
     return 0;
 }
 
-int data_write(struct shard *s, const struct vos_op *ops, const struct vos_place *places, uint32_t nr)
+int data_write(struct shard *s, const struct vos_op *ops, const struct vos_place *places,
+               uint32_t nr)
 {
     struct transfer *ts = base_calloc(nr, sizeof(*ts));
     uint32_t flags;
@@ -226,7 +235,8 @@ int data_write(struct shard *s, const struct vos_op *ops, const struct vos_place
 
 /* ---- Reading ---- */
 
-/* What is read for a piece: blocks [from, to) of the extent, in bytes; chunks of checksums begin at from if there are any. */
+/* What is read for a piece: blocks [from, to) of the extent, in bytes; chunks of checksums begin at
+ * from if there are any. */
 static void widen(const struct vos_piece *p, uint64_t *from, uint64_t *to)
 {
     uint64_t unit = p->csum_type != 0 ? p->chunk_bytes : SPACE_BLOCK;
@@ -244,7 +254,8 @@ static int verify(const struct vos_piece *p, const uint8_t *bytes, uint64_t len)
     if (p->csum_type == 0 || !csum_supported((enum csum_type)p->csum_type))
         return 0;
     for (uint64_t off = 0; off < len; off += p->chunk_bytes, want += p->csum_len) {
-        uint64_t got = csum_calc((enum csum_type)p->csum_type, bytes + off, MIN(p->chunk_bytes, len - off));
+        uint64_t got =
+            csum_calc((enum csum_type)p->csum_type, bytes + off, MIN(p->chunk_bytes, len - off));
 
         if (memcmp(&got, want, p->csum_len) != 0)
             return -DER_CSUM;
@@ -253,9 +264,11 @@ static int verify(const struct vos_piece *p, const uint8_t *bytes, uint64_t len)
 }
 
 /* In place: the iovec of one segment is what verify() needs. */
-static int read_prepare(struct transfer *t, const struct vos_fetch_iod *iod, const struct vos_piece *p, uint64_t from, uint64_t to)
+static int read_prepare(struct transfer *t, const struct vos_fetch_iod *iod,
+                        const struct vos_piece *p, uint64_t from, uint64_t to)
 {
-    if (from == p->ext_off && to == p->ext_off + p->len && in_place(t, iod->dst, iod->dst_nr, p->dst_off, p->len)) {
+    if (from == p->ext_off && to == p->ext_off + p->len &&
+        in_place(t, iod->dst, iod->dst_nr, p->dst_off, p->len)) {
         if (t->io.iov_nr == 1)
             return 0;
         if (t->iovs != t->iov)
@@ -265,7 +278,8 @@ static int read_prepare(struct transfer *t, const struct vos_fetch_iod *iod, con
     return bounce(t, to - from);
 }
 
-static int read_finish(const struct transfer *t, const struct vos_fetch_iod *iod, const struct vos_piece *p)
+static int read_finish(const struct transfer *t, const struct vos_fetch_iod *iod,
+                       const struct vos_piece *p)
 {
     uint64_t from, to;
     int rc;
@@ -273,11 +287,13 @@ static int read_finish(const struct transfer *t, const struct vos_fetch_iod *iod
     widen(p, &from, &to);
     rc = verify(p, t->iovs[0].iov_base, to - from);
     if (rc == 0 && t->bounce != NULL)
-        copy_stream(iod->dst, iod->dst_nr, p->dst_off, t->bounce + (p->ext_off - from), p->len, true);
+        copy_stream(iod->dst, iod->dst_nr, p->dst_off, t->bounce + (p->ext_off - from), p->len,
+                    true);
     return rc;
 }
 
-int data_read(struct shard *s, const struct vos_fetch_iod *iods, const struct vos_piece *pieces, uint32_t nr)
+int data_read(struct shard *s, const struct vos_fetch_iod *iods, const struct vos_piece *pieces,
+              uint32_t nr)
 {
     struct transfer *ts = base_calloc(nr, sizeof(*ts));
     struct batch b;
@@ -295,7 +311,8 @@ int data_read(struct shard *s, const struct vos_fetch_iod *iods, const struct vo
         if (rc != 0)
             break;
         s->eng->data_reads++;
-        transfer_start(s, &b, &ts[i], IO_READ, 0, pieces[i].ext.block * SPACE_BLOCK + ROUND_DOWN(from, SPACE_BLOCK));
+        transfer_start(s, &b, &ts[i], IO_READ, 0,
+                       pieces[i].ext.block * SPACE_BLOCK + ROUND_DOWN(from, SPACE_BLOCK));
     }
     rc2 = batch_wait(&b);
     rc = rc != 0 ? rc : rc2;
@@ -319,7 +336,8 @@ int data_verify(struct shard *s, const struct vos_piece *p)
     if (rc != 0)
         return rc;
     batch_init(&b);
-    transfer_start(s, &b, &t, IO_READ, 0, p->ext.block * SPACE_BLOCK + ROUND_DOWN(from, SPACE_BLOCK));
+    transfer_start(s, &b, &t, IO_READ, 0,
+                   p->ext.block * SPACE_BLOCK + ROUND_DOWN(from, SPACE_BLOCK));
     rc = batch_wait(&b);
     if (rc == 0)
         rc = verify(p, t.bounce, to - from);

@@ -1,11 +1,12 @@
 /*
- * Messages to vos structures. The codec has checked bounds of the encoding; here numbers, references to bulk vectors and sizes are checked against
- * each other. vos checks what they mean.
+ * Messages to vos structures. The codec has checked bounds of the encoding; here numbers,
+ * references to bulk vectors and sizes are checked against each other. vos checks what they mean.
  */
 #include "base/csum.h"
 #include "engine/engine_int.h"
 
-int decode_bulk(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len, bool writable, struct iovec **out, uint32_t *out_nr)
+int decode_bulk(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len, bool writable,
+                struct iovec **out, uint32_t *out_nr)
 {
     const struct net_bulk *b;
     struct iovec *iov;
@@ -17,7 +18,9 @@ int decode_bulk(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len, 
     b = &req->bulk[bulk];
     if (writable && !b->writable)
         return -DER_PROTO;
-    for (first = 0; first < b->iov_nr && off >= b->iov[first].iov_len && (off > 0 || b->iov[first].iov_len == 0); first++)
+    for (first = 0; first < b->iov_nr && off >= b->iov[first].iov_len &&
+                    (off > 0 || b->iov[first].iov_len == 0);
+         first++)
         off -= b->iov[first].iov_len;
     iov = net_req_alloc(req, (b->iov_nr - first + 1) * sizeof(*iov));
     if (iov == NULL)
@@ -46,7 +49,8 @@ static struct vos_key key_of(const struct msg_buf *b)
 }
 
 /* Bytes that an iod's values take in its stream; -DER_INVAL if they overflow. */
-static int stream_bytes(uint8_t type, uint64_t rec_size, const daos_recx_t *recxs, uint32_t nr, uint64_t *bytes)
+static int stream_bytes(uint8_t type, uint64_t rec_size, const daos_recx_t *recxs, uint32_t nr,
+                        uint64_t *bytes)
 {
     uint64_t sum = 0;
 
@@ -78,7 +82,8 @@ static int decode_csums(struct net_req *req, const struct msg_iod *m, struct vos
     for (uint32_t i = 0; i < want; i++) {
         const struct msg_csum *c = &m->csums[i];
 
-        if (c->len == 0 || c->bytes.len % c->len != 0 || !csum_supported((enum csum_type)c->type) || c->len != csum_len((enum csum_type)c->type))
+        if (c->len == 0 || c->bytes.len % c->len != 0 || !csum_supported((enum csum_type)c->type) ||
+            c->len != csum_len((enum csum_type)c->type))
             return -DER_PROTO;
         cs[i].type = c->type;
         cs[i].len = c->len;
@@ -103,7 +108,9 @@ static int decode_iod(struct net_req *req, const struct msg_iod *m, struct vos_i
     iod->recx_nr = m->recxs_nr;
     rc = stream_bytes(m->type, m->rec_size, m->recxs, m->recxs_nr, &bytes);
     if (rc == 0 && bytes > 0)
-        rc = m->bulk == MSG_NO_BULK ? -DER_PROTO : decode_bulk(req, m->bulk, m->bulk_off, bytes, false, &iov, &iod->iov_nr);
+        rc = m->bulk == MSG_NO_BULK
+                 ? -DER_PROTO
+                 : decode_bulk(req, m->bulk, m->bulk_off, bytes, false, &iov, &iod->iov_nr);
     iod->iov = iov;
     if (rc == 0 && bytes > 0)
         rc = decode_csums(req, m, iod);
@@ -117,7 +124,8 @@ static int decode_op(struct net_req *req, const struct msg_op *m, struct vos_op 
     uint32_t nr = m->kind == MSG_OP_UPDATE ? m->iods_nr : m->akeys_nr;
     int rc = 0;
 
-    if (m->kind > MSG_OP_CHECK || m->level > MSG_AKEY || m->check > MSG_CHECK_UNCHANGED || nr > NET_BULK_MAX)
+    if (m->kind > MSG_OP_CHECK || m->level > MSG_AKEY || m->check > MSG_CHECK_UNCHANGED ||
+        nr > NET_BULK_MAX)
         return -DER_PROTO;
     op->kind = (enum vos_op_kind)m->kind;
     op->level = (enum vos_level)m->level;
@@ -153,7 +161,8 @@ int decode_ops(struct net_req *req, const struct msg_obj_update_req *m, struct v
     struct vos_op *ops;
     int rc = 0;
 
-    /* epochs are the engine's to give; only replay between engines, which is not there yet, brings its own */
+    /* epochs are the engine's to give; only replay between engines, which is not there yet, brings
+     * its own */
     if (m->ops_nr == 0 || m->ops_nr > VOS_OPS_MAX || m->epoch != 0)
         return -DER_PROTO;
     ops = net_req_alloc(req, m->ops_nr * sizeof(*ops));
@@ -197,7 +206,8 @@ static int decode_fiod(struct net_req *req, const struct msg_fiod *m, struct vos
     return rc;
 }
 
-int decode_fetch(struct net_req *req, const struct msg_obj_fetch_req *m, struct vos_key *dkey, struct vos_fetch_iod **out)
+int decode_fetch(struct net_req *req, const struct msg_obj_fetch_req *m, struct vos_key *dkey,
+                 struct vos_fetch_iod **out)
 {
     struct vos_fetch_iod *iods;
     int rc = 0;

@@ -1,4 +1,5 @@
-/* An engine's life: the directory is locked, the device opened, the heap recovered, store and service opened and brought to agree; then requests are served. */
+/* An engine's life: the directory is locked, the device opened, the heap recovered, store and
+ * service opened and brought to agree; then requests are served. */
 #include <stdio.h>
 #include "engine/engine_int.h"
 
@@ -56,12 +57,14 @@ static int shard_open(struct shard *s, struct err *e)
         return rc;
     rc = shard_run(s, open_stores, NULL);
     if (rc != 0)
-        return err_setf(e, rc, "run `tarn check` on the pool", "its store cannot be opened", "cannot open pool %s", eng->conf.dir->path);
+        return err_setf(e, rc, "run `tarn check` on the pool", "its store cannot be opened",
+                        "cannot open pool %s", eng->conf.dir->path);
     memcpy(eng->pool, super_id(s->super)->pool, 16);
     rc = eng->conf.readonly ? 0 : svc_host_reconcile(s);
     if (rc != 0)
-        return err_setf(e, rc, "run `tarn check` on the pool", "its service and its store cannot be brought to agree", "cannot open pool %s",
-                        eng->conf.dir->path);
+        return err_setf(e, rc, "run `tarn check` on the pool",
+                        "its service and its store cannot be brought to agree",
+                        "cannot open pool %s", eng->conf.dir->path);
     return 0;
 }
 
@@ -101,7 +104,11 @@ static int run_job(struct engine *eng, void (*fn)(void *arg), struct job *j)
 
 int engine_xs_create(const struct engine_conf *conf, struct rt_xs **xs)
 {
-    struct rt_xs_conf xc = {.world = conf->world, .node = conf->node, .cpu = conf->cpu, .spin_us = conf->spin_us, .name = "tarn-engine"};
+    struct rt_xs_conf xc = {.world = conf->world,
+                            .node = conf->node,
+                            .cpu = conf->cpu,
+                            .spin_us = conf->spin_us,
+                            .name = "tarn-engine"};
 
     return rt_xs_create(&xc, xs);
 }

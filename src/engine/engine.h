@@ -1,11 +1,15 @@
 /*
- * engine: the server. Targets with their shards, the object service, the pool service's host, background work.
+ * engine: the server. Targets with their shards, the object service, the pool service's host,
+ * background work.
  *
- * An engine owns a set of targets; each target is one device set with one shard (heap + vos) a pool, on one xstream. One target now; nothing here assumes it.
- * It answers the messages of net/msg.h as a net_service. Requests that can run at once do so on the caller's thread under the shard's lock (inline_handle); what must wait (a page, durability, device I/O)
- * goes on in a fiber of the shard's xstream.
+ * An engine owns a set of targets; each target is one device set with one shard (heap + vos) a
+ * pool, on one xstream. One target now; nothing here assumes it. It answers the messages of
+ * net/msg.h as a net_service. Requests that can run at once do so on the caller's thread under the
+ * shard's lock (inline_handle); what must wait (a page, durability, device I/O) goes on in a fiber
+ * of the shard's xstream.
  *
- * Every answer, negative ones included, waits until what it observed is durable. A failed request changed nothing. No request waits for ever.
+ * Every answer, negative ones included, waits until what it observed is durable. A failed request
+ * changed nothing. No request waits for ever.
  */
 #ifndef TARN_ENGINE_H
 #define TARN_ENGINE_H
@@ -22,14 +26,14 @@ struct rt_world;
 struct msg_prop;
 
 struct engine_conf {
-    struct rt_world *world;   /* NULL: real */
+    struct rt_world *world; /* NULL: real */
     uint32_t node;
-    struct io_dir *dir;       /* the pool's directory; stays the caller's */
-    bool locked;              /* the caller holds the directory's lock (io_dir_lock) already */
-    bool readonly;            /* replay in memory, write nothing: check, inspect */
-    int cpu;                  /* pin, -1: no */
-    uint32_t spin_us;         /* see rt_xs_conf */
-    uint32_t checkpoint_pct;  /* see heap_conf; 0 default */
+    struct io_dir *dir;      /* the pool's directory; stays the caller's */
+    bool locked;             /* the caller holds the directory's lock (io_dir_lock) already */
+    bool readonly;           /* replay in memory, write nothing: check, inspect */
+    int cpu;                 /* pin, -1: no */
+    uint32_t spin_us;        /* see rt_xs_conf */
+    uint32_t checkpoint_pct; /* see heap_conf; 0 default */
     /* Tests: passed to the heap. */
     bool (*spurious_fault)(void *arg, uint64_t page);
     void (*on_step)(void *arg, uint32_t step);
@@ -38,31 +42,39 @@ struct engine_conf {
 
 struct engine_format {
     uuid_t pool;
-    uint64_t wal_bytes;        /* 0: 128 MiB, less in a pool with a small limit */
-    uint64_t limit_bytes;      /* 0: none */
-    const struct msg_prop *props; /* pool properties that differ from the defaults, label among them */
+    uint64_t wal_bytes;   /* 0: 128 MiB, less in a pool with a small limit */
+    uint64_t limit_bytes; /* 0: none */
+    const struct msg_prop
+        *props; /* pool properties that differ from the defaults, label among them */
     uint32_t props_nr;
     const char *owner, *group; /* principals, "name@" */
 };
 
-/* Formats a one-target pool in an empty directory: device file "target0", superblock, heap, vos, pool service with the first command. Durable when it returns. Blocking, from a foreign thread or (simulation) a fiber. */
-int engine_pool_format(const struct engine_conf *conf, const struct engine_format *fmt, struct err *e);
+/* Formats a one-target pool in an empty directory: device file "target0", superblock, heap, vos,
+ * pool service with the first command. Durable when it returns. Blocking, from a foreign thread or
+ * (simulation) a fiber. */
+int engine_pool_format(const struct engine_conf *conf, const struct engine_format *fmt,
+                       struct err *e);
 /* Locks the directory, opens and recovers the pool in it, starts serving. Blocking. */
 int engine_open(const struct engine_conf *conf, struct engine **eng, struct err *e);
-/* Stops taking requests (-DER_SHUTDOWN), waits for those under way, closes cleanly (clean) or as a crash would. Blocking. */
+/* Stops taking requests (-DER_SHUTDOWN), waits for those under way, closes cleanly (clean) or as a
+ * crash would. Blocking. */
 void engine_close(struct engine *eng, bool clean);
 
 struct net_service *engine_service(struct engine *eng);
 void engine_pool_uuid(const struct engine *eng, uuid_t pool);
 
-/* The shard checker over everything the engine holds, data extents included when verify_data. report: one line a problem, in words for an administrator. progress(arg, done, total) now and then, may be NULL.
- * Works on readonly engines. Blocking. */
-int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg, const char *text), void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, uint64_t *problems);
+/* The shard checker over everything the engine holds, data extents included when verify_data.
+ * report: one line a problem, in words for an administrator. progress(arg, done, total) now and
+ * then, may be NULL. Works on readonly engines. Blocking. */
+int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg, const char *text),
+                 void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+                 uint64_t *problems);
 
 struct engine_stat {
     uint64_t objects, dkeys, akeys, values;
     uint64_t value_bytes_heap, value_bytes_data;
-    uint64_t heap_bytes;     /* bytes in live heap allocations */
+    uint64_t heap_bytes; /* bytes in live heap allocations */
     uint64_t meta_pages_bytes;
     uint64_t wal_writes, wal_bytes, commits, checkpoints, faults;
     uint64_t data_writes, data_reads, flushes;

@@ -1,16 +1,20 @@
 /*
- * The engine from the inside. One struct shard holds a pool's part on one target: device, heap, store, and (first target) the pool service. Files:
+ * The engine from the inside. One struct shard holds a pool's part on one target: device, heap,
+ * store, and (first target) the pool service. Files:
  *
  *   engine.c     opening and closing             format.c     making a pool
  *   shard.c      the retry loop, answers that wait for durability
  *   service.c    which file serves which message
  *   decode.c     messages to vos structures      svc_host.c   messages of the pool service
- *   update.c fetch.c list.c query.c              one kind of request each: inline form and fiber form
- *   data_io.c    values in data extents: aligned transfers, checksums, shared flushes
- *   reclaim.c    giving room back in the background   check.c stat.c
+ *   update.c fetch.c list.c query.c              one kind of request each: inline form and fiber
+ * form data_io.c    values in data extents: aligned transfers, checksums, shared flushes reclaim.c
+ * giving room back in the background   check.c stat.c
  *
- * A request runs either inline (caller's thread, heap lock taken by trylock, everything in memory) or in a fiber of the shard's xstream. The two share the operation itself, a function that is called with
- * the lock held and may answer HEAP_FAULT and so on; only who handles that answer differs: the fiber loads and retries, the inline form gives up without a trace and the request goes to the fiber.
+ * A request runs either inline (caller's thread, heap lock taken by trylock, everything in memory)
+ * or in a fiber of the shard's xstream. The two share the operation itself, a function that is
+ * called with the lock held and may answer HEAP_FAULT and so on; only who handles that answer
+ * differs: the fiber loads and retries, the inline form gives up without a trace and the request
+ * goes to the fiber.
  */
 #ifndef TARN_ENGINE_INT_H
 #define TARN_ENGINE_INT_H
@@ -29,14 +33,14 @@
 #include "svc/svc.h"
 #include "vos/vos.h"
 
-#define ENGINE_DEVICE "target0"
+#define ENGINE_DEVICE     "target0"
 #define ENGINE_EPSILON_NS 1000000000ull /* clocks of clients and engines differ by less */
 
 struct flusher {
     uint64_t asked, done; /* flush generations: asked for, completed */
     bool running;
     struct rt_event *turn; /* set when the running flush ends */
-    int rc;               /* of a flush that failed, for good */
+    int rc;                /* of a flush that failed, for good */
 };
 
 struct shard {
@@ -49,9 +53,9 @@ struct shard {
     struct svc *svc;
     struct hlc clock;
     struct flusher flusher;
-    uint32_t data_writers;      /* updates writing data extents now (xstream only) */
+    uint32_t data_writers; /* updates writing data extents now (xstream only) */
     bool reclaim_running, reclaim_again;
-    struct rt_mutex svc_lock;   /* fibers apply commands of the service one at a time */
+    struct rt_mutex svc_lock; /* fibers apply commands of the service one at a time */
 };
 
 struct engine {
@@ -61,9 +65,9 @@ struct engine {
     struct shard shard;
     struct place_map *map;
     uuid_t pool;
-    uint32_t busy;              /* requests under way; atomic */
-    bool closing;               /* atomic: new requests are refused */
-    uint64_t requests, inline_requests; /* atomic */
+    uint32_t busy;                             /* requests under way; atomic */
+    bool closing;                              /* atomic: new requests are refused */
+    uint64_t requests, inline_requests;        /* atomic */
     uint64_t data_writes, data_reads, flushes; /* xstream only */
 };
 
@@ -76,9 +80,11 @@ void service_init(struct engine *eng);
 
 /* ---- shard.c ---- */
 
-/* Runs op under the heap's lock, again and again while it asks for pages, log space or growth. [F] */
+/* Runs op under the heap's lock, again and again while it asks for pages, log space or growth. [F]
+ */
 int shard_run(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg);
-/* Ends the request with rc once lsn is durable (then the heap failed: -DER_IO). Any thread, lock not held. */
+/* Ends the request with rc once lsn is durable (then the heap failed: -DER_IO). Any thread, lock
+ * not held. */
 void shard_reply(struct shard *s, struct net_req *req, int rc, uint64_t lsn);
 /* As shard_reply, called with the lock held; gives it back. */
 void shard_reply_unlock(struct shard *s, struct net_req *req, int rc, uint64_t lsn);
@@ -87,19 +93,25 @@ static inline bool shard_again(int rc)
 {
     return rc > 0;
 }
-/* The container behind an open handle, with its rights checked against need (DAOS_ACL_PERM_*). [L] -DER_NO_HDL, -DER_NO_PERM, HEAP_*. */
+/* The container behind an open handle, with its rights checked against need (DAOS_ACL_PERM_*). [L]
+ * -DER_NO_HDL, -DER_NO_PERM, HEAP_*. */
 int shard_cont(struct shard *s, const uint8_t hdl[16], uint64_t need, struct vos_cont **c);
-/* The same for reading at an epoch. One that lies further ahead than clocks may differ is -DER_HLC_SYNC: reads leave marks that every later write must pass. [L] */
-int shard_cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch, struct vos_cont **c);
+/* The same for reading at an epoch. One that lies further ahead than clocks may differ is
+ * -DER_HLC_SYNC: reads leave marks that every later write must pass. [L] */
+int shard_cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch,
+                    struct vos_cont **c);
 /* Forgets what handles cached of a container: it is being destroyed. [L] */
 void shard_cont_forget(struct shard *s, const uint8_t cont[16]);
 
 /* ---- decode.c ---- */
 
 int decode_ops(struct net_req *req, const struct msg_obj_update_req *m, struct vos_op **ops);
-int decode_fetch(struct net_req *req, const struct msg_obj_fetch_req *m, struct vos_key *dkey, struct vos_fetch_iod **iods);
-/* len bytes from off of a bulk vector as an iovec list in the request's memory. -DER_PROTO beyond its end. */
-int decode_bulk(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len, bool writable, struct iovec **iov, uint32_t *nr);
+int decode_fetch(struct net_req *req, const struct msg_obj_fetch_req *m, struct vos_key *dkey,
+                 struct vos_fetch_iod **iods);
+/* len bytes from off of a bulk vector as an iovec list in the request's memory. -DER_PROTO beyond
+ * its end. */
+int decode_bulk(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len, bool writable,
+                struct iovec **iov, uint32_t *nr);
 
 /* ---- Requests ---- */
 
@@ -117,15 +129,18 @@ void aggregate_fiber(struct shard *s, struct net_req *req);
 void stat_fiber(struct shard *s, struct net_req *req);
 /* Messages with MSG_SVC. svc_host.c */
 void svc_host_fiber(struct shard *s, struct net_req *req);
-/* Brings vos and svc to agree after opening: snapshots and containers that svc does not know go, handles of the past are evicted. [F] */
+/* Brings vos and svc to agree after opening: snapshots and containers that svc does not know go,
+ * handles of the past are evicted. [F] */
 int svc_host_reconcile(struct shard *s);
 
 /* ---- data_io.c [F] ---- */
 
 /* Writes an update's large values to their extents; durable when it returns 0. */
-int data_write(struct shard *s, const struct vos_op *ops, const struct vos_place *places, uint32_t nr);
+int data_write(struct shard *s, const struct vos_op *ops, const struct vos_place *places,
+               uint32_t nr);
 /* Reads the pieces of a fetch into the iods' destinations and verifies them. -DER_CSUM, -DER_IO. */
-int data_read(struct shard *s, const struct vos_fetch_iod *iods, const struct vos_piece *pieces, uint32_t nr);
+int data_read(struct shard *s, const struct vos_fetch_iod *iods, const struct vos_piece *pieces,
+              uint32_t nr);
 /* Reads one piece's checksummed chunks and throws them away: the checker. */
 int data_verify(struct shard *s, const struct vos_piece *p);
 

@@ -1,4 +1,5 @@
-/* Fetches. What lies in the heap is copied under the lock; pieces in data extents are read afterwards, while the read ticket keeps them from being reused. */
+/* Fetches. What lies in the heap is copied under the lock; pieces in data extents are read
+ * afterwards, while the read ticket keeps them from being reused. */
 #include "engine/engine_int.h"
 
 struct fetch {

@@ -1,11 +1,13 @@
-/* Making a one-target pool in a directory: device, superblock, heap, store, service. The superblock comes first and the service last; a crash in between leaves a directory that does not open as a pool. */
+/* Making a one-target pool in a directory: device, superblock, heap, store, service. The superblock
+ * comes first and the service last; a crash in between leaves a directory that does not open as a
+ * pool. */
 #include "engine/engine_int.h"
 
-#define WAL_DEFAULT  (128ull << 20)
-#define WAL_LEAST    (8ull << 20)
-#define META_FIRST   (32ull << 20)
-#define DATA_FIRST   (16ull << 20)
-#define ROLE_UNIT    65536ull
+#define WAL_DEFAULT (128ull << 20)
+#define WAL_LEAST   (8ull << 20)
+#define META_FIRST  (32ull << 20)
+#define DATA_FIRST  (16ull << 20)
+#define ROLE_UNIT   65536ull
 
 struct format {
     const struct engine_conf *conf;
@@ -18,7 +20,8 @@ struct format {
 
 static int map_encode(void *buf, size_t *len)
 {
-    struct place_target t = {.id = 0, .weight = 1, .state = DAOS_TS_UP_IN, .joined = 1, .changed = 1};
+    struct place_target t = {
+        .id = 0, .weight = 1, .state = DAOS_TS_UP_IN, .joined = 1, .changed = 1};
     struct place_map *map;
     int rc = place_map_create(1, &t, 1, &map);
 
@@ -40,8 +43,13 @@ struct fill {
 static int fill_run(struct shard *s, void *arg)
 {
     struct fill *f = arg;
-    struct svc_format sf = {.props = f->fmt->props, .props_nr = f->fmt->props_nr, .owner = f->fmt->owner, .group = f->fmt->group, .map = f->map,
-                            .map_len = (uint32_t)f->map_len, .domains = 1};
+    struct svc_format sf = {.props = f->fmt->props,
+                            .props_nr = f->fmt->props_nr,
+                            .owner = f->fmt->owner,
+                            .group = f->fmt->group,
+                            .map = f->map,
+                            .map_len = (uint32_t)f->map_len,
+                            .domains = 1};
     int rc = 0;
 
     memcpy(sf.pool, f->fmt->pool, 16);
@@ -60,7 +68,9 @@ static int fill(struct format *j, struct shard *s)
     if (rc == 0)
         rc = shard_run(s, fill_run, &f);
     if (rc == -DER_INVAL)
-        return err_setf(j->e, rc, "see `dmg pool create --help` for names and values", "a property has a value it cannot have", "cannot create the pool: property %u", f.bad);
+        return err_setf(j->e, rc, "see `dmg pool create --help` for names and values",
+                        "a property has a value it cannot have",
+                        "cannot create the pool: property %u", f.bad);
     return rc;
 }
 
@@ -68,7 +78,8 @@ static int format_shard(struct format *j, struct shard *s)
 {
     const struct engine_format *fmt = j->fmt;
     struct super_id id = {.page_size = HEAP_PAGE_SIZE, .roles = (1u << SUPER_ROLE_NR) - 1};
-    uint64_t size[SUPER_ROLE_NR] = {[SUPER_WAL] = WAL_DEFAULT, [SUPER_META] = META_FIRST, [SUPER_DATA] = DATA_FIRST};
+    uint64_t size[SUPER_ROLE_NR] = {
+        [SUPER_WAL] = WAL_DEFAULT, [SUPER_META] = META_FIRST, [SUPER_DATA] = DATA_FIRST};
     struct heap_conf hc = {.xs = s->xs};
     int rc;
 
@@ -76,9 +87,11 @@ static int format_shard(struct format *j, struct shard *s)
         size[SUPER_WAL] = ROUND_UP(MAX(fmt->wal_bytes, WAL_LEAST), ROLE_UNIT);
     else if (fmt->limit_bytes != 0 && fmt->limit_bytes / 8 < WAL_DEFAULT)
         size[SUPER_WAL] = ROUND_UP(MAX(fmt->limit_bytes / 8, WAL_LEAST), ROLE_UNIT);
-    if (fmt->limit_bytes != 0 && fmt->limit_bytes < size[SUPER_WAL] + META_FIRST + DATA_FIRST + SUPER_AREA)
-        return err_setf(j->e, -DER_NOSPACE, "give it at least 64 MiB", "log and first metadata alone take more", "cannot create a pool of %llu bytes",
-                        (unsigned long long)fmt->limit_bytes);
+    if (fmt->limit_bytes != 0 &&
+        fmt->limit_bytes < size[SUPER_WAL] + META_FIRST + DATA_FIRST + SUPER_AREA)
+        return err_setf(j->e, -DER_NOSPACE, "give it at least 64 MiB",
+                        "log and first metadata alone take more",
+                        "cannot create a pool of %llu bytes", (unsigned long long)fmt->limit_bytes);
     id.limit_bytes = fmt->limit_bytes;
     memcpy(id.pool, fmt->pool, 16);
     rt_random_bytes(id.device, sizeof(id.device));
@@ -119,7 +132,8 @@ static void format_fiber(void *arg)
     rt_event_set(&j->done);
 }
 
-int engine_pool_format(const struct engine_conf *conf, const struct engine_format *fmt, struct err *e)
+int engine_pool_format(const struct engine_conf *conf, const struct engine_format *fmt,
+                       struct err *e)
 {
     struct format j = {.conf = conf, .fmt = fmt, .e = e};
     int rc;
@@ -137,6 +151,7 @@ int engine_pool_format(const struct engine_conf *conf, const struct engine_forma
     }
     rt_xs_destroy(j.xs);
     if (rc != 0 && e != NULL && e->rc == 0)
-        err_setf(e, rc, "see the log (D_LOG_MASK=INFO)", "its device could not be prepared", "cannot create a pool in %s", conf->dir->path);
+        err_setf(e, rc, "see the log (D_LOG_MASK=INFO)", "its device could not be prepared",
+                 "cannot create a pool in %s", conf->dir->path);
     return rc;
 }

@@ -1,4 +1,5 @@
-/* Enumeration. A run fills the reply as far as it goes; one that must be repeated (HEAP_FAULT) starts again from the request's anchor. */
+/* Enumeration. A run fills the reply as far as it goes; one that must be repeated (HEAP_FAULT)
+ * starts again from the request's anchor. */
 #include "engine/engine_int.h"
 
 #define LIST_ENTRIES_MAX 65536u
@@ -62,7 +63,8 @@ static int run(struct shard *s, void *arg)
     if (m->anchor.len > 0)
         memcpy(&l->anchor, m->anchor.buf, m->anchor.len);
     l->nr = l->bytes = l->need = 0;
-    return vos_list(c, m->epoch, (enum vos_level)m->level, m->oid, &dkey, &akey, m->down != 0, &l->anchor, emit, l, &l->lsn);
+    return vos_list(c, m->epoch, (enum vos_level)m->level, m->oid, &dkey, &akey, m->down != 0,
+                    &l->anchor, emit, l, &l->lsn);
 }
 
 static void *room(struct list *l, bool wanted, size_t bytes, bool *ok)
@@ -79,7 +81,8 @@ static int prepare(struct list *l)
     const struct msg_obj_list_req *m = l->req->req;
     bool keyed = m->level == MSG_DKEY || m->level == MSG_AKEY, ok = true;
 
-    if (m->level > MSG_RECX || (m->anchor.len != 0 && m->anchor.len != sizeof(l->anchor)) || m->max_entries == 0)
+    if (m->level > MSG_RECX || (m->anchor.len != 0 && m->anchor.len != sizeof(l->anchor)) ||
+        m->max_entries == 0)
         return -DER_PROTO;
     l->max = MIN(m->max_entries, LIST_ENTRIES_MAX);
     l->max_bytes = MIN(m->max_bytes, LIST_BYTES_MAX);

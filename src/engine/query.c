@@ -17,7 +17,8 @@ static int query_key(struct shard *s, struct query *q)
 
     if (rc != 0)
         return rc;
-    rc = vos_query_key(c, m->epoch, m->flags, m->oid, &rep->dkey, &dkey, &rep->akey, &akey, &recx, &rep->rec_size, &rep->max_epoch, &q->lsn);
+    rc = vos_query_key(c, m->epoch, m->flags, m->oid, &rep->dkey, &dkey, &rep->akey, &akey, &recx,
+                       &rep->rec_size, &rep->max_epoch, &q->lsn);
     rep->recx_idx = recx.rx_idx;
     rep->recx_nr = recx.rx_nr;
     return rc;
@@ -35,7 +36,8 @@ static int probe(struct shard *s, struct query *q)
         return rc;
     if (m->level > MSG_AKEY)
         return -DER_PROTO;
-    return vos_probe(c, m->epoch, (enum vos_level)m->level, m->oid, &dkey, &akey, &rep->changed, &q->lsn);
+    return vos_probe(c, m->epoch, (enum vos_level)m->level, m->oid, &dkey, &akey, &rep->changed,
+                     &q->lsn);
 }
 
 static int run(struct shard *s, void *arg)

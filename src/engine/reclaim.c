@@ -1,6 +1,7 @@
 /*
- * Giving room back: destroyed containers and what vos_reclaim() finds, in small steps with a yield between them so that requests go first.
- * A container whose data is gone is forgotten by the service (SVC_CONT_GONE).
+ * Giving room back: destroyed containers and what vos_reclaim() finds, in small steps with a yield
+ * between them so that requests go first. A container whose data is gone is forgotten by the
+ * service (SVC_CONT_GONE).
  */
 #include "engine/engine_int.h"
 
@@ -27,7 +28,8 @@ static int gone_apply(struct shard *s, void *arg)
 {
     struct gone *g = arg;
     struct svc_cont_gone body;
-    struct svc_cmd cmd = {.opcode = SVC_CONT_GONE, .req = &body, .now = hlc_get(&s->clock, engine_wall_ns(s->eng))};
+    struct svc_cmd cmd = {
+        .opcode = SVC_CONT_GONE, .req = &body, .now = hlc_get(&s->clock, engine_wall_ns(s->eng))};
     uint64_t lsn;
     bool replayed;
 

@@ -40,7 +40,8 @@ static bool service_inline(struct net_service *service, struct net_req *req)
 
     if (!enter(eng))
         return false;
-    /* one more for this thread: the answer may come, and the engine be closed, before we are out of here */
+    /* one more for this thread: the answer may come, and the engine be closed, before we are out of
+     * here */
     __atomic_add_fetch(&eng->busy, 1, __ATOMIC_RELAXED);
     taken = !heap_failed(eng->shard.heap) && inline_try(&eng->shard, req);
     if (taken)

@@ -55,7 +55,8 @@ void shard_reply_unlock(struct shard *s, struct net_req *req, int rc, uint64_t l
         return;
     }
     a = net_req_alloc(req, sizeof(*a));
-    if (a == NULL) { /* cannot say so: what was observed may still vanish, and the answer must not */
+    if (a ==
+        NULL) { /* cannot say so: what was observed may still vanish, and the answer must not */
         heap_unlock(s->heap);
         end(s, req, -DER_NOMEM);
         return;

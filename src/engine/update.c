@@ -1,8 +1,10 @@
 /*
  * Updates, punches and checks: one compound each.
  *
- * vos_update_begin() checks and reserves; large values are written to their extents, durably; vos_update_publish() evaluates everything again and changes the heap in one transaction; the answer waits for that
- * transaction's LSN. A failure on the way cancels the reservation and leaves nothing. The inline form does the same when nothing has to wait between begin and publish.
+ * vos_update_begin() checks and reserves; large values are written to their extents, durably;
+ * vos_update_publish() evaluates everything again and changes the heap in one transaction; the
+ * answer waits for that transaction's LSN. A failure on the way cancels the reservation and leaves
+ * nothing. The inline form does the same when nothing has to wait between begin and publish.
  */
 #include "engine/engine_int.h"
 
@@ -36,7 +38,8 @@ static int publish(struct shard *s, void *arg)
     struct vos_txid txid = {hdr->session_hlc, hdr->session_rand, hdr->seq, hdr->acked};
     daos_epoch_t epoch = 0;
     bool replayed = false;
-    int rc = vos_update_publish(up->u, engine_wall_ns(s->eng), &txid, m->epoch, &epoch, &up->lsn, &replayed);
+    int rc = vos_update_publish(up->u, engine_wall_ns(s->eng), &txid, m->epoch, &epoch, &up->lsn,
+                                &replayed);
 
     if (shard_again(rc))
         return rc;
