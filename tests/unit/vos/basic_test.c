@@ -116,9 +116,12 @@ static void empty_parents_are_absent(void **state)
     assert_int_equal(put(&r, o, K("b"), K("x"), "2", 1, DAOS_COND_DKEY_INSERT, 0), -DER_EXIST);
     assert_int_equal(put(&r, o, K("b"), K("x"), "3", 1, 0, DAOS_COND_AKEY_INSERT), -DER_EXIST);
     assert_int_equal(put(&r, o, K("b"), K("z"), "3", 1, 0, DAOS_COND_AKEY_UPDATE), -DER_NONEXIST);
-    assert_int_equal(put(&r, o, K("b"), K("x"), "3", 1, DAOS_COND_DKEY_UPDATE, DAOS_COND_AKEY_UPDATE), 0);
-    assert_int_equal(get(&r, LATEST, o, K("q"), K("x"), NULL, 0, DAOS_COND_DKEY_FETCH), -DER_NONEXIST);
-    assert_int_equal(get(&r, LATEST, o, K("b"), K("q"), NULL, 0, DAOS_COND_AKEY_FETCH), -DER_NONEXIST);
+    assert_int_equal(
+        put(&r, o, K("b"), K("x"), "3", 1, DAOS_COND_DKEY_UPDATE, DAOS_COND_AKEY_UPDATE), 0);
+    assert_int_equal(get(&r, LATEST, o, K("q"), K("x"), NULL, 0, DAOS_COND_DKEY_FETCH),
+                     -DER_NONEXIST);
+    assert_int_equal(get(&r, LATEST, o, K("b"), K("q"), NULL, 0, DAOS_COND_AKEY_FETCH),
+                     -DER_NONEXIST);
     assert_int_equal(get(&r, LATEST, o, K("b"), K("x"), NULL, 0, DAOS_COND_AKEY_FETCH), 1);
     assert_int_equal(punch(&r, VOS_DKEY, o, "a", NULL, DAOS_COND_PUNCH), 0);
     assert_string_equal(names(&r, LATEST, VOS_DKEY, o, NULL), "b c");
@@ -132,13 +135,22 @@ static void empty_parents_are_absent(void **state)
 static void a_compound_is_all_or_nothing(void **state)
 {
     daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1);
-    struct iovec iov = {(void *)(uintptr_t)"inode-a", 7};
-    struct vos_iod iod = {.akey = K("i"), .type = DAOS_IOD_SINGLE, .rec_size = 7, .iov = &iov, .iov_nr = 1};
+    struct iovec iov = {(void *)(uintptr_t) "inode-a", 7};
+    struct vos_iod iod = {
+        .akey = K("i"), .type = DAOS_IOD_SINGLE, .rec_size = 7, .iov = &iov, .iov_nr = 1};
     struct vos_op ops[] = {
-        {.kind = VOS_OP_CHECK, .level = VOS_DKEY, .check = VOS_CHECK_EXISTS, .oid = o, .dkey = K("a")},
+        {.kind = VOS_OP_CHECK,
+         .level = VOS_DKEY,
+         .check = VOS_CHECK_EXISTS,
+         .oid = o,
+         .dkey = K("a")},
         {.kind = VOS_OP_PUNCH, .level = VOS_DKEY, .oid = o, .dkey = K("b")},
         {.kind = VOS_OP_UPDATE, .oid = o, .dkey = K("b"), .akey_nr = 1, .iods = &iod},
-        {.kind = VOS_OP_PUNCH, .level = VOS_DKEY, .cond = DAOS_COND_PUNCH, .oid = o, .dkey = K("a")},
+        {.kind = VOS_OP_PUNCH,
+         .level = VOS_DKEY,
+         .cond = DAOS_COND_PUNCH,
+         .oid = o,
+         .dkey = K("a")},
     };
 
     (void)state;

@@ -92,7 +92,8 @@ static void damage_is_found_and_named(void **state)
     swap(&r, value, &byte, 1);
     assert_true(check(&r) > 0);
     assert_int_equal(get(&r, LATEST, o, d, a, last, sizeof last, 0), -DER_CSUM);
-    assert_int_equal(read_arr(&r, LATEST, o, d, w, 0, 10, last, 10, NULL, NULL), 1); /* the rest survives */
+    assert_int_equal(read_arr(&r, LATEST, o, d, w, 0, 10, last, 10, NULL, NULL),
+                     1); /* the rest survives */
     swap(&r, value, &byte, 1);
 
     /* a counter */

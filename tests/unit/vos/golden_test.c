@@ -1,7 +1,9 @@
 /*
- * The bytes of every kind of record, pinned. A small shard is made from a fixed script; each record is printed in hex, with heap offsets (which are the
- * allocator's business) as @. The text must equal golden/records.txt. If a change of the format is meant, write the file again with VOS_GOLDEN_WRITE=1 and raise
- * VOS_FORMAT_VERSION; then this program must still read what the old one wrote.
+ * The bytes of every kind of record, pinned. A small shard is made from a fixed script; each record
+ * is printed in hex, with heap offsets (which are the allocator's business) as @. The text must
+ * equal golden/records.txt. If a change of the format is meant, write the file again with
+ * VOS_GOLDEN_WRITE=1 and raise VOS_FORMAT_VERSION; then this program must still read what the old
+ * one wrote.
  */
 #include "rig.h"
 #include "vos/priv.h"
@@ -25,7 +27,8 @@ static void add(struct text *t, const char *fmt, ...)
 }
 
 /* len bytes at off; the 8 bytes at each of the places in at[] (0: end) are offsets. */
-static const uint8_t *hex(struct text *t, const char *what, uint64_t off, size_t len, const size_t *at)
+static const uint8_t *hex(struct text *t, const char *what, uint64_t off, size_t len,
+                          const size_t *at)
 {
     const uint8_t *p = heap_ptr(t->h, off, len);
 
@@ -66,7 +69,11 @@ static void put_list(struct text *t, uint64_t off)
             CHECK_EQ(layout_single(t->h, off, &l, &rec), 0);
             hex(t, "        S", off, l.total, l.flags & VER_SLOT ? slot : links);
         } else {
-            hex(t, r->kind == REC_PUNCH ? "      P" : r->kind == REC_MARK ? "      M" : "      W", off, r->kind == REC_WIDE ? sizeof(struct wide) : sizeof *r, links);
+            hex(t,
+                r->kind == REC_PUNCH  ? "      P"
+                : r->kind == REC_MARK ? "      M"
+                                      : "      W",
+                off, r->kind == REC_WIDE ? sizeof(struct wide) : sizeof *r, links);
         }
         off = r->older;
     }
@@ -84,14 +91,17 @@ static void put_exts(struct text *t, uint64_t akey)
         struct layout l;
 
         CHECK_EQ(layout_ext(t->h, ext_off(value), &l, &rec), 0);
-        add(t, "        order %016llx bound %llu\n", (unsigned long long)w.ent[w.at - 1].order, (unsigned long long)ext_bound(value));
+        add(t, "        order %016llx bound %llu\n", (unsigned long long)w.ent[w.at - 1].order,
+            (unsigned long long)ext_bound(value));
         hex(t, "        E", ext_off(value), l.total, l.flags & VER_SLOT ? slot : NULL);
     }
 }
 
 static void put_shard(struct text *t, struct rig *r)
 {
-    static const size_t super_links[] = {32, 40, 48, 56, 0}, cont_links[] = {24, 32, 40, 48, 56, 64, 0}, key_links[] = {8, 24, 32, 0}, akey_links[] = {8, 16, 24, 0};
+    static const size_t super_links[] = {32, 40, 48, 56, 0},
+                        cont_links[] = {24, 32, 40, 48, 56, 64, 0}, key_links[] = {8, 24, 32, 0},
+                        akey_links[] = {8, 16, 24, 0};
     struct walk wo, wd, wa;
     uint64_t obj, dkey, akey;
     const uint8_t *p;
@@ -114,12 +124,14 @@ static void put_shard(struct text *t, struct rig *r)
             add(t, "    order %016llx\n", (unsigned long long)wd.ent[wd.at - 1].order);
             hex(t, "    D", dkey, sizeof *d + d->key_len, key_links);
             put_list(t, d->life);
-            walk_init(&wa, t->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), akey_korder(oid));
+            walk_init(&wa, t->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys),
+                      akey_korder(oid));
             while (walk_next(&wa, &akey) == 0) {
                 const struct akey_rec *a = heap_ptr(t->h, akey, sizeof *a);
 
                 add(t, "      order %016llx\n", (unsigned long long)wa.ent[wa.at - 1].order);
-                hex(t, "      A", akey, sizeof *a + (a->type == DAOS_IOD_ARRAY ? 4 : 0) + a->key_len, akey_links);
+                hex(t, "      A", akey,
+                    sizeof *a + (a->type == DAOS_IOD_ARRAY ? 4 : 0) + a->key_len, akey_links);
                 put_list(t, a->life);
                 if (a->type == DAOS_IOD_ARRAY)
                     put_exts(t, akey);
@@ -132,7 +144,8 @@ static void put_shard(struct text *t, struct rig *r)
 
 static void make_shard(struct rig *r)
 {
-    daos_obj_id_t h = OID(DAOS_OT_MULTI_HASHED, 1), l = OID(DAOS_OT_MULTI_LEXICAL, 2), f = OID(DAOS_OT_ARRAY_BYTE, 3);
+    daos_obj_id_t h = OID(DAOS_OT_MULTI_HASHED, 1), l = OID(DAOS_OT_MULTI_LEXICAL, 2),
+                  f = OID(DAOS_OT_ARRAY_BYTE, 3);
     static uint8_t buf[4096];
     uint64_t one = 1;
     struct vos_key d = {&one, 8};
@@ -150,10 +163,10 @@ static void make_shard(struct rig *r)
     CHECK_EQ(put_s(r, l, "there", "a", "x"), 0);
     CHECK_EQ(punch(r, VOS_DKEY, l, "gone", NULL, 0), 0); /* mark */
     CHECK_EQ(RIG_RETRY(r, vos_snap_add(r->c, hlc_get(&r->clock, r->wall_ns))), 0);
-    CHECK_EQ(put_s(r, h, "name", "a", "newest"), 0); /* two versions */
-    CHECK_EQ(write_arr(r, f, d, K("0"), 50, 10, 0, NULL), 0); /* hole */
+    CHECK_EQ(put_s(r, h, "name", "a", "newest"), 0);                         /* two versions */
+    CHECK_EQ(write_arr(r, f, d, K("0"), 50, 10, 0, NULL), 0);                /* hole */
     CHECK_EQ(write_arr(r, f, d, K("0"), 60, UINT64_C(1) << 40, 0, NULL), 0); /* wide */
-    CHECK_EQ(punch(r, VOS_DKEY, l, "there", NULL, 0), 0); /* punch */
+    CHECK_EQ(punch(r, VOS_DKEY, l, "there", NULL, 0), 0);                    /* punch */
 }
 
 static char *read_golden(void)

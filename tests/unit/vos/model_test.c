@@ -1,17 +1,20 @@
 /*
- * Random operations against a model that is obviously right: the whole state in plain arrays, copied for every epoch that may be read again.
+ * Random operations against a model that is obviously right: the whole state in plain arrays,
+ * copied for every epoch that may be read again.
  *
- * A read at the latest epoch, at a snapshot or at a held epoch must match exactly; at any other old epoch it must match or say -DER_TX_RESTART.
- * Pages vanish at random, the store is closed and opened in the middle, background work runs in between. VOS_MODEL_OPS and VOS_MODEL_SEED ask for more or for one seed again.
+ * A read at the latest epoch, at a snapshot or at a held epoch must match exactly; at any other old
+ * epoch it must match or say -DER_TX_RESTART. Pages vanish at random, the store is closed and
+ * opened in the middle, background work runs in between. VOS_MODEL_OPS and VOS_MODEL_SEED ask for
+ * more or for one seed again.
  */
 #include "rig.h"
 
-#define OBJS  5u
-#define DKEYS 5u
-#define AKEYS 3u
-#define RECS  48u
-#define RING  64u
-#define SNAPS 4u
+#define OBJS   5u
+#define DKEYS  5u
+#define AKEYS  3u
+#define RECS   48u
+#define RING   64u
+#define SNAPS  4u
 #define LATEST DAOS_EPOCH_MAX
 
 struct ak {
@@ -43,7 +46,9 @@ struct model {
 
 /* ---- Names ---- */
 
-static const enum daos_otype_t TYPES[OBJS] = {DAOS_OT_MULTI_HASHED, DAOS_OT_MULTI_LEXICAL, DAOS_OT_MULTI_UINT64, DAOS_OT_ARRAY_BYTE, DAOS_OT_KV_HASHED};
+static const enum daos_otype_t TYPES[OBJS] = {DAOS_OT_MULTI_HASHED, DAOS_OT_MULTI_LEXICAL,
+                                              DAOS_OT_MULTI_UINT64, DAOS_OT_ARRAY_BYTE,
+                                              DAOS_OT_KV_HASHED};
 
 static daos_obj_id_t oid_of(uint32_t o)
 {
@@ -72,7 +77,10 @@ static void keys_init(struct model *m)
     for (uint32_t i = 0; i < DKEYS; i++) {
         /* some longer than an anchor holds, with a common beginning */
         for (uint32_t k = 0; k < 2; k++)
-            snprintf(m->keys[k][i], sizeof m->keys[k][i], i < 2 ? "%s-key-number-%u" : "%s-a-name-that-is-quite-a-bit-longer-than-an-anchor-has-room-for-%u", k ? "ak" : "dk", i);
+            snprintf(m->keys[k][i], sizeof m->keys[k][i],
+                     i < 2 ? "%s-key-number-%u"
+                           : "%s-a-name-that-is-quite-a-bit-longer-than-an-anchor-has-room-for-%u",
+                     k ? "ak" : "dk", i);
         m->ints[i] = i * 1000 + (i == 4 ? UINT64_C(1) << 63 : 0);
     }
 }
@@ -210,7 +218,9 @@ static void draw_recxs(struct model *m, struct drawn *d, bool hole)
         at += nr + rig_draw(&m->r, 6);
     }
     if (hole && rig_draw(&m->r, 4) == 0)
-        d->recx[d->recx_nr - 1].rx_nr = rig_draw(&m->r, 2) ? (UINT64_C(1) << 63) - d->recx[d->recx_nr - 1].rx_idx : UINT64_C(1) << 21;
+        d->recx[d->recx_nr - 1].rx_nr = rig_draw(&m->r, 2)
+                                            ? (UINT64_C(1) << 63) - d->recx[d->recx_nr - 1].rx_idx
+                                            : UINT64_C(1) << 21;
     if (d->recx_nr > 1 && rig_draw(&m->r, 2)) { /* any order */
         daos_recx_t t = d->recx[0];
 
@@ -229,7 +239,9 @@ static void draw_update(struct model *m, struct vos_op *op, struct drawn *d)
     op->akey_nr = 1;
     op->iods = &d->iod;
     d->iod.akey = d->akey;
-    d->iod.type = a->type && rig_draw(&m->r, 50) ? a->type : rig_draw(&m->r, 2) ? DAOS_IOD_SINGLE : DAOS_IOD_ARRAY;
+    d->iod.type = a->type && rig_draw(&m->r, 50) ? a->type
+                  : rig_draw(&m->r, 2)           ? DAOS_IOD_SINGLE
+                                                 : DAOS_IOD_ARRAY;
     if (rig_draw(&m->r, 6) == 0)
         op->cond = rig_draw(&m->r, 2) ? DAOS_COND_DKEY_INSERT : DAOS_COND_DKEY_UPDATE;
     if (rig_draw(&m->r, 6) == 0)
@@ -244,7 +256,10 @@ static void draw_update(struct model *m, struct vos_op *op, struct drawn *d)
         bool hole = rig_draw(&m->r, 4) == 0;
 
         draw_recxs(m, d, hole);
-        d->rec_size = hole ? 0 : a->type == DAOS_IOD_ARRAY && ak_is(a) && rig_draw(&m->r, 40) ? a->rec_size : sizes[rig_draw(&m->r, m->big ? 6 : 4)];
+        d->rec_size = hole ? 0
+                      : a->type == DAOS_IOD_ARRAY && ak_is(a) && rig_draw(&m->r, 40)
+                          ? a->rec_size
+                          : sizes[rig_draw(&m->r, m->big ? 6 : 4)];
         d->iod.rec_size = d->rec_size;
         d->iod.recxs = d->recx;
         d->iod.recx_nr = d->recx_nr;
@@ -252,7 +267,8 @@ static void draw_update(struct model *m, struct vos_op *op, struct drawn *d)
         d->buf = malloc(MAX(len, 1));
         cut = 0;
         for (uint32_t i = 0; i < d->recx_nr && !hole; i++) {
-            fill(d->buf + cut, d->vid, d->recx[i].rx_idx * d->rec_size, d->recx[i].rx_nr * d->rec_size);
+            fill(d->buf + cut, d->vid, d->recx[i].rx_idx * d->rec_size,
+                 d->recx[i].rx_nr * d->rec_size);
             cut += d->recx[i].rx_nr * d->rec_size;
         }
     }
@@ -286,13 +302,18 @@ static void draw_op(struct model *m, struct vos_op *op, struct drawn *d)
     if (op->kind == VOS_OP_PUNCH)
         op->cond = rig_draw(&m->r, 3) ? 0 : DAOS_COND_PUNCH;
     else
-        op->check = rig_draw(&m->r, 2) ? VOS_CHECK_EXISTS : rig_draw(&m->r, 2) ? VOS_CHECK_EMPTY : VOS_CHECK_ABSENT;
+        op->check = rig_draw(&m->r, 2)   ? VOS_CHECK_EXISTS
+                    : rig_draw(&m->r, 2) ? VOS_CHECK_EMPTY
+                                         : VOS_CHECK_ABSENT;
 }
 
-static bool there(const struct state *s, const struct vos_op *op, const struct drawn *d, enum vos_level level)
+static bool there(const struct state *s, const struct vos_op *op, const struct drawn *d,
+                  enum vos_level level)
 {
     (void)op;
-    return level == VOS_OBJ ? ob_is(s, d->o) : level == VOS_DKEY ? dk_is(s, d->o, d->d) : ak_is(&s->ak[d->o][d->d][d->a]);
+    return level == VOS_OBJ    ? ob_is(s, d->o)
+           : level == VOS_DKEY ? dk_is(s, d->o, d->d)
+                               : ak_is(&s->ak[d->o][d->d][d->a]);
 }
 
 static int expect_cond(const struct state *s, const struct vos_op *op, const struct drawn *d)
@@ -354,7 +375,8 @@ static int model_op(struct state *s, const struct vos_op *op, const struct drawn
         a->rec_size = d->rec_size;
     }
     for (uint32_t i = 0; i < d->recx_nr; i++)
-        for (uint64_t k = d->recx[i].rx_idx; k < MIN(RECS, d->recx[i].rx_idx + d->recx[i].rx_nr); k++)
+        for (uint64_t k = d->recx[i].rx_idx; k < MIN(RECS, d->recx[i].rx_idx + d->recx[i].rx_nr);
+             k++)
             a->rec[k] = d->rec_size ? d->vid : 0;
     if (!ak_is(a))
         memset(a, 0, sizeof *a);
@@ -378,15 +400,19 @@ static void change(struct model *m)
     for (uint32_t i = 0; i < nr && want == 0; i++)
         want = model_op(&next, &ops[i], &d[i]);
     if (rig_draw(&m->r, 3) == 0)
-        m->r.txid = (struct vos_txid){m->session, 7, ++m->changes, m->changes > 20 ? m->changes - 20 : 0};
+        m->r.txid =
+            (struct vos_txid){m->session, 7, ++m->changes, m->changes > 20 ? m->changes - 20 : 0};
     else
         memset(&m->r.txid, 0, sizeof m->r.txid);
     rc = rig_apply(&m->r, ops, nr, 0, &epoch);
     if (rc != want) {
-        fprintf(stderr, "op %llu: got %d, expected %d; %u ops:\n", (unsigned long long)m->ops, rc, want, nr);
+        fprintf(stderr, "op %llu: got %d, expected %d; %u ops:\n", (unsigned long long)m->ops, rc,
+                want, nr);
         for (uint32_t i = 0; i < nr; i++)
-            fprintf(stderr, "  kind %d level %d check %d cond %llx o %u d %u a %u type %d rec_size %llu\n", ops[i].kind, ops[i].level, ops[i].check, (unsigned long long)ops[i].cond, d[i].o, d[i].d,
-                    d[i].a, d[i].iod.type, (unsigned long long)d[i].iod.rec_size);
+            fprintf(stderr,
+                    "  kind %d level %d check %d cond %llx o %u d %u a %u type %d rec_size %llu\n",
+                    ops[i].kind, ops[i].level, ops[i].check, (unsigned long long)ops[i].cond,
+                    d[i].o, d[i].d, d[i].a, d[i].iod.type, (unsigned long long)d[i].iod.rec_size);
         abort();
     }
     if (rc == 0) {
@@ -396,7 +422,8 @@ static void change(struct model *m)
         remember(m, epoch);
         for (uint32_t i = 0; i < nr; i++)
             changes |= ops[i].kind != VOS_OP_CHECK;
-        if (m->r.txid.seq && changes && rig_draw(&m->r, 4) == 0) { /* sent again: nothing happens twice */
+        if (m->r.txid.seq && changes &&
+            rig_draw(&m->r, 4) == 0) { /* sent again: nothing happens twice */
             uint64_t again = 0;
 
             CHECK_EQ(rig_apply(&m->r, ops, nr, 0, &again), 0);
@@ -418,12 +445,16 @@ static void dump_line(void *arg, const char *text)
     fprintf(stderr, "%s\n", text);
 }
 
-static void fail_at(struct model *m, const char *what, uint64_t epoch, uint32_t o, uint32_t d, uint32_t a, long rc)
+static void fail_at(struct model *m, const char *what, uint64_t epoch, uint32_t o, uint32_t d,
+                    uint32_t a, long rc)
 {
-    fprintf(stderr, "op %llu: %s differs at epoch %llx (clock %llx), object %u dkey %u akey %u: %ld\n", (unsigned long long)m->ops, what, (unsigned long long)epoch,
+    fprintf(stderr,
+            "op %llu: %s differs at epoch %llx (clock %llx), object %u dkey %u akey %u: %ld\n",
+            (unsigned long long)m->ops, what, (unsigned long long)epoch,
             (unsigned long long)hlc_peek(&m->r.clock), o, d, a, rc);
     for (uint32_t i = 0; i < SNAPS; i++)
-        fprintf(stderr, "snapshot %llx hold %llx\n", (unsigned long long)m->snap[i].epoch, (unsigned long long)m->hold[i].epoch);
+        fprintf(stderr, "snapshot %llx hold %llx\n", (unsigned long long)m->snap[i].epoch,
+                (unsigned long long)m->hold[i].epoch);
     m->r.fault_pct = 0;
     heap_lock(m->r.h);
     vos_dump(m->r.c, oid_of(o), dump_line, NULL);
@@ -443,7 +474,8 @@ static void read_one(struct model *m)
     const struct state *s;
     bool cut_ok;
     uint64_t epoch = pick_epoch(m, &s, &cut_ok);
-    uint32_t o = (uint32_t)rig_draw(&m->r, OBJS), d = (uint32_t)rig_draw(&m->r, DKEYS), a = (uint32_t)rig_draw(&m->r, AKEYS);
+    uint32_t o = (uint32_t)rig_draw(&m->r, OBJS), d = (uint32_t)rig_draw(&m->r, DKEYS),
+             a = (uint32_t)rig_draw(&m->r, AKEYS);
     const struct ak *ak = &s->ak[o][d][a];
     static uint8_t buf[RECS * 4096 + 4096];
     uint64_t from, nr;
@@ -453,21 +485,25 @@ static void read_one(struct model *m)
         rc = get(&m->r, epoch, oid_of(o), dkey_of(m, o, d), akey_of(m, o, a), buf, sizeof buf, 0);
         if (restarted(m, rc, cut_ok))
             return;
-        if (ak->type == 0 ? rc != 0 : rc != (long)single_len(m, ak->single) || !is_fill(buf, ak->single, 0, (uint64_t)rc))
+        if (ak->type == 0 ? rc != 0
+                          : rc != (long)single_len(m, ak->single) ||
+                                !is_fill(buf, ak->single, 0, (uint64_t)rc))
             fail_at(m, "single value", epoch, o, d, a, rc);
         return;
     }
     from = rig_draw(&m->r, RECS);
     nr = 1 + rig_draw(&m->r, RECS - from);
     memset(buf, 0xee, nr * ak->rec_size);
-    rc = read_arr(&m->r, epoch, oid_of(o), dkey_of(m, o, d), akey_of(m, o, a), from, nr, buf, sizeof buf, NULL, NULL);
+    rc = read_arr(&m->r, epoch, oid_of(o), dkey_of(m, o, d), akey_of(m, o, a), from, nr, buf,
+                  sizeof buf, NULL, NULL);
     if (restarted(m, rc, cut_ok))
         return;
     for (uint64_t i = 0; i < nr; i++) {
         const uint8_t *p = buf + i * ak->rec_size;
 
         if (ak->rec[from + i]) {
-            if (rc != ak->rec_size || !is_fill(p, ak->rec[from + i], (from + i) * ak->rec_size, ak->rec_size))
+            if (rc != ak->rec_size ||
+                !is_fill(p, ak->rec[from + i], (from + i) * ak->rec_size, ak->rec_size))
                 fail_at(m, "array record", epoch, o, d, a, rc < 0 ? rc : (long)(from + i));
         } else {
             for (uint32_t k = 0; k < ak->rec_size; k++)
@@ -504,10 +540,13 @@ static int on_entry(void *arg, const struct vos_entry *e)
         return 0;
     }
     for (uint32_t i = 0; i < max; i++) {
-        struct vos_key k = s->what == VOS_DKEY ? dkey_of(s->m, s->o, i) : s->what == VOS_AKEY ? akey_of(s->m, s->o, i) : (struct vos_key){0};
+        struct vos_key k = s->what == VOS_DKEY   ? dkey_of(s->m, s->o, i)
+                           : s->what == VOS_AKEY ? akey_of(s->m, s->o, i)
+                                                 : (struct vos_key){0};
         daos_obj_id_t oid = oid_of(i);
 
-        if (s->what == VOS_OBJ ? oid.hi == e->oid.hi && oid.lo == e->oid.lo : k.len == e->key.len && memcmp(k.buf, e->key.buf, k.len) == 0) {
+        if (s->what == VOS_OBJ ? oid.hi == e->oid.hi && oid.lo == e->oid.lo
+                               : k.len == e->key.len && memcmp(k.buf, e->key.buf, k.len) == 0) {
             s->hit[i]++;
             return 0;
         }
@@ -521,8 +560,14 @@ static void list_one(struct model *m)
     const struct state *st;
     bool cut_ok;
     uint64_t epoch = pick_epoch(m, &st, &cut_ok), lsn;
-    struct seen s = {.m = m, .o = (uint32_t)rig_draw(&m->r, OBJS), .d = (uint32_t)rig_draw(&m->r, DKEYS), .what = (enum vos_level)rig_draw(&m->r, 4)};
-    uint32_t a = (uint32_t)rig_draw(&m->r, AKEYS), max = s.what == VOS_OBJ ? OBJS : s.what == VOS_DKEY ? DKEYS : s.what == VOS_AKEY ? AKEYS : RECS;
+    struct seen s = {.m = m,
+                     .o = (uint32_t)rig_draw(&m->r, OBJS),
+                     .d = (uint32_t)rig_draw(&m->r, DKEYS),
+                     .what = (enum vos_level)rig_draw(&m->r, 4)};
+    uint32_t a = (uint32_t)rig_draw(&m->r, AKEYS), max = s.what == VOS_OBJ    ? OBJS
+                                                         : s.what == VOS_DKEY ? DKEYS
+                                                         : s.what == VOS_AKEY ? AKEYS
+                                                                              : RECS;
     struct vos_key dk = dkey_of(m, s.o, s.d), ak = akey_of(m, s.o, a);
     struct vos_anchor at = {{0}, 0};
     bool down = rig_draw(&m->r, 2);
@@ -537,9 +582,11 @@ static void list_one(struct model *m)
         {
             struct heap_pins pins = HEAP_PINS_INIT;
 
-            do { /* what a failed attempt emitted does not count: nothing is emitted before a fault */
+            do { /* what a failed attempt emitted does not count: nothing is emitted before a fault
+                  */
                 heap_lock(m->r.h);
-                rc = vos_list(m->r.c, epoch, s.what, oid_of(s.o), &dk, &ak, down, &at, on_entry, &s, &lsn);
+                rc = vos_list(m->r.c, epoch, s.what, oid_of(s.o), &dk, &ak, down, &at, on_entry, &s,
+                              &lsn);
                 heap_pins_take(m->r.h, &pins);
                 heap_unlock(m->r.h);
             } while (heap_retry(m->r.h, &pins, &rc));
@@ -553,10 +600,14 @@ static void list_one(struct model *m)
         }
     }
     for (uint32_t i = 0; i < max; i++) {
-        bool want = s.what == VOS_OBJ ? ob_is(st, i) : s.what == VOS_DKEY ? dk_is(st, s.o, i) : s.what == VOS_AKEY ? ak_is(&st->ak[s.o][s.d][i]) : s.ak->rec[i] != 0;
+        bool want = s.what == VOS_OBJ    ? ob_is(st, i)
+                    : s.what == VOS_DKEY ? dk_is(st, s.o, i)
+                    : s.what == VOS_AKEY ? ak_is(&st->ak[s.o][s.d][i])
+                                         : s.ak->rec[i] != 0;
 
         if (s.bad || s.hit[i] != want) {
-            fprintf(stderr, "level %d entry %u reported %u times, expected %d\n", s.what, i, s.hit[i], want);
+            fprintf(stderr, "level %d entry %u reported %u times, expected %d\n", s.what, i,
+                    s.hit[i], want);
             fail_at(m, "list", epoch, s.o, s.d, a, i);
         }
     }
@@ -567,10 +618,14 @@ static void probe_one(struct model *m)
     const struct state *st;
     bool cut_ok;
     uint64_t epoch = pick_epoch(m, &st, &cut_ok), lsn, changed;
-    uint32_t o = (uint32_t)rig_draw(&m->r, OBJS), d = (uint32_t)rig_draw(&m->r, DKEYS), a = (uint32_t)rig_draw(&m->r, AKEYS), level = (uint32_t)rig_draw(&m->r, 3);
+    uint32_t o = (uint32_t)rig_draw(&m->r, OBJS), d = (uint32_t)rig_draw(&m->r, DKEYS),
+             a = (uint32_t)rig_draw(&m->r, AKEYS), level = (uint32_t)rig_draw(&m->r, 3);
     struct vos_key dk = dkey_of(m, o, d), ak = akey_of(m, o, a);
-    bool want = level == VOS_OBJ ? ob_is(st, o) : level == VOS_DKEY ? dk_is(st, o, d) : ak_is(&st->ak[o][d][a]);
-    int rc = RIG_RETRY(&m->r, vos_probe(m->r.c, epoch, (enum vos_level)level, oid_of(o), &dk, &ak, &changed, &lsn));
+    bool want = level == VOS_OBJ    ? ob_is(st, o)
+                : level == VOS_DKEY ? dk_is(st, o, d)
+                                    : ak_is(&st->ak[o][d][a]);
+    int rc = RIG_RETRY(&m->r, vos_probe(m->r.c, epoch, (enum vos_level)level, oid_of(o), &dk, &ak,
+                                        &changed, &lsn));
 
     if (restarted(m, rc, cut_ok))
         return;
@@ -578,7 +633,8 @@ static void probe_one(struct model *m)
         fail_at(m, "probe", epoch, o, d, a, rc);
 }
 
-/* The largest or smallest dkey with records, and its last or first record: how arrays find their size. */
+/* The largest or smallest dkey with records, and its last or first record: how arrays find their
+ * size. */
 static void query_one(struct model *m)
 {
     const struct state *st;
@@ -605,10 +661,14 @@ static void query_one(struct model *m)
             }
         }
     }
-    rc = RIG_RETRY(&m->r, vos_query_key(m->r.c, epoch, (max ? DAOS_GET_MAX : DAOS_GET_MIN) | DAOS_GET_DKEY | DAOS_GET_RECX, oid_of(o), &dkey, NULL, NULL, &ak, &recx, &rec_size, &newest, &lsn));
+    rc = RIG_RETRY(
+        &m->r, vos_query_key(m->r.c, epoch,
+                             (max ? DAOS_GET_MAX : DAOS_GET_MIN) | DAOS_GET_DKEY | DAOS_GET_RECX,
+                             oid_of(o), &dkey, NULL, NULL, &ak, &recx, &rec_size, &newest, &lsn));
     if (restarted(m, rc, cut_ok))
         return;
-    if (rc != (found ? 0 : -DER_NONEXIST) || (found && (dkey != want_d || (max ? recx.rx_idx + recx.rx_nr - 1 : recx.rx_idx) != want_r)))
+    if (rc != (found ? 0 : -DER_NONEXIST) ||
+        (found && (dkey != want_d || (max ? recx.rx_idx + recx.rx_nr - 1 : recx.rx_idx) != want_r)))
         fail_at(m, "query", epoch, o, 0, a, rc);
 }
 
@@ -621,7 +681,9 @@ static void snapshots(struct model *m)
     bool snap = p == &m->snap[i];
 
     if (p->epoch) {
-        CHECK_EQ(snap ? RIG_RETRY(&m->r, vos_snap_del(m->r.c, p->epoch)) : vos_release(m->r.c, p->epoch), 0);
+        CHECK_EQ(snap ? RIG_RETRY(&m->r, vos_snap_del(m->r.c, p->epoch))
+                      : vos_release(m->r.c, p->epoch),
+                 0);
         p->epoch = 0;
         return;
     }
@@ -631,7 +693,8 @@ static void snapshots(struct model *m)
     if (p->s == NULL)
         p->s = malloc(sizeof *p->s);
     *p->s = m->now;
-    CHECK_EQ(snap ? RIG_RETRY(&m->r, vos_snap_add(m->r.c, p->epoch)) : vos_hold(m->r.c, p->epoch), 0);
+    CHECK_EQ(snap ? RIG_RETRY(&m->r, vos_snap_add(m->r.c, p->epoch)) : vos_hold(m->r.c, p->epoch),
+             0);
 }
 
 static void background(struct model *m)
@@ -640,7 +703,8 @@ static void background(struct model *m)
     uint32_t steps = (uint32_t)rig_draw(&m->r, 40);
     bool more = true;
 
-    if (rig_draw(&m->r, 2)) { /* hours pass: the session may be forgotten, its client opens another */
+    if (rig_draw(&m->r,
+                 2)) { /* hours pass: the session may be forgotten, its client opens another */
         m->r.wall_ns += UINT64_C(7200) * 1000000000;
         m->session = hlc_get(&m->r.clock, m->r.wall_ns);
         m->changes = 0;
@@ -656,7 +720,8 @@ static void background(struct model *m)
 
 static void reopen(struct model *m)
 {
-    uint64_t before = m->ring_nr ? m->ring[(m->ring_nr - 1) % RING].epoch : 0; /* the newest in any record */
+    uint64_t before =
+        m->ring_nr ? m->ring[(m->ring_nr - 1) % RING].epoch : 0; /* the newest in any record */
 
     for (uint32_t i = 0; i < SNAPS; i++) /* volatile */
         m->hold[i].epoch = 0;
@@ -674,7 +739,8 @@ static void check_all(struct model *m)
     bool more = true;
 
     while (more)
-        CHECK_EQ(RIG_RETRY(&m->r, vos_check(m->r.v, &at, rig_problem, NULL, NULL, &problems, &more)), 0);
+        CHECK_EQ(
+            RIG_RETRY(&m->r, vos_check(m->r.v, &at, rig_problem, NULL, NULL, &problems, &more)), 0);
     CHECK_EQ(problems, 0);
 }
 

@@ -1,4 +1,5 @@
-/* Changes at given epochs, enumeration while things change, checks of a transaction, and what an answer must wait for. */
+/* Changes at given epochs, enumeration while things change, checks of a transaction, and what an
+ * answer must wait for. */
 #include "rig.h"
 
 #define LATEST DAOS_EPOCH_MAX
@@ -7,8 +8,10 @@ static const daos_obj_id_t O = {.hi = 0, .lo = 1};
 static int put_at(struct rig *r, uint64_t epoch, const char *dkey, const char *val)
 {
     struct iovec iov = {(void *)(uintptr_t)val, strlen(val)};
-    struct vos_iod iod = {.akey = K("a"), .type = DAOS_IOD_SINGLE, .rec_size = strlen(val), .iov = &iov, .iov_nr = 1};
-    struct vos_op op = {.kind = VOS_OP_UPDATE, .oid = O, .dkey = K(dkey), .akey_nr = 1, .iods = &iod};
+    struct vos_iod iod = {
+        .akey = K("a"), .type = DAOS_IOD_SINGLE, .rec_size = strlen(val), .iov = &iov, .iov_nr = 1};
+    struct vos_op op = {
+        .kind = VOS_OP_UPDATE, .oid = O, .dkey = K(dkey), .akey_nr = 1, .iods = &iod};
 
     return rig_apply(r, &op, 1, epoch, NULL);
 }
@@ -26,8 +29,12 @@ static void replay_in_any_order(void **state)
     static const struct {
         uint64_t epoch;
         const char *dkey, *val; /* val NULL: punch; dkey NULL: of the object */
-    } HISTORY[] = {{100, "x", "1"}, {200, "y", "2"}, {300, "x", "3"}, {400, "x", NULL}, {500, "y", "5"}, {600, NULL, NULL}, {700, "x", "7"}};
-    static const char *const X[] = {"-", "1", "1", "3", "-", "-", "-", "7"}, *const Y[] = {"-", "-", "2", "2", "2", "5", "-", "-"};
+    } HISTORY[] = {{100, "x", "1"}, {200, "y", "2"},   {300, "x", "3"}, {400, "x", NULL},
+                   {500, "y", "5"}, {600, NULL, NULL}, {700, "x", "7"}};
+    static const char *const X[] = {"-", "1", "1", "3", "-", "-", "-", "7"}, *const Y[] = {
+                                                                                 "-", "-", "2",
+                                                                                 "2", "2", "5",
+                                                                                 "-", "-"};
 
     (void)state;
     for (uint64_t seed = 1; seed < 30; seed++) {
@@ -41,7 +48,10 @@ static void replay_in_any_order(void **state)
             uint32_t i = (uint32_t)rig_draw(&r, ARRAY_LEN(HISTORY));
             uint64_t e = base + HISTORY[i].epoch;
 
-            CHECK_EQ(HISTORY[i].val ? put_at(&r, e, HISTORY[i].dkey, HISTORY[i].val) : punch_at(&r, e, HISTORY[i].dkey ? VOS_DKEY : VOS_OBJ, HISTORY[i].dkey ? HISTORY[i].dkey : "-"), 0);
+            CHECK_EQ(HISTORY[i].val ? put_at(&r, e, HISTORY[i].dkey, HISTORY[i].val)
+                                    : punch_at(&r, e, HISTORY[i].dkey ? VOS_DKEY : VOS_OBJ,
+                                               HISTORY[i].dkey ? HISTORY[i].dkey : "-"),
+                     0);
             done |= 1u << i;
         }
         for (uint32_t i = 0; i < ARRAY_LEN(X); i++) {
@@ -63,7 +73,11 @@ static void replay_in_any_order(void **state)
 static void name_of(char *buf, uint32_t i)
 {
     /* short ones, ones with a long common beginning, ones longer than an anchor */
-    sprintf(buf, i % 3 == 0 ? "n%u" : i % 3 == 1 ? "common-beginning-%u" : "a-beginning-so-long-that-no-anchor-holds-it-all-and-then-the-number-%u", i);
+    sprintf(buf,
+            i % 3 == 0   ? "n%u"
+            : i % 3 == 1 ? "common-beginning-%u"
+                         : "a-beginning-so-long-that-no-anchor-holds-it-all-and-then-the-number-%u",
+            i);
 }
 
 struct hits {
@@ -114,7 +128,9 @@ static void list_while_things_change(void **state)
             bool more;
 
             h.stop_in = 2 + (uint32_t)rig_draw(&r, 20);
-            CHECK_EQ(RIG_RETRY(&r, vos_list(r.c, LATEST, VOS_DKEY, o, NULL, NULL, false, &at, hit, &h, &lsn)), 0);
+            CHECK_EQ(RIG_RETRY(&r, vos_list(r.c, LATEST, VOS_DKEY, o, NULL, NULL, false, &at, hit,
+                                            &h, &lsn)),
+                     0);
             for (uint32_t k = 0; k < 5; k++) {
                 uint32_t i = (uint32_t)rig_draw(&r, NAMES);
                 char name[128];
@@ -122,7 +138,9 @@ static void list_while_things_change(void **state)
                 name_of(name, i);
                 changed[i] = true;
                 here[i] = !here[i];
-                CHECK_EQ(here[i] ? put_s(&r, o, name, "a", "v") : punch(&r, VOS_DKEY, o, name, NULL, 0), 0);
+                CHECK_EQ(here[i] ? put_s(&r, o, name, "a", "v")
+                                 : punch(&r, VOS_DKEY, o, name, NULL, 0),
+                         0);
             }
             CHECK_EQ(RIG_RETRY(&r, vos_reclaim(r.v, &more)), 0);
         }
@@ -135,10 +153,18 @@ static void list_while_things_change(void **state)
 
 /* ---- Checks of a transaction ---- */
 
-static int check(struct rig *r, enum vos_check what, enum vos_level level, const char *dkey, uint64_t seen)
+static int check(struct rig *r, enum vos_check what, enum vos_level level, const char *dkey,
+                 uint64_t seen)
 {
     struct vos_key ak = K("a");
-    struct vos_op op = {.kind = VOS_OP_CHECK, .check = what, .level = level, .oid = O, .dkey = K(dkey), .akey_nr = 1, .akeys = &ak, .seen = seen};
+    struct vos_op op = {.kind = VOS_OP_CHECK,
+                        .check = what,
+                        .level = level,
+                        .oid = O,
+                        .dkey = K(dkey),
+                        .akey_nr = 1,
+                        .akeys = &ak,
+                        .seen = seen};
 
     return rig_apply(r, &op, 1, 0, NULL);
 }
@@ -202,7 +228,8 @@ static void answers_wait_for_what_they_saw(void **state)
     assert_int_equal(punch(&r, VOS_DKEY, O, "x", NULL, 0), 0);
     assert_string_equal(get_s(&r, LATEST, O, "x", "a"), "-");
     assert_true(r.seen >= r.lsn);
-    assert_int_equal(RIG_RETRY(&r, vos_probe(r.c, LATEST, VOS_DKEY, O, &x, NULL, &changed, &lsn)), -DER_NONEXIST);
+    assert_int_equal(RIG_RETRY(&r, vos_probe(r.c, LATEST, VOS_DKEY, O, &x, NULL, &changed, &lsn)),
+                     -DER_NONEXIST);
     assert_true(lsn >= r.lsn);
     assert_int_equal(put_s(&r, O, "x", "a", "2"), 0);
     lsn_x = r.lsn;
@@ -210,7 +237,8 @@ static void answers_wait_for_what_they_saw(void **state)
     assert_true(r.lsn >= lsn_x);
     assert_int_equal(punch(&r, VOS_OBJ, O, NULL, NULL, 0), 0);
     lsn_x = r.lsn;
-    assert_int_equal(RIG_RETRY(&r, vos_probe(r.c, LATEST, VOS_DKEY, O, &y, NULL, &changed, &lsn)), -DER_NONEXIST);
+    assert_int_equal(RIG_RETRY(&r, vos_probe(r.c, LATEST, VOS_DKEY, O, &y, NULL, &changed, &lsn)),
+                     -DER_NONEXIST);
     assert_true(lsn >= lsn_x);
     rig_stop(&r);
 }
@@ -219,9 +247,16 @@ static void bad_shapes_are_refused(void **state)
 {
     daos_obj_id_t ints = OID(DAOS_OT_DKEY_UINT64, 9);
     daos_recx_t over[2] = {{0, 10}, {5, 10}}, high = {UINT64_C(1) << 63, 1};
-    struct iovec iov = {(void *)(uintptr_t)"0123456789abcdefghij", 20};
-    struct vos_iod iod = {.akey = K("a"), .type = DAOS_IOD_ARRAY, .rec_size = 1, .recx_nr = 2, .recxs = over, .iov = &iov, .iov_nr = 1};
-    struct vos_op op = {.kind = VOS_OP_UPDATE, .oid = O, .dkey = K("d"), .akey_nr = 1, .iods = &iod};
+    struct iovec iov = {(void *)(uintptr_t) "0123456789abcdefghij", 20};
+    struct vos_iod iod = {.akey = K("a"),
+                          .type = DAOS_IOD_ARRAY,
+                          .rec_size = 1,
+                          .recx_nr = 2,
+                          .recxs = over,
+                          .iov = &iov,
+                          .iov_nr = 1};
+    struct vos_op op = {
+        .kind = VOS_OP_UPDATE, .oid = O, .dkey = K("d"), .akey_nr = 1, .iods = &iod};
     static char longest[VOS_KEY_MAX + 2];
     struct heap_stat a, b;
     struct rig r;

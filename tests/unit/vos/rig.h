@@ -1,6 +1,7 @@
 /*
- * A store to test with: on a heap in memory, or on a simulated disk (data extents, reopening), with pages that vanish at random. Each call here is
- * one operation of vos in the heap's retry loop, with the device I/O an engine would do.
+ * A store to test with: on a heap in memory, or on a simulated disk (data extents, reopening), with
+ * pages that vanish at random. Each call here is one operation of vos in the heap's retry loop,
+ * with the device I/O an engine would do.
  */
 #ifndef VOS_RIG_H
 #define VOS_RIG_H
@@ -26,14 +27,16 @@
 #include "sim_dev.h"
 #include "vos/vos.h"
 
-#define CHECK(cond) ((cond) ? (void)0 : (fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #cond), abort()))
-#define CHECK_EQ(a, b)                                                                                                                                  \
-    do {                                                                                                                                                \
-        long long a_ = (long long)(a), b_ = (long long)(b);                                                                                             \
-        if (a_ != b_) {                                                                                                                                 \
-            fprintf(stderr, "%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #a, a_, b_);                                                           \
-            abort();                                                                                                                                    \
-        }                                                                                                                                               \
+#define CHECK(cond)                                                                                \
+    ((cond) ? (void)0                                                                              \
+            : (fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #cond), abort()))
+#define CHECK_EQ(a, b)                                                                             \
+    do {                                                                                           \
+        long long a_ = (long long)(a), b_ = (long long)(b);                                        \
+        if (a_ != b_) {                                                                            \
+            fprintf(stderr, "%s:%d: %s is %lld, not %lld\n", __FILE__, __LINE__, #a, a_, b_);      \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 #define WALL0 UINT64_C(1790000000000000000) /* some day of 2026 */
@@ -72,18 +75,18 @@ static inline bool rig_spurious(void *arg, uint64_t page)
 }
 
 /* The retry loop around an expression that gives rc; heap lock held while it runs. */
-#define RIG_RETRY(r, expr)                                                                                                                              \
-    ({                                                                                                                                                  \
-        struct heap_pins pins_ = HEAP_PINS_INIT;                                                                                                        \
-        int rc_;                                                                                                                                        \
-        do {                                                                                                                                            \
-            heap_lock((r)->h);                                                                                                                          \
-            rc_ = (expr);                                                                                                                               \
-            heap_pins_take((r)->h, &pins_);                                                                                                             \
-            heap_unlock((r)->h);                                                                                                                        \
-        } while (heap_retry((r)->h, &pins_, &rc_));                                                                                                     \
-        heap_pins_drop((r)->h, &pins_);                                                                                                                 \
-        rc_;                                                                                                                                            \
+#define RIG_RETRY(r, expr)                                                                         \
+    ({                                                                                             \
+        struct heap_pins pins_ = HEAP_PINS_INIT;                                                   \
+        int rc_;                                                                                   \
+        do {                                                                                       \
+            heap_lock((r)->h);                                                                     \
+            rc_ = (expr);                                                                          \
+            heap_pins_take((r)->h, &pins_);                                                        \
+            heap_unlock((r)->h);                                                                   \
+        } while (heap_retry((r)->h, &pins_, &rc_));                                                \
+        heap_pins_drop((r)->h, &pins_);                                                            \
+        rc_;                                                                                       \
     })
 
 /* ---- Opening ---- */
@@ -176,18 +179,19 @@ static inline void rig_stop(struct rig *r)
 
 /* ---- Changes ---- */
 
-static inline struct vos_key K(const char *s)
-{
+static inline struct vos_key K(const char *s) {
     return (struct vos_key){s, (uint32_t)strlen(s)};
 }
 
-static inline daos_obj_id_t OID(enum daos_otype_t type, uint64_t n)
+static inline daos_obj_id_t
+OID(enum daos_otype_t type, uint64_t n)
 {
     return (daos_obj_id_t){.hi = (uint64_t)type << OID_FMT_TYPE_SHIFT | (n >> 32), .lo = n};
 }
 
 /* A compound with its device I/O. epoch_in 0: the clock. */
-static inline int rig_apply(struct rig *r, const struct vos_op *ops, uint32_t nr, uint64_t epoch_in, uint64_t *epoch)
+static inline int rig_apply(struct rig *r, const struct vos_op *ops, uint32_t nr, uint64_t epoch_in,
+                            uint64_t *epoch)
 {
     const struct vos_place *pl;
     struct vos_update *u = NULL;
@@ -216,47 +220,73 @@ static inline int rig_apply(struct rig *r, const struct vos_op *ops, uint32_t nr
             skip = 0;
         }
         CHECK_EQ(at, pl[i].len);
-        CHECK_EQ(super_write_wait(r->sup, SUPER_DATA, pl[i].ext.block * SPACE_BLOCK, buf, len, 0), 0);
+        CHECK_EQ(super_write_wait(r->sup, SUPER_DATA, pl[i].ext.block * SPACE_BLOCK, buf, len, 0),
+                 0);
         free(buf);
     }
     if (place_nr)
         CHECK_EQ(super_flush_wait(r->sup), 0);
     r->wall_ns += 1000;
-    rc = RIG_RETRY(r, vos_update_publish(u, r->wall_ns, &r->txid, epoch_in, &e, &r->lsn, &r->replayed));
+    rc = RIG_RETRY(
+        r, vos_update_publish(u, r->wall_ns, &r->txid, epoch_in, &e, &r->lsn, &r->replayed));
     if (rc == 0 && epoch)
         *epoch = e;
     return rc;
 }
 
-static inline int put(struct rig *r, daos_obj_id_t oid, struct vos_key dkey, struct vos_key akey, const void *val, size_t len, uint64_t dcond, uint64_t acond)
+static inline int put(struct rig *r, daos_obj_id_t oid, struct vos_key dkey, struct vos_key akey,
+                      const void *val, size_t len, uint64_t dcond, uint64_t acond)
 {
     struct iovec iov = {(void *)(uintptr_t)val, len};
-    struct vos_iod iod = {.akey = akey, .type = DAOS_IOD_SINGLE, .rec_size = len, .cond = acond, .iov = &iov, .iov_nr = 1};
-    struct vos_op op = {.kind = VOS_OP_UPDATE, .cond = dcond, .oid = oid, .dkey = dkey, .akey_nr = 1, .iods = &iod};
+    struct vos_iod iod = {.akey = akey,
+                          .type = DAOS_IOD_SINGLE,
+                          .rec_size = len,
+                          .cond = acond,
+                          .iov = &iov,
+                          .iov_nr = 1};
+    struct vos_op op = {
+        .kind = VOS_OP_UPDATE, .cond = dcond, .oid = oid, .dkey = dkey, .akey_nr = 1, .iods = &iod};
 
     return rig_apply(r, &op, 1, 0, NULL);
 }
 
-static inline int put_s(struct rig *r, daos_obj_id_t oid, const char *dkey, const char *akey, const char *val)
+static inline int put_s(struct rig *r, daos_obj_id_t oid, const char *dkey, const char *akey,
+                        const char *val)
 {
     return put(r, oid, K(dkey), K(akey), val, strlen(val), 0, 0);
 }
 
 /* rec_size 0: punches the extent. */
-static inline int write_arr(struct rig *r, daos_obj_id_t oid, struct vos_key dkey, struct vos_key akey, uint64_t idx, uint64_t nr, uint64_t rec_size, const void *bytes)
+static inline int write_arr(struct rig *r, daos_obj_id_t oid, struct vos_key dkey,
+                            struct vos_key akey, uint64_t idx, uint64_t nr, uint64_t rec_size,
+                            const void *bytes)
 {
     struct iovec iov = {(void *)(uintptr_t)bytes, nr * rec_size};
     daos_recx_t recx = {idx, nr};
-    struct vos_iod iod = {.akey = akey, .type = DAOS_IOD_ARRAY, .rec_size = rec_size, .recx_nr = 1, .recxs = &recx, .iov = &iov, .iov_nr = rec_size ? 1 : 0};
-    struct vos_op op = {.kind = VOS_OP_UPDATE, .oid = oid, .dkey = dkey, .akey_nr = 1, .iods = &iod};
+    struct vos_iod iod = {.akey = akey,
+                          .type = DAOS_IOD_ARRAY,
+                          .rec_size = rec_size,
+                          .recx_nr = 1,
+                          .recxs = &recx,
+                          .iov = &iov,
+                          .iov_nr = rec_size ? 1 : 0};
+    struct vos_op op = {
+        .kind = VOS_OP_UPDATE, .oid = oid, .dkey = dkey, .akey_nr = 1, .iods = &iod};
 
     return rig_apply(r, &op, 1, 0, NULL);
 }
 
-static inline int punch(struct rig *r, enum vos_level level, daos_obj_id_t oid, const char *dkey, const char *akey, uint64_t cond)
+static inline int punch(struct rig *r, enum vos_level level, daos_obj_id_t oid, const char *dkey,
+                        const char *akey, uint64_t cond)
 {
     struct vos_key ak = K(akey ? akey : "");
-    struct vos_op op = {.kind = VOS_OP_PUNCH, .level = level, .cond = cond, .oid = oid, .dkey = K(dkey ? dkey : ""), .akey_nr = 1, .akeys = &ak};
+    struct vos_op op = {.kind = VOS_OP_PUNCH,
+                        .level = level,
+                        .cond = cond,
+                        .oid = oid,
+                        .dkey = K(dkey ? dkey : ""),
+                        .akey_nr = 1,
+                        .akeys = &ak};
 
     return rig_apply(r, &op, 1, 0, NULL);
 }
@@ -268,14 +298,20 @@ static inline void rig_read_pieces(struct rig *r, struct vos_fetch *f, struct vo
 {
     for (uint32_t i = 0; i < f->piece_nr; i++) {
         const struct vos_piece *p = &f->pieces[i];
-        uint64_t first = p->ext_off / p->chunk_bytes * p->chunk_bytes, last = MIN(ROUND_UP(p->ext_off + p->len, p->chunk_bytes), p->ext_bytes);
-        uint64_t from = ROUND_DOWN(first, SPACE_BLOCK), to = ROUND_UP(last, SPACE_BLOCK), off = p->dst_off, done = 0;
+        uint64_t first = p->ext_off / p->chunk_bytes * p->chunk_bytes,
+                 last = MIN(ROUND_UP(p->ext_off + p->len, p->chunk_bytes), p->ext_bytes);
+        uint64_t from = ROUND_DOWN(first, SPACE_BLOCK), to = ROUND_UP(last, SPACE_BLOCK),
+                 off = p->dst_off, done = 0;
         uint8_t *buf = aligned_alloc(SPACE_BLOCK, to - from);
 
         CHECK(to <= (uint64_t)p->ext.nr * SPACE_BLOCK);
-        CHECK_EQ(super_read_wait(r->sup, SUPER_DATA, p->ext.block * SPACE_BLOCK + from, buf, to - from), 0);
+        CHECK_EQ(
+            super_read_wait(r->sup, SUPER_DATA, p->ext.block * SPACE_BLOCK + from, buf, to - from),
+            0);
         for (uint64_t at = first, k = 0; at < last; at += p->chunk_bytes, k++) {
-            uint64_t is = csum_calc(p->csum_type, buf + at - from, MIN(p->chunk_bytes, p->ext_bytes - at)), want = 0;
+            uint64_t is = csum_calc(p->csum_type, buf + at - from,
+                                    MIN(p->chunk_bytes, p->ext_bytes - at)),
+                     want = 0;
 
             memcpy(&want, p->csums + k * p->csum_len, p->csum_len);
             CHECK(is == want);
@@ -298,7 +334,8 @@ static inline void rig_read_pieces(struct rig *r, struct vos_fetch *f, struct vo
     }
 }
 
-static inline int rig_fetch(struct rig *r, uint64_t epoch, uint64_t cond, daos_obj_id_t oid, struct vos_key dkey, uint32_t nr, struct vos_fetch_iod *iods)
+static inline int rig_fetch(struct rig *r, uint64_t epoch, uint64_t cond, daos_obj_id_t oid,
+                            struct vos_key dkey, uint32_t nr, struct vos_fetch_iod *iods)
 {
     struct vos_fetch f;
     int rc = RIG_RETRY(r, vos_fetch(r->c, epoch, cond, oid, &dkey, nr, iods, &f));
@@ -312,17 +349,20 @@ static inline int rig_fetch(struct rig *r, uint64_t epoch, uint64_t cond, daos_o
 }
 
 /* Length of the value, or an error. */
-static inline long get(struct rig *r, uint64_t epoch, daos_obj_id_t oid, struct vos_key dkey, struct vos_key akey, void *buf, size_t len, uint64_t cond)
+static inline long get(struct rig *r, uint64_t epoch, daos_obj_id_t oid, struct vos_key dkey,
+                       struct vos_key akey, void *buf, size_t len, uint64_t cond)
 {
     struct iovec iov = {buf, len};
-    struct vos_fetch_iod iod = {.akey = akey, .type = DAOS_IOD_SINGLE, .dst = buf ? &iov : NULL, .dst_nr = buf ? 1 : 0};
+    struct vos_fetch_iod iod = {
+        .akey = akey, .type = DAOS_IOD_SINGLE, .dst = buf ? &iov : NULL, .dst_nr = buf ? 1 : 0};
     int rc = rig_fetch(r, epoch, cond, oid, dkey, 1, &iod);
 
     return rc ? rc : (long)iod.rec_size;
 }
 
 /* The value as text in a static buffer, "-" if there is none, "!rc" on errors. */
-static inline const char *get_s(struct rig *r, uint64_t epoch, daos_obj_id_t oid, const char *dkey, const char *akey)
+static inline const char *get_s(struct rig *r, uint64_t epoch, daos_obj_id_t oid, const char *dkey,
+                                const char *akey)
 {
     static char buf[512];
     long n = get(r, epoch, oid, K(dkey), K(akey), buf, sizeof buf - 1, 0);
@@ -337,12 +377,20 @@ static inline const char *get_s(struct rig *r, uint64_t epoch, daos_obj_id_t oid
 }
 
 /* Reads an extent; bytes of holes stay as they are. Record size, or an error. */
-static inline long read_arr(struct rig *r, uint64_t epoch, daos_obj_id_t oid, struct vos_key dkey, struct vos_key akey, uint64_t idx, uint64_t nr, void *buf, size_t len, daos_recx_t *map,
-                            uint32_t *map_nr)
+static inline long read_arr(struct rig *r, uint64_t epoch, daos_obj_id_t oid, struct vos_key dkey,
+                            struct vos_key akey, uint64_t idx, uint64_t nr, void *buf, size_t len,
+                            daos_recx_t *map, uint32_t *map_nr)
 {
     struct iovec iov = {buf, len};
     daos_recx_t recx = {idx, nr};
-    struct vos_fetch_iod iod = {.akey = akey, .type = DAOS_IOD_ARRAY, .recx_nr = 1, .recxs = &recx, .dst = buf ? &iov : NULL, .dst_nr = buf ? 1 : 0, .map = map, .map_max = map_nr ? *map_nr : 0};
+    struct vos_fetch_iod iod = {.akey = akey,
+                                .type = DAOS_IOD_ARRAY,
+                                .recx_nr = 1,
+                                .recxs = &recx,
+                                .dst = buf ? &iov : NULL,
+                                .dst_nr = buf ? 1 : 0,
+                                .map = map,
+                                .map_max = map_nr ? *map_nr : 0};
     int rc = rig_fetch(r, epoch, 0, oid, dkey, 1, &iod);
 
     if (rc == 0 && map_nr)
@@ -366,13 +414,15 @@ static inline int rig_name(void *arg, const struct vos_entry *e)
         return 1;
     }
     if (n->len + e->key.len + 2 < sizeof n->text) {
-        n->len += (size_t)snprintf(n->text + n->len, sizeof n->text - n->len, "%s%.*s", n->len ? " " : "", (int)e->key.len, (const char *)e->key.buf);
+        n->len += (size_t)snprintf(n->text + n->len, sizeof n->text - n->len, "%s%.*s",
+                                   n->len ? " " : "", (int)e->key.len, (const char *)e->key.buf);
     }
     n->nr++;
     return 0;
 }
 
-static inline const char *names(struct rig *r, uint64_t epoch, enum vos_level what, daos_obj_id_t oid, const char *dkey)
+static inline const char *names(struct rig *r, uint64_t epoch, enum vos_level what,
+                                daos_obj_id_t oid, const char *dkey)
 {
     static struct rig_names n;
     struct vos_anchor a = {{0}, 0};
@@ -380,7 +430,8 @@ static inline const char *names(struct rig *r, uint64_t epoch, enum vos_level wh
 
     memset(&n, 0, sizeof n);
     while (!a.eof) {
-        int rc = RIG_RETRY(r, vos_list(r->c, epoch, what, oid, &dk, NULL, false, &a, rig_name, &n, &r->seen));
+        int rc = RIG_RETRY(
+            r, vos_list(r->c, epoch, what, oid, &dk, NULL, false, &a, rig_name, &n, &r->seen));
 
         if (rc) {
             snprintf(n.text, sizeof n.text, "!%d", rc);

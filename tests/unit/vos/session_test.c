@@ -1,4 +1,5 @@
-/* At most once: outcomes survive a restart, old ones are refused, forgotten sessions are uncertain. */
+/* At most once: outcomes survive a restart, old ones are refused, forgotten sessions are uncertain.
+ */
 #include "rig.h"
 
 #define LATEST DAOS_EPOCH_MAX
@@ -86,7 +87,8 @@ static void idle_sessions_are_forgotten(void **state)
     session = hlc_get(&r.clock, r.wall_ns);
     assert_int_equal(put_as(&r, session, 1, 0, "one"), 0);
     r.wall_ns += UINT64_C(2 * 3600) * 1000000000;
-    assert_int_equal(put_as(&r, session + (UINT64_C(1) << 40), 1, 0, "two"), 0); /* a younger session moves the clock */
+    assert_int_equal(put_as(&r, session + (UINT64_C(1) << 40), 1, 0, "two"),
+                     0); /* a younger session moves the clock */
     while (more)
         assert_int_equal(RIG_RETRY(&r, vos_reclaim(r.v, &more)), 0);
     assert_int_equal(put_as(&r, session, 1, 0, "one"), -DER_TX_UNCERTAIN);
@@ -127,8 +129,11 @@ static void the_clock_never_goes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_copy_changes_nothing),      cmocka_unit_test(many_may_be_open),          cmocka_unit_test(any_order),
-        cmocka_unit_test(idle_sessions_are_forgotten), cmocka_unit_test(the_clock_never_goes_back),
+        cmocka_unit_test(a_copy_changes_nothing),
+        cmocka_unit_test(many_may_be_open),
+        cmocka_unit_test(any_order),
+        cmocka_unit_test(idle_sessions_are_forgotten),
+        cmocka_unit_test(the_clock_never_goes_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

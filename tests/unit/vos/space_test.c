@@ -112,7 +112,8 @@ static void snapshots_keep_and_let_go(struct rt_xs *xs)
     for (uint32_t i = 0; i < 3; i++)
         CHECK_EQ(write_arr(&r, f, d, K("0"), 0, 1 << 20, 1, buf), 0);
     held = stat_of(&r);
-    CHECK_EQ(held.data_used, 2 * before.data_used); /* the snapshot's and the latest; not those between */
+    CHECK_EQ(held.data_used,
+             2 * before.data_used); /* the snapshot's and the latest; not those between */
     CHECK_EQ(read_arr(&r, epoch, f, d, K("0"), 0, 1 << 20, got, 1 << 20, NULL, NULL), 1);
     CHECK(got[0] == 1 && got[1048575] == 1);
     CHECK_EQ(read_arr(&r, LATEST, f, d, K("0"), 500000, 100000, got, 1 << 20, NULL, NULL), 1);
@@ -139,7 +140,8 @@ static void snapshots_keep_and_let_go(struct rt_xs *xs)
     free(got);
 }
 
-/* The client's checksums are stored and come back with the pieces; where extents are cut otherwise, vos makes its own. */
+/* The client's checksums are stored and come back with the pieces; where extents are cut otherwise,
+ * vos makes its own. */
 static void checksums_travel(struct rt_xs *xs)
 {
     daos_obj_id_t f = OID(DAOS_OT_ARRAY_BYTE, 2), o = OID(DAOS_OT_MULTI_HASHED, 3);
@@ -148,8 +150,20 @@ static void checksums_travel(struct rt_xs *xs)
     struct vos_csum cs = {.type = CSUM_CRC64, .len = 8, .nr = 4, .bytes = sums};
     daos_recx_t recx = {5, len};
     struct iovec iov = {buf, len}, dst = {got, len};
-    struct vos_iod iod = {.akey = K("0"), .type = DAOS_IOD_ARRAY, .rec_size = 1, .recx_nr = 1, .recxs = &recx, .iov = &iov, .iov_nr = 1, .csums = &cs};
-    struct vos_fetch_iod fi = {.akey = K("0"), .type = DAOS_IOD_ARRAY, .recx_nr = 1, .recxs = &recx, .dst = &dst, .dst_nr = 1};
+    struct vos_iod iod = {.akey = K("0"),
+                          .type = DAOS_IOD_ARRAY,
+                          .rec_size = 1,
+                          .recx_nr = 1,
+                          .recxs = &recx,
+                          .iov = &iov,
+                          .iov_nr = 1,
+                          .csums = &cs};
+    struct vos_fetch_iod fi = {.akey = K("0"),
+                               .type = DAOS_IOD_ARRAY,
+                               .recx_nr = 1,
+                               .recxs = &recx,
+                               .dst = &dst,
+                               .dst_nr = 1};
     uint64_t one = 1;
     struct vos_key d = {&one, 8};
     struct vos_op op = {.kind = VOS_OP_UPDATE, .oid = f, .dkey = d, .akey_nr = 1, .iods = &iod};
@@ -160,7 +174,8 @@ static void checksums_travel(struct rt_xs *xs)
     for (size_t i = 0; i < 3 << 20; i++)
         buf[i] = (uint8_t)(mix64(i / 8) >> i % 8 * 8);
     for (uint32_t i = 0; i < 4; i++) {
-        uint64_t v = csum_calc(CSUM_CRC64, buf + i * VOS_CSUM_CHUNK, MIN((size_t)VOS_CSUM_CHUNK, len - i * VOS_CSUM_CHUNK));
+        uint64_t v = csum_calc(CSUM_CRC64, buf + i * VOS_CSUM_CHUNK,
+                               MIN((size_t)VOS_CSUM_CHUNK, len - i * VOS_CSUM_CHUNK));
 
         memcpy(sums + i * 8, &v, 8);
     }
