@@ -125,10 +125,13 @@ static void check_fiber(void *arg)
 {
     struct check *k = arg;
     struct shard *s = &k->eng->shard;
-    int rc = heap_check(s->heap, k->report, k->arg, &k->problems);
+    int rc;
 
+    reclaim_hold(s);
+    rc = heap_check(s->heap, k->report, k->arg, &k->problems);
     if (rc == 0)
         rc = walk_store(s, k);
+    reclaim_release(s);
     step_reset(k);
     base_free(k->pieces);
     base_free(k->texts);

@@ -150,5 +150,9 @@ int data_verify(struct shard *s, const struct vos_piece *p);
 void reclaim_kick(struct shard *s);
 /* Waits until it has stopped. [F] */
 void reclaim_stop(struct shard *s);
+/* Waits until it has stopped and keeps it from starting until release: the checker wants to be
+ * alone. [F] */
+void reclaim_hold(struct shard *s);
+void reclaim_release(struct shard *s);
 
 #endif

@@ -96,6 +96,20 @@ void reclaim_stop(struct shard *s)
         rt_sleep_ns(100000);
 }
 
+void reclaim_hold(struct shard *s)
+{
+    reclaim_stop(s);
+    s->reclaim_running = true; /* kicks are remembered in reclaim_again */
+    s->reclaim_again = false;
+}
+
+void reclaim_release(struct shard *s)
+{
+    s->reclaim_running = false;
+    if (s->reclaim_again)
+        reclaim_kick(s);
+}
+
 /* ---- Aggregation on request ---- */
 
 struct aggregate {

@@ -420,6 +420,19 @@ static bool changes_nothing(const struct vos_update *u)
     return true;
 }
 
+/* Deletes and nothing else: works in a full pool too. */
+static bool only_deletes(const struct vos_update *u)
+{
+    for (uint32_t i = 0; i < u->nr; i++) {
+        const struct vos_op *op = &u->ops[i];
+
+        for (uint32_t k = 0; op->kind == VOS_OP_UPDATE && k < op->akey_nr; k++)
+            if (op->iods[k].rec_size != 0)
+                return false;
+    }
+    return true;
+}
+
 static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
                daos_epoch_t epoch_in, daos_epoch_t *epoch, uint64_t *lsn)
 {
@@ -442,6 +455,8 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
     rc = vos_tx_begin(&t, u->c, u->redo_max);
     if (rc)
         return rc;
+    if (only_deletes(u))
+        heap_tx_use_reserve(v->h);
     t.w = (struct when){*epoch, 0};
     t.replay = epoch_in != 0;
     t.floor = vos_keep_floor(u->c);
