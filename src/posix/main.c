@@ -35,6 +35,7 @@ const struct fuse_lowlevel_ops dfuse_ops = {
     .readdirplus = dfuse_readdirplus,
     .releasedir = dfuse_releasedir,
     .fsyncdir = dfuse_fsync,
+    .flock = dfuse_flock,
     .statfs = dfuse_statfs,
     .setxattr = dfuse_setxattr,
     .getxattr = dfuse_getxattr,
@@ -52,8 +53,11 @@ void dfuse_init(void *arg, struct fuse_conn_info *conn)
         conn->want |= FUSE_CAP_PARALLEL_DIROPS;
     if (conn->capable & FUSE_CAP_ATOMIC_O_TRUNC)
         conn->want |= FUSE_CAP_ATOMIC_O_TRUNC;
-    if (!d->conf.local_flock)
+    /* libfuse wants flock() requests because there is an operation for them; without, the kernel locks on its own */
+    if (d->conf.local_flock)
         conn->want &= ~(unsigned)FUSE_CAP_FLOCK_LOCKS;
+    /* the kernel removes setuid bits on write itself; libfuse would promise that we do */
+    conn->want &= ~(unsigned)FUSE_CAP_HANDLE_KILLPRIV;
     conn->max_write = 1u << 20;
     conn->max_readahead = 1u << 20;
 }
@@ -76,6 +80,10 @@ static int mountpoint_check(const char *path)
 {
     struct stat st;
 
+    if (stat(path, &st) != 0 && errno == ENOTCONN) {
+        complain("mount on", path, 0, "a mount whose process is gone is still there", "remove it first: fusermount3 -u DIR");
+        return 1;
+    }
     if (stat(path, &st) != 0) {
         complain("mount on", path, 0, strerror(errno), errno == ENOENT ? "create the directory first (mkdir -p)" : "choose another directory");
         return 1;
@@ -91,6 +99,7 @@ static int open_pool(struct dfuse *d)
 {
     struct dfuse_conf *c = &d->conf;
     int flags = c->readonly ? O_RDONLY : O_RDWR;
+    dfs_obj_t *root;
     int rc;
 
     err_last_clear();
@@ -119,11 +128,14 @@ static int open_pool(struct dfuse *d)
         complain("mount container", c->cont, 0, strerror(rc), "it must be of type POSIX (daos cont create --type POSIX)");
         goto close;
     }
-    rc = dfs_lookup(d->dfs, "/", flags, &d->root.obj, NULL, NULL);
+    rc = dfs_lookup(d->dfs, "/", flags, &root, NULL, NULL);
     if (rc == 0) {
         d->root.mode = S_IFDIR;
-        dfs_obj2id(d->root.obj, &d->root.oid);
-        return 0;
+        dfs_obj2id(root, &d->root.oid);
+        d->root.place = dfuse_place_new(root);
+        if (d->root.place != NULL)
+            return 0;
+        rc = ENOMEM;
     }
     complain("open the root of", c->cont, 0, strerror(rc), "check the pool: tarn check POOL");
     dfs_umount(d->dfs);
@@ -139,7 +151,7 @@ fini:
 static void close_pool(struct dfuse *d)
 {
     dfuse_inodes_free(d);
-    dfs_release(d->root.obj);
+    dfuse_place_put(d, d->root.place);
     dfs_umount(d->dfs);
     daos_cont_close(d->coh, NULL);
     daos_pool_disconnect(d->poh, NULL);
@@ -166,15 +178,17 @@ static int session_new(struct dfuse *d)
     return rc;
 }
 
-/* Tells the waiting parent (if any) that the mount is up or has failed. */
-static void report(int *ready_fd, char status)
+/* Tells the waiting parent (if any) that the mount is up or has failed. False: it waits no more. */
+static bool report(int *ready_fd, char status)
 {
+    bool heard;
+
     if (*ready_fd < 0)
-        return;
-    if (write(*ready_fd, &status, 1) != 1)
-        _exit(1); /* nobody waits for us: do not linger as a mount nobody asked for */
+        return true;
+    heard = write(*ready_fd, &status, 1) == 1;
     close(*ready_fd);
     *ready_fd = -1;
+    return heard;
 }
 
 static void detach_terminal(void)
@@ -193,6 +207,7 @@ static void detach_terminal(void)
 static int serve(struct dfuse *d, int *ready_fd)
 {
     struct fuse_loop_config *loop;
+    struct stop *stop;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int rc;
 
@@ -203,10 +218,20 @@ static int serve(struct dfuse *d, int *ready_fd)
         return 1;
     fuse_loop_cfg_set_max_threads(loop, d->conf.threads);
     fuse_loop_cfg_set_clone_fd(loop, 0);
-    report(ready_fd, 0);
-    if (!d->conf.foreground)
+    rc = dfuse_stop_begin(d, &stop);
+    if (rc != 0) {
+        complain("start", "dfuse", 0, strerror(rc), "try again");
+        fuse_loop_cfg_destroy(loop);
+        return 1;
+    }
+    if (!d->conf.foreground) {
         detach_terminal();
-    rc = fuse_session_loop_mt(d->se, loop);
+        if (chdir("/") != 0) /* keep no directory busy; nothing depends on it */
+            rc = 0;
+    }
+    /* with nobody waiting, do not linger as a mount nobody asked for */
+    rc = report(ready_fd, 0) ? fuse_session_loop_mt(d->se, loop) : -1;
+    dfuse_stop_end(stop);
     fuse_loop_cfg_destroy(loop);
     /* ended by a signal is ended as asked */
     return rc < 0;
@@ -222,6 +247,7 @@ static int run(struct dfuse *d, int ready_fd)
         goto close;
     if (fuse_set_signal_handlers(d->se) != 0)
         goto destroy;
+    err_last_clear();
     if (fuse_session_mount(d->se, d->conf.mountpoint) != 0) {
         complain("mount on", d->conf.mountpoint, 0, "the kernel or fusermount3 refused it (see above)",
                  "check that /dev/fuse exists and that you may use it");
@@ -245,14 +271,15 @@ static int background(int *ready_fd, bool *parent)
 {
     int fds[2];
     char status = 1;
+    ssize_t n;
     pid_t pid;
 
     *parent = false;
-    if (pipe(fds) != 0)
+    pid = pipe(fds) != 0 ? -1 : fork();
+    if (pid < 0) {
+        complain("start", "the background process", 0, strerror(errno), "try again, or stay in the foreground with -f");
         return 1;
-    pid = fork();
-    if (pid < 0)
-        return 1;
+    }
     if (pid == 0) {
         close(fds[0]);
         setsid();
@@ -261,16 +288,27 @@ static int background(int *ready_fd, bool *parent)
     }
     *parent = true;
     close(fds[1]);
-    if (read(fds[0], &status, 1) != 1)
+    do
+        n = read(fds[0], &status, 1);
+    while (n < 0 && errno == EINTR);
+    if (n != 1) {
+        complain("start", "the background process", 0, "it ended before the mount was up", "run it in the foreground with -f to see why");
         status = 1;
+    }
     close(fds[0]);
     return status;
+}
+
+/* A pool given as a path must be found after we have left the directory it was given in. */
+static bool pool_path(const char *name, char path[PATH_MAX])
+{
+    return strchr(name, '/') != NULL && strncmp(name, "inproc:", 7) != 0 && realpath(name, path) != NULL;
 }
 
 int main(int argc, char **argv)
 {
     struct dfuse *d = calloc(1, sizeof(*d));
-    char mountpoint[PATH_MAX];
+    char mountpoint[PATH_MAX], pool[PATH_MAX];
     bool done, parent = false;
     int ready_fd = -1;
     int rc;
@@ -284,7 +322,10 @@ int main(int argc, char **argv)
         goto out;
     if (realpath(d->conf.mountpoint, mountpoint) != NULL)
         d->conf.mountpoint = mountpoint;
+    if (pool_path(d->conf.pool, pool))
+        d->conf.pool = pool;
     pthread_mutex_init(&d->lock, NULL);
+    pthread_cond_init(&d->settled, NULL);
     if (!d->conf.foreground)
         rc = background(&ready_fd, &parent);
     if (rc == 0 && !parent)

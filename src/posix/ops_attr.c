@@ -1,6 +1,7 @@
 /* Attributes, extended attributes, and the file system's own figures. */
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include "posix/dfuse.h"
 
@@ -52,8 +53,13 @@ static int setattr_unlinked(struct dfuse *d, struct inode *i, const struct stat 
 {
     int rc = 0;
 
-    if (flags & DFS_SET_ATTR_SIZE)
-        rc = dfs_punch(d->dfs, i->obj, (daos_off_t)want->st_size, DFS_MAX_FSIZE);
+    if (flags & DFS_SET_ATTR_SIZE) {
+        struct place *at = dfuse_place_get(d, i);
+
+        rc = dfs_punch(d->dfs, at->obj, (daos_off_t)want->st_size, DFS_MAX_FSIZE);
+        dfuse_place_put(d, at);
+    }
+    pthread_mutex_lock(&d->lock);
     if (flags & DFS_SET_ATTR_MODE)
         i->st.st_mode = (i->st.st_mode & S_IFMT) | (want->st_mode & ~S_IFMT);
     if (flags & DFS_SET_ATTR_UID)
@@ -62,31 +68,68 @@ static int setattr_unlinked(struct dfuse *d, struct inode *i, const struct stat 
         i->st.st_gid = want->st_gid;
     if (flags & DFS_SET_ATTR_MTIME)
         i->st.st_mtim = want->st_mtim;
+    pthread_mutex_unlock(&d->lock);
     return rc != 0 ? rc : dfuse_stat(d, i, st);
+}
+
+struct setattr {
+    struct stat want, got;
+    int flags;
+};
+
+static int setattr_op(struct dfuse *d, dfs_obj_t *obj, void *arg)
+{
+    struct setattr *s = arg;
+
+    s->got = s->want;
+    return dfs_osetattr(d->dfs, obj, &s->got, s->flags);
+}
+
+static bool is_unlinked(struct dfuse *d, struct inode *i)
+{
+    bool unlinked;
+
+    pthread_mutex_lock(&d->lock);
+    unlinked = i->unlinked;
+    pthread_mutex_unlock(&d->lock);
+    return unlinked;
+}
+
+static int setattr(struct dfuse *d, struct inode *i, struct setattr *s)
+{
+    int rc = ESTALE;
+
+    if (s->flags == 0)
+        return dfuse_stat(d, i, &s->got);
+    if (s->flags & DFS_SET_ATTR_SIZE)
+        __atomic_store_n(&i->wrote, true, __ATOMIC_RELAXED);
+    if (!is_unlinked(d, i))
+        rc = dfuse_by_name(d, i, setattr_op, s);
+    if (rc == ESTALE && is_unlinked(d, i))
+        return setattr_unlinked(d, i, &s->want, s->flags, &s->got);
+    if (rc != 0)
+        return rc;
+    s->got.st_ino = dfuse_st_ino_of(d, i);
+    pthread_mutex_lock(&d->lock);
+    i->mode = s->got.st_mode;
+    i->gid = s->got.st_gid;
+    pthread_mutex_unlock(&d->lock);
+    return 0;
 }
 
 void dfuse_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
 {
     struct dfuse *d = DFUSE(req);
-    struct inode *i = dfuse_inode(d, ino);
-    struct stat st = {0};
-    int flags = set_flags(attr, to_set, &st);
-    int rc;
+    struct setattr s = {0};
+    int rc = EROFS;
 
-    if (d->conf.readonly)
-        rc = EROFS;
-    else if (i->unlinked)
-        rc = setattr_unlinked(d, i, &st, flags, &st);
-    else if (flags == 0)
-        rc = dfuse_stat(d, i, &st);
+    s.flags = set_flags(attr, to_set, &s.want);
+    if (!d->conf.readonly)
+        rc = setattr(d, dfuse_inode(d, ino), &s);
+    if (rc == 0)
+        fuse_reply_attr(req, &s.got, d->conf.attr_s);
     else
-        rc = dfs_osetattr(d->dfs, i->obj, &st, flags);
-    if (rc != 0) {
         fuse_reply_err(req, rc);
-        return;
-    }
-    st.st_ino = i == &d->root ? FUSE_ROOT_ID : dfuse_st_ino(i->oid);
-    fuse_reply_attr(req, &st, d->conf.attr_s);
 }
 
 void dfuse_statfs(fuse_req_t req, fuse_ino_t ino)
@@ -115,62 +158,114 @@ void dfuse_statfs(fuse_req_t req, fuse_ino_t ino)
     fuse_reply_statfs(req, &sv);
 }
 
+/* ---- Extended attributes ---- */
+
+/* The kernel asks for the capabilities of a file at every write: files here have none, and storing them would promise that they count. ACLs likewise. */
+static bool foreign(const char *name)
+{
+    return strcmp(name, "security.capability") == 0 || strncmp(name, "system.", 7) == 0;
+}
+
+struct xattr {
+    const char *name;
+    void *value;
+    daos_size_t size;
+    int flags;
+};
+
+static int set_op(struct dfuse *d, dfs_obj_t *obj, void *arg)
+{
+    struct xattr *x = arg;
+    int rc = dfs_setxattr(d->dfs, obj, x->name, x->value, x->size, x->flags);
+
+    return rc == ENOENT && (x->flags & XATTR_REPLACE) ? ENODATA : rc;
+}
+
+static int get_op(struct dfuse *d, dfs_obj_t *obj, void *arg)
+{
+    struct xattr *x = arg;
+    daos_size_t room = x->size;
+    int rc = dfs_getxattr(d->dfs, obj, x->name, x->value, &room);
+
+    if (rc == 0)
+        x->size = room;
+    return rc == E2BIG ? ERANGE : rc;
+}
+
+static int list_op(struct dfuse *d, dfs_obj_t *obj, void *arg)
+{
+    struct xattr *x = arg;
+    daos_size_t need = x->size;
+    int rc = dfs_listxattr(d->dfs, obj, x->value, &need);
+
+    if (rc == 0 && x->size > 0 && need > x->size)
+        return ERANGE;
+    if (rc == 0)
+        x->size = need;
+    return rc;
+}
+
+static int remove_op(struct dfuse *d, dfs_obj_t *obj, void *arg)
+{
+    struct xattr *x = arg;
+    int rc = dfs_removexattr(d->dfs, obj, x->name);
+
+    return rc == ENOENT ? ENODATA : rc;
+}
+
 void dfuse_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
 {
     struct dfuse *d = DFUSE(req);
-    int rc = d->conf.readonly ? EROFS : dfs_setxattr(d->dfs, dfuse_inode(d, ino)->obj, name, value, size, flags);
+    struct xattr x = {.name = name, .value = (void *)value, .size = size, .flags = flags};
 
-    fuse_reply_err(req, rc == ENOENT && (flags & XATTR_REPLACE) ? ENODATA : rc);
+    if (d->conf.readonly)
+        fuse_reply_err(req, EROFS);
+    else if (foreign(name))
+        fuse_reply_err(req, ENOTSUP);
+    else
+        fuse_reply_err(req, dfuse_by_name(d, dfuse_inode(d, ino), set_op, &x));
+}
+
+/* Answers what op gave into room for `size` bytes; 0: only how many there are. */
+static void reply_xattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size, int (*op)(struct dfuse *d, dfs_obj_t *obj, void *arg))
+{
+    struct dfuse *d = DFUSE(req);
+    struct xattr x = {.name = name, .value = size > 0 ? malloc(size) : NULL, .size = size};
+    int rc;
+
+    if (size > 0 && x.value == NULL) {
+        fuse_reply_err(req, ENOMEM);
+        return;
+    }
+    rc = dfuse_by_name(d, dfuse_inode(d, ino), op, &x);
+    if (rc != 0)
+        fuse_reply_err(req, rc);
+    else if (size == 0)
+        fuse_reply_xattr(req, x.size);
+    else
+        fuse_reply_buf(req, x.value, x.size);
+    free(x.value);
 }
 
 void dfuse_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
-    struct dfuse *d = DFUSE(req);
-    daos_size_t len = size;
-    char *buf = size > 0 ? malloc(size) : NULL;
-    int rc;
-
-    if (size > 0 && buf == NULL) {
-        fuse_reply_err(req, ENOMEM);
-        return;
-    }
-    rc = dfs_getxattr(d->dfs, dfuse_inode(d, ino)->obj, name, buf, &len);
-    if (rc != 0)
-        fuse_reply_err(req, rc == E2BIG ? ERANGE : rc);
-    else if (size == 0)
-        fuse_reply_xattr(req, len);
+    if (strncmp(name, "system.", 7) == 0)
+        fuse_reply_err(req, ENOTSUP);
+    else if (foreign(name))
+        fuse_reply_err(req, ENODATA);
     else
-        fuse_reply_buf(req, buf, len);
-    free(buf);
+        reply_xattr(req, ino, name, size, get_op);
 }
 
 void dfuse_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
-    struct dfuse *d = DFUSE(req);
-    daos_size_t len = size;
-    char *buf = size > 0 ? malloc(size) : NULL;
-    int rc;
-
-    if (size > 0 && buf == NULL) {
-        fuse_reply_err(req, ENOMEM);
-        return;
-    }
-    rc = dfs_listxattr(d->dfs, dfuse_inode(d, ino)->obj, buf, &len);
-    if (rc == 0 && size > 0 && len > size)
-        rc = ERANGE;
-    if (rc != 0)
-        fuse_reply_err(req, rc);
-    else if (size == 0)
-        fuse_reply_xattr(req, len);
-    else
-        fuse_reply_buf(req, buf, len);
-    free(buf);
+    reply_xattr(req, ino, NULL, size, list_op);
 }
 
 void dfuse_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
     struct dfuse *d = DFUSE(req);
-    int rc = d->conf.readonly ? EROFS : dfs_removexattr(d->dfs, dfuse_inode(d, ino)->obj, name);
+    struct xattr x = {.name = name};
 
-    fuse_reply_err(req, rc == ENOENT ? ENODATA : rc);
+    fuse_reply_err(req, d->conf.readonly ? EROFS : dfuse_by_name(d, dfuse_inode(d, ino), remove_op, &x));
 }

@@ -1,4 +1,9 @@
-/* Operations on names: lookup, make, remove, rename. */
+/*
+ * Operations on names: lookup, make, remove, rename.
+ *
+ * Who takes a name from an inode, or gives it another, marks the inode busy for that time. Opening waits for it, so that it is
+ * known before the removal whether the data must be kept; and so does whoever did not find an inode at the name it had.
+ */
 #include <stdio.h>
 #include <unistd.h>
 #include <sys/stat.h>
@@ -22,9 +27,10 @@ static int write_errno(const struct dfuse *d, int rc)
     return rc == EPERM && d->conf.readonly ? EROFS : rc;
 }
 
-int dfuse_entry_set(struct dfuse *d, dfs_obj_t *obj, const struct stat *st, struct fuse_entry_param *e)
+/* The same for an object just opened (taken over) whose attributes are known. */
+static int entry_set(struct dfuse *d, dfs_obj_t *obj, const struct stat *st, uint64_t moves, struct fuse_entry_param *e)
 {
-    struct inode *i = dfuse_inode_get(d, obj, st);
+    struct inode *i = dfuse_inode_get(d, obj, st, moves);
 
     if (i == NULL)
         return ENOMEM;
@@ -39,16 +45,27 @@ int dfuse_entry_set(struct dfuse *d, dfs_obj_t *obj, const struct stat *st, stru
 
 int dfuse_entry_of(struct dfuse *d, struct inode *parent, const char *name, struct fuse_entry_param *e)
 {
+    uint64_t moves = dfuse_moves(d);
+    struct place *at;
     dfs_obj_t *obj;
     struct stat st;
     int rc;
 
     if (strlen(name) > DFS_MAX_NAME)
         return ENAMETOOLONG;
-    rc = dfs_lookup_rel(d->dfs, parent->obj, name, open_mode(d) | O_NOFOLLOW, &obj, NULL, &st);
-    if (rc != 0)
-        return rc;
-    return dfuse_entry_set(d, obj, &st, e);
+    at = dfuse_place_get(d, parent);
+    rc = dfs_lookup_rel(d->dfs, at->obj, name, open_mode(d) | O_NOFOLLOW, &obj, NULL, &st);
+    dfuse_place_put(d, at);
+    return rc != 0 ? rc : entry_set(d, obj, &st, moves, e);
+}
+
+/* Gives the entry to the kernel, which then holds its lookup; a caller that was interrupted does not. */
+static void reply_entry(fuse_req_t req, const struct fuse_entry_param *e)
+{
+    struct dfuse *d = DFUSE(req);
+
+    if (fuse_reply_entry(req, e) != 0 && e->ino != 0)
+        dfuse_inode_forget(d, dfuse_inode(d, e->ino), 1);
 }
 
 void dfuse_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -63,7 +80,7 @@ void dfuse_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
         rc = 0;
     }
     if (rc == 0)
-        fuse_reply_entry(req, &e);
+        reply_entry(req, &e);
     else
         fuse_reply_err(req, rc);
 }
@@ -85,49 +102,73 @@ void dfuse_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *f
     fuse_reply_none(req);
 }
 
-/* Somebody else's process made it: it becomes theirs. */
-static int give_to_caller(struct dfuse *d, fuse_req_t req, dfs_obj_t *obj, struct stat *st)
-{
-    const struct fuse_ctx *ctx = fuse_req_ctx(req);
-    struct stat want;
+/* ---- Making ---- */
 
-    if (ctx->uid == st->st_uid && ctx->gid == st->st_gid)
+/* Made by the user of this process, but somebody else's: it becomes theirs. */
+static int give_to(struct dfuse *d, dfs_obj_t *obj, uid_t uid, gid_t gid, struct stat *st)
+{
+    struct stat want = *st;
+    int rc;
+
+    if (uid == st->st_uid && gid == st->st_gid)
         return 0;
-    want = *st;
-    want.st_uid = ctx->uid;
-    want.st_gid = ctx->gid;
-    int rc = dfs_osetattr(d->dfs, obj, &want, DFS_SET_ATTR_UID | DFS_SET_ATTR_GID);
+    want.st_uid = uid;
+    want.st_gid = gid;
+    rc = dfs_osetattr(d->dfs, obj, &want, DFS_SET_ATTR_UID | DFS_SET_ATTR_GID);
     if (rc == 0)
         *st = want;
     return rc;
 }
 
-/* Makes name and opens it. */
-static int make(struct dfuse *d, fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, int flags, const char *value, struct fuse_entry_param *e)
+/* Whom a new entry of parent belongs to: the caller, and the group of a setgid directory. */
+static gid_t group_for(struct dfuse *d, fuse_req_t req, struct inode *parent, mode_t *mode)
+{
+    gid_t gid = fuse_req_ctx(req)->gid;
+
+    pthread_mutex_lock(&d->lock);
+    if (parent->mode & S_ISGID) {
+        gid = parent->gid;
+        if (S_ISDIR(*mode))
+            *mode |= S_ISGID;
+    }
+    pthread_mutex_unlock(&d->lock);
+    return gid;
+}
+
+/* Makes name, which the kernel believes is not there, and opens it. EEXIST otherwise. */
+static int make(struct dfuse *d, fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, const char *value, struct fuse_entry_param *e)
 {
     struct inode *p = dfuse_inode(d, parent);
+    uint64_t moves = dfuse_moves(d);
+    struct place *at;
     dfs_obj_t *obj;
     struct stat st;
+    gid_t gid;
     int rc;
 
     if (strlen(name) > DFS_MAX_NAME)
         return ENAMETOOLONG;
     mode &= ~(mode_t)S_ISVTX;
-    rc = dfs_open_stat(d->dfs, p->obj, name, mode, O_RDWR | O_CREAT | flags, 0, 0, value, &obj, &st);
+    gid = group_for(d, req, p, &mode);
+    at = dfuse_place_get(d, p);
+    rc = dfs_open_stat(d->dfs, at->obj, name, mode, O_RDWR | O_CREAT | O_EXCL, 0, 0, value, &obj, &st);
+    if (rc == 0) {
+        rc = give_to(d, obj, fuse_req_ctx(req)->uid, gid, &st);
+        if (rc != 0) { /* not theirs is not made */
+            dfs_release(obj);
+            dfs_remove(d->dfs, at->obj, name, false, NULL);
+        }
+    }
+    dfuse_place_put(d, at);
     if (rc != 0)
         return write_errno(d, rc);
-    rc = give_to_caller(d, req, obj, &st);
-    if (rc != 0) {
-        dfs_release(obj);
-        return rc;
-    }
-    return dfuse_entry_set(d, obj, &st, e);
+    return entry_set(d, obj, &st, moves, e);
 }
 
 static void reply_made(fuse_req_t req, int rc, const struct fuse_entry_param *e)
 {
     if (rc == 0)
-        fuse_reply_entry(req, e);
+        reply_entry(req, e);
     else
         fuse_reply_err(req, rc);
 }
@@ -139,101 +180,129 @@ void dfuse_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mod
     if (!S_ISREG(mode))
         fuse_reply_err(req, ENOTSUP);
     else
-        reply_made(req, make(DFUSE(req), req, parent, name, mode, O_EXCL, NULL, &e), &e);
+        reply_made(req, make(DFUSE(req), req, parent, name, mode, NULL, &e), &e);
 }
 
 void dfuse_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
     struct fuse_entry_param e;
 
-    reply_made(req, make(DFUSE(req), req, parent, name, S_IFDIR | mode, O_EXCL, NULL, &e), &e);
+    reply_made(req, make(DFUSE(req), req, parent, name, S_IFDIR | mode, NULL, &e), &e);
 }
 
 void dfuse_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const char *name)
 {
     struct fuse_entry_param e;
 
-    reply_made(req, make(DFUSE(req), req, parent, name, S_IFLNK | 0777, O_EXCL, link, &e), &e);
+    reply_made(req, make(DFUSE(req), req, parent, name, S_IFLNK | 0777, link, &e), &e);
 }
 
 void dfuse_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
     struct dfuse *d = DFUSE(req);
     struct fuse_entry_param e;
-    int rc = make(d, req, parent, name, S_IFREG | mode, fi->flags & O_EXCL, NULL, &e);
+    int rc = make(d, req, parent, name, S_IFREG | mode, NULL, &e);
 
+    /* Another client was faster: the kernel looks again and opens theirs, if its owner lets it. */
+    if (rc == EEXIST && !(fi->flags & O_EXCL))
+        rc = ESTALE;
     if (rc != 0) {
         fuse_reply_err(req, rc);
         return;
     }
     dfuse_opened(d, dfuse_inode(d, e.ino));
     fi->keep_cache = 0;
-    fuse_reply_create(req, &e, fi);
+    fi->direct_io = !d->conf.caching;
+    if (fuse_reply_create(req, &e, fi) != 0) { /* interrupted: nobody will close or forget it */
+        dfuse_closed(d, dfuse_inode(d, e.ino));
+        dfuse_inode_forget(d, dfuse_inode(d, e.ino), 1);
+    }
 }
 
-/* The inode that name stands for, with a lookup of our own, if the kernel knows it; NULL otherwise. */
-static struct inode *known(struct dfuse *d, struct inode *parent, const char *name)
+/* ---- Taking names away and giving others ---- */
+
+/* A name that an operation changes, and the inode behind it if the kernel knows it (held, and marked busy). */
+struct victim {
+    struct inode *i;
+    bool keep;          /* its data must outlive its name */
+};
+
+enum fate { MOVED, REPLACED, REMOVED };
+
+/*
+ * What is kept is dropped when the kernel forgets the inode. A file that is replaced is always kept: readers of a name that is replaced again and
+ * again find one of its files. Removed without being open it need not be; who is just about to open it gets ESTALE, looks again and finds nothing.
+ * Only what lives on without a name needs its attributes remembered: kept files, and directories somebody may stand in.
+ */
+static void victim_begin(struct dfuse *d, dfs_obj_t *dir, const char *name, enum fate fate, struct victim *v)
 {
-    struct inode *i = NULL;
     daos_obj_id_t oid;
+    bool remember = false;
     struct stat st;
 
-    if (dfs_stat_name(d->dfs, parent->obj, name, &st, &oid, NULL) != 0)
-        return NULL;
+    memset(v, 0, sizeof(*v));
+    if (dfs_stat_name(d->dfs, dir, name, NULL, &oid, NULL) != 0)
+        return;
     pthread_mutex_lock(&d->lock);
-    i = dfuse_inode_find(d, oid);
-    if (i != NULL) {
-        i->nlookup++;
-        i->st = st;
-        i->st.st_ino = dfuse_st_ino(oid);
+    v->i = dfuse_inode_find(d, oid);
+    if (v->i != NULL) {
+        v->i->nlookup++;
+        v->i->busy++; /* from here on nobody opens it */
+        v->keep = S_ISREG(v->i->mode) && (fate == REPLACED || (fate == REMOVED && v->i->opens > 0));
+        remember = v->keep || (fate != MOVED && S_ISDIR(v->i->mode));
     }
     pthread_mutex_unlock(&d->lock);
-    return i;
+    if (!remember || dfs_stat_name(d->dfs, dir, name, &st, &oid, NULL) != 0)
+        return;
+    pthread_mutex_lock(&d->lock);
+    v->i->st = st;
+    v->i->st.st_ino = dfuse_st_ino(v->i->oid);
+    pthread_mutex_unlock(&d->lock);
 }
 
-/* It lost its name: what is open lives on, the rest is gone. */
-static void lost_name(struct dfuse *d, struct inode *i, bool kept)
+static void victim_end(struct dfuse *d, struct victim *v)
 {
-    bool drop;
-
+    if (v->i == NULL)
+        return;
     pthread_mutex_lock(&d->lock);
-    i->unlinked = true;
-    /* the last close may have come between our look and the removal */
-    drop = kept && i->opens == 0;
-    i->dead = !kept || drop;
+    v->i->busy--;
+    pthread_cond_broadcast(&d->settled);
     pthread_mutex_unlock(&d->lock);
-    if (drop)
-        dfs_drop(d->dfs, i->oid);
+    dfuse_inode_forget(d, v->i, 1);
 }
 
-static bool is_open(struct dfuse *d, struct inode *i)
+/* The object `oid` lost its name. */
+static void victim_lost(struct dfuse *d, struct victim *v, daos_obj_id_t oid)
 {
-    bool open;
-
-    if (i == NULL)
-        return false;
+    if (v->i == NULL || oid.lo != v->i->oid.lo || oid.hi != v->i->oid.hi) {
+        /* another client put something else there: kept for nobody */
+        if (v->keep && (oid.lo != 0 || oid.hi != 0))
+            dfs_drop(d->dfs, oid);
+        return;
+    }
     pthread_mutex_lock(&d->lock);
-    open = i->opens > 0 && S_ISREG(i->mode);
+    v->i->unlinked = true;
+    v->i->dead = !v->keep;
     pthread_mutex_unlock(&d->lock);
-    return open;
 }
 
 static void remove_name(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 {
     struct dfuse *d = DFUSE(req);
-    struct inode *p = dfuse_inode(d, parent), *i = known(d, p, name);
-    bool keep = is_open(d, i);
-    daos_obj_id_t oid;
+    struct place *at = dfuse_place_get(d, dfuse_inode(d, parent));
+    daos_obj_id_t oid = {0};
+    struct victim v;
     int rc;
 
-    if (i != NULL && S_ISDIR(i->mode) != dir)
+    victim_begin(d, at->obj, name, REMOVED, &v);
+    if (v.i != NULL && S_ISDIR(v.i->mode) != dir)
         rc = dir ? ENOTDIR : EISDIR;
     else
-        rc = dfs_remove_flags(d->dfs, p->obj, name, keep ? DFS_KEEP : 0, &oid);
-    if (rc == 0 && i != NULL && oid.lo == i->oid.lo && oid.hi == i->oid.hi)
-        lost_name(d, i, keep);
-    if (i != NULL)
-        dfuse_inode_forget(d, i, 1);
+        rc = dfs_remove_flags(d->dfs, at->obj, name, v.keep ? DFS_KEEP : 0, &oid);
+    if (rc == 0)
+        victim_lost(d, &v, oid);
+    victim_end(d, &v);
+    dfuse_place_put(d, at);
     fuse_reply_err(req, write_errno(d, rc));
 }
 
@@ -252,30 +321,61 @@ void dfuse_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const cha
     fuse_reply_err(req, ENOTSUP); /* the entry is the inode: there are no hard links */
 }
 
-/* i is now called name under parent. */
-static void renamed(struct dfuse *d, struct inode *i, struct inode *parent, const char *name)
+/* i is now called name in dir. */
+static void renamed(struct dfuse *d, struct inode *i, dfs_obj_t *dir, const char *name)
 {
+    struct place *place;
+    daos_obj_id_t oid;
     dfs_obj_t *obj;
 
-    if (i == NULL)
+    if (i == NULL || dfs_lookup_rel(d->dfs, dir, name, open_mode(d) | O_NOFOLLOW, &obj, NULL, NULL) != 0)
         return;
-    /* a look at the new place tells the object where it lives now */
-    if (dfs_lookup_rel(d->dfs, parent->obj, name, O_RDONLY | O_NOFOLLOW, &obj, NULL, NULL) != 0)
+    dfs_obj2id(obj, &oid);
+    place = dfuse_place_new(obj);
+    if (place == NULL)
         return;
     pthread_mutex_lock(&d->lock);
-    dfs_update_parent(i->obj, obj, NULL);
+    if (oid.lo == i->oid.lo && oid.hi == i->oid.hi) { /* else another client was there since */
+        struct place *old = i->place;
+
+        i->place = place;
+        i->moved = ++d->moves;
+        place = old;
+    }
     pthread_mutex_unlock(&d->lock);
-    dfs_release(obj);
+    dfuse_place_put(d, place);
+}
+
+static int move(struct dfuse *d, dfs_obj_t *dir, const char *name, dfs_obj_t *new_dir, const char *new_name, unsigned flags)
+{
+    bool exchange = flags & RENAME_EXCHANGE;
+    daos_obj_id_t oid = {0};
+    struct victim from, to;
+    int rc;
+
+    victim_begin(d, dir, name, MOVED, &from);
+    victim_begin(d, new_dir, new_name, exchange ? MOVED : REPLACED, &to);
+    if (exchange)
+        rc = dfs_exchange(d->dfs, dir, name, new_dir, new_name);
+    else
+        rc = dfs_move_flags(d->dfs, dir, name, new_dir, new_name,
+                            (to.keep ? DFS_KEEP : 0) | (flags & RENAME_NOREPLACE ? DFS_NOREPLACE : 0), &oid);
+    if (rc == 0) {
+        renamed(d, from.i, new_dir, new_name);
+        if (exchange)
+            renamed(d, to.i, dir, name);
+        else
+            victim_lost(d, &to, oid);
+    }
+    victim_end(d, &from);
+    victim_end(d, &to);
+    return write_errno(d, rc);
 }
 
 void dfuse_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name, unsigned flags)
 {
     struct dfuse *d = DFUSE(req);
-    struct inode *p = dfuse_inode(d, parent), *np = dfuse_inode(d, new_parent);
-    struct inode *from, *to;
-    daos_obj_id_t oid = {0};
-    bool keep;
-    int rc;
+    struct place *at, *new_at;
 
     if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) {
         fuse_reply_err(req, EINVAL);
@@ -285,36 +385,24 @@ void dfuse_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_
         fuse_reply_err(req, ENAMETOOLONG);
         return;
     }
-    from = known(d, p, name);
-    to = known(d, np, new_name);
-    keep = is_open(d, to);
-    if (flags & RENAME_EXCHANGE)
-        rc = dfs_exchange(d->dfs, p->obj, name, np->obj, new_name);
-    else
-        rc = dfs_move_flags(d->dfs, p->obj, name, np->obj, new_name, (keep ? DFS_KEEP : 0) | (flags & RENAME_NOREPLACE ? DFS_NOREPLACE : 0), &oid);
-    if (rc == 0) {
-        renamed(d, from, np, new_name);
-        if (flags & RENAME_EXCHANGE)
-            renamed(d, to, p, name);
-        else if (to != NULL && oid.lo == to->oid.lo && oid.hi == to->oid.hi)
-            lost_name(d, to, keep);
-    }
-    if (from != NULL)
-        dfuse_inode_forget(d, from, 1);
-    if (to != NULL)
-        dfuse_inode_forget(d, to, 1);
-    fuse_reply_err(req, write_errno(d, rc));
+    at = dfuse_place_get(d, dfuse_inode(d, parent));
+    new_at = dfuse_place_get(d, dfuse_inode(d, new_parent));
+    fuse_reply_err(req, move(d, at->obj, name, new_at->obj, new_name, flags));
+    dfuse_place_put(d, at);
+    dfuse_place_put(d, new_at);
 }
 
 void dfuse_readlink(fuse_req_t req, fuse_ino_t ino)
 {
     struct dfuse *d = DFUSE(req);
+    struct place *at = dfuse_place_get(d, dfuse_inode(d, ino));
     char buf[DFS_MAX_PATH + 1];
     daos_size_t size = sizeof(buf);
-    int rc = dfs_get_symlink_value(dfuse_inode(d, ino)->obj, buf, &size);
+    int rc = dfs_get_symlink_value(at->obj, buf, &size);
 
     if (rc == 0)
         fuse_reply_readlink(req, buf);
     else
         fuse_reply_err(req, rc);
+    dfuse_place_put(d, at);
 }
