@@ -43,13 +43,13 @@ static json_t *acl_json(daos_prop_t *prop)
                      text_of(prop, DAOS_PROP_CO_OWNER_GROUP));
 }
 
-static int acl_write(struct tool *t, daos_prop_t *prop, FILE *f)
+static int acl_write(struct tool *t, daos_prop_t *prop, bool verbose, FILE *f)
 {
     fprintf(f, "# Owner: %s\n# Owner Group: %s\n# Entries:\n", text_of(prop, DAOS_PROP_CO_OWNER),
             text_of(prop, DAOS_PROP_CO_OWNER_GROUP));
     if (acl_of(prop) == NULL)
         return 0;
-    int rc = daos_acl_to_stream(f, acl_of(prop), opt_flag(t, "verbose"));
+    int rc = daos_acl_to_stream(f, acl_of(prop), verbose);
     return rc != 0 ? tool_fail_der(t, rc, "cannot write the list of rights") : 0;
 }
 
@@ -66,14 +66,14 @@ static int acl_to_file(struct tool *t, daos_prop_t *prop, const char *path)
             close(fd);
         return rc;
     }
-    rc = acl_write(t, prop, f);
+    rc = acl_write(t, prop, opt_flag(t, "verbose"), f);
     if (fclose(f) != 0 && rc == 0)
         rc = tool_fail_errno(t, errno, "cannot write %s", path);
     return rc;
 }
 
 /* What every command of this file answers with: the list as it is now. */
-static int acl_show(struct tool *t, struct conn *c, const char *outfile)
+static int acl_show(struct tool *t, struct conn *c, const char *outfile, bool verbose)
 {
     daos_prop_t *prop = NULL;
     int rc = daos_cont_get_acl(c->coh, &prop, NULL);
@@ -85,7 +85,7 @@ static int acl_show(struct tool *t, struct conn *c, const char *outfile)
     else if (t->json)
         t->response = acl_json(prop);
     else
-        rc = acl_write(t, prop, t->out);
+        rc = acl_write(t, prop, verbose, t->out);
     daos_prop_free(prop);
     return rc;
 }
@@ -96,7 +96,7 @@ int cmd_get_acl(struct tool *t)
     int rc = conn_cont(t, &c, t->args[0], t->args[1], false);
 
     if (rc == 0)
-        rc = acl_show(t, &c, opt_text(t, "outfile"));
+        rc = acl_show(t, &c, opt_text(t, "outfile"), opt_flag(t, "verbose"));
     conn_close(&c);
     return rc;
 }
@@ -164,7 +164,7 @@ static int change(struct tool *t, int (*call)(daos_handle_t, struct daos_acl *, 
             tool_fail_der(t, rc, "cannot change the rights of container %s", t->args[1]);
     }
     if (rc == 0)
-        rc = acl_show(t, &c, NULL);
+        rc = acl_show(t, &c, NULL, false);
     conn_close(&c);
     daos_acl_free(acl);
     return rc;
@@ -221,7 +221,7 @@ int cmd_delete_acl(struct tool *t)
             tool_fail_der(t, rc, "cannot remove the rights of %s on container %s", who, t->args[1]);
     }
     if (rc == 0)
-        rc = acl_show(t, &c, NULL);
+        rc = acl_show(t, &c, NULL, false);
     conn_close(&c);
     free(name);
     return rc;

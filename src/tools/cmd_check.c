@@ -27,8 +27,14 @@ static int engine_start(struct tool *t, const char *pool, struct pool_engine *p)
         return rc;
     rc = io_dir_open(p->path, false, &p->dir, &t->err);
     if (rc == 0) {
+        /* What is being written cannot be checked. On a medium that nobody can write there is no lock to take. */
+        struct err e = {0};
+
         conf.dir = p->dir;
-        rc = engine_open(&conf, &p->eng, &t->err);
+        conf.locked = io_dir_lock(p->dir, &e) == 0;
+        if (e.rc == -DER_BUSY)
+            t->err = e;
+        rc = e.rc == -DER_BUSY ? e.rc : engine_open(&conf, &p->eng, &t->err);
     }
     if (rc != 0 && t->err.rc == 0)
         tool_fail_der(t, rc, "cannot open pool %s", pool);
