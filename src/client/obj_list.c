@@ -350,22 +350,3 @@ int daos_obj_anchor_set(daos_handle_t oh, uint32_t index, daos_anchor_t *anchor)
     memset(anchor, 0, sizeof(*anchor));
     return 0;
 }
-
-int daos_obj_key2anchor(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, daos_key_t *akey,
-                        daos_anchor_t *anchor, daos_event_t *ev)
-{
-    struct obj *o;
-    int rc;
-
-    if (anchor == NULL)
-        return -DER_INVAL;
-    o = obj_get(client_current(), oh, DAOS_HTYPE_OBJ);
-    if (o == NULL)
-        return -DER_NO_HDL;
-    rc = io_check_dkey(o->oid, dkey);
-    if (rc == 0 && akey != NULL)
-        rc = io_check_akey(o->oid, akey);
-    handle_put(&o->h);
-    /* The place of a key is the engine's to compute, and there is no message that asks for it. */
-    return rc ? rc : -DER_NOSYS;
-}

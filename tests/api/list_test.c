@@ -216,5 +216,46 @@ static void parts_of_an_enumeration(void **state)
     FAILS(DER_NO_HDL, daos_obj_anchor_set(oh, 0, &anchor));
 }
 
+static void an_enumeration_goes_on_from_a_key(void **state)
+{
+    enum { N = 500 };
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_LEXICAL, 1);
+    daos_key_t k = key("k0321"), none = key("nothing"), ak = key("a7");
+    daos_anchor_t anchor = {0};
+    struct listing l;
+    uint32_t nr;
+    char name[24];
+    int i, n = 0;
+
+    for (i = 0; i < N; i++) {
+        snprintf(name, sizeof(name), "k%04d", i);
+        OK(put(oh, 0, name, "a", "1"));
+    }
+    OK(daos_obj_key2anchor(oh, DAOS_TX_NONE, &k, NULL, &anchor, NULL));
+    while (!daos_anchor_is_eof(&anchor)) {
+        nr = 8;
+        OK(daos_obj_list_dkey(oh, DAOS_TX_NONE, &nr, l.kds, &fresh(&l)->sgl, &anchor, NULL));
+        if (n == 0 && nr > 0)
+            assert_memory_equal(l.b0, "k0321", 5);
+        n += (int)nr;
+    }
+    assert_int_equal(n, N - 321);
+    for (i = 0; i < 10; i++) {
+        snprintf(name, sizeof(name), "a%d", i);
+        OK(put(oh, 0, "k0321", name, "1"));
+    }
+    OK(daos_obj_key2anchor(oh, DAOS_TX_NONE, &k, &ak, &anchor, NULL));
+    nr = 8;
+    OK(daos_obj_list_akey(oh, DAOS_TX_NONE, &k, &nr, l.kds, &fresh(&l)->sgl, &anchor, NULL));
+    assert_memory_equal(l.b0, "a7", 2);
+    FAILS(DER_NONEXIST, daos_obj_key2anchor(oh, DAOS_TX_NONE, &none, NULL, &anchor, NULL));
+    FAILS(DER_INVAL, daos_obj_key2anchor(oh, DAOS_TX_NONE, NULL, NULL, &anchor, NULL));
+    FAILS(DER_INVAL, daos_obj_key2anchor(oh, DAOS_TX_NONE, &k, NULL, NULL, NULL));
+    OK(daos_obj_close(oh, NULL));
+    FAILS(DER_NO_HDL, daos_obj_key2anchor(oh, DAOS_TX_NONE, &k, NULL, &anchor, NULL));
+}
+
 API_MAIN(API_TEST(keys_run_on_over_the_pieces_of_a_buffer), API_TEST(akeys_of_a_dkey),
-         API_TEST(extents), API_TEST(keys_removed_while_listing), API_TEST(parts_of_an_enumeration))
+         API_TEST(extents), API_TEST(keys_removed_while_listing), API_TEST(parts_of_an_enumeration),
+         API_TEST(an_enumeration_goes_on_from_a_key))
