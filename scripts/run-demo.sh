@@ -1,106 +1,108 @@
 #!/usr/bin/env bash
-# make run: the main job on real input, made of ordinary commands that anybody can repeat.
+# make run: a directory goes into a pool, is compared, kept in a snapshot, deleted in part, seen again, mounted. Every step is an
+# ordinary command, shown before it runs.
 # usage: run-demo.sh BUILD POOL DIR
-set -u
-build=$(cd "$1" && pwd) pool=$2 dir=$3
-case $pool in */*) ;; *) pool=./$pool ;; esac
-PATH=$build/src/tools:$build/src/posix:$PATH
+set -eu
+build=${1:-build} pool=${2:-./tarn-pool} dir=${3:-/usr/include}
+tarn=$build/src/tools/tarn
+dfuse=$build/src/posix/dfuse
 cont=demo
-mnt=
-state=$(mktemp -d)
+place=daos://$pool/$cont
+work=$(mktemp -d)
+mount=""
 
 cleanup() {
-    [ -n "$mnt" ] && fusermount3 -u "$mnt" >/dev/null 2>&1
-    [ -n "$mnt" ] && rmdir "$mnt" 2>/dev/null
-    rm -rf "$state"
+    [ -n "$mount" ] && { fusermount3 -u "$mount" 2>/dev/null || umount "$mount" 2>/dev/null || true; }
+    rm -rf "$work"
 }
 trap cleanup EXIT
-trap 'exit 130' INT
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-[ -t 1 ] || say() { printf '\n%s\n' "$*"; }
-run() { # shows a command as a user would type it, then runs it
-    echo "\$ $*"
-    "$@" || { rc=$?; [ $rc -eq 130 ] || echo "the step above failed (exit status $rc): see its message" >&2; exit $rc; }
+case $pool in */*) ;; *) pool=./$pool place=daos://./$pool/$cont ;; esac
+[ -x "$tarn" ] || { echo "there is no $tarn; run: make build" >&2; exit 1; }
+[ -d "$dir" ] || { echo "$dir is not a directory; run: make run DIR=/some/directory" >&2; exit 1; }
+if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold="" plain=""; fi
+
+say() { printf '\n%s\n' "$*"; }
+run() {
+    printf '%s$ %s%s\n' "$bold" "$*" "$plain"
+    "$@"
 }
-now() { date +%s.%N; }
-since() { echo "$1 $(now)" | awk '{t = $2 - $1; print (t < 0.001) ? 0.001 : t}'; }
-figure() { tarn inspect "$pool" --json | python3 -c "import json,sys; print(json.load(sys.stdin)['response']['$1'])"; }
+# the response of a command, one value: field 'python expression over r' command...
+field() {
+    local expr=$1
+    shift
+    "$@" --json | python3 -c "import json, sys; r = json.load(sys.stdin)['response']; print($expr)"
+}
 
-if [ ! -d "$dir" ]; then
-    echo "cannot copy $dir: it is not a directory; name one: make run DIR=/some/tree" >&2
-    exit 2
-fi
-
-say "1. A pool: a directory, nothing else"
+say "A pool is a directory. No server, no configuration."
 if [ -e "$pool/target0" ]; then
-    echo "using the pool that is in $pool already"
-    tarn cont destroy "$pool" $cont --force >/dev/null 2>&1
+    echo "(the pool $pool is there already; its container '$cont' is replaced)"
+    "$tarn" cont destroy "$pool" "$cont" --force >/dev/null 2>&1 || true
 else
-    run tarn pool create "$pool"
+    run "$tarn" pool create "$pool"
 fi
-run tarn cont create "$pool" $cont --type POSIX >/dev/null
+run "$tarn" cont create "$pool" "$cont" --type POSIX
 
-say "2. A directory goes in"
-t=$(now)
-run tarn fs copy --src "$dir" --dst "daos://$pool/$cont/data"
-in=$(since "$t")
+say "Everything in $dir goes in ..."
+run "$tarn" fs copy --ignore-unsupported --src "$dir" --dst "$place" | tee "$work/in"
 
-say "3. Everything is read back and compared: content, modes, times, links"
-t=$(now)
-run tarn fs diff "$dir" "daos://$pool/$cont/data"
-out=$(since "$t")
+say "... and is read back and compared: content, modes, times, links."
+run "$tarn" fs diff --src "$dir" --dst "$place" | tee "$work/out"
 
-say "4. A snapshot, a deletion, and the snapshot still has it"
-run tarn cont create-snap "$pool" $cont
-epoch=$(tarn cont list-snaps "$pool" $cont --json | python3 -c "import json,sys; print(max(s['epoch'] for s in json.load(sys.stdin)['response']))")
-victim=$(tarn fs ls "daos://$pool/$cont/data" | grep -m1 '/$' || tarn fs ls "daos://$pool/$cont/data" | head -1)
-victim=${victim%/}
-run tarn fs rm -r "daos://$pool/$cont/data/$victim"
-if tarn fs stat "daos://$pool/$cont/data/$victim" >/dev/null 2>&1; then
-    echo "$victim is still there after its removal" >&2
-    exit 1
+say "A snapshot keeps this moment."
+run "$tarn" cont create-snap "$pool" "$cont"
+epoch=$("$tarn" cont list-snaps "$pool" "$cont" --json | python3 -c "import json, sys; print(max(s['epoch'] for s in json.load(sys.stdin)['response']))")
+
+part=$(field "next((e['name'] for e in r if e['type'] == 'directory'), r[0]['name'] if r else '')" "$tarn" fs ls "$place")
+if [ -n "$part" ]; then
+    say "A part is deleted ..."
+    run "$tarn" fs rm -r "$place/$part"
+    echo "(now it is gone: $("$tarn" fs ls "$place/$part" 2>&1 | head -1))"
+    say "... and is still there in the snapshot."
+    run "$tarn" fs ls --snap "$epoch" "$place/$part" | head -5
 fi
-echo "$victim is gone from the container; in the snapshot:"
-echo "\$ tarn fs ls --snap $epoch daos://$pool/$cont/data/$victim"
-tarn fs ls --snap "$epoch" "daos://$pool/$cont/data/$victim" >"$state/ls" || exit 1
-head -5 "$state/ls"
-[ "$(wc -l <"$state/ls")" -gt 5 ] && echo "... $(wc -l <"$state/ls") entries"
 
-say "5. The same container through the kernel"
-if [ ! -e /dev/fuse ] || [ ! -r /dev/fuse ] || [ ! -w /dev/fuse ]; then
-    echo "skipped: /dev/fuse cannot be used here (missing, or no permission); the container is complete without it"
+say "The container as a file system, through the kernel:"
+if [ ! -x "$dfuse" ]; then
+    echo "(left out: dfuse is not built)"
+elif [ ! -r /dev/fuse ] || [ ! -w /dev/fuse ]; then
+    echo "(left out: /dev/fuse cannot be used here; with it: $dfuse MOUNTPOINT $pool $cont)"
 else
-    mnt=$(mktemp -d)
-    echo "\$ dfuse $mnt $pool $cont"
-    if dfuse "$mnt" "$pool" $cont; then
-        run ls "$mnt/data" | head -8
-        echo "... $(find "$mnt" -type f | wc -l) files seen by the kernel"
-        run fusermount3 -u "$mnt"
-        # the pool is this process's until dfuse has closed it
-        for _ in $(seq 100); do
-            tarn pool query "$pool" >/dev/null 2>&1 && break
+    mkdir "$work/mnt"
+    if run "$dfuse" "$work/mnt" "$pool" "$cont"; then
+        mount=$work/mnt
+        printf '%s$ ls -l %s%s\n' "$bold" "$mount" "$plain"
+        ls -l "$mount" | head -8
+        echo "(df: $(df -h "$mount" | tail -1))"
+        fusermount3 -u "$mount" 2>/dev/null || umount "$mount"
+        mount=""
+        # dfuse closes the pool after the mount has gone
+        for _ in $(seq 1 100); do
+            "$tarn" pool query "$pool" >/dev/null 2>&1 && break
             sleep 0.1
         done
-        rmdir "$mnt"
     else
-        echo "skipped: dfuse could not mount (see above); the container is complete without it"
+        echo "(left out: mounting did not work here)"
     fi
-    mnt=
 fi
 
-say "6. What was stored"
-files=$(find "$dir" -type f | wc -l)
-bytes=$(find "$dir" -type f -printf '%s\n' | awk '{n += $1} END {print n + 0}')
-objects=$(figure objects)
-meta=$(figure metadata_bytes)
-awk -v f="$files" -v b="$bytes" -v i="$in" -v o="$out" -v m="$meta" -v n="$objects" 'BEGIN {
-    printf "%d files, %.1f MiB; in: %.2f s (%d files/s, %.1f MiB/s), read back and compared: %.2f s (%.1f MiB/s)\n", f, b / 1048576, i, f / i, b / 1048576 / i, o, b / 1048576 / o
-    printf "metadata: %.1f MiB, %d bytes a file (%d objects, directories and snapshots included)\n", m / 1048576, (f > 0) ? m / f : 0, n
-}'
-
-say "Try next"
-echo "  export PATH=$build/src/tools:$build/src/posix:\$PATH"
-echo "  tarn fs ls -l daos://$pool/$cont/data"
-echo "  tarn check $pool"
-echo "  tarn --help"
+"$tarn" inspect "$pool" --json >"$work/inspect"
+say "Summary"
+python3 - "$work" "$pool" <<'PY'
+import json, re, sys
+work, pool = sys.argv[1:]
+copied = re.search(r"copied ([\d,]+) files, ([\d,]+) directories, ([\d,]+) links \((.*?)\) in ([\d.]+) s: (.*)", open(f"{work}/in").read())
+compared = re.search(r"in ([\d.]+) s, (.*?): all alike", open(f"{work}/out").read())
+st = json.load(open(f"{work}/inspect"))["response"]
+files, dirs, links = (int(copied[i].replace(",", "")) for i in (1, 2, 3))
+print(f"  stored      {files:,} files, {dirs:,} directories, {links:,} links, {copied[4]}")
+print(f"  in          {copied[6]}")
+print(f"  out         {int(files / max(float(compared[1]), 0.001)):,} files/s, {compared[2]} (read and compared)")
+# the pool may hold more than this copy (earlier runs, what was deleted): what an object costs on average, directories counted in
+meta = st["metadata_bytes"] / max(st["objects"], 1) * (files + dirs) / max(files, 1)
+print(f"  metadata    {meta:.0f} bytes a file, directories included (all but the values themselves)")
+PY
+say "Try next:"
+echo "  $tarn fs ls -l $place"
+echo "  $tarn fs copy --src $place --dst ./back --verify"
+echo "  $tarn --help"

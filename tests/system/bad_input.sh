@@ -98,6 +98,10 @@ fails 6 DER_BUSY "in use by process" tarn check ./p
     kill $holder
     wait $holder
 } 2>/dev/null
+for _ in $(seq 1 100); do
+    tarn pool query ./p >/dev/null 2>&1 && break
+    sleep 0.05
+done
 # it was killed while writing: that is no damage
 ok tarn check ./p
 
