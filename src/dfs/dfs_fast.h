@@ -25,6 +25,9 @@ int dfs_readdir_oids(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t
 /* dfs_lookup_rel without opening: attributes and object id of a name. Blocking. */
 int dfs_stat_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *st, daos_obj_id_t *oid, daos_size_t *chunk_size);
 
+/* Type, permissions and object id of a name: its entry alone, one request. Blocking. */
+int dfs_peek(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t *mode, daos_obj_id_t *oid);
+
 /* dfs_move and dfs_remove with flags. DFS_NOREPLACE: EEXIST if the new name is taken. DFS_KEEP: a file that loses its name keeps its data (somebody has it open); *oid tells which, and dfs_drop() removes it later. Data
  * kept by a process that dies is unreachable: dfs_cont_check finds it. */
 #define DFS_NOREPLACE 1u

@@ -264,3 +264,20 @@ int dfs_stat_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *
         *chunk_size = e.chunk_size;
     return 0;
 }
+
+int dfs_peek(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t *mode, daos_obj_id_t *oid)
+{
+    struct dfs_obj *dir;
+    struct dfs_entry e;
+    int rc = dfs_parent(dfs, parent, false, &dir);
+
+    if (rc == 0)
+        rc = dfs_name_check(name, NULL);
+    if (rc == 0)
+        rc = dfs_entry_fetch(dfs, dir->oid, name, &e);
+    if (rc != 0)
+        return rc;
+    *mode = e.mode;
+    *oid = e.oid;
+    return 0;
+}

@@ -67,16 +67,17 @@ static int entry_at(struct dfuse *d, struct listing *l, uint64_t off, const stru
     return 0;
 }
 
-/* What a plain listing tells of an entry: its number, and for files the type. The kernel does not look at the rest. */
+/* What a plain listing tells of an entry: its number and its type. The kernel does not look at the rest. */
 static int plain(struct dfuse *d, struct listing *l, const char *name, struct stat *st)
 {
     daos_obj_id_t oid;
-    int rc = dfs_stat_name(d->dfs, l->dir, name, NULL, &oid, NULL);
+    mode_t mode;
+    int rc = dfs_peek(d->dfs, l->dir, name, &mode, &oid);
 
     if (rc != 0)
         return rc;
     st->st_ino = dfuse_st_ino(oid);
-    st->st_mode = daos_is_array(oid) ? S_IFREG : 0;
+    st->st_mode = mode;
     return 0;
 }
 
