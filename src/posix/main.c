@@ -76,11 +76,22 @@ static void complain(const char *what, const char *object, int rc, const char *w
         fprintf(stderr, "dfuse: cannot %s '%s': %s (%d); %s\n", what, object, d_errdesc(rc), rc, next);
 }
 
+/* A mount whose process is gone may still be shown by stat(), from the kernel's cache; to open it is not possible. */
+static bool is_dead_mount(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err = errno;
+
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 && err == ENOTCONN;
+}
+
 static int mountpoint_check(const char *path)
 {
     struct stat st;
 
-    if (stat(path, &st) != 0 && errno == ENOTCONN) {
+    if (is_dead_mount(path)) {
         complain("mount on", path, 0, "a mount whose process is gone is still there", "remove it first: fusermount3 -u DIR");
         return 1;
     }
