@@ -1,10 +1,13 @@
 /*
- * How long a pool with very many files takes to open: after an orderly close, and after its process was killed while it was writing.
- * Also what each file costs in metadata. The files hold 100 bytes each, in directories of 1,000.
+ * How long a pool with very many files takes to open: after an orderly close, and after its process
+ * was killed while it was writing. Also what each file costs in metadata. The files hold 100 bytes
+ * each, in directories of 1,000.
  *
- * Every phase is a process of its own, so that nothing is warm but the kernel's idea of the file (which O_DIRECT goes around).
+ * Every phase is a process of its own, so that nothing is warm but the kernel's idea of the file
+ * (which O_DIRECT goes around).
  *
- * usage: million_bench DIRECTORY [FILES]     (default 1,000,000; goals: open <= 1 s after a close, <= 3 s after SIGKILL)
+ * usage: million_bench DIRECTORY [FILES]     (default 1,000,000; goals: open <= 1 s after a close,
+ * <= 3 s after SIGKILL)
  */
 #include <daos.h>
 #include <daos_fs.h>
@@ -167,8 +170,9 @@ static void timed_open(const char *pool, const char *after, double goal_s, unsig
     t = now_s() - t0;
     dfs_release(obj);
     client_engine_stat(f.poh, figure, &s);
-    printf("open after %s and first lookup: %.3f s (goal %.0f s), %u files, %.0f bytes of metadata a file\n", after, t, goal_s, files,
-           (double)(s.heap_bytes - s.value_bytes_heap) / files);
+    printf("open after %s and first lookup: %.3f s (goal %.0f s), %u files, %.0f bytes of metadata "
+           "a file\n",
+           after, t, goal_s, files, (double)(s.heap_bytes - s.value_bytes_heap) / files);
     fs_close(&f);
 }
 
@@ -206,7 +210,8 @@ static void phase_create(const char *pool, unsigned files)
     fill(&f, 0, files);
     t1 = now_s();
     fs_close(&f);
-    printf("created %u files in %.1f s (%.0f a second), closed in %.2f s\n", files, t1 - t0, files / (t1 - t0), now_s() - t1);
+    printf("created %u files in %.1f s (%.0f a second), closed in %.2f s\n", files, t1 - t0,
+           files / (t1 - t0), now_s() - t1);
 }
 
 static void phase_clean(const char *pool, unsigned files)
@@ -240,8 +245,8 @@ int main(int argc, char **argv)
     }
     files = files / DIR_FILES * DIR_FILES;
     snprintf(pool, sizeof(pool), "%s/pool", argv[1]);
-    if (in_child(phase_create, pool, files) != 0 || in_child(phase_clean, pool, files) != 0 || in_child(phase_kill, pool, files) != 0 ||
-        in_child(phase_dirty, pool, files) != 0)
+    if (in_child(phase_create, pool, files) != 0 || in_child(phase_clean, pool, files) != 0 ||
+        in_child(phase_kill, pool, files) != 0 || in_child(phase_dirty, pool, files) != 0)
         return 1;
     return 0;
 }

@@ -1,6 +1,8 @@
 /*
- * Lone durable puts and warm gets of 100-byte values through libdaos on an embedded pool, against the device's own limit in the same run and directory: a 4 KiB O_DIRECT write with RWF_DSYNC
- * to a file of written blocks. Rounds of the contenders alternate. Prints device writes per put (the goal is one) and ratios.
+ * Lone durable puts and warm gets of 100-byte values through libdaos on an embedded pool, against
+ * the device's own limit in the same run and directory: a 4 KiB O_DIRECT write with RWF_DSYNC to a
+ * file of written blocks. Rounds of the contenders alternate. Prints device writes per put (the
+ * goal is one) and ratios.
  *
  * usage: put_bench DIRECTORY [ROUNDS]
  */
@@ -173,9 +175,11 @@ int main(int argc, char **argv)
         }
         get[r] = (now_us() - t0) / GETS_A_ROUND;
     }
-    printf("lone durable put of 100 bytes: %.1f us; the device's own durable 4 KiB write: %.1f us; ratio %.2f\n", median(put, rounds), median(raw, rounds),
-           median(put, rounds) / median(raw, rounds));
-    printf("device writes per put: %.3f (goal 1)\n", (double)writes / (double)(rounds * PUTS_A_ROUND));
+    printf("lone durable put of 100 bytes: %.1f us; the device's own durable 4 KiB write: %.1f us; "
+           "ratio %.2f\n",
+           median(put, rounds), median(raw, rounds), median(put, rounds) / median(raw, rounds));
+    printf("device writes per put: %.3f (goal 1)\n",
+           (double)writes / (double)(rounds * PUTS_A_ROUND));
     printf("get of 100 bytes, warm: %.2f us\n", median(get, rounds));
     daos_kv_close(kv, NULL);
     daos_cont_close(coh, NULL);

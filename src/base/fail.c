@@ -26,7 +26,8 @@ bool base_fail_hit(void)
     return true;
 }
 
-/* No allocation of 0 bytes (its pointer might be NULL), and none that only a wrong computation asks for. */
+/* No allocation of 0 bytes (its pointer might be NULL), and none that only a wrong computation asks
+ * for. */
 static bool refused(size_t size)
 {
     return base_fail_hit() || size > PTRDIFF_MAX;

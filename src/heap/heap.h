@@ -1,22 +1,27 @@
 /*
  * heap: metadata at memory speed on a device. One heap a shard.
  *
- * The heap is a linear space of 16 KiB pages, addressed by offset (0 is null). Code reaches its bytes with heap_ptr(), which
- * answers an address or says that the page is not resident. Changes happen in transactions that are synchronous, never wait,
- * and become one record in the write-ahead log; a group of records is made durable by one device write. Pages go to their place
- * by checkpoints. Large values live outside, in data extents (heap/space.h), whose allocation is part of the same transactions.
- * docs/formats.md draws every byte; docs/durability.md walks through the protocol (architecture section 5).
+ * The heap is a linear space of 16 KiB pages, addressed by offset (0 is null). Code reaches its
+ * bytes with heap_ptr(), which answers an address or says that the page is not resident. Changes
+ * happen in transactions that are synchronous, never wait, and become one record in the write-ahead
+ * log; a group of records is made durable by one device write. Pages go to their place by
+ * checkpoints. Large values live outside, in data extents (heap/space.h), whose allocation is part
+ * of the same transactions. docs/formats.md draws every byte; docs/durability.md walks through the
+ * protocol (architecture section 5).
  *
- * Parts: tx.c transactions, alloc.c page and slot allocator, wal.c log and group commit, recover.c replay,
- * checkpoint.c, page.c residency and page images, space.c data extents; tree.h ordered trees, kv.h byte-string maps.
+ * Parts: tx.c transactions, alloc.c page and slot allocator, wal.c log and group commit, recover.c
+ * replay, checkpoint.c, page.c residency and page images, space.c data extents; tree.h ordered
+ * trees, kv.h byte-string maps.
  *
- * THREADS. A heap is guarded by its lock (heap_lock). Everything marked [L] is called with the lock held, from any thread:
- * the shard's xstream or, for inline calls, an application's thread. Everything marked [F] may wait: on a fiber of the shard's
- * xstream, lock NOT held. No heap address survives unlocking.
+ * THREADS. A heap is guarded by its lock (heap_lock). Everything marked [L] is called with the lock
+ * held, from any thread: the shard's xstream or, for inline calls, an application's thread.
+ * Everything marked [F] may wait: on a fiber of the shard's xstream, lock NOT held. No heap address
+ * survives unlocking.
  *
- * FAULT AND RETRY. A function that touches a page that is not resident returns HEAP_FAULT (heap_ptr: NULL), having recorded
- * the page. The operation ends without change (an open transaction is aborted by its owner), the fiber loads and pins the pages
- * and runs the whole operation again:
+ * FAULT AND RETRY. A function that touches a page that is not resident returns HEAP_FAULT
+ * (heap_ptr: NULL), having recorded the page. The operation ends without change (an open
+ * transaction is aborted by its owner), the fiber loads and pins the pages and runs the whole
+ * operation again:
  *
  *     struct heap_pins pins = HEAP_PINS_INIT;
  *     do {
@@ -24,10 +29,11 @@
  *         rc = operation(h, ...);           // may return HEAP_FAULT or HEAP_WAIT
  *         heap_pins_take(h, &pins);         // the pages it missed, before anybody else runs
  *         heap_unlock(h);
- *     } while (heap_retry(h, &pins, &rc));  // [F] loads, or waits for log space; false when rc is final
- *     heap_pins_drop(h, &pins);
+ *     } while (heap_retry(h, &pins, &rc));  // [F] loads, or waits for log space; false when rc is
+ * final heap_pins_drop(h, &pins);
  *
- * Return codes: 0, a negative DER code, or one of the two positive codes below, which never leave the engine.
+ * Return codes: 0, a negative DER code, or one of the two positive codes below, which never leave
+ * the engine.
  */
 #ifndef TARN_HEAP_H
 #define TARN_HEAP_H
@@ -37,11 +43,14 @@
 #include <stdint.h>
 #include "io/super.h"
 
-#define HEAP_PAGE_SIZE  16384u
-#define HEAP_ALLOC_MAX  8192u /* largest single allocation */
-#define HEAP_VALUE_MIN  2048u /* allocations above this are value slots: headerless pages, four of 4 KiB fill a page */
-#define HEAP_TX_MAX     (4u << 20) /* largest redo record of one transaction, bytes */
-#define HEAP_PINS_MAX   256u  /* pages one operation may need at once; an operation works in steps below that */
+#define HEAP_PAGE_SIZE 16384u
+#define HEAP_ALLOC_MAX 8192u /* largest single allocation */
+#define HEAP_VALUE_MIN                                                                             \
+    2048u /* allocations above this are value slots: headerless pages, four of 4 KiB fill a page   \
+           */
+#define HEAP_TX_MAX (4u << 20) /* largest redo record of one transaction, bytes */
+#define HEAP_PINS_MAX                                                                              \
+    256u /* pages one operation may need at once; an operation works in steps below that */
 
 #define HEAP_FAULT 1 /* a page is not resident: load and retry */
 #define HEAP_WAIT  2 /* no log space to begin: wait and retry */
@@ -49,28 +58,31 @@
 struct heap;
 
 struct heap_conf {
-    struct rt_xs *xs;             /* the shard's xstream */
+    struct rt_xs *xs;                 /* the shard's xstream */
     struct super *dev[SUPER_ROLE_NR]; /* device of each role (often the same three times) */
-    bool readonly;                /* replay in memory, write nothing, refuse transactions with -DER_NO_PERM */
-    uint64_t reserve_bytes;       /* virtual range reserved for pages; 0 = default (1 TiB; less if refused) */
-    uint32_t checkpoint_pct;      /* start a checkpoint when the log is this full; 0 = default 50 */
-    uint32_t group_max_bytes;     /* largest group written at once; 0 = default 1 MiB */
+    bool readonly; /* replay in memory, write nothing, refuse transactions with -DER_NO_PERM */
+    uint64_t
+        reserve_bytes; /* virtual range reserved for pages; 0 = default (1 TiB; less if refused) */
+    uint32_t checkpoint_pct;  /* start a checkpoint when the log is this full; 0 = default 50 */
+    uint32_t group_max_bytes; /* largest group written at once; 0 = default 1 MiB */
     /* Tests: pretend that this page, though resident, is not (asked for unpinned pages only). */
     bool (*spurious_fault)(void *arg, uint64_t page);
-    /* Tests and the simulator: called at every named step of the durability protocol (heap_step_name()), so that a power cut can be
-     * placed exactly there. */
+    /* Tests and the simulator: called at every named step of the durability protocol
+     * (heap_step_name()), so that a power cut can be placed exactly there. */
     void (*on_step)(void *arg, uint32_t step);
     void *arg;
 };
 
 /* Formats an empty heap in the META and WAL roles of formatted devices. [F] */
 int heap_format(const struct heap_conf *conf, struct err *e);
-/* Opens and recovers: replays the log since the last checkpoint, verifies, flushes all role devices, and only then returns (nothing a
- * reader sees can vanish again). Pages are loaded when touched. -DER_CSUM damaged page or record below a durable
- * one, -DER_DF_INVAL not a heap, -DER_DF_INCOMPT, -DER_IO. [F] */
+/* Opens and recovers: replays the log since the last checkpoint, verifies, flushes all role
+ * devices, and only then returns (nothing a reader sees can vanish again). Pages are loaded when
+ * touched. -DER_CSUM damaged page or record below a durable one, -DER_DF_INVAL not a heap,
+ * -DER_DF_INCOMPT, -DER_IO. [F] */
 int heap_open(const struct heap_conf *conf, struct heap **h, struct err *e);
-/* Closes. clean: everything committed becomes durable; if more than 64 MiB of log would have to be replayed a checkpoint is made first;
- * the superblock is marked clean. Not clean: stops as a crash would. Nobody else may be using the heap. [F] */
+/* Closes. clean: everything committed becomes durable; if more than 64 MiB of log would have to be
+ * replayed a checkpoint is made first; the superblock is marked clean. Not clean: stops as a crash
+ * would. Nobody else may be using the heap. [F] */
 int heap_close(struct heap *h, bool clean);
 
 void heap_lock(struct heap *h);
@@ -79,9 +91,10 @@ void heap_unlock(struct heap *h);
 
 /* ---- Reading [L] ---- */
 
-/* Address of len bytes at off, all in one page; NULL if not resident (recorded; return HEAP_FAULT). Valid until unlock. An offset outside
- * the heap, or crossing a page, is corruption: NULL with heap_rc() = -DER_CSUM... so callers write
- *     p = heap_ptr(h, off, len); if (p == NULL) return heap_rc(h);                                             */
+/* Address of len bytes at off, all in one page; NULL if not resident (recorded; return HEAP_FAULT).
+ * Valid until unlock. An offset outside the heap, or crossing a page, is corruption: NULL with
+ * heap_rc() = -DER_CSUM... so callers write p = heap_ptr(h, off, len); if (p == NULL) return
+ * heap_rc(h);                                             */
 const void *heap_ptr(struct heap *h, uint64_t off, size_t len);
 /* Why the last heap_ptr or heap_tx_write answered NULL: HEAP_FAULT or -DER_CSUM. */
 int heap_rc(const struct heap *h);
@@ -90,28 +103,40 @@ void heap_prefetch(struct heap *h, uint64_t off);
 
 /* ---- Transactions [L]: one at a time, begin to commit or abort under one hold of the lock ---- */
 
-/* redo_max: an upper bound of the bytes that will change, allocations included (record headers are added inside).
- * HEAP_WAIT: no log space now. -DER_IO: the shard has stopped after a log failure. -DER_NO_PERM: readonly. */
+/* redo_max: an upper bound of the bytes that will change, allocations included (record headers are
+ * added inside). HEAP_WAIT: no log space now. -DER_IO: the shard has stopped after a log failure.
+ * -DER_NO_PERM: readonly. */
 int heap_tx_begin(struct heap *h, size_t redo_max);
 bool heap_tx_active(const struct heap *h);
-/* Writable address of [off, off+len) within one page; its old bytes are saved for abort, its new ones logged at commit. Ranges may
- * overlap and repeat. NULL: see heap_rc(). Every byte that changes must be covered. */
+/* Writable address of [off, off+len) within one page; its old bytes are saved for abort, its new
+ * ones logged at commit. Ranges may overlap and repeat. NULL: see heap_rc(). Every byte that
+ * changes must be covered. */
 void *heap_tx_write(struct heap *h, uint64_t off, size_t len);
-/* A zeroed allocation of size (1..HEAP_ALLOC_MAX) bytes, 8-byte aligned, near the page of `near` when it can (0: anywhere). All its bytes are
- * logged at commit: fill it through the address given back (optional), or heap_tx_write. -DER_NOSPACE, HEAP_FAULT. */
+/* A zeroed allocation of size (1..HEAP_ALLOC_MAX) bytes, 8-byte aligned, near the page of `near`
+ * when it can (0: anywhere). All its bytes are logged at commit: fill it through the address given
+ * back (optional), or heap_tx_write. -DER_NOSPACE, HEAP_FAULT. */
 int heap_tx_alloc(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr);
-/* The open transaction deletes: it may use the pages kept so that deletes work when the heap is full. */
+/* The open transaction deletes: it may use the pages kept so that deletes work when the heap is
+ * full. */
 void heap_tx_use_reserve(struct heap *h);
-/* Gives an allocation back; reusable by later transactions at once. The size is known to the heap. */
+/* Gives an allocation back; reusable by later transactions at once. The size is known to the heap.
+ */
 int heap_tx_free(struct heap *h, uint64_t off);
 /* Usable bytes of an allocation. */
 int heap_alloc_size(struct heap *h, uint64_t off, size_t *size);
 /* Named roots: offset stored in the heap's first page, 0 at format. */
-enum heap_root { HEAP_ROOT_VOS, HEAP_ROOT_SVC, HEAP_ROOT_SPACE /* heap/space.h's own */, HEAP_ROOT_SPARE2, HEAP_ROOT_NR };
+enum heap_root {
+    HEAP_ROOT_VOS,
+    HEAP_ROOT_SVC,
+    HEAP_ROOT_SPACE /* heap/space.h's own */,
+    HEAP_ROOT_SPARE2,
+    HEAP_ROOT_NR
+};
 int heap_root_get(struct heap *h, enum heap_root r, uint64_t *off);
 int heap_tx_root_set(struct heap *h, enum heap_root r, uint64_t off);
-/* Ends the transaction: one redo record enters the current log group. *lsn (may be NULL) is what heap_durable_lsn() must reach before the
- * change may be acknowledged. Cannot fail (space was reserved). A transaction that changed nothing has lsn = the last commit's. */
+/* Ends the transaction: one redo record enters the current log group. *lsn (may be NULL) is what
+ * heap_durable_lsn() must reach before the change may be acknowledged. Cannot fail (space was
+ * reserved). A transaction that changed nothing has lsn = the last commit's. */
 void heap_tx_commit(struct heap *h, uint64_t *lsn);
 /* Old bytes back. Also required after HEAP_FAULT inside a transaction. */
 void heap_tx_abort(struct heap *h);
@@ -124,9 +149,10 @@ uint64_t heap_lsn(const struct heap *h);
 uint64_t heap_durable_lsn(const struct heap *h);
 /* The log failed: the shard serves nothing until reopened. Any thread. */
 bool heap_failed(const struct heap *h);
-/* Calls w->fn(w, rc) once lsn is durable (rc 0) or the heap failed (-DER_IO); on the xstream's scheduler, must not wait; at once (inline) when
- * lsn is already durable. [L]. Starts the group's write if none is on its way (the writer runs after the xstream's ready work,
- * so that commits of one turn share a group). */
+/* Calls w->fn(w, rc) once lsn is durable (rc 0) or the heap failed (-DER_IO); on the xstream's
+ * scheduler, must not wait; at once (inline) when lsn is already durable. [L]. Starts the group's
+ * write if none is on its way (the writer runs after the xstream's ready work, so that commits of
+ * one turn share a group). */
 struct heap_waiter {
     uint64_t lsn;
     void (*fn)(struct heap_waiter *w, int rc);
@@ -143,11 +169,14 @@ struct heap_pins {
     uint32_t missed; /* of them, not yet loaded */
     uint64_t page[HEAP_PINS_MAX];
 };
-#define HEAP_PINS_INIT {0}
+#define HEAP_PINS_INIT                                                                             \
+    {                                                                                              \
+        0                                                                                          \
+    }
 /* Moves the pages recorded as missed since the last take into pins. [L] */
 void heap_pins_take(struct heap *h, struct heap_pins *pins);
-/* *rc == HEAP_FAULT: loads and pins what was missed; HEAP_WAIT: waits for log space. True: run again. False: *rc is final (a load that
- * fails makes it -DER_IO or -DER_CSUM). [F] */
+/* *rc == HEAP_FAULT: loads and pins what was missed; HEAP_WAIT: waits for log space. True: run
+ * again. False: *rc is final (a load that fails makes it -DER_IO or -DER_CSUM). [F] */
 bool heap_retry(struct heap *h, struct heap_pins *pins, int *rc);
 void heap_pins_drop(struct heap *h, struct heap_pins *pins); /* any thread; takes the lock itself */
 /* Forgets recorded misses without loading (an inline caller that hands the operation over). [L] */
@@ -155,27 +184,32 @@ void heap_miss_clear(struct heap *h);
 
 /* ---- Checkpoint, checking, figures ---- */
 
-/* Writes every page that was dirty at the call and frees the log behind it. Also runs by itself, paced. [F] */
+/* Writes every page that was dirty at the call and frees the log behind it. Also runs by itself,
+ * paced. [F] */
 int heap_checkpoint(struct heap *h);
-/* Makes clean unpinned pages for which drop() says yes non-resident (tests; eviction policy comes later). [L] */
+/* Makes clean unpinned pages for which drop() says yes non-resident (tests; eviction policy comes
+ * later). [L] */
 uint32_t heap_evict(struct heap *h, bool (*drop)(void *arg, uint64_t page), void *arg);
 
 struct heap_stat {
     uint64_t pages, pages_free, pages_resident, pages_dirty;
-    uint64_t alloc_bytes;      /* bytes in live allocations (slot sizes) */
-    uint64_t value_bytes;      /* of them, in value slots */
+    uint64_t alloc_bytes; /* bytes in live allocations (slot sizes) */
+    uint64_t value_bytes; /* of them, in value slots */
     uint64_t alloc_count;
-    uint64_t meta_bytes;       /* pages in use x page size */
+    uint64_t meta_bytes;                      /* pages in use x page size */
     uint64_t wal_size, wal_used, wal_written; /* written: bytes since open */
-    uint64_t wal_writes;       /* device writes since open */
+    uint64_t wal_writes;                      /* device writes since open */
     uint64_t commits, checkpoints, faults, replayed_records;
     uint64_t data_total, data_used; /* bytes of the data role and in live data extents */
 };
 void heap_stat(struct heap *h, struct heap_stat *st); /* [L] */
 
-/* Walks pages and allocator: every page's checksum and identity, slots against bitmaps, free lists, data bitmap. Calls report(arg, text) once for each
- * problem, in words an administrator can use; *problems counts them. Reads pages from the device without keeping them. [F], nothing else running. */
-int heap_check(struct heap *h, void (*report)(void *arg, const char *text), void *arg, uint64_t *problems);
+/* Walks pages and allocator: every page's checksum and identity, slots against bitmaps, free lists,
+ * data bitmap. Calls report(arg, text) once for each problem, in words an administrator can use;
+ * *problems counts them. Reads pages from the device without keeping them. [F], nothing else
+ * running. */
+int heap_check(struct heap *h, void (*report)(void *arg, const char *text), void *arg,
+               uint64_t *problems);
 /* Is off the start of a live allocation? For checkers above. [L] */
 int heap_alloc_is_live(struct heap *h, uint64_t off, bool *live);
 

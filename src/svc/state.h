@@ -30,8 +30,8 @@
 
 #define SVC_TABLES(T)                                                                              \
     T(META)                                                                                        \
-    T(POOL_ATTR) T(POOL_HDL) T(CONT) T(CONT_LABEL) T(CONT_PROP) T(CONT_ATTR) T(CONT_HDL) T(SNAP)   \
-        T(GONE) T(OPS)
+    T(POOL_ATTR)                                                                                   \
+    T(POOL_HDL) T(CONT) T(CONT_LABEL) T(CONT_PROP) T(CONT_ATTR) T(CONT_HDL) T(SNAP) T(GONE) T(OPS)
 #define TABLE_ENUM_(t) T_##t,
 enum svc_table { SVC_TABLES(TABLE_ENUM_) T_NR };
 

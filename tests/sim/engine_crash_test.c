@@ -1,9 +1,12 @@
 /*
- * The whole engine on a disk that loses power: requests go in by messages, and what was acknowledged must be there afterwards.
+ * The whole engine on a disk that loses power: requests go in by messages, and what was
+ * acknowledged must be there afterwards.
  *
- * A scenario is a list of operations drawn from a seed: small and large values put, dkeys punched, values moved from one dkey to another in a
- * compound, snapshots taken. A model remembers what was acknowledged. The power is cut at one step of the disk; the operation under way then may have happened or not, wholly; everything before it
- * must read back as acknowledged, from the present and from every acknowledged snapshot, and the shard checker must find nothing.
+ * A scenario is a list of operations drawn from a seed: small and large values put, dkeys punched,
+ * values moved from one dkey to another in a compound, snapshots taken. A model remembers what was
+ * acknowledged. The power is cut at one step of the disk; the operation under way then may have
+ * happened or not, wholly; everything before it must read back as acknowledged, from the present
+ * and from every acknowledged snapshot, and the shard checker must find nothing.
  *
  * usage: engine_crash_test sweep | seeds FIRST NUMBER
  *   sweep: one scenario, the power cut at every single step of it
@@ -26,11 +29,12 @@ struct world {
     struct rig r;
     struct sim_dir *sd;
     uint64_t rng, seed;
-    uint32_t value[KEYS];  /* number of the value each dkey holds, 0 none */
+    uint32_t value[KEYS]; /* number of the value each dkey holds, 0 none */
     uint32_t next_value;
     struct snap snap[SNAPS_MAX];
     uint32_t snap_nr;
-    /* the operation that was under way when the power went: dkeys it may have changed, and to what */
+    /* the operation that was under way when the power went: dkeys it may have changed, and to what
+     */
     bool pending;
     uint32_t pend_value[KEYS];
     uint64_t acked;
@@ -84,7 +88,8 @@ static int op_put(struct world *w)
     return rc;
 }
 
-static int update_ops(struct world *w, const struct msg_op *ops, uint32_t nr, const void *val, uint64_t len)
+static int update_ops(struct world *w, const struct msg_op *ops, uint32_t nr, const void *val,
+                      uint64_t len)
 {
     struct msg_obj_update_req q = {.ops = ops, .ops_nr = nr};
     struct msg_obj_update_rep rep;
@@ -233,7 +238,8 @@ static void verify(struct world *w)
 
     if (!all_hold(w, w->value, DAOS_EPOCH_MAX)) {
         if (!w->pending || !all_hold(w, w->pend_value, DAOS_EPOCH_MAX))
-            die(w, "the pool holds neither what was acknowledged nor that and the last operation", 0, 0);
+            die(w, "the pool holds neither what was acknowledged nor that and the last operation",
+                0, 0);
         memcpy(w->value, w->pend_value, sizeof(w->value));
     }
     w->pending = false;
@@ -267,7 +273,8 @@ static void world_close(struct world *w, bool clean)
 static void world_make(struct world *w, uint64_t seed)
 {
     struct sim_dir_conf conf = {.seed = seed, .reorder = seed % 2, .cut = SIM_CUT_RANDOM};
-    struct engine_format f = {.pool = {9, 8, 7}, .wal_bytes = 8u << 20, .owner = "ann@", .group = "lab@"};
+    struct engine_format f = {
+        .pool = {9, 8, 7}, .wal_bytes = 8u << 20, .owner = "ann@", .group = "lab@"};
     struct engine_conf ec;
     struct err e = {0};
 
@@ -353,6 +360,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: engine_crash_test sweep | seeds FIRST NUMBER\n");
         return 2;
     }
-    printf("%llu runs, %llu operations acknowledged, nothing lost\n", (unsigned long long)runs, (unsigned long long)acked);
+    printf("%llu runs, %llu operations acknowledged, nothing lost\n", (unsigned long long)runs,
+           (unsigned long long)acked);
     return 0;
 }

@@ -1,8 +1,9 @@
 /*
- * Acknowledged means durable. A child opens the pool in its own process, puts keys (or creates files) as fast as it can and
- * reports each one that was acknowledged through a pipe; the parent kills it with SIGKILL at a random moment. A second child
- * then opens the pool and reads back everything that was ever acknowledged. A hundred rounds on one pool, each continuing where
- * the last one fell.
+ * Acknowledged means durable. A child opens the pool in its own process, puts keys (or creates
+ * files) as fast as it can and reports each one that was acknowledged through a pipe; the parent
+ * kills it with SIGKILL at a random moment. A second child then opens the pool and reads back
+ * everything that was ever acknowledged. A hundred rounds on one pool, each continuing where the
+ * last one fell.
  *
  * usage: kill_test kv|file ROUNDS [SEED]
  */
@@ -38,7 +39,8 @@ static void die(const char *what, int rc)
     exit(1);
 }
 
-/* The value of key i: its length and every byte follow from i, so that a reader can tell wrong data from right. */
+/* The value of key i: its length and every byte follow from i, so that a reader can tell wrong data
+ * from right. */
 static size_t value_of(uint64_t i, unsigned char *buf)
 {
     uint64_t x = i * 0x9e3779b97f4a7c15ull + 1;
