@@ -1,71 +1,82 @@
-/*
- * A large array, written piece by piece and read across the pieces. The library cuts it into
- * chunks.
- *
- *   ./array ./my-pool results
- */
+/* An array object: a sparse array of cells over many chunks, written and read by ranges, here with
+ * an event queue. */
 #include <daos.h>
-#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#define CHECK(call)                                                                                \
-    do {                                                                                           \
-        int rc_ = (call);                                                                          \
-        if (rc_ != 0) {                                                                            \
-            fprintf(stderr, #call ": " DF_RC "\n", DP_RC(rc_));                                    \
-            return 1;                                                                              \
-        }                                                                                          \
-    } while (0)
+#define CELLS 1000000u
 
-#define CELLS 1000
-#define PIECE 100
-
-int main(int argc, char **argv)
+static void check(const char *what, int rc)
 {
-    daos_handle_t pool, cont, array;
-    daos_obj_id_t oid = {.lo = 3, .hi = 0};
-    daos_range_t range;
+    if (rc == 0)
+        return;
+    fprintf(stderr, "%s: %s\n", what, d_errdesc(rc));
+    exit(1);
+}
+
+/* Starts writing or reading cells [start, start + nr) and waits for the event. */
+static void transfer(daos_handle_t eq, daos_handle_t array, uint64_t start, uint32_t *cells,
+                     uint64_t nr, int write)
+{
+    daos_range_t range = {.rg_idx = start, .rg_len = nr};
     daos_array_iod_t iod = {.arr_nr = 1, .arr_rgs = &range};
     d_iov_t iov;
     d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
-    uint32_t cells[CELLS], sum = 0;
-    daos_size_t size, cell_size, chunk_size;
+    daos_event_t ev, *done;
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s POOL CONTAINER\n", argv[0]);
+    d_iov_set(&iov, cells, nr * sizeof(*cells));
+    check("event", daos_event_init(&ev, eq, NULL));
+    if (write)
+        check("write", daos_array_write(array, DAOS_TX_NONE, &iod, &sgl, &ev));
+    else
+        check("read", daos_array_read(array, DAOS_TX_NONE, &iod, &sgl, &ev));
+    /* other work could go on here */
+    while (daos_eq_poll(eq, 1, DAOS_EQ_WAIT, 1, &done) != 1)
+        continue;
+    check("transfer", ev.ev_error);
+    daos_event_fini(&ev);
+}
+
+int main(int argc, char **argv)
+{
+    uint32_t *out = malloc(CELLS * sizeof(*out)), *in = calloc(CELLS, sizeof(*in));
+    daos_handle_t pool, cont, array, eq;
+    daos_obj_id_t oid = {.lo = 3};
+    daos_size_t size;
+    int rc;
+
+    if (argc != 2 || out == NULL || in == NULL) {
+        fprintf(stderr, "usage: array POOL\n");
         return 2;
     }
-    CHECK(daos_init());
-    CHECK(daos_pool_connect(argv[1], NULL, DAOS_PC_RW, &pool, NULL, NULL));
-    CHECK(daos_cont_open(pool, argv[2], DAOS_COO_RW, &cont, NULL, NULL));
-
-    /* cells of 4 bytes, chunks of 256 cells; both are kept with the array */
-    CHECK(daos_array_generate_oid(cont, &oid, true, OC_UNKNOWN, 0, 0));
-    int rc = daos_array_create(cont, oid, DAOS_TX_NONE, sizeof(uint32_t), 256, &array, NULL);
-    if (rc == -DER_EXIST) /* from an earlier run */
-        rc = daos_array_open(cont, oid, DAOS_TX_NONE, DAOS_OO_RW, &cell_size, &chunk_size, &array,
-                             NULL);
-    CHECK(rc);
-
-    for (uint32_t at = 0; at < CELLS; at += PIECE) {
-        for (uint32_t i = 0; i < PIECE; i++)
-            cells[i] = at + i;
-        range = (daos_range_t){.rg_idx = at, .rg_len = PIECE};
-        d_iov_set(&iov, cells, PIECE * sizeof(cells[0]));
-        CHECK(daos_array_write(array, DAOS_TX_NONE, &iod, &sgl, NULL));
-    }
-    CHECK(daos_array_get_size(array, DAOS_TX_NONE, &size, NULL));
-
-    range = (daos_range_t){.rg_idx = 0, .rg_len = CELLS};
-    d_iov_set(&iov, cells, sizeof(cells));
-    CHECK(daos_array_read(array, DAOS_TX_NONE, &iod, &sgl, NULL));
     for (uint32_t i = 0; i < CELLS; i++)
-        sum += cells[i];
-    printf("%llu cells, their sum is %u\n", (unsigned long long)size, sum);
+        out[i] = i * 2654435761u;
+    check("daos_init", daos_init());
+    check("event queue", daos_eq_create(&eq));
+    check("connect", daos_pool_connect(argv[1], NULL, DAOS_PC_RW, &pool, NULL, NULL));
+    rc = daos_cont_create_with_label(pool, "array-example", NULL, NULL, NULL);
+    if (rc != -DER_EXIST)
+        check("create container", rc);
+    check("open container", daos_cont_open(pool, "array-example", DAOS_COO_RW, &cont, NULL, NULL));
+    check("object id", daos_array_generate_oid(cont, &oid, true, OC_SX, 0, 0));
+    /* cells of 4 bytes, 65,536 cells a chunk; without attributes stored in the object */
+    check("open array", daos_array_open_with_attr(cont, oid, DAOS_TX_NONE, DAOS_OO_RW, sizeof(*out),
+                                                  65536, &array, NULL));
 
-    CHECK(daos_array_close(array, NULL));
-    CHECK(daos_cont_close(cont, NULL));
-    CHECK(daos_pool_disconnect(pool, NULL));
-    CHECK(daos_fini());
-    return 0;
+    transfer(eq, array, 0, out, CELLS, 1);
+    transfer(eq, array, 0, in, CELLS, 0);
+    check("size", daos_array_get_size(array, DAOS_TX_NONE, &size, NULL));
+    printf("array of %llu cells, %s\n", (unsigned long long)size,
+           memcmp(in, out, CELLS * sizeof(*in)) == 0 ? "read as written" : "DIFFERENT");
+
+    check("close array", daos_array_close(array, NULL));
+    check("close container", daos_cont_close(cont, NULL));
+    check("disconnect", daos_pool_disconnect(pool, NULL));
+    check("event queue", daos_eq_destroy(eq, 0));
+    check("daos_fini", daos_fini());
+    rc = size != CELLS || memcmp(in, out, CELLS * sizeof(*in)) != 0;
+    free(in);
+    free(out);
+    return rc;
 }

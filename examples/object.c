@@ -1,90 +1,73 @@
 /*
- * An object with two levels of keys: a distribution key says where data lives, the attribute keys
- * below it what it is. All attributes of one distribution key are written in one atomic step.
- *
- *   ./object ./my-pool results
+ * An object with two levels of keys. The dkey decides where data lives; the akeys below one dkey
+ * are written together or not at all. Here: a sensor (dkey) has a name (single value) and a series
+ * of samples (array of 8-byte records).
  */
 #include <daos.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define CHECK(call)                                                                                \
-    do {                                                                                           \
-        int rc_ = (call);                                                                          \
-        if (rc_ != 0) {                                                                            \
-            fprintf(stderr, #call ": " DF_RC "\n", DP_RC(rc_));                                    \
-            return 1;                                                                              \
-        }                                                                                          \
-    } while (0)
-
-/* Two attributes of one key: a name (one value) and five readings (an array of doubles). */
-struct request {
-    daos_key_t dkey;
-    daos_iod_t iods[2];
-    d_sg_list_t sgls[2];
-    d_iov_t iovs[2];
-    daos_recx_t readings;
-};
-
-static void request_set(struct request *r, const char *dkey, char *name, size_t name_size,
-                        double *readings, size_t nr)
+static void check(const char *what, int rc)
 {
-    memset(r, 0, sizeof(*r));
-    d_iov_set(&r->dkey, (void *)dkey, strlen(dkey));
-
-    d_iov_set(&r->iods[0].iod_name, "name", 4);
-    r->iods[0].iod_type = DAOS_IOD_SINGLE;
-    r->iods[0].iod_size = name_size;
-    r->iods[0].iod_nr = 1;
-
-    d_iov_set(&r->iods[1].iod_name, "readings", 8);
-    r->iods[1].iod_type = DAOS_IOD_ARRAY;
-    r->iods[1].iod_size = sizeof(double); /* of one record */
-    r->readings.rx_idx = 0;               /* from record 0 ... */
-    r->readings.rx_nr = nr;               /* ... so many */
-    r->iods[1].iod_nr = 1;
-    r->iods[1].iod_recxs = &r->readings;
-
-    d_iov_set(&r->iovs[0], name, name_size);
-    d_iov_set(&r->iovs[1], readings, nr * sizeof(double));
-    for (int i = 0; i < 2; i++) {
-        r->sgls[i].sg_nr = 1;
-        r->sgls[i].sg_iovs = &r->iovs[i];
-    }
+    if (rc == 0)
+        return;
+    fprintf(stderr, "%s: %s\n", what, d_errdesc(rc));
+    exit(1);
 }
 
 int main(int argc, char **argv)
 {
-    daos_handle_t pool, cont, oh;
-    daos_obj_id_t oid = {.lo = 2, .hi = 0};
-    struct request r;
-    char name[] = "thermometer", name_back[64] = "";
-    double readings[] = {20.5, 20.7, 21.0, 20.9, 20.4}, readings_back[5] = {0};
+    daos_handle_t pool, cont, obj;
+    daos_obj_id_t oid = {.lo = 2};
+    double samples[4] = {20.5, 20.7, 21.0, 21.2}, got[4] = {0};
+    char name[] = "attic", got_name[32] = "";
+    daos_key_t dkey;
+    daos_recx_t recx = {.rx_idx = 100, .rx_nr = 4};
+    daos_iod_t iods[2];
+    d_iov_t iovs[2];
+    d_sg_list_t sgls[2];
+    int rc;
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s POOL CONTAINER\n", argv[0]);
+    if (argc != 2) {
+        fprintf(stderr, "usage: object POOL\n");
         return 2;
     }
-    CHECK(daos_init());
-    CHECK(daos_pool_connect(argv[1], NULL, DAOS_PC_RW, &pool, NULL, NULL));
-    CHECK(daos_cont_open(pool, argv[2], DAOS_COO_RW, &cont, NULL, NULL));
-    CHECK(daos_obj_generate_oid(cont, &oid, DAOS_OT_MULTI_HASHED, OC_UNKNOWN, 0, 0));
-    CHECK(daos_obj_open(cont, oid, DAOS_OO_RW, &oh, NULL));
+    check("daos_init", daos_init());
+    check("connect", daos_pool_connect(argv[1], NULL, DAOS_PC_RW, &pool, NULL, NULL));
+    rc = daos_cont_create_with_label(pool, "object-example", NULL, NULL, NULL);
+    if (rc != -DER_EXIST)
+        check("create container", rc);
+    check("open container", daos_cont_open(pool, "object-example", DAOS_COO_RW, &cont, NULL, NULL));
+    check("object id", daos_obj_generate_oid(cont, &oid, DAOS_OT_MULTI_HASHED, OC_SX, 0, 0));
+    check("open object", daos_obj_open(cont, oid, DAOS_OO_RW, &obj, NULL));
 
-    request_set(&r, "sensor-7", name, sizeof(name), readings, 5);
-    CHECK(daos_obj_update(oh, DAOS_TX_NONE, 0, &r.dkey, 2, r.iods, r.sgls, NULL));
+    d_iov_set(&dkey, "sensor-7", 8);
+    memset(iods, 0, sizeof(iods));
+    d_iov_set(&iods[0].iod_name, "name", 4);
+    iods[0].iod_type = DAOS_IOD_SINGLE; /* replaced as a whole */
+    iods[0].iod_nr = 1;
+    iods[0].iod_size = strlen(name);
+    d_iov_set(&iods[1].iod_name, "samples", 7);
+    iods[1].iod_type = DAOS_IOD_ARRAY; /* records of one size, sparse */
+    iods[1].iod_nr = 1;
+    iods[1].iod_size = sizeof(double);
+    iods[1].iod_recxs = &recx;
+    d_iov_set(&iovs[0], name, strlen(name));
+    d_iov_set(&iovs[1], samples, sizeof(samples));
+    for (int i = 0; i < 2; i++)
+        sgls[i] = (d_sg_list_t){.sg_nr = 1, .sg_iovs = &iovs[i]};
+    check("update", daos_obj_update(obj, DAOS_TX_NONE, 0, &dkey, 2, iods, sgls, NULL));
 
-    request_set(&r, "sensor-7", name_back, sizeof(name_back), readings_back, 5);
-    r.iods[0].iod_size = DAOS_REC_ANY; /* "tell me how large it is" */
-    CHECK(daos_obj_fetch(oh, DAOS_TX_NONE, 0, &r.dkey, 2, r.iods, r.sgls, NULL, NULL));
-    printf("sensor-7 is a %s and read", name_back);
-    for (int i = 0; i < 5; i++)
-        printf(" %.1f", readings_back[i]);
-    printf("\n");
+    iods[0].iod_size = DAOS_REC_ANY; /* "how large is it?" is answered too */
+    d_iov_set(&iovs[0], got_name, sizeof(got_name) - 1);
+    d_iov_set(&iovs[1], got, sizeof(got));
+    check("fetch", daos_obj_fetch(obj, DAOS_TX_NONE, 0, &dkey, 2, iods, sgls, NULL, NULL));
+    printf("%s: %.1f %.1f %.1f %.1f\n", got_name, got[0], got[1], got[2], got[3]);
 
-    CHECK(daos_obj_close(oh, NULL));
-    CHECK(daos_cont_close(cont, NULL));
-    CHECK(daos_pool_disconnect(pool, NULL));
-    CHECK(daos_fini());
-    return 0;
+    check("close object", daos_obj_close(obj, NULL));
+    check("close container", daos_cont_close(cont, NULL));
+    check("disconnect", daos_pool_disconnect(pool, NULL));
+    check("daos_fini", daos_fini());
+    return strcmp(got_name, name) != 0 || memcmp(got, samples, sizeof(got)) != 0;
 }

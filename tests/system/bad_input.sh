@@ -83,21 +83,18 @@ ok tarn pool query ./p
 
 # ---- in use by another process: it says which
 mkfifo gate
-(exec 3<>gate; "$TARN" fs put - ./p/c/held <&3) &
-holder=$!
-for _ in $(seq 1 100); do
-    tarn pool query ./p >/dev/null 2>&1 || break
+before=$(cat p/lock)
+(exec 3<>gate; exec "$TARN" fs put - ./p/c/held <&3) &
+pid=$!
+for _ in $(seq 1 200); do
+    [ "$(cat p/lock)" != "$before" ] && break
     sleep 0.05
 done
-pid=$(pgrep -P $holder 2>/dev/null | head -1)
-fails 6 DER_BUSY "in use by process ${pid:-[0-9]+}" tarn pool query ./p
-fails 6 DER_BUSY "in use by process" tarn pool destroy ./p --recursive
-fails 6 DER_BUSY "in use by process" tarn check ./p
-{
-    [ -n "$pid" ] && kill -9 "$pid"
-    kill $holder
-    wait $holder
-} 2>/dev/null
+fails 6 DER_BUSY "in use by process $pid" tarn pool query ./p
+fails 6 DER_BUSY "in use by process $pid" tarn pool destroy ./p --recursive
+fails 6 DER_BUSY "in use by process $pid" tarn check ./p
+kill -9 "$pid"
+wait "$pid" 2>/dev/null
 for _ in $(seq 1 100); do
     tarn pool query ./p >/dev/null 2>&1 && break
     sleep 0.05
