@@ -237,6 +237,11 @@ static bool stat_unlinked(struct dfuse *d, struct inode *i, struct stat *st, int
         return false;
     }
     *st = i->st;
+    if (i->st.st_mode == 0) { /* nobody had it open: nothing is remembered, and the kernel looks again */
+        pthread_mutex_unlock(&d->lock);
+        *rc = ESTALE;
+        return true;
+    }
     sized = !i->dead && S_ISREG(i->mode);
     place = i->place;
     place->refs++;

@@ -53,6 +53,12 @@ static int setattr_unlinked(struct dfuse *d, struct inode *i, const struct stat 
 {
     int rc = 0;
 
+    pthread_mutex_lock(&d->lock);
+    if (i->dead)
+        rc = ESTALE; /* a change of its size would make the object anew */
+    pthread_mutex_unlock(&d->lock);
+    if (rc != 0)
+        return rc;
     if (flags & DFS_SET_ATTR_SIZE) {
         struct place *at = dfuse_place_get(d, i);
 
