@@ -5,9 +5,11 @@
  * All requests are under way together, at most WINDOW at a time; a small plan of them is made
  * first. One chunk, the common case, is one plain request.
  *
- * The buffers of a piece are slices of the program's sgl. A read leaves holes as they are and
- * counts what lies beyond the end of the array; the end is asked for only when the last cell that
- * was wanted was not found.
+ * The buffers of a piece are slices of the program's sgl. Holes of a read are zeros
+ * (the engine fills those before the last byte it finds, zero_tails() the rest), what lies beyond
+ * the end of the array is counted and left as it is; the end is asked for only when the last cell
+ * that was wanted was not found. The sgl's iov_len say how much of each buffer is meant; they are
+ * not changed.
  */
 #include <daos.h>
 #include <stdlib.h>
@@ -17,7 +19,8 @@
 #include "client/array.h"
 #include "client/obj_io.h"
 
-#define WINDOW 16u
+#define WINDOW      16u
+#define SIMPLE_IOVS 8u
 
 enum array_what { ARRAY_READ, ARRAY_WRITE, ARRAY_PUNCH };
 
@@ -27,6 +30,7 @@ struct part {
     daos_key_t dkey;
     daos_iod_t iod;
     d_sg_list_t sgl;
+    uint64_t end; /* reads: end of what the engine found or filled, in the stream of the recxs */
 };
 
 struct plan {
@@ -72,12 +76,12 @@ struct piece {
 static void place_skip(struct place *p, uint64_t bytes)
 {
     while (bytes > 0) {
-        size_t n = p->sgl->sg_iovs[p->iov].iov_buf_len - p->off;
+        size_t n = p->sgl->sg_iovs[p->iov].iov_len - p->off;
 
         n = (size_t)MIN((uint64_t)n, bytes);
         p->off += n;
         bytes -= n;
-        if (p->off == p->sgl->sg_iovs[p->iov].iov_buf_len) {
+        if (p->off == p->sgl->sg_iovs[p->iov].iov_len) {
             p->iov++;
             p->off = 0;
         }
@@ -89,7 +93,7 @@ static uint32_t place_iovs(struct place p, uint64_t bytes)
     uint32_t n = 0;
 
     while (bytes > 0) {
-        size_t len = p.sgl->sg_iovs[p.iov].iov_buf_len - p.off;
+        size_t len = p.sgl->sg_iovs[p.iov].iov_len - p.off;
 
         n += len > 0;
         bytes -= MIN((uint64_t)len, bytes);
@@ -104,7 +108,7 @@ static void place_slices(struct place p, uint64_t bytes, d_sg_list_t *out)
 {
     while (bytes > 0) {
         const d_iov_t *v = &p.sgl->sg_iovs[p.iov];
-        size_t len = (size_t)MIN((uint64_t)(v->iov_buf_len - p.off), bytes);
+        size_t len = (size_t)MIN((uint64_t)(v->iov_len - p.off), bytes);
 
         if (len > 0)
             d_iov_set(&out->sg_iovs[out->sg_nr++], (char *)v->iov_buf + p.off, len);
@@ -240,9 +244,11 @@ static int check(struct plan *pl, const d_sg_list_t *sgl)
     if (sgl == NULL || (sgl->sg_nr > 0 && sgl->sg_iovs == NULL))
         return -DER_INVAL;
     for (i = 0; i < sgl->sg_nr; i++) {
-        if (sgl->sg_iovs[i].iov_buf_len > 0 && sgl->sg_iovs[i].iov_buf == NULL)
+        const d_iov_t *v = &sgl->sg_iovs[i];
+
+        if (v->iov_len > v->iov_buf_len || (v->iov_len > 0 && v->iov_buf == NULL))
             return -DER_INVAL;
-        room += sgl->sg_iovs[i].iov_buf_len;
+        room += v->iov_len;
     }
     return __builtin_mul_overflow(pl->cells, pl->obj->cell, &bytes) || bytes != room ? -DER_INVAL
                                                                                      : 0;
@@ -264,6 +270,37 @@ static uint64_t below(const daos_range_t *r, uint64_t size)
     return r->rg_idx >= size ? 0 : MIN(r->rg_len, size - r->rg_idx);
 }
 
+static void sgl_zero(const d_sg_list_t *sgl, uint64_t from, uint64_t to)
+{
+    uint64_t base = 0;
+
+    for (uint32_t i = 0; i < sgl->sg_nr && base < to; i++) {
+        const d_iov_t *v = &sgl->sg_iovs[i];
+        uint64_t a = MAX(from, base), b = MIN(to, base + v->iov_buf_len);
+
+        if (a < b)
+            memset((char *)v->iov_buf + (a - base), 0, b - a);
+        base += v->iov_buf_len;
+    }
+}
+
+/* Zeros where nothing was found in front of the end of the array. */
+static void zero_tails(struct plan *pl, uint64_t size)
+{
+    for (uint32_t i = 0; i < pl->nr; i++) {
+        struct part *p = &pl->parts[i];
+        uint64_t base = 0;
+
+        for (uint32_t k = 0; k < p->iod.iod_nr; k++) {
+            const daos_recx_t *r = &p->iod.iod_recxs[k];
+            daos_range_t at = {(p->dkey_num - 1) * pl->obj->chunk + r->rx_idx, r->rx_nr};
+
+            sgl_zero(&p->sgl, MAX(base, p->end), base + below(&at, size) * pl->obj->cell);
+            base += r->rx_nr * pl->obj->cell;
+        }
+    }
+}
+
 /* Says how much of a read was inside the array. Blocking when the end has to be asked for. */
 static int read_counts(struct plan *pl)
 {
@@ -277,6 +314,7 @@ static int read_counts(struct plan *pl)
     }
     for (i = 0; i < pl->iod->arr_nr; i++)
         n += below(&pl->iod->arr_rgs[i], size);
+    zero_tails(pl, size);
     pl->iod->arr_nr_read = n;
     pl->iod->arr_nr_short_read = pl->cells - n;
     return 0;
@@ -336,8 +374,9 @@ static int part_start(struct plan *pl, struct part *p)
     if (pl->what == ARRAY_READ) {
         tx_ref(pl->tx);
         op_set_tx(op, pl->tx);
-        rc = io_fetch(op, pl->obj->cont, pl->epoch, pl->obj->oid, 0, &p->dkey, 1, &p->iod, &p->sgl,
-                      NULL);
+        p->iod.iod_flags = MSG_FETCH_ZEROS;
+        rc = io_fetch(op, pl->obj->cont, pl->epoch, pl->obj->oid, DAOS_COND_PER_AKEY, &p->dkey, 1,
+                      &p->iod, &p->sgl, NULL);
     } else {
         rc = io_update(op, pl->obj->cont, pl->obj->oid, 0, &p->dkey, 1, &p->iod,
                        pl->what == ARRAY_WRITE ? &p->sgl : NULL);
@@ -396,11 +435,19 @@ static bool found_last(const struct plan *pl, const struct msg_obj_fetch_rep *re
     return rep->res[0].rec_size > 0 && rep->res[0].bytes == cells * pl->obj->cell;
 }
 
+static void note_end(struct part *p, const struct msg_obj_fetch_rep *rep)
+{
+    p->end = rep->res_nr == 1 ? rep->res[0].bytes : 0;
+}
+
 static void part_then(struct op *op, int rc)
 {
     struct plan *pl = op->arg;
     bool found = rc == 0 && pl->what == ARRAY_READ &&
                  found_last(pl, &op->rep.fetch, (struct part *)op->user[9]);
+
+    if (rc == 0 && pl->what == ARRAY_READ)
+        note_end((struct part *)op->user[9], &op->rep.fetch);
 
     lock_short(&pl->lock);
     pl->flying--;
@@ -575,8 +622,10 @@ static int simple_finish(struct op *op, int rc)
     struct plan *pl = (struct plan *)op->user[8];
 
     rc = io_fetch_finish(op, rc);
-    if (rc == 0)
+    if (rc == 0) {
         pl->last_found = found_last(pl, &op->rep.fetch, (struct part *)op->user[9]);
+        note_end((struct part *)op->user[9], &op->rep.fetch);
+    }
     return rc;
 }
 
@@ -586,8 +635,9 @@ int daos_array_read(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d
     struct client *c = client_current();
     struct plan pl = {.client = c, .iod = iod, .th = th, .what = ARRAY_READ};
     struct op local, *op;
+    d_iov_t iovs[SIMPLE_IOVS];
     daos_recx_t recx;
-    struct part p;
+    struct part p = {0};
     int rc;
 
     if (ev != NULL || th.cookie != 0)
@@ -595,16 +645,21 @@ int daos_array_read(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d
     pl.obj = array_get(c, oh);
     if (pl.obj == NULL)
         return -DER_NO_HDL;
-    if (!simple(pl.obj, iod, sgl, &p, &recx)) {
+    if (!simple(pl.obj, iod, sgl, &p, &recx) || sgl->sg_nr > SIMPLE_IOVS) {
         handle_put(&pl.obj->h);
         return array_io(oh, th, iod, sgl, ARRAY_READ, ev);
     }
+    memcpy(iovs, sgl->sg_iovs, sgl->sg_nr * sizeof(*iovs)); /* a fetch writes their lengths */
+    p.sgl.sg_iovs = iovs;
+    p.iod.iod_flags = MSG_FETCH_ZEROS;
+    pl.parts = &p;
+    pl.nr = 1;
     pl.cells = recx.rx_nr;
     pl.last = iod->arr_rgs->rg_idx + recx.rx_nr - 1;
     rc = op_begin(c, NULL, &local, &op);
     if (rc == 0) {
-        rc = io_fetch(op, pl.obj->cont, DAOS_EPOCH_MAX, pl.obj->oid, 0, &p.dkey, 1, &p.iod, &p.sgl,
-                      NULL);
+        rc = io_fetch(op, pl.obj->cont, DAOS_EPOCH_MAX, pl.obj->oid, DAOS_COND_PER_AKEY, &p.dkey, 1,
+                      &p.iod, &p.sgl, NULL);
         op->user[8] = (uintptr_t)&pl;
         op->user[9] = (uintptr_t)&p;
         op->finish = simple_finish;

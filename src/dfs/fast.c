@@ -200,7 +200,6 @@ static int get_set(struct dfs *dfs, struct get_op *op, daos_obj_id_t oid, daos_s
 {
     memset(op, 0, sizeof(*op));
     op->len = len;
-    memset(buf, 0, cap); /* the array leaves holes as the buffer was */
     op->range.rg_len = cap;
     op->aiod.arr_nr = 1;
     op->aiod.arr_rgs = &op->range;

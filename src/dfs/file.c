@@ -44,13 +44,6 @@ static void op_set(struct file_op *op, daos_size_t nr, daos_range_t *rgs, daos_s
     }
 }
 
-static void zero(d_sg_list_t *sgl)
-{
-    for (uint32_t i = 0; sgl != NULL && i < sgl->sg_nr; i++)
-        if (sgl->sg_iovs[i].iov_buf != NULL)
-            memset(sgl->sg_iovs[i].iov_buf, 0, sgl->sg_iovs[i].iov_len);
-}
-
 /* read_size NULL: a write. */
 static int run_ranges(struct dfs *dfs, struct dfs_obj *obj, daos_size_t nr, daos_range_t *rgs, d_sg_list_t *sgl, daos_size_t *read_size,
                       daos_event_t *ev)
@@ -69,12 +62,10 @@ static int run_ranges(struct dfs *dfs, struct dfs_obj *obj, daos_size_t nr, daos
         }
     }
     op_set(op, nr, rgs, read_size);
-    if (read_size != NULL) {
-        zero(sgl); /* the array leaves holes as the buffer was */
+    if (read_size != NULL)
         rc = daos_array_read(obj->oh, dfs->th, &op->aiod, sgl, ev);
-    } else {
+    else
         rc = daos_array_write(obj->oh, DAOS_TX_NONE, &op->aiod, sgl, ev);
-    }
     if (ev == NULL)
         return op_result(op, rc);
     if (rc != 0) { /* it did not start */

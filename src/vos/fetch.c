@@ -1,6 +1,6 @@
 /*
- * Reading values. Heap bytes are verified and copied at once; for bytes in data extents the caller gets pieces to read and verify, under a read ticket that
- * keeps the extents from being reused.
+ * Reading values. Heap bytes are verified and copied at once; for bytes in data extents the caller
+ * gets pieces to read and verify, under a read ticket that keeps the extents from being reused.
  */
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -32,6 +32,21 @@ static int to_dst(const struct vos_fetch_iod *iod, uint64_t off, const void *src
         off = 0;
     }
     return len ? -DER_REC2BIG : 0;
+}
+
+/* Zeros into [from, to) of the stream. */
+static int zeros_to_dst(struct vos_fetch_iod *iod, uint64_t from, uint64_t to)
+{
+    static const uint8_t zeros[4096];
+    int rc = 0;
+
+    while (from < to && rc == 0) {
+        uint64_t n = MIN(to - from, sizeof zeros);
+
+        rc = to_dst(iod, from, zeros, n);
+        from += n;
+    }
+    return rc;
 }
 
 static uint64_t dst_room(const struct vos_fetch_iod *iod)
@@ -69,9 +84,11 @@ static struct vos_piece *piece_add(struct get *g)
     return &f->pieces[f->piece_nr++];
 }
 
-/* Piece `ix` of a value in data extents: wanted bytes [off, off + len) of that extent, which holds `bytes`; a checksum covers `chunk`. csum0: its first checksum. */
-static int piece_out(struct get *g, uint16_t iod, const struct layout *l, const uint8_t *rec, uint32_t ix, uint32_t csum0, uint64_t bytes, uint64_t chunk, uint64_t off, uint64_t len,
-                     uint64_t dst_off)
+/* Piece `ix` of a value in data extents: wanted bytes [off, off + len) of that extent, which holds
+ * `bytes`; a checksum covers `chunk`. csum0: its first checksum. */
+static int piece_out(struct get *g, uint16_t iod, const struct layout *l, const uint8_t *rec,
+                     uint32_t ix, uint32_t csum0, uint64_t bytes, uint64_t chunk, uint64_t off,
+                     uint64_t len, uint64_t dst_off)
 {
     struct vos_piece *p = piece_add(g);
     uint64_t loc;
@@ -88,18 +105,21 @@ static int piece_out(struct get *g, uint16_t iod, const struct layout *l, const 
     p->ext_bytes = bytes;
     p->chunk_bytes = chunk;
     if (l->flags & VER_CSUM) {
-        uint32_t first = csum0 + (uint32_t)(off / chunk), last = csum0 + (uint32_t)((off + len - 1) / chunk);
+        uint32_t first = csum0 + (uint32_t)(off / chunk),
+                 last = csum0 + (uint32_t)((off + len - 1) / chunk);
 
         p->csum_type = rec[l->csum_off];
         p->csum_len = (uint16_t)l->csum_len;
-        p->csums = arena_memdup(g->mem, rec + l->csum_off + 1 + first * l->csum_len, (last - first + 1) * l->csum_len);
+        p->csums = arena_memdup(g->mem, rec + l->csum_off + 1 + first * l->csum_len,
+                                (last - first + 1) * l->csum_len);
         if (p->csums == NULL)
             return -DER_NOMEM;
     }
     return 0;
 }
 
-static int fetch_single(struct get *g, const struct view *v, uint64_t akey, uint16_t ix, struct vos_fetch_iod *iod)
+static int fetch_single(struct get *g, const struct view *v, uint64_t akey, uint16_t ix,
+                        struct vos_fetch_iod *iod)
 {
     struct heap *h = g->c->v->h;
     const uint8_t *rec, *bytes;
@@ -143,7 +163,8 @@ static int fetch_single(struct get *g, const struct view *v, uint64_t akey, uint
 
 static void map_add(struct vos_fetch_iod *iod, uint64_t idx, uint64_t nr)
 {
-    daos_recx_t *last = iod->map_nr && iod->map_nr <= iod->map_max ? &iod->map[iod->map_nr - 1] : NULL;
+    daos_recx_t *last =
+        iod->map_nr && iod->map_nr <= iod->map_max ? &iod->map[iod->map_nr - 1] : NULL;
 
     if (last && last->rx_idx + last->rx_nr == idx) {
         last->rx_nr += nr;
@@ -178,8 +199,10 @@ static void map_sort(struct vos_fetch_iod *iod)
     iod->map_nr -= n - (to + 1);
 }
 
-/* Bytes of one visible stretch. base: where the asked extent's stream begins, from: its first record. */
-static int fetch_piece(struct get *g, uint16_t ix, struct vos_fetch_iod *iod, const struct piece *p, uint64_t base, uint64_t from)
+/* Bytes of one visible stretch. base: where the asked extent's stream begins, from: its first
+ * record. */
+static int fetch_piece(struct get *g, uint16_t ix, struct vos_fetch_iod *iod, const struct piece *p,
+                       uint64_t base, uint64_t from)
 {
     uint64_t in_ext = (p->start - p->ext_start) * p->rec_size, len = p->nr * p->rec_size;
     uint64_t dst_off = base + (p->start - from) * p->rec_size;
@@ -198,8 +221,25 @@ static int fetch_piece(struct get *g, uint16_t ix, struct vos_fetch_iod *iod, co
     return rc ? rc : to_dst(iod, dst_off, bytes + in_ext, len);
 }
 
-/* First what is there (which tells the record size, and with it where each asked extent lies in the stream), then the bytes. */
-static int fetch_array(struct get *g, const struct view *v, uint64_t akey, uint16_t ix, struct vos_fetch_iod *iod)
+/* Zeros between what is there of one asked extent, whose stream begins at base, as far as anything exists. */
+static int fill_holes(struct vos_fetch_iod *iod, const daos_recx_t *recx, const struct pieces *out, uint64_t base, uint64_t size)
+{
+    uint64_t at = base;
+
+    for (uint32_t k = 0; k < out->nr; k++) {
+        int rc = zeros_to_dst(iod, at, base + (out->p[k].start - recx->rx_idx) * size);
+
+        if (rc)
+            return rc;
+        at = base + (out->p[k].start + out->p[k].nr - recx->rx_idx) * size;
+    }
+    return zeros_to_dst(iod, at, MIN(base + recx->rx_nr * size, iod->end));
+}
+
+/* First what is there (which tells the record size, and with it where each asked extent lies in the
+ * stream), then the bytes. */
+static int fetch_array(struct get *g, const struct view *v, uint64_t akey, uint16_t ix,
+                       struct vos_fetch_iod *iod)
 {
     struct pieces *out = arena_calloc(&g->c->v->scratch, MAX(iod->recx_nr, 1u), sizeof *out);
     uint64_t size = iod->rec_size, found = 0, base = 0, room = dst_room(iod);
@@ -245,12 +285,19 @@ static int fetch_array(struct get *g, const struct view *v, uint64_t akey, uint1
             if (rc)
                 return rc;
         }
+        if (iod->cond & VOS_FETCH_ZEROS) {
+            int rc = fill_holes(iod, &iod->recxs[i], &out[i], base, size);
+
+            if (rc)
+                return rc;
+        }
         base += iod->recxs[i].rx_nr * size;
     }
     return 0;
 }
 
-static int fetch_iod(struct get *g, const struct view *v, daos_obj_id_t oid, uint64_t dkey, uint16_t ix, struct vos_fetch_iod *iod)
+static int fetch_iod(struct get *g, const struct view *v, daos_obj_id_t oid, uint64_t dkey,
+                     uint16_t ix, struct vos_fetch_iod *iod)
 {
     uint64_t akey, expect = iod->rec_size;
     const struct akey_rec *a;
@@ -276,7 +323,8 @@ static int fetch_iod(struct get *g, const struct view *v, daos_obj_id_t oid, uin
     return fetch_array(g, &in, akey, ix, iod);
 }
 
-static int conditions(const struct view *v, uint64_t cond, daos_obj_id_t oid, const struct vos_key *dkey, uint32_t nr, const struct vos_fetch_iod *iods)
+static int conditions(const struct view *v, uint64_t cond, daos_obj_id_t oid,
+                      const struct vos_key *dkey, uint32_t nr, const struct vos_fetch_iod *iods)
 {
     uint64_t changed;
     bool yes;
@@ -297,7 +345,8 @@ static int conditions(const struct view *v, uint64_t cond, daos_obj_id_t oid, co
     return 0;
 }
 
-static int run(struct get *g, uint64_t epoch, uint64_t cond, daos_obj_id_t oid, const struct vos_key *dkey, uint32_t nr, struct vos_fetch_iod *iods)
+static int run(struct get *g, uint64_t epoch, uint64_t cond, daos_obj_id_t oid,
+               const struct vos_key *dkey, uint32_t nr, struct vos_fetch_iod *iods)
 {
     const struct dkey_rec *d;
     uint64_t obj, dk;
@@ -329,7 +378,8 @@ static int run(struct get *g, uint64_t epoch, uint64_t cond, daos_obj_id_t oid, 
     return rc;
 }
 
-static int check(daos_obj_id_t oid, uint64_t cond, const struct vos_key *dkey, uint32_t nr, const struct vos_fetch_iod *iods)
+static int check(daos_obj_id_t oid, uint64_t cond, const struct vos_key *dkey, uint32_t nr,
+                 const struct vos_fetch_iod *iods)
 {
     int rc = key_check(dkey_korder(oid), dkey);
 
@@ -339,13 +389,15 @@ static int check(daos_obj_id_t oid, uint64_t cond, const struct vos_key *dkey, u
         rc = key_check(akey_korder(oid), &iods[i].akey);
         if (iods[i].type != DAOS_IOD_SINGLE && iods[i].type != DAOS_IOD_ARRAY)
             rc = -DER_INVAL;
-        if (iods[i].cond & ~(uint64_t)DAOS_COND_AKEY_FETCH)
+        if (iods[i].cond & ~(VOS_FETCH_ZEROS | DAOS_COND_AKEY_FETCH))
             rc = -DER_INVAL;
     }
     return rc;
 }
 
-int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id_t oid, const struct vos_key *dkey, uint32_t nr, struct vos_fetch_iod *iods, struct vos_fetch *f)
+int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id_t oid,
+              const struct vos_key *dkey, uint32_t nr, struct vos_fetch_iod *iods,
+              struct vos_fetch *f)
 {
     struct get g = {.c = c, .f = f};
     uint64_t *expect;
@@ -377,7 +429,7 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
         bool asked = false;
 
         for (uint32_t i = 0; i < nr; i++)
-            asked |= iods[i].cond != 0;
+            asked |= (iods[i].cond & DAOS_COND_AKEY_FETCH) != 0;
         if (!asked) { /* nothing there: sizes 0 */
             for (uint32_t i = 0; i < nr; i++)
                 iods[i].rec_size = 0;
@@ -385,7 +437,8 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
         }
     }
     if (rc == HEAP_FAULT)
-        for (uint32_t i = 0; i < nr; i++) /* in and out share the field: a second run must see what the first was given */
+        for (uint32_t i = 0; i < nr;
+             i++) /* in and out share the field: a second run must see what the first was given */
             iods[i].rec_size = expect[i];
     if (rc == 0 && f->piece_nr)
         f->ticket = heap_space_read_get(c->v->h);

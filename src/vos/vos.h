@@ -145,12 +145,15 @@ void vos_update_cancel(struct vos_update *u);
 
 /* ---- Reads: at an epoch, DAOS_EPOCH_MAX = the latest ---- */
 
+/* In an iod's cond: holes below `end` are filled with zeros; otherwise dst stays as it is there. */
+#define VOS_FETCH_ZEROS (UINT64_C(1) << 63)
+
 /* One akey of a fetch; in: akey, type, recxs, dst; out: the rest. */
 struct vos_fetch_iod {
     struct vos_key akey;
     daos_iod_type_t type;
     uint64_t rec_size;       /* in: expected or DAOS_REC_ANY; out: stored size (0 = nothing there) */
-    uint64_t cond;           /* DAOS_COND_AKEY_FETCH */
+    uint64_t cond;           /* DAOS_COND_AKEY_FETCH, VOS_FETCH_ZEROS */
     uint32_t recx_nr;
     const daos_recx_t *recxs;
     struct iovec *dst;       /* where the stream of all recxs goes; NULL: sizes and maps only */
