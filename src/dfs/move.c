@@ -18,10 +18,13 @@ struct side {
     /* the write that puts this side's entry under another name */
     struct dfs_entry_io io;
     daos_key_t dkey;
+    uint32_t nr;
     daos_iod_t *iods;
     d_sg_list_t *sgls;
     d_iov_t *iovs;
 };
+
+#define MOVE_BATCH 32u /* akeys that one update of a move writes */
 
 static void side_free(struct side *s)
 {
@@ -70,7 +73,7 @@ static int side_prepare(struct side *s, const char *name)
     uint32_t nr, i;
 
     dfs_entry_io_set(&s->io, name, &s->e, s->link);
-    nr = s->io.nr + s->x.nr;
+    nr = s->nr = s->io.nr + s->x.nr;
     s->iods = calloc(nr, sizeof(*s->iods));
     s->sgls = calloc(nr, sizeof(*s->sgls));
     s->iovs = calloc(nr, sizeof(*s->iovs));
@@ -94,7 +97,11 @@ static int side_prepare(struct side *s, const char *name)
 
 static int side_write(struct compound *c, struct side *s, daos_obj_id_t dir)
 {
-    return compound_update_oid(c, dir, 0, &s->io.dkey, s->io.nr + s->x.nr, s->iods, s->sgls);
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < s->nr; i += MOVE_BATCH)
+        rc = compound_update_oid(c, dir, 0, &s->io.dkey, MIN(MOVE_BATCH, s->nr - i), s->iods + i, s->sgls + i);
+    return rc;
 }
 
 /* -DER codes from here to the callers of the steps. */
