@@ -27,7 +27,8 @@ static int engine_start(struct tool *t, const char *pool, struct pool_engine *p)
         return rc;
     rc = io_dir_open(p->path, false, &p->dir, &t->err);
     if (rc == 0) {
-        /* What is being written cannot be checked. On a medium that nobody can write there is no lock to take. */
+        /* What is being written cannot be checked. On a medium that nobody can write there is no
+         * lock to take. */
         struct err e = {0};
 
         conf.dir = p->dir;

@@ -6,9 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/fail.h"
-#include "base/hlc.h"
 #include "base/label.h"
-#include "base/size.h"
 #include "tools/attr.h"
 #include "tools/cmds.h"
 #include "tools/conn.h"
@@ -144,8 +142,6 @@ static int set_attrs(struct tool *t, struct conn *c, const char *cont, const cha
     return user_attr_set(t, &attr_of_cont, c->coh, attrs, NULL);
 }
 
-static int query_open(struct tool *t, struct conn *c);
-
 static int cont_create(struct tool *t)
 {
     const char *label = t->nargs > 1 ? t->args[1] : NULL, *type = opt_text(t, "type");
@@ -178,7 +174,7 @@ static int cont_create(struct tool *t)
             tool_fail_der(t, rc, "cannot open the new container");
     }
     if (rc == 0)
-        rc = query_open(t, &c);
+        rc = cont_view_show(t, &c);
     daos_prop_free(prop);
     conn_close(&c);
     return rc;
@@ -243,142 +239,13 @@ int cmd_cont_list(struct tool *t)
     return rc;
 }
 
-/* ---- query ---- */
-
-static json_t *time_json(uint64_t hlc)
-{
-    char text[EPOCH_TEXT_MAX];
-
-    return json_string(epoch_text(hlc, text));
-}
-
-static void set_time(json_t *o, const char *key, uint64_t hlc)
-{
-    if (hlc != 0)
-        json_object_set_new(o, key, time_json(hlc));
-}
-
-static void posix_json(json_t *o, const dfs_attr_t *a)
-{
-    char cls[MAX_OBJ_CLASS_NAME_LEN];
-    const struct {
-        const char *key;
-        daos_oclass_id_t cid;
-    } classes[] = {{"object_class", a->da_oclass_id},
-                   {"dir_object_class", a->da_dir_oclass_id},
-                   {"file_object_class", a->da_file_oclass_id}};
-
-    json_set_nonzero(o, "chunk_size", a->da_chunk_size);
-    for (size_t i = 0; i < ARRAY_LEN(classes); i++)
-        if (classes[i].cid != 0 && daos_oclass_id2name(classes[i].cid, cls) == 0)
-            json_object_set_new(o, classes[i].key, json_string(cls));
-    json_object_set_new(o, "cons_mode",
-                        json_string(a->da_mode & DFS_BALANCED ? "balanced" : "relaxed"));
-    if (a->da_hints[0] != '\0')
-        json_object_set_new(o, "hints", json_string(a->da_hints));
-}
-
-struct cont_view {
-    daos_cont_info_t info;
-    char label[LABEL_MAX_LEN + 1];
-    uint64_t rf, layout, health;
-    bool posix;
-    dfs_attr_t attr;
-};
-
-static int view_read(struct tool *t, struct conn *c, struct cont_view *v)
-{
-    static const uint32_t types[] = {DAOS_PROP_CO_LABEL, DAOS_PROP_CO_REDUN_FAC,
-                                     DAOS_PROP_CO_LAYOUT_TYPE, DAOS_PROP_CO_STATUS};
-    daos_prop_t *prop = daos_prop_alloc(ARRAY_LEN(types));
-    struct daos_co_status st;
-    int rc = prop == NULL ? -DER_NOMEM : 0;
-
-    memset(v, 0, sizeof(*v));
-    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(types); i++)
-        prop->dpp_entries[i].dpe_type = types[i];
-    if (rc == 0)
-        rc = daos_cont_query(c->coh, &v->info, prop, NULL);
-    if (rc != 0) {
-        daos_prop_free(prop);
-        return tool_fail_der(t, rc, "cannot query the container");
-    }
-    snprintf(v->label, sizeof(v->label), "%s",
-             prop->dpp_entries[0].dpe_str != NULL ? prop->dpp_entries[0].dpe_str : "");
-    v->rf = prop->dpp_entries[1].dpe_val;
-    v->layout = prop->dpp_entries[2].dpe_val;
-    daos_prop_val_2_co_status(prop->dpp_entries[3].dpe_val, &st);
-    v->health = st.dcs_status;
-    daos_prop_free(prop);
-    if (v->layout == DAOS_PROP_CO_LAYOUT_POSIX &&
-        dfs_mount(c->poh, c->coh, O_RDONLY | DFS_BALANCED, &c->dfs) == 0)
-        v->posix = dfs_query(c->dfs, &v->attr) == 0;
-    return 0;
-}
-
-static json_t *view_json(const struct cont_view *v, const daos_pool_info_t *pool)
-{
-    json_t *o = json_object();
-
-    json_object_set_new(o, "pool_uuid", json_uuid(pool->pi_uuid));
-    json_object_set_new(o, "container_uuid", json_uuid(v->info.ci_uuid));
-    json_object_set_new(o, "container_label", json_string(v->label));
-    json_object_set_new(o, "redundancy_factor", json_integer((json_int_t)v->rf));
-    json_object_set_new(o, "num_handles", json_integer(v->info.ci_nhandles));
-    json_object_set_new(o, "num_snapshots", json_integer(v->info.ci_nsnapshots));
-    json_object_set_new(o, "container_type", json_string(layout_name(v->layout)));
-    json_object_set_new(o, "health",
-                        json_string(v->health == DAOS_PROP_CO_HEALTHY ? "HEALTHY" : "UNCLEAN"));
-    set_time(o, "latest_snapshot", v->info.ci_lsnapshot);
-    set_time(o, "open_time", v->info.ci_md_otime);
-    set_time(o, "close_modify_time", v->info.ci_md_mtime);
-    if (v->posix)
-        posix_json(o, &v->attr);
-    return o;
-}
-
-static void view_print(struct tool *t, const struct cont_view *v)
-{
-    char uuid[UUID_TEXT_LEN + 1], when[EPOCH_TEXT_MAX], size[SIZE_TEXT_MAX];
-
-    uuid_text_print(v->info.ci_uuid, uuid);
-    fprintf(t->out, "container %s (%s)\n", uuid, v->label);
-    fprintf(t->out, "  %-20s %s\n", "type", layout_name(v->layout));
-    fprintf(t->out, "  %-20s %s\n", "health",
-            v->health == DAOS_PROP_CO_HEALTHY ? "healthy" : "unclean");
-    fprintf(t->out, "  %-20s %llu\n", "redundancy factor", (unsigned long long)v->rf);
-    fprintf(t->out, "  %-20s %u\n", "open handles", v->info.ci_nhandles);
-    fprintf(t->out, "  %-20s %u, latest: %s\n", "snapshots", v->info.ci_nsnapshots,
-            epoch_text(v->info.ci_lsnapshot, when));
-    if (v->posix) {
-        fprintf(t->out, "  %-20s %s\n", "chunk size",
-                size_print(v->attr.da_chunk_size, size, sizeof(size)));
-        fprintf(t->out, "  %-20s %s\n", "consistency",
-                v->attr.da_mode & DFS_BALANCED ? "balanced" : "relaxed");
-    }
-}
-
-static int query_open(struct tool *t, struct conn *c)
-{
-    struct cont_view v;
-    int rc = view_read(t, c, &v);
-
-    if (rc != 0)
-        return rc;
-    if (t->json)
-        t->response = view_json(&v, &c->pool_info);
-    else
-        view_print(t, &v);
-    return 0;
-}
-
 static int cont_query(struct tool *t)
 {
     struct conn c = {0};
     int rc = conn_cont(t, &c, t->args[0], t->args[1], false);
 
     if (rc == 0)
-        rc = query_open(t, &c);
+        rc = cont_view_show(t, &c);
     conn_close(&c);
     return rc;
 }
@@ -400,126 +267,6 @@ static int cont_destroy(struct tool *t)
         fprintf(t->out, "destroyed container %s\n", t->args[1]);
     conn_close(&c);
     return rc;
-}
-
-/* ---- properties and attributes ---- */
-
-static int cont_get_prop(struct tool *t)
-{
-    struct conn c = {0};
-    daos_prop_t *prop = NULL;
-    const char *names = opt_text(t, "properties") != NULL ? opt_text(t, "properties")
-                        : t->nargs > 2                    ? t->args[2]
-                                                          : NULL;
-    int rc = props_wanted(t, PROP_OF_CONT, names, &prop);
-
-    if (rc == 0)
-        rc = conn_cont(t, &c, t->args[0], t->args[1], false);
-    if (rc == 0) {
-        rc = daos_cont_query(c.coh, NULL, prop, NULL);
-        if (rc != 0)
-            tool_fail_der(t, rc, "cannot read the properties of container %s", t->args[1]);
-    }
-    if (rc == 0 && t->json)
-        t->response = props_json(PROP_OF_CONT, prop);
-    else if (rc == 0)
-        props_print(t, PROP_OF_CONT, prop);
-    daos_prop_free(prop);
-    conn_close(&c);
-    return rc;
-}
-
-static int cont_set_prop(struct tool *t)
-{
-    struct conn c = {0};
-    daos_prop_t *prop = NULL;
-    const char *text = opt_text(t, "properties") != NULL ? opt_text(t, "properties")
-                       : t->nargs > 2                    ? t->args[2]
-                                                         : NULL;
-    int rc;
-
-    if (text == NULL)
-        return tool_fail(t, -DER_INVAL, "write name:value[,name:value]", "no property was named",
-                         "'set-prop' needs properties");
-    rc = props_parse(t, PROP_OF_CONT, text, false, &prop);
-    if (rc == 0)
-        rc = conn_cont(t, &c, t->args[0], t->args[1], true);
-    if (rc == 0) {
-        rc = daos_cont_set_prop(c.coh, prop, NULL);
-        if (rc != 0)
-            tool_fail_der(t, rc, "cannot set properties of container %s", t->args[1]);
-    }
-    if (rc == 0 && !t->json)
-        fprintf(t->out, "set %s\n", text);
-    daos_prop_free(prop);
-    conn_close(&c);
-    return rc;
-}
-
-static const char *attr_names(const struct tool *t)
-{
-    const char *name = opt_text(t, "attr");
-
-    return name != NULL ? name : t->nargs > 2 ? t->args[2] : NULL;
-}
-
-static int needs_attr(struct tool *t, const char *form)
-{
-    return tool_fail(t, -DER_INVAL, form, "no attribute was named", "'%s' needs an attribute",
-                     t->cmd->name);
-}
-
-static int with_cont(struct tool *t, bool write, int (*run)(struct tool *t, struct conn *c))
-{
-    struct conn c = {0};
-    int rc = conn_cont(t, &c, t->args[0], t->args[1], write);
-
-    if (rc == 0)
-        rc = run(t, &c);
-    conn_close(&c);
-    return rc;
-}
-
-static int run_list_attr(struct tool *t, struct conn *c)
-{
-    return user_attr_list(t, &attr_of_cont, c->coh, opt_flag(t, "verbose"));
-}
-
-static int run_get_attr(struct tool *t, struct conn *c)
-{
-    return user_attr_get(t, &attr_of_cont, c->coh, attr_names(t));
-}
-
-static int run_set_attr(struct tool *t, struct conn *c)
-{
-    return user_attr_set(t, &attr_of_cont, c->coh, attr_names(t), opt_text(t, "value"));
-}
-
-static int run_del_attr(struct tool *t, struct conn *c)
-{
-    return user_attr_del(t, &attr_of_cont, c->coh, attr_names(t));
-}
-
-static int cont_list_attr(struct tool *t)
-{
-    return with_cont(t, false, run_list_attr);
-}
-
-static int cont_get_attr(struct tool *t)
-{
-    return with_cont(t, false, run_get_attr);
-}
-
-static int cont_set_attr(struct tool *t)
-{
-    return attr_names(t) == NULL ? needs_attr(t, "write name:value[,name:value]")
-                                 : with_cont(t, true, run_set_attr);
-}
-
-static int cont_del_attr(struct tool *t)
-{
-    return attr_names(t) == NULL ? needs_attr(t, "write name[,name]")
-                                 : with_cont(t, true, run_del_attr);
 }
 
 #define OPT_ATTR                                                                                   \
@@ -585,7 +332,7 @@ static const struct command commands[] = {
      "POOL CONT [NAME,..]",
      2,
      3,
-     cont_get_prop,
+     cmd_cont_get_prop,
      "show properties of a container",
      NULL,
      "cont get-prop ./tarn-pool home\ncont get-prop ./tarn-pool home --properties label,status",
@@ -595,7 +342,7 @@ static const struct command commands[] = {
      "POOL CONT NAME:VALUE[,..]",
      2,
      3,
-     cont_set_prop,
+     cmd_cont_set_prop,
      "set properties of a container",
      NULL,
      "cont set-prop ./tarn-pool home label:attic\ncont set-prop ./tarn-pool home --properties "
@@ -606,7 +353,7 @@ static const struct command commands[] = {
      "POOL CONT",
      2,
      2,
-     cont_list_attr,
+     cmd_cont_list_attr,
      "list a container's attributes",
      NULL,
      "cont list-attr ./tarn-pool home",
@@ -616,7 +363,7 @@ static const struct command commands[] = {
      "POOL CONT [NAME,..]",
      2,
      3,
-     cont_get_attr,
+     cmd_cont_get_attr,
      "read a container's attributes",
      NULL,
      "cont get-attr ./tarn-pool home owner",
@@ -626,7 +373,7 @@ static const struct command commands[] = {
      "POOL CONT NAME:VALUE[,..]",
      2,
      3,
-     cont_set_attr,
+     cmd_cont_set_attr,
      "set a container's attributes",
      NULL,
      "cont set-attr ./tarn-pool home owner:me,project:apollo",
@@ -636,7 +383,7 @@ static const struct command commands[] = {
      "POOL CONT NAME[,..]",
      2,
      3,
-     cont_del_attr,
+     cmd_cont_del_attr,
      "remove a container's attributes",
      NULL,
      "cont del-attr ./tarn-pool home owner",

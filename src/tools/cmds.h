@@ -17,7 +17,25 @@ int cmd_update_acl(struct tool *t);
 int cmd_delete_acl(struct tool *t);
 int cmd_set_owner(struct tool *t);
 
-/* cmd_copy.c: parts of the fs group */
+/* cmd_cont_attr.c: likewise */
+int cmd_cont_get_prop(struct tool *t);
+int cmd_cont_set_prop(struct tool *t);
+int cmd_cont_list_attr(struct tool *t);
+int cmd_cont_get_attr(struct tool *t);
+int cmd_cont_set_attr(struct tool *t);
+int cmd_cont_del_attr(struct tool *t);
+/* cont_view.c: shows the open container */
+struct conn;
+int cont_view_show(struct tool *t, struct conn *c);
+
+/* cmd_fs_change.c, cmd_fs_file.c, cmd_copy.c: parts of the fs group */
+int cmd_fs_mkdir(struct tool *t);
+int cmd_fs_rm(struct tool *t);
+int cmd_fs_mv(struct tool *t);
+int cmd_fs_ln(struct tool *t);
+int cmd_fs_cat(struct tool *t);
+int cmd_fs_get(struct tool *t);
+int cmd_fs_put(struct tool *t);
 int cmd_fs_copy(struct tool *t);
 int cmd_fs_diff(struct tool *t);
 
