@@ -99,7 +99,7 @@ int dfs_osetattr(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf, int flags)
     }
     if (flags & DFS_SET_ATTR_SIZE) {
         if (!S_ISREG(obj->mode))
-            return S_ISDIR(obj->mode) ? EISDIR : EINVAL;
+            return EIO;
         /* the data's own version tells the time of this change */
         rc = dfs_errno(daos_array_set_size(obj->oh, DAOS_TX_NONE, (daos_size_t)stbuf->st_size, NULL));
     }

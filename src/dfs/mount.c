@@ -97,6 +97,8 @@ destroy:
 
 int dfs_cont_create(daos_handle_t poh, uuid_t *uuid, dfs_attr_t *attr, daos_handle_t *coh, dfs_t **dfs)
 {
+    if (uuid == NULL)
+        return EINVAL;
     return cont_create(poh, NULL, attr, uuid, coh, dfs);
 }
 
