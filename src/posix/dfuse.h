@@ -51,7 +51,10 @@ struct dfuse_conf {
     unsigned threads;         /* 0: as many as cores, at most 16 */
     uint64_t snap_epoch;      /* 0: the present */
     bool foreground, readonly, multi_user, local_flock;
-    bool caching, wb_cache;
+    bool caching;             /* false: nothing is cached, whatever the container says */
+    bool keep_data;           /* contents stay in the kernel's cache from one open to the next */
+    bool direct_io;           /* contents are never in the kernel's cache */
+    bool wb_cache;
     double attr_s, dentry_s, dentry_dir_s, ndentry_s; /* how long the kernel may believe */
 };
 
@@ -178,6 +181,9 @@ void dfuse_closed(struct dfuse *d, struct inode *i);
 
 /* options.c: 0, or an exit status (after printing) with *done set. */
 int dfuse_options(int argc, char **argv, struct dfuse_conf *conf, bool *done);
+
+/* cont_attr.c: caching as the open container's user attributes want it, unless caching is off. */
+void dfuse_cont_attrs(struct dfuse *d);
 
 /* stop.c: ends the session orderly on SIGTERM and SIGINT. Between the two calls, which the thread
  * that runs the session makes, a thread waits for the signal; it has what the kernel still keeps of

@@ -130,6 +130,7 @@ static int open_pool(struct dfuse *d)
         complain("open container", c->cont, rc, NULL, "list them with: daos cont list POOL");
         goto disconnect;
     }
+    dfuse_cont_attrs(d);
     err_last_clear();
     if (c->snap_epoch != 0)
         rc = dfs_mount_snap(d->poh, d->coh, O_RDONLY, c->snap_epoch, NULL, &d->dfs);

@@ -71,15 +71,15 @@ void dfuse_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     }
     if (fi->flags & O_TRUNC)
         rc = truncate_to_nothing(d, i);
-    else if (d->conf.caching)
+    else if (d->conf.keep_data)
         rc = dfuse_stat(d, i, &st);
     if (rc != 0) {
         dfuse_closed(d, i);
         fuse_reply_err(req, rc);
         return;
     }
-    fi->keep_cache = d->conf.caching && !(fi->flags & O_TRUNC) && cache_seen(d, i, &st);
-    fi->direct_io = !d->conf.caching;
+    fi->keep_cache = d->conf.keep_data && !(fi->flags & O_TRUNC) && cache_seen(d, i, &st);
+    fi->direct_io = d->conf.direct_io;
     if (fuse_reply_open(req, fi) != 0) /* interrupted: nobody will close it */
         dfuse_closed(d, i);
 }
@@ -152,7 +152,7 @@ void dfuse_closed(struct dfuse *d, struct inode *i)
             i->seen_mtime.tv_sec = 0;
     }
     pthread_mutex_unlock(&d->lock);
-    if (changed && d->conf.caching && dfuse_stat(d, i, &st) == 0)
+    if (changed && d->conf.keep_data && dfuse_stat(d, i, &st) == 0)
         cache_seen(d, i, &st); /* the cache holds what we wrote */
 }
 

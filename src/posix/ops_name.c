@@ -212,7 +212,7 @@ void dfuse_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
     }
     dfuse_opened(d, dfuse_inode(d, e.ino));
     fi->keep_cache = 0;
-    fi->direct_io = !d->conf.caching;
+    fi->direct_io = d->conf.direct_io;
     if (fuse_reply_create(req, &e, fi) != 0) { /* interrupted: nobody will close or forget it */
         dfuse_closed(d, dfuse_inode(d, e.ino));
         dfuse_inode_forget(d, dfuse_inode(d, e.ino), 1);

@@ -211,6 +211,8 @@ int dfuse_options(int argc, char **argv, struct dfuse_conf *conf, bool *done)
         return refuse("no pool or container", "mounting without both is not supported yet", "use: dfuse MOUNTPOINT POOL CONTAINER");
     if (!conf->caching)
         conf->wb_cache = false;
+    conf->keep_data = conf->caching;
+    conf->direct_io = !conf->caching;
     conf->attr_s = conf->caching ? 1 : 0;
     conf->dentry_s = conf->attr_s;
     conf->dentry_dir_s = conf->caching ? 5 : 0;

@@ -62,18 +62,19 @@ static void write_back(struct stop *s)
 {
     int fd = open(s->d->conf.mountpoint, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct stat st;
+    bool ours;
 
     if (fd < 0)
         return;
-    if (fstat(fd, &st) == 0 && st.st_ino == FUSE_ROOT_ID && syncfs(fd) == 0)
-        for (unsigned step = 0; step < SETTLE_STEPS; step++) {
-            long n = waiting(st.st_dev);
+    ours = fstat(fd, &st) == 0 && st.st_ino == FUSE_ROOT_ID && syncfs(fd) == 0;
+    close(fd); /* a request as well */
+    for (unsigned step = 0; ours && step < SETTLE_STEPS; step++) {
+        long n = waiting(st.st_dev);
 
-            if (n == 0 || (n < 0 && step == QUIET_STEPS))
-                break;
-            usleep(SETTLE_STEP_US);
-        }
-    close(fd);
+        if (n == 0 || (n < 0 && step == QUIET_STEPS))
+            return;
+        usleep(SETTLE_STEP_US);
+    }
 }
 
 /* 's': a signal; 'e': dfuse_stop_end(). */

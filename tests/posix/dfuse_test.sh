@@ -36,20 +36,24 @@ unmount_any() {
 cleanup() {
     local pid
     exec 5>&- 6>&-
+    [ -n "$watchdog" ] && kill "$watchdog" 2>/dev/null
     for pid in $(server); do kill -9 "$pid" 2>/dev/null; done
     unmount_any
     rm -rf "$top"
 }
+watchdog=
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 
 # A watchdog: whatever hangs in the mount ends when its server does.
 (
-    sleep 170
+    sleep 280
     for pid in $(server); do kill -9 "$pid"; done
 ) </dev/null >/dev/null 2>&1 &
 watchdog=$!
 disown
+# what a sanitizer build has to say of a process in the background
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$top/asan" UBSAN_OPTIONS="print_stacktrace=1:log_path=$top/ubsan"
 
 mkdir -p "$mnt" "$XDG_STATE_HOME"
 
@@ -298,6 +302,23 @@ refused "mkdir" "read-only" mkdir "$mnt/newdir"
 refused "mv" "read-only" mv "$mnt/story" "$mnt/tale"
 unmount
 
+say "caching as the container says"
+mounted="container attributes"
+check "set attributes" "$tarn" container set-attr "$pool" home dfuse-attr-time:1m,dfuse-dentry-time:2s,dfuse-data-cache:off
+need
+cases sizes append mapped_private unlinked
+refused "shared mappings without a data cache" "no such device" "$python" -c "
+import mmap
+f = open('$mnt/story', 'r+b')
+mmap.mmap(f.fileno(), 0)"
+unmount
+check "set attributes" "$tarn" container set-attr "$pool" home dfuse-attr-time:often,dfuse-data-cache:otoc
+need
+grep -q "ignoring attribute dfuse-attr-time.*often" "$top/mount.out" || fail "a bad attribute is not reported"
+cases sizes append mapped unlinked
+unmount
+check "remove attributes" bash -c "for a in attr-time dentry-time data-cache; do '$tarn' container del-attr '$pool' home dfuse-\$a || exit 1; done"
+
 say "local locks"
 need --enable-local-flock
 exec 5>"$mnt/lock"
@@ -379,6 +400,8 @@ done
 say "the pool afterwards"
 check "the checker finds nothing" "$tarn" check "$top/pool"
 
-kill "$watchdog" 2>/dev/null
+for log in "$top"/asan.* "$top"/ubsan.*; do
+    [ -s "$log" ] && { fail "a sanitizer found"; head -40 "$log"; }
+done
 say "done, $failures failures"
 [ "$failures" = 0 ]
