@@ -263,7 +263,7 @@ int main(int argc, char **argv)
         die("mkdtemp", errno);
     snprintf(w.pool, sizeof(w.pool), "%s/pool", dir);
     setenv("XDG_STATE_HOME", dir, 1);
-    struct embed_pool_conf conf = {.wal_bytes = 64u << 20};
+    struct embed_pool_conf conf = {.wal_bytes = 8u << 20};
     /* in a child: an engine's threads do not survive the forks below */
     pid_t pid = fork();
     if (pid == 0)
