@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/log.h"
 #include "io/io.h"
 
 #define SCAN_BUF (UINT64_C(4) << 20)
@@ -60,19 +61,26 @@ static int reader_at(struct reader *r, uint64_t pos, uint64_t len, uint64_t limi
 
 /* ---- The checkpoint record ---- */
 
+/* The newer of the whole ones. One that cannot be read counts like a damaged one: should it have
+ * been the newer, the log tells whether anything is missing (judge_end). */
 static int mark_read(struct heap *h, struct wal_mark *best, struct err *e)
 {
-    uint8_t *buf = io_buf_alloc(2 * WAL_BLOCK);
+    uint8_t *buf = io_buf_alloc(WAL_BLOCK);
     bool looks = false, found = false;
-    int rc;
+    int rc = 0;
 
     if (buf == NULL)
         return -DER_NOMEM;
-    rc = super_read_wait(h->conf.dev[SUPER_WAL], SUPER_WAL, 0, buf, 2 * WAL_BLOCK);
-    for (uint32_t i = 0; i < 2 && rc == 0; i++) {
+    for (uint32_t i = 0; i < 2; i++) {
         struct wal_mark m;
+        int one = super_read_wait(h->conf.dev[SUPER_WAL], SUPER_WAL, (uint64_t)i * WAL_BLOCK, buf,
+                                  WAL_BLOCK);
 
-        memcpy(&m, buf + i * WAL_BLOCK, sizeof(m));
+        if (one != 0) {
+            rc = one;
+            continue;
+        }
+        memcpy(&m, buf, sizeof(m));
         looks = looks || m.magic == WAL_MARK_MAGIC;
         if (!wal_mark_valid(&m) || m.seq % 2 != i || (found && m.seq < best->seq))
             continue;
@@ -80,9 +88,13 @@ static int mark_read(struct heap *h, struct wal_mark *best, struct err *e)
         found = true;
     }
     io_buf_free(buf);
-    if (rc != 0)
+    if (rc != 0 && !found)
         return err_set(e, rc, "cannot read the log", "the device reported an error",
                        "check the device");
+    if (rc != 0)
+        LOG_WARN("one of the two checkpoint records of %s cannot be read (%d); the other is used; "
+                 "check the device",
+                 super_dev(h->conf.dev[SUPER_WAL])->name, rc);
     if (!found && looks)
         return err_set(e, -DER_CSUM, "cannot open the heap",
                        "both checkpoint records of its log are damaged",

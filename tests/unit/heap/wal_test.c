@@ -322,6 +322,34 @@ static void an_older_checkpoint_record_is_not_taken_for_the_newest(struct rig *r
     CHECK(heap_close(r->h, true) == 0);
 }
 
+/* A sector of one checkpoint record cannot be read. The other is whole: the newer one does alone, and with the older one alone
+ * nothing is missing while the log behind it is not reused. */
+static void one_unreadable_checkpoint_record_does_not_matter(struct rig *r)
+{
+    uint64_t seq;
+
+    start(r, 14);
+    for (uint32_t i = 0; i < 4; i++) {
+        CHECK(rig_work(r, 60) == 0);
+        CHECK(heap_checkpoint(r->h) == 0);
+        CHECK(rig_work(r, 5) == 0);
+        seq = r->h->wal.mark_seq + 1; /* the close writes it */
+        CHECK(heap_close(r->h, true) == 0);
+        r->acked = r->committed;
+        rig_detach(r);
+        CHECK(sim_dev_unreadable(r->sd, "shard",
+                                 SUPER_AREA + (seq + i) % 2 * WAL_BLOCK + i / 2 * 1024, 512) == 0);
+        CHECK(rig_attach(r) == 0);
+        CHECK(rig_open(r, NULL) == 0);
+        rig_verify(r, true);
+    }
+    CHECK(heap_close(r->h, true) == 0);
+    rig_detach(r);
+    CHECK(sim_dev_unreadable(r->sd, "shard", SUPER_AREA, 2 * WAL_BLOCK) == 0);
+    CHECK(rig_attach(r) == 0);
+    CHECK(rig_open(r, NULL) == -DER_IO);
+}
+
 static void read_only_replays_and_writes_nothing(struct rig *r)
 {
     struct sim_dir_stat a, b;
@@ -362,6 +390,7 @@ static void read_only_replays_and_writes_nothing(struct rig *r)
     X(after_an_orderly_close_even_the_last_group_must_be_whole)                                    \
     X(damaged_checkpoint_records)                                                                  \
     X(an_older_checkpoint_record_is_not_taken_for_the_newest)                                      \
+    X(one_unreadable_checkpoint_record_does_not_matter)                                            \
     X(read_only_replays_and_writes_nothing)
 
 RIG_MAIN(STORIES)
