@@ -340,9 +340,11 @@ void heap_tx_abort(struct heap *h)
     ASSERT(tx->active);
     for (uint32_t i = tx->nr; i > 0; i--)
         memcpy(h->base + tx->range[i - 1].off, tx->range[i - 1].old, tx->range[i - 1].len);
-    for (uint32_t i = 0; i < tx->inits.nr;
-         i += 2) /* free again; what their memory holds means nothing */
+    for (uint32_t i = 0; i < tx->inits.nr; i += 2) {
+        /* free again, or beyond the end; what their memory holds means nothing */
         page_set_resident(h, tx->inits.v[i], false);
+        h->vol[tx->inits.v[i]].flags &= (uint16_t)~PV_CORE;
+    }
     for (uint32_t i = 0; i < tx->touched.nr; i++)
         alloc_page_relist(h, tx->touched.v[i]);
     if (h->space_ops != NULL)
