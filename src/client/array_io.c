@@ -350,10 +350,12 @@ static void plan_ended(struct plan *pl)
     }
     if (pl->rc == 0 && pl->what == ARRAY_READ) {
         if (!pl->last_found && pl->cells > 0) {
-            /* Asking for the end waits, which is not allowed here. */
-            pl->rc = client_spawn(pl->client, counts_fiber, pl);
-            if (pl->rc == 0)
+            /* Asking for the end waits, which is not allowed here. The fiber frees the plan. */
+            int rc = client_spawn(pl->client, counts_fiber, pl);
+
+            if (rc == 0)
                 return;
+            pl->rc = rc;
         } else {
             pl->rc = read_counts(pl);
         }
