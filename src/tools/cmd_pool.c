@@ -6,6 +6,7 @@
 
 #include "base/label.h"
 #include "base/size.h"
+#include "client/client.h"
 #include "embed/embed.h"
 #include "tools/attr.h"
 #include "tools/cmds.h"
@@ -345,6 +346,33 @@ static int pool_get_prop(struct tool *t)
     return rc;
 }
 
+static int pool_set_prop(struct tool *t)
+{
+    struct conn c = {0};
+    daos_prop_t *prop = NULL;
+    const char *text = opt_text(t, "properties") != NULL ? opt_text(t, "properties")
+                       : t->nargs > 1                    ? t->args[1]
+                                                         : NULL;
+    int rc;
+
+    if (text == NULL)
+        return tool_fail(t, -DER_INVAL, "write name:value[,name:value]", "no property was named",
+                         "'set-prop' needs properties");
+    rc = props_parse(t, PROP_OF_POOL, text, false, &prop);
+    if (rc == 0)
+        rc = conn_pool(t, &c, t->args[0], DAOS_PC_RW);
+    if (rc == 0) {
+        rc = client_pool_set_prop(c.poh, prop);
+        if (rc != 0)
+            tool_fail_der(t, rc, "cannot set properties of pool %s", t->args[0]);
+    }
+    if (rc == 0 && !t->json)
+        fprintf(t->out, "set %s\n", text);
+    daos_prop_free(prop);
+    conn_close(&c);
+    return rc;
+}
+
 static int with_attr(struct tool *t, unsigned flags, int (*run)(struct tool *t, struct conn *c))
 {
     struct conn c = {0};
@@ -487,6 +515,16 @@ static const struct command commands[] = {
      NULL,
      "pool get-prop ./tarn-pool\npool get-prop ./tarn-pool label,rd_fac --json",
      {{0, "properties", "NAME,..", "which ones (default: all)"}}},
+    {"set-prop",
+     NULL,
+     "POOL NAME:VALUE[,..]",
+     1,
+     2,
+     pool_set_prop,
+     "set properties of a pool",
+     NULL,
+     "pool set-prop ./tarn-pool label:attic\npool set-prop ./tarn-pool reclaim:lazy,space_rb:10",
+     {{0, "properties", "K:V,..", "the properties; also possible as argument"}}},
     {"list-attr",
      "list-attrs lsattr",
      "POOL",

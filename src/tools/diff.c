@@ -261,7 +261,8 @@ static int list_all(struct tree *t, struct tree_dir *dir, struct listing *l)
 
     while (rc == 0 && !dir->eof)
         rc = t->ops->dir_list(t, dir, WALK_LIST_BATCH, l);
-    qsort(l->entries, l->nr, sizeof(l->entries[0]), listing_compare);
+    if (l->nr > 1)
+        qsort(l->entries, l->nr, sizeof(l->entries[0]), listing_compare);
     return rc;
 }
 

@@ -15,6 +15,8 @@ done
 ok tarn pool get-prop ./p label,rd_fac
 says 'label +lab'
 json '[p["value"] for p in r if p["name"] == "rd_fac"] == [0]' tarn pool get-prop ./p
+ok tarn pool set-prop ./p reclaim:disabled,space_rb:7
+json '{p["name"]: p["value"] for p in r} == {"reclaim": "disabled", "space_rb": 7}' tarn pool get-prop ./p reclaim,space_rb
 ok tarn pool set-attr ./p project:apollo,note:a
 json '{"name": "project", "value": "YXBvbGxv"} == r' tarn pool get-attr ./p project
 ok tarn pool list-attr ./p
