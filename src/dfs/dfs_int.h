@@ -122,7 +122,8 @@ int dfs_oid_new(struct dfs *dfs, mode_t mode, daos_oclass_id_t cid, daos_obj_id_
 
 /* lookup.c */
 int dfs_name_check(const char *name, size_t *len); /* EINVAL */
-int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, const struct dfs_entry *e, int flags, struct dfs_obj **obj);
+/* Opens what entry e stands for. e is read again if it is a link that has changed hands meanwhile: it may be of another type afterwards. */
+int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e, int flags, struct dfs_obj **obj);
 /* Remembers the way down to obj if it is a directory (so that a move into its own inside can be refused): above, and then dir (skipped if NULL). */
 int dfs_obj_set_up(struct dfs_obj *obj, const daos_obj_id_t *above, uint32_t nr, const daos_obj_id_t *dir);
 /* Directory to work in: parent or the root. ENOTDIR; with write also EPERM on a read-only mount. */

@@ -45,8 +45,12 @@ int dfs_obj_open_handle(struct dfs *dfs, struct dfs_obj *obj, int flags)
     return 0;
 }
 
-static int read_link(struct dfs *dfs, daos_obj_id_t parent, const char *name, uint64_t size, char **value)
+/* The target of link e. ESTALE: the name has changed hands since e was read (entry and target are written together, so a target newer
+ * than e, or of another length, is not e's). */
+static int read_link(struct dfs *dfs, daos_obj_id_t parent, const char *name, const struct dfs_entry *e, char **value)
 {
+    uint64_t size = e->size;
+    daos_epoch_t epoch = 0;
     daos_key_t dkey;
     daos_iod_t iod = {0};
     d_iov_t iov;
@@ -65,24 +69,37 @@ static int read_link(struct dfs *dfs, daos_obj_id_t parent, const char *name, ui
     iod.iod_nr = 1;
     iod.iod_size = DAOS_REC_ANY;
     d_iov_set(&iov, buf, size);
-    rc = client_fetch_oid(dfs->coh, dfs->th, parent, 0, &dkey, 1, &iod, &sgl, NULL, NULL);
-    if (rc == 0 && iod.iod_size != size)
-        rc = -DER_IO; /* entry and target are written together */
-    if (rc != 0) {
+    rc = client_fetch_oid(dfs->coh, dfs->th, parent, 0, &dkey, 1, &iod, &sgl, &epoch, NULL);
+    if (rc != 0 || iod.iod_size != size || epoch > e->epoch) {
         free(buf);
-        return dfs_errno(rc);
+        return rc == 0 || rc == -DER_REC2BIG ? ESTALE : dfs_errno(rc);
     }
     *value = buf;
     return 0;
 }
 
-int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, const struct dfs_entry *e, int flags, struct dfs_obj **out)
+int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e, int flags, struct dfs_obj **out)
 {
-    struct dfs_obj *obj = calloc(1, sizeof(*obj));
-    int rc;
+    struct dfs_obj *obj;
+    char *value = NULL;
+    uint32_t attempt = 0;
+    int rc = 0;
 
-    if (obj == NULL)
+    while (S_ISLNK(e->mode)) {
+        rc = read_link(dfs, parent, name, e, &value);
+        if (rc != ESTALE || !dfs_retry(&attempt))
+            break;
+        rc = dfs_entry_fetch(dfs, parent, name, e);
+        if (rc != 0)
+            break;
+    }
+    if (rc != 0)
+        return rc;
+    obj = calloc(1, sizeof(*obj));
+    if (obj == NULL) {
+        free(value);
         return ENOMEM;
+    }
     obj->dfs = dfs;
     obj->mode = e->mode;
     obj->flags = flags;
@@ -92,11 +109,10 @@ int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, 
     obj->oclass = e->oclass;
     obj->refs = 1;
     strncpy(obj->name, name, DFS_MAX_NAME);
-    if (S_ISLNK(e->mode))
-        rc = read_link(dfs, parent, name, e->size, &obj->value);
-    else
-        rc = dfs_obj_open_handle(dfs, obj, flags);
+    obj->value = value;
+    rc = dfs_obj_open_handle(dfs, obj, flags); /* of a link: none */
     if (rc != 0) {
+        free(value);
         free(obj);
         return rc;
     }
@@ -138,26 +154,35 @@ struct found {
 
 static int walk_path(struct walk *w, const char *path, bool follow_last, struct found *f);
 
-static int walk_link(struct walk *w, struct found *f, bool follow_last)
+/* Goes on along a link's target. */
+static int walk_link(struct walk *w, struct found *f, const char *target)
 {
-    char *target;
-    int rc;
-
     if (++w->links > DFS_SYMLINK_MAX)
         return ELOOP;
-    rc = read_link(w->dfs, f->parent, f->name, f->e.size, &target);
-    if (rc != 0)
-        return rc;
     if (target[0] == '/')
         w->depth = 1;
-    rc = walk_path(w, target, follow_last, f);
-    free(target);
+    return walk_path(w, target, true, f);
+}
+
+/* The entry f->name of f->parent and, with follow, its target if it is a link (else NULL; the caller frees it). */
+static int entry_and_target(struct dfs *dfs, struct found *f, bool follow, char **target)
+{
+    uint32_t attempt = 0;
+    int rc;
+
+    *target = NULL;
+    do {
+        rc = dfs_entry_fetch(dfs, f->parent, f->name, &f->e);
+        if (rc == 0 && follow && S_ISLNK(f->e.mode))
+            rc = read_link(dfs, f->parent, f->name, &f->e, target);
+    } while (rc == ESTALE && dfs_retry(&attempt));
     return rc;
 }
 
 /* One component. last: nothing follows it. */
 static int walk_one(struct walk *w, const char *name, bool last, bool follow_last, struct found *f)
 {
+    char *target;
     int rc;
 
     if (strcmp(name, ".") == 0)
@@ -176,11 +201,12 @@ static int walk_one(struct walk *w, const char *name, bool last, bool follow_las
     if (strlen(name) > DFS_MAX_NAME)
         return ENAMETOOLONG;
     strcpy(f->name, name);
-    rc = dfs_entry_fetch(w->dfs, f->parent, name, &f->e);
+    rc = entry_and_target(w->dfs, f, !last || follow_last, &target);
     if (rc != 0)
         return rc;
-    if (S_ISLNK(f->e.mode) && (!last || follow_last)) {
-        rc = walk_link(w, f, true);
+    if (target != NULL) {
+        rc = walk_link(w, f, target);
+        free(target);
         if (rc != 0 || last)
             return rc;
         if (f->is_root)
@@ -295,8 +321,8 @@ out:
     return rc;
 }
 
-/* The entry called name in dir is a link: opens what it leads to. */
-static int open_linked(struct dfs_obj *dir, const char *name, const struct dfs_entry *e, int flags, dfs_obj_t **obj, mode_t *mode, struct stat *st)
+/* The entry called name in dir was a link a moment ago: opens what it leads to. */
+static int open_linked(struct dfs_obj *dir, const char *name, int flags, dfs_obj_t **obj, mode_t *mode, struct stat *st)
 {
     struct walk *w = calloc(1, sizeof(*w));
     struct found *f = calloc(1, sizeof(*f));
@@ -315,10 +341,7 @@ static int open_linked(struct dfs_obj *dir, const char *name, const struct dfs_e
         memcpy(w->up, dir->up, dir->up_nr * sizeof(*dir->up));
     w->up[dir->up_nr] = dir->oid;
     w->depth = dir->up_nr + 1;
-    f->e = *e;
-    f->parent = dir->oid;
-    strcpy(f->name, name);
-    rc = walk_link(w, f, true);
+    rc = walk_one(w, name, true, true, f);
     if (rc == 0)
         rc = found_open(w, f, flags, obj, mode, st);
 out:
@@ -345,7 +368,7 @@ int dfs_lookup_rel(dfs_t *dfs, dfs_obj_t *parent, const char *name, int flags, d
     if (rc != 0)
         return rc;
     if (S_ISLNK(e.mode) && !(flags & O_NOFOLLOW))
-        return open_linked(dir, name, &e, flags, out, mode, stbuf);
+        return open_linked(dir, name, flags, out, mode, stbuf);
     rc = dfs_obj_from_entry(dfs, dir->oid, name, &e, flags, &obj);
     if (rc != 0)
         return rc;

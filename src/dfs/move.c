@@ -50,20 +50,22 @@ static int side_read(struct dfs *dfs, struct side *s, bool whole)
     s->exists = rc == 0;
     if (rc != 0 || !whole)
         return rc == ENOENT ? 0 : rc;
+    if (S_ISLNK(s->e.mode)) {
+        rc = dfs_obj_from_entry(dfs, s->dir->oid, s->name, &s->e, O_RDONLY, &obj);
+        if (rc == ENOENT)
+            s->exists = false;
+        if (rc != 0)
+            return rc == ENOENT ? 0 : rc;
+        s->link = obj->value; /* NULL: it is no link any more */
+        obj->value = NULL;
+        dfs_release(obj);
+    }
     /* the entry will be newer than its object's last change, so it must carry the time in effect */
     rc = dfs_entry_stat(dfs, &s->e, DAOS_HDL_INVAL, &st);
     if (rc != 0)
         return rc;
     s->e.mtime = st.st_mtim;
     s->e.ctime = dfs_now();
-    if (S_ISLNK(s->e.mode)) {
-        rc = dfs_obj_from_entry(dfs, s->dir->oid, s->name, &s->e, O_RDONLY, &obj);
-        if (rc != 0)
-            return rc;
-        s->link = obj->value;
-        obj->value = NULL;
-        dfs_release(obj);
-    }
     return dfs_xattrs_read(dfs, s->dir->oid, s->name, &s->x);
 }
 

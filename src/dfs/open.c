@@ -67,14 +67,19 @@ static int open_check(struct dfs *dfs, mode_t mode, int flags, const char *value
 }
 
 /* Opens what entry e of dir stands for. */
-static int open_entry(struct dfs *dfs, struct dfs_obj *dir, const char *name, const struct dfs_entry *e, int flags, bool truncate,
+static int open_entry(struct dfs *dfs, struct dfs_obj *dir, const char *name, struct dfs_entry *e, int flags, bool truncate,
                       struct dfs_obj **out, struct stat *st)
 {
     struct dfs_obj *obj;
+    mode_t type = e->mode & S_IFMT;
     int rc = dfs_obj_from_entry(dfs, dir->oid, name, e, flags, &obj);
 
     if (rc != 0)
         return rc;
+    if ((e->mode & S_IFMT) != type) {
+        dfs_release(obj);
+        return EINVAL;
+    }
     rc = dfs_obj_set_up(obj, dir->up, dir->up_nr, &dir->oid);
     if (rc == 0 && truncate && S_ISREG(e->mode))
         rc = dfs_errno(daos_array_set_size(obj->oh, DAOS_TX_NONE, 0, NULL));
