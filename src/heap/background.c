@@ -9,6 +9,8 @@
 #define GROW_MIN   (UINT64_C(16) << 20)
 #define GROW_LEAST (UINT64_C(1) << 20)
 #define GROW_MAX   (UINT64_C(1) << 30)
+/* After a failure growth ahead of need pauses; an operation that needs a page tries at once. */
+#define GROW_PAUSE_NS UINT64_C(1000000000)
 
 void background_kick(struct heap *h)
 {
@@ -40,7 +42,7 @@ static int grow_to(struct heap *h, uint64_t pages)
     heap_lock(h);
     rc = page_space_grow(h, pages);
     if (rc == 0)
-        rc = tx_begin_internal(h, 4096 + DIV_UP(pages - h->pages, PAGES_PER_DESC) * 32);
+        rc = heap_tx_begin(h, 4096 + DIV_UP(pages - h->pages, PAGES_PER_DESC) * 32);
     if (rc == 0) {
         rc = alloc_grow_tx(h, pages);
         if (rc == 0) {
@@ -107,10 +109,11 @@ int heap_grow_meta(struct heap *h)
     rc = grow(h);
     heap_lock(h);
     h->growing = false;
-    h->grow_rc = rc;
+    if (rc != 0 && rc != HEAP_WAIT)
+        h->grow_after_ns = rt_now_ns() + GROW_PAUSE_NS;
     rt_cond_broadcast(&h->room);
     heap_unlock(h);
-    return rc == HEAP_WAIT ? 0 : rc;
+    return rc;
 }
 
 /* ---- The fiber ---- */
@@ -142,7 +145,8 @@ static void background(void *arg)
         stop = h->bg_stop;
         ckpt = !heap_failed(h) && (wal_is_full(h) || h->ckpt.wanted);
         h->ckpt.wanted = false;
-        more = !heap_failed(h) && h->alloc.free_pages * 10 < h->pages && h->grow_rc == 0;
+        more = !heap_failed(h) && h->alloc.free_pages * 10 < h->pages &&
+               rt_now_ns() >= h->grow_after_ns;
         heap_unlock(h);
         if (stop)
             break;

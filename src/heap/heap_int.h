@@ -91,7 +91,7 @@ struct tx_range {
 struct tx {
     bool active;
     bool reserve_ok; /* may use the pages kept for deletes */
-    bool internal;   /* checkpoint and growth: may use the log space kept for them */
+    bool internal;   /* checkpoint: may use the log space kept for it */
     uint64_t need;   /* log bytes reserved */
     uint64_t used;   /* log bytes the record takes so far, upper bound */
     struct arena undo;
@@ -143,7 +143,7 @@ struct heap {
     uint64_t missed[HEAP_PINS_MAX];
     uint64_t resident, faults, replayed, commits;
     struct vec32 dirty; /* pages with PV_DIRTY (and some that lost it) */
-    uint64_t dirty_nr;  /* pages with PV_DIRTY or PV_CKPT: each needs a PAGE_SUM */
+    uint64_t dirty_nr;  /* pages with PV_DIRTY and pages with PV_CKPT: each needs a PAGE_SUM */
 
     struct alloc alloc;
     struct tx tx;
@@ -156,8 +156,8 @@ struct heap {
 
     /* background fiber (background.c) */
     struct rt_event bg_kick, bg_gone;
-    bool bg_started, bg_stop, grow_wanted, growing;
-    int grow_rc;
+    bool bg_started, bg_stop, growing;
+    uint64_t grow_after_ns; /* no growth ahead of need before */
     struct rt_event wal_gone;
     uint32_t prefetch_nr;
     uint32_t prefetch[16];
@@ -195,6 +195,8 @@ void page_space_close(struct heap *h);
 int page_space_grow(struct heap *h,
                     uint64_t pages);            /* memory and volatile state for so many pages */
 bool page_touch(struct heap *h, uint64_t page); /* resident? otherwise recorded, h->rc set */
+/* The page changed. It is written by the next checkpoint, and its descriptor with it, which will
+ * say what image it is: log space is kept for both (wal_kept). */
 void page_set_dirty(struct heap *h, uint64_t page);
 void page_set_resident(struct heap *h, uint64_t page, bool yes);
 void page_init(struct heap *h, uint64_t page, enum page_kind kind,
@@ -234,7 +236,7 @@ void heap_fail(struct heap *h, const char *what, int rc); /* stops the shard */
 int background_start(struct heap *h);
 void background_stop(struct heap *h);
 void background_kick(struct heap *h);
-int heap_grow_meta(struct heap *h); /* [F] */
+int heap_grow_meta(struct heap *h); /* [F] HEAP_WAIT: no log space now */
 
 /* checkpoint.c: no checkpoint begins between hold and release. [F] */
 void checkpoint_hold(struct heap *h);

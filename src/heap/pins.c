@@ -213,7 +213,7 @@ static bool retry_grow(struct heap *h, int *rc)
 
     if (grown != 0)
         *rc = grown;
-    return grown == 0;
+    return grown == HEAP_WAIT ? retry_wait(h, rc) : grown == 0;
 }
 
 bool heap_retry(struct heap *h, struct heap_pins *pins, int *rc)
