@@ -66,10 +66,7 @@ static void ckpt_add(struct heap *h, uint64_t page)
 {
     struct page_vol *v = &h->vol[page];
 
-    if (v->flags & PV_CKPT)
-        return;
-    if ((v->flags & PV_DIRTY) == 0)
-        h->dirty_nr++;
+    ASSERT((v->flags & (PV_DIRTY | PV_CKPT)) == PV_DIRTY);
     v->flags = (uint16_t)((v->flags & ~PV_DIRTY) | PV_CKPT);
     h->ckpt.pages.v[h->ckpt.pages.nr++] = (uint32_t)page;
 }
@@ -80,7 +77,7 @@ static void ckpt_drop(struct heap *h, uint64_t page)
     h->dirty_nr--;
 }
 
-/* Takes the list of dirty pages; room for as many new ones is left in its place. */
+/* Takes the list of dirty pages. */
 static int ckpt_begin(struct heap *h, struct wal_mark *m)
 {
     struct vec32 *list = &h->ckpt.pages;
@@ -88,7 +85,7 @@ static int ckpt_begin(struct heap *h, struct wal_mark *m)
     int rc;
 
     list->nr = 0;
-    rc = vec32_room(list, 2 * nr + 1);
+    rc = vec32_room(list, nr + 1);
     if (rc != 0)
         return rc;
     for (uint32_t i = 0; i < nr; i++) {
@@ -101,12 +98,8 @@ static int ckpt_begin(struct heap *h, struct wal_mark *m)
         }
     }
     h->dirty.nr = 0;
-    for (uint32_t i = 0, n = list->nr; i < n; i++) {
-        uint64_t page = list->v[i];
-
-        if (!page_is_core(page)) /* which will say what image the page has */
-            ckpt_add(h, page_desc_page(page));
-    }
+    for (uint32_t i = 0; i < list->nr; i++) /* which will say what image the page has */
+        ASSERT(page_is_core(list->v[i]) || h->vol[page_desc_page(list->v[i])].flags & PV_CKPT);
     if (list->nr > 1)
         qsort_r(list->v, list->nr, sizeof(list->v[0]), order_cmp, h);
     wal_seal(h, &m->replay_lsn, &m->replay_group);

@@ -194,18 +194,27 @@ void page_set_resident(struct heap *h, uint64_t page, bool yes)
         h->resident--;
 }
 
+static void dirty_add(struct heap *h, uint64_t page)
+{
+    ASSERT(h->dirty.nr < h->dirty.cap);
+    h->vol[page].flags |= PV_DIRTY;
+    h->dirty.v[h->dirty.nr++] = (uint32_t)page;
+    h->dirty_nr++;
+}
+
 void page_set_dirty(struct heap *h, uint64_t page)
 {
     struct page_vol *v = &h->vol[page];
+    uint64_t desc = page_desc_page(page);
 
     v->flags &= (uint16_t)~PV_SUMMED;
     /* A page the running checkpoint has yet to copy is copied with this change in it. */
     if (v->flags & (PV_DIRTY | PV_CKPT) || h->is_volatile)
         return;
-    ASSERT(h->dirty.nr < h->dirty.cap);
-    v->flags |= PV_DIRTY;
-    h->dirty.v[h->dirty.nr++] = (uint32_t)page;
-    h->dirty_nr++;
+    dirty_add(h, page);
+    /* Even one the running checkpoint has yet to copy: the next one needs it again. */
+    if (!page_is_core(page) && (h->vol[desc].flags & PV_DIRTY) == 0)
+        dirty_add(h, desc);
 }
 
 /* ---- Images ---- */

@@ -7,9 +7,11 @@
  * record) at once.
  *
  * SPACE. The ring holds the stream from replay_lsn, where recovery would start. Transactions may
- * fill it up to what a checkpoint needs: for each dirty page a PAGE_SUM and, for value pages, the
- * new checksum in the descriptor, plus padding of the groups that carry them. That part is never
- * lent (wal_kept), so a checkpoint always finds room and always frees the rest.
+ * fill it up to what a checkpoint needs: for each dirty page a PAGE_SUM and the new checksum in its
+ * descriptor, plus padding of the groups that carry them. That part is never lent (wal_kept), so a
+ * checkpoint always finds room and always frees the rest. It depends on what is dirty only, and a
+ * descriptor page counts as dirty with the first of its pages: so the log bounds how much may be
+ * dirty, and the least log serves a heap of any size.
  */
 #include "heap/heap_int.h"
 
@@ -23,13 +25,11 @@
 /* A checkpoint copies CKPT_HOLD pages under one hold of the lock. In the worst case the writer
  * takes the group after each hold, and the sums of 8 pages cost a block. */
 #define KEPT_PER_PAGE 640u
-#define KEPT_FIXED                                                                                 \
-    (48u << 10) /* descriptors of value pages join a checkpoint; growth of the heap; the last,     \
-                   short hold */
+#define KEPT_FIXED    (48u << 10) /* the last, short hold; to spare */
 
 uint64_t wal_kept(const struct heap *h)
 {
-    return (h->dirty_nr + h->pages / PAGES_PER_DESC) * KEPT_PER_PAGE + KEPT_FIXED;
+    return h->dirty_nr * KEPT_PER_PAGE + KEPT_FIXED;
 }
 
 bool wal_is_full(const struct heap *h)
