@@ -18,12 +18,13 @@ deps: ## install what is missing with apt-get (says what)
 	@scripts/deps.sh
 
 $(BUILD)/build.ninja: | deps
-	@meson setup $(BUILD) . --buildtype=$(TYPE) --prefix=$(abspath $(PREFIX)) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@meson setup $(BUILD) . --buildtype=$(TYPE) --prefix=$(abspath $(PREFIX)) --libdir=lib >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 
 $(ASAN)/build.ninja: | deps
 	@meson setup $(ASAN) . --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined >$(ASAN).log 2>&1 || { cat $(ASAN).log; exit 1; }
 
 build: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) -n 2>/dev/null | grep -q 'no work to do' || echo "building in $(BUILD)/ (the first time takes a minute or more) ..."
 	@ninja -C $(BUILD) -j $(JOBS) --quiet
 
 run: build ## the main job: a directory goes into a pool and comes back (DIR=, POOL=)
@@ -54,10 +55,11 @@ tidy: build ## clang-tidy over the sources
 	@git ls-files 'src/*.c' | xargs -P $(JOBS) -n 8 clang-tidy -p $(BUILD) --quiet
 
 install: $(BUILD)/build.ninja ## install to PREFIX (DESTDIR honoured)
-	@meson configure $(BUILD) --prefix=$(abspath $(PREFIX))
-	@ninja -C $(BUILD) -j $(JOBS) --quiet
+	@meson configure $(BUILD) --prefix=$(abspath $(PREFIX)) --libdir=lib
+	@ninja -C $(BUILD) -j $(JOBS) --quiet >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 	@meson install -C $(BUILD) --no-rebuild --quiet
-	@echo "installed to $(DESTDIR)$(abspath $(PREFIX)); for pkg-config: PKG_CONFIG_PATH=$(abspath $(PREFIX))/lib/pkgconfig"
+	@echo "installed to $(DESTDIR)$(abspath $(PREFIX)): commands in bin, the library in lib, the headers in include"
+	@echo "for the shell: export PATH=$(abspath $(PREFIX))/bin:\$$PATH PKG_CONFIG_PATH=$(abspath $(PREFIX))/lib/pkgconfig"
 
 clean: ## remove build folders
 	@rm -rf $(BUILD) $(ASAN) $(BUILD).log $(ASAN).log
