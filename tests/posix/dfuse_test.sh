@@ -319,6 +319,22 @@ cases sizes append mapped unlinked
 unmount
 check "remove attributes" bash -c "for a in attr-time dentry-time data-cache; do '$tarn' container del-attr '$pool' home dfuse-\$a || exit 1; done"
 
+say "nothing stays behind"
+check "create container" "$tarn" container create --type POSIX "$pool" churn
+objects() { "$tarn" object list "$pool" churn | wc -l; }
+before=$(objects)
+(cd "$top" && mount_it "$mnt" ./pool churn) || fail "mount a pool by a relative path: $(cat "$top/mount.out")"
+mounted=churn
+cases unlinked renamers removers
+mkdir "$mnt/cases"
+exec 5>"$mnt/cases/held"
+echo "held" >&5
+rm -r "$mnt/cases"
+kill "$(server)"
+gone "SIGTERM with a removed file open"
+exec 5>&- 2>/dev/null
+[ "$(objects)" = "$before" ] || fail "objects left behind: $("$tarn" object list "$pool" churn)"
+
 say "local locks"
 need --enable-local-flock
 exec 5>"$mnt/lock"
