@@ -54,7 +54,9 @@ struct shard {
     struct hlc clock;
     struct flusher flusher;
     uint32_t data_writers; /* updates writing data extents now (xstream only) */
-    bool reclaim_running, reclaim_again;
+    bool reclaim_running, reclaim_again, reclaim_held;
+    struct rt_call reclaim_call; /* from any thread: a change left something to give back */
+    bool reclaim_called;         /* it is on its way; atomic */
     struct rt_mutex svc_lock; /* fibers apply commands of the service one at a time */
 };
 
@@ -148,6 +150,8 @@ int data_verify(struct shard *s, const struct vos_piece *p);
 
 /* There is room to give back: starts the background fiber if none runs. On the xstream. */
 void reclaim_kick(struct shard *s);
+/* The same from any thread, while a request is under way. */
+void reclaim_ask(struct shard *s);
 /* Waits until it has stopped. [F] */
 void reclaim_stop(struct shard *s);
 /* Waits until it has stopped and keeps it from starting until release: the checker wants to be

@@ -2,10 +2,16 @@
  * Giving room back: destroyed containers and what vos_reclaim() finds, in small steps with a yield
  * between them so that requests go first. A container whose data is gone is forgotten by the
  * service (SVC_CONT_GONE).
+ *
+ * A round begins after opening, after a destroy, and when a change left more than it could give
+ * back itself. A round may have to look at much to find little, so after each the fiber rests as
+ * long as the round took.
  */
 #include "engine/engine_int.h"
 
-#define RECLAIM_PAUSE_NS 200000u /* between steps while requests are under way */
+#define RECLAIM_PAUSE_NS    200000u     /* between steps while requests are under way */
+#define RECLAIM_REST_NS     5000000u    /* between rounds, at least */
+#define RECLAIM_REST_MAX_NS 1000000000u /* ... at most */
 
 static int step(struct shard *s, void *arg)
 {
@@ -56,27 +62,46 @@ static int forget_gone(struct shard *s)
     }
 }
 
+static bool closing(const struct shard *s)
+{
+    return __atomic_load_n(&s->eng->closing, __ATOMIC_ACQUIRE);
+}
+
+static void rest(struct shard *s, uint64_t ns)
+{
+    uint64_t until = rt_now_ns() + MIN(MAX(ns, RECLAIM_REST_NS), RECLAIM_REST_MAX_NS);
+
+    while (!closing(s) && !s->reclaim_held && rt_now_ns() < until)
+        rt_sleep_ns(RECLAIM_REST_NS);
+}
+
 static void reclaim(void *arg)
 {
     struct shard *s = arg;
+    uint64_t began;
     bool more;
     int rc = 0;
 
     do {
         s->reclaim_again = false;
+        began = rt_now_ns();
         do {
             more = false;
-            if (__atomic_load_n(&s->eng->closing, __ATOMIC_ACQUIRE))
+            if (closing(s) || s->reclaim_held) {
+                s->reclaim_again = true; /* for reclaim_release() */
                 break;
+            }
             rc = shard_run(s, step, &more);
             if (rc == 0 && __atomic_load_n(&s->eng->busy, __ATOMIC_RELAXED) > 0)
                 rt_sleep_ns(RECLAIM_PAUSE_NS);
             else
                 rt_yield();
         } while (rc == 0 && more);
-        if (rc == 0 && !more && !__atomic_load_n(&s->eng->closing, __ATOMIC_ACQUIRE))
+        if (rc == 0 && !more && !closing(s))
             rc = forget_gone(s);
-    } while (rc == 0 && s->reclaim_again);
+        if (rc == 0 && s->reclaim_again)
+            rest(s, rt_now_ns() - began);
+    } while (rc == 0 && s->reclaim_again && !closing(s) && !s->reclaim_held);
     s->reclaim_running = false;
 }
 
@@ -90,6 +115,23 @@ void reclaim_kick(struct shard *s)
         s->reclaim_running = false; /* the next destroy, or the next opening, tries again */
 }
 
+static void called(struct rt_call *call)
+{
+    struct shard *s = CONTAINER_OF(call, struct shard, reclaim_call);
+
+    __atomic_store_n(&s->reclaim_called, false, __ATOMIC_RELEASE);
+    if (!closing(s))
+        reclaim_kick(s);
+}
+
+void reclaim_ask(struct shard *s)
+{
+    if (__atomic_exchange_n(&s->reclaim_called, true, __ATOMIC_ACQ_REL))
+        return;
+    s->reclaim_call.fn = called;
+    rt_post(s->xs, &s->reclaim_call);
+}
+
 void reclaim_stop(struct shard *s)
 {
     while (s->reclaim_running)
@@ -98,13 +140,14 @@ void reclaim_stop(struct shard *s)
 
 void reclaim_hold(struct shard *s)
 {
+    s->reclaim_held = true;
     reclaim_stop(s);
     s->reclaim_running = true; /* kicks are remembered in reclaim_again */
-    s->reclaim_again = false;
 }
 
 void reclaim_release(struct shard *s)
 {
+    s->reclaim_held = false;
     s->reclaim_running = false;
     if (s->reclaim_again)
         reclaim_kick(s);

@@ -44,6 +44,8 @@ static int publish(struct shard *s, void *arg)
     if (shard_again(rc))
         return rc;
     up->u = NULL;
+    if (vos_reclaim_due(s->vos))
+        reclaim_ask(s);
     rep->epoch = epoch;
     rep->replayed = replayed;
     return rc;

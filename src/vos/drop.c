@@ -258,6 +258,7 @@ int trash_add(struct vos_tx *t, uint64_t obj)
 
     if (r == NULL)
         return rc;
+    t->v->garbage = true;
     if (r->flags & KEY_TRASH)
         return 0;
     flags = heap_tx_write(t->v->h, obj + offsetof(struct obj_rec, flags), sizeof *flags);

@@ -3,8 +3,9 @@
  *
  * A write gives back older extents that it covers whole if the keep floor allows, the newest one of
  * the same start by taking its record over: an overwrite loop with equal extents allocates nothing.
- * What several newer ones cover together is left to array_prune(). A hole is stored only if
- * something older remains below it; else a cut mark in the akey says that something went.
+ * What several newer ones cover together is left to array_prune(): a write that meets a crowd of
+ * such asks for it, so that endless overwriting takes no more and more room. A hole is stored only
+ * if something older remains below it; else a cut mark in the akey says that something went.
  */
 #include "vos/priv.h"
 
@@ -32,11 +33,16 @@ int ext_remove(struct vos_tx *t, uint64_t akey, const struct piece *p)
     return rc ? rc : ext_free(t, p->off);
 }
 
+/* So many older extents that would go if they were covered reach across the ends of a new one: most
+ * of them are hidden by several newer ones together. */
+#define CROWD 16u
+
 /* What a change of [start, start + nr) meets. */
 struct meet {
     struct piece drop[DROP_MAX];
     uint32_t drop_nr;
     bool more;        /* more could go than fits in drop */
+    uint32_t across;  /* could go but for the part that is not covered */
     bool under;       /* something older that stays overlaps */
     bool gap;         /* something with another epoch goes: leave a cut */
     struct when twin; /* newest with the same start that stays */
@@ -50,7 +56,7 @@ static int meet(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, st
     uint64_t value = 0;
     int rc = array_rec(h, akey, &a);
 
-    m->drop_nr = 0;
+    m->drop_nr = m->across = 0;
     m->more = m->under = m->gap = false;
     m->twin = (struct when){0, 0};
     if (rc || a.values.word0 + a.values.word1 == 0)
@@ -74,6 +80,7 @@ static int meet(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, st
                    : covered && (p.w.epoch == t->w.epoch || droppable(t, p.w.epoch, t->w.epoch));
         if (!goes) {
             m->under = true;
+            m->across += !covered && droppable(t, p.w.epoch, t->w.epoch);
             if (p.start == start && when_cmp(p.w, m->twin) > 0)
                 m->twin = p.w;
         } else if (m->drop_nr == DROP_MAX) {
@@ -188,7 +195,8 @@ static int drop_all(struct vos_tx *t, uint64_t akey, const struct meet *m)
     return rc;
 }
 
-int array_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, const struct part *p)
+int array_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, const struct part *p,
+                bool *left)
 {
     struct heap *h = t->v->h;
     struct meet m;
@@ -197,6 +205,7 @@ int array_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, cons
     bool done;
     int rc = meet(t, akey, p->start, p->nr, &m);
 
+    *left |= m.more || m.across >= CROWD;
     if (rc == 0)
         rc = take_over(t, iod, p, &m, &done);
     if (rc == 0)

@@ -73,6 +73,7 @@ struct vos {
     struct htable sessions;            /* session.c: cache of offsets */
     struct check_state *check;         /* check.c: a walk under way */
     uint64_t gone_lsn;                 /* newest destroy of a container */
+    bool garbage;                      /* vos_reclaim() has something to do */
     uint64_t pend_dkey[PEND_SLOTS];    /* newest LSN that changed a dkey of this slot */
     uint64_t pend_obj[PEND_SLOTS];     /* ... punched an object of this slot */
     uint64_t pend_obj_any[PEND_SLOTS]; /* ... changed anything below an object of this slot */
@@ -368,8 +369,10 @@ int pieces_by_start(const void *x, const void *y); /* for qsort */
 #define LIFE_OFF(akey) ((akey) + offsetof(struct akey_rec, life))
 #define ROOT_OFF(akey) ((akey) + offsetof(struct akey_rec, values))
 int ext_remove(struct vos_tx *t, uint64_t akey, const struct piece *p);
-int array_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, const struct part *p);
-/* *left: garbage remains that was too much to give back at once. */
+/* *left: garbage remains, or probably does, that only vos_reclaim() can give back; stays as it is
+ * otherwise. */
+int array_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, const struct part *p,
+                bool *left);
 int array_hole(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, bool *left);
 int array_prune(struct vos_tx *t, uint64_t akey, struct when akey_hide, uint64_t upto,
                 uint64_t *cursor, bool *more);

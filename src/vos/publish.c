@@ -308,10 +308,11 @@ static int apply_hole(struct vos_tx *t, const struct vos_op *op, const struct vo
 }
 
 static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos_iod *iod,
-                     const struct prep *pr, const struct view *in_obj, uint64_t dkey)
+                     const struct prep *pr, const struct view *in_obj, uint64_t obj, uint64_t dkey)
 {
     const struct dkey_rec *d;
     struct view v = *in_obj;
+    bool left = false;
     uint64_t akey;
     int rc = akey_make(t, dkey, op->oid, &iod->akey, (uint8_t)iod->type, &akey);
 
@@ -331,9 +332,9 @@ static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos
     if (rc == 0 && iod->type == DAOS_IOD_ARRAY)
         rc = set_rec_size(t, akey, iod->rec_size);
     for (uint32_t i = 0; i < pr->part_nr && rc == 0; i++)
-        rc = iod->type == DAOS_IOD_ARRAY ? array_write(t, akey, iod, &pr->parts[i])
+        rc = iod->type == DAOS_IOD_ARRAY ? array_write(t, akey, iod, &pr->parts[i], &left)
                                          : single_write(t, akey, iod, &pr->parts[i]);
-    return rc;
+    return rc == 0 && left ? trash_add(t, obj) : rc;
 }
 
 static int apply_update(struct vos_tx *t, const struct vos_op *op, const struct prep *preps)
@@ -369,7 +370,7 @@ static int apply_update(struct vos_tx *t, const struct vos_op *op, const struct 
             if (rc)
                 return rc;
         }
-        rc = apply_iod(t, op, &op->iods[i], &preps[i], &v, dkey);
+        rc = apply_iod(t, op, &op->iods[i], &preps[i], &v, obj, dkey);
     }
     return rc;
 }

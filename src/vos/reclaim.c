@@ -524,6 +524,14 @@ int vos_aggregate(struct vos_cont *c, daos_epoch_t upto, struct vos_anchor *wher
     return 0;
 }
 
+bool vos_reclaim_due(struct vos *v)
+{
+    bool due = v->garbage;
+
+    v->garbage = false;
+    return due;
+}
+
 int vos_reclaim(struct vos *v, bool *more)
 {
     struct list *l, *tmp;

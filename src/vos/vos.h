@@ -225,6 +225,9 @@ int vos_probe(struct vos_cont *c, daos_epoch_t epoch, enum vos_level level, daos
 
 /* One bounded step of giving back room: destroyed containers, old versions no snapshot needs (aggregation up to `upto`, 0: the keep floor). *more: call again. */
 int vos_reclaim(struct vos *v, bool *more);
+/* Did a change leave something for vos_reclaim() since this was last asked? May say so without need, never the reverse. What was left before vos_open() is not
+ * counted: whoever opens a store runs vos_reclaim() once. */
+bool vos_reclaim_due(struct vos *v);
 int vos_aggregate(struct vos_cont *c, daos_epoch_t upto, struct vos_anchor *where, bool *more);
 
 struct vos_stat {
