@@ -24,6 +24,13 @@ struct client *client_current(void)
     return c ? c : __atomic_load_n(&client_default.client, __ATOMIC_ACQUIRE);
 }
 
+struct client_slot *client_dfs_slot(void)
+{
+    struct client *c = client_current();
+
+    return c ? &c->dfs : NULL;
+}
+
 void client_use(struct client *c)
 {
     rt_local_set(c);
@@ -37,6 +44,7 @@ int client_create(struct client **out)
     if (c == NULL)
         return -DER_NOMEM;
     rt_mutex_init(&c->lock);
+    rt_mutex_init(&c->dfs.lock);
     session_set_init(&c->sessions);
     list_init(&c->conns);
     rc = handle_table_create(&c->handles);

@@ -14,6 +14,7 @@
 
 #include <daos.h>
 #include "base/err.h"
+#include "rt/rt.h"
 
 struct client;
 struct net_peer;
@@ -28,6 +29,13 @@ void client_use(struct client *c);
  * pool's. */
 int client_generate_oid_pool(daos_handle_t poh, daos_obj_id_t *oid, enum daos_otype_t type,
                              daos_oclass_id_t cid, daos_oclass_hints_t hints);
+
+/* What libdfs keeps with the current client (its connections); data is libdfs's own, NULL at first. Lives as long as the client; NULL without one. */
+struct client_slot {
+    struct rt_mutex lock; /* guards data */
+    void *data;
+};
+struct client_slot *client_dfs_slot(void);
 
 /* Libraries above (libdfs): before ev is given to an operation, hook is set to run once at its
  * completion, before the program's callbacks and on whatever thread completes it; it must not wait,

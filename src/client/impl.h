@@ -36,6 +36,7 @@ struct client {
     struct rt_xs *xs;       /* runs asynchronous calls of several steps; made when first needed */
     struct list conns;      /* struct conn */
     _Atomic uint32_t tasks; /* fibers and messages under way */
+    struct client_slot dfs; /* libdfs's */
 };
 
 /* A way to one pool's engine; shared by a handle and those imported from it. */

@@ -87,11 +87,22 @@ struct dfs {
     uint32_t pool_refs, cont_refs; /* atomic: dfs_pool_get, dfs_cont_get */
     char *prefix;
     uint64_t attr_id;
-    void *owner;             /* dfs_connect()'s record, else NULL */
+    struct dfs_conn *owner;  /* dfs_connect()'s record, else NULL */
+    daos_epoch_t epoch;      /* of the snapshot, or 0 */
+    uuid_t cont_uuid;
 };
 
 /* errno.c */
 int dfs_errno(int rc);     /* DER code (or COMPOUND_NOTEMPTY) -> positive errno */
+
+/* mount.c */
+int dfs_mount_at(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t epoch, dfs_t **dfs); /* epoch 0: now */
+void dfs_mount_free(struct dfs *dfs);
+bool dfs_borrowed(struct dfs *dfs); /* dfs_pool_get or dfs_cont_get without its put */
+
+/* connect.c: hands poh, coh (both closed with it) and dfs over to a connection of their own. EACCES without dfs_init(). */
+int dfs_conn_adopt(daos_handle_t poh, daos_handle_t coh, struct dfs *dfs);
+bool dfs_conn_ready(void); /* dfs_init() has been called */
 
 /* entry.c: inode records. parent is the object id of the directory (or the superblock, for the root's own). */
 int dfs_entry_fetch(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e); /* ENOENT */

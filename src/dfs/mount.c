@@ -109,9 +109,10 @@ int dfs_cont_create_with_label(daos_handle_t poh, const char *label, dfs_attr_t 
     return cont_create(poh, label, attr, uuid, coh, dfs);
 }
 
-/* Reads what the container says of itself: layout and root ids. */
-static int roots_read(daos_handle_t coh, struct daos_prop_co_roots *roots)
+/* Reads what the container says of itself: uuid, layout and root ids. */
+static int roots_read(daos_handle_t coh, uuid_t uuid, struct daos_prop_co_roots *roots)
 {
+    daos_cont_info_t info = {0};
     daos_prop_t *prop = daos_prop_alloc(2);
     struct daos_prop_entry *e;
     int rc;
@@ -120,7 +121,9 @@ static int roots_read(daos_handle_t coh, struct daos_prop_co_roots *roots)
         return ENOMEM;
     prop->dpp_entries[0].dpe_type = DAOS_PROP_CO_LAYOUT_TYPE;
     prop->dpp_entries[1].dpe_type = DAOS_PROP_CO_ROOTS;
-    rc = dfs_errno(daos_cont_query(coh, NULL, prop, NULL));
+    rc = dfs_errno(daos_cont_query(coh, &info, prop, NULL));
+    if (rc == 0)
+        uuid_copy(uuid, info.ci_uuid);
     if (rc == 0) {
         e = daos_prop_entry_get(prop, DAOS_PROP_CO_LAYOUT_TYPE);
         if (e == NULL || e->dpe_val != DAOS_PROP_CO_LAYOUT_POSIX) {
@@ -159,7 +162,7 @@ static int mode_check(struct dfs *dfs, int flags)
     return 0;
 }
 
-static int mount_at(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t epoch, dfs_t **out)
+int dfs_mount_at(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t epoch, dfs_t **out)
 {
     int amode = flags & O_ACCMODE;
     struct daos_prop_co_roots roots;
@@ -178,13 +181,14 @@ static int mount_at(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_
     dfs->readonly = amode == O_RDONLY;
     dfs->uid = geteuid();
     dfs->gid = getegid();
+    dfs->epoch = epoch;
     rt_mutex_init(&dfs->oid_lock);
     if (epoch != 0)
         rc = dfs_errno(daos_tx_open_snap(coh, epoch, &dfs->th, NULL));
     else
         rc = 0;
     if (rc == 0)
-        rc = roots_read(coh, &roots);
+        rc = roots_read(coh, dfs->cont_uuid, &roots);
     if (rc != 0)
         goto fail;
     dfs->sb_oid = roots.cr_oids[0];
@@ -218,7 +222,7 @@ fail:
 
 int dfs_mount(daos_handle_t poh, daos_handle_t coh, int flags, dfs_t **dfs)
 {
-    return mount_at(poh, coh, flags, 0, dfs);
+    return dfs_mount_at(poh, coh, flags, 0, dfs);
 }
 
 int dfs_mount_snap(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t epoch, const char *name, dfs_t **dfs)
@@ -229,23 +233,86 @@ int dfs_mount_snap(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t
         return ENOTSUP;
     if (epoch == 0)
         return EINVAL;
-    return mount_at(poh, coh, flags, epoch, dfs);
+    return dfs_mount_at(poh, coh, flags, epoch, dfs);
+}
+
+bool dfs_borrowed(struct dfs *dfs)
+{
+    return __atomic_load_n(&dfs->pool_refs, __ATOMIC_ACQUIRE) != 0 || __atomic_load_n(&dfs->cont_refs, __ATOMIC_ACQUIRE) != 0;
 }
 
 int dfs_umount(dfs_t *dfs)
 {
     if (dfs == NULL)
         return EINVAL;
-    if (__atomic_load_n(&dfs->pool_refs, __ATOMIC_ACQUIRE) != 0 || __atomic_load_n(&dfs->cont_refs, __ATOMIC_ACQUIRE) != 0)
+    if (dfs_borrowed(dfs) || dfs->owner != NULL) /* what dfs_connect() made, dfs_disconnect() ends */
         return EBUSY;
-    if (dfs->owner != NULL)
-        return EINVAL; /* dfs_connect() made it: dfs_disconnect() ends it */
+    dfs_mount_free(dfs);
+    return 0;
+}
+
+void dfs_mount_free(struct dfs *dfs)
+{
     daos_obj_close(dfs->root.oh, NULL);
     if (daos_handle_is_valid(dfs->th))
         daos_tx_close(dfs->th, NULL);
     free(dfs->prefix);
     free(dfs);
+}
+
+int dfs_set_prefix(dfs_t *dfs, const char *prefix)
+{
+    char *copy = NULL;
+    size_t len;
+
+    if (dfs == NULL || (prefix != NULL && (prefix[0] != '/' || strnlen(prefix, DFS_MAX_PATH) >= DFS_MAX_PATH)))
+        return EINVAL;
+    if (prefix != NULL) {
+        for (len = strlen(prefix); len > 0 && prefix[len - 1] == '/'; len--)
+            continue;
+        copy = strndup(prefix, len);
+        if (copy == NULL)
+            return ENOMEM;
+    }
+    free(dfs->prefix);
+    dfs->prefix = copy;
     return 0;
+}
+
+int dfs_suggest_oclass(dfs_t *dfs, const char *hint, daos_oclass_id_t *cid)
+{
+    daos_obj_id_t oid = {0};
+    uint16_t dir, file;
+    bool ok;
+    int rc;
+
+    if (dfs == NULL || hint == NULL || cid == NULL)
+        return EINVAL;
+    dfs_hints_parse(hint, &dir, &file, &ok);
+    if (!ok || (dir == 0) == (file == 0)) /* one of the two is asked for */
+        return EINVAL;
+    rc = daos_obj_generate_oid(dfs->coh, &oid, dir ? DAOS_OT_MULTI_HASHED : DAOS_OT_ARRAY_BYTE, OC_UNKNOWN, dir ? dir : file, 0);
+    if (rc == 0)
+        *cid = daos_obj_id2class(oid);
+    return dfs_errno(rc);
+}
+
+int dfs_cont_set_owner(daos_handle_t coh, d_string_t user, uid_t uid, d_string_t group, gid_t gid)
+{
+    dfs_t *dfs;
+    int rc;
+
+    if (user == NULL && group == NULL)
+        return EINVAL;
+    rc = dfs_mount_at(DAOS_HDL_INVAL, coh, O_RDWR | (int)DFS_BALANCED, 0, &dfs);
+    if (rc != 0)
+        return rc;
+    /* names may be those of another machine: only their shape is checked */
+    rc = dfs_errno(daos_cont_set_owner_no_check(coh, user, group, NULL));
+    if (rc == 0)
+        rc = dfs_chown(dfs, NULL, NULL, user != NULL ? uid : (uid_t)-1, group != NULL ? gid : (gid_t)-1, 0);
+    dfs_mount_free(dfs);
+    return rc;
 }
 
 int dfs_query(dfs_t *dfs, dfs_attr_t *attr)
