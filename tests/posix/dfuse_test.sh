@@ -88,11 +88,17 @@ need() {
 }
 
 gone() { # waits until the server has ended
-    for _ in $(seq 100); do
+    local pid task
+    for _ in $(seq 400); do
         [ -z "$(server)" ] && return 0
         sleep 0.05
     done
-    fail "dfuse still runs after $1"
+    fail "dfuse still runs 20 s after $1; where its threads are:"
+    for pid in $(server); do
+        for task in /proc/"$pid"/task/*; do
+            echo "  $(cat "$task/comm") $(cat "$task/wchan") $(cat "$task/syscall")"
+        done
+    done
     return 1
 }
 
