@@ -94,6 +94,14 @@ static inline void rig_step(void *arg, uint32_t step)
         sim_dir_power_cut(r->sd);
 }
 
+/* How much of a long test: few by default, many with TARN_CHECK_LONG=1 in the environment. */
+static inline uint64_t rig_more(uint64_t few, uint64_t many)
+{
+    const char *s = getenv("TARN_CHECK_LONG");
+
+    return s != NULL && strcmp(s, "1") == 0 ? many : few;
+}
+
 /* ---- Device ---- */
 
 static inline int rig_attach(struct rig *r)

@@ -1,6 +1,7 @@
 /*
  * The power goes: at every I/O of a scripted scenario, at every step of the durability protocol, at
- * random with 500 seeds, and again while recovering. Afterwards everything acknowledged is there,
+ * random with many seeds, and again while recovering. With TARN_CHECK_LONG=1 in the environment
+ * every I/O of two more scenarios and 500 seeds. Afterwards everything acknowledged is there,
  * every transaction whole or absent, the checker finds nothing, and work goes on.
  */
 #include "heap_rig.h"
@@ -121,14 +122,16 @@ static void at_every_io(struct rig *r)
     uint64_t total, steps, n;
 
     for (uint32_t i = 0; i < ARRAY_LEN(how); i++) {
+        uint64_t stride = i == 0 ? 1 : rig_more(3, 1);
         struct plan p = {
             .seed = 11 + i, .txs = 120, .how = how[i], .fault_pct = i * 3, .wal_size = 768u << 10};
 
         run_plan(r, &p, &total, &steps);
         CHECK(total > 50);
-        for (p.cut_io = 1; p.cut_io <= total; p.cut_io++)
+        for (p.cut_io = 1; p.cut_io <= total; p.cut_io += stride)
             run_plan(r, &p, &n, &steps);
-        print_message("cut at each of %llu I/Os\n", (unsigned long long)total);
+        print_message("cut at I/Os of %llu, every %llu.\n", (unsigned long long)total,
+                      (unsigned long long)stride);
     }
 }
 
@@ -153,7 +156,7 @@ static void with_random_seeds(struct rig *r)
     static const uint32_t pct[] = {0, 20, 90, 1000};
     uint64_t n, steps;
 
-    for (uint64_t seed = 1000; seed < 1500; seed++) {
+    for (uint64_t seed = 1000; seed < 1000 + rig_more(50, 500); seed++) {
         struct plan p = {.seed = seed,
                          .txs = 20 + (uint32_t)(mix64(seed) % 200),
                          .cut_io = 1 + mix64(seed + 1) % 250,

@@ -663,7 +663,7 @@ static void power_cuts(struct rig *r)
 
     CHECK(m != NULL);
     m->r = r;
-    for (uint64_t seed = 1; seed <= 300; seed++)
+    for (uint64_t seed = 1; seed <= rig_more(60, 300); seed++)
         one_life(m, seed);
     free(m);
 }
