@@ -48,7 +48,8 @@ struct change {
     struct stat *out;
 };
 
-/* What the record must say so that a rewrite of the entry does not lose the object's own modification time. */
+/* What the record must say so that a rewrite of the entry does not lose the object's own
+ * modification time. */
 static int keep_mtime(struct dfs *dfs, struct dfs_entry *e, daos_handle_t oh)
 {
     struct stat st;
@@ -83,7 +84,8 @@ static int setattr_change(struct dfs *dfs, struct dfs_entry *e, void *arg)
 
 int dfs_osetattr(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf, int flags)
 {
-    const int known = DFS_SET_ATTR_MODE | DFS_SET_ATTR_ATIME | DFS_SET_ATTR_MTIME | DFS_SET_ATTR_SIZE | DFS_SET_ATTR_UID | DFS_SET_ATTR_GID;
+    const int known = DFS_SET_ATTR_MODE | DFS_SET_ATTR_ATIME | DFS_SET_ATTR_MTIME |
+                      DFS_SET_ATTR_SIZE | DFS_SET_ATTR_UID | DFS_SET_ATTR_GID;
     struct change ch = {0};
     int rc = 0;
 
@@ -101,7 +103,8 @@ int dfs_osetattr(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf, int flags)
         if (!S_ISREG(obj->mode))
             return EIO;
         /* the data's own version tells the time of this change */
-        rc = dfs_errno(daos_array_set_size(obj->oh, DAOS_TX_NONE, (daos_size_t)stbuf->st_size, NULL));
+        rc = dfs_errno(
+            daos_array_set_size(obj->oh, DAOS_TX_NONE, (daos_size_t)stbuf->st_size, NULL));
     }
     ch.st = stbuf;
     ch.flags = flags;
@@ -117,7 +120,8 @@ int dfs_osetattr(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf, int flags)
 }
 
 /* What a by-name change is to change: the entry itself, or what a symlink leads to. */
-static int target(struct dfs *dfs, struct dfs_obj *parent, const char *name, bool follow, struct dfs_obj **obj)
+static int target(struct dfs *dfs, struct dfs_obj *parent, const char *name, bool follow,
+                  struct dfs_obj **obj)
 {
     struct dfs_obj *dir;
     int rc = dfs_parent(dfs, parent, true, &dir);

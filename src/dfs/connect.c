@@ -1,15 +1,19 @@
 /*
- * Connections by names. All mounts made by dfs_connect() share pool and container handles: a handle is opened for the first that needs
- * it and closed with the last. The record of them (struct conns) hangs off the client, made by the first dfs_init() and ended by the last
- * dfs_fini(), which also closes whatever is still connected.
+ * Connections by names. All mounts made by dfs_connect() share pool and container handles: a handle
+ * is opened for the first that needs it and closed with the last. The record of them (struct conns)
+ * hangs off the client, made by the first dfs_init() and ended by the last dfs_fini(), which also
+ * closes whatever is still connected.
  *
- * The slot's lock is held while a handle is opened or closed, so that two threads that connect to one pool open it once.
+ * The slot's lock is held while a handle is opened or closed, so that two threads that connect to
+ * one pool open it once.
  */
 #include <stdlib.h>
 #include "base/list.h"
 #include "dfs/dfs_int.h"
 
-#define CREATING_MS 10000u /* how long a container may take from its creation by another process to its superblock */
+#define CREATING_MS                                                                                \
+    10000u /* how long a container may take from its creation by another process to its superblock \
+            */
 
 /* A pool (of NULL) or container handle that connections share. */
 struct shared {
@@ -50,7 +54,8 @@ static void shared_put(struct shared *s)
 }
 
 /* Takes the handle, and a reference of `of`, in any case. */
-static int shared_new(struct conns *cs, struct shared *of, const char *name, unsigned int flags, daos_handle_t hdl, struct shared **out)
+static int shared_new(struct conns *cs, struct shared *of, const char *name, unsigned int flags,
+                      daos_handle_t hdl, struct shared **out)
 {
     struct shared *s = calloc(1, sizeof(*s));
 
@@ -75,11 +80,13 @@ static int shared_new(struct conns *cs, struct shared *of, const char *name, uns
     return 0;
 }
 
-static struct shared *shared_find(struct conns *cs, const struct shared *of, const char *name, unsigned int flags)
+static struct shared *shared_find(struct conns *cs, const struct shared *of, const char *name,
+                                  unsigned int flags)
 {
     struct list *l;
 
-    LIST_FOREACH(l, &cs->handles) {
+    LIST_FOREACH(l, &cs->handles)
+    {
         struct shared *s = LIST_ENTRY(l, struct shared, link);
 
         if (s->of == of && s->flags == flags && strcmp(s->name, name) == 0) {
@@ -90,7 +97,8 @@ static struct shared *shared_find(struct conns *cs, const struct shared *of, con
     return NULL;
 }
 
-static int pool_open(struct conns *cs, const char *pool, const char *sys, bool write, struct shared **out)
+static int pool_open(struct conns *cs, const char *pool, const char *sys, bool write,
+                     struct shared **out)
 {
     unsigned int flags = write ? DAOS_PC_RW : DAOS_PC_RO;
     daos_handle_t poh;
@@ -103,7 +111,8 @@ static int pool_open(struct conns *cs, const char *pool, const char *sys, bool w
     return rc ? rc : shared_new(cs, NULL, pool, flags, poh, out);
 }
 
-static int cont_open(struct conns *cs, struct shared *pool, const char *cont, int flags, dfs_attr_t *attr, struct shared **out)
+static int cont_open(struct conns *cs, struct shared *pool, const char *cont, int flags,
+                     dfs_attr_t *attr, struct shared **out)
 {
     unsigned int mode = (flags & O_ACCMODE) == O_RDONLY ? DAOS_COO_RO : DAOS_COO_RW;
     daos_handle_t coh;
@@ -132,7 +141,8 @@ static int mount_wait(struct dfs_conn *cn, int flags, daos_epoch_t epoch)
     int rc = 0;
 
     for (uint32_t ms = 0; ms < CREATING_MS; ms += 10) {
-        rc = dfs_mount_at(cn->pool->hdl, cn->cont->hdl, flags & (O_ACCMODE | (int)DFS_BALANCED), epoch, &cn->dfs);
+        rc = dfs_mount_at(cn->pool->hdl, cn->cont->hdl, flags & (O_ACCMODE | (int)DFS_BALANCED),
+                          epoch, &cn->dfs);
         if (rc != ENOENT || !(flags & O_CREAT))
             break;
         rt_sleep_ns(10000000);
@@ -140,8 +150,8 @@ static int mount_wait(struct dfs_conn *cn, int flags, daos_epoch_t epoch)
     return rc;
 }
 
-static int conn_open(struct conns *cs, const char *pool, const char *sys, const char *cont, int flags, daos_epoch_t epoch, dfs_attr_t *attr,
-                     dfs_t **dfs)
+static int conn_open(struct conns *cs, const char *pool, const char *sys, const char *cont,
+                     int flags, daos_epoch_t epoch, dfs_attr_t *attr, dfs_t **dfs)
 {
     struct dfs_conn *cn = calloc(1, sizeof(*cn));
     int rc;
@@ -248,7 +258,8 @@ int dfs_fini(void)
     return dfs_errno(daos_fini());
 }
 
-static int connect_any(const char *pool, const char *sys, const char *cont, int flags, daos_epoch_t epoch, dfs_attr_t *attr, dfs_t **dfs)
+static int connect_any(const char *pool, const char *sys, const char *cont, int flags,
+                       daos_epoch_t epoch, dfs_attr_t *attr, dfs_t **dfs)
 {
     int amode = flags & O_ACCMODE;
     struct client_slot *slot;
@@ -265,12 +276,14 @@ static int connect_any(const char *pool, const char *sys, const char *cont, int 
     return rc;
 }
 
-int dfs_connect(const char *pool, const char *sys, const char *cont, int flags, dfs_attr_t *attr, dfs_t **dfs)
+int dfs_connect(const char *pool, const char *sys, const char *cont, int flags, dfs_attr_t *attr,
+                dfs_t **dfs)
 {
     return connect_any(pool, sys, cont, flags, 0, attr, dfs);
 }
 
-int dfs_connect_snap(const char *pool, const char *sys, const char *cont, int flags, daos_epoch_t epoch, const char *name, dfs_t **dfs)
+int dfs_connect_snap(const char *pool, const char *sys, const char *cont, int flags,
+                     daos_epoch_t epoch, const char *name, dfs_t **dfs)
 {
     if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT) || (epoch == 0 && name == NULL))
         return EINVAL;

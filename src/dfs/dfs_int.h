@@ -1,12 +1,16 @@
 /*
- * dfs: libdfs, a POSIX namespace on objects. The public manual is <daos_fs.h>; this header is the room's own.
+ * dfs: libdfs, a POSIX namespace on objects. The public manual is <daos_fs.h>; this header is the
+ * room's own.
  *
- * A container of layout type POSIX has a superblock object and a root directory (property ROOTS names them). A directory is an object whose
- * dkeys are the names in it; each name's akey DFS_INODE holds the inode record (entry.c draws it), a symlink's target is akey DFS_SLINK, an
- * extended attribute akey "x:NAME". A file's bytes are a byte array object. There is no inode table and there are no hard links: the entry is the inode.
+ * A container of layout type POSIX has a superblock object and a root directory (property ROOTS
+ * names them). A directory is an object whose dkeys are the names in it; each name's akey DFS_INODE
+ * holds the inode record (entry.c draws it), a symlink's target is akey DFS_SLINK, an extended
+ * attribute akey "x:NAME". A file's bytes are a byte array object. There is no inode table and
+ * there are no hard links: the entry is the inode.
  *
- * Every change of the namespace is one compound request (client/compound.h): it checks that the entries it was computed from are unchanged, so two
- * clients that race see one of them succeed and the other start again (DFS_RETRY_MAX times, then EBUSY).
+ * Every change of the namespace is one compound request (client/compound.h): it checks that the
+ * entries it was computed from are unchanged, so two clients that race see one of them succeed and
+ * the other start again (DFS_RETRY_MAX times, then EBUSY).
  *
  * Functions return 0 or a positive errno. Locks: none, except for object-id allocation (oid.c).
  */
@@ -22,14 +26,14 @@
 #include "client/compound.h"
 #include "rt/rt.h"
 
-#define DFS_INODE_KEY   "DFS_INODE"
-#define DFS_SLINK_KEY   "DFS_SLINK"
-#define DFS_XATTR_HEAD  "x:"
-#define DFS_INODE_LEN   88u
-#define DFS_RETRY_MAX   64u /* restarts of one namespace change before it answers EBUSY */
-#define DFS_SYMLINK_MAX 40u /* links followed in one lookup */
-#define DFS_SB_MAGIC    0xda05df50da05df50ull
-#define DFS_SB_VERSION  2u
+#define DFS_INODE_KEY      "DFS_INODE"
+#define DFS_SLINK_KEY      "DFS_SLINK"
+#define DFS_XATTR_HEAD     "x:"
+#define DFS_INODE_LEN      88u
+#define DFS_RETRY_MAX      64u /* restarts of one namespace change before it answers EBUSY */
+#define DFS_SYMLINK_MAX    40u /* links followed in one lookup */
+#define DFS_SB_MAGIC       0xda05df50da05df50ull
+#define DFS_SB_VERSION     2u
 #define DFS_LAYOUT_VERSION 3u
 
 /* An inode record, as in memory. */
@@ -41,25 +45,26 @@ struct dfs_entry {
     daos_oclass_id_t oclass; /* dir: default for children; file: as created */
     uid_t uid;
     gid_t gid;
-    uint64_t size;           /* symlink: length of the target; else 0 */
-    uint64_t hlc;            /* spare: kept as read */
-    daos_epoch_t epoch;      /* of the record itself; not stored in it */
+    uint64_t size;      /* symlink: length of the target; else 0 */
+    uint64_t hlc;       /* spare: kept as read */
+    daos_epoch_t epoch; /* of the record itself; not stored in it */
 };
 
 struct dfs_obj {
     struct dfs *dfs;
     mode_t mode;
-    int flags;                /* O_RDONLY | O_RDWR | ... it was opened with */
+    int flags; /* O_RDONLY | O_RDWR | ... it was opened with */
     daos_obj_id_t oid;
     daos_obj_id_t parent_oid; /* where its entry is */
     char name[DFS_MAX_NAME + 1];
-    daos_handle_t oh;         /* file: array; directory: object; symlink: none */
+    daos_handle_t oh; /* file: array; directory: object; symlink: none */
     uint64_t chunk_size;
     daos_oclass_id_t oclass;
-    char *value;              /* symlink target, owned */
-    daos_obj_id_t *up;        /* directory: the directories above it when it was opened, root first; owned */
+    char *value; /* symlink target, owned */
+    daos_obj_id_t
+        *up; /* directory: the directories above it when it was opened, root first; owned */
     uint32_t up_nr;
-    uint32_t refs;            /* atomic; dfs_dup shares the array handle's owner */
+    uint32_t refs; /* atomic; dfs_dup shares the array handle's owner */
 };
 
 /* Container-wide settings, from the superblock. */
@@ -73,7 +78,7 @@ struct dfs_sb {
 
 struct dfs {
     daos_handle_t poh, coh;
-    daos_handle_t th;        /* DAOS_TX_NONE, or the snapshot's */
+    daos_handle_t th; /* DAOS_TX_NONE, or the snapshot's */
     bool readonly;
     bool balanced;
     struct dfs_sb sb;
@@ -87,25 +92,29 @@ struct dfs {
     uint32_t pool_refs, cont_refs; /* atomic: dfs_pool_get, dfs_cont_get */
     char *prefix;
     uint64_t attr_id;
-    struct dfs_conn *owner;  /* dfs_connect()'s record, else NULL */
-    daos_epoch_t epoch;      /* of the snapshot, or 0 */
+    struct dfs_conn *owner; /* dfs_connect()'s record, else NULL */
+    daos_epoch_t epoch;     /* of the snapshot, or 0 */
     uuid_t cont_uuid;
 };
 
 /* errno.c */
-int dfs_errno(int rc);     /* DER code (or COMPOUND_NOTEMPTY) -> positive errno */
+int dfs_errno(int rc); /* DER code (or COMPOUND_NOTEMPTY) -> positive errno */
 
 /* mount.c */
-int dfs_mount_at(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t epoch, dfs_t **dfs); /* epoch 0: now */
+int dfs_mount_at(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t epoch,
+                 dfs_t **dfs); /* epoch 0: now */
 void dfs_mount_free(struct dfs *dfs);
 bool dfs_borrowed(struct dfs *dfs); /* dfs_pool_get or dfs_cont_get without its put */
 
-/* connect.c: hands poh, coh (both closed with it) and dfs over to a connection of their own. EACCES without dfs_init(). */
+/* connect.c: hands poh, coh (both closed with it) and dfs over to a connection of their own. EACCES
+ * without dfs_init(). */
 int dfs_conn_adopt(daos_handle_t poh, daos_handle_t coh, struct dfs *dfs);
 bool dfs_conn_ready(void); /* dfs_init() has been called */
 
-/* entry.c: inode records. parent is the object id of the directory (or the superblock, for the root's own). */
-int dfs_entry_fetch(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e); /* ENOENT */
+/* entry.c: inode records. parent is the object id of the directory (or the superblock, for the
+ * root's own). */
+int dfs_entry_fetch(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                    struct dfs_entry *e); /* ENOENT */
 void dfs_entry_encode(const struct dfs_entry *e, uint8_t buf[DFS_INODE_LEN]);
 void dfs_entry_decode(struct dfs_entry *e, const uint8_t buf[DFS_INODE_LEN]);
 struct timespec dfs_now(void);
@@ -119,44 +128,59 @@ struct dfs_entry_io {
     d_sg_list_t sgls[2];
     unsigned int nr;
 };
-/* link_value: also writes DFS_SLINK, or NULL. name and link_value stay the caller's until the request has run. */
-void dfs_entry_io_set(struct dfs_entry_io *io, const char *name, const struct dfs_entry *e, const char *link_value);
-/* Reads the entry, lets change() alter it, writes it back if nobody else did meanwhile. change: 0 or errno. */
-int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name, int (*change)(struct dfs *dfs, struct dfs_entry *e, void *arg), void *arg);
+/* link_value: also writes DFS_SLINK, or NULL. name and link_value stay the caller's until the
+ * request has run. */
+void dfs_entry_io_set(struct dfs_entry_io *io, const char *name, const struct dfs_entry *e,
+                      const char *link_value);
+/* Reads the entry, lets change() alter it, writes it back if nobody else did meanwhile. change: 0
+ * or errno. */
+int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                     int (*change)(struct dfs *dfs, struct dfs_entry *e, void *arg), void *arg);
 /* Fills st from an entry: sizes and times of files and directories come from their objects. */
 int dfs_entry_stat(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st);
 /* Inserts a new entry with its object's data in place: EEXIST. */
-int dfs_entry_insert(struct dfs *dfs, daos_obj_id_t parent, const char *name, const struct dfs_entry *e, const char *link_value);
+int dfs_entry_insert(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                     const struct dfs_entry *e, const char *link_value);
 
 /* oid.c */
 int dfs_oid_new(struct dfs *dfs, mode_t mode, daos_oclass_id_t cid, daos_obj_id_t *oid);
 
 /* lookup.c */
 int dfs_name_check(const char *name, size_t *len); /* EINVAL */
-/* Opens what entry e stands for. e is read again if it is a link that has changed hands meanwhile: it may be of another type afterwards. */
-int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e, int flags, struct dfs_obj **obj);
-/* Remembers the way down to obj if it is a directory (so that a move into its own inside can be refused): above, and then dir (skipped if NULL). */
-int dfs_obj_set_up(struct dfs_obj *obj, const daos_obj_id_t *above, uint32_t nr, const daos_obj_id_t *dir);
+/* Opens what entry e stands for. e is read again if it is a link that has changed hands meanwhile:
+ * it may be of another type afterwards. */
+int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e,
+                       int flags, struct dfs_obj **obj);
+/* Remembers the way down to obj if it is a directory (so that a move into its own inside can be
+ * refused): above, and then dir (skipped if NULL). */
+int dfs_obj_set_up(struct dfs_obj *obj, const daos_obj_id_t *above, uint32_t nr,
+                   const daos_obj_id_t *dir);
 /* Directory to work in: parent or the root. ENOTDIR; with write also EPERM on a read-only mount. */
 int dfs_parent(struct dfs *dfs, struct dfs_obj *parent, bool write, struct dfs_obj **dir);
+/* Takes the mount's prefix off the front of a path: EINVAL. */
+int dfs_prefix_strip(const struct dfs *dfs, const char **path);
+/* dfs_lookup() of a path without the prefix. */
+int dfs_lookup_at_root(struct dfs *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t *mode);
 /* Opens the object handle of obj (array or directory). */
 int dfs_obj_open_handle(struct dfs *dfs, struct dfs_obj *obj, int flags);
 
 /* xattr.c: all extended attributes of an entry, for a move; freed with dfs_xattrs_free(). */
 struct dfs_xattrs {
     uint32_t nr;
-    char **names;     /* with the "x:" head */
+    char **names; /* with the "x:" head */
     void **values;
     size_t *sizes;
 };
 int dfs_xattrs_read(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_xattrs *x);
 void dfs_xattrs_free(struct dfs_xattrs *x);
 
-/* retry.c: waits a little, longer each time, before a restart. False when the attempts are used up. */
+/* retry.c: waits a little, longer each time, before a restart. False when the attempts are used up.
+ */
 bool dfs_retry(uint32_t *attempt);
 
 /* sb.c */
-int dfs_sb_create(daos_handle_t coh, const dfs_attr_t *attr, daos_obj_id_t sb_oid, daos_obj_id_t root_oid);
+int dfs_sb_create(daos_handle_t coh, const dfs_attr_t *attr, daos_obj_id_t sb_oid,
+                  daos_obj_id_t root_oid);
 int dfs_sb_read(struct dfs *dfs);
 void dfs_hints_parse(const char *hints, uint16_t *dir, uint16_t *file, bool *ok);
 

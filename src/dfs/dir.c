@@ -19,7 +19,8 @@ static int dir_check(struct dfs *dfs, struct dfs_obj *obj)
     return S_ISDIR(obj->mode) ? 0 : ENOTDIR;
 }
 
-static int list_batch(struct dfs *dfs, struct dfs_obj *obj, daos_anchor_t *anchor, uint32_t max, struct batch *b)
+static int list_batch(struct dfs *dfs, struct dfs_obj *obj, daos_anchor_t *anchor, uint32_t max,
+                      struct batch *b)
 {
     d_iov_t iov;
     d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
@@ -46,8 +47,10 @@ static unsigned char type_of(mode_t mode)
     return S_ISDIR(mode) ? DT_DIR : S_ISLNK(mode) ? DT_LNK : S_ISREG(mode) ? DT_REG : DT_UNKNOWN;
 }
 
-/* Appends a batch to dirs; with stbufs, entries that vanished since they were listed are left out. */
-static int batch_out(struct dfs *dfs, struct dfs_obj *obj, const struct batch *b, struct dirent *dirs, struct stat *stbufs, daos_obj_id_t *oids,
+/* Appends a batch to dirs; with stbufs, entries that vanished since they were listed are left out.
+ */
+static int batch_out(struct dfs *dfs, struct dfs_obj *obj, const struct batch *b,
+                     struct dirent *dirs, struct stat *stbufs, daos_obj_id_t *oids,
                      daos_size_t *chunks, uint32_t *n)
 {
     const char *p = b->buf;
@@ -75,7 +78,8 @@ static int batch_out(struct dfs *dfs, struct dfs_obj *obj, const struct batch *b
     return 0;
 }
 
-int dfs_readdir_oids(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr, struct dirent *dirs, struct stat *stbufs, daos_obj_id_t *oids,
+int dfs_readdir_oids(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,
+                     struct dirent *dirs, struct stat *stbufs, daos_obj_id_t *oids,
                      daos_size_t *chunks)
 {
     struct batch *b;
@@ -100,17 +104,20 @@ int dfs_readdir_oids(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t
     return rc;
 }
 
-int dfs_readdirplus(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr, struct dirent *dirs, struct stat *stbufs)
+int dfs_readdirplus(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,
+                    struct dirent *dirs, struct stat *stbufs)
 {
     return dfs_readdir_oids(dfs, obj, anchor, nr, dirs, stbufs, NULL, NULL);
 }
 
-int dfs_readdir(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr, struct dirent *dirs)
+int dfs_readdir(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,
+                struct dirent *dirs)
 {
     return dfs_readdirplus(dfs, obj, anchor, nr, dirs, NULL);
 }
 
-int dfs_iterate(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr, size_t size, dfs_filler_cb_t op, void *arg)
+int dfs_iterate(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr, size_t size,
+                dfs_filler_cb_t op, void *arg)
 {
     struct batch *b;
     uint32_t n = 0;

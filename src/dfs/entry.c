@@ -11,9 +11,10 @@
  *
  * All little endian. A record is always written whole, so one version of it is one extent.
  *
- * Modification time: writing a file's data, or a name into a directory, does not touch the entry. The newest epoch of the object tells
- * when that happened. An entry written later than the object's newest change has the last word (utimens, copies that keep times), so every
- * rewrite of an entry carries the time that was in effect.
+ * Modification time: writing a file's data, or a name into a directory, does not touch the entry.
+ * The newest epoch of the object tells when that happened. An entry written later than the object's
+ * newest change has the last word (utimens, copies that keep times), so every rewrite of an entry
+ * carries the time that was in effect.
  */
 #include "dfs/dfs_int.h"
 
@@ -69,7 +70,8 @@ void dfs_entry_decode(struct dfs_entry *e, const uint8_t buf[DFS_INODE_LEN])
 struct timespec dfs_now(void)
 {
     uint64_t ns = rt_wall_ns();
-    struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000u),
+                          .tv_nsec = (long)(ns % 1000000000u)};
 
     return ts;
 }
@@ -112,7 +114,8 @@ int dfs_entry_fetch(struct dfs *dfs, daos_obj_id_t parent, const char *name, str
     return 0;
 }
 
-void dfs_entry_io_set(struct dfs_entry_io *io, const char *name, const struct dfs_entry *e, const char *link_value)
+void dfs_entry_io_set(struct dfs_entry_io *io, const char *name, const struct dfs_entry *e,
+                      const char *link_value)
 {
     memset(io, 0, sizeof(*io));
     dfs_entry_encode(e, io->buf);
@@ -134,7 +137,8 @@ void dfs_entry_io_set(struct dfs_entry_io *io, const char *name, const struct df
     io->nr = 2;
 }
 
-int dfs_entry_insert(struct dfs *dfs, daos_obj_id_t parent, const char *name, const struct dfs_entry *e, const char *link_value)
+int dfs_entry_insert(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                     const struct dfs_entry *e, const char *link_value)
 {
     struct dfs_entry_io io;
     struct compound *c;
@@ -151,7 +155,8 @@ int dfs_entry_insert(struct dfs *dfs, daos_obj_id_t parent, const char *name, co
     return dfs_errno(rc);
 }
 
-int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name, int (*change)(struct dfs *dfs, struct dfs_entry *e, void *arg), void *arg)
+int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                     int (*change)(struct dfs *dfs, struct dfs_entry *e, void *arg), void *arg)
 {
     struct dfs_entry_io io;
     struct dfs_entry e;
@@ -171,7 +176,8 @@ int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name, in
         dfs_entry_io_set(&io, name, &e, NULL);
         rc = compound_check_unchanged(c, parent, &io.dkey, e.epoch);
         if (rc == 0)
-            rc = compound_update_oid(c, parent, DAOS_COND_DKEY_UPDATE, &io.dkey, io.nr, io.iods, io.sgls);
+            rc = compound_update_oid(c, parent, DAOS_COND_DKEY_UPDATE, &io.dkey, io.nr, io.iods,
+                                     io.sgls);
         if (rc == 0)
             rc = compound_run(c, NULL, NULL);
         compound_free(c);
@@ -179,7 +185,8 @@ int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name, in
     return dfs_errno(rc);
 }
 
-/* Later of the entry's time and the object's newest change; the latter only if it happened after the entry was written. */
+/* Later of the entry's time and the object's newest change; the latter only if it happened after
+ * the entry was written. */
 static int effective_mtime(const struct dfs_entry *e, daos_epoch_t changed, struct timespec *mtime)
 {
     *mtime = e->mtime;
@@ -188,14 +195,16 @@ static int effective_mtime(const struct dfs_entry *e, daos_epoch_t changed, stru
     return dfs_errno(daos_hlc2timespec(changed, mtime));
 }
 
-static int stat_file(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st, daos_epoch_t *changed)
+static int stat_file(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st,
+                     daos_epoch_t *changed)
 {
     daos_array_stbuf_t as = {0};
     daos_handle_t own = DAOS_HDL_INVAL;
     int rc = 0;
 
     if (!daos_handle_is_valid(oh)) {
-        rc = daos_array_open_with_attr(dfs->coh, e->oid, dfs->th, DAOS_OO_RO, 1, e->chunk_size, &own, NULL);
+        rc = daos_array_open_with_attr(dfs->coh, e->oid, dfs->th, DAOS_OO_RO, 1, e->chunk_size,
+                                       &own, NULL);
         oh = own;
     }
     if (rc == 0)
@@ -209,7 +218,8 @@ static int stat_file(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t o
     return 0;
 }
 
-static int stat_dir(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st, daos_epoch_t *changed)
+static int stat_dir(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st,
+                    daos_epoch_t *changed)
 {
     daos_handle_t own = DAOS_HDL_INVAL;
     int rc = 0;

@@ -3,7 +3,8 @@
 #include "dfs/dfs_int.h"
 #include "dfs/dfs_fast.h"
 
-/* Everything a put needs until it completes. The file's first chunk is dkey 1 (a 64-bit integer), akey "0" of its array object. */
+/* Everything a put needs until it completes. The file's first chunk is dkey 1 (a 64-bit integer),
+ * akey "0" of its array object. */
 struct put_op {
     struct dfs_entry e;
     struct dfs_entry_io io;
@@ -51,9 +52,12 @@ static daos_size_t sgl_bytes(const d_sg_list_t *sgl)
     return n;
 }
 
-static int put_prepare(struct dfs *dfs, struct dfs_obj *dir, const char *name, const struct stat *st, daos_size_t bytes, struct put_op **out)
+static int put_prepare(struct dfs *dfs, struct dfs_obj *dir, const char *name,
+                       const struct stat *st, daos_size_t bytes, struct put_op **out)
 {
-    daos_oclass_id_t cid = dir->oclass ? dir->oclass : dfs->sb.file_oclass ? dfs->sb.file_oclass : dfs->sb.oclass;
+    daos_oclass_id_t cid = dir->oclass           ? dir->oclass
+                           : dfs->sb.file_oclass ? dfs->sb.file_oclass
+                                                 : dfs->sb.oclass;
     struct put_op *op = calloc(1, sizeof(*op));
     int rc;
 
@@ -97,20 +101,23 @@ static int put_replace(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op)
     return rc;
 }
 
-static int put_build(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op, d_sg_list_t *sgl, daos_size_t bytes, bool replace)
+static int put_build(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op, d_sg_list_t *sgl,
+                     daos_size_t bytes, bool replace)
 {
     int rc = compound_begin(dfs->coh, &op->c);
 
     if (rc == 0 && replace)
         rc = put_replace(dfs, dir, op);
     if (rc == 0)
-        rc = compound_update_oid(op->c, dir->oid, replace ? 0 : DAOS_COND_DKEY_INSERT, &op->io.dkey, op->io.nr, op->io.iods, op->io.sgls);
+        rc = compound_update_oid(op->c, dir->oid, replace ? 0 : DAOS_COND_DKEY_INSERT, &op->io.dkey,
+                                 op->io.nr, op->io.iods, op->io.sgls);
     if (rc == 0 && bytes > 0)
         rc = put_data(op, sgl, bytes);
     return rc;
 }
 
-static int put_blocking(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op, d_sg_list_t *sgl, daos_size_t bytes, bool replace)
+static int put_blocking(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op, d_sg_list_t *sgl,
+                        daos_size_t bytes, bool replace)
 {
     uint32_t attempt = 0;
     int rc;
@@ -132,7 +139,8 @@ static int put_blocking(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op,
     return dfs_errno(rc);
 }
 
-int dfs_put_file(dfs_t *dfs, dfs_obj_t *parent, const char *name, const struct stat *st, d_sg_list_t *sgl, bool replace, daos_obj_id_t *oid, daos_event_t *ev)
+int dfs_put_file(dfs_t *dfs, dfs_obj_t *parent, const char *name, const struct stat *st,
+                 d_sg_list_t *sgl, bool replace, daos_obj_id_t *oid, daos_event_t *ev)
 {
     daos_size_t bytes = sgl_bytes(sgl);
     struct dfs_obj *dir;
@@ -196,7 +204,8 @@ static int get_hook(void *arg, int rc)
     return rc;
 }
 
-static int get_set(struct dfs *dfs, struct get_op *op, daos_obj_id_t oid, daos_size_t chunk_size, void *buf, daos_size_t cap, daos_size_t *len)
+static int get_set(struct dfs *dfs, struct get_op *op, daos_obj_id_t oid, daos_size_t chunk_size,
+                   void *buf, daos_size_t cap, daos_size_t *len)
 {
     memset(op, 0, sizeof(*op));
     op->len = len;
@@ -206,10 +215,12 @@ static int get_set(struct dfs *dfs, struct get_op *op, daos_obj_id_t oid, daos_s
     d_iov_set(&op->iov, buf, cap);
     op->sgl.sg_nr = 1;
     op->sgl.sg_iovs = &op->iov;
-    return daos_array_open_with_attr(dfs->coh, oid, DAOS_TX_NONE, DAOS_OO_RO, 1, chunk_size ? chunk_size : dfs->sb.chunk_size, &op->oh, NULL);
+    return daos_array_open_with_attr(dfs->coh, oid, DAOS_TX_NONE, DAOS_OO_RO, 1,
+                                     chunk_size ? chunk_size : dfs->sb.chunk_size, &op->oh, NULL);
 }
 
-int dfs_get_small(dfs_t *dfs, daos_obj_id_t oid, daos_size_t chunk_size, void *buf, daos_size_t cap, daos_size_t *len, daos_event_t *ev)
+int dfs_get_small(dfs_t *dfs, daos_obj_id_t oid, daos_size_t chunk_size, void *buf, daos_size_t cap,
+                  daos_size_t *len, daos_event_t *ev)
 {
     struct get_op on_stack, *op = &on_stack;
     int rc;
@@ -243,7 +254,8 @@ fail:
     return dfs_errno(rc);
 }
 
-int dfs_stat_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *st, daos_obj_id_t *oid, daos_size_t *chunk_size)
+int dfs_stat_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *st,
+                  daos_obj_id_t *oid, daos_size_t *chunk_size)
 {
     struct dfs_obj *dir;
     struct dfs_entry e;

@@ -15,6 +15,8 @@ static int file_check(struct dfs *dfs, struct dfs_obj *obj, bool write)
 struct file_op {
     daos_array_iod_t aiod;
     daos_range_t range;
+    d_iov_t iov; /* a list of one, so that the caller's need not outlive the call */
+    d_sg_list_t sgl;
     daos_size_t *read_size; /* NULL: a write */
 };
 
@@ -45,8 +47,8 @@ static void op_set(struct file_op *op, daos_size_t nr, daos_range_t *rgs, daos_s
 }
 
 /* read_size NULL: a write. */
-static int run_ranges(struct dfs *dfs, struct dfs_obj *obj, daos_size_t nr, daos_range_t *rgs, d_sg_list_t *sgl, daos_size_t *read_size,
-                      daos_event_t *ev)
+static int run_ranges(struct dfs *dfs, struct dfs_obj *obj, daos_size_t nr, daos_range_t *rgs,
+                      d_sg_list_t *sgl, daos_size_t *read_size, daos_event_t *ev)
 {
     struct file_op on_stack, *op = &on_stack;
     int rc;
@@ -62,6 +64,11 @@ static int run_ranges(struct dfs *dfs, struct dfs_obj *obj, daos_size_t nr, daos
         }
     }
     op_set(op, nr, rgs, read_size);
+    if (ev != NULL && sgl != NULL && sgl->sg_nr == 1 && sgl->sg_iovs != NULL) {
+        op->iov = sgl->sg_iovs[0];
+        op->sgl = (d_sg_list_t){.sg_nr = 1, .sg_iovs = &op->iov};
+        sgl = &op->sgl;
+    }
     if (read_size != NULL)
         rc = daos_array_read(obj->oh, dfs->th, &op->aiod, sgl, ev);
     else
@@ -90,7 +97,8 @@ static int done_now(daos_event_t *ev)
     return ev == NULL ? 0 : dfs_errno(client_event_complete_now(ev, 0));
 }
 
-int dfs_read(dfs_t *dfs, dfs_obj_t *obj, d_sg_list_t *sgl, daos_off_t off, daos_size_t *read_size, daos_event_t *ev)
+int dfs_read(dfs_t *dfs, dfs_obj_t *obj, d_sg_list_t *sgl, daos_off_t off, daos_size_t *read_size,
+             daos_event_t *ev)
 {
     daos_range_t range;
     int rc = file_check(dfs, obj, false);
@@ -107,7 +115,8 @@ int dfs_read(dfs_t *dfs, dfs_obj_t *obj, d_sg_list_t *sgl, daos_off_t off, daos_
     return run_ranges(dfs, obj, 1, &range, sgl, read_size, ev);
 }
 
-int dfs_readx(dfs_t *dfs, dfs_obj_t *obj, dfs_iod_t *iod, d_sg_list_t *sgl, daos_size_t *read_size, daos_event_t *ev)
+int dfs_readx(dfs_t *dfs, dfs_obj_t *obj, dfs_iod_t *iod, d_sg_list_t *sgl, daos_size_t *read_size,
+              daos_event_t *ev)
 {
     int rc = file_check(dfs, obj, false);
 
@@ -164,7 +173,8 @@ int dfs_get_size_by_oid(dfs_t *dfs, daos_obj_id_t oid, daos_size_t chunk_size, d
 
     if (dfs == NULL || size == NULL || !daos_is_array(oid))
         return EINVAL;
-    rc = daos_array_open_with_attr(dfs->coh, oid, DAOS_TX_NONE, DAOS_OO_RO, 1, chunk_size ? chunk_size : dfs->sb.chunk_size, &oh, NULL);
+    rc = daos_array_open_with_attr(dfs->coh, oid, DAOS_TX_NONE, DAOS_OO_RO, 1,
+                                   chunk_size ? chunk_size : dfs->sb.chunk_size, &oh, NULL);
     if (rc != 0)
         return dfs_errno(rc);
     rc = daos_array_get_size(oh, dfs->th, size, NULL);

@@ -1,6 +1,7 @@
 /*
- * Mounts and files handed to other processes. A mount's blob says which container and snapshot it is; the receiver mounts that again
- * under its own handles. A file's blob is its entry's place and what is needed to open it without a look.
+ * Mounts and files handed to other processes. A mount's blob says which container and snapshot it
+ * is; the receiver mounts that again under its own handles. A file's blob is its entry's place and
+ * what is needed to open it without a look.
  */
 #include <stdlib.h>
 #include "client/global.h"
@@ -57,7 +58,8 @@ int dfs_global2local(daos_handle_t poh, daos_handle_t coh, int flags, d_iov_t gl
         return rc;
     if (b.epoch != 0 && (flags & O_ACCMODE) != O_RDONLY)
         return EINVAL;
-    rc = dfs_mount_at(poh, coh, (flags & O_ACCMODE) | (b.balanced ? (int)DFS_BALANCED : 0), b.epoch, &own);
+    rc = dfs_mount_at(poh, coh, (flags & O_ACCMODE) | (b.balanced ? (int)DFS_BALANCED : 0), b.epoch,
+                      &own);
     if (rc != 0)
         return rc;
     if (uuid_compare(own->cont_uuid, b.cont) != 0) {
@@ -130,7 +132,8 @@ int dfs_global2local_all(int flags, d_iov_t glob, dfs_t **dfs)
     if (dfs == NULL || glob.iov_buf == NULL || glob.iov_buf_len < sizeof(b))
         return EINVAL;
     memcpy(&b, glob.iov_buf, sizeof(b));
-    if (b.magic != ALL_MAGIC || sizeof(b) + (uint64_t)b.pool_len + b.cont_len + b.mount_len > glob.iov_buf_len)
+    if (b.magic != ALL_MAGIC ||
+        sizeof(b) + (uint64_t)b.pool_len + b.cont_len + b.mount_len > glob.iov_buf_len)
         return EINVAL;
     if (!dfs_conn_ready())
         return EACCES;
@@ -190,8 +193,8 @@ int dfs_obj_global2local(dfs_t *dfs, int flags, d_iov_t glob, dfs_obj_t **obj)
     if (rc != 0)
         return rc;
     b.name[DFS_MAX_NAME] = '\0';
-    if (uuid_compare(b.cont, dfs->cont_uuid) != 0 || !S_ISREG(b.mode) || !daos_is_array(b.oid) || b.chunk_size == 0 ||
-        dfs_name_check(b.name, NULL) != 0)
+    if (uuid_compare(b.cont, dfs->cont_uuid) != 0 || !S_ISREG(b.mode) || !daos_is_array(b.oid) ||
+        b.chunk_size == 0 || dfs_name_check(b.name, NULL) != 0)
         return EINVAL;
     if (dfs->readonly && (flags & O_ACCMODE) != O_RDONLY)
         return EPERM;

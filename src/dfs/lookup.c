@@ -38,16 +38,18 @@ int dfs_obj_open_handle(struct dfs *dfs, struct dfs_obj *obj, int flags)
     unsigned int mode = (flags & O_ACCMODE) == O_RDONLY ? DAOS_OO_RO : DAOS_OO_RW;
 
     if (S_ISREG(obj->mode))
-        return dfs_errno(daos_array_open_with_attr(dfs->coh, obj->oid, DAOS_TX_NONE, mode, 1, obj->chunk_size, &obj->oh, NULL));
+        return dfs_errno(daos_array_open_with_attr(dfs->coh, obj->oid, DAOS_TX_NONE, mode, 1,
+                                                   obj->chunk_size, &obj->oh, NULL));
     if (S_ISDIR(obj->mode))
         return dfs_errno(daos_obj_open(dfs->coh, obj->oid, mode, &obj->oh, NULL));
     obj->oh = DAOS_HDL_INVAL;
     return 0;
 }
 
-/* The target of link e. ESTALE: the name has changed hands since e was read (entry and target are written together, so a target newer
- * than e, or of another length, is not e's). */
-static int read_link(struct dfs *dfs, daos_obj_id_t parent, const char *name, const struct dfs_entry *e, char **value)
+/* The target of link e. ESTALE: the name has changed hands since e was read (entry and target are
+ * written together, so a target newer than e, or of another length, is not e's). */
+static int read_link(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                     const struct dfs_entry *e, char **value)
 {
     uint64_t size = e->size;
     daos_epoch_t epoch = 0;
@@ -78,7 +80,8 @@ static int read_link(struct dfs *dfs, daos_obj_id_t parent, const char *name, co
     return 0;
 }
 
-int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e, int flags, struct dfs_obj **out)
+int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e,
+                       int flags, struct dfs_obj **out)
 {
     struct dfs_obj *obj;
     char *value = NULL;
@@ -120,7 +123,8 @@ int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, 
     return 0;
 }
 
-int dfs_obj_set_up(struct dfs_obj *obj, const daos_obj_id_t *above, uint32_t nr, const daos_obj_id_t *dir)
+int dfs_obj_set_up(struct dfs_obj *obj, const daos_obj_id_t *above, uint32_t nr,
+                   const daos_obj_id_t *dir)
 {
     if (!S_ISDIR(obj->mode))
         return 0;
@@ -139,8 +143,8 @@ int dfs_obj_set_up(struct dfs_obj *obj, const daos_obj_id_t *above, uint32_t nr,
 struct walk {
     struct dfs *dfs;
     daos_obj_id_t up[DFS_MAX_PATH / 2]; /* directories from the root down, for ".." */
-    uint32_t depth;         /* up[depth - 1] is where we stand */
-    uint32_t links;         /* symlinks followed so far */
+    uint32_t depth;                     /* up[depth - 1] is where we stand */
+    uint32_t links;                     /* symlinks followed so far */
     bool last_was_up;
 };
 
@@ -164,7 +168,8 @@ static int walk_link(struct walk *w, struct found *f, const char *target)
     return walk_path(w, target, true, f);
 }
 
-/* The entry f->name of f->parent and, with follow, its target if it is a link (else NULL; the caller frees it). */
+/* The entry f->name of f->parent and, with follow, its target if it is a link (else NULL; the
+ * caller frees it). */
 static int entry_and_target(struct dfs *dfs, struct found *f, bool follow, char **target)
 {
     uint32_t attempt = 0;
@@ -247,7 +252,8 @@ static int walk_path(struct walk *w, const char *path, bool follow_last, struct 
 }
 
 /* Opens what a walk has led to. */
-static int found_open(struct walk *w, struct found *f, int flags, dfs_obj_t **out, mode_t *mode, struct stat *st)
+static int found_open(struct walk *w, struct found *f, int flags, dfs_obj_t **out, mode_t *mode,
+                      struct stat *st)
 {
     struct dfs *dfs = w->dfs;
     struct dfs_obj *obj;
@@ -275,8 +281,7 @@ static int found_open(struct walk *w, struct found *f, int flags, dfs_obj_t **ou
     return 0;
 }
 
-/* Takes the mount's prefix off the front of a path. */
-static int prefix_strip(const struct dfs *dfs, const char **path)
+int dfs_prefix_strip(const struct dfs *dfs, const char **path)
 {
     size_t len = dfs->prefix == NULL ? 0 : strlen(dfs->prefix);
 
@@ -288,10 +293,32 @@ static int prefix_strip(const struct dfs *dfs, const char **path)
     return 0;
 }
 
+static int lookup_path(struct dfs *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t *mode, struct stat *st)
+{
+    struct walk *w = calloc(1, sizeof(*w));
+    struct found *f = calloc(1, sizeof(*f));
+    int rc = ENOMEM;
+
+    if (w != NULL && f != NULL) {
+        w->dfs = dfs;
+        w->up[0] = dfs->root.oid;
+        w->depth = 1;
+        rc = walk_path(w, path, !(flags & O_NOFOLLOW), f);
+        if (rc == 0)
+            rc = found_open(w, f, flags, obj, mode, st);
+    }
+    free(w);
+    free(f);
+    return rc;
+}
+
+int dfs_lookup_at_root(struct dfs *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t *mode)
+{
+    return lookup_path(dfs, path, flags, obj, mode, NULL);
+}
+
 int dfs_lookup(dfs_t *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t *mode, struct stat *stbuf)
 {
-    struct found *f;
-    struct walk *w;
     int rc;
 
     if (dfs == NULL || obj == NULL || path == NULL || path[0] != '/')
@@ -300,29 +327,13 @@ int dfs_lookup(dfs_t *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t 
         return ENAMETOOLONG;
     if (dfs->readonly && (flags & O_ACCMODE) != O_RDONLY)
         return EPERM;
-    rc = prefix_strip(dfs, &path);
-    if (rc != 0)
-        return rc;
-    w = calloc(1, sizeof(*w));
-    f = calloc(1, sizeof(*f));
-    if (w == NULL || f == NULL) {
-        rc = ENOMEM;
-        goto out;
-    }
-    w->dfs = dfs;
-    w->up[0] = dfs->root.oid;
-    w->depth = 1;
-    rc = walk_path(w, path, !(flags & O_NOFOLLOW), f);
-    if (rc == 0)
-        rc = found_open(w, f, flags, obj, mode, stbuf);
-out:
-    free(w);
-    free(f);
-    return rc;
+    rc = dfs_prefix_strip(dfs, &path);
+    return rc ? rc : lookup_path(dfs, path, flags, obj, mode, stbuf);
 }
 
 /* The entry called name in dir was a link a moment ago: opens what it leads to. */
-static int open_linked(struct dfs_obj *dir, const char *name, int flags, dfs_obj_t **obj, mode_t *mode, struct stat *st)
+static int open_linked(struct dfs_obj *dir, const char *name, int flags, dfs_obj_t **obj,
+                       mode_t *mode, struct stat *st)
 {
     struct walk *w = calloc(1, sizeof(*w));
     struct found *f = calloc(1, sizeof(*f));
@@ -350,7 +361,8 @@ out:
     return rc;
 }
 
-int dfs_lookup_rel(dfs_t *dfs, dfs_obj_t *parent, const char *name, int flags, dfs_obj_t **out, mode_t *mode, struct stat *stbuf)
+int dfs_lookup_rel(dfs_t *dfs, dfs_obj_t *parent, const char *name, int flags, dfs_obj_t **out,
+                   mode_t *mode, struct stat *stbuf)
 {
     struct dfs_obj *dir, *obj;
     struct dfs_entry e;

@@ -1,12 +1,15 @@
-/* Containers that hold a file system: making one, mounting it (now or at a snapshot), unmounting. */
+/* Containers that hold a file system: making one, mounting it (now or at a snapshot), unmounting.
+ */
 #include <stdlib.h>
 #include <unistd.h>
 #include "dfs/dfs_int.h"
 
 /* The ids that the ROOTS property of a POSIX container names. */
-static int roots_generate(daos_handle_t poh, const dfs_attr_t *attr, struct daos_prop_co_roots *roots)
+static int roots_generate(daos_handle_t poh, const dfs_attr_t *attr,
+                          struct daos_prop_co_roots *roots)
 {
-    daos_oclass_id_t cid = attr != NULL ? (attr->da_dir_oclass_id ? attr->da_dir_oclass_id : attr->da_oclass_id) : 0;
+    daos_oclass_id_t cid =
+        attr != NULL ? (attr->da_dir_oclass_id ? attr->da_dir_oclass_id : attr->da_oclass_id) : 0;
     int rc;
 
     memset(roots, 0, sizeof(*roots));
@@ -20,7 +23,8 @@ static int roots_generate(daos_handle_t poh, const dfs_attr_t *attr, struct daos
     return 0;
 }
 
-static int prop_build(const char *label, const dfs_attr_t *attr, struct daos_prop_co_roots *roots, daos_prop_t **out)
+static int prop_build(const char *label, const dfs_attr_t *attr, struct daos_prop_co_roots *roots,
+                      daos_prop_t **out)
 {
     daos_prop_t *own = daos_prop_alloc(label != NULL ? 3 : 2);
     int rc = 0;
@@ -46,7 +50,8 @@ static int prop_build(const char *label, const dfs_attr_t *attr, struct daos_pro
     return dfs_errno(rc);
 }
 
-static int cont_create(daos_handle_t poh, const char *label, dfs_attr_t *attr, uuid_t *uuid_out, daos_handle_t *coh_out, dfs_t **dfs_out)
+static int cont_create(daos_handle_t poh, const char *label, dfs_attr_t *attr, uuid_t *uuid_out,
+                       daos_handle_t *coh_out, dfs_t **dfs_out)
 {
     struct daos_prop_co_roots roots;
     daos_prop_t *prop = NULL;
@@ -95,14 +100,16 @@ destroy:
     return rc;
 }
 
-int dfs_cont_create(daos_handle_t poh, uuid_t *uuid, dfs_attr_t *attr, daos_handle_t *coh, dfs_t **dfs)
+int dfs_cont_create(daos_handle_t poh, uuid_t *uuid, dfs_attr_t *attr, daos_handle_t *coh,
+                    dfs_t **dfs)
 {
     if (uuid == NULL)
         return EINVAL;
     return cont_create(poh, NULL, attr, uuid, coh, dfs);
 }
 
-int dfs_cont_create_with_label(daos_handle_t poh, const char *label, dfs_attr_t *attr, uuid_t *uuid, daos_handle_t *coh, dfs_t **dfs)
+int dfs_cont_create_with_label(daos_handle_t poh, const char *label, dfs_attr_t *attr, uuid_t *uuid,
+                               daos_handle_t *coh, dfs_t **dfs)
 {
     if (label == NULL || !daos_label_is_valid(label))
         return EINVAL;
@@ -129,7 +136,8 @@ static int roots_read(daos_handle_t coh, uuid_t uuid, struct daos_prop_co_roots 
         if (e == NULL || e->dpe_val != DAOS_PROP_CO_LAYOUT_POSIX) {
             struct err err = {0};
 
-            err_set(&err, -DER_INVAL, "cannot mount the container as a file system", "its layout type is not POSIX",
+            err_set(&err, -DER_INVAL, "cannot mount the container as a file system",
+                    "its layout type is not POSIX",
                     "use a container created with type POSIX (cont create --type POSIX)");
             err_last_set(&err);
             rc = EINVAL;
@@ -225,7 +233,8 @@ int dfs_mount(daos_handle_t poh, daos_handle_t coh, int flags, dfs_t **dfs)
     return dfs_mount_at(poh, coh, flags, 0, dfs);
 }
 
-int dfs_mount_snap(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t epoch, const char *name, dfs_t **dfs)
+int dfs_mount_snap(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t epoch,
+                   const char *name, dfs_t **dfs)
 {
     if ((flags & O_ACCMODE) != O_RDONLY)
         return EINVAL;
@@ -238,14 +247,16 @@ int dfs_mount_snap(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t
 
 bool dfs_borrowed(struct dfs *dfs)
 {
-    return __atomic_load_n(&dfs->pool_refs, __ATOMIC_ACQUIRE) != 0 || __atomic_load_n(&dfs->cont_refs, __ATOMIC_ACQUIRE) != 0;
+    return __atomic_load_n(&dfs->pool_refs, __ATOMIC_ACQUIRE) != 0 ||
+           __atomic_load_n(&dfs->cont_refs, __ATOMIC_ACQUIRE) != 0;
 }
 
 int dfs_umount(dfs_t *dfs)
 {
     if (dfs == NULL)
         return EINVAL;
-    if (dfs_borrowed(dfs) || dfs->owner != NULL) /* what dfs_connect() made, dfs_disconnect() ends */
+    if (dfs_borrowed(dfs) ||
+        dfs->owner != NULL) /* what dfs_connect() made, dfs_disconnect() ends */
         return EBUSY;
     dfs_mount_free(dfs);
     return 0;
@@ -265,7 +276,8 @@ int dfs_set_prefix(dfs_t *dfs, const char *prefix)
     char *copy = NULL;
     size_t len;
 
-    if (dfs == NULL || (prefix != NULL && (prefix[0] != '/' || strnlen(prefix, DFS_MAX_PATH) >= DFS_MAX_PATH)))
+    if (dfs == NULL ||
+        (prefix != NULL && (prefix[0] != '/' || strnlen(prefix, DFS_MAX_PATH) >= DFS_MAX_PATH)))
         return EINVAL;
     if (prefix != NULL) {
         for (len = strlen(prefix); len > 0 && prefix[len - 1] == '/'; len--)
@@ -291,7 +303,8 @@ int dfs_suggest_oclass(dfs_t *dfs, const char *hint, daos_oclass_id_t *cid)
     dfs_hints_parse(hint, &dir, &file, &ok);
     if (!ok || (dir == 0) == (file == 0)) /* one of the two is asked for */
         return EINVAL;
-    rc = daos_obj_generate_oid(dfs->coh, &oid, dir ? DAOS_OT_MULTI_HASHED : DAOS_OT_ARRAY_BYTE, OC_UNKNOWN, dir ? dir : file, 0);
+    rc = daos_obj_generate_oid(dfs->coh, &oid, dir ? DAOS_OT_MULTI_HASHED : DAOS_OT_ARRAY_BYTE,
+                               OC_UNKNOWN, dir ? dir : file, 0);
     if (rc == 0)
         *cid = daos_obj_id2class(oid);
     return dfs_errno(rc);
@@ -310,7 +323,8 @@ int dfs_cont_set_owner(daos_handle_t coh, d_string_t user, uid_t uid, d_string_t
     /* names may be those of another machine: only their shape is checked */
     rc = dfs_errno(daos_cont_set_owner_no_check(coh, user, group, NULL));
     if (rc == 0)
-        rc = dfs_chown(dfs, NULL, NULL, user != NULL ? uid : (uid_t)-1, group != NULL ? gid : (gid_t)-1, 0);
+        rc = dfs_chown(dfs, NULL, NULL, user != NULL ? uid : (uid_t)-1,
+                       group != NULL ? gid : (gid_t)-1, 0);
     dfs_mount_free(dfs);
     return rc;
 }
@@ -346,7 +360,8 @@ static int ref_put(uint32_t *refs)
     do {
         if (old == 0)
             return EINVAL;
-    } while (!__atomic_compare_exchange_n(refs, &old, old - 1, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+    } while (!__atomic_compare_exchange_n(refs, &old, old - 1, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_ACQUIRE));
     return 0;
 }
 

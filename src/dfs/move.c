@@ -1,6 +1,7 @@
 /*
- * Renaming and exchanging. The entry is the inode, so a move takes the whole entry (record, symlink target, extended attributes) from
- * one name to another; what it replaces is removed in the same step. All of it is one compound that holds only if none of the entries changed since they were
+ * Renaming and exchanging. The entry is the inode, so a move takes the whole entry (record, symlink
+ * target, extended attributes) from one name to another; what it replaces is removed in the same
+ * step. All of it is one compound that holds only if none of the entries changed since they were
  * read, so a crash or another client sees the names before or after, never between.
  */
 #include <stdlib.h>
@@ -102,7 +103,8 @@ static int side_write(struct compound *c, struct side *s, daos_obj_id_t dir)
     int rc = 0;
 
     for (uint32_t i = 0; rc == 0 && i < s->nr; i += MOVE_BATCH)
-        rc = compound_update_oid(c, dir, 0, &s->io.dkey, MIN(MOVE_BATCH, s->nr - i), s->iods + i, s->sgls + i);
+        rc = compound_update_oid(c, dir, 0, &s->io.dkey, MIN(MOVE_BATCH, s->nr - i), s->iods + i,
+                                 s->sgls + i);
     return rc;
 }
 
@@ -123,7 +125,8 @@ static int move_step(struct dfs *dfs, struct side *from, struct side *to, unsign
         rc = compound_check_empty(c, to->e.oid);
     if (rc == 0 && to->exists)
         rc = compound_punch_dkey_oid(c, to->dir->oid, 0, &to->dkey);
-    if (rc == 0 && to->exists && !S_ISLNK(to->e.mode) && !((flags & DFS_KEEP) && S_ISREG(to->e.mode)))
+    if (rc == 0 && to->exists && !S_ISLNK(to->e.mode) &&
+        !((flags & DFS_KEEP) && S_ISREG(to->e.mode)))
         rc = compound_punch_oid(c, to->e.oid, 0);
     if (rc == 0)
         rc = side_write(c, from, to->dir->oid);
@@ -164,7 +167,8 @@ static int move_allowed(const struct side *from, const struct side *to)
     return 0;
 }
 
-static int names_check(struct dfs *dfs, struct dfs_obj *p1, const char *n1, struct dfs_obj *p2, const char *n2, struct side *a, struct side *b)
+static int names_check(struct dfs *dfs, struct dfs_obj *p1, const char *n1, struct dfs_obj *p2,
+                       const char *n2, struct side *a, struct side *b)
 {
     int rc;
 
@@ -187,7 +191,8 @@ static bool same_name(const struct side *a, const struct side *b)
     return same_oid(a->dir->oid, b->dir->oid) && strcmp(a->name, b->name) == 0;
 }
 
-int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_parent, const char *new_name, unsigned flags, daos_obj_id_t *oid)
+int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_parent,
+                   const char *new_name, unsigned flags, daos_obj_id_t *oid)
 {
     struct side from, to;
     uint32_t attempt = 0;
@@ -227,7 +232,8 @@ int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *n
     return rc;
 }
 
-int dfs_move(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_parent, const char *new_name, daos_obj_id_t *oid)
+int dfs_move(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_parent,
+             const char *new_name, daos_obj_id_t *oid)
 {
     int rc = dfs_move_flags(dfs, parent, name, new_parent, new_name, 0, oid);
 
@@ -258,7 +264,8 @@ static int exchange_step(struct dfs *dfs, struct side *a, struct side *b)
     return rc;
 }
 
-int dfs_exchange(dfs_t *dfs, dfs_obj_t *parent1, const char *name1, dfs_obj_t *parent2, const char *name2)
+int dfs_exchange(dfs_t *dfs, dfs_obj_t *parent1, const char *name1, dfs_obj_t *parent2,
+                 const char *name2)
 {
     struct side a, b;
     uint32_t attempt = 0;
@@ -274,7 +281,8 @@ int dfs_exchange(dfs_t *dfs, dfs_obj_t *parent1, const char *name1, dfs_obj_t *p
             rc = side_read(dfs, &b, true);
         if (rc == 0 && (!a.exists || !b.exists))
             rc = ENOENT;
-        if (rc == 0 && ((S_ISDIR(a.e.mode) && is_inside(b.dir, a.e.oid)) || (S_ISDIR(b.e.mode) && is_inside(a.dir, b.e.oid))))
+        if (rc == 0 && ((S_ISDIR(a.e.mode) && is_inside(b.dir, a.e.oid)) ||
+                        (S_ISDIR(b.e.mode) && is_inside(a.dir, b.e.oid))))
             rc = EINVAL;
         if (rc == 0 && !same_name(&a, &b)) {
             rc = side_prepare(&a, b.name);

@@ -1,6 +1,7 @@
 /*
- * Object ids of new files and directories: the mount takes a 64-bit number nobody else has (daos_cont_alloc_oids) as lo, and walks a 32-bit
- * counter in hi from a random start with a prime step, which visits every value once before it returns to the start and takes a new number.
+ * Object ids of new files and directories: the mount takes a 64-bit number nobody else has
+ * (daos_cont_alloc_oids) as lo, and walks a 32-bit counter in hi from a random start with a prime
+ * step, which visits every value once before it returns to the start and takes a new number.
  */
 #include "dfs/dfs_int.h"
 

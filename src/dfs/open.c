@@ -4,7 +4,8 @@
 #include "dfs/dfs_int.h"
 #include "dfs/dfs_fast.h"
 
-static void entry_new(struct dfs *dfs, struct dfs_obj *dir, mode_t mode, daos_oclass_id_t cid, daos_size_t chunk, struct dfs_entry *e)
+static void entry_new(struct dfs *dfs, struct dfs_obj *dir, mode_t mode, daos_oclass_id_t cid,
+                      daos_size_t chunk, struct dfs_entry *e)
 {
     memset(e, 0, sizeof(*e));
     e->mode = mode;
@@ -27,8 +28,8 @@ static daos_oclass_id_t class_for(struct dfs *dfs, mode_t mode, daos_oclass_id_t
 }
 
 /* A new entry called name in dir; the object behind it needs no creation. */
-static int create(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t mode, daos_oclass_id_t cid, daos_size_t chunk,
-                  const char *value, struct dfs_entry *e)
+static int create(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t mode,
+                  daos_oclass_id_t cid, daos_size_t chunk, const char *value, struct dfs_entry *e)
 {
     int rc;
 
@@ -67,8 +68,8 @@ static int open_check(struct dfs *dfs, mode_t mode, int flags, const char *value
 }
 
 /* Opens what entry e of dir stands for. */
-static int open_entry(struct dfs *dfs, struct dfs_obj *dir, const char *name, struct dfs_entry *e, int flags, bool truncate,
-                      struct dfs_obj **out, struct stat *st)
+static int open_entry(struct dfs *dfs, struct dfs_obj *dir, const char *name, struct dfs_entry *e,
+                      int flags, bool truncate, struct dfs_obj **out, struct stat *st)
 {
     struct dfs_obj *obj;
     mode_t type = e->mode & S_IFMT;
@@ -93,7 +94,8 @@ static int open_entry(struct dfs *dfs, struct dfs_obj *dir, const char *name, st
 }
 
 /* The name must be there and of the asked type. */
-static int open_existing(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t mode, int flags, struct dfs_obj **obj, struct stat *st)
+static int open_existing(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t mode,
+                         int flags, struct dfs_obj **obj, struct stat *st)
 {
     struct dfs_entry e;
     int rc = dfs_entry_fetch(dfs, dir->oid, name, &e);
@@ -105,8 +107,9 @@ static int open_existing(struct dfs *dfs, struct dfs_obj *dir, const char *name,
     return open_entry(dfs, dir, name, &e, flags, (flags & O_TRUNC) != 0, obj, st);
 }
 
-static int open_one(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t mode, int flags, daos_oclass_id_t cid, daos_size_t chunk,
-                    const char *value, struct dfs_obj **obj, struct stat *st)
+static int open_one(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t mode, int flags,
+                    daos_oclass_id_t cid, daos_size_t chunk, const char *value,
+                    struct dfs_obj **obj, struct stat *st)
 {
     struct dfs_entry e;
     uint32_t attempt = 0;
@@ -126,8 +129,9 @@ static int open_one(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode
     return rc;
 }
 
-int dfs_open_stat(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode, int flags, daos_oclass_id_t cid, daos_size_t chunk_size,
-                  const char *value, dfs_obj_t **obj, struct stat *stbuf)
+int dfs_open_stat(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode, int flags,
+                  daos_oclass_id_t cid, daos_size_t chunk_size, const char *value, dfs_obj_t **obj,
+                  struct stat *stbuf)
 {
     struct dfs_obj *dir;
     int rc;
@@ -144,8 +148,8 @@ int dfs_open_stat(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode, 
     return open_one(dfs, dir, name, mode, flags, cid, chunk_size, value, obj, stbuf);
 }
 
-int dfs_open(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode, int flags, daos_oclass_id_t cid, daos_size_t chunk_size,
-             const char *value, dfs_obj_t **obj)
+int dfs_open(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode, int flags,
+             daos_oclass_id_t cid, daos_size_t chunk_size, const char *value, dfs_obj_t **obj)
 {
     return dfs_open_stat(dfs, parent, name, mode, flags, cid, chunk_size, value, obj, NULL);
 }
@@ -299,7 +303,9 @@ int dfs_obj_get_info(dfs_t *dfs, dfs_obj_t *obj, dfs_obj_info_t *info)
         return EINVAL;
     memset(info, 0, sizeof(*info));
     info->doi_oid = obj->oid;
-    info->doi_chunk_size = S_ISLNK(obj->mode) ? 0 : obj->chunk_size ? obj->chunk_size : dfs->sb.chunk_size;
+    info->doi_chunk_size = S_ISLNK(obj->mode) ? 0
+                           : obj->chunk_size  ? obj->chunk_size
+                                              : dfs->sb.chunk_size;
     if (S_ISLNK(obj->mode))
         return 0;
     info->doi_oclass_id = daos_obj_id2class(obj->oid);

@@ -1,10 +1,12 @@
-/* Removing names. The entry and the object behind it go in one step; a directory only while it is empty. */
+/* Removing names. The entry and the object behind it go in one step; a directory only while it is
+ * empty. */
 #include <stdlib.h>
 #include "dfs/dfs_int.h"
 #include "dfs/dfs_fast.h"
 
 /* One attempt; -DER codes, so that the caller sees a restart. */
-static int remove_step(struct dfs *dfs, daos_obj_id_t dir, const char *name, const struct dfs_entry *e, unsigned flags)
+static int remove_step(struct dfs *dfs, daos_obj_id_t dir, const char *name,
+                       const struct dfs_entry *e, unsigned flags)
 {
     struct compound *c;
     daos_key_t dkey;
@@ -27,7 +29,8 @@ static int remove_step(struct dfs *dfs, daos_obj_id_t dir, const char *name, con
     return rc;
 }
 
-static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool force, unsigned flags, daos_obj_id_t *oid);
+static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool force,
+                      unsigned flags, daos_obj_id_t *oid);
 
 /* Empties a directory, depth first. Names added meanwhile are found by the next pass. */
 static int empty_dir(struct dfs *dfs, const struct dfs_entry *e)
@@ -59,7 +62,8 @@ static int empty_dir(struct dfs *dfs, const struct dfs_entry *e)
     return rc;
 }
 
-static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool force, unsigned flags, daos_obj_id_t *oid)
+static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool force,
+                      unsigned flags, daos_obj_id_t *oid)
 {
     struct dfs_entry e;
     uint32_t attempt = 0;
@@ -85,7 +89,8 @@ static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool
     return dfs_errno(rc);
 }
 
-static int remove_named(dfs_t *dfs, dfs_obj_t *parent, const char *name, bool force, unsigned flags, daos_obj_id_t *oid)
+static int remove_named(dfs_t *dfs, dfs_obj_t *parent, const char *name, bool force, unsigned flags,
+                        daos_obj_id_t *oid)
 {
     struct dfs_obj *dir;
     int rc = dfs_parent(dfs, parent, true, &dir);
@@ -102,7 +107,8 @@ int dfs_remove(dfs_t *dfs, dfs_obj_t *parent, const char *name, bool force, daos
     return remove_named(dfs, parent, name, force, 0, oid);
 }
 
-int dfs_remove_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, unsigned flags, daos_obj_id_t *oid)
+int dfs_remove_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, unsigned flags,
+                     daos_obj_id_t *oid)
 {
     return remove_named(dfs, parent, name, false, flags, oid);
 }

@@ -1,8 +1,9 @@
 /*
- * The superblock object: dkey "DFS_SB_METADATA" with one single-value akey a setting, all little endian:
- *   DFS_MAGIC u64, DFS_SB_VERSION u16, DFS_LAYOUT_VERSION u16, DFS_CHUNK_SIZE u64, DFS_OBJ_CLASS u32, DFS_DIR_OBJ_CLASS u32,
- *   DFS_FILE_OBJ_CLASS u32, DFS_MODE u32, DFS_HINTS text.
- * Its dkey "/" is the root directory's entry. Both are inserted in one compound, so a container has a whole superblock or none.
+ * The superblock object: dkey "DFS_SB_METADATA" with one single-value akey a setting, all little
+ * endian: DFS_MAGIC u64, DFS_SB_VERSION u16, DFS_LAYOUT_VERSION u16, DFS_CHUNK_SIZE u64,
+ * DFS_OBJ_CLASS u32, DFS_DIR_OBJ_CLASS u32, DFS_FILE_OBJ_CLASS u32, DFS_MODE u32, DFS_HINTS text.
+ * Its dkey "/" is the root directory's entry. Both are inserted in one compound, so a container has
+ * a whole superblock or none.
  */
 #include <unistd.h>
 #include "dfs/dfs_int.h"
@@ -11,7 +12,8 @@
 #define SB_NR   9u
 
 static const char *const sb_key[SB_NR] = {
-    "DFS_MAGIC",          "DFS_SB_VERSION", "DFS_LAYOUT_VERSION", "DFS_CHUNK_SIZE", "DFS_OBJ_CLASS", "DFS_DIR_OBJ_CLASS",
+    "DFS_MAGIC",          "DFS_SB_VERSION", "DFS_LAYOUT_VERSION",
+    "DFS_CHUNK_SIZE",     "DFS_OBJ_CLASS",  "DFS_DIR_OBJ_CLASS",
     "DFS_FILE_OBJ_CLASS", "DFS_MODE",       "DFS_HINTS"};
 static const uint8_t sb_len[SB_NR] = {8, 2, 2, 8, 4, 4, 4, 4, 128};
 
@@ -60,12 +62,9 @@ static bool hint_one(const char *word, size_t len, uint16_t *dir, uint16_t *file
         bool is_dir;
         uint16_t bits;
     } words[] = {
-        {"file:single", false, DAOS_OCH_SHD_TINY},
-        {"file:max", false, DAOS_OCH_SHD_MAX},
-        {"dir:single", true, DAOS_OCH_SHD_TINY},
-        {"dir:max", true, DAOS_OCH_SHD_MAX},
-        {"directory:single", true, DAOS_OCH_SHD_TINY},
-        {"directory:max", true, DAOS_OCH_SHD_MAX},
+        {"file:single", false, DAOS_OCH_SHD_TINY},     {"file:max", false, DAOS_OCH_SHD_MAX},
+        {"dir:single", true, DAOS_OCH_SHD_TINY},       {"dir:max", true, DAOS_OCH_SHD_MAX},
+        {"directory:single", true, DAOS_OCH_SHD_TINY}, {"directory:max", true, DAOS_OCH_SHD_MAX},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
@@ -101,7 +100,8 @@ static void root_entry(struct dfs_entry *e, daos_obj_id_t root_oid)
     e->gid = getegid();
 }
 
-int dfs_sb_create(daos_handle_t coh, const dfs_attr_t *attr, daos_obj_id_t sb_oid, daos_obj_id_t root_oid)
+int dfs_sb_create(daos_handle_t coh, const dfs_attr_t *attr, daos_obj_id_t sb_oid,
+                  daos_obj_id_t root_oid)
 {
     struct sb_io io;
     struct dfs_entry_io root;
@@ -113,7 +113,8 @@ int dfs_sb_create(daos_handle_t coh, const dfs_attr_t *attr, daos_obj_id_t sb_oi
     put_le(io.buf[0], DFS_SB_MAGIC);
     put_le(io.buf[1], DFS_SB_VERSION);
     put_le(io.buf[2], DFS_LAYOUT_VERSION);
-    put_le(io.buf[3], attr != NULL && attr->da_chunk_size ? attr->da_chunk_size : DFS_DEFAULT_CHUNK_SIZE);
+    put_le(io.buf[3],
+           attr != NULL && attr->da_chunk_size ? attr->da_chunk_size : DFS_DEFAULT_CHUNK_SIZE);
     put_le(io.buf[4], attr != NULL ? attr->da_oclass_id : 0);
     put_le(io.buf[5], attr != NULL ? attr->da_dir_oclass_id : 0);
     put_le(io.buf[6], attr != NULL ? attr->da_file_oclass_id : 0);
@@ -127,7 +128,8 @@ int dfs_sb_create(daos_handle_t coh, const dfs_attr_t *attr, daos_obj_id_t sb_oi
         return dfs_errno(rc);
     rc = compound_update_oid(c, sb_oid, DAOS_COND_DKEY_INSERT, &io.dkey, SB_NR, io.iods, io.sgls);
     if (rc == 0)
-        rc = compound_update_oid(c, sb_oid, DAOS_COND_DKEY_INSERT, &root.dkey, root.nr, root.iods, root.sgls);
+        rc = compound_update_oid(c, sb_oid, DAOS_COND_DKEY_INSERT, &root.dkey, root.nr, root.iods,
+                                 root.sgls);
     if (rc == 0)
         rc = compound_run(c, NULL, NULL);
     compound_free(c);
@@ -166,7 +168,8 @@ int dfs_sb_read(struct dfs *dfs)
     sb_io_set(&io);
     for (size_t i = 0; i < SB_NR; i++)
         io.iods[i].iod_size = DAOS_REC_ANY;
-    rc = client_fetch_oid(dfs->coh, dfs->th, dfs->sb_oid, 0, &io.dkey, SB_NR, io.iods, io.sgls, NULL, NULL);
+    rc = client_fetch_oid(dfs->coh, dfs->th, dfs->sb_oid, 0, &io.dkey, SB_NR, io.iods, io.sgls,
+                          NULL, NULL);
     if (rc != 0)
         return dfs_errno(rc);
     return sb_decode(dfs, &io);

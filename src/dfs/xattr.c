@@ -1,6 +1,6 @@
 /*
- * Extended attributes: single-value akeys "x:NAME" beside the inode record. A value is stored with one zero byte behind it, because the
- * store knows no empty values and POSIX does.
+ * Extended attributes: single-value akeys "x:NAME" beside the inode record. A value is stored with
+ * one zero byte behind it, because the store knows no empty values and POSIX does.
  */
 #include <stdlib.h>
 #include <sys/xattr.h>
@@ -17,7 +17,8 @@ struct xattr_io {
     d_sg_list_t sgl;
 };
 
-static int io_set(struct xattr_io *io, struct dfs_obj *obj, const char *name, const void *value, size_t size)
+static int io_set(struct xattr_io *io, struct dfs_obj *obj, const char *name, const void *value,
+                  size_t size)
 {
     size_t len = name == NULL ? 0 : strnlen(name, DFS_MAX_XATTR_NAME + 1);
 
@@ -39,10 +40,12 @@ static int io_set(struct xattr_io *io, struct dfs_obj *obj, const char *name, co
 }
 
 /*
- * Changes one attribute and the time of change of the entry it hangs on, in one step. The inode record is rewritten with every change
- * below its name, so its epoch tells whether anything there changed (moves depend on it).
+ * Changes one attribute and the time of change of the entry it hangs on, in one step. The inode
+ * record is rewritten with every change below its name, so its epoch tells whether anything there
+ * changed (moves depend on it).
  */
-static int change_one(struct dfs *dfs, struct dfs_obj *obj, struct xattr_io *io, bool removal, uint64_t cond)
+static int change_one(struct dfs *dfs, struct dfs_obj *obj, struct xattr_io *io, bool removal,
+                      uint64_t cond)
 {
     struct dfs_entry_io inode;
     struct dfs_entry e;
@@ -67,7 +70,8 @@ static int change_one(struct dfs *dfs, struct dfs_obj *obj, struct xattr_io *io,
             return dfs_errno(rc);
         rc = compound_check_unchanged(c, obj->parent_oid, &inode.dkey, e.epoch);
         if (rc == 0)
-            rc = compound_update_oid(c, obj->parent_oid, DAOS_COND_DKEY_UPDATE, &inode.dkey, inode.nr, inode.iods, inode.sgls);
+            rc = compound_update_oid(c, obj->parent_oid, DAOS_COND_DKEY_UPDATE, &inode.dkey,
+                                     inode.nr, inode.iods, inode.sgls);
         if (rc == 0 && removal)
             rc = compound_punch_keys_oid(c, obj->parent_oid, cond, &io->dkey, 1, &io->iod.iod_name);
         else if (rc == 0)
@@ -79,7 +83,8 @@ static int change_one(struct dfs *dfs, struct dfs_obj *obj, struct xattr_io *io,
     return dfs_errno(rc);
 }
 
-int dfs_setxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, const void *value, daos_size_t size, int flags)
+int dfs_setxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, const void *value, daos_size_t size,
+                 int flags)
 {
     uint64_t cond = 0;
     struct xattr_io io;
@@ -112,7 +117,8 @@ int dfs_getxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, void *value, daos
     if (rc != 0)
         return rc;
     io.iod.iod_size = DAOS_REC_ANY;
-    rc = client_fetch_oid(dfs->coh, dfs->th, obj->parent_oid, 0, &io.dkey, 1, &io.iod, ask ? NULL : &io.sgl, NULL, NULL);
+    rc = client_fetch_oid(dfs->coh, dfs->th, obj->parent_oid, 0, &io.dkey, 1, &io.iod,
+                          ask ? NULL : &io.sgl, NULL, NULL);
     if (rc == -DER_REC2BIG) {
         *size = io.iod.iod_size - 1;
         return E2BIG;
@@ -139,7 +145,8 @@ int dfs_removexattr(dfs_t *dfs, dfs_obj_t *obj, const char *name)
 }
 
 /* Calls each(name with head, len, arg) for every attribute of an entry; non-zero stops. */
-static int each_xattr(struct dfs *dfs, daos_obj_id_t parent, const char *name, int (*each)(const char *key, size_t len, void *arg), void *arg)
+static int each_xattr(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                      int (*each)(const char *key, size_t len, void *arg), void *arg)
 {
     char buf[XATTR_BATCH * 64 + DFS_MAX_XATTR_NAME + 8];
     daos_key_desc_t kds[XATTR_BATCH];
@@ -219,7 +226,8 @@ static int collect_each(const char *key, size_t len, void *arg)
     return 0;
 }
 
-static int value_read(struct dfs *dfs, daos_obj_id_t parent, const char *name, const char *key, void **value, size_t *size)
+static int value_read(struct dfs *dfs, daos_obj_id_t parent, const char *name, const char *key,
+                      void **value, size_t *size)
 {
     daos_key_t dkey;
     daos_iod_t iod = {0};
