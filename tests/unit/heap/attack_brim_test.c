@@ -1,6 +1,7 @@
 /*
- * Many fibers and threads, a log that is always full, many pages always dirty, and crashes on top of crashes: the log never runs out for
- * good, nobody waits for ever, and each value is one that its writer may expect: not older than what it saw acknowledged.
+ * Many fibers and threads, a log that is always full, many pages always dirty, and crashes on top
+ * of crashes: the log never runs out for good, nobody waits for ever, and each value is one that
+ * its writer may expect: not older than what it saw acknowledged.
  */
 #include "heap_rig.h"
 
@@ -83,7 +84,8 @@ static void write_on(struct writer *w)
         }
     }
     if (rc != 0 && sim_dir_powered(b->r->sd)) {
-        fprintf(stderr, "writer %u: rc %d with power on [%s]; %s\n", w->id, rc, rig_context, rig_log);
+        fprintf(stderr, "writer %u: rc %d with power on [%s]; %s\n", w->id, rc, rig_context,
+                rig_log);
         abort();
     }
 }
@@ -127,7 +129,8 @@ static void verify(struct brim *b, bool opened)
         } while (heap_retry(r->h, &pins, &rc));
         heap_pins_drop(r->h, &pins);
         if (rc != 0 || got < b->acked[i] || got > b->committed[i])
-            fprintf(stderr, "value %u: rc %d, %u, acked %u, committed %u [%s]\n", i, rc, got, b->acked[i], b->committed[i], rig_context);
+            fprintf(stderr, "value %u: rc %d, %u, acked %u, committed %u [%s]\n", i, rc, got,
+                    b->acked[i], b->committed[i], rig_context);
         CHECK(rc == 0 && got >= b->acked[i] && got <= b->committed[i]);
         if (opened)
             b->committed[i] = b->acked[i] = got;

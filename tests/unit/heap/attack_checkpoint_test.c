@@ -1,6 +1,7 @@
 /*
- * Transactions and power cuts placed inside a running checkpoint, where its promises are thinnest: a page freed before its copy by a
- * transaction that is not durable, and the log space that a checkpoint needs after a crash in the middle of the one before.
+ * Transactions and power cuts placed inside a running checkpoint, where its promises are thinnest:
+ * a page freed before its copy by a transaction that is not durable, and the log space that a
+ * checkpoint needs after a crash in the middle of the one before.
  */
 #include "heap_rig.h"
 
@@ -8,8 +9,8 @@
 
 struct hook {
     struct rig *r;
-    uint32_t at;     /* step */
-    uint64_t nth;    /* its how-manieth time; 0: never */
+    uint32_t at;  /* step */
+    uint64_t nth; /* its how-manieth time; 0: never */
     void (*fn)(struct rig *r);
     uint32_t cut_at; /* step where the power goes; HEAP_STEP_NR: never */
 };
@@ -163,8 +164,9 @@ static void free_it(struct rig *r)
     act(r, &(struct act){.what = FREE, .at = &off[0]});
 }
 
-/* The only page of the checkpoint is freed before it is copied, so nothing is. If the free is lost in the power cut that follows the
- * checkpoint record, the page is in use again: with what was acknowledged before the checkpoint. */
+/* The only page of the checkpoint is freed before it is copied, so nothing is. If the free is lost
+ * in the power cut that follows the checkpoint record, the page is in use again: with what was
+ * acknowledged before the checkpoint. */
 static void freed_before_copy(struct rig *r)
 {
     uint64_t root;
@@ -177,8 +179,11 @@ static void freed_before_copy(struct rig *r)
         act(r, &(struct act){.what = ALLOC, .at = &off[0], .len = 2000, .byte = 'A'});
         root_set(r, off[0]);
         CHECK(heap_checkpoint(r->h) == 0);
-        CHECK(heap_wait_durable(r->h, act(r, &(struct act){.what = FILL, .at = &off[0], .len = 2000, .byte = 'B'})) == 0);
-        hook = (struct hook){.r = r, .at = HEAP_STEP_CKPT_BEGIN, .nth = 1, .fn = free_it, .cut_at = cut};
+        CHECK(heap_wait_durable(
+                  r->h, act(r, &(struct act){
+                                   .what = FILL, .at = &off[0], .len = 2000, .byte = 'B'})) == 0);
+        hook = (struct hook){
+            .r = r, .at = HEAP_STEP_CKPT_BEGIN, .nth = 1, .fn = free_it, .cut_at = cut};
         (void)heap_checkpoint(r->h);
         power_cycle(r);
         heap_lock(r->h);
@@ -204,7 +209,8 @@ static void fill_log(struct rig *r, uint64_t *hot)
 
     for (len = 8000; len >= 8; len /= 10) {
         do {
-            rc = try_once(r, &(struct act){.what = FILL, .at = hot, .len = len, .byte = byte++ | 1}, &lsn, &pins);
+            rc = try_once(r, &(struct act){.what = FILL, .at = hot, .len = len, .byte = byte++ | 1},
+                          &lsn, &pins);
             CHECK(pins.nr == 0);
             if (rc == 0 && byte % 16 < 2)
                 CHECK(heap_wait_durable(r->h, lsn) == 0);
@@ -242,13 +248,16 @@ static void work_goes_on(struct rig *r)
     heap_lock(r->h);
     heap_stat(r->h, &st);
     heap_unlock(r->h);
-    print_message("log %llu of %llu, dirty pages %llu\n", (unsigned long long)st.wal_used, (unsigned long long)st.wal_size,
-                  (unsigned long long)st.pages_dirty);
+    print_message("log %llu of %llu, dirty pages %llu\n", (unsigned long long)st.wal_used,
+                  (unsigned long long)st.wal_size, (unsigned long long)st.pages_dirty);
     CHECK(heap_checkpoint(r->h) == 0);
-    CHECK(heap_wait_durable(r->h, act(r, &(struct act){.what = FILL, .at = &off[0], .len = 8, .byte = 'd'})) == 0);
+    CHECK(heap_wait_durable(
+              r->h, act(r, &(struct act){.what = FILL, .at = &off[0], .len = 8, .byte = 'd'})) ==
+          0);
 }
 
-/* Power goes at the end of a checkpoint of many pages, the log being full but for what was kept for the few pages changed since. */
+/* Power goes at the end of a checkpoint of many pages, the log being full but for what was kept for
+ * the few pages changed since. */
 static void log_full_after_crash(struct rig *r)
 {
     uint32_t pages = 13000;
@@ -262,7 +271,11 @@ static void log_full_after_crash(struct rig *r)
     many_pages(r, pages);
     for (uint32_t i = 0; i < pages; i++)
         act(r, &(struct act){.what = FILL, .at = &off[i], .len = 8, .byte = 'b'});
-    hook = (struct hook){.r = r, .at = HEAP_STEP_CKPT_FLUSHED, .nth = 1, .fn = scatter_and_fill, .cut_at = HEAP_STEP_CKPT_FLUSHED};
+    hook = (struct hook){.r = r,
+                         .at = HEAP_STEP_CKPT_FLUSHED,
+                         .nth = 1,
+                         .fn = scatter_and_fill,
+                         .cut_at = HEAP_STEP_CKPT_FLUSHED};
     CHECK(heap_checkpoint(r->h) != 0);
     power_cycle(r);
     work_goes_on(r);
@@ -306,7 +319,11 @@ static void log_full_of_inits(struct rig *r)
     many_pages(r, pages);
     for (uint32_t i = 0; i < pages; i++)
         act(r, &(struct act){.what = FILL, .at = &off[i], .len = 8, .byte = 'b'});
-    hook = (struct hook){.r = r, .at = HEAP_STEP_CKPT_BEGIN, .nth = 1, .fn = second_hook, .cut_at = HEAP_STEP_CKPT_DONE};
+    hook = (struct hook){.r = r,
+                         .at = HEAP_STEP_CKPT_BEGIN,
+                         .nth = 1,
+                         .fn = second_hook,
+                         .cut_at = HEAP_STEP_CKPT_DONE};
     CHECK(heap_checkpoint(r->h) == 0);
     power_cycle(r);
     work_goes_on(r);

@@ -1,6 +1,7 @@
 /*
- * Bits flip on the device, anywhere: in checkpoint records, log groups, heap page, descriptors, slot pages, value pages. Whatever happens then,
- * nobody reads a wrong byte: the heap opens with exactly the state of a transaction, or says that it is damaged. What was acknowledged is only
+ * Bits flip on the device, anywhere: in checkpoint records, log groups, heap page, descriptors,
+ * slot pages, value pages. Whatever happens then, nobody reads a wrong byte: the heap opens with
+ * exactly the state of a transaction, or says that it is damaged. What was acknowledged is only
  * missing where nothing can tell: in the last group of a log after a crash.
  */
 #include "heap_rig.h"
@@ -48,19 +49,22 @@ static bool judge(struct rig *r, uint32_t least, bool *damaged)
         fprintf(stderr, "read: rc %d [%s]\n", rc, rig_context);
     CHECK(rc == 0 || rc == -DER_CSUM);
     if (why != NULL || (rc == 0 && count < least))
-        fprintf(stderr, "%s; count %llu, least %u, acked %u [%s]\n", why ? why : "-", (unsigned long long)count, least, r->acked, rig_context);
+        fprintf(stderr, "%s; count %llu, least %u, acked %u [%s]\n", why ? why : "-",
+                (unsigned long long)count, least, r->acked, rig_context);
     CHECK(rc != 0 || (why == NULL && count >= least));
     heap_close(r->h, false);
     rig_detach(r);
     return true;
 }
 
-static void try_flip(struct rig *r, const char *what, uint64_t at, uint32_t bit, uint32_t least, uint32_t *found, uint32_t *total)
+static void try_flip(struct rig *r, const char *what, uint64_t at, uint32_t bit, uint32_t least,
+                     uint32_t *found, uint32_t *total)
 {
     uint32_t acked = r->acked;
     bool damaged;
 
-    snprintf(rig_context, sizeof(rig_context), "%s, byte %llu, bit %u", what, (unsigned long long)at, bit);
+    snprintf(rig_context, sizeof(rig_context), "%s, byte %llu, bit %u", what,
+             (unsigned long long)at, bit);
     CHECK(sim_dev_flip(r->sd, "shard", at, bit) == 0);
     r->acked = MIN(r->acked, least);
     judge(r, least, &damaged);
@@ -123,16 +127,20 @@ static void flips_in_log(struct rig *r, bool clean)
     /* checkpoint records: every field */
     for (uint32_t block = 0; block < 2; block++) {
         for (uint32_t byte = 0; byte < sizeof(struct wal_mark); byte += 3)
-            try_flip(r, "checkpoint record", im.wal_off + block * WAL_BLOCK + byte, byte % 8, clean ? r->acked : im.before_last, &found, &total);
+            try_flip(r, "checkpoint record", im.wal_off + block * WAL_BLOCK + byte, byte % 8,
+                     clean ? r->acked : im.before_last, &found, &total);
     }
     /* group headers, and a byte in some */
     for (uint64_t pos = im.lo / WAL_BLOCK * WAL_BLOCK; pos < im.hi; pos += WAL_BLOCK) {
         for (uint32_t byte = (uint32_t)(pos / WAL_BLOCK % 5); byte < 64; byte += 5)
-            try_flip(r, "group", im.wal_off + WAL_RING_OFF + pos % size + byte, (byte + 3) % 8, clean ? r->acked : im.before_last, &found, &total);
+            try_flip(r, "group", im.wal_off + WAL_RING_OFF + pos % size + byte, (byte + 3) % 8,
+                     clean ? r->acked : im.before_last, &found, &total);
         for (uint32_t byte = 64; byte < WAL_BLOCK; byte += 811)
-            try_flip(r, "group", im.wal_off + WAL_RING_OFF + pos % size + byte, byte % 8, clean ? r->acked : im.before_last, &found, &total);
+            try_flip(r, "group", im.wal_off + WAL_RING_OFF + pos % size + byte, byte % 8,
+                     clean ? r->acked : im.before_last, &found, &total);
     }
-    print_message("%s log: %u of %u flips answered with an error, no other was wrong\n", clean ? "closed" : "open", found, total);
+    print_message("%s log: %u of %u flips answered with an error, no other was wrong\n",
+                  clean ? "closed" : "open", found, total);
     CHECK(found > total / 6);
     done(r);
 }
@@ -157,9 +165,11 @@ static void flips_in_pages(struct rig *r)
         prepare(r, 78 + round, round == 0, 40, &im);
         for (uint64_t page = 0; page < 16; page++) {
             for (uint32_t byte = 0; byte < HEAP_PAGE_SIZE; byte += byte < 192 ? 7 : 4093)
-                try_flip(r, "page", im.meta_off + page * HEAP_PAGE_SIZE + byte, (uint32_t)(byte + page) % 8, r->acked, &found, &total);
+                try_flip(r, "page", im.meta_off + page * HEAP_PAGE_SIZE + byte,
+                         (uint32_t)(byte + page) % 8, r->acked, &found, &total);
         }
-        print_message("pages: %u of %u flips answered with an error, no other was wrong\n", found, total);
+        print_message("pages: %u of %u flips answered with an error, no other was wrong\n", found,
+                      total);
         CHECK(found > 0);
         done(r);
     }

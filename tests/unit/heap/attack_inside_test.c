@@ -1,7 +1,9 @@
 /*
- * Transactions inside everything: at every step of the protocol, on whichever fiber takes it, a few transactions may run; most of them change
- * bytes in place, so that no page but the value's own is touched, or free the only value of a page. Then the power goes. Values hold their slot and
- * version; after recovery all slots together must be what they were after some transaction that is not older than the last acknowledged one.
+ * Transactions inside everything: at every step of the protocol, on whichever fiber takes it, a few
+ * transactions may run; most of them change bytes in place, so that no page but the value's own is
+ * touched, or free the only value of a page. Then the power goes. Values hold their slot and
+ * version; after recovery all slots together must be what they were after some transaction that is
+ * not older than the last acknowledged one.
  */
 #include "heap_rig.h"
 
@@ -28,7 +30,8 @@ struct world {
     uint32_t per_ckpt; /* a checkpoint after so many transactions */
 };
 
-static const uint16_t sizes[] = {1000, 1160, 1300, 1480, 1700, 1900, 2040, 2300, 2700, 3200, 4000, 5400, 8000};
+static const uint16_t sizes[] = {1000, 1160, 1300, 1480, 1700, 1900, 2040,
+                                 2300, 2700, 3200, 4000, 5400, 8000};
 
 static size_t size_of(uint32_t slot)
 {
@@ -49,7 +52,8 @@ static bool is(const uint8_t *p, uint32_t slot, uint32_t version)
     return memcmp(p, want, size_of(slot)) == 0;
 }
 
-/* The root: offset and, changed only with it, the version at allocation. In-place changes touch the value alone. */
+/* The root: offset and, changed only with it, the version at allocation. In-place changes touch the
+ * value alone. */
 struct entry {
     uint64_t off;
 };
@@ -149,7 +153,8 @@ static void on_step(void *arg, uint32_t step)
     struct world *w = arg;
 
     rig_step(w->r, step);
-    if (!w->live || w->inside || (w->only_at != HEAP_STEP_NR && step != w->only_at) || rig_draw(w->r, 100) >= w->per_step)
+    if (!w->live || w->inside || (w->only_at != HEAP_STEP_NR && step != w->only_at) ||
+        rig_draw(w->r, 100) >= w->per_step)
         return;
     w->inside = true;
     ack(w);
@@ -199,7 +204,8 @@ static int work(struct world *w, uint32_t txs)
         if (rc == 0 && rig_draw(r, 5) == 0) {
             heap_lock(r->h);
             heap_evict(r->h, rig_drop_some, r);
-            for (uint64_t n = rig_draw(r, 5); n > 0; n--) /* some come back on their own, whatever happens to them meanwhile */
+            for (uint64_t n = rig_draw(r, 5); n > 0;
+                 n--) /* some come back on their own, whatever happens to them meanwhile */
                 heap_prefetch(r->h, rig_draw(r, 20) * HEAP_PAGE_SIZE + 64);
             heap_unlock(r->h);
         }
@@ -275,10 +281,13 @@ static bool verify(struct world *w)
             state[w->op[n].slot] = w->op[n].version;
         for (uint32_t i = 0; i < NR; i++) {
             if (state[i] != got[i])
-                fprintf(stderr, "slot %u: version %u, at the last acknowledged transaction (%u of %u) it was %u\n", i, got[i], r->acked,
-                        r->committed, state[i]);
+                fprintf(stderr,
+                        "slot %u: version %u, at the last acknowledged transaction (%u of %u) it "
+                        "was %u\n",
+                        i, got[i], r->acked, r->committed, state[i]);
         }
-        fprintf(stderr, "no moment since the last acknowledgement looked like this [%s]\n", rig_context);
+        fprintf(stderr, "no moment since the last acknowledgement looked like this [%s]\n",
+                rig_context);
         abort();
     }
     r->committed = r->acked = n;
@@ -369,7 +378,8 @@ static void world_make(struct world *w, uint64_t seed)
     struct rig *r = w->r;
 
     w->per_step = (uint32_t)(mix64(seed + 2) % 60);
-    w->only_at = mix64(seed + 4) % 3 == 0 ? HEAP_STEP_NR : HEAP_STEP_CKPT_BEGIN + (uint32_t)(mix64(seed + 5) % 3);
+    w->only_at = mix64(seed + 4) % 3 == 0 ? HEAP_STEP_NR
+                                          : HEAP_STEP_CKPT_BEGIN + (uint32_t)(mix64(seed + 5) % 3);
     w->spurious = mix64(seed + 6) % 2 * (uint32_t)(mix64(seed + 7) % 10);
     w->per_ckpt = 1 + (uint32_t)(mix64(seed + 3) % 6);
     r->seed = seed * 7919;

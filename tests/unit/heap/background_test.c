@@ -30,7 +30,8 @@ static int grow(struct rig *r)
     return heap_retry(r->h, &pins, &rc) ? 0 : rc;
 }
 
-/* Each allocation of a growth is refused in turn: the heap stays as it was, checkpoints included, and grows later. */
+/* Each allocation of a growth is refused in turn: the heap stays as it was, checkpoints included,
+ * and grows later. */
 static void a_growth_without_memory_leaves_nothing_behind(struct rig *r)
 {
     uint32_t refused = 0;
@@ -59,6 +60,51 @@ static void a_growth_without_memory_leaves_nothing_behind(struct rig *r)
         finish(r);
     } while (f.failed > 0);
     CHECK(refused > 3);
+}
+
+/* The device fails one write or flush of a growth: the growth fails, or went well without it; the heap
+ * lives, grows when asked again, and a power cut finds it whole. */
+static void growth_on_a_failing_device(struct rig *r, enum io_op op)
+{
+    uint64_t nth = 0;
+    bool hit;
+
+    do {
+        int rc;
+
+        snprintf(rig_context, sizeof(rig_context), "%s %llu", op == IO_WRITE ? "write" : "flush",
+                 (unsigned long long)++nth);
+        start(r, 512u << 10);
+        CHECK(rig_work(r, 5) == 0);
+        CHECK(heap_wait_durable(r->h, r->lsn[r->committed]) == 0);
+        rig_ack(r);
+        sim_dir_fault_at(r->sd, NULL, op, nth, SIM_FAULT_FAIL, 0);
+        rc = grow(r);
+        hit = rc != 0;
+        sim_dir_faults_clear(r->sd);
+        CHECK(nth > 1 || hit);
+        CHECK(!heap_failed(r->h));
+        CHECK(rc == 0 || grow(r) == 0);
+        CHECK(rig_work(r, 30) == 0);
+        CHECK(heap_wait_durable(r->h, r->lsn[r->committed]) == 0);
+        rig_ack(r);
+        heap_close(r->h, false);
+        rig_detach(r);
+        sim_dir_power_cut(r->sd);
+        sim_dir_power_on(r->sd);
+        CHECK(rig_attach(r) == 0);
+        CHECK(rig_open(r, NULL) == 0);
+        rig_verify(r, true);
+        CHECK(r->h->pages > PAGES_PER_DESC);
+        rig_check(r);
+        finish(r);
+    } while (hit);
+}
+
+static void one_failed_request_does_not_end_growth(struct rig *r)
+{
+    growth_on_a_failing_device(r, IO_WRITE);
+    growth_on_a_failing_device(r, IO_FLUSH);
 }
 
 static int take_page(struct rig *r)
@@ -104,7 +150,8 @@ static void growth_ahead_goes_on_after_a_failure(struct rig *r)
     finish(r);
 }
 
-/* The least log under 8 GiB of metadata: what is kept for checkpoints follows what is dirty, not the size. */
+/* The least log under 8 GiB of metadata: what is kept for checkpoints follows what is dirty, not
+ * the size. */
 static void a_small_log_serves_a_heap_of_any_size(struct rig *r)
 {
     uint64_t checkpoints;
@@ -131,6 +178,7 @@ static void a_small_log_serves_a_heap_of_any_size(struct rig *r)
 
 #define STORIES(X)                                                                                 \
     X(a_growth_without_memory_leaves_nothing_behind)                                               \
+    X(one_failed_request_does_not_end_growth)                                                      \
     X(growth_ahead_goes_on_after_a_failure)                                                        \
     X(a_small_log_serves_a_heap_of_any_size)
 

@@ -322,8 +322,8 @@ static void an_older_checkpoint_record_is_not_taken_for_the_newest(struct rig *r
     CHECK(heap_close(r->h, true) == 0);
 }
 
-/* A sector of one checkpoint record cannot be read. The other is whole: the newer one does alone, and with the older one alone
- * nothing is missing while the log behind it is not reused. */
+/* A sector of one checkpoint record cannot be read. The other is whole: the newer one does alone,
+ * and with the older one alone nothing is missing while the log behind it is not reused. */
 static void one_unreadable_checkpoint_record_does_not_matter(struct rig *r)
 {
     uint64_t seq;
