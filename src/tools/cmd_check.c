@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/label.h"
 #include "base/size.h"
@@ -33,6 +34,11 @@ static int engine_start(struct tool *t, const char *pool, struct pool_engine *p)
 
         conf.dir = p->dir;
         conf.locked = io_dir_lock(p->dir, &e) == 0;
+        for (unsigned i = 0; e.rc == -DER_BUSY && i < BUSY_TRIES; i++) {
+            usleep(BUSY_PAUSE_US);
+            e = (struct err){0};
+            conf.locked = io_dir_lock(p->dir, &e) == 0;
+        }
         if (e.rc == -DER_BUSY)
             t->err = e;
         rc = e.rc == -DER_BUSY ? e.rc : engine_open(&conf, &p->eng, &t->err);

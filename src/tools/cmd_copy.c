@@ -232,7 +232,8 @@ int cmd_fs_diff(struct tool *t)
 {
     struct place a = {0}, b = {0};
     struct diff_conf conf = {.no_content = opt_flag(t, "quick"),
-                             .no_times = opt_flag(t, "no-times")};
+                             .no_times = opt_flag(t, "no-times"),
+                             .ignore_unsupported = opt_flag(t, "ignore-unsupported")};
     struct diff_result r = {0};
     struct progress p;
     json_t *list = t->json ? json_array() : NULL;

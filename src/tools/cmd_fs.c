@@ -264,6 +264,7 @@ static const struct command commands[] = {
       {'d', "dst", "PLACE", "the other"},
       {'q', "quick", NULL, "without the content of files"},
       {0, "no-times", NULL, "without modification times"},
+      {0, "ignore-unsupported", NULL, "a copy need not have the devices, sockets and pipes"},
       {0, "threads", "N", "worker threads"},
       OPT_SNAP}},
     {"ls",

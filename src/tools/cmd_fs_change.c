@@ -130,6 +130,8 @@ int cmd_fs_mv(struct tool *t)
 
         if (err != 0)
             rc = tool_fail_errno(t, err, "cannot move %s to %s", from.text, to.text);
+        if (err == EINVAL)
+            err_next(&t->err, "a directory cannot go into itself: choose another destination");
         dfs_release(to_dir);
     }
     dfs_release(from_dir);

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/label.h"
 #include "client/client.h"
@@ -75,6 +76,11 @@ int conn_pool(struct tool *t, struct conn *c, const char *pool, unsigned flags)
     err_last_clear();
     c->pool_info.pi_bits = DPI_SPACE;
     rc = daos_pool_connect(pool, NULL, flags, &c->poh, &c->pool_info, NULL);
+    for (unsigned i = 0; rc == -DER_BUSY && i < BUSY_TRIES; i++) {
+        usleep(BUSY_PAUSE_US);
+        err_last_clear();
+        rc = daos_pool_connect(pool, NULL, flags, &c->poh, &c->pool_info, NULL);
+    }
     if (rc != 0) {
         tool_fail_der(t, rc, "cannot open pool %s", pool);
         suggest_path(t, pool);
@@ -170,7 +176,7 @@ int conn_mount(struct tool *t, struct conn *c, const struct location *loc, bool 
     if (rc == 0)
         return 0;
     c->dfs = NULL;
-    if (snap != 0 && (rc == ENOENT || rc == EINVAL))
+    if (snap != 0 && (rc == ENOENT || rc == EINVAL || rc == EBUSY))
         return tool_fail(t, -DER_NONEXIST,
                          "'tarn cont list-snaps POOL CONT' shows the snapshots and their epochs",
                          "the container has no such snapshot",

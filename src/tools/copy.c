@@ -349,7 +349,8 @@ static void entry_copy(struct worker *w, struct job *job, const struct entry *e)
         atomic_fetch_add(&w->walk->skipped, 1);
     if (rc == 0 && !S_ISREG(e->st.st_mode) && !S_ISDIR(e->st.st_mode) && !S_ISLNK(e->st.st_mode) &&
         !conf->ignore_unsupported)
-        rc = ENOTSUP;
+        walk_error(w, job, e->name, ENOTSUP,
+                   "copy (without --ignore-unsupported) the device, socket or pipe");
     if (rc != 0)
         walk_error(w, job, e->name, rc, "copy");
 }
@@ -378,7 +379,8 @@ static int copy_dir(struct worker *w, struct job *job)
     rc = k->b->ops->dir_open(k->b, name != NULL ? &job->parent->b : NULL, name, conf->only == NULL,
                              &job->b);
     if (rc != 0) {
-        walk_error(w, job, NULL, rc, "create directory");
+        walk_error(w, job, NULL, rc,
+                   name != NULL ? "create directory" : "open or create the destination");
         return 0;
     }
     job->b_open = true;

@@ -266,6 +266,16 @@ static int list_all(struct tree *t, struct tree_dir *dir, struct listing *l)
     return rc;
 }
 
+static void only_in(struct walk *k, struct job *job, const struct entry *e, const char *side)
+{
+    mode_t type = e->st.st_mode & S_IFMT;
+
+    if (((struct diff *)k->arg)->conf->ignore_unsupported && type != S_IFREG && type != S_IFDIR &&
+        type != S_IFLNK)
+        return;
+    differs(k, job, e->name, "only in %.100s", side);
+}
+
 static int diff_dir(struct worker *w, struct job *job)
 {
     struct walk *k = w->walk;
@@ -285,9 +295,9 @@ static int diff_dir(struct worker *w, struct job *job)
                                   : strcmp(la->entries[i].name, lb->entries[j].name);
 
         if (order < 0)
-            differs(k, job, la->entries[i++].name, "only in %.100s", d->conf->a);
+            only_in(k, job, &la->entries[i++], d->conf->a);
         else if (order > 0)
-            differs(k, job, lb->entries[j++].name, "only in %.100s", d->conf->b);
+            only_in(k, job, &lb->entries[j++], d->conf->b);
         else
             pair_compare(w, job, &la->entries[i++], &lb->entries[j++]);
     }

@@ -12,6 +12,7 @@
 struct diff_conf {
     bool no_content; /* names and attributes only */
     bool no_times;
+    bool ignore_unsupported; /* devices, sockets and pipes that are on one side only */
     uint32_t threads;
     const char *a, *b; /* as the user named them */
 };

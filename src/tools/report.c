@@ -23,7 +23,7 @@ static const struct {
     {DER_CSUM, "run 'tarn check POOL' to see what is damaged, and restore that from a copy"},
     {DER_DF_INCOMPT, "use the program version that wrote it, or a newer one"},
     {DER_DF_INVAL, "check the path: it must be a directory made by 'tarn pool create'"},
-    {DER_NOTDIR, "name a directory"},
+    {DER_NOTDIR, "check the path: what stands where a directory is needed is none"},
     {DER_IO, "check the device and the kernel's log (dmesg)"},
     {DER_NOMEM, "free some memory and run the command again"},
     {DER_NOSYS, "see docs/ for what is offered"},
@@ -97,7 +97,13 @@ static int take_errno(struct err *e, int errnum, const char *what_fmt, va_list a
 
     snprintf(why, sizeof(why), "%s", strerror_r(errnum, buf, sizeof(buf)));
     lower_first(why);
-    take(e, rc, why, what_fmt, ap);
+    if (e->rc == 0) {
+        take(e, rc, why, what_fmt, ap);
+        if (errnum == EISDIR)
+            err_next(e, "name a file; 'fs ls' shows what the directory holds");
+        else if (errnum == ELOOP)
+            err_next(e, "name a file; these symbolic links lead nowhere but to each other");
+    }
     return rc;
 }
 

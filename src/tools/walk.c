@@ -31,6 +31,15 @@ static bool grow(char **buf, size_t *cap, size_t size)
     return *buf != NULL;
 }
 
+static void shrink(char **buf, size_t *cap)
+{
+    if (*cap <= WALK_BUFFER_KEPT)
+        return;
+    base_free(*buf);
+    *buf = NULL;
+    *cap = 0;
+}
+
 bool slot_room(struct slot *s, size_t size)
 {
     return grow(&s->buf, &s->cap, size);
@@ -43,7 +52,9 @@ bool slot_room2(struct slot *s, size_t size)
 
 struct slot *walk_slot(struct worker *w, struct job *job, const struct entry *e)
 {
-    while (w->free == NULL)
+    size_t bytes = (size_t)MIN(MAX(e->st.st_size, 0), (off_t)WALK_CHUNK);
+
+    while (w->free == NULL || (w->busy > 0 && w->bytes + bytes > WALK_BYTES_MAX))
         walk_reap(w, true);
     struct slot *s = w->free;
     char *name = base_strdup(e->name);
@@ -52,6 +63,8 @@ struct slot *walk_slot(struct worker *w, struct job *job, const struct entry *e)
         return NULL;
     w->free = s->next_free;
     w->busy++;
+    w->bytes += bytes;
+    s->bytes = bytes;
     s->job = job;
     job_ref(job);
     s->e = *e;
@@ -69,9 +82,12 @@ void walk_done(struct slot *s)
 
     base_free(s->e.name);
     s->e.name = NULL;
+    shrink(&s->buf, &s->cap);
+    shrink(&s->buf2, &s->cap2);
     s->next_free = w->free;
     w->free = s;
     w->busy--;
+    w->bytes -= s->bytes;
     job_unref(w, s->job);
 }
 

@@ -24,7 +24,9 @@
 #include "tools/tool.h"
 #include "tools/tree.h"
 
-#define WALK_SLOTS       48
+#define WALK_SLOTS       96
+#define WALK_BYTES_MAX   (32u << 20) /* of files a worker has in flight */
+#define WALK_BUFFER_KEPT (64u << 10) /* a slot keeps buffers up to this size for its next file */
 #define WALK_THREADS_MAX 16
 #define WALK_CHUNK       (1u << 20) /* large files are moved in pieces of this size */
 #define WALK_LIST_BATCH  256u
@@ -65,6 +67,7 @@ struct slot {
     size_t cap, cap2;
     daos_size_t len, len2;
     uint64_t off;
+    size_t bytes; /* of its file, counted in the worker's */
     struct big *big;
 };
 
@@ -76,6 +79,7 @@ struct worker {
     struct slot slots[WALK_SLOTS];
     struct slot *free;
     uint32_t busy; /* slots in use */
+    size_t bytes;  /* in flight */
     struct listing list, list2;
 };
 
