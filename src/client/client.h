@@ -30,7 +30,8 @@ void client_use(struct client *c);
 int client_generate_oid_pool(daos_handle_t poh, daos_obj_id_t *oid, enum daos_otype_t type,
                              daos_oclass_id_t cid, daos_oclass_hints_t hints);
 
-/* What libdfs keeps with the current client (its connections); data is libdfs's own, NULL at first. Lives as long as the client; NULL without one. */
+/* What libdfs keeps with the current client (its connections); data is libdfs's own, NULL at first.
+ * Lives as long as the client; NULL without one. */
 struct client_slot {
     struct rt_mutex lock; /* guards data */
     void *data;

@@ -57,7 +57,7 @@ struct shard {
     bool reclaim_running, reclaim_again, reclaim_held;
     struct rt_call reclaim_call; /* from any thread: a change left something to give back */
     bool reclaim_called;         /* it is on its way; atomic */
-    struct rt_mutex svc_lock; /* fibers apply commands of the service one at a time */
+    struct rt_mutex svc_lock;    /* fibers apply commands of the service one at a time */
 };
 
 struct engine {

@@ -40,7 +40,8 @@ struct msg_buf {
 };
 
 #define MSG_NO_BULK UINT32_MAX
-/* In cond of a fetched akey: holes below `bytes` come as zeros; else the memory stays as it is there. */
+/* In cond of a fetched akey: holes below `bytes` come as zeros; else the memory stays as it is
+ * there. */
 #define MSG_FETCH_ZEROS (UINT64_C(1) << 63)
 
 /* Whose property, attribute or ACL: the handle's pool or container. */
@@ -90,7 +91,7 @@ enum msg_check { MSG_CHECK_EXISTS, MSG_CHECK_ABSENT, MSG_CHECK_EMPTY, MSG_CHECK_
     F(buf, , akey, "")                                                                             \
     F(num, uint8_t, type, "daos_iod_type_t")                                                       \
     F(num, uint64_t, rec_size, "expected or DAOS_REC_ANY")                                         \
-    F(num, uint64_t, cond, "DAOS_COND_AKEY_FETCH, MSG_FETCH_ZEROS")                                                 \
+    F(num, uint64_t, cond, "DAOS_COND_AKEY_FETCH, MSG_FETCH_ZEROS")                                \
     F(recxs, , recxs, "")                                                                          \
     F(num, uint32_t, map_max, "extents of the map wanted at most, 0: no map")                      \
     F(num, uint32_t, bulk,                                                                         \

@@ -1,12 +1,15 @@
 /*
- * Caching times from the container's user attributes, so that who made a container says how it is to be mounted:
+ * Caching times from the container's user attributes, so that who made a container says how it is
+ * to be mounted:
  *
- *   dfuse-attr-time, dfuse-dentry-time, dfuse-dentry-dir-time, dfuse-ndentry-time    how long the kernel may believe: 5, 5s, 10m, 1h, 1d
- *   dfuse-data-cache          on, a time (files are looked at again at each open anyway), off, or otoc (from open to close only)
- *   dfuse-direct-io-disable   on: contents go through the cache even where they do not stay in it (mmap needs that)
+ *   dfuse-attr-time, dfuse-dentry-time, dfuse-dentry-dir-time, dfuse-ndentry-time    how long the
+ * kernel may believe: 5, 5s, 10m, 1h, 1d dfuse-data-cache          on, a time (files are looked at
+ * again at each open anyway), off, or otoc (from open to close only) dfuse-direct-io-disable   on:
+ * contents go through the cache even where they do not stay in it (mmap needs that)
  *
- * As soon as one is set, times that are not set are 0 (that of directories follows dentry-time) and contents are not cached; otherwise the
- * defaults of the command line hold. A value that cannot be read is reported and ignored.
+ * As soon as one is set, times that are not set are 0 (that of directories follows dentry-time) and
+ * contents are not cached; otherwise the defaults of the command line hold. A value that cannot be
+ * read is reported and ignored.
  */
 #include <stdio.h>
 #include "posix/dfuse.h"
@@ -49,7 +52,10 @@ static bool attribute(struct dfuse *d, const char *name, char text[VALUE_MAX + 1
 
 static void ignored(const char *name, const char *text)
 {
-    fprintf(stderr, "dfuse: ignoring attribute %s of the container: '%s' is not understood; set it with: daos cont set-attr\n", name, text);
+    fprintf(stderr,
+            "dfuse: ignoring attribute %s of the container: '%s' is not understood; set it with: "
+            "daos cont set-attr\n",
+            name, text);
 }
 
 static bool get_time(struct dfuse *d, const char *name, double *out, bool *any)
@@ -67,18 +73,21 @@ static bool get_time(struct dfuse *d, const char *name, double *out, bool *any)
 }
 
 /* on, off, or a time where that has a meaning. */
-static bool get_switch(struct dfuse *d, const char *name, bool timed, bool *on, bool *any, bool *otoc)
+static bool get_switch(struct dfuse *d, const char *name, bool timed, bool *on, bool *any,
+                       bool *otoc)
 {
     char text[VALUE_MAX + 1];
     double s = 0;
 
     if (!attribute(d, name, text))
         return false;
-    if (strcasecmp(text, "on") == 0 || strcasecmp(text, "true") == 0 || (timed && seconds(text, &s) && s > 0)) {
+    if (strcasecmp(text, "on") == 0 || strcasecmp(text, "true") == 0 ||
+        (timed && seconds(text, &s) && s > 0)) {
         *on = true;
     } else if (timed && strcasecmp(text, "otoc") == 0) {
         *on = *otoc = true;
-    } else if (strcasecmp(text, "off") == 0 || strcasecmp(text, "false") == 0 || (timed && strcmp(text, "0") == 0)) {
+    } else if (strcasecmp(text, "off") == 0 || strcasecmp(text, "false") == 0 ||
+               (timed && strcmp(text, "0") == 0)) {
         *on = false;
     } else {
         ignored(name, text);

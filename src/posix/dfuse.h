@@ -47,13 +47,13 @@
 
 struct dfuse_conf {
     const char *mountpoint, *pool, *cont;
-    char *fuse_opts;          /* passed to libfuse, comma separated; NULL none */
-    unsigned threads;         /* 0: as many as cores, at most 16 */
-    uint64_t snap_epoch;      /* 0: the present */
+    char *fuse_opts;     /* passed to libfuse, comma separated; NULL none */
+    unsigned threads;    /* 0: as many as cores, at most 16 */
+    uint64_t snap_epoch; /* 0: the present */
     bool foreground, readonly, multi_user, local_flock;
-    bool caching;             /* false: nothing is cached, whatever the container says */
-    bool keep_data;           /* contents stay in the kernel's cache from one open to the next */
-    bool direct_io;           /* contents are never in the kernel's cache */
+    bool caching;   /* false: nothing is cached, whatever the container says */
+    bool keep_data; /* contents stay in the kernel's cache from one open to the next */
+    bool direct_io; /* contents are never in the kernel's cache */
     bool wb_cache;
     double attr_s, dentry_s, dentry_dir_s, ndentry_s; /* how long the kernel may believe */
 };
@@ -65,19 +65,19 @@ struct place {
 };
 
 struct inode {
-    struct inode *next;       /* in its bucket */
+    struct inode *next; /* in its bucket */
     daos_obj_id_t oid;
-    uint64_t nlookup;         /* references the kernel holds, and operations that found it by name */
-    uint32_t opens;           /* open files */
-    uint32_t busy;            /* operations under way that take its name or give it another */
-    bool unlinked;            /* has no name any more; the last reference drops the data */
-    bool dead;                /* unlinked, and its data is gone */
-    bool wrote;               /* data was changed since the page cache was last known good */
-    mode_t mode;              /* as last seen */
-    gid_t gid;                /* as last seen */
+    uint64_t nlookup; /* references the kernel holds, and operations that found it by name */
+    uint32_t opens;   /* open files */
+    uint32_t busy;    /* operations under way that take its name or give it another */
+    bool unlinked;    /* has no name any more; the last reference drops the data */
+    bool dead;        /* unlinked, and its data is gone */
+    bool wrote;       /* data was changed since the page cache was last known good */
+    mode_t mode;      /* as last seen */
+    gid_t gid;        /* as last seen */
     struct place *place;
-    uint64_t moved;           /* value of dfuse.moves when a rename last changed the place */
-    struct stat st;           /* valid when unlinked: as it was */
+    uint64_t moved;             /* value of dfuse.moves when a rename last changed the place */
+    struct stat st;             /* valid when unlinked: as it was */
     struct timespec seen_mtime; /* of the data the page cache holds; 0: not known */
     off_t seen_size;
 };
@@ -90,11 +90,11 @@ struct dfuse {
     dfs_t *dfs;
     struct fuse_session *se;
     pthread_mutex_t lock;
-    pthread_cond_t settled;   /* some inode is no longer busy */
+    pthread_cond_t settled; /* some inode is no longer busy */
     struct inode *bucket[DFUSE_BUCKETS];
     struct inode root;
     uint64_t inodes;
-    uint64_t moves;           /* renames done */
+    uint64_t moves; /* renames done */
 };
 
 /* ---- inode.c ---- */
@@ -121,8 +121,8 @@ struct inode *dfuse_inode_find(struct dfuse *d, daos_obj_id_t oid);
 void dfuse_inodes_free(struct dfuse *d);
 /* Runs op on the object at its present name; again if a rename took the name away meanwhile. 0 or
  * errno; ESTALE when the name is gone. */
-int dfuse_by_name(struct dfuse *d, struct inode *i, int (*op)(struct dfuse *d, dfs_obj_t *obj, void *arg),
-                  void *arg);
+int dfuse_by_name(struct dfuse *d, struct inode *i,
+                  int (*op)(struct dfuse *d, dfs_obj_t *obj, void *arg), void *arg);
 int dfuse_stat(struct dfuse *d, struct inode *i, struct stat *st);
 double dfuse_dentry_time(const struct dfuse *d, mode_t mode);
 

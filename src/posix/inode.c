@@ -3,8 +3,10 @@
 
 uint64_t dfuse_st_ino(daos_obj_id_t oid)
 {
-    /* lo numbers an allocator's block, the low half of hi the object in it: mixed so that both count */
-    uint64_t x = oid.lo * 0x9e3779b97f4a7c15ull ^ (uint64_t)(uint32_t)oid.hi * 0xff51afd7ed558ccdull;
+    /* lo numbers an allocator's block, the low half of hi the object in it: mixed so that both
+     * count */
+    uint64_t x =
+        oid.lo * 0x9e3779b97f4a7c15ull ^ (uint64_t)(uint32_t)oid.hi * 0xff51afd7ed558ccdull;
 
     x ^= x >> 32;
     return x <= FUSE_ROOT_ID ? x + 2 : x;
@@ -91,7 +93,8 @@ uint64_t dfuse_moves(struct dfuse *d)
 
 /* ---- The table ---- */
 
-struct inode *dfuse_inode_get(struct dfuse *d, dfs_obj_t *obj, const struct stat *st, uint64_t moves)
+struct inode *dfuse_inode_get(struct dfuse *d, dfs_obj_t *obj, const struct stat *st,
+                              uint64_t moves)
 {
     struct inode *i, *fresh = calloc(1, sizeof(*fresh));
     struct place *spare = dfuse_place_new(obj);
@@ -185,7 +188,8 @@ void dfuse_inodes_free(struct dfuse *d)
 
 /* ---- What is known about one ---- */
 
-/* After ENOENT at a place of `moved` moves: waits for who is changing the name. May it be there now? */
+/* After ENOENT at a place of `moved` moves: waits for who is changing the name. May it be there
+ * now? */
 static bool settle(struct dfuse *d, struct inode *i, uint64_t moved)
 {
     bool again;
@@ -198,7 +202,8 @@ static bool settle(struct dfuse *d, struct inode *i, uint64_t moved)
     return again;
 }
 
-int dfuse_by_name(struct dfuse *d, struct inode *i, int (*op)(struct dfuse *d, dfs_obj_t *obj, void *arg), void *arg)
+int dfuse_by_name(struct dfuse *d, struct inode *i,
+                  int (*op)(struct dfuse *d, dfs_obj_t *obj, void *arg), void *arg)
 {
     for (;;) {
         struct place *place;
@@ -237,7 +242,8 @@ static bool stat_unlinked(struct dfuse *d, struct inode *i, struct stat *st, int
         return false;
     }
     *st = i->st;
-    if (i->st.st_mode == 0) { /* nobody had it open: nothing is remembered, and the kernel looks again */
+    if (i->st.st_mode ==
+        0) { /* nobody had it open: nothing is remembered, and the kernel looks again */
         pthread_mutex_unlock(&d->lock);
         *rc = ESTALE;
         return true;

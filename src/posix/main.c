@@ -53,7 +53,8 @@ void dfuse_init(void *arg, struct fuse_conn_info *conn)
         conn->want |= FUSE_CAP_PARALLEL_DIROPS;
     if (conn->capable & FUSE_CAP_ATOMIC_O_TRUNC)
         conn->want |= FUSE_CAP_ATOMIC_O_TRUNC;
-    /* libfuse wants flock() requests because there is an operation for them; without, the kernel locks on its own */
+    /* libfuse wants flock() requests because there is an operation for them; without, the kernel
+     * locks on its own */
     if (d->conf.local_flock)
         conn->want &= ~(unsigned)FUSE_CAP_FLOCK_LOCKS;
     /* the kernel removes setuid bits on write itself; libfuse would promise that we do */
@@ -63,7 +64,8 @@ void dfuse_init(void *arg, struct fuse_conn_info *conn)
 }
 
 /* Says what failed in three parts: the library's own where it left them. */
-static void complain(const char *what, const char *object, int rc, const char *why, const char *next)
+static void complain(const char *what, const char *object, int rc, const char *why,
+                     const char *next)
 {
     const struct err *e = err_last();
     char text[3 * ERR_PART_MAX + 16];
@@ -73,10 +75,12 @@ static void complain(const char *what, const char *object, int rc, const char *w
     else if (why != NULL)
         fprintf(stderr, "dfuse: cannot %s '%s': %s; %s\n", what, object, why, next);
     else
-        fprintf(stderr, "dfuse: cannot %s '%s': %s (%d); %s\n", what, object, d_errdesc(rc), rc, next);
+        fprintf(stderr, "dfuse: cannot %s '%s': %s (%d); %s\n", what, object, d_errdesc(rc), rc,
+                next);
 }
 
-/* A mount whose process is gone may still be shown by stat(), from the kernel's cache; to open it is not possible. */
+/* A mount whose process is gone may still be shown by stat(), from the kernel's cache; to open it
+ * is not possible. */
 static bool is_dead_mount(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -92,11 +96,14 @@ static int mountpoint_check(const char *path)
     struct stat st;
 
     if (is_dead_mount(path)) {
-        complain("mount on", path, 0, "a mount whose process is gone is still there", "remove it first: fusermount3 -u DIR");
+        complain("mount on", path, 0, "a mount whose process is gone is still there",
+                 "remove it first: fusermount3 -u DIR");
         return 1;
     }
     if (stat(path, &st) != 0) {
-        complain("mount on", path, 0, strerror(errno), errno == ENOENT ? "create the directory first (mkdir -p)" : "choose another directory");
+        complain("mount on", path, 0, strerror(errno),
+                 errno == ENOENT ? "create the directory first (mkdir -p)"
+                                 : "choose another directory");
         return 1;
     }
     if (!S_ISDIR(st.st_mode)) {
@@ -119,13 +126,15 @@ static int open_pool(struct dfuse *d)
         complain("start", "libdaos", rc, NULL, "see the log");
         return 1;
     }
-    rc = daos_pool_connect(c->pool, NULL, c->readonly ? DAOS_PC_RO : DAOS_PC_RW, &d->poh, NULL, NULL);
+    rc = daos_pool_connect(c->pool, NULL, c->readonly ? DAOS_PC_RO : DAOS_PC_RW, &d->poh, NULL,
+                           NULL);
     if (rc != 0) {
         complain("open pool", c->pool, rc, NULL, "list the pools with: dmg pool list");
         goto fini;
     }
     err_last_clear();
-    rc = daos_cont_open(d->poh, c->cont, c->readonly ? DAOS_COO_RO : DAOS_COO_RW, &d->coh, NULL, NULL);
+    rc = daos_cont_open(d->poh, c->cont, c->readonly ? DAOS_COO_RO : DAOS_COO_RW, &d->coh, NULL,
+                        NULL);
     if (rc != 0) {
         complain("open container", c->cont, rc, NULL, "list them with: daos cont list POOL");
         goto disconnect;
@@ -137,7 +146,8 @@ static int open_pool(struct dfuse *d)
     else
         rc = dfs_mount(d->poh, d->coh, flags | (int)DFS_BALANCED, &d->dfs);
     if (rc != 0) {
-        complain("mount container", c->cont, 0, strerror(rc), "it must be of type POSIX (daos cont create --type POSIX)");
+        complain("mount container", c->cont, 0, strerror(rc),
+                 "it must be of type POSIX (daos cont create --type POSIX)");
         goto close;
     }
     rc = dfs_lookup(d->dfs, "/", flags, &root, NULL, NULL);
@@ -176,10 +186,13 @@ static int session_new(struct dfuse *d)
     char *opts = NULL;
     int rc = 1;
 
-    if (asprintf(&opts, "fsname=dfuse,subtype=daos,default_permissions%s%s%s%s", d->conf.multi_user ? ",allow_other" : "",
-                 d->conf.readonly ? ",ro" : "", d->conf.fuse_opts != NULL ? "," : "", d->conf.fuse_opts != NULL ? d->conf.fuse_opts : "") < 0)
+    if (asprintf(&opts, "fsname=dfuse,subtype=daos,default_permissions%s%s%s%s",
+                 d->conf.multi_user ? ",allow_other" : "", d->conf.readonly ? ",ro" : "",
+                 d->conf.fuse_opts != NULL ? "," : "",
+                 d->conf.fuse_opts != NULL ? d->conf.fuse_opts : "") < 0)
         return 1;
-    if (fuse_opt_add_arg(&args, "dfuse") == 0 && fuse_opt_add_arg(&args, "-o") == 0 && fuse_opt_add_arg(&args, opts) == 0) {
+    if (fuse_opt_add_arg(&args, "dfuse") == 0 && fuse_opt_add_arg(&args, "-o") == 0 &&
+        fuse_opt_add_arg(&args, opts) == 0) {
         d->se = fuse_session_new(&args, &dfuse_ops, sizeof(dfuse_ops), d);
         rc = d->se == NULL;
     }
@@ -261,7 +274,8 @@ static int run(struct dfuse *d, int ready_fd)
         goto destroy;
     err_last_clear();
     if (fuse_session_mount(d->se, d->conf.mountpoint) != 0) {
-        complain("mount on", d->conf.mountpoint, 0, "the kernel or fusermount3 refused it (see above)",
+        complain("mount on", d->conf.mountpoint, 0,
+                 "the kernel or fusermount3 refused it (see above)",
                  "check that /dev/fuse exists and that you may use it");
         goto handlers;
     }
@@ -289,7 +303,8 @@ static int background(int *ready_fd, bool *parent)
     *parent = false;
     pid = pipe(fds) != 0 ? -1 : fork();
     if (pid < 0) {
-        complain("start", "the background process", 0, strerror(errno), "try again, or stay in the foreground with -f");
+        complain("start", "the background process", 0, strerror(errno),
+                 "try again, or stay in the foreground with -f");
         return 1;
     }
     if (pid == 0) {
@@ -304,7 +319,8 @@ static int background(int *ready_fd, bool *parent)
         n = read(fds[0], &status, 1);
     while (n < 0 && errno == EINTR);
     if (n != 1) {
-        complain("start", "the background process", 0, "it ended before the mount was up", "run it in the foreground with -f to see why");
+        complain("start", "the background process", 0, "it ended before the mount was up",
+                 "run it in the foreground with -f to see why");
         status = 1;
     }
     close(fds[0]);
@@ -314,7 +330,8 @@ static int background(int *ready_fd, bool *parent)
 /* A pool given as a path must be found after we have left the directory it was given in. */
 static bool pool_path(const char *name, char path[PATH_MAX])
 {
-    return strchr(name, '/') != NULL && strncmp(name, "inproc:", 7) != 0 && realpath(name, path) != NULL;
+    return strchr(name, '/') != NULL && strncmp(name, "inproc:", 7) != 0 &&
+           realpath(name, path) != NULL;
 }
 
 int main(int argc, char **argv)

@@ -49,7 +49,8 @@ static int set_flags(const struct stat *attr, int to_set, struct stat *st)
 }
 
 /* An unlinked file has no entry to write to: the size is real, the rest is remembered. */
-static int setattr_unlinked(struct dfuse *d, struct inode *i, const struct stat *want, int flags, struct stat *st)
+static int setattr_unlinked(struct dfuse *d, struct inode *i, const struct stat *want, int flags,
+                            struct stat *st)
 {
     int rc = 0;
 
@@ -123,7 +124,8 @@ static int setattr(struct dfuse *d, struct inode *i, struct setattr *s)
     return 0;
 }
 
-void dfuse_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+void dfuse_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
+                   struct fuse_file_info *fi)
 {
     struct dfuse *d = DFUSE(req);
     struct setattr s = {0};
@@ -166,7 +168,8 @@ void dfuse_statfs(fuse_req_t req, fuse_ino_t ino)
 
 /* ---- Extended attributes ---- */
 
-/* The kernel asks for the capabilities of a file at every write: files here have none, and storing them would promise that they count. ACLs likewise. */
+/* The kernel asks for the capabilities of a file at every write: files here have none, and storing
+ * them would promise that they count. ACLs likewise. */
 static bool foreign(const char *name)
 {
     return strcmp(name, "security.capability") == 0 || strncmp(name, "system.", 7) == 0;
@@ -219,7 +222,8 @@ static int remove_op(struct dfuse *d, dfs_obj_t *obj, void *arg)
     return rc == ENOENT ? ENODATA : rc;
 }
 
-void dfuse_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+void dfuse_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+                    size_t size, int flags)
 {
     struct dfuse *d = DFUSE(req);
     struct xattr x = {.name = name, .value = (void *)value, .size = size, .flags = flags};
@@ -233,7 +237,8 @@ void dfuse_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char
 }
 
 /* Answers what op gave into room for `size` bytes; 0: only how many there are. */
-static void reply_xattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size, int (*op)(struct dfuse *d, dfs_obj_t *obj, void *arg))
+static void reply_xattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size,
+                        int (*op)(struct dfuse *d, dfs_obj_t *obj, void *arg))
 {
     struct dfuse *d = DFUSE(req);
     struct xattr x = {.name = name, .value = size > 0 ? malloc(size) : NULL, .size = size};
@@ -273,5 +278,6 @@ void dfuse_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
     struct dfuse *d = DFUSE(req);
     struct xattr x = {.name = name};
 
-    fuse_reply_err(req, d->conf.readonly ? EROFS : dfuse_by_name(d, dfuse_inode(d, ino), remove_op, &x));
+    fuse_reply_err(req,
+                   d->conf.readonly ? EROFS : dfuse_by_name(d, dfuse_inode(d, ino), remove_op, &x));
 }

@@ -1,8 +1,10 @@
 /*
- * Directory listings. A listing in progress is an anchor and the batch of names it gave; the offset the kernel sees counts entries from
- * the start ("." and ".." first). Going on from where the last reply ended, or from anywhere within it, costs nothing; any other offset starts over
- * and skips, which is exact as long as nothing was removed meanwhile. So a reply never reaches over the end of a batch: the kernel drops what a
- * caller's buffer has no room for and asks for it again, and callers remove what they have read.
+ * Directory listings. A listing in progress is an anchor and the batch of names it gave; the offset
+ * the kernel sees counts entries from the start ("." and ".." first). Going on from where the last
+ * reply ended, or from anywhere within it, costs nothing; any other offset starts over and skips,
+ * which is exact as long as nothing was removed meanwhile. So a reply never reaches over the end of
+ * a batch: the kernel drops what a caller's buffer has no room for and asks for it again, and
+ * callers remove what they have read.
  */
 #include "posix/dfuse.h"
 
@@ -11,10 +13,10 @@
 struct listing {
     daos_anchor_t anchor;
     struct dirent ents[LIST_BATCH];
-    uint32_t nr;       /* entries in ents */
-    uint64_t first;    /* offset of ents[0] */
+    uint32_t nr;    /* entries in ents */
+    uint64_t first; /* offset of ents[0] */
     pthread_mutex_t lock;
-    dfs_obj_t *dir;    /* while the lock is held */
+    dfs_obj_t *dir; /* while the lock is held */
 };
 
 void dfuse_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -67,7 +69,8 @@ static int entry_at(struct dfuse *d, struct listing *l, uint64_t off, const stru
     return 0;
 }
 
-/* What a plain listing tells of an entry: its number and its type. The kernel does not look at the rest. */
+/* What a plain listing tells of an entry: its number and its type. The kernel does not look at the
+ * rest. */
 static int plain(struct dfuse *d, struct listing *l, const char *name, struct stat *st)
 {
     daos_obj_id_t oid;
@@ -81,16 +84,20 @@ static int plain(struct dfuse *d, struct listing *l, const char *name, struct st
     return 0;
 }
 
-/* Appends one entry; answers the bytes it takes, more than room when it does not fit. A name that vanished meanwhile is passed over (*gone). */
-static size_t add(fuse_req_t req, struct inode *dir, struct listing *l, const char *name, uint64_t off, bool plus, char *buf, size_t room, bool *gone)
+/* Appends one entry; answers the bytes it takes, more than room when it does not fit. A name that
+ * vanished meanwhile is passed over (*gone). */
+static size_t add(fuse_req_t req, struct inode *dir, struct listing *l, const char *name,
+                  uint64_t off, bool plus, char *buf, size_t room, bool *gone)
 {
     struct dfuse *d = DFUSE(req);
     struct fuse_entry_param e = {0};
-    struct stat st = {.st_mode = S_IFDIR, .st_ino = 0xffffffff}; /* of "..", which is not known here */
+    struct stat st = {.st_mode = S_IFDIR,
+                      .st_ino = 0xffffffff}; /* of "..", which is not known here */
     size_t need;
 
     *gone = false;
-    need = plus ? fuse_add_direntry_plus(req, NULL, 0, name, NULL, 0) : fuse_add_direntry(req, NULL, 0, name, NULL, 0);
+    need = plus ? fuse_add_direntry_plus(req, NULL, 0, name, NULL, 0)
+                : fuse_add_direntry(req, NULL, 0, name, NULL, 0);
     if (need > room)
         return need;
     if (off < 2) {
@@ -105,8 +112,10 @@ static size_t add(fuse_req_t req, struct inode *dir, struct listing *l, const ch
                 : fuse_add_direntry(req, buf, room, name, &st, (off_t)off + 1);
 }
 
-/* Fills buf from offset off on, to the end of a batch at most. Errno only if there is nothing to give. */
-static int fill(fuse_req_t req, struct inode *dir, struct listing *l, uint64_t off, bool plus, char *buf, size_t size, size_t *used)
+/* Fills buf from offset off on, to the end of a batch at most. Errno only if there is nothing to
+ * give. */
+static int fill(fuse_req_t req, struct inode *dir, struct listing *l, uint64_t off, bool plus,
+                char *buf, size_t size, size_t *used)
 {
     for (;; off++) {
         const struct dirent *ent = NULL;
@@ -132,7 +141,8 @@ static int fill(fuse_req_t req, struct inode *dir, struct listing *l, uint64_t o
     }
 }
 
-static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t from, struct fuse_file_info *fi, bool plus)
+static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t from, struct fuse_file_info *fi,
+                 bool plus)
 {
     struct dfuse *d = DFUSE(req);
     struct inode *dir = dfuse_inode(d, ino);
@@ -160,12 +170,14 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t from, struct
     free(buf);
 }
 
-void dfuse_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+void dfuse_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                   struct fuse_file_info *fi)
 {
     list(req, ino, size, off, fi, false);
 }
 
-void dfuse_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+void dfuse_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+                       struct fuse_file_info *fi)
 {
     list(req, ino, size, off, fi, true);
 }

@@ -11,7 +11,8 @@ void dfuse_opened(struct dfuse *d, struct inode *i)
     pthread_mutex_unlock(&d->lock);
 }
 
-/* Counts an open file, unless its object is gone: whether a removal under way keeps it is known when that has ended. */
+/* Counts an open file, unless its object is gone: whether a removal under way keeps it is known
+ * when that has ended. */
 static int open_count(struct dfuse *d, struct inode *i)
 {
     int rc = 0;
@@ -109,7 +110,8 @@ void dfuse_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct f
     free(buf);
 }
 
-void dfuse_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off, struct fuse_file_info *fi)
+void dfuse_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+                 struct fuse_file_info *fi)
 {
     struct dfuse *d = DFUSE(req);
     struct inode *i = dfuse_inode(d, ino);
@@ -164,7 +166,8 @@ void dfuse_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     fuse_reply_err(req, 0);
 }
 
-/* A hole that keeps the size. One that reaches the end would shorten the file, so its last byte is written first. */
+/* A hole that keeps the size. One that reaches the end would shorten the file, so its last byte is
+ * written first. */
 static int punch_hole(struct dfuse *d, dfs_obj_t *obj, daos_off_t off, daos_size_t len)
 {
     char zero = 0;
@@ -183,7 +186,8 @@ static int punch_hole(struct dfuse *d, dfs_obj_t *obj, daos_off_t off, daos_size
     return rc != 0 || len == 0 ? rc : dfs_punch(d->dfs, obj, off, len);
 }
 
-void dfuse_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len, struct fuse_file_info *fi)
+void dfuse_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+                     struct fuse_file_info *fi)
 {
     struct dfuse *d = DFUSE(req);
     struct inode *i = dfuse_inode(d, ino);
@@ -201,6 +205,7 @@ void dfuse_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t 
 
 void dfuse_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op)
 {
-    /* Asked only when the kernel was not told to lock on its own (--enable-local-flock): other machines would not see the lock. */
+    /* Asked only when the kernel was not told to lock on its own (--enable-local-flock): other
+     * machines would not see the lock. */
     fuse_reply_err(req, ENOTSUP);
 }

@@ -1,8 +1,9 @@
 /*
  * Operations on names: lookup, make, remove, rename.
  *
- * Who takes a name from an inode, or gives it another, marks the inode busy for that time. Opening waits for it, so that it is
- * known before the removal whether the data must be kept; and so does whoever did not find an inode at the name it had.
+ * Who takes a name from an inode, or gives it another, marks the inode busy for that time. Opening
+ * waits for it, so that it is known before the removal whether the data must be kept; and so does
+ * whoever did not find an inode at the name it had.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -28,7 +29,8 @@ static int write_errno(const struct dfuse *d, int rc)
 }
 
 /* The same for an object just opened (taken over) whose attributes are known. */
-static int entry_set(struct dfuse *d, dfs_obj_t *obj, const struct stat *st, uint64_t moves, struct fuse_entry_param *e)
+static int entry_set(struct dfuse *d, dfs_obj_t *obj, const struct stat *st, uint64_t moves,
+                     struct fuse_entry_param *e)
 {
     struct inode *i = dfuse_inode_get(d, obj, st, moves);
 
@@ -43,7 +45,8 @@ static int entry_set(struct dfuse *d, dfs_obj_t *obj, const struct stat *st, uin
     return 0;
 }
 
-int dfuse_entry_of(struct dfuse *d, struct inode *parent, const char *name, struct fuse_entry_param *e)
+int dfuse_entry_of(struct dfuse *d, struct inode *parent, const char *name,
+                   struct fuse_entry_param *e)
 {
     uint64_t moves = dfuse_moves(d);
     struct place *at;
@@ -59,7 +62,8 @@ int dfuse_entry_of(struct dfuse *d, struct inode *parent, const char *name, stru
     return rc != 0 ? rc : entry_set(d, obj, &st, moves, e);
 }
 
-/* Gives the entry to the kernel, which then holds its lookup; a caller that was interrupted does not. */
+/* Gives the entry to the kernel, which then holds its lookup; a caller that was interrupted does
+ * not. */
 static void reply_entry(fuse_req_t req, const struct fuse_entry_param *e)
 {
     struct dfuse *d = DFUSE(req);
@@ -136,7 +140,8 @@ static gid_t group_for(struct dfuse *d, fuse_req_t req, struct inode *parent, mo
 }
 
 /* Makes name, which the kernel believes is not there, and opens it. EEXIST otherwise. */
-static int make(struct dfuse *d, fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, const char *value, struct fuse_entry_param *e)
+static int make(struct dfuse *d, fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+                const char *value, struct fuse_entry_param *e)
 {
     struct inode *p = dfuse_inode(d, parent);
     uint64_t moves = dfuse_moves(d);
@@ -151,7 +156,8 @@ static int make(struct dfuse *d, fuse_req_t req, fuse_ino_t parent, const char *
     mode &= ~(mode_t)S_ISVTX;
     gid = group_for(d, req, p, &mode);
     at = dfuse_place_get(d, p);
-    rc = dfs_open_stat(d->dfs, at->obj, name, mode, O_RDWR | O_CREAT | O_EXCL, 0, 0, value, &obj, &st);
+    rc = dfs_open_stat(d->dfs, at->obj, name, mode, O_RDWR | O_CREAT | O_EXCL, 0, 0, value, &obj,
+                       &st);
     if (rc == 0) {
         rc = give_to(d, obj, fuse_req_ctx(req)->uid, gid, &st);
         if (rc != 0) { /* not theirs is not made */
@@ -197,7 +203,8 @@ void dfuse_symlink(fuse_req_t req, const char *link, fuse_ino_t parent, const ch
     reply_made(req, make(DFUSE(req), req, parent, name, S_IFLNK | 0777, link, &e), &e);
 }
 
-void dfuse_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+void dfuse_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+                  struct fuse_file_info *fi)
 {
     struct dfuse *d = DFUSE(req);
     struct fuse_entry_param e;
@@ -221,20 +228,24 @@ void dfuse_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 
 /* ---- Taking names away and giving others ---- */
 
-/* A name that an operation changes, and the inode behind it if the kernel knows it (held, and marked busy). */
+/* A name that an operation changes, and the inode behind it if the kernel knows it (held, and
+ * marked busy). */
 struct victim {
     struct inode *i;
-    bool keep;          /* its data must outlive its name */
+    bool keep; /* its data must outlive its name */
 };
 
 enum fate { MOVED, REPLACED, REMOVED };
 
 /*
- * What is kept is dropped when the kernel forgets the inode. A file that is replaced is always kept: readers of a name that is replaced again and
- * again find one of its files. Removed without being open it need not be; who is just about to open it gets ESTALE, looks again and finds nothing.
- * Only what lives on without a name needs its attributes remembered: kept files, and directories somebody may stand in.
+ * What is kept is dropped when the kernel forgets the inode. A file that is replaced is always
+ * kept: readers of a name that is replaced again and again find one of its files. Removed without
+ * being open it need not be; who is just about to open it gets ESTALE, looks again and finds
+ * nothing. Only what lives on without a name needs its attributes remembered: kept files, and
+ * directories somebody may stand in.
  */
-static void victim_begin(struct dfuse *d, dfs_obj_t *dir, const char *name, enum fate fate, struct victim *v)
+static void victim_begin(struct dfuse *d, dfs_obj_t *dir, const char *name, enum fate fate,
+                         struct victim *v)
 {
     daos_obj_id_t oid;
     bool remember = false;
@@ -328,7 +339,8 @@ static void renamed(struct dfuse *d, struct inode *i, dfs_obj_t *dir, const char
     daos_obj_id_t oid;
     dfs_obj_t *obj;
 
-    if (i == NULL || dfs_lookup_rel(d->dfs, dir, name, open_mode(d) | O_NOFOLLOW, &obj, NULL, NULL) != 0)
+    if (i == NULL ||
+        dfs_lookup_rel(d->dfs, dir, name, open_mode(d) | O_NOFOLLOW, &obj, NULL, NULL) != 0)
         return;
     dfs_obj2id(obj, &oid);
     place = dfuse_place_new(obj);
@@ -346,7 +358,8 @@ static void renamed(struct dfuse *d, struct inode *i, dfs_obj_t *dir, const char
     dfuse_place_put(d, place);
 }
 
-static int move(struct dfuse *d, dfs_obj_t *dir, const char *name, dfs_obj_t *new_dir, const char *new_name, unsigned flags)
+static int move(struct dfuse *d, dfs_obj_t *dir, const char *name, dfs_obj_t *new_dir,
+                const char *new_name, unsigned flags)
 {
     bool exchange = flags & RENAME_EXCHANGE;
     daos_obj_id_t oid = {0};
@@ -358,8 +371,9 @@ static int move(struct dfuse *d, dfs_obj_t *dir, const char *name, dfs_obj_t *ne
     if (exchange)
         rc = dfs_exchange(d->dfs, dir, name, new_dir, new_name);
     else
-        rc = dfs_move_flags(d->dfs, dir, name, new_dir, new_name,
-                            (to.keep ? DFS_KEEP : 0) | (flags & RENAME_NOREPLACE ? DFS_NOREPLACE : 0), &oid);
+        rc = dfs_move_flags(
+            d->dfs, dir, name, new_dir, new_name,
+            (to.keep ? DFS_KEEP : 0) | (flags & RENAME_NOREPLACE ? DFS_NOREPLACE : 0), &oid);
     if (rc == 0) {
         renamed(d, from.i, new_dir, new_name);
         if (exchange)
@@ -372,7 +386,8 @@ static int move(struct dfuse *d, dfs_obj_t *dir, const char *name, dfs_obj_t *ne
     return write_errno(d, rc);
 }
 
-void dfuse_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name, unsigned flags)
+void dfuse_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+                  const char *new_name, unsigned flags)
 {
     struct dfuse *d = DFUSE(req);
     struct place *at, *new_at;

@@ -49,14 +49,16 @@ static void help(void)
     puts("dfuse: mount a POSIX container as a directory\n"
          "\n"
          "usage: dfuse [options] MOUNTPOINT POOL CONTAINER\n"
-         "       POOL is a pool directory (./tarn-pool), a label or a UUID; CONTAINER a label or a UUID\n"
+         "       POOL is a pool directory (./tarn-pool), a label or a UUID; CONTAINER a label or a "
+         "UUID\n"
          "\n"
          "  -m, --mountpoint DIR     where to mount (or the first argument)\n"
          "      --pool POOL          the pool (or the second argument)\n"
          "      --container CONT     the container (or the third)\n"
          "  -f, --foreground         stay in the foreground; Ctrl-C unmounts\n"
          "      --read-only          refuse every change\n"
-         "  -N, --snap-epoch EPOCH   mount the snapshot taken at EPOCH (read-only; see: daos cont list-snaps)\n"
+         "  -N, --snap-epoch EPOCH   mount the snapshot taken at EPOCH (read-only; see: daos cont "
+         "list-snaps)\n"
          "  -M, --multi-user         let other users in (permissions are checked by the kernel)\n"
          "  -t, --thread-count N     worker threads (default: one per core, at most 16)\n"
          "      --disable-caching    the kernel asks for everything every time\n"
@@ -136,7 +138,8 @@ static int one(struct dfuse_conf *conf, int c, bool *done)
         return 0;
     case 't':
         if (number(optarg, 256, &n) != 0 || n == 0)
-            return refuse("bad option --thread-count", "it takes a whole number from 1 to 256", "leave it out for the default");
+            return refuse("bad option --thread-count", "it takes a whole number from 1 to 256",
+                          "leave it out for the default");
         conf->threads = (unsigned)n;
         return 0;
     case 'f':
@@ -159,19 +162,24 @@ static int one(struct dfuse_conf *conf, int c, bool *done)
         return 0;
     case 'N':
         if (number(optarg, UINT64_MAX - 1, &n) != 0 || n == 0)
-            return refuse("bad option --snap-epoch", "it takes the epoch of a snapshot", "list them with: daos cont list-snaps POOL CONT");
+            return refuse("bad option --snap-epoch", "it takes the epoch of a snapshot",
+                          "list them with: daos cont list-snaps POOL CONT");
         conf->snap_epoch = n;
         conf->readonly = true;
         return 0;
     case 'o':
         return mount_options(conf, optarg);
     case OPT_PATH:
-        return refuse("cannot use --path", "paths that name a container are not supported yet", "name the pool and the container");
+        return refuse("cannot use --path", "paths that name a container are not supported yet",
+                      "name the pool and the container");
     case OPT_DUMP:
     case OPT_READ:
-        return refuse("cannot use --dump-handles or --read-handles", "handles of one process cannot be used by another yet", "leave the option out");
+        return refuse("cannot use --dump-handles or --read-handles",
+                      "handles of one process cannot be used by another yet",
+                      "leave the option out");
     case 's':
-        return refuse("cannot use --snap", "snapshots have no names", "use --snap-epoch; list them with: daos cont list-snaps POOL CONT");
+        return refuse("cannot use --snap", "snapshots have no names",
+                      "use --snap-epoch; list them with: daos cont list-snaps POOL CONT");
     case 'v':
         printf("dfuse (Tarn) %s\n", TARN_VERSION);
         *done = true;
@@ -204,11 +212,13 @@ int dfuse_options(int argc, char **argv, struct dfuse_conf *conf, bool *done)
         if (*slots[s] == NULL)
             *slots[s] = argv[optind++];
     if (optind < argc)
-        return refuse("too many arguments", "dfuse takes a mount point, a pool and a container", "see dfuse --help");
+        return refuse("too many arguments", "dfuse takes a mount point, a pool and a container",
+                      "see dfuse --help");
     if (conf->mountpoint == NULL)
         return refuse("no mount point", "dfuse needs a directory to mount on", "see dfuse --help");
     if (conf->pool == NULL || conf->cont == NULL)
-        return refuse("no pool or container", "mounting without both is not supported yet", "use: dfuse MOUNTPOINT POOL CONTAINER");
+        return refuse("no pool or container", "mounting without both is not supported yet",
+                      "use: dfuse MOUNTPOINT POOL CONTAINER");
     if (!conf->caching)
         conf->wb_cache = false;
     conf->keep_data = conf->caching;

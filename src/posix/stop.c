@@ -1,12 +1,14 @@
 /*
  * Ending orderly on a signal.
  *
- * With the write-back cache the kernel may hold bytes of open files that never reached us, and they would be lost with the connection. So a
- * signal first makes a thread of its own ask for write-back of the whole mount, which the session's workers serve as usual, and only when no
- * more requests come in is the session told to end.
+ * With the write-back cache the kernel may hold bytes of open files that never reached us, and they
+ * would be lost with the connection. So a signal first makes a thread of its own ask for write-back
+ * of the whole mount, which the session's workers serve as usual, and only when no more requests
+ * come in is the session told to end.
  *
- * libfuse's loop ends when the session is marked as ended and a signal interrupts the thread that runs it: SIGHUP, whose handler is
- * libfuse's own, serves for that (and, sent by a user, ends the session at once).
+ * libfuse's loop ends when the session is marked as ended and a signal interrupts the thread that
+ * runs it: SIGHUP, whose handler is libfuse's own, serves for that (and, sent by a user, ends the
+ * session at once).
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -17,13 +19,14 @@
 #include "posix/dfuse.h"
 
 #define SETTLE_STEP_US 20000u
-#define SETTLE_STEPS   100u   /* at most 2 s are given to what the kernel still wants to write */
-#define QUIET_STEPS    3u     /* where the kernel does not tell its queue: so long nothing is assumed to come */
+#define SETTLE_STEPS   100u /* at most 2 s are given to what the kernel still wants to write */
+#define QUIET_STEPS                                                                                \
+    3u /* where the kernel does not tell its queue: so long nothing is assumed to come */
 
 struct stop {
     struct dfuse *d;
     pthread_t thread, main;
-    int fds[2];               /* the handler writes, the thread reads */
+    int fds[2]; /* the handler writes, the thread reads */
     struct sigaction old[2];
 };
 

@@ -221,8 +221,10 @@ static int fetch_piece(struct get *g, uint16_t ix, struct vos_fetch_iod *iod, co
     return rc ? rc : to_dst(iod, dst_off, bytes + in_ext, len);
 }
 
-/* Zeros between what is there of one asked extent, whose stream begins at base, as far as anything exists. */
-static int fill_holes(struct vos_fetch_iod *iod, const daos_recx_t *recx, const struct pieces *out, uint64_t base, uint64_t size)
+/* Zeros between what is there of one asked extent, whose stream begins at base, as far as anything
+ * exists. */
+static int fill_holes(struct vos_fetch_iod *iod, const daos_recx_t *recx, const struct pieces *out,
+                      uint64_t base, uint64_t size)
 {
     uint64_t at = base;
 

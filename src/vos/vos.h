@@ -1,15 +1,19 @@
 /*
  * vos: the versioned object store. One shard of a pool on one target.
  *
- * A shard holds containers, a container objects (128-bit id), an object dkeys, a dkey akeys, an akey either one value (SINGLE) or an array of
- * fixed-size records. Every change is a version at an epoch; a read at epoch E sees, for each byte, the newest version <= E that no punch <= E above it
- * hides. Nothing is overwritten; a punch is a version too. The persistent shapes are drawn in docs/formats.md.
+ * A shard holds containers, a container objects (128-bit id), an object dkeys, a dkey akeys, an
+ * akey either one value (SINGLE) or an array of fixed-size records. Every change is a version at an
+ * epoch; a read at epoch E sees, for each byte, the newest version <= E that no punch <= E above it
+ * hides. Nothing is overwritten; a punch is a version too. The persistent shapes are drawn in
+ * docs/formats.md.
  *
- * vos is synchronous and does no I/O: it runs inside the heap's lock, may return HEAP_FAULT, HEAP_WAIT or HEAP_GROW (see heap/heap.h for the retry loop),
- * and says where large values are or go; the caller moves them. It holds no state between calls except what struct vos caches (which a restart rebuilds) and
- * reservations of updates under way.
+ * vos is synchronous and does no I/O: it runs inside the heap's lock, may return HEAP_FAULT,
+ * HEAP_WAIT or HEAP_GROW (see heap/heap.h for the retry loop), and says where large values are or
+ * go; the caller moves them. It holds no state between calls except what struct vos caches (which a
+ * restart rebuilds) and reservations of updates under way.
  *
- * All functions are [L] (heap lock held, any thread) unless marked. Pointers given in stay the caller's. -DER_NO_PERM on a readonly heap.
+ * All functions are [L] (heap lock held, any thread) unless marked. Pointers given in stay the
+ * caller's. -DER_NO_PERM on a readonly heap.
  */
 #ifndef TARN_VOS_H
 #define TARN_VOS_H
@@ -20,20 +24,27 @@
 #include "heap/space.h"
 
 struct vos;
-struct vos_cont; /* an open container of the shard: cached state; valid until vos_close or its destroy */
+struct vos_cont; /* an open container of the shard: cached state; valid until vos_close or its
+                    destroy */
 
-#define VOS_KEY_MAX      4096u /* bytes of a dkey or akey */
-#define VOS_VALUE_HEAP   4096u /* single values and extents up to this many bytes live in the heap, larger ones in data extents */
-#define VOS_EXTENT_MAX   (1u << 20) /* bytes one stored extent covers at most; longer writes become several */
-#define VOS_OPS_MAX      64u   /* operations in one compound */
-#define VOS_CSUM_CHUNK   32768u /* extents carry one checksum per chunk of this many bytes (of the stored extent, from its start) */
+#define VOS_KEY_MAX 4096u /* bytes of a dkey or akey */
+#define VOS_VALUE_HEAP                                                                             \
+    4096u /* single values and extents up to this many bytes live in the heap, larger ones in data \
+             extents */
+#define VOS_EXTENT_MAX                                                                             \
+    (1u << 20)          /* bytes one stored extent covers at most; longer writes become several */
+#define VOS_OPS_MAX 64u /* operations in one compound */
+#define VOS_CSUM_CHUNK                                                                             \
+    32768u /* extents carry one checksum per chunk of this many bytes (of the stored extent, from  \
+              its start) */
 #define VOS_SESSION_OUTCOMES 256u
 
 /* ---- Shard ---- */
 
 /* Makes an empty store in the heap's VOS root. One heap transaction. */
 int vos_format(struct heap *h);
-/* [L] HEAP_FAULT possible. clock: the shard's hybrid clock, shared with the engine; advanced above every logged epoch and the ceiling. wall_ns: the caller's wall clock now. */
+/* [L] HEAP_FAULT possible. clock: the shard's hybrid clock, shared with the engine; advanced above
+ * every logged epoch and the ceiling. wall_ns: the caller's wall clock now. */
 struct hlc;
 int vos_open(struct heap *h, struct hlc *clock, uint64_t wall_ns, struct vos **v);
 void vos_close(struct vos *v);
@@ -42,16 +53,21 @@ void vos_close(struct vos *v);
 
 /* Finds a container by uuid; create: makes it if absent (one heap transaction). -DER_NONEXIST. */
 int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont **c);
-/* Marks the container destroyed at once (one transaction: it is gone for every reader and after a crash); the room is given back by vos_reclaim(). */
+/* Marks the container destroyed at once (one transaction: it is gone for every reader and after a
+ * crash); the room is given back by vos_reclaim(). */
 int vos_cont_destroy(struct vos *v, const uuid_t uuid);
-/* Snapshot epochs of the container, kept readable until removed. Adding advances the clock past the epoch and marks the container read at it. */
+/* Snapshot epochs of the container, kept readable until removed. Adding advances the clock past the
+ * epoch and marks the container read at it. */
 int vos_snap_add(struct vos_cont *c, daos_epoch_t epoch);
 int vos_snap_del(struct vos_cont *c, daos_epoch_t epoch); /* -DER_NONEXIST */
-int vos_snap_list(struct vos_cont *c, daos_epoch_t *epochs, uint32_t max, uint32_t *nr); /* *nr: how many there are */
-/* Oldest epoch whose versions must be kept: what a superseded version is measured against (architecture section 6, "one keep floor"). */
+int vos_snap_list(struct vos_cont *c, daos_epoch_t *epochs, uint32_t max,
+                  uint32_t *nr); /* *nr: how many there are */
+/* Oldest epoch whose versions must be kept: what a superseded version is measured against
+ * (architecture section 6, "one keep floor"). */
 daos_epoch_t vos_keep_floor(struct vos_cont *c);
-/* Holds the floor at epoch: a registered reader, or the barrier of a snapshot in the making. Volatile; the engine gives leases their end. May be held several
- * times; release takes one. -DER_NOMEM, -DER_NONEXIST. */
+/* Holds the floor at epoch: a registered reader, or the barrier of a snapshot in the making.
+ * Volatile; the engine gives leases their end. May be held several times; release takes one.
+ * -DER_NOMEM, -DER_NONEXIST. */
 int vos_hold(struct vos_cont *c, daos_epoch_t epoch);
 int vos_release(struct vos_cont *c, daos_epoch_t epoch);
 
@@ -74,11 +90,13 @@ enum vos_check {
     VOS_CHECK_EXISTS,    /* else -DER_NONEXIST */
     VOS_CHECK_ABSENT,    /* else -DER_EXIST */
     VOS_CHECK_EMPTY,     /* object has no visible dkey, dkey no visible akey ; else VOS_NOTEMPTY */
-    VOS_CHECK_UNCHANGED, /* no version or punch newer than `seen` at or below the level; else -DER_TX_RESTART */
+    VOS_CHECK_UNCHANGED, /* no version or punch newer than `seen` at or below the level; else
+                            -DER_TX_RESTART */
 };
 #define VOS_NOTEMPTY (-2100) /* crosses the wire as it is; client maps it to ENOTEMPTY */
 
-/* Checksum of a value (SINGLE: one) or of each VOS_CSUM_CHUNK of one recx's bytes, in order. type: base/csum.h; 0 = none. */
+/* Checksum of a value (SINGLE: one) or of each VOS_CSUM_CHUNK of one recx's bytes, in order. type:
+ * base/csum.h; 0 = none. */
 struct vos_csum {
     uint16_t type;
     uint16_t len; /* bytes each */
@@ -90,29 +108,33 @@ struct vos_csum {
 struct vos_iod {
     struct vos_key akey;
     daos_iod_type_t type;
-    uint64_t rec_size;    /* SINGLE: value bytes; ARRAY: bytes a record; 0 = punch */
-    uint64_t cond;        /* DAOS_COND_AKEY_* of this akey (already resolved from PER_AKEY) */
-    uint32_t recx_nr;     /* ARRAY: extents, ascending not required, must not overlap; SINGLE: 0 or 1 ignored */
+    uint64_t rec_size; /* SINGLE: value bytes; ARRAY: bytes a record; 0 = punch */
+    uint64_t cond;     /* DAOS_COND_AKEY_* of this akey (already resolved from PER_AKEY) */
+    uint32_t recx_nr;  /* ARRAY: extents, ascending not required, must not overlap; SINGLE: 0 or 1
+                          ignored */
     const daos_recx_t *recxs;
-    const struct iovec *iov; /* the bytes of all recxs (or the value), one stream; app or message memory, stays until publish or cancel */
+    const struct iovec *iov; /* the bytes of all recxs (or the value), one stream; app or message
+                                memory, stays until publish or cancel */
     uint32_t iov_nr;
-    const struct vos_csum *csums; /* one for SINGLE, one per recx for ARRAY, or NULL: vos computes them (CRC32C) */
+    const struct vos_csum
+        *csums; /* one for SINGLE, one per recx for ARRAY, or NULL: vos computes them (CRC32C) */
 };
 
 struct vos_op {
     enum vos_op_kind kind;
-    enum vos_level level;     /* PUNCH, CHECK */
-    enum vos_check check;     /* CHECK */
-    daos_epoch_t seen;        /* CHECK_UNCHANGED */
-    uint64_t cond;            /* DAOS_COND_* : DKEY level conditions of an update, COND_PUNCH of a punch */
+    enum vos_level level; /* PUNCH, CHECK */
+    enum vos_check check; /* CHECK */
+    daos_epoch_t seen;    /* CHECK_UNCHANGED */
+    uint64_t cond; /* DAOS_COND_* : DKEY level conditions of an update, COND_PUNCH of a punch */
     daos_obj_id_t oid;
     struct vos_key dkey;
-    uint32_t akey_nr;         /* PUNCH VOS_AKEY: akeys; UPDATE: iods */
+    uint32_t akey_nr; /* PUNCH VOS_AKEY: akeys; UPDATE: iods */
     const struct vos_key *akeys;
     const struct vos_iod *iods;
 };
 
-/* Identity of a modifying request: applied at most once. session 0,0: none (background work of the engine itself). */
+/* Identity of a modifying request: applied at most once. session 0,0: none (background work of the
+ * engine itself). */
 struct vos_txid {
     uint64_t session_hlc, session_rand;
     uint64_t seq;
@@ -121,8 +143,8 @@ struct vos_txid {
 
 struct vos_update;
 
-/* Where a piece of a large value goes: the caller writes `len` bytes of iod's stream from src_off to the extent (the tail of its last block zeroed), durably,
- * before publish. */
+/* Where a piece of a large value goes: the caller writes `len` bytes of iod's stream from src_off
+ * to the extent (the tail of its last block zeroed), durably, before publish. */
 struct vos_place {
     uint16_t op, iod;
     uint64_t src_off;
@@ -130,17 +152,25 @@ struct vos_place {
     struct space_extent ext;
 };
 
-/* Checks ops (shapes: -DER_INVAL, -DER_KEY2BIG, ...; conditions advisory) and reserves data extents. places: owned by the update. A compound of nr ops is atomic:
- * one epoch, one heap transaction, conditions and checks evaluated together against the state before it; later ops see earlier ones of the same compound
- * (rename onto an existing name = punch, then insert). */
-/* ops and all they point to stay the caller's and unchanged until publish or cancel. -DER_OVERFLOW: the compound would not fit one log record. */
-int vos_update_begin(struct vos_cont *c, const struct vos_op *ops, uint32_t nr, struct vos_update **u, const struct vos_place **places, uint32_t *place_nr);
-/* Applies it: evaluates txid, conditions, checks, read marks again, takes the epoch (epoch 0: the clock, above every mark; else the given one: replay), one
- * heap transaction. *lsn: durable before the answer, success or not (negative answers wait for what they observed). *replayed: this txid was applied before;
- * nothing was done. Frees u except after HEAP_FAULT, HEAP_WAIT and HEAP_GROW. On error reservations are given back.
- * -DER_EXIST, -DER_NONEXIST, VOS_NOTEMPTY, -DER_TX_RESTART, -DER_REC_SIZE, -DER_INVAL (the akey holds the other value type), -DER_TX_ID_REUSED (below the acked mark),
- * -DER_TX_UNCERTAIN (session long forgotten), -DER_AGAIN (more than VOS_SESSION_OUTCOMES unacknowledged), -DER_NOSPACE. */
-int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid, daos_epoch_t epoch_in, daos_epoch_t *epoch_out, uint64_t *lsn, bool *replayed);
+/* Checks ops (shapes: -DER_INVAL, -DER_KEY2BIG, ...; conditions advisory) and reserves data
+ * extents. places: owned by the update. A compound of nr ops is atomic: one epoch, one heap
+ * transaction, conditions and checks evaluated together against the state before it; later ops see
+ * earlier ones of the same compound (rename onto an existing name = punch, then insert). */
+/* ops and all they point to stay the caller's and unchanged until publish or cancel. -DER_OVERFLOW:
+ * the compound would not fit one log record. */
+int vos_update_begin(struct vos_cont *c, const struct vos_op *ops, uint32_t nr,
+                     struct vos_update **u, const struct vos_place **places, uint32_t *place_nr);
+/* Applies it: evaluates txid, conditions, checks, read marks again, takes the epoch (epoch 0: the
+ * clock, above every mark; else the given one: replay), one heap transaction. *lsn: durable before
+ * the answer, success or not (negative answers wait for what they observed). *replayed: this txid
+ * was applied before; nothing was done. Frees u except after HEAP_FAULT, HEAP_WAIT and HEAP_GROW.
+ * On error reservations are given back. -DER_EXIST, -DER_NONEXIST, VOS_NOTEMPTY, -DER_TX_RESTART,
+ * -DER_REC_SIZE, -DER_INVAL (the akey holds the other value type), -DER_TX_ID_REUSED (below the
+ * acked mark), -DER_TX_UNCERTAIN (session long forgotten), -DER_AGAIN (more than
+ * VOS_SESSION_OUTCOMES unacknowledged), -DER_NOSPACE. */
+int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
+                       daos_epoch_t epoch_in, daos_epoch_t *epoch_out, uint64_t *lsn,
+                       bool *replayed);
 void vos_update_cancel(struct vos_update *u);
 
 /* ---- Reads: at an epoch, DAOS_EPOCH_MAX = the latest ---- */
@@ -152,21 +182,24 @@ void vos_update_cancel(struct vos_update *u);
 struct vos_fetch_iod {
     struct vos_key akey;
     daos_iod_type_t type;
-    uint64_t rec_size;       /* in: expected or DAOS_REC_ANY; out: stored size (0 = nothing there) */
-    uint64_t cond;           /* DAOS_COND_AKEY_FETCH, VOS_FETCH_ZEROS */
+    uint64_t rec_size; /* in: expected or DAOS_REC_ANY; out: stored size (0 = nothing there) */
+    uint64_t cond;     /* DAOS_COND_AKEY_FETCH, VOS_FETCH_ZEROS */
     uint32_t recx_nr;
     const daos_recx_t *recxs;
-    struct iovec *dst;       /* where the stream of all recxs goes; NULL: sizes and maps only */
+    struct iovec *dst; /* where the stream of all recxs goes; NULL: sizes and maps only */
     uint32_t dst_nr;
     /* out: what exists, clipped to the asked recxs, merged, ascending; caller's array of map_max */
     daos_recx_t *map;
     uint32_t map_max, map_nr;
-    uint64_t end;            /* out: end of the last byte that exists, in the stream of the asked recxs; 0: nothing */
-    bool type_mismatch;      /* private */
+    uint64_t end; /* out: end of the last byte that exists, in the stream of the asked recxs; 0:
+                     nothing */
+    bool type_mismatch; /* private */
 };
 
-/* A piece to read from the DATA role into iod's stream at dst_off. To verify, the whole checksum chunk is read: [ext_off, ext_off+ext_len) are the wanted bytes within the stored
- * extent; csum covers chunks chunk_first.. of VOS_CSUM_CHUNK bytes from its start (SINGLE: one chunk = the value). */
+/* A piece to read from the DATA role into iod's stream at dst_off. To verify, the whole checksum
+ * chunk is read: [ext_off, ext_off+ext_len) are the wanted bytes within the stored extent; csum
+ * covers chunks chunk_first.. of VOS_CSUM_CHUNK bytes from its start (SINGLE: one chunk = the
+ * value). */
 struct vos_piece {
     uint16_t iod;
     uint16_t csum_type, csum_len;
@@ -175,58 +208,78 @@ struct vos_piece {
     struct space_extent ext; /* where the stored extent begins */
     uint64_t ext_bytes;      /* valid bytes of the stored extent */
     uint64_t chunk_bytes;    /* bytes one checksum covers (ext_bytes for SINGLE) */
-    const uint8_t *csums;    /* of the chunks that [ext_off, ext_off+len) touches, copied into the fetch's arena */
+    const uint8_t *csums;    /* of the chunks that [ext_off, ext_off+len) touches, copied into the
+                                fetch's arena */
 };
 
 struct vos_fetch {
     struct vos_piece *pieces; /* allocated by vos_fetch, freed by vos_fetch_fini */
     uint32_t piece_nr;
-    uint64_t ticket;          /* read ticket of heap/space.h while piece_nr > 0 */
-    uint64_t lsn;             /* durable before the answer */
-    daos_epoch_t epoch;       /* newest version epoch met (DFS mtime) */
-    struct arena *arena;      /* private */
+    uint64_t ticket;     /* read ticket of heap/space.h while piece_nr > 0 */
+    uint64_t lsn;        /* durable before the answer */
+    daos_epoch_t epoch;  /* newest version epoch met (DFS mtime) */
+    struct arena *arena; /* private */
 };
 
-/* Heap bytes are copied into dst (checksum verified: -DER_CSUM), pieces lists the rest; holes leave dst untouched. cond: DAOS_COND_DKEY_FETCH and AKEY_FETCH bits.
- * -DER_NONEXIST (condition), -DER_REC2BIG (dst too small; rec_size is set), -DER_TX_RESTART (below a cut).  On error nothing is held. */
-int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id_t oid, const struct vos_key *dkey, uint32_t nr, struct vos_fetch_iod *iods, struct vos_fetch *f);
-void vos_fetch_fini(struct vos_cont *c, struct vos_fetch *f); /* any thread, takes no lock if nothing is held */
+/* Heap bytes are copied into dst (checksum verified: -DER_CSUM), pieces lists the rest; holes leave
+ * dst untouched. cond: DAOS_COND_DKEY_FETCH and AKEY_FETCH bits. -DER_NONEXIST (condition),
+ * -DER_REC2BIG (dst too small; rec_size is set), -DER_TX_RESTART (below a cut).  On error nothing
+ * is held. */
+int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id_t oid,
+              const struct vos_key *dkey, uint32_t nr, struct vos_fetch_iod *iods,
+              struct vos_fetch *f);
+void vos_fetch_fini(struct vos_cont *c,
+                    struct vos_fetch *f); /* any thread, takes no lock if nothing is held */
 
 /* What a list reports for one entry. */
 struct vos_entry {
-    daos_obj_id_t oid;      /* VOS_OBJ */
-    struct vos_key key;     /* VOS_DKEY, VOS_AKEY: valid during the call */
-    daos_recx_t recx;       /* VOS_RECX */
-    uint64_t rec_size;      /* VOS_RECX */
-    daos_epoch_t epoch;     /* VOS_RECX: of this extent; else of the newest change at or below (VOS_AKEY: of its dkey), or the epoch of the read if that is later */
-    daos_iod_type_t type;   /* VOS_AKEY, VOS_RECX */
+    daos_obj_id_t oid;    /* VOS_OBJ */
+    struct vos_key key;   /* VOS_DKEY, VOS_AKEY: valid during the call */
+    daos_recx_t recx;     /* VOS_RECX */
+    uint64_t rec_size;    /* VOS_RECX */
+    daos_epoch_t epoch;   /* VOS_RECX: of this extent; else of the newest change at or below
+                             (VOS_AKEY: of its dkey), or the epoch of the read if that is later */
+    daos_iod_type_t type; /* VOS_AKEY, VOS_RECX */
 };
-/* emit: 0 go on, 1 stop before this entry (it comes again with the returned anchor), negative: error. */
+/* emit: 0 go on, 1 stop before this entry (it comes again with the returned anchor), negative:
+ * error. */
 typedef int (*vos_emit_fn)(void *arg, const struct vos_entry *e);
 
-/* Opaque place in an enumeration; zero = start. Survives any change: every entry present throughout is reported exactly once. Fits da_buf (104 bytes). */
+/* Opaque place in an enumeration; zero = start. Survives any change: every entry present throughout
+ * is reported exactly once. Fits da_buf (104 bytes). */
 struct vos_anchor {
     uint8_t bytes[96];
     uint8_t eof;
 };
 
-/* Lists visible children: objects of the container, dkeys of an object, akeys of a dkey, extents of an akey (merged view at the epoch; down: by falling index). Runs a bounded number of steps
- * and may stop early without eof. Leaves a read mark when mark is set (transactional reads). *lsn as in fetch. */
-int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_obj_id_t oid, const struct vos_key *dkey, const struct vos_key *akey, bool down,
+/* Lists visible children: objects of the container, dkeys of an object, akeys of a dkey, extents of
+ * an akey (merged view at the epoch; down: by falling index). Runs a bounded number of steps and
+ * may stop early without eof. Leaves a read mark when mark is set (transactional reads). *lsn as in
+ * fetch. */
+int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_obj_id_t oid,
+             const struct vos_key *dkey, const struct vos_key *akey, bool down,
              struct vos_anchor *anchor, vos_emit_fn emit, void *arg, uint64_t *lsn);
 
-/* daos_obj_query_key: flags DAOS_GET_*; dkey/akey in (when not asked for) or out (8 bytes). Nothing found: -DER_NONEXIST. */
-int vos_query_key(struct vos_cont *c, daos_epoch_t epoch, uint64_t flags, daos_obj_id_t oid, uint64_t *dkey, const struct vos_key *dkey_in, uint64_t *akey, const struct vos_key *akey_in,
-                  daos_recx_t *recx, uint64_t *rec_size, daos_epoch_t *max_epoch, uint64_t *lsn);
-/* Does it exist (visible) and at which epoch did it change last? level VOS_OBJ, VOS_DKEY, VOS_AKEY. Absent: -DER_NONEXIST, *lsn set. */
-int vos_probe(struct vos_cont *c, daos_epoch_t epoch, enum vos_level level, daos_obj_id_t oid, const struct vos_key *dkey, const struct vos_key *akey, daos_epoch_t *changed, uint64_t *lsn);
+/* daos_obj_query_key: flags DAOS_GET_*; dkey/akey in (when not asked for) or out (8 bytes). Nothing
+ * found: -DER_NONEXIST. */
+int vos_query_key(struct vos_cont *c, daos_epoch_t epoch, uint64_t flags, daos_obj_id_t oid,
+                  uint64_t *dkey, const struct vos_key *dkey_in, uint64_t *akey,
+                  const struct vos_key *akey_in, daos_recx_t *recx, uint64_t *rec_size,
+                  daos_epoch_t *max_epoch, uint64_t *lsn);
+/* Does it exist (visible) and at which epoch did it change last? level VOS_OBJ, VOS_DKEY, VOS_AKEY.
+ * Absent: -DER_NONEXIST, *lsn set. */
+int vos_probe(struct vos_cont *c, daos_epoch_t epoch, enum vos_level level, daos_obj_id_t oid,
+              const struct vos_key *dkey, const struct vos_key *akey, daos_epoch_t *changed,
+              uint64_t *lsn);
 
 /* ---- Background ---- */
 
-/* One bounded step of giving back room: destroyed containers, old versions no snapshot needs (aggregation up to `upto`, 0: the keep floor). *more: call again. */
+/* One bounded step of giving back room: destroyed containers, old versions no snapshot needs
+ * (aggregation up to `upto`, 0: the keep floor). *more: call again. */
 int vos_reclaim(struct vos *v, bool *more);
-/* Did a change leave something for vos_reclaim() since this was last asked? May say so without need, never the reverse. What was left before vos_open() is not
- * counted: whoever opens a store runs vos_reclaim() once. */
+/* Did a change leave something for vos_reclaim() since this was last asked? May say so without
+ * need, never the reverse. What was left before vos_open() is not counted: whoever opens a store
+ * runs vos_reclaim() once. */
 bool vos_reclaim_due(struct vos *v);
 int vos_aggregate(struct vos_cont *c, daos_epoch_t upto, struct vos_anchor *where, bool *more);
 
@@ -236,11 +289,15 @@ struct vos_stat {
 };
 void vos_stat(struct vos *v, struct vos_stat *st);
 
-/* Walks everything and proves the invariants: orders, epochs, counts, every allocation reachable once, extents used once, checksums of heap values. verify: also hands out data pieces to be read: data(arg, piece)
- * may be NULL. In steps: *where zero at the start; *more. [L] */
-int vos_check(struct vos *v, struct vos_anchor *where, void (*report)(void *arg, const char *text), int (*data)(void *arg, const struct vos_piece *p), void *arg, uint64_t *problems, bool *more);
+/* Walks everything and proves the invariants: orders, epochs, counts, every allocation reachable
+ * once, extents used once, checksums of heap values. verify: also hands out data pieces to be read:
+ * data(arg, piece) may be NULL. In steps: *where zero at the start; *more. [L] */
+int vos_check(struct vos *v, struct vos_anchor *where, void (*report)(void *arg, const char *text),
+              int (*data)(void *arg, const struct vos_piece *p), void *arg, uint64_t *problems,
+              bool *more);
 
 /* A human's view of one object (tools: dump). Calls line() for every record with its epochs. */
-int vos_dump(struct vos_cont *c, daos_obj_id_t oid, void (*line)(void *arg, const char *text), void *arg);
+int vos_dump(struct vos_cont *c, daos_obj_id_t oid, void (*line)(void *arg, const char *text),
+             void *arg);
 
 #endif

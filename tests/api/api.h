@@ -169,7 +169,8 @@ static inline int put(daos_handle_t oh, uint64_t flags, const char *dkey, const 
     return put_th(oh, DAOS_TX_NONE, flags, dkey, akey, value);
 }
 
-/* The value as text, "-" when there is none, the code's name when it fails. Memory of the thread. */
+/* The value as text, "-" when there is none, the code's name when it fails. Memory of the thread.
+ */
 static inline const char *get_th(daos_handle_t oh, daos_handle_t th, uint64_t flags,
                                  const char *dkey, const char *akey)
 {

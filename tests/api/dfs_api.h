@@ -1,6 +1,7 @@
 /*
- * What the tests of libdfs share: a fresh file system for every test, on the pool of api.h, and short ways to make files and look at
- * them. libdfs answers positive errnos: compare with IS(ENOENT, call).
+ * What the tests of libdfs share: a fresh file system for every test, on the pool of api.h, and
+ * short ways to make files and look at them. libdfs answers positive errnos: compare with
+ * IS(ENOENT, call).
  */
 #ifndef TESTS_DFS_API_H
 #define TESTS_DFS_API_H
@@ -40,7 +41,8 @@ static inline dfs_t *fs_mount(struct api *a, int flags)
 
 #define FS_TEST(f) cmocka_unit_test_setup_teardown(f, fs_setup, api_teardown)
 
-static inline void fs_file(dfs_t *dfs, dfs_obj_t *dir, const char *name, const void *data, size_t len)
+static inline void fs_file(dfs_t *dfs, dfs_obj_t *dir, const char *name, const void *data,
+                           size_t len)
 {
     dfs_obj_t *obj;
     d_iov_t iov;
@@ -75,7 +77,8 @@ static inline void fs_link(dfs_t *dfs, dfs_obj_t *dir, const char *name, const c
     OK(dfs_release(obj));
 }
 
-static inline int fs_read(dfs_t *dfs, dfs_obj_t *obj, void *buf, size_t len, daos_off_t off, daos_size_t *got)
+static inline int fs_read(dfs_t *dfs, dfs_obj_t *obj, void *buf, size_t len, daos_off_t off,
+                          daos_size_t *got)
 {
     d_iov_t iov;
     d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};

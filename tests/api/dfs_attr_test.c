@@ -1,4 +1,5 @@
-/* Attributes: what stat tells, when times move, modes, owners, access, defaults, extended attributes. */
+/* Attributes: what stat tells, when times move, modes, owners, access, defaults, extended
+ * attributes. */
 #include "dfs_api.h"
 
 static struct stat st_of(dfs_t *dfs, dfs_obj_t *dir, const char *name)
@@ -143,9 +144,11 @@ static void setting(void **state)
     fs_link(dfs, NULL, "l", "f");
     OK(dfs_lookup(dfs, "/f", O_RDWR, &f, NULL, NULL));
     st = (struct stat){.st_size = 3, .st_mode = S_IFREG | 0600, .st_uid = 12, .st_gid = 34};
-    OK(dfs_osetattr(dfs, f, &st, DFS_SET_ATTR_SIZE | DFS_SET_ATTR_MODE | DFS_SET_ATTR_UID | DFS_SET_ATTR_GID));
+    OK(dfs_osetattr(dfs, f, &st,
+                    DFS_SET_ATTR_SIZE | DFS_SET_ATTR_MODE | DFS_SET_ATTR_UID | DFS_SET_ATTR_GID));
     st = st_of(dfs, NULL, "f");
-    assert_true(st.st_size == 3 && st.st_mode == (S_IFREG | 0600) && st.st_uid == 12 && st.st_gid == 34);
+    assert_true(st.st_size == 3 && st.st_mode == (S_IFREG | 0600) && st.st_uid == 12 &&
+                st.st_gid == 34);
     SHOWS("hel", dfs, NULL, "f");
     IS(EINVAL, dfs_osetattr(dfs, f, &st, 1 << 20));
     IS(EINVAL, dfs_osetattr(dfs, f, NULL, DFS_SET_ATTR_MODE));
@@ -198,7 +201,7 @@ static void access_by_mode(void **state)
     OK(dfs_access(dfs, NULL, "f", R_OK | W_OK));
     IS(EACCES, dfs_access(dfs, NULL, "f", X_OK));
     IS(EACCES, dfs_access(dfs, NULL, "l", X_OK)); /* of the target, not of the link */
-    OK(dfs_chmod(dfs, NULL, "f", 0001)); /* any class the caller is in may grant */
+    OK(dfs_chmod(dfs, NULL, "f", 0001));          /* any class the caller is in may grant */
     OK(dfs_access(dfs, NULL, "f", X_OK));
     if (!root)
         IS(EACCES, dfs_access(dfs, NULL, "f", R_OK));
@@ -237,7 +240,7 @@ static void xattrs_of(dfs_t *dfs, dfs_obj_t *obj)
     assert_memory_equal(value, "one", 3);
     OK(dfs_setxattr(dfs, obj, "user.a", "longer", 6, XATTR_REPLACE));
     OK(dfs_setxattr(dfs, obj, "user.a", "2", 1, 0)); /* shorter again */
-    size = 0; /* two ways to ask for the size */
+    size = 0;                                        /* two ways to ask for the size */
     OK(dfs_getxattr(dfs, obj, "user.a", value, &size));
     assert_int_equal(size, 1);
     size = 99;
@@ -261,7 +264,8 @@ static void xattrs_of(dfs_t *dfs, dfs_obj_t *obj)
     assert_int_equal(size, sizeof("user.a") + sizeof("user.empty"));
     memset(list, '#', sizeof(list));
     OK(dfs_listxattr(dfs, obj, list, &size));
-    assert_true(memcmp(list, "user.a\0user.empty", size) == 0 || memcmp(list, "user.empty\0user.a", size) == 0);
+    assert_true(memcmp(list, "user.a\0user.empty", size) == 0 ||
+                memcmp(list, "user.empty\0user.a", size) == 0);
     assert_int_equal(list[size], '#');
     size = 12; /* what does not fit is left out; the size tells */
     memset(list, '#', sizeof(list));
@@ -382,4 +386,5 @@ static void inherited(void **state)
     OK(dfs_umount(dfs));
 }
 
-API_MAIN(FS_TEST(what_stat_tells), FS_TEST(times), FS_TEST(setting), FS_TEST(access_by_mode), FS_TEST(extended), FS_TEST(inherited))
+API_MAIN(FS_TEST(what_stat_tells), FS_TEST(times), FS_TEST(setting), FS_TEST(access_by_mode),
+         FS_TEST(extended), FS_TEST(inherited))

@@ -33,8 +33,10 @@ static void by_names(void **state)
     assert_int_equal(got.da_chunk_size, 8192);
     assert_int_equal(got.da_mode, DFS_BALANCED);
     IS(EEXIST, dfs_connect("apipool", NULL, "made", O_RDWR | O_CREAT | O_EXCL, &attr, &again));
-    OK(dfs_connect("apipool", NULL, "made", O_RDWR | O_CREAT, &attr, &again)); /* now it only opens it */
-    IS(EPERM, dfs_connect("apipool", NULL, "made", O_RDONLY, NULL, &ro)); /* balanced wants balanced */
+    OK(dfs_connect("apipool", NULL, "made", O_RDWR | O_CREAT, &attr,
+                   &again)); /* now it only opens it */
+    IS(EPERM,
+       dfs_connect("apipool", NULL, "made", O_RDONLY, NULL, &ro)); /* balanced wants balanced */
     OK(dfs_connect("apipool", NULL, "made", O_RDONLY | (int)DFS_BALANCED, NULL, &ro));
     fs_text(dfs, NULL, "f", "hello");
     SHOWS("hello", again, NULL, "f");
@@ -194,4 +196,5 @@ static void prefix_hint_owner(void **state)
     OK(dfs_umount(dfs));
 }
 
-API_MAIN(FS_TEST(before_init), FS_TEST(by_names), FS_TEST(at_a_snapshot), FS_TEST(as_blobs), FS_TEST(prefix_hint_owner))
+API_MAIN(FS_TEST(before_init), FS_TEST(by_names), FS_TEST(at_a_snapshot), FS_TEST(as_blobs),
+         FS_TEST(prefix_hint_owner))

@@ -210,7 +210,8 @@ static void removed_while_listed(void **state)
     OK(dfs_umount(dfs));
 }
 
-/* A listing that goes on from a name gives that name and what comes after it, as a plain one would. */
+/* A listing that goes on from a name gives that name and what comes after it, as a plain one would.
+ */
 static void from_a_name(void **state)
 {
     dfs_t *dfs = fs_mount(*state, O_RDWR);
@@ -274,4 +275,5 @@ static void kinds_and_long_names(void **state)
     OK(dfs_umount(dfs));
 }
 
-API_MAIN(FS_TEST(empty_and_one), FS_TEST(thousands), FS_TEST(removed_while_listed), FS_TEST(from_a_name), FS_TEST(kinds_and_long_names))
+API_MAIN(FS_TEST(empty_and_one), FS_TEST(thousands), FS_TEST(removed_while_listed),
+         FS_TEST(from_a_name), FS_TEST(kinds_and_long_names))

@@ -314,7 +314,8 @@ static void with_events(void **state)
     OK(dfs_umount(dfs));
 }
 
-/* The container handle is read-only though the mount is not: the error comes through the event, as a positive errno. */
+/* The container handle is read-only though the mount is not: the error comes through the event, as
+ * a positive errno. */
 static void errors_come_through_events(void **state)
 {
     struct api *a = *state;
@@ -371,5 +372,6 @@ static void large(void **state)
     OK(dfs_umount(dfs));
 }
 
-API_MAIN(FS_TEST(short_at_the_end), FS_TEST(holes_are_zero), FS_TEST(chunk_edges), FS_TEST(many_pieces), FS_TEST(refusals),
-         FS_TEST(punching), FS_TEST(with_events), FS_TEST(errors_come_through_events), FS_TEST(large))
+API_MAIN(FS_TEST(short_at_the_end), FS_TEST(holes_are_zero), FS_TEST(chunk_edges),
+         FS_TEST(many_pieces), FS_TEST(refusals), FS_TEST(punching), FS_TEST(with_events),
+         FS_TEST(errors_come_through_events), FS_TEST(large))

@@ -11,7 +11,8 @@ static void mount_rules(void **state)
     IS(EINVAL, dfs_mount(a->poh, a->coh, O_WRONLY, &dfs));
     IS(EINVAL, dfs_mount(a->poh, a->coh, O_RDWR, NULL));
     IS(EINVAL, dfs_umount(NULL));
-    OK(dfs_mount(a->poh, a->coh, O_RDWR | (int)DFS_BALANCED, &dfs)); /* a relaxed container takes either */
+    OK(dfs_mount(a->poh, a->coh, O_RDWR | (int)DFS_BALANCED,
+                 &dfs)); /* a relaxed container takes either */
     OK(dfs_query(dfs, &attr));
     assert_int_equal(attr.da_chunk_size, DFS_DEFAULT_CHUNK_SIZE);
     assert_int_equal(attr.da_mode, DFS_RELAXED);
@@ -48,14 +49,18 @@ static void not_a_file_system(void **state)
 static void created_as_asked(void **state)
 {
     struct api *a = *state;
-    dfs_attr_t attr = {.da_chunk_size = 65536, .da_mode = DFS_BALANCED, .da_oclass_id = OC_S1, .da_hints = "file:single,dir:max"};
+    dfs_attr_t attr = {.da_chunk_size = 65536,
+                       .da_mode = DFS_BALANCED,
+                       .da_oclass_id = OC_S1,
+                       .da_hints = "file:single,dir:max"};
     dfs_attr_t got;
     daos_handle_t coh;
     dfs_t *dfs;
     uuid_t uuid;
     char text[37];
 
-    OK(dfs_cont_create_with_label(a->poh, "asked", &attr, &uuid, &coh, &dfs)); /* open and mounted at once */
+    OK(dfs_cont_create_with_label(a->poh, "asked", &attr, &uuid, &coh,
+                                  &dfs)); /* open and mounted at once */
     OK(dfs_query(dfs, &got));
     assert_int_equal(got.da_chunk_size, 65536);
     assert_int_equal(got.da_mode, DFS_BALANCED);
@@ -76,10 +81,13 @@ static void created_as_asked(void **state)
     OK(daos_cont_destroy(a->poh, "asked", 0, NULL));
     IS(EINVAL, dfs_cont_create_with_label(a->poh, "bad label", NULL, NULL, NULL, NULL));
     IS(EINVAL, dfs_cont_create_with_label(a->poh, NULL, NULL, NULL, NULL, NULL));
-    IS(EINVAL, dfs_cont_create_with_label(a->poh, "x", NULL, NULL, NULL, &dfs)); /* a mount without its container */
+    IS(EINVAL, dfs_cont_create_with_label(a->poh, "x", NULL, NULL, NULL,
+                                          &dfs)); /* a mount without its container */
     strcpy(attr.da_hints, "file:huge");
     IS(EINVAL, dfs_cont_create_with_label(a->poh, "x", &attr, NULL, NULL, NULL));
-    IS(ENOENT, -daos_cont_open(a->poh, "x", DAOS_COO_RO, &coh, NULL, NULL) == DER_NONEXIST ? ENOENT : 0); /* nothing is left of it */
+    IS(ENOENT, -daos_cont_open(a->poh, "x", DAOS_COO_RO, &coh, NULL, NULL) == DER_NONEXIST
+                   ? ENOENT
+                   : 0); /* nothing is left of it */
     IS(EINVAL, dfs_cont_create(a->poh, NULL, NULL, NULL, NULL));
     OK(dfs_cont_create(a->poh, &uuid, NULL, NULL, NULL));
     uuid_unparse(uuid, text);
@@ -203,7 +211,8 @@ static void reopened(void **state)
     OK(daos_pool_disconnect(a->poh, NULL));
     OK(daos_fini());
     OK(daos_init());
-    OK(daos_pool_connect("apipool", NULL, DAOS_PC_RW, &a->poh, NULL, NULL)); /* by its label this time */
+    OK(daos_pool_connect("apipool", NULL, DAOS_PC_RW, &a->poh, NULL,
+                         NULL)); /* by its label this time */
     OK(daos_cont_open(a->poh, a->label, DAOS_COO_RW, &a->coh, NULL, NULL));
     dfs = fs_mount(a, O_RDWR);
     OK(dfs_lookup(dfs, "/d", O_RDWR, &d, NULL, NULL));
@@ -227,5 +236,5 @@ static void reopened(void **state)
     OK(dfs_umount(dfs));
 }
 
-API_MAIN(FS_TEST(mount_rules), FS_TEST(not_a_file_system), FS_TEST(created_as_asked), FS_TEST(reading_only),
-         FS_TEST(as_of_a_snapshot), FS_TEST(reopened))
+API_MAIN(FS_TEST(mount_rules), FS_TEST(not_a_file_system), FS_TEST(created_as_asked),
+         FS_TEST(reading_only), FS_TEST(as_of_a_snapshot), FS_TEST(reopened))

@@ -225,7 +225,8 @@ static void opening(void **state)
     OK(fs_write(dfs, obj, "12345", 5, 0));
     OK(dfs_obj2id(obj, &id));
     OK(dfs_release(obj));
-    IS(EEXIST, dfs_open(dfs, NULL, "f", S_IFREG | 0640, O_CREAT | O_EXCL | O_RDWR, 0, 0, NULL, &obj));
+    IS(EEXIST,
+       dfs_open(dfs, NULL, "f", S_IFREG | 0640, O_CREAT | O_EXCL | O_RDWR, 0, 0, NULL, &obj));
     OK(dfs_open(dfs, NULL, "f", S_IFREG | 0777, O_CREAT | O_RDWR, 0, 0, NULL, &obj));
     OK(dfs_obj2id(obj, &id2));
     assert_memory_equal(&id, &id2, sizeof(id));
@@ -264,7 +265,8 @@ static void opening(void **state)
     IS(ENOTSUP, dfs_open(dfs, NULL, "t", S_IFREG | S_ISVTX, O_CREAT | O_RDWR, 0, 0, NULL, &obj));
     IS(EEXIST, dfs_mkdir(dfs, NULL, "d", 0755, 0));
     IS(EEXIST, dfs_mkdir(dfs, NULL, "f", 0755, 0));
-    IS(EEXIST, dfs_open(dfs, NULL, "d", S_IFDIR | 0755, O_CREAT | O_EXCL | O_RDWR, 0, 0, NULL, &obj));
+    IS(EEXIST,
+       dfs_open(dfs, NULL, "d", S_IFDIR | 0755, O_CREAT | O_EXCL | O_RDWR, 0, 0, NULL, &obj));
     OK(dfs_open(dfs, NULL, "d", S_IFDIR | 0755, O_CREAT | O_RDWR, 0, 0, NULL, &obj));
     OK(dfs_release(obj));
     OK(dfs_open(dfs, d, "inner", S_IFDIR | 0755, O_CREAT | O_RDWR, 0, 0, NULL, &obj));
@@ -340,7 +342,8 @@ static void removing(void **state)
 static void moving(void **state)
 {
     dfs_t *dfs = fs_mount(*state, O_RDWR);
-    dfs_obj_t *a = fs_dir(dfs, NULL, "a"), *b = fs_dir(dfs, NULL, "b"), *c = fs_dir(dfs, a, "c"), *obj;
+    dfs_obj_t *a = fs_dir(dfs, NULL, "a"), *b = fs_dir(dfs, NULL, "b"), *c = fs_dir(dfs, a, "c"),
+              *obj;
     daos_obj_id_t id, old, nil = {0};
 
     fs_text(dfs, NULL, "f", "one");
@@ -439,7 +442,8 @@ static void moving_everything(void **state)
     assert_int_equal(after.st_mode, S_IFREG | 0604);
     assert_int_equal(after.st_size, 4);
     assert_memory_equal(&after.st_mtim, &before.st_mtim, sizeof(after.st_mtim));
-    assert_true(after.st_ctim.tv_sec > before.st_ctim.tv_sec || after.st_ctim.tv_nsec > before.st_ctim.tv_nsec);
+    assert_true(after.st_ctim.tv_sec > before.st_ctim.tv_sec ||
+                after.st_ctim.tv_nsec > before.st_ctim.tv_nsec);
     OK(dfs_lookup(dfs, "/d/g", O_RDWR, &obj, NULL, NULL));
     for (int i = 0; i < 70; i++) {
         char value[32] = "";
@@ -520,5 +524,5 @@ static void exchanging(void **state)
     OK(dfs_umount(dfs));
 }
 
-API_MAIN(FS_TEST(names_that_may_not_be), FS_TEST(paths), FS_TEST(symbolic_links), FS_TEST(opening), FS_TEST(removing),
-         FS_TEST(moving), FS_TEST(moving_everything), FS_TEST(exchanging))
+API_MAIN(FS_TEST(names_that_may_not_be), FS_TEST(paths), FS_TEST(symbolic_links), FS_TEST(opening),
+         FS_TEST(removing), FS_TEST(moving), FS_TEST(moving_everything), FS_TEST(exchanging))

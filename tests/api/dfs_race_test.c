@@ -1,6 +1,7 @@
 /*
- * Two mounts of one container, four threads, a few names everybody fights for. Afterwards, and at every look in between, a name is
- * there whole or not at all: no entry is lost, none is seen twice, no file holds half of anything.
+ * Two mounts of one container, four threads, a few names everybody fights for. Afterwards, and at
+ * every look in between, a name is there whole or not at all: no entry is lost, none is seen twice,
+ * no file holds half of anything.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -21,7 +22,8 @@ struct fighter {
     unsigned int seed;
 };
 
-/* Threads cannot fail a test: they say what was wrong, and the test looks at the number of complaints. */
+/* Threads cannot fail a test: they say what was wrong, and the test looks at the number of
+ * complaints. */
 #define COMPLAIN(f, ...)                                                                           \
     do {                                                                                           \
         fprintf(stderr, __VA_ARGS__);                                                              \
@@ -44,7 +46,8 @@ static void fight(struct api *a, struct fight *w, void *(*body)(void *))
     w->mounts[0] = fs_mount(a, O_RDWR | (int)DFS_BALANCED);
     w->mounts[1] = fs_mount(a, O_RDWR | (int)DFS_BALANCED);
     for (int i = 0; i < THREADS; i++) {
-        f[i] = (struct fighter){.fight = w, .dfs = w->mounts[i % 2], .nr = i, .seed = (unsigned)i + 1};
+        f[i] =
+            (struct fighter){.fight = w, .dfs = w->mounts[i % 2], .nr = i, .seed = (unsigned)i + 1};
         assert_int_equal(pthread_create(&threads[i], NULL, body, &f[i]), 0);
     }
     for (int i = 0; i < THREADS; i++)
@@ -256,7 +259,8 @@ static void attributes(void **state)
     OK(dfs_umount(dfs));
 }
 
-/* ---- A directory is removed only while it is empty, however often others put files into it ---- */
+/* ---- A directory is removed only while it is empty, however often others put files into it ----
+ */
 
 static void *tenant(void *arg)
 {
@@ -305,4 +309,5 @@ static void houses(void **state)
     end(&w);
 }
 
-API_MAIN(FS_TEST(creating_and_removing), FS_TEST(moving_over_each_other), FS_TEST(exchanging), FS_TEST(attributes), FS_TEST(houses))
+API_MAIN(FS_TEST(creating_and_removing), FS_TEST(moving_over_each_other), FS_TEST(exchanging),
+         FS_TEST(attributes), FS_TEST(houses))
