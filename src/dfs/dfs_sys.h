@@ -1,4 +1,5 @@
-/* The path layer's own header: where a path leads (sys.c), for the calls on it (sys_ops.c). The public manual is <daos_fs_sys.h>. */
+/* The path layer's own header: where a path leads (sys.c), for the calls on it (sys_ops.c). The
+ * public manual is <daos_fs_sys.h>. */
 #ifndef TARN_DFS_SYS_H
 #define TARN_DFS_SYS_H
 
@@ -35,7 +36,8 @@ struct sys_at {
     char *path; /* clean, without the prefix */
 };
 
-/* EINVAL (not absolute), ENAMETOOLONG, ENOENT, ENOTDIR, ENOTSUP (ends in a dot name). Give back with sys_done() when 0. */
+/* EINVAL (not absolute), ENAMETOOLONG, ENOENT, ENOTDIR, ENOTSUP (ends in a dot name). Give back
+ * with sys_done() when 0. */
 int sys_at(struct dfs_sys *s, const char *path, struct sys_at *at);
 void sys_done(struct dfs_sys *s, struct sys_at *at);
 /* Drops the directory with this id from the cache, by whatever paths it is there. */

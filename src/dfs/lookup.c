@@ -293,7 +293,8 @@ int dfs_prefix_strip(const struct dfs *dfs, const char **path)
     return 0;
 }
 
-static int lookup_path(struct dfs *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t *mode, struct stat *st)
+static int lookup_path(struct dfs *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t *mode,
+                       struct stat *st)
 {
     struct walk *w = calloc(1, sizeof(*w));
     struct found *f = calloc(1, sizeof(*f));
@@ -317,7 +318,8 @@ int dfs_lookup_at_root(struct dfs *dfs, const char *path, int flags, dfs_obj_t *
     return lookup_path(dfs, path, flags, obj, mode, NULL);
 }
 
-int dfs_lookup(dfs_t *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t *mode, struct stat *stbuf)
+int dfs_lookup(dfs_t *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t *mode,
+               struct stat *stbuf)
 {
     int rc;
 

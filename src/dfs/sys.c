@@ -1,11 +1,13 @@
 /*
- * Paths instead of parents and names: finding the directory a path's last name is in. What each call then does to it: sys_ops.c.
+ * Paths instead of parents and names: finding the directory a path's last name is in. What each
+ * call then does to it: sys_ops.c.
  *
- * The cache keeps open directories by their path ("/a/b"; links in it resolved where they led to), so that work on many files of one
- * directory looks it up once. It can be wrong when others rename or remove directories: whoever shares a tree like that mounts with
- * DFS_SYS_NO_CACHE. This mount's own removals of directories drop what they touch,
- * under whatever path it was found. At most DIRS_MAX directories are kept, the longest
- * unused goes first; one in use (refs) is closed by the last user.
+ * The cache keeps open directories by their path ("/a/b"; links in it resolved where they led to),
+ * so that work on many files of one directory looks it up once. It can be wrong when others rename
+ * or remove directories: whoever shares a tree like that mounts with DFS_SYS_NO_CACHE. This mount's
+ * own removals of directories drop what they touch, under whatever path it was found. At most
+ * DIRS_MAX directories are kept, the longest unused goes first; one in use (refs) is closed by the
+ * last user.
  */
 #include <stdlib.h>
 #include "dfs/dfs_sys.h"
@@ -53,7 +55,8 @@ static struct sys_dir *cache_find(struct dfs_sys *s, const char *path)
 {
     struct list *l, *head = &s->buckets[bucket_of(path)];
 
-    LIST_FOREACH(l, head) {
+    LIST_FOREACH(l, head)
+    {
         struct sys_dir *d = LIST_ENTRY(l, struct sys_dir, hash);
 
         if (strcmp(d->path, path) == 0) {
@@ -86,7 +89,8 @@ void sys_forget(struct dfs_sys *s, daos_obj_id_t oid)
     struct list *l, *next;
 
     lock(s);
-    LIST_FOREACH_SAFE(l, next, &s->lru) {
+    LIST_FOREACH_SAFE(l, next, &s->lru)
+    {
         struct sys_dir *d = LIST_ENTRY(l, struct sys_dir, lru);
 
         if (d->obj->oid.lo == oid.lo && d->obj->oid.hi == oid.hi)
@@ -123,7 +127,8 @@ static int dir_get(struct dfs_sys *s, const char *path, struct sys_dir **out)
     list_init(&d->hash);
     list_init(&d->lru);
     d->refs = 1;
-    rc = dfs_lookup_at_root(s->dfs, path[0] == '\0' ? "/" : path, s->dfs->readonly ? O_RDONLY : O_RDWR, &d->obj, &mode);
+    rc = dfs_lookup_at_root(s->dfs, path[0] == '\0' ? "/" : path,
+                            s->dfs->readonly ? O_RDONLY : O_RDWR, &d->obj, &mode);
     if (rc == 0 && !S_ISDIR(mode)) {
         dfs_release(d->obj);
         rc = ENOTDIR;
@@ -142,7 +147,8 @@ static int dir_get(struct dfs_sys *s, const char *path, struct sys_dir **out)
     return 0;
 }
 
-/* Copies path without doubled and trailing slashes and without the mount's prefix; the root becomes "". */
+/* Copies path without doubled and trailing slashes and without the mount's prefix; the root becomes
+ * "". */
 static int path_clean(struct dfs_sys *s, const char *path, char *out)
 {
     size_t n = 0;
@@ -251,7 +257,8 @@ int dfs_sys_mount(daos_handle_t poh, daos_handle_t coh, int mflags, int sflags, 
     return rc;
 }
 
-int dfs_sys_connect(const char *pool, const char *sys, const char *cont, int mflags, int sflags, dfs_attr_t *attr, dfs_sys_t **dfs_sys)
+int dfs_sys_connect(const char *pool, const char *sys, const char *cont, int mflags, int sflags,
+                    dfs_attr_t *attr, dfs_sys_t **dfs_sys)
 {
     dfs_t *dfs;
     int rc = sys_flags_check(sflags, dfs_sys);
@@ -266,7 +273,8 @@ int dfs_sys_connect(const char *pool, const char *sys, const char *cont, int mfl
     return rc;
 }
 
-int dfs_sys_global2local(daos_handle_t poh, daos_handle_t coh, int mflags, int sflags, d_iov_t glob, dfs_sys_t **dfs_sys)
+int dfs_sys_global2local(daos_handle_t poh, daos_handle_t coh, int mflags, int sflags, d_iov_t glob,
+                         dfs_sys_t **dfs_sys)
 {
     dfs_t *dfs;
     int rc = sys_flags_check(sflags, dfs_sys);

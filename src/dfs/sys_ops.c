@@ -1,9 +1,12 @@
-/* The calls of daos_fs_sys.h: each finds the directory of its path and does there what daos_fs.h does by name. */
+/* The calls of daos_fs_sys.h: each finds the directory of its path and does there what daos_fs.h
+ * does by name. */
 #include <stdlib.h>
 #include "dfs/dfs_sys.h"
 
-/* Opens what a path names for a look or a change of attributes; O_NOFOLLOW in flags: the link itself. */
-static int open_at(struct dfs_sys *s, const char *path, int flags, bool write, dfs_obj_t **obj, struct stat *st)
+/* Opens what a path names for a look or a change of attributes; O_NOFOLLOW in flags: the link
+ * itself. */
+static int open_at(struct dfs_sys *s, const char *path, int flags, bool write, dfs_obj_t **obj,
+                   struct stat *st)
 {
     int how = (write ? O_RDWR : O_RDONLY) | (flags & O_NOFOLLOW);
     struct sys_at at;
@@ -112,7 +115,8 @@ int dfs_sys_utimens(dfs_sys_t *dfs_sys, const char *path, const struct timespec 
     if (times == NULL)
         times = now;
     for (int i = 0; i < 2; i++)
-        if (times[i].tv_nsec != UTIME_NOW && times[i].tv_nsec != UTIME_OMIT && (times[i].tv_nsec < 0 || times[i].tv_nsec > 999999999))
+        if (times[i].tv_nsec != UTIME_NOW && times[i].tv_nsec != UTIME_OMIT &&
+            (times[i].tv_nsec < 0 || times[i].tv_nsec > 999999999))
             return EINVAL;
     rc = open_at(dfs_sys, path, flags, true, &obj, NULL);
     if (rc != 0)
@@ -136,15 +140,18 @@ int dfs_sys_stat(dfs_sys_t *dfs_sys, const char *path, int flags, struct stat *s
     return rc ? rc : dfs_release(obj);
 }
 
-int dfs_sys_mknod(dfs_sys_t *dfs_sys, const char *path, mode_t mode, daos_oclass_id_t cid, daos_size_t chunk_size)
+int dfs_sys_mknod(dfs_sys_t *dfs_sys, const char *path, mode_t mode, daos_oclass_id_t cid,
+                  daos_size_t chunk_size)
 {
     dfs_obj_t *obj;
-    int rc = dfs_sys_open(dfs_sys, path, mode, O_CREAT | O_EXCL | O_RDWR, cid, chunk_size, NULL, &obj);
+    int rc =
+        dfs_sys_open(dfs_sys, path, mode, O_CREAT | O_EXCL | O_RDWR, cid, chunk_size, NULL, &obj);
 
     return rc ? rc : dfs_release(obj);
 }
 
-int dfs_sys_listxattr(dfs_sys_t *dfs_sys, const char *path, char *list, daos_size_t *size, int flags)
+int dfs_sys_listxattr(dfs_sys_t *dfs_sys, const char *path, char *list, daos_size_t *size,
+                      int flags)
 {
     dfs_obj_t *obj;
     int rc = open_at(dfs_sys, path, flags, false, &obj, NULL);
@@ -156,7 +163,8 @@ int dfs_sys_listxattr(dfs_sys_t *dfs_sys, const char *path, char *list, daos_siz
     return rc;
 }
 
-int dfs_sys_getxattr(dfs_sys_t *dfs_sys, const char *path, const char *name, void *value, daos_size_t *size, int flags)
+int dfs_sys_getxattr(dfs_sys_t *dfs_sys, const char *path, const char *name, void *value,
+                     daos_size_t *size, int flags)
 {
     dfs_obj_t *obj;
     int rc = open_at(dfs_sys, path, flags, false, &obj, NULL);
@@ -168,7 +176,8 @@ int dfs_sys_getxattr(dfs_sys_t *dfs_sys, const char *path, const char *name, voi
     return rc;
 }
 
-int dfs_sys_setxattr(dfs_sys_t *dfs_sys, const char *path, const char *name, const void *value, daos_size_t size, int flags, int sflags)
+int dfs_sys_setxattr(dfs_sys_t *dfs_sys, const char *path, const char *name, const void *value,
+                     daos_size_t size, int flags, int sflags)
 {
     dfs_obj_t *obj;
     int rc = open_at(dfs_sys, path, sflags, true, &obj, NULL);
@@ -212,12 +221,15 @@ int dfs_sys_symlink(dfs_sys_t *dfs_sys, const char *target, const char *path)
     return rc ? rc : dfs_release(obj);
 }
 
-/* An existing link at the end of the path is opened through, as open(2) does; dfs_open() itself would refuse its type. */
-static int open_through(struct dfs_sys *s, struct sys_at *at, mode_t mode, int flags, dfs_obj_t **out)
+/* An existing link at the end of the path is opened through, as open(2) does; dfs_open() itself
+ * would refuse its type. */
+static int open_through(struct dfs_sys *s, struct sys_at *at, mode_t mode, int flags,
+                        dfs_obj_t **out)
 {
     dfs_obj_t *obj;
     mode_t found;
-    int rc = dfs_lookup_rel(s->dfs, at->parent, at->name, flags & (O_ACCMODE | O_NOFOLLOW), &obj, &found, NULL);
+    int rc = dfs_lookup_rel(s->dfs, at->parent, at->name, flags & (O_ACCMODE | O_NOFOLLOW), &obj,
+                            &found, NULL);
 
     if (rc != 0)
         return rc;
@@ -232,8 +244,8 @@ static int open_through(struct dfs_sys *s, struct sys_at *at, mode_t mode, int f
     return rc;
 }
 
-int dfs_sys_open(dfs_sys_t *dfs_sys, const char *path, mode_t mode, int flags, daos_oclass_id_t cid, daos_size_t chunk_size, const char *value,
-                 dfs_obj_t **obj)
+int dfs_sys_open(dfs_sys_t *dfs_sys, const char *path, mode_t mode, int flags, daos_oclass_id_t cid,
+                 daos_size_t chunk_size, const char *value, dfs_obj_t **obj)
 {
     struct sys_at at;
     int rc;
@@ -247,7 +259,8 @@ int dfs_sys_open(dfs_sys_t *dfs_sys, const char *path, mode_t mode, int flags, d
         if (flags & O_CREAT)
             rc = EEXIST;
         else
-            rc = S_ISDIR(mode) ? dfs_lookup_at_root(dfs_sys->dfs, "/", flags & O_ACCMODE, obj, NULL) : EINVAL;
+            rc = S_ISDIR(mode) ? dfs_lookup_at_root(dfs_sys->dfs, "/", flags & O_ACCMODE, obj, NULL)
+                               : EINVAL;
     } else {
         rc = dfs_open(dfs_sys->dfs, at.parent, at.name, mode, flags, cid, chunk_size, value, obj);
         if ((rc == EINVAL || rc == ENOTDIR) && !S_ISLNK(mode) && !(flags & (O_NOFOLLOW | O_EXCL)))
@@ -264,7 +277,8 @@ int dfs_sys_close(dfs_obj_t *obj)
 
 /* ---- Data ---- */
 
-int dfs_sys_read(dfs_sys_t *dfs_sys, dfs_obj_t *obj, void *buf, daos_off_t off, daos_size_t *size, daos_event_t *ev)
+int dfs_sys_read(dfs_sys_t *dfs_sys, dfs_obj_t *obj, void *buf, daos_off_t off, daos_size_t *size,
+                 daos_event_t *ev)
 {
     d_iov_t iov;
     d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
@@ -275,7 +289,8 @@ int dfs_sys_read(dfs_sys_t *dfs_sys, dfs_obj_t *obj, void *buf, daos_off_t off, 
     return dfs_read(dfs_sys->dfs, obj, &sgl, off, size, ev); /* which keeps a list of one itself */
 }
 
-int dfs_sys_write(dfs_sys_t *dfs_sys, dfs_obj_t *obj, const void *buf, daos_off_t off, daos_size_t *size, daos_event_t *ev)
+int dfs_sys_write(dfs_sys_t *dfs_sys, dfs_obj_t *obj, const void *buf, daos_off_t off,
+                  daos_size_t *size, daos_event_t *ev)
 {
     d_iov_t iov;
     d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
@@ -339,7 +354,8 @@ int dfs_sys_remove(dfs_sys_t *dfs_sys, const char *path, bool force, daos_obj_id
     return remove_at(dfs_sys, path, force, 0, oid);
 }
 
-int dfs_sys_remove_type(dfs_sys_t *dfs_sys, const char *path, bool force, mode_t mode, daos_obj_id_t *oid)
+int dfs_sys_remove_type(dfs_sys_t *dfs_sys, const char *path, bool force, mode_t mode,
+                        daos_obj_id_t *oid)
 {
     return (mode & S_IFMT) == 0 ? EINVAL : remove_at(dfs_sys, path, force, mode, oid);
 }

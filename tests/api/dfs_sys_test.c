@@ -320,5 +320,5 @@ static void threads(void **state)
     OK(dfs_sys_umount(s));
 }
 
-API_MAIN(FS_TEST(with_cache), FS_TEST(without_cache), FS_TEST(without_lock), FS_TEST(listing), FS_TEST(asynchronous),
-         FS_TEST(connected), FS_TEST(threads))
+API_MAIN(FS_TEST(with_cache), FS_TEST(without_cache), FS_TEST(without_lock), FS_TEST(listing),
+         FS_TEST(asynchronous), FS_TEST(connected), FS_TEST(threads))
