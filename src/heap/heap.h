@@ -29,11 +29,11 @@
  *         rc = operation(h, ...);           // may return HEAP_FAULT or HEAP_WAIT
  *         heap_pins_take(h, &pins);         // the pages it missed, before anybody else runs
  *         heap_unlock(h);
- *     } while (heap_retry(h, &pins, &rc));  // [F] loads, or waits for log space; false when rc is
- * final heap_pins_drop(h, &pins);
+ *     } while (heap_retry(h, &pins, &rc));  // [F] loads, or waits; false when rc is final
+ *     heap_pins_drop(h, &pins);
  *
- * Return codes: 0, a negative DER code, or one of the two positive codes below, which never leave
- * the engine.
+ * Return codes: 0, a negative DER code, or a positive code for heap_retry()
+ * (HEAP_FAULT, HEAP_WAIT, HEAP_GROW of heap/space.h), which never leaves the engine.
  */
 #ifndef TARN_HEAP_H
 #define TARN_HEAP_H
@@ -81,8 +81,10 @@ int heap_format(const struct heap_conf *conf, struct err *e);
  * -DER_DF_INCOMPT, -DER_IO. [F] */
 int heap_open(const struct heap_conf *conf, struct heap **h, struct err *e);
 /* Closes. clean: everything committed becomes durable; if more than 64 MiB of log would have to be
- * replayed a checkpoint is made first; the superblock is marked clean. Not clean: stops as a crash
- * would. Nobody else may be using the heap. [F] */
+ * replayed a checkpoint is made first; the superblock is marked clean. Not clean:
+ * stops as a crash would. Nobody else may be using the heap. -DER_IO: the log or a device failed,
+ * now or before; what was not durable is lost, what was acknowledged is not. The heap is gone in
+ * any case. [F] */
 int heap_close(struct heap *h, bool clean);
 
 void heap_lock(struct heap *h);
@@ -93,10 +95,11 @@ void heap_unlock(struct heap *h);
 
 /* Address of len bytes at off, all in one page; NULL if not resident (recorded; return HEAP_FAULT).
  * Valid until unlock. An offset outside the heap, or crossing a page, is corruption: NULL with
- * heap_rc() = -DER_CSUM... so callers write p = heap_ptr(h, off, len); if (p == NULL) return
- * heap_rc(h);                                             */
+ * heap_rc() = -DER_CSUM. So callers return heap_rc(h) when it is NULL. */
 const void *heap_ptr(struct heap *h, uint64_t off, size_t len);
-/* Why the last heap_ptr or heap_tx_write answered NULL: HEAP_FAULT or -DER_CSUM. */
+/* Why the last heap_ptr or heap_tx_write answered NULL: HEAP_FAULT or -DER_CSUM; a write
+ * also HEAP_WAIT (more log space was needed than begin announced, and there is none now),
+ * -DER_INVAL (the record would never fit), -DER_NOMEM, -DER_IO. */
 int heap_rc(const struct heap *h);
 /* Asks that a page be loaded soon, without faulting (enumerations look ahead). */
 void heap_prefetch(struct heap *h, uint64_t off);
@@ -105,7 +108,7 @@ void heap_prefetch(struct heap *h, uint64_t off);
 
 /* redo_max: an upper bound of the bytes that will change, allocations included (record headers are
  * added inside). HEAP_WAIT: no log space now. -DER_IO: the shard has stopped after a log failure.
- * -DER_NO_PERM: readonly. */
+ * -DER_NO_PERM: readonly. -DER_INVAL: more than the log can hold in one record. -DER_NOMEM. */
 int heap_tx_begin(struct heap *h, size_t redo_max);
 bool heap_tx_active(const struct heap *h);
 /* Writable address of [off, off+len) within one page; its old bytes are saved for abort, its new
@@ -114,7 +117,9 @@ bool heap_tx_active(const struct heap *h);
 void *heap_tx_write(struct heap *h, uint64_t off, size_t len);
 /* A zeroed allocation of size (1..HEAP_ALLOC_MAX) bytes, 8-byte aligned, near the page of `near`
  * when it can (0: anywhere). All its bytes are logged at commit: fill it through the address given
- * back (optional), or heap_tx_write. -DER_NOSPACE, HEAP_FAULT. */
+ * back (optional), or heap_tx_write. HEAP_GROW when no page is
+ * free (heap_retry grows the heap, or answers -DER_NOSPACE), HEAP_FAULT, HEAP_WAIT, -DER_INVAL,
+ * -DER_NOMEM. */
 int heap_tx_alloc(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr);
 /* The open transaction deletes: it may use the pages kept so that deletes work when the heap is
  * full. */
@@ -184,21 +189,23 @@ void heap_miss_clear(struct heap *h);
 
 /* ---- Checkpoint, checking, figures ---- */
 
-/* Writes every page that was dirty at the call and frees the log behind it. Also runs by itself,
- * paced. [F] */
+/* Writes every page that was dirty at the call and frees the log behind it. Also runs
+ * by itself when the log fills. -DER_NO_PERM: readonly. Any other error has stopped the shard:
+ * -DER_IO, -DER_NOMEM. [F] */
 int heap_checkpoint(struct heap *h);
 /* Makes clean unpinned pages for which drop() says yes non-resident (tests; eviction policy comes
  * later). [L] */
 uint32_t heap_evict(struct heap *h, bool (*drop)(void *arg, uint64_t page), void *arg);
 
 struct heap_stat {
-    uint64_t pages, pages_free, pages_resident, pages_dirty;
+    uint64_t pages, pages_free, pages_resident;
+    uint64_t pages_dirty; /* page writes due: of the running checkpoint and of the next */
     uint64_t alloc_bytes; /* bytes in live allocations (slot sizes) */
     uint64_t value_bytes; /* of them, in value slots */
     uint64_t alloc_count;
     uint64_t meta_bytes;                      /* pages in use x page size */
     uint64_t wal_size, wal_used, wal_written; /* written: bytes since open */
-    uint64_t wal_writes;                      /* device writes since open */
+    uint64_t wal_writes;                      /* device writes of log groups since open */
     uint64_t commits, checkpoints, faults, replayed_records;
     uint64_t data_total, data_used; /* bytes of the data role and in live data extents */
 };

@@ -33,6 +33,55 @@ static void a_killed_process_loses_nothing_acknowledged(struct rig *r)
     }
 }
 
+/* A little log is left to be replayed; more than 64 MiB of it is not. */
+static void an_orderly_close_leaves_little_to_replay(struct rig *r)
+{
+    r->seed = 3;
+    r->wal_size = 192u << 20;
+    r->own_checkpoints = true;
+    r->conf.checkpoint_pct = 1000;
+    rig_format(r, &(struct sim_dir_conf){.seed = 3});
+    for (uint32_t round = 0; round < 2; round++) {
+        uint64_t off = 0, lsn = 0, bytes = round == 0 ? 4u << 20 : 80u << 20;
+        struct heap_stat st;
+
+        CHECK(rig_open(r, NULL) == 0);
+        CHECK(rig_work(r, 10) == 0);
+        for (uint64_t done = 0; done < bytes; done += HEAP_ALLOC_MAX) {
+            void *p;
+
+            heap_lock(r->h);
+            CHECK(heap_tx_begin(r->h, 2 * HEAP_ALLOC_MAX) == 0);
+            if (off == 0)
+                CHECK(heap_tx_alloc(r->h, HEAP_ALLOC_MAX, 0, &off, NULL) == 0);
+            p = heap_tx_write(r->h, off, HEAP_ALLOC_MAX);
+            CHECK(p != NULL);
+            memset(p, (int)(1 + done / HEAP_ALLOC_MAX % 250), HEAP_ALLOC_MAX);
+            heap_tx_commit(r->h, &lsn);
+            heap_unlock(r->h);
+            if (done % (1u << 20) == 0)
+                CHECK(heap_wait_durable(r->h, lsn) == 0);
+        }
+        r->acked = r->committed;
+        CHECK(heap_close(r->h, true) == 0);
+        rig_detach(r);
+        CHECK(rig_attach(r) == 0);
+        CHECK(super_is_clean(r->sup));
+        CHECK(rig_open(r, NULL) == 0);
+        heap_lock(r->h);
+        heap_stat(r->h, &st);
+        heap_unlock(r->h);
+        CHECK(round == 0 ? st.wal_used > bytes : st.wal_used < 1u << 20);
+        rig_verify(r, true);
+        CHECK(heap_close(r->h, true) == 0);
+    }
+}
+
+static void t_little_left(void **state)
+{
+    rig_run(an_orderly_close_leaves_little_to_replay);
+}
+
 static void t_orderly(void **state)
 {
     rig_run(an_orderly_close_brings_everything_back);
@@ -47,6 +96,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(t_orderly),
+        cmocka_unit_test(t_little_left),
         cmocka_unit_test(t_killed),
     };
 
