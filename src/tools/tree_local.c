@@ -13,6 +13,8 @@
 #include "base/fail.h"
 #include "tools/tree.h"
 
+#define HOLE_BYTES (64u << 10) /* zeros of this size are not written */
+
 struct entry *listing_add(struct listing *l, const char *name)
 {
     if (l->nr == l->cap) {
