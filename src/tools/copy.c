@@ -379,8 +379,7 @@ static int copy_dir(struct worker *w, struct job *job)
     rc = k->b->ops->dir_open(k->b, name != NULL ? &job->parent->b : NULL, name, conf->only == NULL,
                              &job->b);
     if (rc != 0) {
-        walk_error(w, job, NULL, rc,
-                   name != NULL ? "create directory" : "open or create the destination");
+        walk_error(w, job, NULL, rc, name != NULL ? "create directory" : "open or create");
         return 0;
     }
     job->b_open = true;

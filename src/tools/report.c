@@ -23,7 +23,7 @@ static const struct {
     {DER_CSUM, "run 'tarn check POOL' to see what is damaged, and restore that from a copy"},
     {DER_DF_INCOMPT, "use the program version that wrote it, or a newer one"},
     {DER_DF_INVAL, "check the path: it must be a directory made by 'tarn pool create'"},
-    {DER_NOTDIR, "check the path: what stands where a directory is needed is none"},
+    {DER_NOTDIR, "check the path: one of the names on it is not a directory"},
     {DER_IO, "check the device and the kernel's log (dmesg)"},
     {DER_NOMEM, "free some memory and run the command again"},
     {DER_NOSYS, "see docs/ for what is offered"},

@@ -17,7 +17,9 @@ int tool_main(int argc, char **argv, FILE *out, FILE *errout)
 {
     struct tool t = {
         .program = program_name(argc > 0 ? argv[0] : ""), .out = out, .errout = errout};
-    int rc = args_parse(&t, argc, argv);
+    char *version[] = {argc > 0 ? argv[0] : NULL, "version", NULL};
+    bool ask_version = argc == 2 && strcmp(argv[1], "--version") == 0;
+    int rc = ask_version ? args_parse(&t, 2, version) : args_parse(&t, argc, argv);
     int status;
 
     log_init_env();
