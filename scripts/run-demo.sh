@@ -23,9 +23,29 @@ case $pool in */*) ;; *) pool=./$pool place=daos://./$pool/$cont ;; esac
 if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold="" plain=""; fi
 
 say() { printf '\n%s\n' "$*"; }
+# words as one would type them: quotes around what needs them
+typed() {
+    local word sep=""
+    for word in "$@"; do
+        case $word in
+            *[!A-Za-z0-9_./:=,@%+-]* | "") printf "%s'%s'" "$sep" "$word" ;;
+            *) printf '%s%s' "$sep" "$word" ;;
+        esac
+        sep=" "
+    done
+}
 run() {
-    printf '%s$ %s%s\n' "$bold" "$*" "$plain"
+    printf '%s$ %s%s\n' "$bold" "$(typed "$@")" "$plain"
     "$@"
+}
+# run, its output also into a file; ends the demonstration when the command fails
+run_into() {
+    local file=$1
+    shift
+    run "$@" | tee "$file"
+    [ "${PIPESTATUS[0]}" -eq 0 ] && return
+    echo "stopped: the command above failed, its message says why and what to do" >&2
+    exit 1
 }
 # the response of a command, one value: field 'python expression over r' command...
 field() {
@@ -44,10 +64,10 @@ fi
 run "$tarn" cont create "$pool" "$cont" --type POSIX
 
 say "Everything in $dir goes in ..."
-run "$tarn" fs copy --ignore-unsupported --src "$dir" --dst "$place" | tee "$work/in"
+run_into "$work/in" "$tarn" fs copy --ignore-unsupported --src "$dir" --dst "$place"
 
 say "... and is read back and compared: content, modes, times, links."
-run "$tarn" fs diff --src "$dir" --dst "$place" | tee "$work/out"
+run_into "$work/out" "$tarn" fs diff --ignore-unsupported --src "$dir" --dst "$place"
 
 say "A snapshot keeps this moment."
 run "$tarn" cont create-snap "$pool" "$cont"
@@ -66,12 +86,15 @@ say "The container as a file system, through the kernel:"
 if [ ! -x "$dfuse" ]; then
     echo "(left out: dfuse is not built)"
 elif [ ! -r /dev/fuse ] || [ ! -w /dev/fuse ]; then
-    echo "(left out: /dev/fuse cannot be used here; with it: $dfuse MOUNTPOINT $pool $cont)"
+    why="there is no /dev/fuse"
+    [ -e /dev/fuse ] && why="only $(stat -c %U /dev/fuse) may use /dev/fuse; to allow everybody, as on most systems: sudo chmod 666 /dev/fuse"
+    echo "(left out: $why)"
+    echo "(with it: $(typed "$dfuse") MOUNTPOINT $(typed "$pool" "$cont"))"
 else
     mkdir "$work/mnt"
     if run "$dfuse" "$work/mnt" "$pool" "$cont"; then
         mount=$work/mnt
-        printf '%s$ ls -l %s%s\n' "$bold" "$mount" "$plain"
+        printf '%s$ ls -l %s%s\n' "$bold" "$(typed "$mount")" "$plain"
         ls -l "$mount" | head -8
         echo "(df: $(df -h "$mount" | tail -1))"
         fusermount3 -u "$mount" 2>/dev/null || umount "$mount"
@@ -103,6 +126,6 @@ meta = st["metadata_bytes"] / max(st["objects"], 1) * (files + dirs) / max(files
 print(f"  metadata    {meta:.0f} bytes a file, directories included (all but the values themselves)")
 PY
 say "Try next:"
-echo "  $tarn fs ls -l $place"
-echo "  $tarn fs copy --src $place --dst ./back --verify"
+echo "  $(typed "$tarn" fs ls -l "$place")"
+echo "  $(typed "$tarn" fs copy --src "$place" --dst ./back --verify)"
 echo "  $tarn --help"
