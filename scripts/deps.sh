@@ -3,7 +3,7 @@
 set -eu
 
 packages="build-essential meson ninja-build pkg-config python3 liburing-dev libfuse3-dev fuse3 libisal-dev libxxhash-dev
-libjansson-dev uuid-dev libcmocka-dev"
+libjansson-dev uuid-dev libcmocka-dev procps"
 
 missing=""
 for p in $packages; do
