@@ -185,6 +185,19 @@ static int make_part(struct plan *pl, struct part *p, const struct piece *pieces
     return 0;
 }
 
+/* Pieces of one request: of one chunk, and no more than the store takes in one change (writes of an
+ * array are not atomic over chunks either). */
+#define PART_RECXS 2048u
+
+static uint64_t part_end(const struct piece *pieces, uint64_t from, uint64_t n)
+{
+    uint64_t i = from + 1;
+
+    while (i < n && pieces[i].dkey == pieces[from].dkey && i - from < PART_RECXS)
+        i++;
+    return i;
+}
+
 static int make_plan(struct plan *pl, const d_sg_list_t *sgl)
 {
     uint64_t n = cut(pl->obj, pl->iod, sgl, NULL), i, from;
@@ -201,15 +214,14 @@ static int make_plan(struct plan *pl, const d_sg_list_t *sgl)
         continue;
     if (i < n)
         qsort(pieces, n, sizeof(*pieces), cmp_piece);
-    for (i = 0; i < n; i++)
-        pl->nr += i == 0 || pieces[i].dkey != pieces[i - 1].dkey;
+    for (from = 0; from < n; from = part_end(pieces, from, n))
+        pl->nr++;
     pl->parts = arena_alloc(&pl->mem, pl->nr * sizeof(*pl->parts));
     if (pl->parts == NULL)
         return -DER_NOMEM;
     pl->nr = 0;
     for (from = 0; rc == 0 && from < n; from = i) {
-        for (i = from + 1; i < n && pieces[i].dkey == pieces[from].dkey; i++)
-            continue;
+        i = part_end(pieces, from, n);
         rc = make_part(pl, &pl->parts[pl->nr++], &pieces[from], i - from, sgl != NULL);
     }
     return rc;

@@ -191,8 +191,10 @@ static int format(const char *real, const struct embed_pool_conf *conf, uuid_t p
     if (rc != 0)
         goto out;
     rc = engine_pool_format(&ec, &ef, e);
-    if (rc != 0 && rc != -DER_BUSY)
+    if (rc != 0 && rc != -DER_BUSY) { /* nothing stays of a pool that did not come to be */
         io_dir_remove(ec.dir, POOL_DEVICE, NULL);
+        io_dir_remove(ec.dir, POOL_LOCK, NULL);
+    }
     io_dir_close(ec.dir);
 out:
     ident_fini(&who);

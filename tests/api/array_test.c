@@ -192,6 +192,36 @@ static void the_list_limit(void **state)
     free(rg);
 }
 
+/* More ranges in one chunk than the store takes in one change. */
+static void very_many_ranges_in_one_chunk(void **state)
+{
+    enum { NR = 5000, LEN = 8, APART = 20 };
+    struct api *a = *state;
+    daos_handle_t oh = make(a, 1, 1u << 20);
+    daos_range_t *rgs = calloc(NR, sizeof(*rgs));
+    daos_array_iod_t iod = {.arr_nr = NR, .arr_rgs = rgs};
+    char *out = malloc(NR * LEN), *in = calloc(NR, LEN);
+    d_iov_t iov;
+    d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
+    daos_size_t size;
+
+    for (size_t i = 0; i < NR; i++)
+        rgs[i] = (daos_range_t){.rg_idx = i * APART, .rg_len = LEN};
+    for (size_t i = 0; i < NR * LEN; i++)
+        out[i] = (char)(i * 7 + i / 251);
+    d_iov_set(&iov, out, NR * LEN);
+    OK(daos_array_write(oh, DAOS_TX_NONE, &iod, &sgl, NULL));
+    d_iov_set(&iov, in, NR * LEN);
+    OK(daos_array_read(oh, DAOS_TX_NONE, &iod, &sgl, NULL));
+    assert_memory_equal(in, out, NR * LEN);
+    OK(daos_array_get_size(oh, DAOS_TX_NONE, &size, NULL));
+    assert_int_equal(size, (NR - 1) * APART + LEN);
+    OK(daos_array_close(oh, NULL));
+    free(rgs);
+    free(out);
+    free(in);
+}
+
 static void cut_and_extended(void **state)
 {
     struct api *a = *state;
@@ -281,4 +311,5 @@ static void large_and_asynchronous(void **state)
 
 API_MAIN(API_TEST(metadata_is_kept_in_the_object), API_TEST(ranges_cross_chunks),
          API_TEST(sizes_that_do_not_match_are_refused), API_TEST(the_list_limit),
-         API_TEST(cut_and_extended), API_TEST(large_and_asynchronous))
+         API_TEST(very_many_ranges_in_one_chunk), API_TEST(cut_and_extended),
+         API_TEST(large_and_asynchronous))
