@@ -62,8 +62,8 @@ static void a_growth_without_memory_leaves_nothing_behind(struct rig *r)
     CHECK(refused > 3);
 }
 
-/* The device fails one write or flush of a growth: the growth fails, or went well without it; the heap
- * lives, grows when asked again, and a power cut finds it whole. */
+/* The device fails one write or flush of a growth: the growth fails, or went well without it; the
+ * heap lives, grows when asked again, and a power cut finds it whole. */
 static void growth_on_a_failing_device(struct rig *r, enum io_op op)
 {
     uint64_t nth = 0;
