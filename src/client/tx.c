@@ -445,6 +445,8 @@ int tx_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey
     rc = tx->ops_nr < COMPOUND_OPS_MAX ? keep_update(tx, oid, flags, dkey, nr, iods, sgls)
                                        : -DER_OVERFLOW;
     rt_mutex_unlock(&tx->lock);
+    if (rc != 0) /* without this operation the others must not be committed */
+        tx_failed(tx);
     return rc;
 }
 
@@ -482,6 +484,8 @@ int tx_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey,
     rc =
         tx->ops_nr < COMPOUND_OPS_MAX ? keep_punch(tx, oid, flags, dkey, nr, akeys) : -DER_OVERFLOW;
     rt_mutex_unlock(&tx->lock);
+    if (rc != 0)
+        tx_failed(tx);
     return rc;
 }
 

@@ -118,6 +118,20 @@ static int check_iod(struct arena *a, const struct vos_op *op, const struct vos_
     return 0;
 }
 
+/* A punch and a write of one akey in one operation have no order: refused. */
+static int check_akeys(const struct vos_op *op)
+{
+    for (uint32_t i = 1; i < op->akey_nr; i++)
+        for (uint32_t k = 0; k < i; k++) {
+            const struct vos_iod *x = &op->iods[i], *y = &op->iods[k];
+
+            if ((x->rec_size == 0) != (y->rec_size == 0) && x->akey.len == y->akey.len &&
+                memcmp(x->akey.buf, y->akey.buf, x->akey.len) == 0)
+                return -DER_INVAL;
+        }
+    return 0;
+}
+
 static int check_op(struct arena *a, const struct vos_op *op)
 {
     int rc = 0;
@@ -129,7 +143,7 @@ static int check_op(struct arena *a, const struct vos_op *op)
         rc = key_check(dkey_korder(op->oid), &op->dkey);
         for (uint32_t i = 0; i < op->akey_nr && rc == 0; i++)
             rc = op->iods ? check_iod(a, op, &op->iods[i]) : -DER_INVAL;
-        return rc;
+        return rc ? rc : check_akeys(op);
     case VOS_OP_PUNCH:
         if (op->cond & ~(uint64_t)DAOS_COND_PUNCH)
             return -DER_INVAL;

@@ -81,6 +81,44 @@ static void the_state_table(void **state)
     OK(daos_obj_close(oh, NULL));
 }
 
+/* What a transaction cannot hold fails it: a commit without that operation would be half of one. */
+static void too_large_is_failed(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), th = tx(a, 0);
+    char name[16];
+    int i, rc = 0;
+
+    for (i = 0; i < 10000 && rc == 0; i++) {
+        snprintf(name, sizeof(name), "d%d", i);
+        rc = put_th(oh, th, 0, name, "a", "1");
+    }
+    assert_int_equal(rc, -DER_OVERFLOW);
+    FAILS(DER_NO_PERM, daos_tx_commit(th, NULL));
+    assert_string_equal(get(oh, "d0", "a"), "-");
+    OK(daos_tx_close(th, NULL));
+    OK(daos_obj_close(oh, NULL));
+}
+
+/* A punch and a write of one akey in one call have no order. */
+static void a_punch_and_a_write_of_one_akey(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1);
+    daos_key_t dkey = key("d");
+    daos_iod_t iods[2] = {
+        {.iod_name = key("a"), .iod_type = DAOS_IOD_SINGLE, .iod_nr = 1},
+        {.iod_name = key("a"), .iod_type = DAOS_IOD_SINGLE, .iod_nr = 1, .iod_size = 3}};
+    d_iov_t iov;
+    d_sg_list_t sgls[2] = {{0}, {.sg_nr = 1, .sg_iovs = &iov}};
+
+    OK(put(oh, 0, "d", "a", "old"));
+    d_iov_set(&iov, "new", 3);
+    FAILS(DER_INVAL, daos_obj_update(oh, DAOS_TX_NONE, 0, &dkey, 2, iods, sgls, NULL));
+    assert_string_equal(get(oh, "d", "a"), "old");
+    OK(daos_obj_close(oh, NULL));
+}
+
 static void a_conflict_restarts(void **state)
 {
     struct api *a = *state;
@@ -262,5 +300,6 @@ static void compounds(void **state)
 }
 
 API_MAIN(API_TEST(writes_show_at_commit_all_together), API_TEST(the_state_table),
+         API_TEST(too_large_is_failed), API_TEST(a_punch_and_a_write_of_one_akey),
          API_TEST(a_conflict_restarts), API_TEST(nobody_loses_an_increment),
          API_TEST(arrays_and_keys_in_a_transaction), API_TEST(compounds))

@@ -307,7 +307,7 @@ static void world_end(struct world *w)
     sim_dir_destroy(w->sd);
 }
 
-static uint64_t sweep(void)
+static uint64_t sweep(uint64_t *acked)
 {
     struct world w;
     uint64_t steps, n;
@@ -324,6 +324,7 @@ static uint64_t sweep(void)
         power_back(&w);
         run_ops(&w, 5);
         verify(&w);
+        *acked += w.acked;
         world_end(&w);
     }
     return n - 1;
@@ -340,7 +341,7 @@ int main(int argc, char **argv)
     log_set_sink(no_log); /* a power cut is news in every run */
 
     if (argc >= 2 && strcmp(argv[1], "sweep") == 0) {
-        runs = sweep();
+        runs = sweep(&acked);
     } else if (argc >= 4 && strcmp(argv[1], "seeds") == 0) {
         uint64_t first = strtoull(argv[2], NULL, 0), nr = strtoull(argv[3], NULL, 0);
 
