@@ -406,8 +406,8 @@ int dfs_remove(dfs_t *dfs, dfs_obj_t *parent, const char *name, bool force, daos
  * Rename, replacing what is there, in one step. @a oid, when not NULL, receives the id of what was
  * replaced.
  * Errors: ENOENT, ENOTEMPTY, EINVAL (bad name, non-directory over directory, a directory into
- * itself), ENOTDIR (parent; a directory over something else), EPERM, EBUSY (others keep changing the
- * same names).
+ * itself), ENOTDIR (parent; a directory over something else), EPERM, EBUSY (others keep changing
+ * the same names).
  */
 int dfs_move(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_parent,
              const char *new_name, daos_obj_id_t *oid);

@@ -176,7 +176,10 @@ static int format(const char *real, const struct embed_pool_conf *conf, uuid_t p
             return err_set(e, -DER_INVAL, "cannot create the pool", "too many properties",
                            "give each property once");
         prop_to_msg(conf->prop, props);
-        n = conf->prop->dpp_nr;
+        /* the label has been chosen already */
+        for (uint32_t i = 0; i < conf->prop->dpp_nr; i++)
+            if (props[i].type != DAOS_PROP_PO_LABEL)
+                props[n++] = props[i];
     }
     if (label[0] != '\0')
         props[n++] = (struct msg_prop){.type = DAOS_PROP_PO_LABEL, .text = label};
@@ -205,6 +208,7 @@ int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid
                       struct err *e)
 {
     char real[PATH_MAX], label[LABEL_MAX_LEN + 1];
+    struct embed_pool_conf wanted = *conf;
     int rc;
 
     rc = dir_ready(path, real, e);
@@ -213,7 +217,12 @@ int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid
     rt_random_bytes(pool, 16);
     pool[6] = (pool[6] & 0x0f) | 0x40; /* a random (version 4) uuid, RFC 9562 */
     pool[8] = (pool[8] & 0x3f) | 0x80;
-    rc = label_choose(real, conf, pool, label, e);
+    if (wanted.label == NULL && conf->prop != NULL) {
+        struct daos_prop_entry *p = daos_prop_entry_get(conf->prop, DAOS_PROP_PO_LABEL);
+
+        wanted.label = p != NULL ? p->dpe_str : NULL;
+    }
+    rc = label_choose(real, &wanted, pool, label, e);
     if (rc == 0)
         rc = format(real, conf, pool, label, e);
     if (rc != 0)

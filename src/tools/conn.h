@@ -11,8 +11,8 @@
 #include "tools/location.h"
 #include "tools/tool.h"
 
-/* A process that is ending (a dfuse just unmounted, a killed copy) holds its pool for a moment more:
- * who finds a pool busy tries again for about a second. */
+/* A process that is ending (a dfuse just unmounted, a killed copy) holds its pool for a moment
+ * more: who finds a pool busy tries again for about a second. */
 #define BUSY_TRIES    20u
 #define BUSY_PAUSE_US 50000u
 
