@@ -94,7 +94,8 @@ struct dfuse {
     struct inode *bucket[DFUSE_BUCKETS];
     struct inode root;
     uint64_t inodes;
-    uint64_t moves; /* renames done */
+    uint64_t moves;           /* renames done */
+    struct listing *listings; /* open directories; an unmount need not close them */
 };
 
 /* ---- inode.c ---- */
@@ -119,6 +120,8 @@ void dfuse_inode_forget(struct dfuse *d, struct inode *i, uint64_t nlookup);
 /* The inode with this object id, or NULL; only under d->lock. */
 struct inode *dfuse_inode_find(struct dfuse *d, daos_obj_id_t oid);
 void dfuse_inodes_free(struct dfuse *d);
+/* ops_dir.c: frees the listings that nobody closed. */
+void dfuse_listings_free(struct dfuse *d);
 /* Runs op on the object at its present name; again if a rename took the name away meanwhile. 0 or
  * errno; ESTALE when the name is gone. */
 int dfuse_by_name(struct dfuse *d, struct inode *i,

@@ -172,6 +172,7 @@ fini:
 
 static void close_pool(struct dfuse *d)
 {
+    dfuse_listings_free(d);
     dfuse_inodes_free(d);
     dfuse_place_put(d, d->root.place);
     dfs_umount(d->dfs);

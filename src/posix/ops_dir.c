@@ -11,6 +11,7 @@
 #define LIST_BATCH 128u
 
 struct listing {
+    struct listing *next, **prev; /* of the mount's open ones */
     daos_anchor_t anchor;
     struct dirent ents[LIST_BATCH];
     uint32_t nr;    /* entries in ents */
@@ -19,8 +20,25 @@ struct listing {
     dfs_obj_t *dir; /* while the lock is held */
 };
 
+static void listing_free(struct listing *l)
+{
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+void dfuse_listings_free(struct dfuse *d)
+{
+    while (d->listings != NULL) {
+        struct listing *l = d->listings;
+
+        d->listings = l->next;
+        listing_free(l);
+    }
+}
+
 void dfuse_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+    struct dfuse *d = DFUSE(req);
     struct listing *l = calloc(1, sizeof(*l));
 
     if (l == NULL) {
@@ -29,16 +47,28 @@ void dfuse_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
     }
     pthread_mutex_init(&l->lock, NULL);
     l->first = 2;
+    pthread_mutex_lock(&d->lock);
+    l->next = d->listings;
+    l->prev = &d->listings;
+    if (l->next != NULL)
+        l->next->prev = &l->next;
+    d->listings = l;
+    pthread_mutex_unlock(&d->lock);
     fi->fh = (uint64_t)(uintptr_t)l;
     fuse_reply_open(req, fi);
 }
 
 void dfuse_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+    struct dfuse *d = DFUSE(req);
     struct listing *l = (struct listing *)(uintptr_t)fi->fh;
 
-    pthread_mutex_destroy(&l->lock);
-    free(l);
+    pthread_mutex_lock(&d->lock);
+    *l->prev = l->next;
+    if (l->next != NULL)
+        l->next->prev = l->prev;
+    pthread_mutex_unlock(&d->lock);
+    listing_free(l);
     fuse_reply_err(req, 0);
 }
 
