@@ -53,8 +53,13 @@ ratio() { # label peer-file tarn-file peer-name
 ratio "copy in " cp.in tarn.in "cp -r and sync -f"
 ratio "copy out" cp.out tarn.out "cp -r"
 
+echo "== a pool of a million files"
+mkdir "$work/million"
+"$build/bench/million_bench" "$work/million" "${BENCH_FILES:-1000000}"
+rm -rf "$work/million"
+
 for b in "$build"/bench/*_bench; do
-    case $b in */put_bench) continue ;; esac
+    case $b in */put_bench | */million_bench) continue ;; esac
     echo "== $(basename "$b")"
     "$b" || true
 done
