@@ -39,6 +39,10 @@ int dfs_readdir_oids(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t
 int dfs_stat_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *st,
                   daos_obj_id_t *oid, daos_size_t *chunk_size);
 
+/* dfs_listxattr of a name that is not open: one request. A name that is not there has none. */
+int dfs_listxattr_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, char *list,
+                       daos_size_t *size);
+
 /* Type, permissions and object id of a name: its entry alone, one request. Blocking. */
 int dfs_peek(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t *mode, daos_obj_id_t *oid);
 

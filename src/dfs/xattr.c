@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 #include <sys/xattr.h>
+#include "dfs/dfs_fast.h"
 #include "dfs/dfs_int.h"
 
 #define XATTR_BATCH 32u
@@ -145,20 +146,17 @@ int dfs_removexattr(dfs_t *dfs, dfs_obj_t *obj, const char *name)
 }
 
 /* Calls each(name with head, len, arg) for every attribute of an entry; non-zero stops. */
-static int each_xattr(struct dfs *dfs, daos_obj_id_t parent, const char *name,
-                      int (*each)(const char *key, size_t len, void *arg), void *arg)
+static int each_xattr_oh(struct dfs *dfs, daos_handle_t oh, const char *name,
+                         int (*each)(const char *key, size_t len, void *arg), void *arg)
 {
     char buf[XATTR_BATCH * 64 + DFS_MAX_XATTR_NAME + 8];
     daos_key_desc_t kds[XATTR_BATCH];
     daos_anchor_t anchor = {0};
-    daos_handle_t oh;
     daos_key_t dkey;
     d_iov_t iov;
     d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
-    int rc = dfs_errno(daos_obj_open(dfs->coh, parent, DAOS_OO_RO, &oh, NULL));
+    int rc = 0;
 
-    if (rc != 0)
-        return rc;
     d_iov_set(&dkey, (void *)name, strlen(name));
     while (rc == 0 && !daos_anchor_is_eof(&anchor)) {
         uint32_t nr = XATTR_BATCH;
@@ -170,6 +168,18 @@ static int each_xattr(struct dfs *dfs, daos_obj_id_t parent, const char *name,
             if (kds[i].kd_key_len > 2 && memcmp(p, DFS_XATTR_HEAD, 2) == 0)
                 rc = each(p, kds[i].kd_key_len, arg);
     }
+    return rc;
+}
+
+static int each_xattr(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                      int (*each)(const char *key, size_t len, void *arg), void *arg)
+{
+    daos_handle_t oh;
+    int rc = dfs_errno(daos_obj_open(dfs->coh, parent, DAOS_OO_RO, &oh, NULL));
+
+    if (rc != 0)
+        return rc;
+    rc = each_xattr_oh(dfs, oh, name, each, arg);
     daos_obj_close(oh, NULL);
     return rc;
 }
@@ -207,6 +217,28 @@ int dfs_listxattr(dfs_t *dfs, dfs_obj_t *obj, char *list, daos_size_t *size)
         return rc;
     *size = out.need;
     return 0;
+}
+
+int dfs_listxattr_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, char *list,
+                       daos_size_t *size)
+{
+    struct list_out out = {0};
+    struct dfs_obj *dir;
+    int rc;
+
+    if (size == NULL)
+        return EINVAL;
+    rc = dfs_parent(dfs, parent, false, &dir);
+    if (rc == 0)
+        rc = dfs_name_check(name, NULL);
+    if (rc != 0)
+        return rc;
+    out.buf = list;
+    out.room = list == NULL ? 0 : *size;
+    rc = each_xattr_oh(dfs, dir->oh, name, list_each, &out);
+    if (rc == 0)
+        *size = out.need;
+    return rc;
 }
 
 /* ---- All of them, for a move ---- */

@@ -287,18 +287,13 @@ static int xattr_list(struct tree *t, struct tree_dir *dir, const char *name, ch
                       size_t *len)
 {
     daos_size_t size = *len;
-    dfs_obj_t *obj;
-    int rc = xattr_obj(t, dir, name, false, &obj);
+    int rc = name == NULL ? dfs_listxattr(t->dfs, dir->obj, buf, &size)
+                          : dfs_listxattr_name(t->dfs, dir->obj, name, buf, &size);
 
-    if (rc != 0)
-        return rc;
-    rc = dfs_listxattr(t->dfs, obj, buf, &size);
     if (rc == 0 && size > *len)
         rc = E2BIG;
     if (rc == 0)
         *len = size;
-    if (name != NULL)
-        dfs_release(obj);
     return rc;
 }
 
