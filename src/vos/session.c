@@ -227,12 +227,14 @@ int session_record(struct vos_tx *t, const struct vos_txid *id)
         return rc;
     acked = MAX(r->acked, id->acked);
     if (o[id->seq % r->cap].seq > acked) {
+        uint64_t held = o[id->seq % r->cap].seq;
         uint32_t cap = r->cap;
 
-        /* Large enough for all that may be open, and so that no two of them share a slot. */
-        while (cap < VOS_SESSION_OUTCOMES && id->seq - acked > cap)
-            cap = MIN(cap * 4, VOS_SESSION_OUTCOMES);
-        if (cap == r->cap)
+        /* Large enough for all that may be open, and so that the two no longer share a slot: the
+         * holder may be far ahead, because requests of a session arrive in any order. No other
+         * outcome can come into their way, since slots only split when the record grows. */
+        while (cap < VOS_SESSION_OUTCOMES &&
+               (cap == r->cap || id->seq - acked > cap || held % cap == id->seq % cap))
             cap = MIN(cap * 4, VOS_SESSION_OUTCOMES);
         if (cap == r->cap)
             return -DER_AGAIN;

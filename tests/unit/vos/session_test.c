@@ -76,6 +76,24 @@ static void any_order(void **state)
     rig_stop(&r);
 }
 
+/* One request is slow, and those after it have gone far ahead: it is no copy and no stranger. */
+static void one_is_far_behind(void **state)
+{
+    static const uint64_t ahead[] = {10, 34, 66, 130, 250};
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 3, 3);
+    for (size_t i = 0; i < ARRAY_LEN(ahead); i++) {
+        assert_int_equal(put_as(&r, 100 + i, ahead[i], 0, "v"), 0);
+        assert_int_equal(put_as(&r, 100 + i, 2, 0, "v"), 0);
+        assert_false(r.replayed);
+        assert_int_equal(put_as(&r, 100 + i, ahead[i], 0, "v"), 0);
+        assert_true(r.replayed);
+    }
+    rig_stop(&r);
+}
+
 static void idle_sessions_are_forgotten(void **state)
 {
     struct rig r;
@@ -132,6 +150,7 @@ int main(void)
         cmocka_unit_test(a_copy_changes_nothing),
         cmocka_unit_test(many_may_be_open),
         cmocka_unit_test(any_order),
+        cmocka_unit_test(one_is_far_behind),
         cmocka_unit_test(idle_sessions_are_forgotten),
         cmocka_unit_test(the_clock_never_goes_back),
     };
