@@ -1,0 +1,105 @@
+/*
+ * Workloads: what clients do in a run, and how what they see is judged.
+ *
+ * A workload is written against the public API alone: blocking calls of daos.h and daos_fs.h. It
+ * runs wherever those run: in a simulated cluster, where each client is a fiber on a node of its
+ * own (tests/sim/run.h), or on a pool in this process. It draws everything from the generator it is
+ * given, and tells every operation and its result to an oracle (hist.h) shared by all clients of
+ * the run. All clients of one run live on one thread.
+ *
+ *     setup()    once, by the first client, on a new container: makes what the clients use
+ *     attach()   each client, after setup and again with new handles after it lost its old ones
+ *     step()     one operation, called again and again
+ *     detach()   closes what attach opened
+ *     verify()   by one client while nobody else works and the oracle is settled: reads everything
+ *                back, from the present and from the snapshots
+ *
+ * What rc of a call means to the oracle (work_verdict):
+ *     answered   the model must explain it: 0, -DER_EXIST, -DER_NONEXIST, ENOENT ...
+ *     failed     an error that promises that nothing changed: -DER_NOSPACE, -DER_NOMEM, reads that
+ *                were not answered
+ *     unknown    a change that was not answered: -DER_TX_UNCERTAIN, -DER_TIMEDOUT, -DER_UNREACH ...
+ *     wrong      nothing of the above: the run fails
+ */
+#ifndef TARN_SIM_WORKLOAD_H
+#define TARN_SIM_WORKLOAD_H
+
+#include <daos.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "hist.h"
+#include "sim_media.h"
+
+/* Faults under way, which make errors legitimate that are wrong otherwise. */
+enum work_faults {
+    WORK_NET = 1,    /* messages may be lost: timeouts and unknown outcomes */
+    WORK_DEVICE = 2, /* the device fails: -DER_IO */
+    WORK_FULL = 4,   /* it may be full: -DER_NOSPACE */
+    WORK_ROT = 8,    /* bytes rot on the medium: -DER_CSUM, -DER_IO on reads */
+    WORK_NOMEM = 16, /* allocations fail: -DER_NOMEM */
+};
+
+struct work;
+
+/* What a client works with. */
+struct work_client {
+    struct work *work;
+    uint32_t index;      /* 0 .. clients - 1 */
+    struct sim_rng rng;  /* its own: what it does does not depend on what others draw */
+    daos_handle_t poh;   /* of this client */
+    daos_handle_t coh;
+    void *priv;          /* the workload's, between attach and detach */
+    uint64_t steps;
+};
+
+struct workload {
+    const char *name;
+    bool posix;    /* the container is made with dfs_cont_create() */
+    bool alone;    /* its clients do not share a domain: at most one works at a time */
+    int (*setup)(struct work_client *c);
+    int (*attach)(struct work_client *c);
+    /* One operation. 0, or the error that ended it without a verdict: the client's handles are gone
+     * (-DER_NO_HDL), and it attaches anew. Violations go to work_wrong(). */
+    int (*step)(struct work_client *c);
+    void (*detach)(struct work_client *c);
+    int (*verify)(struct work_client *c);
+    void (*fini)(struct work *w); /* frees w->priv */
+};
+
+/* One run. */
+struct work {
+    const struct workload *load;
+    uint32_t clients;
+    uint32_t faults; /* WORK_*, may change during the run */
+    void *priv;      /* the workload's oracle, shared by its clients; setup makes it */
+    uint64_t (*now)(void *arg); /* virtual time, nanoseconds */
+    /* One line of the story: printf, when somebody listens (telling), NULL otherwise. */
+    void (*tell)(void *arg, uint32_t client, const char *line);
+    bool telling;
+    void *arg;
+    bool failed; /* by work_wrong() */
+    char why[16384];
+    uint64_t ops; /* operations that reached the oracle */
+};
+
+enum work_verdict { WORK_ANSWERED, WORK_FAILED, WORK_UNKNOWN, WORK_WRONG };
+
+/* Judges a DER code (errno of dfs calls: work_verdict_errno). changes: the operation changes
+ * something. Codes that the model itself may give (-DER_EXIST, -DER_NONEXIST, VOS_NOTEMPTY,
+ * -DER_REC2BIG, -DER_INVAL ...) are WORK_ANSWERED. */
+enum work_verdict work_verdict(const struct work *w, int rc, bool changes);
+enum work_verdict work_verdict_errno(const struct work *w, int err, bool changes);
+/* The run failed: keeps the first reason. */
+void work_wrong(struct work *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void work_tell(struct work_client *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Ends an operation with the oracle by its verdict; wrong ones and violations fail the run. op:
+ * with its result. */
+void work_end(struct work_client *c, struct hist *h, uint32_t id, const void *op, int rc,
+              enum work_verdict v);
+
+/* The workloads there are, ended by NULL. */
+extern const struct workload *const workloads[];
+const struct workload *workload_find(const char *name);
+
+#endif
