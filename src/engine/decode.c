@@ -188,11 +188,12 @@ static int decode_fiod(struct net_req *req, const struct msg_fiod *m, struct vos
     iod->cond = m->cond;
     iod->recxs = m->recxs;
     iod->recx_nr = m->recxs_nr;
-    if (m->map_max > 0) {
-        iod->map = net_req_alloc(req, m->map_max * sizeof(*iod->map));
+    /* a transport that wants to know what was written needs the map too (fetch.c) */
+    iod->map_max = req->wrote != NULL ? MAX(m->map_max, 16u) : m->map_max;
+    if (iod->map_max > 0) {
+        iod->map = net_req_alloc(req, iod->map_max * sizeof(*iod->map));
         if (iod->map == NULL)
             return -DER_NOMEM;
-        iod->map_max = m->map_max;
     }
     if (m->bulk == MSG_NO_BULK)
         return 0;

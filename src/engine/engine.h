@@ -9,7 +9,8 @@
  * of the shard's xstream.
  *
  * Every answer, negative ones included, waits until what it observed is durable. A failed request
- * changed nothing. No request waits for ever.
+ * changed nothing. One that could not be made durable, because the device failed, may have happened
+ * all the same: -DER_TX_UNCERTAIN. No request waits for ever.
  */
 #ifndef TARN_ENGINE_H
 #define TARN_ENGINE_H
@@ -31,6 +32,8 @@ struct engine_conf {
     struct io_dir *dir;      /* the pool's directory; stays the caller's */
     bool locked;             /* the caller holds the directory's lock (io_dir_lock) already */
     bool readonly;           /* replay in memory, write nothing: check, inspect */
+    bool keep_handles;       /* clients are elsewhere and outlive the engine: their handles, and the
+                                outcomes of their requests, stay over a restart */
     int cpu;                 /* pin, -1: no */
     uint32_t spin_us;        /* see rt_xs_conf */
     uint32_t checkpoint_pct; /* see heap_conf; 0 default */

@@ -10,6 +10,73 @@ struct fetch {
     struct vos_fetch f;
 };
 
+#define MAP_GREW 1000000 /* no code of the heap's or anyone's */
+
+/* Does the transport have to be told which bytes of the vector were written, holes left out? Then
+ * the map of what exists must be whole. */
+static bool needs_map(const struct net_req *req, const struct msg_fiod *m)
+{
+    return req->wrote != NULL && m->bulk != MSG_NO_BULK && m->type == DAOS_IOD_ARRAY &&
+           !(m->cond & MSG_FETCH_ZEROS);
+}
+
+static int grow_maps(struct fetch *ft)
+{
+    const struct msg_obj_fetch_req *m = ft->req->req;
+    bool grew = false;
+
+    for (uint32_t i = 0; i < m->iods_nr; i++) {
+        struct vos_fetch_iod *iod = &ft->iods[i];
+
+        if (!needs_map(ft->req, &m->iods[i]) || iod->map_nr <= iod->map_max)
+            continue;
+        iod->map = net_req_alloc(ft->req, iod->map_nr * sizeof(*iod->map));
+        iod->map_max = iod->map != NULL ? iod->map_nr : 0;
+        grew = true;
+        if (iod->map == NULL)
+            break;
+    }
+    if (!grew)
+        return 0;
+    vos_fetch_fini(ft->c, &ft->f);
+    for (uint32_t i = 0; i < m->iods_nr; i++)
+        if (needs_map(ft->req, &m->iods[i]) && ft->iods[i].map == NULL && ft->iods[i].map_nr > 0)
+            return -DER_NOMEM;
+    return MAP_GREW;
+}
+
+/* Tells the transport what was written into its memory. */
+static void mark_written(struct fetch *ft)
+{
+    const struct msg_obj_fetch_req *m = ft->req->req;
+
+    for (uint32_t i = 0; i < m->iods_nr; i++) {
+        const struct msg_fiod *f = &m->iods[i];
+        const struct vos_fetch_iod *iod = &ft->iods[i];
+        uint64_t base = f->bulk_off;
+
+        if (f->bulk == MSG_NO_BULK || iod->rec_size == 0)
+            continue;
+        if (!needs_map(ft->req, f)) {
+            net_bulk_wrote(ft->req, f->bulk, base, iod->end);
+            continue;
+        }
+        for (uint32_t k = 0; k < f->recxs_nr; k++) {
+            uint64_t from = f->recxs[k].rx_idx, to = from + f->recxs[k].rx_nr;
+
+            for (uint32_t j = 0; j < iod->map_nr; j++) {
+                uint64_t lo = MAX(from, iod->map[j].rx_idx);
+                uint64_t hi = MIN(to, iod->map[j].rx_idx + iod->map[j].rx_nr);
+
+                if (lo < hi)
+                    net_bulk_wrote(ft->req, f->bulk, base + (lo - from) * iod->rec_size,
+                                   (hi - lo) * iod->rec_size);
+            }
+            base += (to - from) * iod->rec_size;
+        }
+    }
+}
+
 static int run(struct shard *s, void *arg)
 {
     struct fetch *ft = arg;
@@ -18,7 +85,12 @@ static int run(struct shard *s, void *arg)
 
     if (rc != 0)
         return rc;
-    return vos_fetch(ft->c, m->epoch, m->cond, m->oid, &ft->dkey, m->iods_nr, ft->iods, &ft->f);
+    do {
+        rc = vos_fetch(ft->c, m->epoch, m->cond, m->oid, &ft->dkey, m->iods_nr, ft->iods, &ft->f);
+        if (rc == 0)
+            rc = grow_maps(ft);
+    } while (rc == MAP_GREW);
+    return rc;
 }
 
 /* The reply's results; also after -DER_REC2BIG, where the real sizes are wanted. */
@@ -38,7 +110,7 @@ static int results(struct fetch *ft)
         res[i].bytes = iod->end;
         res[i].map_total = iod->map_nr;
         res[i].map = iod->map;
-        res[i].map_nr = MIN(iod->map_nr, iod->map_max);
+        res[i].map_nr = MIN(iod->map_nr, m->iods[i].map_max);
     }
     rep->res = res;
     rep->res_nr = m->iods_nr;
@@ -60,6 +132,8 @@ static int finish(struct fetch *ft, int rc)
 {
     int rc2 = rc == 0 || rc == -DER_REC2BIG ? results(ft) : 0;
 
+    if (rc == 0 && rc2 == 0 && ft->req->wrote != NULL)
+        mark_written(ft);
     return rc != 0 ? rc : rc2;
 }
 

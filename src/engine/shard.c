@@ -41,7 +41,11 @@ static void end(struct shard *s, struct net_req *req, int rc)
 static void durable(struct heap_waiter *w, int rc)
 {
     struct answer *a = CONTAINER_OF(w, struct answer, w);
+    bool changes = msg_info(a->req->hdr.opcode)->flags & MSG_CHANGES;
 
+    /* a change whose log record was not written well may be found by recovery, or not */
+    if (rc != 0 && a->rc == 0 && changes)
+        rc = -DER_TX_UNCERTAIN;
     end(a->s, a->req, rc != 0 ? rc : a->rc);
 }
 

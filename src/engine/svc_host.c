@@ -357,13 +357,14 @@ static int finish_destroy(struct shard *s, struct agree *a)
 int svc_host_reconcile(struct shard *s)
 {
     struct agree a = {.max = 0};
-    int rc;
+    int rc = 0;
 
-    do {
+    while (rc == 0 && !s->eng->conf.keep_handles) {
         rc = shard_run(s, has_handles, &a);
-        if (rc == 0 && a.yes)
-            rc = shard_run(s, evict, NULL);
-    } while (rc == 0 && a.yes);
+        if (rc != 0 || !a.yes)
+            break;
+        rc = shard_run(s, evict, NULL);
+    }
     if (rc == 0)
         rc = each(s, next_cont, agree_snaps, &a);
     if (rc == 0)

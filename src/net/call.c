@@ -1,6 +1,7 @@
-/* The sending side of every transport. */
+/* What every transport shares of both sides. */
 #include <string.h>
 #include <daos_errno.h>
+#include "base/arena.h"
 #include "base/assert.h"
 #include "net/msg.h"
 #include "net/peer.h"
@@ -53,4 +54,19 @@ void net_peer_close(struct net_peer *peer)
 {
     if (peer != NULL)
         peer->close(peer);
+}
+
+void *net_req_alloc(struct net_req *req, size_t len)
+{
+    return arena_alloc(req->mem, len);
+}
+
+struct arena *net_req_arena(struct net_req *req)
+{
+    return req->mem;
+}
+
+void net_reply(struct net_req *req, int rc)
+{
+    req->reply(req, rc);
 }

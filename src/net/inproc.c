@@ -172,7 +172,7 @@ static int reply_carry(struct frame *f)
     return msg_decode_rep(f->req.hdr.opcode, f->back.mem, len, &f->rep_mem, call->rep);
 }
 
-void net_reply(struct net_req *req, int rc)
+static void inproc_reply(struct net_req *req, int rc)
 {
     struct frame *f = CONTAINER_OF(req, struct frame, req);
     int carried = reply_carry(f);
@@ -182,23 +182,13 @@ void net_reply(struct net_req *req, int rc)
     answer(f, rc != 0 ? rc : carried);
 }
 
-void *net_req_alloc(struct net_req *req, size_t len)
-{
-    return arena_alloc(&CONTAINER_OF(req, struct frame, req)->mem, len);
-}
-
-struct arena *net_req_arena(struct net_req *req)
-{
-    return &CONTAINER_OF(req, struct frame, req)->mem;
-}
-
 static void serve(void *arg)
 {
     struct frame *f = arg;
     uint64_t late_ns = f->begun_ns + (uint64_t)f->req.hdr.deadline_ms * 1000000u;
 
     if (rt_now_ns() > late_ns)
-        net_reply(&f->req, -DER_TIMEDOUT);
+        inproc_reply(&f->req, -DER_TIMEDOUT);
     else
         f->peer->service->handle(f->peer->service, &f->req);
 }
@@ -208,7 +198,7 @@ static void posted(struct rt_call *post)
     struct frame *f = CONTAINER_OF(post, struct frame, post);
 
     if (rt_spawn(serve, f) != 0)
-        net_reply(&f->req, -DER_NOMEM);
+        inproc_reply(&f->req, -DER_NOMEM);
 }
 
 /* The engine's side of the wire: what arrived becomes a net_req, or is refused. */
@@ -228,6 +218,9 @@ static int receive(struct frame *f, const struct msg_info *info)
     req->uid = p->uid;
     req->gid = p->gid;
     req->pid = p->pid;
+    req->mem = &f->mem;
+    req->reply = inproc_reply;
+    req->wrote = NULL;
     memset(req->priv, 0, sizeof(req->priv));
     return msg_decode_req(req->hdr.opcode, f->out.mem, req->hdr.body_len, &f->mem, req->req);
 }
@@ -265,14 +258,14 @@ static void inproc_send(struct net_peer *peer, struct net_call *call)
         f->req.hdr.deadline_ms = DEADLINE_MS;
     rc = receive(f, info);
     if (rc != 0) {
-        net_reply(&f->req, rc);
+        inproc_reply(&f->req, rc);
         return;
     }
     if (s->inline_handle != NULL && s->inline_handle(s, &f->req))
         return;
     xs = s->route(s, &f->req.hdr);
     if (xs == NULL) {
-        net_reply(&f->req, -DER_UNREACH);
+        inproc_reply(&f->req, -DER_UNREACH);
         return;
     }
     f->begun_ns = rt_now_ns();

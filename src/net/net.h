@@ -10,7 +10,8 @@
  * client.
  *
  * A service answers requests; a peer is where requests are sent. Both sides see the same structs
- * whatever the transport: in-process now, shared memory, TCP and simulation behind the same calls.
+ * whatever the transport: in-process (below), or over connections (net/remote.h): the simulated
+ * network now, shared memory and TCP later.
  *
  * The answer arrives through call->done(), possibly inside net_call_send() (the engine could answer
  * at once), otherwise on the thread that progresses the transport; in-process that is the engine's
@@ -93,6 +94,12 @@ struct net_req {
     uint32_t bulk_nr;
     uint32_t uid, gid, pid; /* who asks, verified by the transport */
     void *priv[8];
+    /* The transport's. */
+    struct arena *mem;
+    void (*reply)(struct net_req *req, int rc);
+    /* NULL: the bulk vectors are the caller's own memory. Else the transport has to be told which
+     * bytes of writable ones were written: only those go back. */
+    void (*wrote)(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len);
 };
 
 /* Memory that lives until the reply is sent. */
@@ -100,6 +107,13 @@ void *net_req_alloc(struct net_req *req, size_t len);
 struct arena *net_req_arena(struct net_req *req); /* the same memory */
 /* Answers and ends req. From any thread. */
 void net_reply(struct net_req *req, int rc);
+/* len bytes from off of the bulk vector were written. Fewer calls are cheaper; order does not
+ * matter. */
+static inline void net_bulk_wrote(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len)
+{
+    if (req->wrote != NULL && len > 0)
+        req->wrote(req, bulk, off, len);
+}
 
 struct net_service {
     /* Runs on the service's xstream in a fiber of its own; ends with net_reply() at any time. */

@@ -248,7 +248,8 @@ static void test_a_log_that_fails_under_load_ends_every_request(void **state)
         }
         for (uint32_t i = 0; i < N; i++) {
             rt_event_wait(&s[i].done);
-            assert_int_equal(s[i].rc, -DER_IO);
+            /* the put whose record failed may be found by recovery; later ones were not begun */
+            assert_true(s[i].rc == -DER_IO || s[i].rc == -DER_TX_UNCERTAIN);
             rt_xs_destroy(s[i].xs);
         }
         assert_int_equal(put(r, "late", 'L', 50), -DER_IO);

@@ -1,0 +1,69 @@
+/*
+ * remote: peers and services that a connection lies between.
+ *
+ * net_remote_connect() makes a peer; its calls go through wires (net/wire.h) that a dialer makes.
+ * net_acceptor_create() stands before a net_service and answers what comes in on wires. Rules:
+ *
+ *   deadline     call->hdr.deadline_ms (0: NET_DEADLINE_MS) from net_call_send() on. When it has
+ *                passed, a request that changes nothing, or was never sent, ends with
+ * -DER_TIMEDOUT; one that changes something (MSG_CHANGES) and was sent with -DER_TX_UNCERTAIN: it
+ *                may have happened, or may still.
+ *   liveness     with calls under way, a peer that has said nothing for suspect_ms is taken for
+ *                dead: the connection is given up and another one made, sooner if it breaks.
+ *   resend       on a new connection every call under way is sent again with NET_RESEND, in order.
+ *                Whatever kind it is: reads change nothing, changes carry a txid whose outcome the
+ *                engine remembers, or are still being served and are joined.
+ *   going away   -DER_SHUTDOWN from an engine means nothing was begun: the call stays under way and
+ *                is sent to whoever is there next.
+ */
+#ifndef TARN_NET_REMOTE_H
+#define TARN_NET_REMOTE_H
+
+#include "net/wire.h"
+
+#define NET_DEADLINE_MS 60000u
+
+struct net_remote_conf {
+    struct net_dialer *dialer; /* outlives the peer */
+    struct rt_xs *xs;          /* the peer's: wires, timers and call->done() are there */
+    uint32_t suspect_ms;       /* 0: 3,000 */
+    uint32_t backoff_min_ms;   /* between attempts to connect, doubling; 0: 5 */
+    uint32_t backoff_max_ms;   /* 0: 1,000 */
+};
+
+/* Dials at the first call. Calls may be sent from any thread; the peer is closed on xs or from
+ * outside of any xstream. -DER_NOMEM. */
+int net_remote_connect(const struct net_remote_conf *conf, struct net_peer **peer);
+
+struct net_remote_stat {
+    uint64_t dials, resends, late; /* late: replies nobody waited for any more */
+    uint64_t incarnation;          /* of the engine that answers now, 0 none yet */
+};
+void net_remote_stat(struct net_peer *peer, struct net_remote_stat *st);
+
+struct net_acceptor;
+
+struct net_acceptor_conf {
+    struct net_service *service; /* outlives the acceptor; handle() runs in a fiber of route()'s
+                                    xstream */
+    struct rt_xs *xs;            /* the wires' */
+    uint64_t incarnation;        /* differs from every earlier one of this engine; not 0 */
+    uint64_t features;
+};
+
+int net_acceptor_create(const struct net_acceptor_conf *conf, struct net_acceptor **a);
+/* A connection came in; the acceptor owns the wire from now on. On xs. */
+void net_acceptor_add(struct net_acceptor *a, struct net_wire *w);
+/* Closes every connection; answers under way go nowhere. On xs. */
+void net_acceptor_stop(struct net_acceptor *a);
+/* After the service has answered everything. */
+void net_acceptor_free(struct net_acceptor *a);
+
+struct net_acceptor_stat {
+    uint32_t conns, clients, serving;
+    uint64_t requests, joined; /* joined: resends of what was being served */
+    uint64_t bad;              /* frames that were refused */
+};
+void net_acceptor_stat(const struct net_acceptor *a, struct net_acceptor_stat *st);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * wire: the seam under remote transports. A wire is one end of one connection: an ordered stream of
+ * frames to one peer, which may break at any time, or fall silent.
+ *
+ * net/remote.c (the sending side) and net/accept.c (the answering side) hold all that is hard about
+ * messages between processes: deadlines, resends, generations, incarnations. What is below this
+ * seam only moves frames: the simulated network (tests/sim), later shared memory and TCP.
+ *
+ * A wire belongs to one xstream: its calls are made there and its callbacks run there, on the
+ * scheduler (must not wait). What is sent arrives in order, whole and once, or not at all; nothing
+ * sent after a lost frame arrives. Nobody is told of a loss: silence is all there may be.
+ *
+ * ---- Frames ----
+ *
+ * Integers are little endian. Every frame begins with
+ *
+ *       0  u32  NET_FRAME_MAGIC
+ *       4  u16  kind, enum net_frame
+ *       6  u16  protocol, NET_PROTO
+ *       8  u32  bytes of the whole frame
+ *      12  u32  CRC32C of all that follows
+ *      16  u64  id of the call; 0 in HELLO, WELCOME, PING, PONG
+ *      24  what the kind says:
+ *
+ *   HELLO    client 16 bytes, generation u64, features u64
+ *   WELCOME  incarnation u64, features u64, rc i32
+ *   REQUEST  header, body (u32 length and bytes), bulk: u32 count, each u8 writable, u64 length,
+ *            and, if not writable, its bytes
+ *   REPLY    header, body, bulk: u32 count, each u32 ranges, each u64 offset, u64 length, bytes
+ *   PING, PONG  nothing
+ *
+ * The header is struct net_hdr field by field, without pad (wire_put_hdr).
+ *
+ * ---- At most once, and not too late ----
+ *
+ * A client (a peer of net_remote_connect()) has an id of 128 random bits and numbers its
+ * connections: the generation. It has one connection at a time and sends requests only after
+ * WELCOME. The answering side serves only the newest generation of a client it knows of: HELLO
+ * closes older connections of that client, whatever is still in them. So once a generation was
+ * welcomed, no copy of a request that was sent on an earlier one arrives any more; what has begun
+ * is joined: a resend of a call that is being served does not run again, and its answer goes to the
+ * newest connection. A request is resent only on a new connection. Replies count only if they come
+ * on the current connection and carry the incarnation that welcomed it.
+ *
+ * So a copy of a request that was answered never runs later: not even one whose answer was an
+ * error, of which no outcome is stored.
+ */
+#ifndef TARN_NET_WIRE_H
+#define TARN_NET_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "net/net.h"
+
+#define NET_FRAME_MAGIC 0x4e524154u /* "TARN" */
+#define NET_FRAME_HEAD  24u
+#define NET_FRAME_MAX   (256u << 20)
+
+enum net_frame { NET_HELLO = 1, NET_WELCOME, NET_REQUEST, NET_REPLY, NET_PING, NET_PONG };
+
+struct net_wire {
+    const struct net_wire_ops *ops;
+    uint32_t uid, gid, pid; /* of the other side, verified by the wire; UINT32_MAX: not known */
+    /* The owner's; set before control goes back to the scheduler. */
+    void (*received)(struct net_wire *w, const void *frame, size_t len);
+    void (*broken)(struct net_wire *w); /* once; nothing comes after it but the owner's close */
+    void *arg;
+};
+
+struct net_wire_ops {
+    /* Takes a copy. Never waits, never calls back; a failure shows as broken(), later. */
+    void (*send)(struct net_wire *w, const void *frame, size_t len);
+    /* No callback comes after it. w is freed. */
+    void (*close)(struct net_wire *w);
+};
+
+/* Makes connections to one engine. */
+struct net_dialer {
+    /* A wire on the calling xstream whose connection may still have to come about: frames can be
+     * sent at once. -DER_UNREACH, -DER_NOMEM. */
+    int (*dial)(struct net_dialer *d, struct net_wire **w);
+};
+
+/* ---- Frames: what both sides share (frame.c) ---- */
+
+void wire_put_head(struct wbuf *b, enum net_frame kind, uint64_t id);
+/* Fills in length and checksum of a finished frame. -DER_NOMEM, -DER_OVERFLOW. */
+int wire_seal(struct wbuf *b);
+/* Checks what every frame begins with and leaves r at what the kind says. -DER_PROTO. */
+int wire_open(const void *frame, size_t len, enum net_frame *kind, uint64_t *id, struct rbuf *r);
+void wire_put_hdr(struct wbuf *b, const struct net_hdr *h);
+void wire_get_hdr(struct rbuf *r, struct net_hdr *h);
+/* Encodes a message as the frame's body. */
+int wire_put_body(struct wbuf *b, uint16_t opcode, const void *msg, bool reply);
+
+#endif
