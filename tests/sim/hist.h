@@ -17,8 +17,10 @@
  * An operation of unknown outcome (no answer in time, the client died) may take effect at any time
  * until hist_settle(), which says that nothing of the past is under way any more.
  *
- * States and operations are plain bytes, compared with memcmp: no padding, no pointers. Not
- * thread-safe. Deterministic. Running out of memory ends the test.
+ * States and operations are plain bytes, compared with memcmp: no padding, no pointers. A model is
+ * deterministic: what an operation changes follows from the state and its arguments, not from what
+ * was observed (an id that the system chose is named by the caller's own number). Not thread-safe.
+ * Deterministic. Running out of memory ends the test.
  */
 #ifndef TARN_SIM_HIST_H
 #define TARN_SIM_HIST_H
@@ -27,8 +29,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HIST_OPEN_MAX   64u   /* operations under way or of unknown outcome */
-#define HIST_STATES_MAX 4096u /* possible states kept; more: hist_return says false and the story why */
+#define HIST_OPEN_MAX                                                                              \
+    64u /* operations under way or of unknown outcome; more: a violation, the story says why */
+#define HIST_STATES_MAX                                                                            \
+    4096u /* possible states kept; more: hist_return says false and the story why */
 
 struct hist;
 
@@ -41,6 +45,11 @@ struct hist_spec {
      * not known; do what the operation does in this state (an operation that fails in this state
      * changes nothing) and return true. */
     bool (*apply)(void *state, const void *op, bool known);
+    /* Optional, and what makes the checker fast: what the operation may read or change, as bits (a
+     * key, a directory, or hashes of them), from its arguments alone. Of two operations without a
+     * common bit neither changes what the other does or answers. NULL: all have a bit in common,
+     * and more than a few concurrent changes are then more orders than there is time for. */
+    uint64_t (*touches)(const void *op);
     /* One line for the story. */
     void (*print_op)(const void *op, bool known, char *buf, size_t len);
     void (*print_state)(const void *state, char *buf, size_t len);
