@@ -50,6 +50,9 @@ struct hist_spec {
      * common bit neither changes what the other does or answers. NULL: all have a bit in common,
      * and more than a few concurrent changes are then more orders than there is time for. */
     uint64_t (*touches)(const void *op);
+    /* Optional, likewise: operations that never change anything, whatever the state. NULL: all may.
+     */
+    bool (*only_reads)(const void *op);
     /* One line for the story. */
     void (*print_op)(const void *op, bool known, char *buf, size_t len);
     void (*print_state)(const void *state, char *buf, size_t len);

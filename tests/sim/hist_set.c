@@ -1,0 +1,256 @@
+/*
+ * The set of possible states. States are kept once (equal states are one blob), so comparing two
+ * possibilities compares pointers. Two that differ only in operations of unknown outcome: the one
+ * in which fewer have happened is kept, because they may still happen there.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/hash.h"
+#include "hist_int.h"
+
+#define INDEX_FROM 16u
+
+void *hist_alloc(size_t size)
+{
+    void *p = calloc(1, size);
+
+    if (p == NULL) {
+        fprintf(stderr, "hist: out of memory (%zu bytes)\n", size);
+        abort();
+    }
+    return p;
+}
+
+static void *grow(void *old, uint32_t nr, uint32_t *max, size_t size)
+{
+    void *p;
+
+    if (nr < *max)
+        return old;
+    *max = *max ? *max * 2 : 16;
+    p = hist_alloc(*max * size);
+    if (nr > 0)
+        memcpy(p, old, nr * size);
+    free(old);
+    return p;
+}
+
+/* ---- States ---- */
+
+static void rehash(struct hist *h)
+{
+    uint32_t old_nr = h->buckets_nr;
+    struct blob **old = h->buckets;
+
+    h->buckets_nr = old_nr ? old_nr * 2 : 64;
+    h->buckets = hist_alloc(h->buckets_nr * sizeof(*h->buckets));
+    for (uint32_t i = 0; i < old_nr; i++) {
+        while (old[i] != NULL) {
+            struct blob *b = old[i], **to = &h->buckets[b->hash & (h->buckets_nr - 1)];
+
+            old[i] = b->next;
+            b->next = *to;
+            *to = b;
+        }
+    }
+    free(old);
+}
+
+struct blob *blob_get(struct hist *h, const void *bytes)
+{
+    uint64_t hash = hash_bytes(bytes, h->spec.state_bytes);
+    struct blob *b, **to;
+
+    if (h->blobs_nr >= h->buckets_nr)
+        rehash(h);
+    to = &h->buckets[hash & (h->buckets_nr - 1)];
+    for (b = *to; b != NULL; b = b->next) {
+        if (b->hash == hash && memcmp(b->bytes, bytes, h->spec.state_bytes) == 0) {
+            b->refs++;
+            return b;
+        }
+    }
+    b = h->free;
+    if (b != NULL)
+        h->free = b->next;
+    else
+        b = hist_alloc(sizeof(*b) + h->spec.state_bytes);
+    memcpy(b->bytes, bytes, h->spec.state_bytes);
+    b->hash = hash;
+    b->nr = h->blob_nr++;
+    b->refs = 1;
+    b->next = *to;
+    *to = b;
+    h->blobs_nr++;
+    return b;
+}
+
+void blob_ref(struct blob *b)
+{
+    b->refs++;
+}
+
+void blob_put(struct hist *h, struct blob *b)
+{
+    struct blob **at;
+
+    ASSERT(b->refs > 0);
+    if (--b->refs > 0)
+        return;
+    for (at = &h->buckets[b->hash & (h->buckets_nr - 1)]; *at != b; at = &(*at)->next)
+        ;
+    *at = b->next;
+    b->next = h->free;
+    h->free = b;
+    h->blobs_nr--;
+}
+
+/* ---- The set ---- */
+
+void set_begin(struct set *s, struct blob *st, uint64_t done)
+{
+    s->c = grow(s->c, s->nr, &s->max, sizeof(*s->c));
+    s->c[s->nr] = (struct conf){.st = st, .done = done, .past_at = s->pool_nr};
+}
+
+void set_past(struct set *s, struct blob *st, uint64_t ops)
+{
+    struct conf *c = &s->c[s->nr];
+    struct past *p;
+    uint32_t i;
+
+    if (ops == 0)
+        return;
+    s->pool = grow(s->pool, c->past_at + c->past_nr, &s->pool_max, sizeof(*s->pool));
+    p = s->pool + c->past_at;
+    for (i = c->past_nr; i > 0 && p[i - 1].st->nr >= st->nr; i--)
+        ;
+    if (i < c->past_nr && p[i].st == st) {
+        p[i].ops |= ops;
+        return;
+    }
+    memmove(&p[i + 1], &p[i], (c->past_nr - i) * sizeof(*p));
+    p[i] = (struct past){st, ops};
+    c->past_nr++;
+}
+
+/* Equal but for operations of unknown outcome. */
+static bool alike(const struct hist *h, const struct set *s, const struct conf *a,
+                  const struct conf *b)
+{
+    if (a->hash != b->hash || a->st != b->st || ((a->done ^ b->done) & ~h->unknown) != 0 ||
+        a->past_nr != b->past_nr)
+        return false;
+    for (uint32_t i = 0; i < a->past_nr; i++)
+        if (s->pool[a->past_at + i].st != s->pool[b->past_at + i].st ||
+            s->pool[a->past_at + i].ops != s->pool[b->past_at + i].ops)
+            return false;
+    return true;
+}
+
+/* 0: neither says all of the other; 1: old makes c superfluous; 2: c replaced old. */
+static int compare(const struct hist *h, struct set *s, struct conf *old, const struct conf *c)
+{
+    if (!alike(h, s, old, c))
+        return 0;
+    if ((old->done & ~c->done) == 0)
+        return 1;
+    if ((c->done & ~old->done) != 0)
+        return 0;
+    old->done = c->done;
+    return 2;
+}
+
+static void index_add(struct set *s, uint32_t i)
+{
+    uint32_t at = (uint32_t)s->c[i].hash & (s->index_max - 1);
+
+    while (s->index[at] != 0)
+        at = (at + 1) & (s->index_max - 1);
+    s->index[at] = i + 1;
+}
+
+static void index_build(struct set *s)
+{
+    if (s->index_max < s->max * 2) {
+        free(s->index);
+        s->index_max = s->max * 2;
+        s->index = hist_alloc(s->index_max * sizeof(*s->index));
+    } else {
+        memset(s->index, 0, s->index_max * sizeof(*s->index));
+    }
+    s->indexed = true;
+    for (uint32_t i = 0; i < s->nr; i++)
+        index_add(s, i);
+}
+
+static bool superfluous(const struct hist *h, struct set *s, const struct conf *c)
+{
+    if (!s->indexed) {
+        for (uint32_t i = 0; i < s->nr; i++)
+            if (compare(h, s, &s->c[i], c))
+                return true;
+        return false;
+    }
+    for (uint32_t at = (uint32_t)c->hash & (s->index_max - 1); s->index[at] != 0;
+         at = (at + 1) & (s->index_max - 1))
+        if (compare(h, s, &s->c[s->index[at] - 1], c))
+            return true;
+    return false;
+}
+
+void set_end(struct hist *h, struct set *s)
+{
+    struct conf *c = &s->c[s->nr];
+
+    c->hash = mix128(c->st->nr, c->done & ~h->unknown);
+    for (uint32_t i = 0; i < c->past_nr; i++)
+        c->hash = mix128(c->hash + s->pool[c->past_at + i].st->nr, s->pool[c->past_at + i].ops);
+    if (superfluous(h, s, c))
+        return;
+    if (s->nr == HIST_STATES_MAX) {
+        h->overflow = true;
+        return;
+    }
+    blob_ref(c->st);
+    for (uint32_t i = 0; i < c->past_nr; i++)
+        blob_ref(s->pool[c->past_at + i].st);
+    s->pool_nr = c->past_at + c->past_nr;
+    s->nr++;
+    if (s->nr < INDEX_FROM)
+        return;
+    if (!s->indexed || s->nr * 2 > s->index_max)
+        index_build(s);
+    else
+        index_add(s, s->nr - 1);
+}
+
+void set_clear(struct hist *h, struct set *s)
+{
+    for (uint32_t i = 0; i < s->nr; i++) {
+        blob_put(h, s->c[i].st);
+        for (uint32_t k = 0; k < s->c[i].past_nr; k++)
+            blob_put(h, s->pool[s->c[i].past_at + k].st);
+    }
+    s->nr = s->pool_nr = 0;
+    s->indexed = false;
+}
+
+void set_free(struct set *s)
+{
+    free(s->c);
+    free(s->pool);
+    free(s->index);
+}
+
+void set_swap(struct hist *h)
+{
+    struct set *s = h->cur;
+
+    set_clear(h, s);
+    h->cur = h->next;
+    h->next = s;
+    if (h->cur->nr > h->most)
+        h->most = h->cur->nr;
+}
