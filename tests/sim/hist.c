@@ -167,6 +167,45 @@ static bool end_here(struct search *s, struct node *n)
     return false;
 }
 
+/* Could an open operation that looks at both tell in which order they came, because it changes
+ * nothing in the state between them? */
+static bool observed(const struct search *s, const struct node *n, uint32_t last, uint32_t next)
+{
+    struct hist *h = s->h;
+    uint64_t both = 0;
+    struct blob *other;
+    bool seen = false;
+
+    FOR_BITS(i, h->open & ~h->unknown & ~n->done & ~s->drop & ~BIT(next))
+    {
+        if ((h->touches[i] & h->touches[last]) && (h->touches[i] & h->touches[next]))
+            both |= BIT(i);
+    }
+    if (both == 0)
+        return false;
+    memcpy(h->scratch, n->up->st->bytes, h->spec.state_bytes);
+    (void)h->spec.apply(h->scratch, hist_op(h, next), false);
+    other = blob_get(h, h->scratch);
+    FOR_BITS(i, both)
+    {
+        seen |= is_pure(h, i, n->st) || is_pure(h, i, other);
+    }
+    blob_put(h, other);
+    return seen;
+}
+
+/* Of two neighbours that could change places only one order is looked at. */
+static bool swappable(const struct search *s, const struct node *n, uint32_t next)
+{
+    uint32_t last;
+
+    if (n->up == NULL)
+        return false;
+    last = (uint32_t)__builtin_ctzll(n->done & ~n->up->done);
+    return next < last && !(s->h->touches[next] & s->h->touches[last]) &&
+           !observed(s, n, last, next);
+}
+
 static void explore(struct search *s, struct node *n)
 {
     struct hist *h = s->h;
@@ -179,6 +218,8 @@ static void explore(struct search *s, struct node *n)
 
         if (h->overflow)
             return;
+        if (swappable(s, n, i))
+            continue;
         memcpy(h->scratch, n->st->bytes, h->spec.state_bytes);
         (void)h->spec.apply(h->scratch, hist_op(h, i), false);
         if (memcmp(h->scratch, n->st->bytes, h->spec.state_bytes) == 0)
@@ -466,6 +507,12 @@ uint32_t hist_states(const struct hist *h, uint32_t *most)
 const void *hist_state(const struct hist *h)
 {
     return h->cur->c[0].st->bytes;
+}
+
+const void *hist_state_at(const struct hist *h, uint32_t i)
+{
+    ASSERT(i < h->cur->nr);
+    return h->cur->c[i].st->bytes;
 }
 
 uint64_t hist_ops(const struct hist *h)

@@ -81,8 +81,10 @@ bool hist_good(const struct hist *h);
 const char *hist_story(struct hist *h);
 /* Possible states now, and the most there ever were. */
 uint32_t hist_states(const struct hist *h, uint32_t *most);
-/* A state that is possible now (any), for a specification that wants to look. */
+/* A state that is possible now, for a specification that wants to look: the i-th of
+ * hist_states(). hist_state(): any. */
 const void *hist_state(const struct hist *h);
+const void *hist_state_at(const struct hist *h, uint32_t i);
 uint64_t hist_ops(const struct hist *h); /* operations that were called */
 
 #endif

@@ -11,8 +11,10 @@
  *     attach()   each client, after setup and again with new handles after it lost its old ones
  *     step()     one operation, called again and again
  *     detach()   closes what attach opened
- *     verify()   by one client while nobody else works and the oracle is settled: reads everything
- *                back, from the present and from the snapshots
+ *     settle()   by the run, when nothing of the past is under way any more (every request has been
+ *                carried out or is lost for good, and no client is in a step): hist_settle()
+ *     verify()   by one client while nobody else works, after settle(): reads everything back, from
+ *                the present and from the snapshots
  *
  * What rc of a call means to the oracle (work_verdict):
  *     answered   the model must explain it: 0, -DER_EXIST, -DER_NONEXIST, ENOENT ...
@@ -44,24 +46,25 @@ struct work;
 /* What a client works with. */
 struct work_client {
     struct work *work;
-    uint32_t index;      /* 0 .. clients - 1 */
-    struct sim_rng rng;  /* its own: what it does does not depend on what others draw */
-    daos_handle_t poh;   /* of this client */
+    uint32_t index;     /* 0 .. clients - 1 */
+    struct sim_rng rng; /* its own: what it does does not depend on what others draw */
+    daos_handle_t poh;  /* of this client */
     daos_handle_t coh;
-    void *priv;          /* the workload's, between attach and detach */
+    void *priv; /* the workload's, between attach and detach */
     uint64_t steps;
 };
 
 struct workload {
     const char *name;
-    bool posix;    /* the container is made with dfs_cont_create() */
-    bool alone;    /* its clients do not share a domain: at most one works at a time */
+    bool posix; /* the container is made with dfs_cont_create() */
+    bool alone; /* its clients do not share a domain: at most one works at a time */
     int (*setup)(struct work_client *c);
     int (*attach)(struct work_client *c);
     /* One operation. 0, or the error that ended it without a verdict: the client's handles are gone
      * (-DER_NO_HDL), and it attaches anew. Violations go to work_wrong(). */
     int (*step)(struct work_client *c);
     void (*detach)(struct work_client *c);
+    void (*settle)(struct work *w);
     int (*verify)(struct work_client *c);
     void (*fini)(struct work *w); /* frees w->priv */
 };
@@ -70,8 +73,8 @@ struct workload {
 struct work {
     const struct workload *load;
     uint32_t clients;
-    uint32_t faults; /* WORK_*, may change during the run */
-    void *priv;      /* the workload's oracle, shared by its clients; setup makes it */
+    uint32_t faults;            /* WORK_*, may change during the run */
+    void *priv;                 /* the workload's oracle, shared by its clients; setup makes it */
     uint64_t (*now)(void *arg); /* virtual time, nanoseconds */
     /* One line of the story: printf, when somebody listens (telling), NULL otherwise. */
     void (*tell)(void *arg, uint32_t client, const char *line);
