@@ -19,7 +19,9 @@
 
 #define POOL_DEVICE "target0"
 #define POOL_LOCK   "lock"
-#define PROPS_MAX   64u
+/* a smaller log works, but checkpoints all the time */
+#define WAL_LEAST (UINT64_C(8) << 20)
+#define PROPS_MAX 64u
 
 const char *embed_path_of(const char *name)
 {
@@ -165,8 +167,9 @@ static int format(const char *real, const struct embed_pool_conf *conf, uuid_t p
 {
     struct msg_prop props[PROPS_MAX + 1];
     struct engine_conf ec = {.cpu = -1};
-    struct engine_format ef = {
-        .wal_bytes = conf->wal_bytes, .limit_bytes = conf->limit_bytes, .props = props};
+    struct engine_format ef = {.wal_bytes = conf->wal_bytes ? MAX(conf->wal_bytes, WAL_LEAST) : 0,
+                               .limit_bytes = conf->limit_bytes,
+                               .props = props};
     struct ident who;
     uint32_t n = 0;
     int rc;

@@ -43,6 +43,8 @@ struct engine_conf {
     void *arg;
 };
 
+#define ENGINE_WAL_LEAST (1u << 20) /* a change may take up to a quarter of it */
+
 struct engine_format {
     uuid_t pool;
     uint64_t wal_bytes;   /* 0: 128 MiB, less in a pool with a small limit */

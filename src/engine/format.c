@@ -84,7 +84,7 @@ static int format_shard(struct format *j, struct shard *s)
     int rc;
 
     if (fmt->wal_bytes != 0)
-        size[SUPER_WAL] = ROUND_UP(MAX(fmt->wal_bytes, WAL_LEAST), ROLE_UNIT);
+        size[SUPER_WAL] = ROUND_UP(MAX(fmt->wal_bytes, ENGINE_WAL_LEAST), ROLE_UNIT);
     else if (fmt->limit_bytes != 0 && fmt->limit_bytes / 8 < WAL_DEFAULT)
         size[SUPER_WAL] = ROUND_UP(MAX(fmt->limit_bytes / 8, WAL_LEAST), ROLE_UNIT);
     if (fmt->limit_bytes != 0 &&

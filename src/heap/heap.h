@@ -106,6 +106,9 @@ void heap_prefetch(struct heap *h, uint64_t off);
 
 /* ---- Transactions [L]: one at a time, begin to commit or abort under one hold of the lock ---- */
 
+/* The largest redo that a transaction of this heap may ask for: HEAP_TX_MAX, or what a small log
+ * holds. Estimates of the worst case are cut down to it. */
+size_t heap_tx_max(const struct heap *h);
 /* redo_max: an upper bound of the bytes that will change, allocations included (record headers are
  * added inside). HEAP_WAIT: no log space now. -DER_IO: the shard has stopped after a log failure.
  * -DER_NO_PERM: readonly. -DER_INVAL: more than the log can hold in one record. -DER_NOMEM. */

@@ -70,6 +70,11 @@ static int begin(struct heap *h, size_t redo_max, bool internal)
     return 0;
 }
 
+size_t heap_tx_max(const struct heap *h)
+{
+    return h->is_volatile ? HEAP_TX_MAX : MIN(HEAP_TX_MAX, h->wal.tx_max);
+}
+
 int heap_tx_begin(struct heap *h, size_t redo_max)
 {
     return begin(h, redo_max, false);

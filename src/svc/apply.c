@@ -144,7 +144,7 @@ static size_t redo_bound(const struct svc *s, const struct svc_cmd *c)
         body = 2 * ACL_MAX_BYTES; /* properties with the longest list, before and after */
         break;
     }
-    return MIN(body + puts * kv_redo_max(64, 1024), (size_t)HEAP_TX_MAX / 2);
+    return MIN(body + puts * kv_redo_max(64, 1024), MIN(heap_tx_max(s->h), HEAP_TX_MAX / 2));
 }
 
 /* Commands that must work in a full pool: those that give room back, and the handles one needs to

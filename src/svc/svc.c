@@ -77,7 +77,7 @@ int svc_format(struct heap *h, const struct svc_format *f, uint32_t *bad)
     svc_init(&s, h, 0);
     rc = first_props(f, &l, acl, bad);
     if (rc == 0)
-        rc = heap_tx_begin(h, 4 * kv_redo_max(64, KV_VALUE_MAX));
+        rc = heap_tx_begin(h, MIN(4 * kv_redo_max(64, KV_VALUE_MAX), heap_tx_max(h)));
     if (rc == 0) {
         rc = write_first_state(&s, f, &l);
         if (rc == 0)

@@ -459,7 +459,7 @@ static const struct command commands[] = {
      "/data/p --properties rd_fac:0",
      {{'L', "label", "LABEL", "name of the pool (default: the directory's)"},
       {'z', "size", "SIZE", "most bytes of metadata and data (default: as the file system has)"},
-      {'w', "wal-size", "SIZE", "size of the log (default 256M)"},
+      {'w', "wal-size", "SIZE", "size of the log (default 128M, at least 8M)"},
       {'P', "properties", "K:V,..", "properties; 'pool get-prop' lists them"}}},
     {"list",
      "ls",

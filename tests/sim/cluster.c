@@ -1,0 +1,302 @@
+/* The simulated cluster: what starts, stops and joins nodes. */
+#include "cluster.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <daos_errno.h>
+#include "base/assert.h"
+#include "engine/engine_int.h"
+#include "place/place.h"
+
+#define POOL_PREFIX "sim/"
+
+/* ---- Engines ---- */
+
+static bool page_gone(void *arg, uint64_t page)
+{
+    struct sim_engine *n = arg;
+
+    return sim_chance(sim_world_rng(n->cl->w), n->cl->conf.fault_ppm);
+}
+
+static struct engine_conf engine_conf(struct sim_engine *n)
+{
+    return (struct engine_conf){.world = sim_world_rt(n->cl->w),
+                                .node = n->node,
+                                .dir = n->dir,
+                                .cpu = -1,
+                                .keep_handles = true,
+                                .checkpoint_pct = n->cl->conf.checkpoint_pct,
+                                .spurious_fault = n->cl->conf.fault_ppm != 0 ? page_gone : NULL,
+                                .arg = n};
+}
+
+static void pool_uuid(uint32_t i, uuid_t pool)
+{
+    memset(pool, 0x40 + (int)i, sizeof(uuid_t));
+}
+
+int sim_engine_format(struct sim_cluster *cl, uint32_t i)
+{
+    struct sim_engine *n = &cl->engine[i];
+    struct engine_format f = {.wal_bytes = cl->conf.wal_bytes,
+                              .limit_bytes = cl->conf.limit_bytes,
+                              .owner = "root@",
+                              .group = "root@"};
+    struct engine_conf conf;
+    struct err e = {0};
+    int rc = sim_dir_open(n->disk, &n->dir);
+
+    if (rc != 0)
+        return rc;
+    pool_uuid(i, f.pool);
+    conf = engine_conf(n);
+    rc = engine_pool_format(&conf, &f, &e);
+    io_dir_close(n->dir);
+    n->dir = NULL;
+    return rc;
+}
+
+static void accepted(void *arg, struct net_wire *w)
+{
+    struct sim_engine *n = arg;
+
+    net_acceptor_add(n->acceptor, w);
+}
+
+int sim_engine_start(struct sim_cluster *cl, uint32_t i, struct err *e)
+{
+    struct sim_engine *n = &cl->engine[i];
+    struct net_acceptor_conf ac;
+    struct engine_conf conf;
+    int rc;
+
+    ASSERT(n->eng == NULL);
+    if (!sim_dir_powered(n->disk))
+        sim_dir_power_on(n->disk);
+    rc = sim_dir_open(n->disk, &n->dir);
+    if (rc != 0)
+        return rc;
+    conf = engine_conf(n);
+    rc = engine_open(&conf, &n->eng, e);
+    if (rc != 0) {
+        sim_tell(cl->w, n->name, "does not start: %d (%s: %s)", rc, e->what, e->why);
+        n->eng = NULL;
+        io_dir_close(n->dir);
+        return rc;
+    }
+    n->incarnation++;
+    n->starts++;
+    ac = (struct net_acceptor_conf){
+        .service = engine_service(n->eng), .xs = n->eng->shard.xs, .incarnation = n->incarnation};
+    rc = net_acceptor_create(&ac, &n->acceptor);
+    ASSERT(rc == 0);
+    sim_tell(cl->w, n->name, "runs, incarnation %llu", (unsigned long long)n->incarnation);
+    return 0;
+}
+
+void sim_engine_serve(struct sim_cluster *cl, uint32_t i)
+{
+    struct sim_engine *n = &cl->engine[i];
+
+    sim_net_up(cl->net, n->node);
+    sim_net_listen(cl->net, n->node, n->eng->shard.xs, accepted, n);
+}
+
+struct stopping {
+    struct net_acceptor *a;
+    struct rt_event done;
+};
+
+static void stop_acceptor(void *arg)
+{
+    struct stopping *s = arg;
+
+    net_acceptor_stop(s->a);
+    rt_event_set(&s->done);
+}
+
+void sim_engine_stop(struct sim_cluster *cl, uint32_t i, enum sim_death how)
+{
+    static const char *const words[] = {"loses its power", "is killed", "is shut down"};
+    struct sim_engine *n = &cl->engine[i];
+    struct stopping s = {.a = n->acceptor, .done = RT_EVENT_INIT};
+    int rc;
+
+    if (n->eng == NULL)
+        return;
+    sim_tell(cl->w, n->name, "%s", words[how]);
+    n->deaths++;
+    sim_net_unlisten(cl->net, n->node);
+    sim_net_down(cl->net, n->node, how != SIM_DEATH_POWER);
+    if (how != SIM_DEATH_CLEAN) {
+        sim_dir_conf(n->disk)->cut = how == SIM_DEATH_KILL ? SIM_CUT_KEEP_ALL : cl->conf.disk.cut;
+        sim_dir_power_cut(n->disk);
+    }
+    rc = rt_spawn_on(n->eng->shard.xs, stop_acceptor, &s);
+    ASSERT(rc == 0);
+    rt_event_wait(&s.done);
+    engine_close(n->eng, how == SIM_DEATH_CLEAN);
+    n->eng = NULL;
+    net_acceptor_free(n->acceptor);
+    n->acceptor = NULL;
+    io_dir_close(n->dir);
+    n->dir = NULL;
+    sim_trace_u64(cl->w, sim_dir_trace(n->disk));
+}
+
+bool sim_engine_failed(const struct sim_cluster *cl, uint32_t i)
+{
+    const struct sim_engine *n = &cl->engine[i];
+
+    return n->eng != NULL && (heap_failed(n->eng->shard.heap) || !sim_dir_powered(n->disk));
+}
+
+int64_t sim_engine_check(struct sim_cluster *cl, uint32_t i, bool verify_data,
+                         void (*report)(void *arg, const char *text), void *arg)
+{
+    uint64_t problems = 0;
+    int rc = engine_check(cl->engine[i].eng, verify_data, report, NULL, arg, &problems);
+
+    return rc != 0 ? rc : (int64_t)problems;
+}
+
+bool sim_cluster_idle(const struct sim_cluster *cl)
+{
+    for (uint32_t i = 0; i < cl->conf.engines; i++) {
+        struct net_acceptor_stat st = {0};
+
+        if (cl->engine[i].acceptor != NULL)
+            net_acceptor_stat(cl->engine[i].acceptor, &st);
+        if (st.serving != 0)
+            return false;
+    }
+    return sim_net_idle(cl->net);
+}
+
+/* ---- Clients ---- */
+
+int sim_client_start(struct sim_cluster *cl, uint32_t i)
+{
+    sim_net_up(cl->net, cl->client[i].node);
+    return client_create(&cl->client[i].client);
+}
+
+void sim_client_stop(struct sim_cluster *cl, uint32_t i)
+{
+    client_destroy(cl->client[i].client);
+    cl->client[i].client = NULL;
+}
+
+/* What a connection of a client holds: the way to one engine. */
+struct way {
+    struct net_dialer dialer;
+    struct sim_cluster *cl;
+    uint32_t from, to;
+};
+
+static int dial(struct net_dialer *d, struct net_wire **w)
+{
+    struct way *y = CONTAINER_OF(d, struct way, dialer);
+
+    return sim_net_dial(y->cl->net, y->from, y->to, w);
+}
+
+int client_embed_open(const char *path, enum client_open_mode mode, struct net_peer **peer,
+                      uuid_t pool, void **cookie, struct err *e)
+{
+    struct rt_xs *xs = rt_xs_self();
+    struct sim_cluster *cl = sim_world_user(sim_world_of(rt_xs_world(xs)));
+    struct net_remote_conf conf = {.xs = xs};
+    uint32_t i = (uint32_t)atoi(path + strlen(POOL_PREFIX));
+    struct way *y = calloc(1, sizeof(*y));
+    int rc;
+
+    ASSERT(strncmp(path, POOL_PREFIX, strlen(POOL_PREFIX)) == 0 && i < cl->conf.engines);
+    ASSERT(y != NULL);
+    *y = (struct way){
+        .dialer.dial = dial, .cl = cl, .from = rt_xs_node(xs), .to = cl->engine[i].node};
+    conf.dialer = &y->dialer;
+    rc = net_remote_connect(&conf, peer);
+    if (rc != 0) {
+        free(y);
+        return rc;
+    }
+    pool_uuid(i, pool);
+    *cookie = y;
+    return 0;
+}
+
+void client_embed_close(void *cookie)
+{
+    free(cookie);
+}
+
+int client_embed_resolve(const char *name, char *buf, size_t len, struct err *e)
+{
+    return err_set(e, -DER_NONEXIST, "a simulated cluster has no registry", "name it sim/0", name);
+}
+
+int client_embed_list(int (*each)(const uuid_t pool, const char *label, const char *path,
+                                  void *arg),
+                      void *arg, struct err *e)
+{
+    return 0;
+}
+
+/* ---- Life ---- */
+
+static struct rt_xs *node_xs(struct sim_cluster *cl, uint32_t node)
+{
+    struct rt_xs_conf conf = {.world = sim_world_rt(cl->w), .node = node, .cpu = -1};
+    struct rt_xs *xs;
+    int rc = rt_xs_create(&conf, &xs);
+
+    ASSERT(rc == 0);
+    return xs;
+}
+
+int sim_cluster_create(struct sim_world *w, const struct sim_cluster_conf *conf,
+                       struct sim_cluster **out)
+{
+    struct sim_cluster *cl = calloc(1, sizeof(*cl));
+
+    ASSERT(cl != NULL && conf->engines <= SIM_ENGINES_MAX && conf->clients <= SIM_CLIENTS_MAX);
+    cl->w = w;
+    cl->conf = *conf;
+    cl->net = sim_net_create(w, &conf->net);
+    cl->director = node_xs(cl, sim_world_node(w, "director"));
+    for (uint32_t i = 0; i < conf->engines; i++) {
+        struct sim_engine *n = &cl->engine[i];
+        struct sim_dir_conf disk = conf->disk;
+
+        snprintf(n->name, sizeof(n->name), "engine%u", i);
+        n->cl = cl;
+        n->node = sim_world_node(w, n->name);
+        disk.seed = sim_rng_next(sim_world_rng(w));
+        if (sim_dir_create(&disk, &n->disk) != 0)
+            return -DER_NOMEM;
+    }
+    for (uint32_t i = 0; i < conf->clients; i++) {
+        struct sim_client *n = &cl->client[i];
+
+        snprintf(n->name, sizeof(n->name), "client%u", i);
+        n->cl = cl;
+        n->node = sim_world_node(w, n->name);
+        n->xs = node_xs(cl, n->node);
+    }
+    sim_world_set_user(w, cl);
+    *out = cl;
+    return 0;
+}
+
+void sim_cluster_destroy(struct sim_cluster *cl)
+{
+    for (uint32_t i = 0; i < cl->conf.clients; i++)
+        rt_xs_destroy(cl->client[i].xs);
+    rt_xs_destroy(cl->director);
+    for (uint32_t i = 0; i < cl->conf.engines; i++)
+        sim_dir_destroy(cl->engine[i].disk);
+    sim_net_destroy(cl->net);
+    free(cl);
+}
