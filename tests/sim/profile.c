@@ -1,0 +1,79 @@
+#include "profile.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Draws between lo and hi, each order of magnitude as likely as the next. */
+static uint64_t spread(struct sim_rng *r, uint64_t lo, uint64_t hi)
+{
+    uint64_t steps = 0, v;
+
+    for (v = lo; v * 2 <= hi; v *= 2)
+        steps++;
+    v = lo << sim_rng_below(r, steps + 1);
+    return v + sim_rng_below(r, v + 1) / 2;
+}
+
+static void draw_net(struct sim_rng *r, struct sim_net_conf *n)
+{
+    n->spike_ppm = (uint32_t)spread(r, 100, 20000);
+    n->spike_max_ns = spread(r, 10 * SIM_MS, 20 * SIM_S);
+    if (sim_rng_below(r, 2))
+        n->silence_ppm = (uint32_t)spread(r, 100, 10000);
+    if (sim_rng_below(r, 2))
+        n->break_ppm = (uint32_t)spread(r, 100, 20000);
+}
+
+static void draw_disk(struct sim_rng *r, uint32_t faults, struct sim_dir_conf *d)
+{
+    static const enum sim_cut cuts[] = {SIM_CUT_RANDOM, SIM_CUT_RANDOM, SIM_CUT_LOSE_ALL};
+
+    d->cut = cuts[sim_rng_below(r, 3)];
+    d->reorder = faults & SIM_ORDER;
+    if (sim_rng_below(r, 2)) {
+        d->latency_min_ns = 1000;
+        d->latency_max_ns = spread(r, 10 * SIM_US, 2 * SIM_MS);
+    }
+}
+
+void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p)
+{
+    struct sim_rng rng, *r = &rng;
+
+    memset(p, 0, sizeof(*p));
+    sim_rng_seed(r, seed ^ UINT64_C(0x5eed0f9a0f11e000));
+    /* one in eight runs has no faults but those of concurrency; else each kind by a coin */
+    if (sim_rng_below(r, 8) != 0)
+        p->faults = (uint32_t)sim_rng_next(r) & allowed;
+    p->clients = 1 + (uint32_t)sim_rng_below(r, 4);
+    p->world.seed = sim_rng_next(r);
+    p->world.turn_max_ns = spread(r, 500, 20000);
+    if (p->faults & SIM_STALL) {
+        p->world.stall_ppm = (uint32_t)spread(r, 50, 5000);
+        p->world.stall_max_ns = spread(r, SIM_MS, 8 * SIM_S);
+    }
+    p->cluster.engines = 1;
+    p->cluster.wal_bytes = 1u << 20;
+    p->cluster.checkpoint_pct = p->faults & SIM_LOG ? 10 + (uint32_t)sim_rng_below(r, 50) : 0;
+    if (p->faults & SIM_PAGE)
+        p->cluster.fault_ppm = (uint32_t)spread(r, 100, 20000);
+    if (p->faults & SIM_NET)
+        draw_net(r, &p->cluster.net);
+    draw_disk(r, p->faults, &p->cluster.disk);
+    p->fault_mean_ns = spread(r, 30 * SIM_MS, SIM_S);
+    if (p->faults & SIM_DISK)
+        p->disk_fail_ppm = (uint32_t)spread(r, 100, 5000);
+}
+
+void sim_profile_text(const struct sim_profile *p, char *buf, size_t len)
+{
+    static const char *const names[] = {
+#define NAME_(NAME, name, what) #name,
+        SIM_FAULTS(NAME_)};
+    size_t at = (size_t)snprintf(buf, len, "%u clients, faults:", p->clients);
+
+    for (uint32_t i = 0; i < SIM_FAULT_KINDS && at < len; i++)
+        if (p->faults & 1u << i)
+            at += (size_t)snprintf(buf + at, len - at, " %s", names[i]);
+    if (p->faults == 0 && at < len)
+        snprintf(buf + at, len - at, " none");
+}

@@ -1,0 +1,21 @@
+/* What a seed makes of a run: the knobs of everything. */
+#ifndef TARN_SIM_PROFILE_H
+#define TARN_SIM_PROFILE_H
+
+#include "run.h"
+
+struct sim_profile {
+    uint32_t faults; /* enum sim_fault_flag */
+    uint32_t clients;
+    struct sim_world_conf world;
+    struct sim_cluster_conf cluster;
+    uint64_t fault_mean_ns; /* between two of the director's deeds */
+    uint32_t disk_fail_ppm;
+};
+
+/* allowed: kinds; the rest follows from the seed alone. */
+void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p);
+/* In one line. */
+void sim_profile_text(const struct sim_profile *p, char *buf, size_t len);
+
+#endif
