@@ -22,16 +22,27 @@ int shard_run(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg)
     return rc;
 }
 
-/* An answer that waits for its LSN; lives in the request's memory. */
+/* An answer that waits for its LSN. It lives in the request, so that it never lacks memory: what
+ * was done cannot be answered with an error. */
 struct answer {
     struct heap_waiter w;
     struct shard *s;
-    struct net_req *req;
     int rc;
 };
+_Static_assert(sizeof(struct answer) <= sizeof(((struct net_req *)NULL)->priv), "priv");
+
+/* Errors that say no more than that this copy of the request was not carried out. Of a copy that
+ * was sent before they do not tell what became of that one. */
+static bool not_begun(int rc)
+{
+    return rc == -DER_NOMEM || rc == -DER_IO;
+}
 
 static void end(struct shard *s, struct net_req *req, int rc)
 {
+    if (not_begun(rc) && req->hdr.flags & NET_RESEND &&
+        msg_info(req->hdr.opcode)->flags & MSG_CHANGES)
+        rc = -DER_TX_UNCERTAIN;
     /* before the reply: whoever got it may close the engine */
     req->hdr.hlc = hlc_peek(&s->clock);
     __atomic_sub_fetch(&s->eng->busy, 1, __ATOMIC_RELEASE);
@@ -41,12 +52,13 @@ static void end(struct shard *s, struct net_req *req, int rc)
 static void durable(struct heap_waiter *w, int rc)
 {
     struct answer *a = CONTAINER_OF(w, struct answer, w);
-    bool changes = msg_info(a->req->hdr.opcode)->flags & MSG_CHANGES;
+    struct net_req *req = CONTAINER_OF((void **)(void *)a, struct net_req, priv[0]);
+    bool changes = msg_info(req->hdr.opcode)->flags & MSG_CHANGES;
 
     /* a change whose log record was not written well may be found by recovery, or not */
     if (rc != 0 && a->rc == 0 && changes)
         rc = -DER_TX_UNCERTAIN;
-    end(a->s, a->req, rc != 0 ? rc : a->rc);
+    end(a->s, req, rc != 0 ? rc : a->rc);
 }
 
 void shard_reply_unlock(struct shard *s, struct net_req *req, int rc, uint64_t lsn)
@@ -58,16 +70,9 @@ void shard_reply_unlock(struct shard *s, struct net_req *req, int rc, uint64_t l
         end(s, req, rc);
         return;
     }
-    a = net_req_alloc(req, sizeof(*a));
-    if (a ==
-        NULL) { /* cannot say so: what was observed may still vanish, and the answer must not */
-        heap_unlock(s->heap);
-        end(s, req, -DER_NOMEM);
-        return;
-    }
+    a = (struct answer *)(void *)req->priv;
     a->w.fn = durable;
     a->s = s;
-    a->req = req;
     a->rc = rc;
     heap_when_durable(s->heap, lsn, &a->w);
     heap_unlock(s->heap);

@@ -15,7 +15,30 @@ struct update {
     const struct vos_place *places;
     uint32_t place_nr;
     uint64_t lsn;
+    bool known; /* done by an earlier copy: the reply is filled */
 };
+
+static struct vos_txid txid_of(const struct net_hdr *hdr)
+{
+    return (struct vos_txid){hdr->session_hlc, hdr->session_rand, hdr->seq, hdr->acked};
+}
+
+static int recall(struct shard *s, struct update *up)
+{
+    struct msg_obj_update_rep *rep = up->req->rep;
+    struct vos_txid txid = txid_of(&up->req->hdr);
+    bool replayed = false;
+    daos_epoch_t epoch = 0;
+    int rc = vos_txid_check(s->vos, &txid, &replayed, &epoch);
+
+    if (rc != 0 || !replayed)
+        return rc;
+    up->known = true;
+    up->lsn = heap_lsn(s->heap);
+    rep->epoch = epoch;
+    rep->replayed = true;
+    return 0;
+}
 
 static int begin(struct shard *s, void *arg)
 {
@@ -24,7 +47,9 @@ static int begin(struct shard *s, void *arg)
     struct vos_cont *c;
     int rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, &c);
 
-    if (rc != 0)
+    if (rc == 0 && up->req->hdr.flags & NET_RESEND)
+        rc = recall(s, up);
+    if (rc != 0 || up->known)
         return rc;
     return vos_update_begin(c, up->ops, m->ops_nr, &up->u, &up->places, &up->place_nr);
 }
@@ -34,8 +59,7 @@ static int publish(struct shard *s, void *arg)
     struct update *up = arg;
     const struct msg_obj_update_req *m = up->req->req;
     struct msg_obj_update_rep *rep = up->req->rep;
-    const struct net_hdr *hdr = &up->req->hdr;
-    struct vos_txid txid = {hdr->session_hlc, hdr->session_rand, hdr->seq, hdr->acked};
+    struct vos_txid txid = txid_of(&up->req->hdr);
     daos_epoch_t epoch = 0;
     bool replayed = false;
     int rc = vos_update_publish(up->u, engine_wall_ns(s->eng), &txid, m->epoch, &epoch, &up->lsn,
@@ -72,7 +96,7 @@ bool update_inline(struct shard *s, struct net_req *req)
     if (!heap_trylock(s->heap))
         return false;
     rc = begin(s, &up);
-    if (rc == 0 && up.place_nr == 0)
+    if (rc == 0 && !up.known && up.place_nr == 0)
         rc = publish(s, &up);
     if (up.u != NULL) /* it has to wait for something: the fiber starts over */
         cancel(s, &up);
@@ -98,7 +122,7 @@ void update_fiber(struct shard *s, struct net_req *req)
     rc = shard_run(s, begin, &up);
     if (rc == 0 && up.place_nr > 0)
         rc = data_write(s, up.ops, up.places, up.place_nr);
-    if (rc == 0)
+    if (rc == 0 && !up.known)
         rc = shard_run(s, publish, &up);
     if (up.u != NULL) /* also when publish could not get what it asked for */
         shard_run(s, cancel, &up);

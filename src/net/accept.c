@@ -235,6 +235,8 @@ static void send_answer(struct conn *n, struct served *s)
         rc = wire_seal(b);
     if (rc == 0)
         n->wire->ops->send(n->wire, b->data, b->len);
+    else if (rc == -DER_NOMEM) /* asked again, the engine gives the outcome again */
+        conn_close(n);
     else
         send_code(n, s->id, &h, h.rc != 0 ? h.rc : rc);
 }
@@ -293,12 +295,22 @@ static void served_wrote(struct net_req *req, uint32_t bulk, uint64_t off, uint6
 
 /* ---- Requests ---- */
 
+/* What is said to a request that was not begun: of a change that was sent before nobody knows here
+ * whether the earlier copy was carried out. */
+static int refusal(const struct net_hdr *h, int rc)
+{
+    const struct msg_info *info = msg_info(h->opcode);
+
+    return h->flags & NET_RESEND && info != NULL && info->flags & MSG_CHANGES ? -DER_TX_UNCERTAIN
+                                                                              : rc;
+}
+
 static void serve(void *arg)
 {
     struct served *s = arg;
 
     if (rt_now_ns() > s->begun_ns + s->deadline_ms * NS_PER_MS)
-        net_reply(&s->req, -DER_TIMEDOUT);
+        net_reply(&s->req, refusal(&s->req.hdr, -DER_TIMEDOUT));
     else
         s->a->conf.service->handle(s->a->conf.service, &s->req);
 }
@@ -427,7 +439,7 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r)
         base_free(s);
     }
     a->stat.bad += rc == -DER_PROTO;
-    send_code(n, id, &h, rc);
+    send_code(n, id, &h, refusal(&h, rc));
 }
 
 static void received(struct net_wire *w, const void *frame, size_t len)

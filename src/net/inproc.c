@@ -177,6 +177,9 @@ static void inproc_reply(struct net_req *req, int rc)
     struct frame *f = CONTAINER_OF(req, struct frame, req);
     int carried = reply_carry(f);
 
+    /* what was done is not said to have failed only because the answer cannot be carried */
+    if (rc == 0 && carried != 0 && msg_info(req->hdr.opcode)->flags & MSG_CHANGES)
+        carried = -DER_TX_UNCERTAIN;
     req->hdr.rc = rc;
     f->call->hdr = req->hdr;
     answer(f, rc != 0 ? rc : carried);

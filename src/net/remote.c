@@ -132,7 +132,9 @@ static void transmit(struct remote *r, struct pending *p, uint64_t now)
     if (rc == 0)
         rc = wire_seal(&r->out);
     if (rc != 0) {
-        finish(p, rc);
+        bool changes = msg_info(h.opcode)->flags & MSG_CHANGES;
+
+        finish(p, changes && p->sent ? -DER_TX_UNCERTAIN : rc);
         return;
     }
     p->sent = true;
@@ -336,12 +338,12 @@ static void reply(struct remote *r, uint64_t id, struct rbuf *b)
         return;
     }
     rc = take_reply(p, &h, b);
-    if (rc == -DER_PROTO) {
+    if (rc != 0) { /* asked again, it comes again: what was done is not said to have failed */
         lost(r);
         return;
     }
     p->call->hdr = h;
-    finish(p, h.rc != 0 ? h.rc : rc);
+    finish(p, h.rc);
 }
 
 static void received(struct net_wire *w, const void *frame, size_t len)

@@ -433,8 +433,7 @@ void check_end(struct vos *v);
 
 /* ---- session.c ---- */
 
-/* *replayed: applied before, at *epoch. -DER_TX_ID_REUSED, -DER_TX_UNCERTAIN, -DER_AGAIN. */
-int session_check(struct vos *v, const struct vos_txid *id, bool *replayed, uint64_t *epoch);
+/* In the transaction of the change. -DER_AGAIN. */
 int session_record(struct vos_tx *t, const struct vos_txid *id);
 void session_forget_cache(struct vos *v);
 int session_reclaim(struct vos *v, bool *more);

@@ -491,7 +491,7 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
         update_free(u, true);
         return -DER_NONEXIST;
     }
-    rc = session_check(v, txid, replayed, &epoch);
+    rc = vos_txid_check(v, txid, replayed, &epoch);
     if (rc == 0 && *replayed) {
         *epoch_out = epoch;
         *lsn = heap_lsn(v->h);

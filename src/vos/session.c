@@ -129,7 +129,7 @@ static const struct session_rec *session_get(struct heap *h, uint64_t off, const
     return r;
 }
 
-int session_check(struct vos *v, const struct vos_txid *id, bool *replayed, uint64_t *epoch)
+int vos_txid_check(struct vos *v, const struct vos_txid *id, bool *replayed, daos_epoch_t *epoch)
 {
     const struct session_rec *r;
     const struct super_rec *s;

@@ -171,6 +171,9 @@ int vos_update_begin(struct vos_cont *c, const struct vos_op *ops, uint32_t nr,
 int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
                        daos_epoch_t epoch_in, daos_epoch_t *epoch_out, uint64_t *lsn,
                        bool *replayed);
+/* Was the request with this id applied before? Then *replayed and the epoch it happened at. The
+ * errors of publish that are about the id. */
+int vos_txid_check(struct vos *v, const struct vos_txid *txid, bool *replayed, daos_epoch_t *epoch);
 void vos_update_cancel(struct vos_update *u);
 
 /* ---- Reads: at an epoch, DAOS_EPOCH_MAX = the latest ---- */

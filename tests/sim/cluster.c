@@ -19,6 +19,15 @@ static bool page_gone(void *arg, uint64_t page)
     return sim_chance(sim_world_rng(n->cl->w), n->cl->conf.fault_ppm);
 }
 
+/* The disk is not alone without power: its node says nothing from that moment on. */
+static void power_gone(void *arg)
+{
+    struct sim_engine *n = arg;
+
+    if (n->eng != NULL)
+        sim_net_down(n->cl->net, n->node, false);
+}
+
 static struct engine_conf engine_conf(struct sim_engine *n)
 {
     return (struct engine_conf){.world = sim_world_rt(n->cl->w),
@@ -274,6 +283,8 @@ int sim_cluster_create(struct sim_world *w, const struct sim_cluster_conf *conf,
         n->cl = cl;
         n->node = sim_world_node(w, n->name);
         disk.seed = sim_rng_next(sim_world_rng(w));
+        disk.on_cut = power_gone;
+        disk.arg = n;
         if (sim_dir_create(&disk, &n->disk) != 0)
             return -DER_NOMEM;
     }

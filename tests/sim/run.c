@@ -14,6 +14,7 @@
 #include <string.h>
 #include <daos_errno.h>
 #include "base/assert.h"
+#include "base/fail.h"
 #include "base/log.h"
 #include "profile.h"
 
@@ -47,6 +48,8 @@ struct run {
     bool over;          /* no more operations */
     bool gate;          /* everybody waits */
     bool done;
+    struct base_fail fail;           /* counts allocations, and fails one */
+    uint64_t chances[SIM_SINGLE_NR]; /* when the workload was set up */
     struct sim_result *r;
 };
 
@@ -59,6 +62,63 @@ static void wrong(struct run *r, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     work_wrong(&r->work, "%s", text);
+}
+
+/* ---- The single fault ---- */
+
+static void count_chances(struct run *r, uint64_t n[SIM_SINGLE_NR])
+{
+    struct sim_dir_stat st = sim_dir_stat(r->cl->engine[0].disk);
+
+    n[SIM_SINGLE_ALLOC] = r->fail.seen;
+    n[SIM_SINGLE_READ] = st.reads;
+    n[SIM_SINGLE_WRITE] = st.writes;
+    n[SIM_SINGLE_FLUSH] = st.flushes;
+    n[SIM_SINGLE_POWER] = st.steps;
+    n[SIM_SINGLE_MESSAGE] = sim_net_stat(r->cl->net).frames;
+}
+
+static void single_arm(struct run *r)
+{
+    struct sim_dir *disk = r->cl->engine[0].disk;
+
+    count_chances(r, r->chances);
+    switch (r->conf.single) {
+    case SIM_SINGLE_ALLOC:
+        r->fail.fail_at = r->fail.seen + r->conf.nth;
+        break;
+    case SIM_SINGLE_READ:
+        sim_dir_fault_at(disk, NULL, IO_READ, r->conf.nth, SIM_FAULT_FAIL, 0);
+        break;
+    case SIM_SINGLE_WRITE:
+        sim_dir_fault_at(disk, NULL, IO_WRITE, r->conf.nth, SIM_FAULT_FAIL, 0);
+        break;
+    case SIM_SINGLE_FLUSH:
+        sim_dir_fault_at(disk, NULL, IO_FLUSH, r->conf.nth, SIM_FAULT_FAIL, 0);
+        break;
+    case SIM_SINGLE_POWER:
+        sim_dir_power_cut_at(disk, r->conf.nth);
+        break;
+    case SIM_SINGLE_MESSAGE:
+        sim_net_lose_at(r->cl->net, r->conf.nth);
+        break;
+    default:
+        break;
+    }
+}
+
+/* What has not happened by now will not. */
+static void single_disarm(struct run *r)
+{
+    uint64_t n[SIM_SINGLE_NR] = {0};
+
+    r->fail.fail_at = 0;
+    sim_dir_faults_clear(r->cl->engine[0].disk);
+    sim_dir_power_cut_at(r->cl->engine[0].disk, 0);
+    sim_net_lose_at(r->cl->net, 0);
+    count_chances(r, n);
+    for (int i = 0; i < SIM_SINGLE_NR; i++)
+        r->r->chances[i] = n[i] - r->chances[i];
 }
 
 /* ---- Clients ---- */
@@ -142,6 +202,8 @@ static void live(struct member *m)
         if (rc == 0)
             rc = r->work.load->attach(&m->c);
         if (rc == 0) {
+            if (!r->set_up)
+                single_arm(r);
             r->set_up = true;
             work_on(m);
             r->work.load->detach(&m->c);
@@ -474,10 +536,11 @@ static void director_main(void *arg)
         rt_sleep_ns(SIM_MS);
     disk_faults(r, true);
     while (!r->over && !r->work.failed) {
-        rt_sleep_ns(draw(r, 2 * r->p.fault_mean_ns));
+        rt_sleep_ns(draw(r, r->conf.single ? SIM_MS : 2 * r->p.fault_mean_ns));
         if (!r->over && !r->work.failed)
             one_deed(r);
     }
+    single_disarm(r);
     sim_net_heal(r->cl->net);
     wait_for_clients(r);
     if (!r->work.failed)
@@ -532,6 +595,22 @@ static uint32_t work_faults(uint32_t faults)
     return f;
 }
 
+static uint32_t single_faults(enum sim_single single)
+{
+    switch (single) {
+    case SIM_SINGLE_NONE:
+        return 0;
+    case SIM_SINGLE_ALLOC:
+        return WORK_NOMEM | WORK_NET;
+    case SIM_SINGLE_READ:
+    case SIM_SINGLE_WRITE:
+    case SIM_SINGLE_FLUSH:
+        return WORK_DEVICE | WORK_NET;
+    default:
+        return WORK_NET;
+    }
+}
+
 static int set_stage(struct run *r)
 {
     char line[256];
@@ -547,7 +626,7 @@ static int set_stage(struct run *r)
     r->p.world.story = r->conf.story;
     r->p.world.arg = r->conf.arg;
     r->work.clients = r->p.clients;
-    r->work.faults = work_faults(r->p.faults);
+    r->work.faults = work_faults(r->p.faults) | single_faults(r->conf.single);
     r->work.now = now;
     r->work.tell = tell;
     r->work.telling = r->conf.story != NULL;
@@ -600,9 +679,11 @@ bool sim_run(const struct sim_run_conf *conf, struct sim_result *res)
     r->r = res;
     if (set_stage(r) != 0)
         return false;
+    base_fail_set(&r->fail);
     rc = rt_spawn_on(r->cl->director, director_main, r);
     ASSERT(rc == 0);
     ended = sim_world_run(r->w, is_done, r, RUN_NS_MAX, TURNS_MAX);
+    base_fail_set(NULL);
     judge(r, ended);
     if (!res->ok) /* fibers stand where they are: nothing can be taken down */
         return false;

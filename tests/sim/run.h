@@ -43,12 +43,27 @@ enum sim_fault_flag {
     SIM_FAULTS_NONE = 1 << SIM_FAULT_KINDS, /* a bit that is no kind: "none" is not "not said" */
 };
 
+/* One thing that goes wrong, once, at the nth chance after the workload was set up: what sweeps go
+ * through one by one. */
+enum sim_single {
+    SIM_SINGLE_NONE,
+    SIM_SINGLE_ALLOC, /* an allocation of anybody's */
+    SIM_SINGLE_READ,  /* a request of the disk: it fails */
+    SIM_SINGLE_WRITE,
+    SIM_SINGLE_FLUSH,
+    SIM_SINGLE_POWER,   /* a step of the disk: the power goes */
+    SIM_SINGLE_MESSAGE, /* a frame: it and all behind it on its connection are lost */
+    SIM_SINGLE_NR
+};
+
 struct sim_run_conf {
     uint64_t seed;
     const struct workload *load; /* NULL: drawn */
     uint32_t ops;                /* at least so many; 0: 2,000 */
     uint32_t faults;             /* kinds allowed; 0: all */
     uint32_t clients;            /* 0: drawn */
+    enum sim_single single;
+    uint64_t nth; /* from 1 */
     void (*story)(void *arg, const char *line);
     void *arg;
 };
@@ -59,7 +74,8 @@ struct sim_result {
     const char *load;
     uint32_t faults; /* kinds that the profile had */
     uint64_t trace, ops, virtual_ns, turns;
-    uint64_t deaths, partitions, resends, unknown;
+    uint64_t deaths, partitions;
+    uint64_t chances[SIM_SINGLE_NR]; /* that there were for each kind of single fault */
 };
 
 bool sim_run(const struct sim_run_conf *conf, struct sim_result *r);

@@ -107,6 +107,8 @@ void sim_cut_locked(struct sim_dir *sd)
     /* All of them are dead now; a second cut must not take their bytes again. */
     while (list_pop(&sd->inflight))
         ;
+    if (sd->conf.on_cut != NULL)
+        sd->conf.on_cut(sd->conf.arg);
 }
 
 void sim_dir_power_cut_at(struct sim_dir *sd, uint64_t nth)

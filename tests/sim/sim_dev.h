@@ -63,6 +63,10 @@ struct sim_dir_conf {
     uint32_t read_fail_ppm; /* chance of failure, in millionths of requests */
     uint32_t write_fail_ppm;
     uint32_t flush_fail_ppm;
+    /* The power goes: what else hangs on it. Called in the moment of the cut; must not use the
+     * hardware. */
+    void (*on_cut)(void *arg);
+    void *arg;
 };
 
 /* ---- The hardware ---- */

@@ -54,7 +54,7 @@ static const char help[] =
 
 /* What a worker has done, written to its parent when it ends. */
 struct tally {
-    uint64_t runs, ops, turns, virtual_ns, deaths, resends, failed, first_failed;
+    uint64_t runs, ops, turns, virtual_ns, deaths, failed, first_failed;
 };
 
 static double seconds(void)
@@ -269,7 +269,6 @@ static void add(struct tally *t, uint64_t seed, const struct sim_result *r)
     t->turns += r->turns;
     t->virtual_ns += r->virtual_ns;
     t->deaths += r->deaths;
-    t->resends += r->resends;
     if (!r->ok && t->failed++ == 0)
         t->first_failed = seed;
 }
@@ -341,7 +340,6 @@ static void merge(struct tally *to, const struct tally *t)
     to->turns += t->turns;
     to->virtual_ns += t->virtual_ns;
     to->deaths += t->deaths;
-    to->resends += t->resends;
     to->failed += t->failed;
 }
 
