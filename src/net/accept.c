@@ -333,8 +333,9 @@ static int get_bulk(struct served *s, struct rbuf *r)
             return -DER_PROTO;
         sum += len;
         s->iov[i].iov_len = len;
+        /* what is not written does not go back: nothing to clear */
         s->iov[i].iov_base =
-            writable ? arena_calloc(&s->mem, 1, len) : arena_memdup(&s->mem, bytes, len);
+            writable ? arena_alloc(&s->mem, len) : arena_memdup(&s->mem, bytes, len);
         if (s->iov[i].iov_base == NULL)
             return -DER_NOMEM;
         s->bulk[i] = (struct net_bulk){&s->iov[i], 1, writable};
