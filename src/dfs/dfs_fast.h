@@ -9,6 +9,7 @@
 #ifndef TARN_DFS_FAST_H
 #define TARN_DFS_FAST_H
 
+#include <stdbool.h>
 #include <daos_fs.h>
 
 #define DFS_FAST_MAX                                                                               \
@@ -23,21 +24,27 @@
 int dfs_put_file(dfs_t *dfs, dfs_obj_t *parent, const char *name, const struct stat *st,
                  d_sg_list_t *sgl, bool replace, daos_obj_id_t *oid, daos_event_t *ev);
 
-/* Reads up to cap bytes of the regular file `oid` (from dfs_stat_name or readdirplus) from its
+/* Reads up to cap bytes of the regular file `oid` (from dfs_stat_name or dfs_readdir_more) from its
  * start. *len: bytes there are in that range; a file that is shorter reads short, holes are zeros.
  */
 int dfs_get_small(dfs_t *dfs, daos_obj_id_t oid, daos_size_t chunk_size, void *buf, daos_size_t cap,
                   daos_size_t *len, daos_event_t *ev);
 
-/* As readdirplus, and the object ids and chunk sizes behind the names, so that no lookup follows.
- * Blocking. */
-int dfs_readdir_oids(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,
-                     struct dirent *dirs, struct stat *stbufs, daos_obj_id_t *oids,
-                     daos_size_t *chunks);
+/* What an entry says beyond struct stat. */
+struct dfs_more {
+    daos_obj_id_t oid;
+    daos_size_t chunk_size;
+    bool xattrs; /* false: it has no extended attributes, for sure; true: it may have some */
+};
 
-/* dfs_lookup_rel without opening: attributes and object id of a name. Blocking. */
+/* As readdirplus, and more about each name, so that no lookup follows. Blocking. */
+int dfs_readdir_more(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,
+                     struct dirent *dirs, struct stat *stbufs, struct dfs_more *more);
+
+/* dfs_lookup_rel without opening: what there is to know about a name. st, more: may be NULL.
+ * Blocking. */
 int dfs_stat_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *st,
-                  daos_obj_id_t *oid, daos_size_t *chunk_size);
+                  struct dfs_more *more);
 
 /* dfs_listxattr of a name that is not open: one request. A name that is not there has none. */
 int dfs_listxattr_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, char *list,

@@ -46,7 +46,7 @@ struct dfs_entry {
     uid_t uid;
     gid_t gid;
     uint64_t size;      /* symlink: length of the target; else 0 */
-    uint64_t hlc;       /* spare: kept as read */
+    bool no_xattrs;     /* it has no extended attributes, for sure; false: it may have some */
     daos_epoch_t epoch; /* of the record itself; not stored in it */
 };
 
@@ -111,12 +111,15 @@ bool dfs_borrowed(struct dfs *dfs); /* dfs_pool_get or dfs_cont_get without its 
 int dfs_conn_adopt(daos_handle_t poh, daos_handle_t coh, struct dfs *dfs);
 bool dfs_conn_ready(void); /* dfs_init() has been called */
 
+struct dfs_more;
+
 /* entry.c: inode records. parent is the object id of the directory (or the superblock, for the
  * root's own). */
 int dfs_entry_fetch(struct dfs *dfs, daos_obj_id_t parent, const char *name,
                     struct dfs_entry *e); /* ENOENT */
 void dfs_entry_encode(const struct dfs_entry *e, uint8_t buf[DFS_INODE_LEN]);
 void dfs_entry_decode(struct dfs_entry *e, const uint8_t buf[DFS_INODE_LEN]);
+struct dfs_more dfs_entry_more(const struct dfs_entry *e);
 struct timespec dfs_now(void);
 /* Pieces of one entry write, kept together until the request has run. */
 struct dfs_entry_io {

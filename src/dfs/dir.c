@@ -50,8 +50,7 @@ static unsigned char type_of(mode_t mode)
 /* Appends a batch to dirs; with stbufs, entries that vanished since they were listed are left out.
  */
 static int batch_out(struct dfs *dfs, struct dfs_obj *obj, const struct batch *b,
-                     struct dirent *dirs, struct stat *stbufs, daos_obj_id_t *oids,
-                     daos_size_t *chunks, uint32_t *n)
+                     struct dirent *dirs, struct stat *stbufs, struct dfs_more *more, uint32_t *n)
 {
     const char *p = b->buf;
 
@@ -68,19 +67,16 @@ static int batch_out(struct dfs *dfs, struct dfs_obj *obj, const struct batch *b
             if (rc != 0)
                 return rc;
             dirs[*n].d_type = type_of(e.mode);
-            if (oids != NULL)
-                oids[*n] = e.oid;
-            if (chunks != NULL)
-                chunks[*n] = e.chunk_size;
+            if (more != NULL)
+                more[*n] = dfs_entry_more(&e);
         }
         (*n)++;
     }
     return 0;
 }
 
-int dfs_readdir_oids(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,
-                     struct dirent *dirs, struct stat *stbufs, daos_obj_id_t *oids,
-                     daos_size_t *chunks)
+int dfs_readdir_more(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,
+                     struct dirent *dirs, struct stat *stbufs, struct dfs_more *more)
 {
     struct batch *b;
     uint32_t n = 0;
@@ -96,7 +92,7 @@ int dfs_readdir_oids(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t
     while (rc == 0 && n < *nr && !daos_anchor_is_eof(anchor)) {
         rc = list_batch(dfs, obj, anchor, *nr - n, b);
         if (rc == 0)
-            rc = batch_out(dfs, obj, b, dirs, stbufs, oids, chunks, &n);
+            rc = batch_out(dfs, obj, b, dirs, stbufs, more, &n);
     }
     free(b);
     if (rc == 0)
@@ -107,7 +103,7 @@ int dfs_readdir_oids(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t
 int dfs_readdirplus(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,
                     struct dirent *dirs, struct stat *stbufs)
 {
-    return dfs_readdir_oids(dfs, obj, anchor, nr, dirs, stbufs, NULL, NULL);
+    return dfs_readdir_more(dfs, obj, anchor, nr, dirs, stbufs, NULL);
 }
 
 int dfs_readdir(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,

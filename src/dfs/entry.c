@@ -7,7 +7,7 @@
  *    20   8 mtime, seconds                 64   4 uid
  *    28   8 ctime, seconds                 68   4 gid
  *    36   8 chunk size                     72   8 length of a symlink's target, else 0
- *    44   4 object class                   80   8 spare clock value
+ *    44   4 object class                   80   8 mark: no extended attributes
  *
  * All little endian. A record is always written whole, so one version of it is one extent.
  *
@@ -15,7 +15,14 @@
  * The newest epoch of the object tells when that happened. An entry written later than the object's
  * newest change has the last word (utimens, copies that keep times), so every rewrite of an entry
  * carries the time that was in effect.
+ *
+ * Mark: the complement of ctime in nanoseconds says that there are no extended attributes beside
+ * the record, for sure; anything else (0, as in records from before there were marks) that there
+ * may be. Whoever changes an attribute rewrites the record in the same step, so the two never
+ * disagree, neither now nor in a snapshot. It is tied to ctime because a program that does not know
+ * marks keeps these bytes as they are when it sets an attribute, but not ctime: that ends the mark.
  */
+#include "dfs/dfs_fast.h"
 #include "dfs/dfs_int.h"
 
 static void put(uint8_t *p, uint64_t v, size_t len)
@@ -33,6 +40,11 @@ static uint64_t get(const uint8_t *p, size_t len)
     return v;
 }
 
+static uint64_t no_xattrs_mark(const struct dfs_entry *e)
+{
+    return ~((uint64_t)e->ctime.tv_sec * 1000000000u + (uint64_t)e->ctime.tv_nsec);
+}
+
 void dfs_entry_encode(const struct dfs_entry *e, uint8_t buf[DFS_INODE_LEN])
 {
     put(buf + 0, e->mode, 4);
@@ -47,7 +59,7 @@ void dfs_entry_encode(const struct dfs_entry *e, uint8_t buf[DFS_INODE_LEN])
     put(buf + 64, e->uid, 4);
     put(buf + 68, e->gid, 4);
     put(buf + 72, e->size, 8);
-    put(buf + 80, e->hlc, 8);
+    put(buf + 80, e->no_xattrs ? no_xattrs_mark(e) : 0, 8);
 }
 
 void dfs_entry_decode(struct dfs_entry *e, const uint8_t buf[DFS_INODE_LEN])
@@ -64,7 +76,12 @@ void dfs_entry_decode(struct dfs_entry *e, const uint8_t buf[DFS_INODE_LEN])
     e->uid = (uid_t)get(buf + 64, 4);
     e->gid = (gid_t)get(buf + 68, 4);
     e->size = get(buf + 72, 8);
-    e->hlc = get(buf + 80, 8);
+    e->no_xattrs = get(buf + 80, 8) == no_xattrs_mark(e);
+}
+
+struct dfs_more dfs_entry_more(const struct dfs_entry *e)
+{
+    return (struct dfs_more){.oid = e->oid, .chunk_size = e->chunk_size, .xattrs = !e->no_xattrs};
 }
 
 struct timespec dfs_now(void)

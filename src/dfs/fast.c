@@ -69,6 +69,7 @@ static int put_prepare(struct dfs *dfs, struct dfs_obj *dir, const char *name,
     op->e.gid = st->st_gid;
     op->e.mtime = st->st_mtim;
     op->e.ctime = dfs_now();
+    op->e.no_xattrs = true;
     op->e.chunk_size = dir->chunk_size ? dir->chunk_size : dfs->sb.chunk_size;
     rc = bytes > op->e.chunk_size ? EFBIG : dfs_oid_new(dfs, S_IFREG, cid, &op->e.oid);
     if (rc != 0) {
@@ -255,7 +256,7 @@ fail:
 }
 
 int dfs_stat_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *st,
-                  daos_obj_id_t *oid, daos_size_t *chunk_size)
+                  struct dfs_more *more)
 {
     struct dfs_obj *dir;
     struct dfs_entry e;
@@ -269,10 +270,8 @@ int dfs_stat_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *
         rc = dfs_entry_stat(dfs, &e, DAOS_HDL_INVAL, st);
     if (rc != 0)
         return rc;
-    if (oid != NULL)
-        *oid = e.oid;
-    if (chunk_size != NULL)
-        *chunk_size = e.chunk_size;
+    if (more != NULL)
+        *more = dfs_entry_more(&e);
     return 0;
 }
 

@@ -67,7 +67,11 @@ static int side_read(struct dfs *dfs, struct side *s, bool whole)
         return rc;
     s->e.mtime = st.st_mtim;
     s->e.ctime = dfs_now();
-    return dfs_xattrs_read(dfs, s->dir->oid, s->name, &s->x);
+    if (s->e.no_xattrs)
+        return 0;
+    rc = dfs_xattrs_read(dfs, s->dir->oid, s->name, &s->x);
+    s->e.no_xattrs = rc == 0 && s->x.nr == 0;
+    return rc;
 }
 
 /* Prepares the update that writes s's entry as `name`. */

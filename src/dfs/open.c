@@ -13,6 +13,7 @@ static void entry_new(struct dfs *dfs, struct dfs_obj *dir, mode_t mode, daos_oc
     e->ctime = e->mtime;
     e->uid = dfs->uid;
     e->gid = dfs->gid;
+    e->no_xattrs = true;
     /* argument, then the directory's default, then the container's, then automatic (0) */
     e->chunk_size = chunk ? chunk : dir->chunk_size ? dir->chunk_size : dfs->sb.chunk_size;
     e->oclass = cid ? cid : dir->oclass;

@@ -98,6 +98,7 @@ static void root_entry(struct dfs_entry *e, daos_obj_id_t root_oid)
     e->ctime = e->mtime;
     e->uid = geteuid();
     e->gid = getegid();
+    e->no_xattrs = true;
 }
 
 int dfs_sb_create(daos_handle_t coh, const dfs_attr_t *attr, daos_obj_id_t sb_oid,

@@ -40,72 +40,6 @@ static int io_set(struct xattr_io *io, struct dfs_obj *obj, const char *name, co
     return 0;
 }
 
-/*
- * Changes one attribute and the time of change of the entry it hangs on, in one step. The inode
- * record is rewritten with every change below its name, so its epoch tells whether anything there
- * changed (moves depend on it).
- */
-static int change_one(struct dfs *dfs, struct dfs_obj *obj, struct xattr_io *io, bool removal,
-                      uint64_t cond)
-{
-    struct dfs_entry_io inode;
-    struct dfs_entry e;
-    struct compound *c;
-    struct stat st;
-    uint32_t attempt = 0;
-    int rc;
-
-    do {
-        rc = dfs_entry_fetch(dfs, obj->parent_oid, obj->name, &e);
-        if (rc == 0 && (e.oid.lo != obj->oid.lo || e.oid.hi != obj->oid.hi))
-            rc = ENOENT; /* the name stands for something else by now */
-        if (rc == 0)
-            rc = dfs_entry_stat(dfs, &e, obj->oh, &st);
-        if (rc != 0)
-            return rc;
-        e.mtime = st.st_mtim;
-        e.ctime = dfs_now();
-        dfs_entry_io_set(&inode, obj->name, &e, NULL);
-        rc = compound_begin(dfs->coh, &c);
-        if (rc != 0)
-            return dfs_errno(rc);
-        rc = compound_check_unchanged(c, obj->parent_oid, &inode.dkey, e.epoch);
-        if (rc == 0)
-            rc = compound_update_oid(c, obj->parent_oid, DAOS_COND_DKEY_UPDATE, &inode.dkey,
-                                     inode.nr, inode.iods, inode.sgls);
-        if (rc == 0 && removal)
-            rc = compound_punch_keys_oid(c, obj->parent_oid, cond, &io->dkey, 1, &io->iod.iod_name);
-        else if (rc == 0)
-            rc = compound_update_oid(c, obj->parent_oid, cond, &io->dkey, 1, &io->iod, &io->sgl);
-        if (rc == 0)
-            rc = compound_run(c, NULL, NULL);
-        compound_free(c);
-    } while (rc == -DER_TX_RESTART && dfs_retry(&attempt));
-    return dfs_errno(rc);
-}
-
-int dfs_setxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, const void *value, daos_size_t size,
-                 int flags)
-{
-    uint64_t cond = 0;
-    struct xattr_io io;
-    int rc;
-
-    if (dfs == NULL || obj == NULL || (value == NULL && size > 0) || size > DFS_MAX_XATTR_LEN ||
-        (flags & ~(XATTR_CREATE | XATTR_REPLACE)))
-        return EINVAL;
-    if (dfs->readonly)
-        return EPERM;
-    rc = io_set(&io, obj, name, value, size);
-    if (rc != 0)
-        return rc;
-    if (flags & XATTR_CREATE)
-        cond |= DAOS_COND_AKEY_INSERT;
-    if (flags & XATTR_REPLACE)
-        cond |= DAOS_COND_AKEY_UPDATE;
-    return change_one(dfs, obj, &io, false, cond);
-}
-
 int dfs_getxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, void *value, daos_size_t *size)
 {
     struct xattr_io io;
@@ -130,19 +64,6 @@ int dfs_getxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, void *value, daos
         return ENODATA;
     *size = io.iod.iod_size - 1;
     return 0;
-}
-
-int dfs_removexattr(dfs_t *dfs, dfs_obj_t *obj, const char *name)
-{
-    struct xattr_io io;
-    int rc;
-
-    if (dfs == NULL || obj == NULL)
-        return EINVAL;
-    if (dfs->readonly)
-        return EPERM;
-    rc = io_set(&io, obj, name, NULL, 0);
-    return rc ? rc : change_one(dfs, obj, &io, true, DAOS_COND_PUNCH);
 }
 
 /* Calls each(name with head, len, arg) for every attribute of an entry; non-zero stops. */
@@ -241,6 +162,116 @@ int dfs_listxattr_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, char *li
     return rc;
 }
 
+/* ---- Changing them ---- */
+
+struct others {
+    const struct xattr_io *io;
+    uint32_t nr;
+};
+
+static int others_each(const char *key, size_t len, void *arg)
+{
+    struct others *o = arg;
+    const d_iov_t *own = &o->io->iod.iod_name;
+
+    o->nr += len != own->iov_len || memcmp(key, own->iov_buf, len) != 0;
+    return 0;
+}
+
+/* Will the entry be without attributes when this one is removed? Holds if the entry is unchanged
+ * when the removal happens. */
+static int is_last(struct dfs *dfs, struct dfs_obj *obj, const struct xattr_io *io, bool *last)
+{
+    struct others o = {.io = io};
+    int rc = each_xattr(dfs, obj->parent_oid, obj->name, others_each, &o);
+
+    *last = rc == 0 && o.nr == 0;
+    return rc;
+}
+
+/*
+ * Changes one attribute and the time of change of the entry it hangs on, in one step. The inode
+ * record (which says whether there are attributes at all) is rewritten with every change below its
+ * name, so its epoch tells whether anything there changed (moves depend on it).
+ */
+static int change_one(struct dfs *dfs, struct dfs_obj *obj, struct xattr_io *io, bool removal,
+                      uint64_t cond)
+{
+    struct dfs_entry_io inode;
+    struct dfs_entry e;
+    struct compound *c;
+    struct stat st;
+    uint32_t attempt = 0;
+    int rc;
+
+    do {
+        rc = dfs_entry_fetch(dfs, obj->parent_oid, obj->name, &e);
+        if (rc == 0 && (e.oid.lo != obj->oid.lo || e.oid.hi != obj->oid.hi))
+            rc = ENOENT; /* the name stands for something else by now */
+        if (rc == 0)
+            rc = dfs_entry_stat(dfs, &e, obj->oh, &st);
+        if (rc == 0 && !removal)
+            e.no_xattrs = false;
+        else if (rc == 0 && !e.no_xattrs)
+            rc = is_last(dfs, obj, io, &e.no_xattrs);
+        if (rc != 0)
+            return rc;
+        e.mtime = st.st_mtim;
+        e.ctime = dfs_now();
+        dfs_entry_io_set(&inode, obj->name, &e, NULL);
+        rc = compound_begin(dfs->coh, &c);
+        if (rc != 0)
+            return dfs_errno(rc);
+        rc = compound_check_unchanged(c, obj->parent_oid, &inode.dkey, e.epoch);
+        if (rc == 0)
+            rc = compound_update_oid(c, obj->parent_oid, DAOS_COND_DKEY_UPDATE, &inode.dkey,
+                                     inode.nr, inode.iods, inode.sgls);
+        if (rc == 0 && removal)
+            rc = compound_punch_keys_oid(c, obj->parent_oid, cond, &io->dkey, 1, &io->iod.iod_name);
+        else if (rc == 0)
+            rc = compound_update_oid(c, obj->parent_oid, cond, &io->dkey, 1, &io->iod, &io->sgl);
+        if (rc == 0)
+            rc = compound_run(c, NULL, NULL);
+        compound_free(c);
+    } while (rc == -DER_TX_RESTART && dfs_retry(&attempt));
+    return dfs_errno(rc);
+}
+
+int dfs_setxattr(dfs_t *dfs, dfs_obj_t *obj, const char *name, const void *value, daos_size_t size,
+                 int flags)
+{
+    uint64_t cond = 0;
+    struct xattr_io io;
+    int rc;
+
+    if (dfs == NULL || obj == NULL || (value == NULL && size > 0) || size > DFS_MAX_XATTR_LEN ||
+        (flags & ~(XATTR_CREATE | XATTR_REPLACE)))
+        return EINVAL;
+    if (dfs->readonly)
+        return EPERM;
+    rc = io_set(&io, obj, name, value, size);
+    if (rc != 0)
+        return rc;
+    if (flags & XATTR_CREATE)
+        cond |= DAOS_COND_AKEY_INSERT;
+    if (flags & XATTR_REPLACE)
+        cond |= DAOS_COND_AKEY_UPDATE;
+    return change_one(dfs, obj, &io, false, cond);
+}
+
+int dfs_removexattr(dfs_t *dfs, dfs_obj_t *obj, const char *name)
+{
+    struct xattr_io io;
+    int rc;
+
+    if (dfs == NULL || obj == NULL)
+        return EINVAL;
+    if (dfs->readonly)
+        return EPERM;
+    rc = io_set(&io, obj, name, NULL, 0);
+    return rc ? rc : change_one(dfs, obj, &io, true, DAOS_COND_PUNCH);
+}
+
 /* ---- All of them, for a move ---- */
 
 static int collect_each(const char *key, size_t len, void *arg)
@@ -258,6 +289,7 @@ static int collect_each(const char *key, size_t len, void *arg)
     return 0;
 }
 
+/* ENODATA: it has been removed since it was listed. */
 static int value_read(struct dfs *dfs, daos_obj_id_t parent, const char *name, const char *key,
                       void **value, size_t *size)
 {
@@ -277,11 +309,9 @@ static int value_read(struct dfs *dfs, daos_obj_id_t parent, const char *name, c
     iod.iod_size = DAOS_REC_ANY;
     d_iov_set(&iov, buf, DFS_MAX_XATTR_LEN + 1);
     rc = client_fetch_oid(dfs->coh, dfs->th, parent, 0, &dkey, 1, &iod, &sgl, NULL, NULL);
-    if (rc == 0 && iod.iod_size == 0)
-        rc = -DER_NONEXIST;
-    if (rc != 0) {
+    if (rc != 0 || iod.iod_size == 0) {
         free(buf);
-        return dfs_errno(rc);
+        return rc == 0 ? ENODATA : dfs_errno(rc);
     }
     *value = buf;
     *size = iod.iod_size;
@@ -300,8 +330,16 @@ int dfs_xattrs_read(struct dfs *dfs, daos_obj_id_t parent, const char *name, str
     x->sizes = calloc(x->nr, sizeof(*x->sizes));
     if (x->values == NULL || x->sizes == NULL)
         rc = ENOMEM;
-    for (uint32_t i = 0; rc == 0 && i < x->nr; i++)
+    for (uint32_t i = 0; rc == 0 && i < x->nr;) {
         rc = value_read(dfs, parent, name, x->names[i], &x->values[i], &x->sizes[i]);
+        if (rc == 0) {
+            i++;
+        } else if (rc == ENODATA) { /* left out: the move's check will see that the entry changed */
+            free(x->names[i]);
+            x->names[i] = x->names[--x->nr];
+            rc = 0;
+        }
+    }
 out:
     if (rc != 0)
         dfs_xattrs_free(x);

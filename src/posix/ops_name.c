@@ -247,15 +247,15 @@ enum fate { MOVED, REPLACED, REMOVED };
 static void victim_begin(struct dfuse *d, dfs_obj_t *dir, const char *name, enum fate fate,
                          struct victim *v)
 {
-    daos_obj_id_t oid;
     bool remember = false;
+    struct dfs_more more;
     struct stat st;
 
     memset(v, 0, sizeof(*v));
-    if (dfs_stat_name(d->dfs, dir, name, NULL, &oid, NULL) != 0)
+    if (dfs_stat_name(d->dfs, dir, name, NULL, &more) != 0)
         return;
     pthread_mutex_lock(&d->lock);
-    v->i = dfuse_inode_find(d, oid);
+    v->i = dfuse_inode_find(d, more.oid);
     if (v->i != NULL) {
         v->i->nlookup++;
         v->i->busy++; /* from here on nobody opens it */
@@ -263,7 +263,7 @@ static void victim_begin(struct dfuse *d, dfs_obj_t *dir, const char *name, enum
         remember = v->keep || (fate != MOVED && S_ISDIR(v->i->mode));
     }
     pthread_mutex_unlock(&d->lock);
-    if (!remember || dfs_stat_name(d->dfs, dir, name, &st, &oid, NULL) != 0)
+    if (!remember || dfs_stat_name(d->dfs, dir, name, &st, NULL) != 0)
         return;
     pthread_mutex_lock(&d->lock);
     v->i->st = st;

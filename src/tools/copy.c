@@ -53,7 +53,7 @@ static int file_xattrs(struct walk *k, struct job *job, const struct entry *e)
 {
     const struct copy_conf *conf = ((struct copy *)k->arg)->conf;
 
-    if (conf->no_xattrs || (!k->a->is_dfs && !e->xattrs))
+    if (conf->no_xattrs || !e->xattrs)
         return 0;
     return copy_xattrs(k, job, e->name, target_name(conf, e->name));
 }
@@ -392,7 +392,7 @@ static int copy_dir(struct worker *w, struct job *job)
         listing_clear(&w->list);
         walk_reap(w, false);
     }
-    if (rc == 0 && !conf->no_xattrs)
+    if (rc == 0 && !conf->no_xattrs && job->self.xattrs)
         rc = copy_xattrs(k, job, NULL, NULL);
     return rc;
 }

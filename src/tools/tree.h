@@ -29,7 +29,8 @@ struct entry {
     struct stat st;
     daos_obj_id_t oid; /* dfs: its object */
     daos_size_t chunk; /* dfs: of its object */
-    bool xattrs;       /* local, after get or file_open: it has extended attributes worth copying */
+    bool xattrs;       /* it may have extended attributes (local: known after get or file_open, and
+                          not of directories, which may always have some) */
 };
 
 /* Names of a directory, freed by listing_fini. */

@@ -82,20 +82,26 @@ static void dir_close(struct tree *t, struct tree_dir *dir)
     dir->obj = NULL;
 }
 
+static void entry_more(struct entry *e, const struct dfs_more *more)
+{
+    e->oid = more->oid;
+    e->chunk = more->chunk_size;
+    e->xattrs = more->xattrs;
+}
+
 static int dir_list(struct tree *t, struct tree_dir *dir, uint32_t max, struct listing *l)
 {
     uint32_t room = MIN(max, LIST_BATCH);
     struct dirent *dirs = base_calloc(room, sizeof(*dirs));
     struct stat *sts = base_calloc(room, sizeof(*sts));
-    daos_obj_id_t oids[LIST_BATCH];
-    daos_size_t chunks[LIST_BATCH];
+    struct dfs_more more[LIST_BATCH];
     uint32_t got = 0;
     int rc = dirs == NULL || sts == NULL ? ENOMEM : 0;
 
     while (rc == 0 && got < max && !dir->eof) {
         uint32_t nr = MIN(room, max - got);
 
-        rc = dfs_readdir_oids(t->dfs, dir->obj, &dir->anchor, &nr, dirs, sts, oids, chunks);
+        rc = dfs_readdir_more(t->dfs, dir->obj, &dir->anchor, &nr, dirs, sts, more);
         for (uint32_t i = 0; rc == 0 && i < nr; i++) {
             struct entry *e = listing_add(l, dirs[i].d_name);
 
@@ -104,8 +110,7 @@ static int dir_list(struct tree *t, struct tree_dir *dir, uint32_t max, struct l
                 break;
             }
             e->st = sts[i];
-            e->oid = oids[i];
-            e->chunk = chunks[i];
+            entry_more(e, &more[i]);
         }
         got += nr;
         dir->eof = rc == 0 && daos_anchor_is_eof(&dir->anchor);
@@ -135,7 +140,12 @@ static int dir_finish(struct tree *t, struct tree_dir *parent, const char *name,
 
 static int stat_one(struct tree *t, struct tree_dir *dir, const char *name, struct entry *e)
 {
-    return dfs_stat_name(t->dfs, dir->obj, name, &e->st, &e->oid, &e->chunk);
+    struct dfs_more more;
+    int rc = dfs_stat_name(t->dfs, dir->obj, name, &e->st, &more);
+
+    if (rc == 0)
+        entry_more(e, &more);
+    return rc;
 }
 
 static int get(struct tree *t, struct tree_dir *dir, struct entry *e, void *buf, size_t cap,

@@ -123,6 +123,7 @@ static int dir_list(struct tree *t, struct tree_dir *dir, uint32_t max, struct l
             base_free(e->name);
             l->nr--;
         } else {
+            e->xattrs = S_ISDIR(e->st.st_mode);
             n++;
         }
     }

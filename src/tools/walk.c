@@ -325,7 +325,7 @@ static void raise_file_limit(void)
 int walk_run(struct walk *k)
 {
     struct worker *workers = base_calloc(WALK_THREADS_MAX, sizeof(*workers));
-    struct entry top = {.name = (char *)"", .st.st_mode = S_IFDIR};
+    struct entry top = {.name = (char *)"", .st.st_mode = S_IFDIR, .xattrs = true};
     uint32_t started = 0;
     struct job *job;
     int rc = workers == NULL ? -DER_NOMEM : 0;
