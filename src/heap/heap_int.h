@@ -26,6 +26,9 @@ struct vrange {
 };
 int vrange_open(struct vrange *r, size_t max);
 int vrange_commit(struct vrange *r, size_t bytes); /* at least bytes usable, zero-filled */
+/* [from, to) will be used in full: large pages for what lies whole in it, as far as there are any.
+ */
+void vrange_huge(struct vrange *r, size_t from, size_t to);
 void vrange_close(struct vrange *r);
 
 /* A plain growing array of 32-bit numbers. */
@@ -246,10 +249,12 @@ void checkpoint_release(struct heap *h);
 struct log_group {
     uint64_t start;
     uint32_t len;
-    uint8_t *buf; /* header and records */
+    const uint8_t *buf; /* header and records */
 };
 struct log_scan {
     struct wal_mark mark;
+    struct vrange mem; /* the stream from mark.replay_lsn on, `have` bytes of it */
+    uint64_t have;
     struct log_group *group;
     uint32_t nr, cap;
     uint64_t end, end_seq, prev_csum;

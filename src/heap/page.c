@@ -43,6 +43,16 @@ int vrange_commit(struct vrange *r, size_t bytes)
     return 0;
 }
 
+void vrange_huge(struct vrange *r, size_t from, size_t to)
+{
+    const uintptr_t huge = (uintptr_t)2 << 20;
+    uintptr_t a = ROUND_UP((uintptr_t)r->base + from, huge),
+              b = ((uintptr_t)r->base + MIN(to, r->max)) & ~(huge - 1);
+
+    if (a < b)
+        madvise((void *)a, b - a, MADV_HUGEPAGE); /* without them it is merely slower */
+}
+
 void vrange_close(struct vrange *r)
 {
     if (r->base != NULL)

@@ -325,6 +325,18 @@ static bool worth_loading(struct recovery *r, uint64_t page)
     return p->redo != 0 || write_undecided(r, page);
 }
 
+/* Runs of pages that all get their bytes now are spared a page fault for every 4 KiB. list:
+ * ascending. */
+static void expect_pages(struct heap *h, const struct vec32 *list)
+{
+    for (uint32_t i = 0, n; i < list->nr; i += n) {
+        for (n = 1; i + n < list->nr && list->v[i + n] == list->v[i] + n;)
+            n++;
+        vrange_huge(&h->mem, (size_t)list->v[i] * HEAP_PAGE_SIZE,
+                    ((size_t)list->v[i] + n) * HEAP_PAGE_SIZE);
+    }
+}
+
 static int recover_others(struct recovery *r)
 {
     struct vec32 list = {0};
@@ -336,6 +348,7 @@ static int recover_others(struct recovery *r)
     }
     if (rc == 0 && list.nr > 1)
         qsort(list.v, list.nr, sizeof(list.v[0]), page_cmp);
+    expect_pages(r->h, &list);
     if (rc == 0)
         rc = load_pages(r, list.v, list.nr);
     if (rc == 0)

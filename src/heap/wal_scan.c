@@ -22,40 +22,34 @@
 
 #define SCAN_BUF (UINT64_C(4) << 20)
 
-struct reader {
-    struct heap *h;
-    uint8_t *buf;
-    uint64_t cap;
-    uint64_t pos, len; /* what the buffer holds */
-};
-
-/* Stream bytes [pos, pos + len) into the buffer; in two reads where the ring wraps. */
-static int reader_fill(struct reader *r, uint64_t pos, uint64_t len)
+/* Stream bytes [pos, pos + len) into buf; in two reads where the ring wraps. */
+static int ring_read(struct heap *h, uint64_t pos, uint64_t len, void *buf)
 {
-    struct wal *w = &r->h->wal;
-    struct super *dev = r->h->conf.dev[SUPER_WAL];
-    uint64_t first = MIN(len, w->size - pos % w->size);
-    int rc;
+    struct super *dev = h->conf.dev[SUPER_WAL];
+    uint64_t at = pos % h->wal.size, first = MIN(len, h->wal.size - at);
+    int rc = super_read_wait(dev, SUPER_WAL, WAL_RING_OFF + at, buf, first);
 
-    r->len = 0;
-    rc = super_read_wait(dev, SUPER_WAL, WAL_RING_OFF + pos % w->size, r->buf, first);
     if (rc == 0 && first < len)
-        rc = super_read_wait(dev, SUPER_WAL, WAL_RING_OFF, r->buf + first, len - first);
-    if (rc != 0)
-        return rc;
-    r->pos = pos;
-    r->len = len;
-    return 0;
+        rc = super_read_wait(dev, SUPER_WAL, WAL_RING_OFF, (char *)buf + first, len - first);
+    return rc;
 }
 
-/* Makes [pos, pos + len) available; reads ahead. */
-static int reader_at(struct reader *r, uint64_t pos, uint64_t len, uint64_t limit, uint8_t **p)
+/* Stream bytes [pos, pos + len), which end before limit, in the log's memory; reads ahead. */
+static int stream_at(struct heap *h, struct log_scan *s, uint64_t pos, uint64_t len, uint64_t limit,
+                     uint8_t **p)
 {
+    uint64_t end = s->mark.replay_lsn + s->have, want;
     int rc = 0;
 
-    if (pos < r->pos || pos + len > r->pos + r->len)
-        rc = reader_fill(r, pos, MIN(MAX(len, SCAN_BUF), MIN(r->cap, limit - pos)));
-    *p = r->buf + (pos - r->pos);
+    if (pos + len > end) {
+        want = MIN(MAX(pos + len - end, SCAN_BUF), limit - end);
+        rc = vrange_commit(&s->mem, s->have + want);
+        if (rc == 0)
+            rc = ring_read(h, end, want, s->mem.base + s->have);
+        if (rc == 0)
+            s->have += want;
+    }
+    *p = (uint8_t *)s->mem.base + (pos - s->mark.replay_lsn);
     return rc;
 }
 
@@ -130,18 +124,14 @@ static int group_keep(struct log_scan *s, uint64_t pos, const uint8_t *buf, uint
         s->group = g;
         s->cap = cap;
     }
-    s->group[s->nr] = (struct log_group){.start = pos, .len = len, .buf = base_alloc(len)};
-    if (s->group[s->nr].buf == NULL)
-        return -DER_NOMEM;
-    memcpy(s->group[s->nr].buf, buf, len);
-    s->nr++;
+    s->group[s->nr++] = (struct log_group){.start = pos, .len = len, .buf = buf};
     return 0;
 }
 
 /* The group at s->end, if it is one: kept, and s->end moves behind it. */
-static int group_next(struct reader *r, struct log_scan *s, bool *more)
+static int group_next(struct heap *h, struct log_scan *s, bool *more)
 {
-    uint64_t limit = s->mark.replay_lsn + r->h->wal.size;
+    uint64_t limit = s->mark.replay_lsn + h->wal.size;
     struct wal_group_hdr hdr;
     uint8_t *p;
     int rc;
@@ -149,15 +139,15 @@ static int group_next(struct reader *r, struct log_scan *s, bool *more)
     *more = false;
     if (s->end + WAL_BLOCK > limit)
         return 0;
-    rc = reader_at(r, s->end, WAL_BLOCK, limit, &p);
+    rc = stream_at(h, s, s->end, WAL_BLOCK, limit, &p);
     if (rc != 0)
         return rc;
     memcpy(&hdr, p, sizeof(hdr));
-    if (!hdr_valid(r->h, &hdr) || hdr.lsn != s->end || hdr.seq != s->end_seq ||
+    if (!hdr_valid(h, &hdr) || hdr.lsn != s->end || hdr.seq != s->end_seq ||
         (s->nr > 0 && hdr.prev != s->prev_csum) ||
-        ROUND_UP((uint64_t)hdr.len, WAL_BLOCK) > MIN(limit - s->end, r->cap))
+        ROUND_UP((uint64_t)hdr.len, WAL_BLOCK) > limit - s->end)
         return 0;
-    rc = reader_at(r, s->end, ROUND_UP((uint64_t)hdr.len, WAL_BLOCK), limit, &p);
+    rc = stream_at(h, s, s->end, ROUND_UP((uint64_t)hdr.len, WAL_BLOCK), limit, &p);
     if (rc != 0)
         return rc;
     if (wal_body_csum(p, hdr.len) != hdr.body_csum)
@@ -174,35 +164,36 @@ static int group_next(struct reader *r, struct log_scan *s, bool *more)
 
 /* The newest claim, by any group beyond the end, of what was durable. A group a lap ahead counts as
  * well: then the checkpoint record is not the newest there was. */
-static int later_claim(struct reader *r, const struct log_scan *s, uint64_t *claim)
+static int later_claim(struct heap *h, const struct log_scan *s, uint64_t *claim)
 {
-    uint64_t limit = s->mark.replay_lsn + r->h->wal.size;
-    int rc = 0;
+    uint64_t limit = s->mark.replay_lsn + h->wal.size, n;
+    uint8_t *buf = io_buf_alloc(SCAN_BUF);
+    int rc = buf == NULL ? -DER_NOMEM : 0;
 
-    for (uint64_t pos = s->end + WAL_BLOCK; pos < limit && rc == 0; pos += WAL_BLOCK) {
-        struct wal_group_hdr hdr;
-        uint8_t *p;
+    for (uint64_t pos = s->end + WAL_BLOCK; pos < limit && rc == 0; pos += n) {
+        n = MIN(SCAN_BUF, limit - pos);
+        rc = ring_read(h, pos, n, buf);
+        for (uint64_t at = 0; at < n && rc == 0; at += WAL_BLOCK) {
+            struct wal_group_hdr hdr;
 
-        rc = reader_at(r, pos, WAL_BLOCK, limit, &p);
-        if (rc != 0)
-            break;
-        memcpy(&hdr, p, sizeof(hdr));
-        if (hdr_valid(r->h, &hdr) && hdr.lsn > s->end && (hdr.lsn - pos) % r->h->wal.size == 0)
-            *claim = MAX(*claim, hdr.durable);
+            memcpy(&hdr, buf + at, sizeof(hdr));
+            if (hdr_valid(h, &hdr) && hdr.lsn > s->end && (hdr.lsn - pos - at) % h->wal.size == 0)
+                *claim = MAX(*claim, hdr.durable);
+        }
     }
+    io_buf_free(buf);
     return rc;
 }
 
-static int judge_end(struct reader *r, const struct log_scan *s, struct err *e)
+static int judge_end(struct heap *h, const struct log_scan *s, struct err *e)
 {
-    struct heap *h = r->h;
     uint64_t claim = s->mark.durable_lsn;
     int rc = 0;
 
     if (s->mark.flags & WAL_MARK_CLEAN && s->end == claim && super_is_clean(h->conf.dev[SUPER_WAL]))
         return 0;
     if (claim <= s->end)
-        rc = later_claim(r, s, &claim);
+        rc = later_claim(h, s, &claim);
     if (rc != 0)
         return err_set(e, rc, "cannot read the log", "the device reported an error",
                        "check the device");
@@ -218,7 +209,6 @@ static int judge_end(struct reader *r, const struct log_scan *s, struct err *e)
 
 int wal_scan(struct heap *h, struct log_scan *s, struct err *e)
 {
-    struct reader r = {.h = h};
     bool more = true;
     int rc;
 
@@ -229,26 +219,23 @@ int wal_scan(struct heap *h, struct log_scan *s, struct err *e)
     h->generation = s->mark.generation;
     s->end = s->mark.replay_lsn;
     s->end_seq = s->mark.replay_group;
-    r.cap = MIN(UINT64_C(16) << 20, h->wal.size);
-    r.buf = io_buf_alloc(r.cap);
-    if (r.buf == NULL)
-        return -DER_NOMEM;
+    rc = vrange_open(&s->mem, h->wal.size);
+    if (rc == 0)
+        vrange_huge(&s->mem, 0, h->wal.size);
     while (rc == 0 && more)
-        rc = group_next(&r, s, &more);
+        rc = group_next(h, s, &more);
     if (rc != 0)
         err_set(e, rc, "cannot read the log",
                 rc == -DER_NOMEM ? "out of memory" : "the device reported an error",
                 "check the device");
     else
-        rc = judge_end(&r, s, e);
-    io_buf_free(r.buf);
+        rc = judge_end(h, s, e);
     return rc;
 }
 
 void wal_scan_free(struct log_scan *s)
 {
-    for (uint32_t i = 0; i < s->nr; i++)
-        base_free(s->group[i].buf);
+    vrange_close(&s->mem);
     base_free(s->group);
     *s = (struct log_scan){0};
 }
