@@ -3,6 +3,7 @@
 #include "engine/engine_int.h"
 
 struct fetch {
+    struct shard *s;
     struct net_req *req;
     struct vos_key dkey;
     struct vos_fetch_iod *iods;
@@ -137,9 +138,39 @@ static int finish(struct fetch *ft, int rc)
     return rc != 0 ? rc : rc2;
 }
 
+/* What vos_fetch() left to do: pieces are read, the answer goes out. rc: its result. */
+static void fetch_rest(struct fetch *ft, int rc)
+{
+    uint64_t lsn = ft->f.lsn;
+
+    if (rc == 0 && ft->f.piece_nr > 0)
+        rc = data_read(ft->s, ft->iods, ft->f.pieces, ft->f.piece_nr);
+    rc = finish(ft, rc);
+    if (ft->c != NULL)
+        vos_fetch_fini(ft->c, &ft->f);
+    shard_reply(ft->s, ft->req, rc, lsn);
+}
+
+static void rest_fiber(void *arg)
+{
+    fetch_rest(arg, 0);
+}
+
+/* The pieces are read in a fiber, which goes on from here: what was found need not be looked for
+ * again. False: no memory for that. */
+static bool rest_later(struct fetch *ft)
+{
+    struct fetch *kept = net_req_alloc(ft->req, sizeof(*kept));
+
+    if (kept == NULL)
+        return false;
+    *kept = *ft;
+    return rt_spawn_on(ft->s->xs, rest_fiber, kept) == 0;
+}
+
 bool fetch_inline(struct shard *s, struct net_req *req)
 {
-    struct fetch ft = {.req = req};
+    struct fetch ft = {.s = s, .req = req};
     int rc;
 
     if (!prepare(s, &ft))
@@ -156,27 +187,20 @@ bool fetch_inline(struct shard *s, struct net_req *req)
         shard_reply_unlock(s, req, rc, lsn);
         return true;
     }
-    if (rc == 0)
-        vos_fetch_fini(ft.c, &ft.f);
     heap_miss_clear(s->heap);
     heap_unlock(s->heap);
+    if (rc != 0)
+        return false;
+    if (rest_later(&ft))
+        return true;
+    vos_fetch_fini(ft.c, &ft.f);
     return false;
 }
 
 void fetch_fiber(struct shard *s, struct net_req *req)
 {
-    struct fetch ft = {.req = req};
-    uint64_t lsn;
-    int rc;
+    struct fetch ft = {.s = s, .req = req};
 
-    if (!prepare(s, &ft))
-        return;
-    rc = shard_run(s, run, &ft);
-    lsn = ft.f.lsn;
-    if (rc == 0 && ft.f.piece_nr > 0)
-        rc = data_read(s, ft.iods, ft.f.pieces, ft.f.piece_nr);
-    rc = finish(&ft, rc);
-    if (ft.c != NULL)
-        vos_fetch_fini(ft.c, &ft.f);
-    shard_reply(s, req, rc, lsn);
+    if (prepare(s, &ft))
+        fetch_rest(&ft, shard_run(s, run, &ft));
 }

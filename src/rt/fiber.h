@@ -38,7 +38,7 @@ struct fiber_pool {
     uint32_t count;
     struct rt_fiber *free;
 };
-#define FIBER_POOL_MAX 256 /* stacks kept; more are unmapped when their fiber ends */
+#define FIBER_POOL_MAX 1024 /* stacks kept; more are unmapped when their fiber ends */
 
 struct rt_fiber *fiber_new(struct fiber_pool *pool); /* NULL: no memory */
 void fiber_free(struct fiber_pool *pool, struct rt_fiber *f);

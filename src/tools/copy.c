@@ -452,7 +452,8 @@ int copy_run(struct tool *t, struct tree *src, struct tree *dst, const struct co
                      .arg = &c,
                      .tool = t,
                      .progress = p,
-                     .threads = conf->threads};
+                     .threads = conf->threads,
+                     .writes = true};
     struct scan scan;
     int rc;
 

@@ -10,10 +10,13 @@
 
 #define REAP_MAX 32
 
-uint32_t walk_default_threads(void)
+static uint32_t default_threads(const struct walk *k)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
+    /* who creates local files never waits, and more threads than cores fight for directories */
+    if (k->writes && !k->b->is_dfs)
+        return (uint32_t)MAX(2, MIN(cores, WALK_THREADS_MAX));
     /* more than cores: a worker waits now and then for a directory */
     return (uint32_t)MAX(4, MIN(3 * cores, WALK_THREADS_MAX));
 }
@@ -331,7 +334,7 @@ int walk_run(struct walk *k)
     int rc = workers == NULL ? -DER_NOMEM : 0;
 
     raise_file_limit();
-    k->threads = k->threads == 0 ? walk_default_threads() : MIN(k->threads, WALK_THREADS_MAX);
+    k->threads = k->threads == 0 ? default_threads(k) : MIN(k->threads, WALK_THREADS_MAX);
     pthread_mutex_init(&k->lock, NULL);
     pthread_cond_init(&k->wake, NULL);
     for (uint32_t i = 0; rc == 0 && i < k->threads; i++)

@@ -95,7 +95,8 @@ struct walk {
     void *arg; /* the visitor's */
     struct tool *tool;
     struct progress *progress;
-    uint32_t threads;
+    uint32_t threads; /* 0: as suits the machine and the trees */
+    bool writes;      /* b is written */
 
     atomic_bool stop; /* interrupted, or an error that makes going on pointless */
     atomic_ulong files, dirs, links, bytes, skipped, same, errors;
@@ -113,8 +114,6 @@ struct walk {
  * (see progress.h). Errors of single files are shown as they occur and counted; the first is in
  * w->first. 0 or a negative DER code when it could not even begin. */
 int walk_run(struct walk *w);
-/* Threads that suit this machine. */
-uint32_t walk_default_threads(void);
 
 /* ---- For visitors ---- */
 
