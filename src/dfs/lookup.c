@@ -139,33 +139,88 @@ int dfs_obj_set_up(struct dfs_obj *obj, const daos_obj_id_t *above, uint32_t nr,
     return 0;
 }
 
-/* Where a walk stands: a directory, and how it was reached. */
+/*
+ * Where a walk stands: a directory, and how it was reached.
+ *
+ * In a path that a program gives, "." and a ".." that is the last or not the first in a row are
+ * ENOTSUP. In the targets of links, which people write, they mean what they always do.
+ */
 struct walk {
     struct dfs *dfs;
     daos_obj_id_t up[DFS_MAX_PATH / 2]; /* directories from the root down, for ".." */
+    uint32_t name_at[DFS_MAX_PATH / 2]; /* their names, in names; NAME_UNKNOWN */
     uint32_t depth;                     /* up[depth - 1] is where we stand */
     uint32_t links;                     /* symlinks followed so far */
+    uint32_t in_links;                  /* targets of links that we are within */
     bool last_was_up;
+    uint32_t names_len;
+    char names[4 * DFS_MAX_PATH]; /* each with its NUL */
 };
 
-/* What a path leads to: an entry of a directory, or the root itself (is_root). */
+#define NAME_UNKNOWN UINT32_MAX
+
+/* What a path leads to: an entry of a directory, or the directory where the walk stands (here). */
 struct found {
     struct dfs_entry e;
     daos_obj_id_t parent;
     char name[DFS_MAX_NAME + 1];
-    bool is_root;
+    bool here;
 };
+
+/* In the root, without a step taken. */
+static struct walk *walk_new(struct dfs *dfs)
+{
+    struct walk *w = malloc(sizeof(*w));
+
+    if (w == NULL)
+        return NULL;
+    w->dfs = dfs;
+    w->up[0] = dfs->root.oid;
+    w->name_at[0] = NAME_UNKNOWN;
+    w->depth = 1;
+    w->links = w->in_links = w->names_len = 0;
+    w->last_was_up = false;
+    return w;
+}
+
+/* One step down. name NULL: it is not known. */
+static int walk_down(struct walk *w, const char *name, daos_obj_id_t oid)
+{
+    size_t len = name == NULL ? 0 : strlen(name) + 1;
+
+    if (w->depth == ARRAY_LEN(w->up) || len > sizeof(w->names) - w->names_len)
+        return ENAMETOOLONG;
+    w->up[w->depth] = oid;
+    w->name_at[w->depth++] = name == NULL ? NAME_UNKNOWN : w->names_len;
+    if (len > 0)
+        memcpy(w->names + w->names_len, name, len);
+    w->names_len += (uint32_t)len;
+    return 0;
+}
+
+static void walk_up(struct walk *w)
+{
+    if (w->depth > 1 && w->name_at[--w->depth] != NAME_UNKNOWN)
+        w->names_len = w->name_at[w->depth];
+}
 
 static int walk_path(struct walk *w, const char *path, bool follow_last, struct found *f);
 
 /* Goes on along a link's target. */
 static int walk_link(struct walk *w, struct found *f, const char *target)
 {
+    int rc;
+
     if (++w->links > DFS_SYMLINK_MAX)
         return ELOOP;
-    if (target[0] == '/')
+    if (target[0] == '/') {
         w->depth = 1;
-    return walk_path(w, target, true, f);
+        w->names_len = 0;
+    }
+    w->in_links++;
+    rc = walk_path(w, target, true, f);
+    w->in_links--;
+    return rc;
 }
 
 /* The entry f->name of f->parent and, with follow, its target if it is a link (else NULL; the
@@ -187,22 +242,25 @@ static int entry_and_target(struct dfs *dfs, struct found *f, bool follow, char 
 /* One component. last: nothing follows it. */
 static int walk_one(struct walk *w, const char *name, bool last, bool follow_last, struct found *f)
 {
+    bool in_link = w->in_links > 0;
     char *target;
     int rc;
 
-    if (strcmp(name, ".") == 0)
-        return ENOTSUP;
+    if (strcmp(name, ".") == 0) {
+        f->here = true;
+        return in_link ? 0 : ENOTSUP;
+    }
     if (strcmp(name, "..") == 0) {
-        if (last || w->last_was_up)
+        if (!in_link && (last || w->last_was_up))
             return ENOTSUP;
-        w->last_was_up = true;
-        if (w->depth > 1)
-            w->depth--;
+        w->last_was_up = !in_link;
+        walk_up(w);
+        f->here = true;
         return 0;
     }
     w->last_was_up = false;
     f->parent = w->up[w->depth - 1];
-    f->is_root = false;
+    f->here = false;
     if (strlen(name) > DFS_MAX_NAME)
         return ENAMETOOLONG;
     strcpy(f->name, name);
@@ -214,17 +272,12 @@ static int walk_one(struct walk *w, const char *name, bool last, bool follow_las
         free(target);
         if (rc != 0 || last)
             return rc;
-        if (f->is_root)
+        if (f->here)
             return 0;
     }
     if (last)
         return 0;
-    if (!S_ISDIR(f->e.mode))
-        return ENOTDIR;
-    if (w->depth == ARRAY_LEN(w->up))
-        return ENAMETOOLONG;
-    w->up[w->depth++] = f->e.oid;
-    return 0;
+    return S_ISDIR(f->e.mode) ? walk_down(w, f->name, f->e.oid) : ENOTDIR;
 }
 
 static int walk_path(struct walk *w, const char *path, bool follow_last, struct found *f)
@@ -234,7 +287,7 @@ static int walk_path(struct walk *w, const char *path, bool follow_last, struct 
 
     path += strspn(path, "/");
     if (*path == '\0') {
-        f->is_root = true;
+        f->here = true;
         return 0;
     }
     while (rc == 0 && *path != '\0') {
@@ -251,24 +304,43 @@ static int walk_path(struct walk *w, const char *path, bool follow_last, struct 
     return rc;
 }
 
+static bool same_oid(daos_obj_id_t a, daos_obj_id_t b)
+{
+    return a.lo == b.lo && a.hi == b.hi;
+}
+
+/* The entry of the directory where the walk stands. *nr: directories above it. */
+static int found_here(struct walk *w, struct found *f, uint32_t *nr)
+{
+    uint32_t i = w->depth - 1;
+    int rc;
+
+    *nr = i;
+    /* at or above an open directory: nobody knows its name */
+    if (i > 0 ? w->name_at[i] == NAME_UNKNOWN : !same_oid(w->up[0], w->dfs->root.oid))
+        return ENOTSUP;
+    f->parent = i == 0 ? w->dfs->sb_oid : w->up[i - 1];
+    strcpy(f->name, i == 0 ? "/" : w->names + w->name_at[i]);
+    rc = dfs_entry_fetch(w->dfs, f->parent, f->name, &f->e);
+    if (rc == 0 && !same_oid(f->e.oid, w->up[i]))
+        rc = ENOENT; /* moved away meanwhile */
+    return rc;
+}
+
 /* Opens what a walk has led to. */
 static int found_open(struct walk *w, struct found *f, int flags, dfs_obj_t **out, mode_t *mode,
                       struct stat *st)
 {
     struct dfs *dfs = w->dfs;
     struct dfs_obj *obj;
-    int rc = 0;
+    uint32_t nr = w->depth;
+    int rc = f->here ? found_here(w, f, &nr) : 0;
 
-    if (f->is_root) {
-        f->parent = dfs->sb_oid;
-        strcpy(f->name, "/");
-        rc = dfs_entry_fetch(dfs, f->parent, f->name, &f->e);
-    }
     if (rc == 0)
         rc = dfs_obj_from_entry(dfs, f->parent, f->name, &f->e, flags, &obj);
     if (rc != 0)
         return rc;
-    rc = dfs_obj_set_up(obj, w->up, f->is_root ? 0 : w->depth, NULL);
+    rc = dfs_obj_set_up(obj, w->up, nr, NULL);
     if (rc == 0 && st != NULL)
         rc = dfs_entry_stat(dfs, &f->e, obj->oh, st);
     if (rc != 0) {
@@ -296,14 +368,11 @@ int dfs_prefix_strip(const struct dfs *dfs, const char **path)
 static int lookup_path(struct dfs *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t *mode,
                        struct stat *st)
 {
-    struct walk *w = calloc(1, sizeof(*w));
+    struct walk *w = walk_new(dfs);
     struct found *f = calloc(1, sizeof(*f));
     int rc = ENOMEM;
 
     if (w != NULL && f != NULL) {
-        w->dfs = dfs;
-        w->up[0] = dfs->root.oid;
-        w->depth = 1;
         rc = walk_path(w, path, !(flags & O_NOFOLLOW), f);
         if (rc == 0)
             rc = found_open(w, f, flags, obj, mode, st);
@@ -337,23 +406,19 @@ int dfs_lookup(dfs_t *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t 
 static int open_linked(struct dfs_obj *dir, const char *name, int flags, dfs_obj_t **obj,
                        mode_t *mode, struct stat *st)
 {
-    struct walk *w = calloc(1, sizeof(*w));
+    struct walk *w = walk_new(dir->dfs);
     struct found *f = calloc(1, sizeof(*f));
-    int rc;
+    int rc = w == NULL || f == NULL ? ENOMEM : 0;
 
-    if (w == NULL || f == NULL) {
-        rc = ENOMEM;
+    if (rc == 0 && dir->up_nr == 0)
+        w->up[0] = dir->oid; /* the root, or a directory of which the way there is not known */
+    /* the first directory above it is the root; of the others only the ids are known */
+    for (uint32_t i = 1; rc == 0 && i < dir->up_nr; i++)
+        rc = walk_down(w, NULL, dir->up[i]);
+    if (rc == 0 && dir->up_nr > 0)
+        rc = walk_down(w, dir->name, dir->oid);
+    if (rc != 0)
         goto out;
-    }
-    if (dir->up_nr >= ARRAY_LEN(w->up)) {
-        rc = ENAMETOOLONG;
-        goto out;
-    }
-    w->dfs = dir->dfs;
-    if (dir->up_nr > 0)
-        memcpy(w->up, dir->up, dir->up_nr * sizeof(*dir->up));
-    w->up[dir->up_nr] = dir->oid;
-    w->depth = dir->up_nr + 1;
     rc = walk_one(w, name, true, true, f);
     if (rc == 0)
         rc = found_open(w, f, flags, obj, mode, st);

@@ -118,6 +118,72 @@ static const char *follow(dfs_t *dfs, const char *path)
     return buf;
 }
 
+/* Targets as people write them: with "." and "..", however many and wherever. */
+static void links_through_dots(void **state)
+{
+    static const char *const cases[][2] = {
+        {"/dot", "g"},
+        {"/d/e/upup", "top"},
+        {"/d/e/mixed", "g"},
+        {"/d/self", "dir"},
+        {"/d/self/g", "g"},
+        {"/d/self/self/g", "g"},
+        {"/d/self/self", "dir"},
+        {"/d/e/above", "dir"},
+        {"/d/e/above/g", "g"},
+        {"/d/e/above/e/above/self/g", "g"},
+        {"/back", "dir"},
+        {"/back/g", "g"},
+        {"/d/top", "dir"},
+        {"/d/top/d/top/top", "top"},
+        {"/d/self/nothing", "ENOENT"},
+        {"/through", "ENOTDIR"},
+        {"/d/self/.", "EOPNOTSUPP"},
+        {"/d/self/..", "EOPNOTSUPP"},
+    };
+    dfs_t *dfs = fs_mount(*state, O_RDWR);
+    dfs_obj_t *d = fs_dir(dfs, NULL, "d"), *e = fs_dir(dfs, d, "e"), *obj;
+    daos_obj_id_t a, b;
+    struct stat st;
+
+    fs_text(dfs, NULL, "top", "top");
+    fs_text(dfs, d, "g", "g");
+    fs_link(dfs, NULL, "dot", "./d/./g");
+    fs_link(dfs, e, "upup", "../../top");
+    fs_link(dfs, e, "mixed", "./.././../../d/g");
+    fs_link(dfs, d, "self", ".");
+    fs_link(dfs, e, "above", "..");
+    fs_link(dfs, NULL, "back", "d/e/..");
+    fs_link(dfs, d, "top", "./..");
+    fs_link(dfs, NULL, "through", "top/../d/g");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (strcmp(follow(dfs, cases[i][0]), cases[i][1]) != 0)
+            fail_msg("%s: %s, not %s", cases[i][0], follow(dfs, cases[i][0]), cases[i][1]);
+
+    /* what was reached so is the directory itself, and can be changed as such */
+    OK(dfs_lookup(dfs, "/d/e/above", O_RDWR, &obj, NULL, &st));
+    OK(dfs_obj2id(obj, &a));
+    OK(dfs_obj2id(d, &b));
+    assert_memory_equal(&a, &b, sizeof(a));
+    st.st_mode = S_IFDIR | 0710;
+    OK(dfs_osetattr(dfs, obj, &st, DFS_SET_ATTR_MODE));
+    OK(dfs_release(obj));
+    OK(dfs_stat(dfs, NULL, "d", &st));
+    assert_int_equal(st.st_mode, S_IFDIR | 0710);
+    IS(EINVAL, dfs_move(dfs, NULL, "d", e, "d", NULL));
+    /* from an open directory */
+    OK(dfs_lookup_rel(dfs, d, "self", O_RDONLY, &obj, NULL, &st));
+    assert_int_equal(st.st_mode, S_IFDIR | 0710);
+    OK(dfs_release(obj));
+    OK(dfs_lookup_rel(dfs, e, "mixed", O_RDONLY, &obj, NULL, NULL));
+    OK(dfs_release(obj));
+    OK(dfs_lookup_rel(dfs, d, "top", O_RDONLY, &obj, NULL, &st));
+    OK(dfs_release(obj));
+    OK(dfs_release(e));
+    OK(dfs_release(d));
+    OK(dfs_umount(dfs));
+}
+
 static void symbolic_links(void **state)
 {
     dfs_t *dfs = fs_mount(*state, O_RDWR);
@@ -524,5 +590,6 @@ static void exchanging(void **state)
     OK(dfs_umount(dfs));
 }
 
-API_MAIN(FS_TEST(names_that_may_not_be), FS_TEST(paths), FS_TEST(symbolic_links), FS_TEST(opening),
-         FS_TEST(removing), FS_TEST(moving), FS_TEST(moving_everything), FS_TEST(exchanging))
+API_MAIN(FS_TEST(names_that_may_not_be), FS_TEST(paths), FS_TEST(symbolic_links),
+         FS_TEST(links_through_dots), FS_TEST(opening), FS_TEST(removing), FS_TEST(moving),
+         FS_TEST(moving_everything), FS_TEST(exchanging))
