@@ -155,7 +155,7 @@ int svc_props_encode(const struct svc_props *l, void *buf, size_t cap, size_t *l
     return wbuf_check(&w) == 0 ? 0 : -DER_OVERFLOW;
 }
 
-int svc_props_decode(struct svc_props *l, const void *buf, size_t len)
+int svc_props_decode(struct svc_props *l, bool pool, const void *buf, size_t len)
 {
     struct rbuf r;
     uint32_t nr;
@@ -171,6 +171,10 @@ int svc_props_decode(struct svc_props *l, const void *buf, size_t len)
         uint32_t text_len;
 
         *p = (struct msg_prop){.type = rbuf_u32(&r)};
+        /* known ones in order: then there is room for every other, svc_props_put() relies on it */
+        if (svc_prop_of(p->type) == NULL || svc_prop_is_pool(p->type) != pool ||
+            (l->nr > 0 && p->type <= p[-1].type))
+            return -DER_DF_INVAL;
         p->val = rbuf_u64(&r);
         text_len = rbuf_u32(&r);
         if (text_len != UINT32_MAX) {

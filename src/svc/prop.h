@@ -142,7 +142,8 @@ void svc_props_put_text(struct svc_props *l, uint32_t type, const char *text);
 /* Stored form: u16 format 1, u16 count, then u32 type, u64 value, text (u32 length or UINT32_MAX,
  * bytes with NUL), blob. */
 int svc_props_encode(const struct svc_props *l, void *buf, size_t cap, size_t *len);
-/* Points into buf. -DER_CSUM-like corruption: -DER_DF_INVAL. */
-int svc_props_decode(struct svc_props *l, const void *buf, size_t len);
+/* Points into buf. Bytes that are no list of known properties of the pool (or a container), each
+ * once, in order: -DER_DF_INVAL. */
+int svc_props_decode(struct svc_props *l, bool pool, const void *buf, size_t len);
 
 #endif

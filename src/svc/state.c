@@ -146,7 +146,7 @@ static int props_get(struct svc *s, enum svc_table t, const void *key, size_t ke
     size_t len;
     int rc = st_get(s, t, key, key_len, mem, &val, &len);
 
-    return rc != 0 ? rc : svc_props_decode(l, val, len);
+    return rc != 0 ? rc : svc_props_decode(l, t == T_META, val, len);
 }
 
 static int props_put(struct svc *s, enum svc_table t, const void *key, size_t key_len,
