@@ -60,8 +60,22 @@ static bool name_is_valid(const char *name)
 {
     const char *at = strchr(name, '@');
 
-    return at != NULL && at != name && strchr(at + 1, '@') == NULL &&
+    return at != NULL && at != name && strchr(at + 1, '@') == NULL && strchr(name, ':') == NULL &&
            strlen(name) <= DAOS_ACL_MAX_PRINCIPAL_LEN;
+}
+
+/* Permissions only for what the entry does; whether it acts on success or failure only when it
+ * audits or alarms. What does not fit could not be written as text, so no client could show it. */
+static bool parts_fit(const struct daos_ace *a)
+{
+    const uint16_t outcome = DAOS_ACL_FLAG_ACCESS_FAIL | DAOS_ACL_FLAG_ACCESS_SUCCESS;
+    bool audit = a->dae_access_types & DAOS_ACL_ACCESS_AUDIT;
+    bool alarm = a->dae_access_types & DAOS_ACL_ACCESS_ALARM;
+
+    if ((!(a->dae_access_types & DAOS_ACL_ACCESS_ALLOW) && a->dae_allow_perms != 0) ||
+        (!audit && a->dae_audit_perms != 0) || (!alarm && a->dae_alarm_perms != 0))
+        return false;
+    return (audit || alarm) == ((a->dae_access_flags & outcome) != 0);
 }
 
 static bool entry_is_valid(const struct entry *e, uint64_t allowed)
@@ -77,7 +91,8 @@ static bool entry_is_valid(const struct entry *e, uint64_t allowed)
         return false;
     if (group != !!(a->dae_access_flags & DAOS_ACL_FLAG_GROUP))
         return false;
-    return ((a->dae_allow_perms | a->dae_audit_perms | a->dae_alarm_perms) & ~allowed) == 0;
+    return parts_fit(a) &&
+           ((a->dae_allow_perms | a->dae_audit_perms | a->dae_alarm_perms) & ~allowed) == 0;
 }
 
 int acl_check(const void *acl, size_t len, uint64_t allowed)
