@@ -108,7 +108,10 @@ struct daos_ace *daos_acl_get_next_ace(struct daos_acl *acl, struct daos_ace *cu
     at = current_ace ? (uint8_t *)current_ace + ace_size(current_ace) : acl->dal_ace;
     if (at < acl->dal_ace || at > end || (size_t)(end - at) < sizeof(struct daos_ace))
         return NULL;
-    if ((size_t)(end - at) < ace_size((struct daos_ace *)at))
+    /* an entry of odd length would leave those behind it misaligned; none is valid, so the list
+     * ends */
+    if (((struct daos_ace *)at)->dae_principal_len % 8 != 0 ||
+        (size_t)(end - at) < ace_size((struct daos_ace *)at))
         return NULL;
     return (struct daos_ace *)at;
 }
