@@ -150,10 +150,13 @@ static inline const struct tinner_ent *inner_ents(const struct tnode *n)
     return (const struct tinner_ent *)((const uint8_t *)n + ents_at(n->cls));
 }
 
-/* The entry at a position of an inner node. */
+/* The entry at a position of an inner node. A damaged tag leads to another entry of the node, not
+ * out of it. */
 static inline const struct tinner_ent *inner_at(const struct tnode *n, uint32_t pos)
 {
-    return &inner_ents(n)[node_tags(n)[pos]];
+    uint32_t last = cls_cap(n->cls) - 1, tag = node_tags(n)[pos];
+
+    return &inner_ents(n)[MIN(tag, last)];
 }
 
 static inline uint32_t node_count(const struct tnode *n)

@@ -118,8 +118,9 @@ static int gather(struct tree *t, enum tree_seek how, const struct tree_key *key
         return rc;
     rc = step_leaf(t, p, walks_up(how));
     if (rc == 0)
-        *nr = leaf_list(p->lv[p->height - 1].n, e);
-    return rc;
+        rc = leaf_beyond(t, p->lv[p->height - 1].n, how, key, e, nr);
+    /* A damaged tree may lead back: every walk goes on or ends. */
+    return rc == 0 && *nr == 0 ? -DER_CSUM : rc;
 }
 
 int tree_seek(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how,

@@ -371,7 +371,7 @@ static int check_dkey(struct check *k, uint64_t dkey, uint64_t order)
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
-static int check_obj(struct check *k, uint64_t obj, uint64_t order)
+static int check_obj(struct check *k, uint64_t obj)
 {
     const struct obj_rec *o;
     bool live;
@@ -382,9 +382,6 @@ static int check_obj(struct check *k, uint64_t obj, uint64_t order)
     o = REC(k->h, obj, obj_rec, REC_OBJ, &rc);
     if (o == NULL)
         return rc;
-    if (mix128(o->oid_hi, o->oid_lo) != order)
-        problem(k, "object at heap offset %llu is not where its id belongs",
-                (unsigned long long)obj);
     if (o->changed >= k->v->ceiling)
         problem(k, "object at heap offset %llu changed at epoch %llx, above the ceiling",
                 (unsigned long long)obj, (unsigned long long)o->changed);
@@ -417,8 +414,13 @@ static int step(struct check *k, struct check_place *p, bool *cont_done)
     if (o == NULL)
         return rc;
     k->oid = (daos_obj_id_t){.hi = o->oid_hi, .lo = o->oid_lo};
+    if (mix128(o->oid_hi, o->oid_lo) != order) {
+        problem(k, "object at heap offset %llu is not where its id belongs",
+                (unsigned long long)obj);
+        return -DER_CSUM; /* going on from its id might lead back */
+    }
     if (!p->started || !p->in_obj || k->oid.hi != p->oid_hi || k->oid.lo != p->oid_lo) {
-        rc = check_obj(k, obj, order);
+        rc = check_obj(k, obj);
         if (rc == 0)
             *p = (struct check_place){.started = 1,
                                       .in_obj = 1,
@@ -439,9 +441,11 @@ static int step(struct check *k, struct check_place *p, bool *cont_done)
         rc = check_dkey(k, dkey, w.ent[w.at - 1].order);
     if (rc == 0)
         rc = dkey_name(h, dkey, &name);
-    if (rc == 0)
-        pos_set(&p->pos, dkey_korder(k->oid), &name, 0);
-    return rc;
+    if (rc)
+        return rc;
+    pos_set(&p->pos, dkey_korder(k->oid), &name, 0);
+    p->pos.order = w.ent[w.at - 1].order; /* not a damaged key's, which might lead back */
+    return 0;
 }
 
 /* Counters of a container against what the walk met. */

@@ -480,6 +480,8 @@ int walk_next(struct walk *w, uint64_t *value)
             rc = walk_key(w, w->ent[w->nr - 1].order, w->ent[w->nr - 1].value, &room, &k);
             if (rc)
                 return rc;
+            /* a damaged record's key may have another order; from there the walk might lead back */
+            k.order = w->ent[w->nr - 1].order;
         } else if (w->placed) {
             how = w->how;
             k = w->key;

@@ -174,6 +174,18 @@ static int one_akey(struct listing *l, uint64_t off, struct place *pl)
     return rc;
 }
 
+/* The place is made of the record's key. A damaged one has another order in its tree, from where
+ * the list might lead back: the tree's own counts. */
+static int keep_going(const struct walk *w, struct place *pl)
+{
+    uint64_t order = w->ent[w->at - 1].order;
+
+    if (w->cls == &obj_class)
+        return mix128(pl->oid_hi, pl->oid_lo) == order ? 0 : -DER_CSUM;
+    pl->pos.order = order;
+    return 0;
+}
+
 /* Walks on until the end, LIST_STEPS, a stop, or a missing page. A page that is missing matters
  * only if nothing was done yet. */
 static int list_keys(struct listing *l, struct walk *w,
@@ -192,6 +204,8 @@ static int list_keys(struct listing *l, struct walk *w,
             arena_reset(&l->c->v->scratch);
             rc = one(l, off, pl);
         }
+        if (rc == 0)
+            rc = keep_going(w, pl);
         if (rc == HEAP_FAULT && n > 0 && !((struct stop *)l->arg)->stopped) {
             heap_miss_clear(l->c->v->h);
             return 0;

@@ -389,6 +389,7 @@ static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
         if (rc)
             return rc;
         pos_set(&at, akey_korder(oid), &name, type);
+        at.order = w.ent[w.at - 1].order; /* not a damaged key's, which might lead back */
         while (rc == 0 && more)
             rc = prune_akey(c, obj, dkey, oid, akey, upto, &cursor, &more);
         if (rc)
@@ -475,6 +476,8 @@ static int step(struct vos_cont *c, size_t root_at, uint64_t upto, struct agg_pl
     if (o == NULL)
         return rc;
     oid = (daos_obj_id_t){.hi = o->oid_hi, .lo = o->oid_lo};
+    if (mix128(oid.hi, oid.lo) != order)
+        return -DER_CSUM;
     if (!p->started || !p->in_obj || oid.hi != p->oid_hi || oid.lo != p->oid_lo)
         *p = (struct agg_place){.started = 1, .in_obj = 1, .oid_hi = oid.hi, .oid_lo = oid.lo};
     rc = pos_walk(&p->pos, &w, h, &dkey_class, obj + offsetof(struct obj_rec, dkeys),
@@ -493,6 +496,7 @@ static int step(struct vos_cont *c, size_t root_at, uint64_t upto, struct agg_pl
         struct pos at;
 
         pos_set(&at, dkey_korder(oid), &name, 0);
+        at.order = w.ent[w.at - 1].order;
         rc = prune_dkey(c, obj, dkey, oid, upto);
         if (rc == 0)
             p->pos = at;
