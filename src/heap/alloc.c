@@ -167,7 +167,9 @@ static bool desc_possible(const struct heap *h, const struct page_desc *d)
         return true;
     if ((d->kind != PAGE_SLOT && d->kind != PAGE_VALUE) || d->cls >= h->alloc.nr)
         return false;
-    return h->alloc.cls[d->cls].value == (d->kind == PAGE_VALUE);
+    if (h->alloc.cls[d->cls].value != (d->kind == PAGE_VALUE))
+        return false;
+    return d->kind == PAGE_SLOT || d->slots >> h->alloc.cls[d->cls].slots == 0;
 }
 
 int alloc_open(struct heap *h)
@@ -348,7 +350,8 @@ static int value_take(struct heap *h, uint64_t page, uint32_t *slot)
     if (d == NULL)
         return h->rc;
     *slot = (uint32_t)__builtin_ctz(~(uint32_t)d->slots);
-    ASSERT(*slot < h->alloc.cls[d->cls].slots);
+    if (*slot >= h->alloc.cls[d->cls].slots)
+        return -DER_CSUM;
     d->slots |= (uint8_t)(1u << *slot);
     if (!desc_has_room(h, d))
         list_del_page(h, page);
