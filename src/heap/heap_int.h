@@ -255,6 +255,7 @@ struct log_scan {
     struct wal_mark mark;
     struct vrange mem; /* the stream from mark.replay_lsn on, `have` bytes of it */
     uint64_t have;
+    uint64_t ahead; /* how much the next read takes */
     struct log_group *group;
     uint32_t nr, cap;
     uint64_t end, end_seq, prev_csum;

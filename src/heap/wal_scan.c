@@ -20,7 +20,9 @@
 #include "base/log.h"
 #include "io/io.h"
 
-#define SCAN_BUF (UINT64_C(4) << 20)
+/* Reading ahead: little at first, because the log of most heaps ends at once. */
+#define AHEAD_FIRST (UINT64_C(64) << 10)
+#define AHEAD_MAX   (UINT64_C(4) << 20)
 
 /* Stream bytes [pos, pos + len) into buf; in two reads where the ring wraps. */
 static int ring_read(struct heap *h, uint64_t pos, uint64_t len, void *buf)
@@ -42,7 +44,8 @@ static int stream_at(struct heap *h, struct log_scan *s, uint64_t pos, uint64_t 
     int rc = 0;
 
     if (pos + len > end) {
-        want = MIN(MAX(pos + len - end, SCAN_BUF), limit - end);
+        want = MIN(MAX(pos + len - end, s->ahead), limit - end);
+        s->ahead = MIN(s->ahead * 4, AHEAD_MAX);
         rc = vrange_commit(&s->mem, s->have + want);
         if (rc == 0)
             rc = ring_read(h, end, want, s->mem.base + s->have);
@@ -54,6 +57,16 @@ static int stream_at(struct heap *h, struct log_scan *s, uint64_t pos, uint64_t 
 }
 
 /* ---- The checkpoint record ---- */
+
+/* Positions that a log reaches: 2^62 bytes are never written. Sums of two of them do not overflow.
+ */
+#define LSN_MAX (UINT64_C(1) << 62)
+
+static bool mark_possible(const struct wal_mark *m)
+{
+    return m->replay_lsn % WAL_BLOCK == 0 && m->replay_lsn >= WAL_FIRST_LSN &&
+           m->replay_lsn < LSN_MAX && m->durable_lsn < LSN_MAX && m->complete_lsn < LSN_MAX;
+}
 
 /* The newer of the whole ones. One that cannot be read counts like a damaged one: should it have
  * been the newer, the log tells whether anything is missing (judge_end). */
@@ -97,6 +110,10 @@ static int mark_read(struct heap *h, struct wal_mark *best, struct err *e)
         return err_set(e, -DER_DF_INVAL, "cannot open the heap",
                        "its log holds no checkpoint record: it was never formatted to the end",
                        "create the pool again");
+    if (best->format == HEAP_FORMAT && !mark_possible(best))
+        return err_set(e, -DER_DF_INVAL, "cannot open the heap",
+                       "the checkpoint record of its log names a position no log reaches",
+                       "restore the pool from a replica or a copy");
     if (best->format != HEAP_FORMAT)
         return err_setf(e, -DER_DF_INCOMPT, "use the program that wrote it, or a newer one",
                         "it was written by another version of the format",
@@ -167,11 +184,11 @@ static int group_next(struct heap *h, struct log_scan *s, bool *more)
 static int later_claim(struct heap *h, const struct log_scan *s, uint64_t *claim)
 {
     uint64_t limit = s->mark.replay_lsn + h->wal.size, n;
-    uint8_t *buf = io_buf_alloc(SCAN_BUF);
+    uint8_t *buf = io_buf_alloc(AHEAD_MAX);
     int rc = buf == NULL ? -DER_NOMEM : 0;
 
     for (uint64_t pos = s->end + WAL_BLOCK; pos < limit && rc == 0; pos += n) {
-        n = MIN(SCAN_BUF, limit - pos);
+        n = MIN(AHEAD_MAX, limit - pos);
         rc = ring_read(h, pos, n, buf);
         for (uint64_t at = 0; at < n && rc == 0; at += WAL_BLOCK) {
             struct wal_group_hdr hdr;
@@ -212,7 +229,7 @@ int wal_scan(struct heap *h, struct log_scan *s, struct err *e)
     bool more = true;
     int rc;
 
-    *s = (struct log_scan){0};
+    *s = (struct log_scan){.ahead = AHEAD_FIRST};
     rc = mark_read(h, &s->mark, e);
     if (rc != 0)
         return rc;
@@ -237,7 +254,7 @@ void wal_scan_free(struct log_scan *s)
 {
     vrange_close(&s->mem);
     base_free(s->group);
-    *s = (struct log_scan){0};
+    *s = (struct log_scan){.ahead = AHEAD_FIRST};
 }
 
 int wal_scan_walk(const struct log_scan *s, int (*fn)(void *arg, uint64_t pos, const uint8_t *rec),
