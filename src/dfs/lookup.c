@@ -80,22 +80,37 @@ static int read_link(struct dfs *dfs, daos_obj_id_t parent, const char *name,
     return 0;
 }
 
+/* The same, reading e again while the name changes hands: e may be no link any more then, and
+ * *value NULL. An entry that has not changed has a target that is not its own for good: EIO. */
+static int link_target(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e,
+                       char **value)
+{
+    uint32_t attempt = 0;
+    int rc;
+
+    *value = NULL;
+    while (S_ISLNK(e->mode)) {
+        daos_epoch_t seen = e->epoch;
+
+        rc = read_link(dfs, parent, name, e, value);
+        if (rc != ESTALE || !dfs_retry(&attempt))
+            return rc;
+        rc = dfs_entry_fetch(dfs, parent, name, e);
+        if (rc == 0 && e->epoch == seen)
+            rc = EIO;
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
 int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e,
                        int flags, struct dfs_obj **out)
 {
     struct dfs_obj *obj;
-    char *value = NULL;
-    uint32_t attempt = 0;
-    int rc = 0;
+    char *value;
+    int rc = link_target(dfs, parent, name, e, &value);
 
-    while (S_ISLNK(e->mode)) {
-        rc = read_link(dfs, parent, name, e, &value);
-        if (rc != ESTALE || !dfs_retry(&attempt))
-            break;
-        rc = dfs_entry_fetch(dfs, parent, name, e);
-        if (rc != 0)
-            break;
-    }
     if (rc != 0)
         return rc;
     obj = calloc(1, sizeof(*obj));
@@ -227,15 +242,11 @@ static int walk_link(struct walk *w, struct found *f, const char *target)
  * caller frees it). */
 static int entry_and_target(struct dfs *dfs, struct found *f, bool follow, char **target)
 {
-    uint32_t attempt = 0;
-    int rc;
+    int rc = dfs_entry_fetch(dfs, f->parent, f->name, &f->e);
 
     *target = NULL;
-    do {
-        rc = dfs_entry_fetch(dfs, f->parent, f->name, &f->e);
-        if (rc == 0 && follow && S_ISLNK(f->e.mode))
-            rc = read_link(dfs, f->parent, f->name, &f->e, target);
-    } while (rc == ESTALE && dfs_retry(&attempt));
+    if (rc == 0 && follow)
+        rc = link_target(dfs, f->parent, f->name, &f->e, target);
     return rc;
 }
 
