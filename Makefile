@@ -1,13 +1,16 @@
 # Thin front of meson and ninja. `make help` lists what there is.
 BUILD   ?= build
 ASAN    ?= build-asan
+FUZZ    ?= build-fuzz
 PREFIX  ?= /usr/local
 DIR     ?= /usr/include
 POOL    ?= ./tarn-pool
 JOBS    ?= $(shell nproc)
+TARGET  ?= all
+SECONDS ?= 30
 TYPE    ?= debugoptimized
 
-.PHONY: help all deps build run check check-long bench sim asan fmt fmt-check tidy install clean
+.PHONY: help all deps build run check check-long bench sim fuzz asan fmt fmt-check tidy install clean
 
 all: build ## build everything (default)
 
@@ -42,6 +45,9 @@ bench: build ## benchmarks, each a ratio against a named peer in the same run
 sim: build ## the simulation tests
 	@meson test -C $(BUILD) --suite sim --print-errorlogs
 
+fuzz: ## fuzz the decoders with libFuzzer (needs clang): TARGET=wal SECONDS=60, default all for 30 s each
+	@scripts/fuzz.sh $(FUZZ) $(JOBS) "$(TARGET)" $(SECONDS)
+
 asan: $(ASAN)/build.ninja ## build the sanitizer tree
 	@ninja -C $(ASAN) -j $(JOBS) --quiet
 
@@ -62,4 +68,4 @@ install: $(BUILD)/build.ninja ## install to PREFIX (DESTDIR honoured)
 	@echo "for the shell: export PATH=$(abspath $(PREFIX))/bin:\$$PATH PKG_CONFIG_PATH=$(abspath $(PREFIX))/lib/pkgconfig"
 
 clean: ## remove build folders
-	@rm -rf $(BUILD) $(ASAN) $(BUILD).log $(ASAN).log
+	@rm -rf $(BUILD) $(ASAN) $(FUZZ) $(BUILD).log $(ASAN).log $(FUZZ).log

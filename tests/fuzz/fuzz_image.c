@@ -146,6 +146,12 @@ const uint8_t *fuzz_image_bytes(void)
     return image.mem;
 }
 
+void fuzz_image_resize(uint64_t size)
+{
+    FUZZ_CHECK(size <= FUZZ_IMAGE_MAX);
+    image.size = size;
+}
+
 void fuzz_image_seal(void)
 {
     image.sealed_size = image.size;

@@ -16,6 +16,8 @@ struct io_dir *fuzz_image_dir(void);
 /* Its bytes, FUZZ_IMAGE_MAX of them, and how they are changed. */
 const uint8_t *fuzz_image_bytes(void);
 void fuzz_image_poke(uint64_t off, const void *buf, size_t len);
+/* The device's length as who opens it next sees it. */
+void fuzz_image_resize(uint64_t size);
 /* What is there now is what fuzz_image_reset() brings back. Everything is closed. */
 void fuzz_image_seal(void);
 void fuzz_image_reset(void);
