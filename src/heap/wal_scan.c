@@ -184,11 +184,12 @@ static int group_next(struct heap *h, struct log_scan *s, bool *more)
 static int later_claim(struct heap *h, const struct log_scan *s, uint64_t *claim)
 {
     uint64_t limit = s->mark.replay_lsn + h->wal.size, n;
-    uint8_t *buf = io_buf_alloc(AHEAD_MAX);
+    uint64_t cap = MIN(AHEAD_MAX, h->wal.size);
+    uint8_t *buf = io_buf_alloc(cap);
     int rc = buf == NULL ? -DER_NOMEM : 0;
 
     for (uint64_t pos = s->end + WAL_BLOCK; pos < limit && rc == 0; pos += n) {
-        n = MIN(AHEAD_MAX, limit - pos);
+        n = MIN(cap, limit - pos);
         rc = ring_read(h, pos, n, buf);
         for (uint64_t at = 0; at < n && rc == 0; at += WAL_BLOCK) {
             struct wal_group_hdr hdr;
@@ -254,7 +255,7 @@ void wal_scan_free(struct log_scan *s)
 {
     vrange_close(&s->mem);
     base_free(s->group);
-    *s = (struct log_scan){.ahead = AHEAD_FIRST};
+    *s = (struct log_scan){0};
 }
 
 int wal_scan_walk(const struct log_scan *s, int (*fn)(void *arg, uint64_t pos, const uint8_t *rec),
