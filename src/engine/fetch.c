@@ -1,5 +1,6 @@
 /* Fetches. What lies in the heap is copied under the lock; pieces in data extents are read
- * afterwards, while the read ticket keeps them from being reused. */
+ * afterwards, while the read ticket keeps them from being reused. The buffer may be the program's:
+ * only a run that is answered writes to it. */
 #include "engine/engine_int.h"
 
 struct fetch {
@@ -91,6 +92,8 @@ static int run(struct shard *s, void *arg)
         if (rc == 0)
             rc = grow_maps(ft);
     } while (rc == MAP_GREW);
+    if (rc == 0)
+        vos_fetch_copy(&ft->f, ft->iods);
     return rc;
 }
 
@@ -157,15 +160,18 @@ static void rest_fiber(void *arg)
 }
 
 /* The pieces are read in a fiber, which goes on from here: what was found need not be looked for
- * again. False: no memory for that. */
-static bool rest_later(struct fetch *ft)
+ * again, and must not be, because it is in the program's buffer by now. */
+static void rest_later(struct fetch *ft)
 {
     struct fetch *kept = net_req_alloc(ft->req, sizeof(*kept));
 
-    if (kept == NULL)
-        return false;
-    *kept = *ft;
-    return rt_spawn_on(ft->s->xs, rest_fiber, kept) == 0;
+    if (kept != NULL) {
+        *kept = *ft;
+        if (rt_spawn_on(ft->s->xs, rest_fiber, kept) == 0)
+            return;
+    }
+    vos_fetch_fini(ft->c, &ft->f);
+    shard_reply(ft->s, ft->req, -DER_NOMEM, ft->f.lsn);
 }
 
 bool fetch_inline(struct shard *s, struct net_req *req)
@@ -191,10 +197,8 @@ bool fetch_inline(struct shard *s, struct net_req *req)
     heap_unlock(s->heap);
     if (rc != 0)
         return false;
-    if (rest_later(&ft))
-        return true;
-    vos_fetch_fini(ft.c, &ft.f);
-    return false;
+    rest_later(&ft);
+    return true;
 }
 
 void fetch_fiber(struct shard *s, struct net_req *req)

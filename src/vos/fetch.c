@@ -1,6 +1,7 @@
 /*
- * Reading values. Heap bytes are verified and copied at once; for bytes in data extents the caller
- * gets pieces to read and verify, under a read ticket that keeps the extents from being reused.
+ * Reading values. Heap bytes are verified, and copied when the caller says that this run of the
+ * fetch is the one that is answered; for bytes in data extents the caller gets pieces to read and
+ * verify, under a read ticket that keeps the extents from being reused.
  */
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -14,39 +15,58 @@ struct get {
     uint32_t piece_max;
 };
 
-static int to_dst(const struct vos_fetch_iod *iod, uint64_t off, const void *src, uint64_t len)
+/* Notes bytes for dst; src NULL: zeros. */
+static int copy_add(struct get *g, uint16_t iod, uint64_t dst_off, const void *src, uint64_t len)
 {
-    const uint8_t *from = src;
+    struct vos_fetch *f = g->f;
 
-    for (uint32_t i = 0; i < iod->dst_nr && len; i++) {
+    if (len == 0)
+        return 0;
+    if (f->copy_nr == f->copy_max) {
+        uint32_t max = f->copy_max * 4;
+        struct vos_copy *n = arena_alloc(&g->c->v->scratch, max * sizeof *n);
+
+        if (n == NULL)
+            return -DER_NOMEM;
+        memcpy(n, f->copies, f->copy_nr * sizeof *n);
+        f->copies = n;
+        f->copy_max = max;
+    }
+    f->copies[f->copy_nr++] =
+        (struct vos_copy){.src = src, .dst_off = dst_off, .len = len, .iod = iod};
+    return 0;
+}
+
+static void to_dst(const struct vos_fetch_iod *iod, const struct vos_copy *c)
+{
+    uint64_t off = c->dst_off, left = c->len;
+    const uint8_t *from = c->src;
+
+    for (uint32_t i = 0; i < iod->dst_nr && left; i++) {
         uint64_t n;
 
         if (off >= iod->dst[i].iov_len) {
             off -= iod->dst[i].iov_len;
             continue;
         }
-        n = MIN(len, iod->dst[i].iov_len - off);
-        memcpy((uint8_t *)iod->dst[i].iov_base + off, from, n);
-        from += n;
-        len -= n;
+        n = MIN(left, iod->dst[i].iov_len - off);
+        if (from) {
+            memcpy((uint8_t *)iod->dst[i].iov_base + off, from, n);
+            from += n;
+        } else {
+            memset((uint8_t *)iod->dst[i].iov_base + off, 0, n);
+        }
+        left -= n;
         off = 0;
     }
-    return len ? -DER_REC2BIG : 0;
+    ASSERT(left == 0); /* the room was looked at before */
 }
 
-/* Zeros into [from, to) of the stream. */
-static int zeros_to_dst(struct vos_fetch_iod *iod, uint64_t from, uint64_t to)
+void vos_fetch_copy(struct vos_fetch *f, const struct vos_fetch_iod *iods)
 {
-    static const uint8_t zeros[4096];
-    int rc = 0;
-
-    while (from < to && rc == 0) {
-        uint64_t n = MIN(to - from, sizeof zeros);
-
-        rc = to_dst(iod, from, zeros, n);
-        from += n;
-    }
-    return rc;
+    for (uint32_t i = 0; i < f->copy_nr; i++)
+        to_dst(&iods[f->copies[i].iod], &f->copies[i]);
+    f->copy_nr = 0;
 }
 
 static uint64_t dst_room(const struct vos_fetch_iod *iod)
@@ -146,7 +166,7 @@ static int fetch_single(struct get *g, const struct view *v, uint64_t akey, uint
         return -DER_REC2BIG;
     if (!(l.flags & VER_DATA)) {
         rc = layout_bytes(h, &l, rec, true, &bytes);
-        return rc ? rc : to_dst(iod, 0, bytes, l.bytes);
+        return rc ? rc : copy_add(g, ix, 0, bytes, l.bytes);
     }
     if (l.flags & VER_CORRUPT)
         return -DER_CSUM;
@@ -201,8 +221,8 @@ static void map_sort(struct vos_fetch_iod *iod)
 
 /* Bytes of one visible stretch. base: where the asked extent's stream begins, from: its first
  * record. */
-static int fetch_piece(struct get *g, uint16_t ix, struct vos_fetch_iod *iod, const struct piece *p,
-                       uint64_t base, uint64_t from)
+static int fetch_piece(struct get *g, uint16_t ix, const struct piece *p, uint64_t base,
+                       uint64_t from)
 {
     uint64_t in_ext = (p->start - p->ext_start) * p->rec_size, len = p->nr * p->rec_size;
     uint64_t dst_off = base + (p->start - from) * p->rec_size;
@@ -218,24 +238,26 @@ static int fetch_piece(struct get *g, uint16_t ix, struct vos_fetch_iod *iod, co
         return piece_out(g, ix, &l, rec, 0, 0, l.bytes, VOS_CSUM_CHUNK, in_ext, len, dst_off);
     }
     rc = layout_bytes(g->c->v->h, &l, rec, true, &bytes);
-    return rc ? rc : to_dst(iod, dst_off, bytes + in_ext, len);
+    return rc ? rc : copy_add(g, ix, dst_off, bytes + in_ext, len);
 }
 
 /* Zeros between what is there of one asked extent, whose stream begins at base, as far as anything
  * exists. */
-static int fill_holes(struct vos_fetch_iod *iod, const daos_recx_t *recx, const struct pieces *out,
-                      uint64_t base, uint64_t size)
+static int fill_holes(struct get *g, uint16_t ix, const struct vos_fetch_iod *iod,
+                      const daos_recx_t *recx, const struct pieces *out, uint64_t base,
+                      uint64_t size)
 {
-    uint64_t at = base;
+    uint64_t at = base, end = MIN(base + recx->rx_nr * size, iod->end);
 
     for (uint32_t k = 0; k < out->nr; k++) {
-        int rc = zeros_to_dst(iod, at, base + (out->p[k].start - recx->rx_idx) * size);
+        uint64_t to = base + (out->p[k].start - recx->rx_idx) * size;
+        int rc = copy_add(g, ix, at, NULL, to - at);
 
         if (rc)
             return rc;
-        at = base + (out->p[k].start + out->p[k].nr - recx->rx_idx) * size;
+        at = to + out->p[k].nr * size;
     }
-    return zeros_to_dst(iod, at, MIN(base + recx->rx_nr * size, iod->end));
+    return at < end ? copy_add(g, ix, at, NULL, end - at) : 0;
 }
 
 /* First what is there (which tells the record size, and with it where each asked extent lies in the
@@ -282,13 +304,13 @@ static int fetch_array(struct get *g, const struct view *v, uint64_t akey, uint1
         if (base > room || iod->recxs[i].rx_nr > (room - base) / size)
             return -DER_REC2BIG;
         for (uint32_t k = 0; k < out[i].nr; k++) {
-            int rc = fetch_piece(g, ix, iod, &out[i].p[k], base, iod->recxs[i].rx_idx);
+            int rc = fetch_piece(g, ix, &out[i].p[k], base, iod->recxs[i].rx_idx);
 
             if (rc)
                 return rc;
         }
         if (iod->cond & VOS_FETCH_ZEROS) {
-            int rc = fill_holes(iod, &iod->recxs[i], &out[i], base, size);
+            int rc = fill_holes(g, ix, iod, &iod->recxs[i], &out[i], base, size);
 
             if (rc)
                 return rc;
@@ -406,6 +428,8 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
     int rc;
 
     memset(f, 0, sizeof *f);
+    f->copies = f->first;
+    f->copy_max = ARRAY_LEN(f->first);
     if (c->gone) {
         f->lsn = c->v->gone_lsn;
         return -DER_NONEXIST;

@@ -215,7 +215,16 @@ struct vos_piece {
                                 fetch's arena */
 };
 
+/* Heap bytes (src NULL: zeros) for iod's stream at dst_off. */
+struct vos_copy {
+    const void *src;
+    uint64_t dst_off, len;
+    uint16_t iod;
+};
+
 struct vos_fetch {
+    struct vos_copy first[2], *copies; /* private: for vos_fetch_copy() */
+    uint32_t copy_nr, copy_max;
     struct vos_piece *pieces; /* allocated by vos_fetch, freed by vos_fetch_fini */
     uint32_t piece_nr;
     uint64_t ticket;     /* read ticket of heap/space.h while piece_nr > 0 */
@@ -224,13 +233,17 @@ struct vos_fetch {
     struct arena *arena; /* private */
 };
 
-/* Heap bytes are copied into dst (checksum verified: -DER_CSUM), pieces lists the rest; holes leave
- * dst untouched. cond: DAOS_COND_DKEY_FETCH and AKEY_FETCH bits. -DER_NONEXIST (condition),
- * -DER_REC2BIG (dst too small; rec_size is set), -DER_TX_RESTART (below a cut).  On error nothing
- * is held. */
+/* Finds heap bytes (checksum verified: -DER_CSUM) for vos_fetch_copy(), pieces lists the rest. dst
+ * is not touched: a fetch that is not answered, because it has to run again, must leave no trace in
+ * the caller's buffer, whose holes keep what they held. cond: DAOS_COND_DKEY_FETCH and AKEY_FETCH
+ * bits. -DER_NONEXIST (condition), -DER_REC2BIG (dst too small; rec_size is set), -DER_TX_RESTART
+ * (below a cut).  On error nothing is held. */
 int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id_t oid,
               const struct vos_key *dkey, uint32_t nr, struct vos_fetch_iod *iods,
               struct vos_fetch *f);
+/* Copies the heap bytes into dst; holes leave it untouched. Before anything else is done with vos.
+ */
+void vos_fetch_copy(struct vos_fetch *f, const struct vos_fetch_iod *iods);
 void vos_fetch_fini(struct vos_cont *c,
                     struct vos_fetch *f); /* any thread, takes no lock if nothing is held */
 

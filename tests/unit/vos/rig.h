@@ -343,6 +343,7 @@ static inline int rig_fetch(struct rig *r, uint64_t epoch, uint64_t cond, daos_o
     r->seen = f.lsn;
     if (rc)
         return rc;
+    vos_fetch_copy(&f, iods);
     rig_read_pieces(r, &f, iods);
     vos_fetch_fini(r->c, &f);
     return 0;
