@@ -1,0 +1,83 @@
+/* Does the oracle bite? Each lie that is told to a workload must be found out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include "work_run.h"
+#include "work_wrap.h"
+
+#define STEPS 1500u
+#define SEEDS 8u
+
+static const struct {
+    enum work_lie lie;
+    const char *name, *load;
+} lies[] = {
+    {LIE_LOST_UPDATE, "an update that was not carried out", "objects"},
+    {LIE_HALF_UPDATE, "half an update", "objects"},
+    {LIE_LOST_PUNCH, "a punch that was not carried out", "objects"},
+    {LIE_LOST_COMMIT, "a commit that was not carried out", "objects"},
+    {LIE_FLIPPED_BYTE, "a flipped byte", "objects"},
+    {LIE_MISSING_KEY, "a key missing in an enumeration", "objects"},
+    {LIE_DID_ANYWAY, "a failure that was none", "objects"},
+    {LIE_SNAPSHOT, "a snapshot that shows the present", "objects"},
+    {LIE_SNAPSHOT_KEPT, "a snapshot that was not destroyed", "objects"},
+    {LIE_QUERY, "a largest key that is not seen", "objects"},
+};
+
+/* Sometimes a lie makes no difference (what was lost is overwritten before anybody looks): then the
+ * next seed. */
+static void every_lie_is_found_out(void **state)
+{
+    static struct work w;
+    struct work_pool *p = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+        uint64_t seed;
+
+        for (seed = 1; seed <= SEEDS; seed++) {
+            work_wrap = (struct work_wrap){.lie = lies[i].lie, .after = (uint32_t)(seed * 3)};
+            assert_int_equal(work_run(p, workload_find(lies[i].load), seed, STEPS, &w), 0);
+            if (w.failed)
+                break;
+        }
+        if (getenv("SIM_TELL") != NULL)
+            printf("%s\n", w.why);
+        print_message("%s: %s at seed %lu\n", lies[i].name, w.failed ? "found" : "NOT FOUND",
+                      (unsigned long)seed);
+        assert_true(w.failed && work_wrap.told > 0 && strlen(w.why) > 40);
+    }
+}
+
+static void the_truth_is_believed(void **state)
+{
+    static struct work w;
+    struct work_pool *p = *state;
+
+    work_wrap = (struct work_wrap){0};
+    assert_int_equal(work_run(p, workload_find("objects"), 1, STEPS, &w), 0);
+    assert_false(w.failed);
+}
+
+static int group_setup(void **state)
+{
+    static struct work_pool p;
+
+    *state = &p;
+    return work_pool_open(&p);
+}
+
+static int group_teardown(void **state)
+{
+    return work_pool_close(*state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_truth_is_believed),
+        cmocka_unit_test(every_lie_is_found_out),
+    };
+
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
