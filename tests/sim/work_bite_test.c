@@ -23,6 +23,10 @@ static const struct {
     {LIE_SNAPSHOT, "a snapshot that shows the present", "objects"},
     {LIE_SNAPSHOT_KEPT, "a snapshot that was not destroyed", "objects"},
     {LIE_QUERY, "a largest key that is not seen", "objects"},
+    {LIE_LOST_PUT, "a put that was not carried out", "kv"},
+    {LIE_LOST_REMOVE, "a removal that was not carried out", "kv"},
+    {LIE_GET_SIZE, "a value said to be longer", "kv"},
+    {LIE_LOST_COMMIT, "a commit that was not carried out", "kv"},
 };
 
 /* Sometimes a lie makes no difference (what was lost is overwritten before anybody looks): then the
