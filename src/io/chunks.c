@@ -7,10 +7,16 @@
 
 #define CHUNK 65536u
 
+/* Written to only by the one who holds its only reference. */
+struct chunk {
+    uint32_t refs; /* atomic */
+    uint8_t data[CHUNK];
+};
+
 int chunks_resize(struct chunks *c, uint64_t size)
 {
     uint64_t nr = DIV_UP(size, (uint64_t)CHUNK);
-    uint8_t **at;
+    struct chunk **at;
 
     if (nr <= c->nr)
         return 0;
@@ -30,12 +36,12 @@ void chunks_read(const struct chunks *c, uint64_t off, void *buf, size_t len)
 
     while (len > 0) {
         size_t in = (size_t)(off % CHUNK), n = MIN(len, CHUNK - in);
-        const uint8_t *chunk;
+        const struct chunk *chunk;
 
         ASSERT(off / CHUNK < c->nr);
         chunk = c->at[off / CHUNK];
         if (chunk)
-            memcpy(out, chunk + in, n);
+            memcpy(out, chunk->data + in, n);
         else
             memset(out, 0, n);
         out += n;
@@ -44,21 +50,43 @@ void chunks_read(const struct chunks *c, uint64_t off, void *buf, size_t len)
     }
 }
 
+static void chunk_put(struct chunk *chunk)
+{
+    if (chunk && __atomic_sub_fetch(&chunk->refs, 1, __ATOMIC_ACQ_REL) == 0)
+        base_free(chunk);
+}
+
+/* The chunk for writing: a new one, or one of our own. NULL: no memory. */
+static struct chunk *chunk_own(struct chunks *c, uint64_t i)
+{
+    struct chunk *old = c->at[i], *chunk;
+
+    if (old && __atomic_load_n(&old->refs, __ATOMIC_ACQUIRE) == 1)
+        return old;
+    chunk = c->plain ? calloc(1, sizeof(*chunk)) : base_calloc(1, sizeof(*chunk));
+    if (!chunk)
+        return NULL;
+    chunk->refs = 1;
+    if (old)
+        memcpy(chunk->data, old->data, CHUNK);
+    chunk_put(old);
+    c->at[i] = chunk;
+    return chunk;
+}
+
 int chunks_write(struct chunks *c, uint64_t off, const void *buf, size_t len)
 {
     const uint8_t *from = buf;
 
     while (len > 0) {
         size_t in = (size_t)(off % CHUNK), n = MIN(len, CHUNK - in);
-        uint8_t **chunk;
+        struct chunk *chunk;
 
         ASSERT(off / CHUNK < c->nr);
-        chunk = &c->at[off / CHUNK];
-        if (!*chunk)
-            *chunk = c->plain ? calloc(1, CHUNK) : base_calloc(1, CHUNK);
-        if (!*chunk)
+        chunk = chunk_own(c, off / CHUNK);
+        if (!chunk)
             return -DER_NOMEM;
-        memcpy(*chunk + in, from, n);
+        memcpy(chunk->data + in, from, n);
         from += n;
         off += n;
         len -= n;
@@ -66,10 +94,24 @@ int chunks_write(struct chunks *c, uint64_t off, const void *buf, size_t len)
     return 0;
 }
 
+int chunks_copy(struct chunks *to, const struct chunks *from)
+{
+    int rc;
+
+    *to = (struct chunks){.plain = from->plain};
+    rc = chunks_resize(to, from->nr * CHUNK);
+    for (uint64_t i = 0; rc == 0 && i < from->nr; i++) {
+        to->at[i] = from->at[i];
+        if (to->at[i])
+            __atomic_add_fetch(&to->at[i]->refs, 1, __ATOMIC_RELAXED);
+    }
+    return rc;
+}
+
 void chunks_fini(struct chunks *c)
 {
     for (uint64_t i = 0; i < c->nr; i++)
-        base_free(c->at[i]);
+        chunk_put(c->at[i]);
     base_free(c->at);
     *c = (struct chunks){0};
 }

@@ -7,8 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct chunk;
+
 struct chunks {
-    uint8_t **at; /* NULL: all zeros */
+    struct chunk **at; /* NULL: all zeros */
     uint64_t nr;
     bool plain; /* allocations that base/fail.h cannot fail: the simulated hardware is not what is
                    tested */
@@ -20,6 +22,9 @@ int chunks_resize(struct chunks *c, uint64_t size);
 void chunks_read(const struct chunks *c, uint64_t off, void *buf, size_t len);
 int chunks_write(struct chunks *c, uint64_t off, const void *buf,
                  size_t len); /* -DER_NOMEM: a part may be written */
+/* A copy that shares its memory with the original until one of the two is written to; they may then
+ * live on different threads. to: not initialized. -DER_NOMEM leaves nothing behind. */
+int chunks_copy(struct chunks *to, const struct chunks *from);
 void chunks_fini(struct chunks *c);
 
 #endif

@@ -80,6 +80,11 @@ void sim_file_gc(struct sim_dir *sd, struct sim_file *f)
 
 bool sim_step(struct sim_dir *sd)
 {
+    if (sd->on_step != NULL) {
+        sd->in_step = true;
+        sd->on_step(sd, sd->on_step_arg);
+        sd->in_step = false;
+    }
     return ++sd->stat.steps == sd->cut_step;
 }
 
@@ -164,6 +169,77 @@ void sim_dir_power_on(struct sim_dir *sd)
     names_decide(sd);
     sd->powered = true;
     pthread_mutex_unlock(&sd->mutex);
+}
+
+/* ---- Copies ---- */
+
+void sim_dir_on_step(struct sim_dir *sd, void (*each)(struct sim_dir *sd, void *arg), void *arg)
+{
+    pthread_mutex_lock(&sd->mutex);
+    sd->on_step = each;
+    sd->on_step_arg = arg;
+    pthread_mutex_unlock(&sd->mutex);
+}
+
+static struct sim_file *file_copy(const struct sim_file *from)
+{
+    struct sim_file *f = calloc(1, sizeof(*f));
+
+    ASSERT(f);
+    f->name = strdup(from->name);
+    ASSERT(f->name);
+    f->present = from->present;
+    f->synced = from->synced;
+    sim_media_copy(&f->media, &from->media);
+    return f;
+}
+
+/* What is in flight to `from` may reach `to`. */
+static void inflight_copy(struct sim_dir *sd, const struct sim_file *from, struct sim_file *to,
+                          uint64_t *seq)
+{
+    struct list *it;
+
+    LIST_FOREACH(it, &sd->inflight)
+    {
+        struct io_req *req = sim_io_req(LIST_ENTRY(it, struct sim_io, link));
+        struct sim_write w = {.off = req->off, .iov = req->iov, .iov_nr = req->iov_nr};
+
+        if (req->op != IO_WRITE || sim_io_file(req) != from)
+            continue;
+        w.seq = ++*seq;
+        sim_media_write_undecided(&to->media, &w);
+    }
+}
+
+int sim_dir_clone(struct sim_dir *sd, uint64_t seed, struct sim_dir **out)
+{
+    struct sim_dir_conf conf = sd->conf;
+    struct sim_dir *to;
+    struct list *it;
+    int rc;
+
+    conf.seed = seed;
+    rc = sim_dir_create(&conf, &to);
+    if (rc != 0)
+        return rc;
+    to->powered = false;
+    to->generation = 1;
+    if (!sd->in_step)
+        pthread_mutex_lock(&sd->mutex);
+    to->seq = sd->seq;
+    LIST_FOREACH(it, &sd->files)
+    {
+        const struct sim_file *from = LIST_ENTRY(it, struct sim_file, link);
+        struct sim_file *f = file_copy(from);
+
+        list_add_tail(&to->files, &f->link);
+        inflight_copy(sd, from, f, &to->seq);
+    }
+    if (!sd->in_step)
+        pthread_mutex_unlock(&sd->mutex);
+    *out = to;
+    return 0;
 }
 
 /* ---- Faults ---- */

@@ -91,6 +91,17 @@ bool sim_dir_powered(const struct sim_dir *sd);
  */
 void sim_dir_power_on(struct sim_dir *sd);
 
+/* ---- Copies ---- */
+
+/* A copy of the hardware as it would be if its power went now: without power, with every write in
+ * the cache or in flight undecided. sd goes on as if nothing had happened. The copy draws from
+ * seed; its knobs, but for the seed, are sd's. */
+int sim_dir_clone(struct sim_dir *sd, uint64_t seed, struct sim_dir **out);
+/* each() is called at every step (see the model) when it has been submitted and before it takes
+ * effect, on the thread that submitted it; it may call sim_dir_clone(), nothing else here. NULL:
+ * no more. */
+void sim_dir_on_step(struct sim_dir *sd, void (*each)(struct sim_dir *sd, void *arg), void *arg);
+
 /* ---- Faults ---- */
 
 enum sim_fault {

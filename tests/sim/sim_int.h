@@ -39,6 +39,9 @@ struct sim_dir {
     bool powered;
     bool locked;
     uint32_t handles;
+    void (*on_step)(struct sim_dir *sd, void *arg);
+    void *on_step_arg;
+    bool in_step; /* on_step() is running: it holds the mutex already */
 };
 
 enum sim_step {

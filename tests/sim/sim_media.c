@@ -81,6 +81,37 @@ void sim_media_fini(struct sim_media *m)
     free(m->bad);
 }
 
+static void *duplicate(const void *buf, size_t len)
+{
+    return memcpy(must(malloc(len ? len : 1)), buf, len);
+}
+
+void sim_media_copy(struct sim_media *to, const struct sim_media *from)
+{
+    struct list *it;
+    int rc;
+
+    *to = (struct sim_media){.size = from->size, .bad_nr = from->bad_nr};
+    list_init(&to->cache);
+    rc = chunks_copy(&to->durable, &from->durable);
+    ASSERT(rc == 0);
+    rc = chunks_copy(&to->view, &from->view);
+    ASSERT(rc == 0);
+    if (from->bad_nr > 0)
+        to->bad = duplicate(from->bad, from->bad_nr * sizeof(*from->bad));
+    LIST_FOREACH(it, &from->cache)
+    {
+        struct cached *c = LIST_ENTRY(it, struct cached, link);
+        struct cached *mine = duplicate(c, sizeof(*c));
+
+        mine->dead = duplicate(c->dead, DIV_UP(c->len, SIM_SECTOR));
+        mine->data = duplicate(c->data, c->len);
+        list_add_tail(&to->cache, &mine->link);
+    }
+    to->cache_bytes = from->cache_bytes;
+    to->cache_nr = from->cache_nr;
+}
+
 void sim_media_resize(struct sim_media *m, uint64_t size)
 {
     int rc = chunks_resize(&m->durable, size);

@@ -36,6 +36,8 @@ struct sim_write {
 
 void sim_media_init(struct sim_media *m, uint64_t size);
 void sim_media_fini(struct sim_media *m);
+/* to: not initialized. */
+void sim_media_copy(struct sim_media *to, const struct sim_media *from);
 void sim_media_resize(struct sim_media *m, uint64_t size);
 /* -DER_IO if a sector is unreadable; buf is untouched then. */
 int sim_media_read(const struct sim_media *m, uint64_t off, void *buf, size_t len);

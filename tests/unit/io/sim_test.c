@@ -507,6 +507,62 @@ static void a_cut_with_slow_requests(struct rt_xs *xs, void *arg)
     rig_free(&r);
 }
 
+struct copies {
+    struct sim_dir *of[4];
+    uint32_t nr;
+};
+
+static void copy_at_step(struct sim_dir *sd, void *arg)
+{
+    struct copies *c = arg;
+
+    CHECK_RC(sim_dir_clone(sd, 7 + c->nr, &c->of[c->nr]), 0);
+    c->nr++;
+}
+
+/* What lies at offset 0 of a copy after its power is back. */
+static uint64_t version_of(struct rt_xs *xs, struct rig *r, struct sim_dir *sd)
+{
+    struct rig copy = {.sd = sd, .buf = r->buf};
+    uint64_t v = 99;
+
+    CHECK(!sim_dir_powered(sd));
+    sim_dir_power_on(sd);
+    CHECK_RC(sim_dir_open(sd, &copy.dir), 0);
+    CHECK_RC(io_dir_open_dev(copy.dir, xs, "d", false, &copy.dev, NULL), 0);
+    for (uint64_t i = 0; i < 3; i++)
+        if (holds(&copy, 0, 8192, i))
+            v = i;
+    put(&copy, 0, 8192, 50, IO_DURABLE); /* a copy is hardware of its own */
+    rig_close(&copy);
+    sim_dir_destroy(sd);
+    return v;
+}
+
+static void a_copy_is_the_disk_when_the_power_goes(struct rt_xs *xs, void *arg)
+{
+    struct rig r = rig_make(xs, &(struct sim_dir_conf){.seed = 3, .cut = SIM_CUT_LOSE_ALL});
+    struct sim_dir *after;
+    struct copies c = {0};
+    uint64_t v;
+
+    (void)arg;
+    put(&r, 0, 8192, 1, 0);
+    CHECK_RC(io_flush_wait(r.dev), 0);
+    sim_dir_on_step(r.sd, copy_at_step, &c);
+    put(&r, 0, 8192, 2, 0);
+    CHECK_RC(io_flush_wait(r.dev), 0);
+    sim_dir_on_step(r.sd, NULL, NULL);
+    CHECK_RC(sim_dir_clone(r.sd, 9, &after), 0);
+    CHECK(c.nr == 2);
+    v = version_of(xs, &r, c.of[0]); /* the write is in flight: kept, lost or torn */
+    CHECK(v == 1 || v == 2 || v == 99);
+    CHECK(version_of(xs, &r, c.of[1]) == 1); /* in the cache, which is lost */
+    CHECK(version_of(xs, &r, after) == 2);   /* flushed */
+    CHECK(holds(&r, 0, 8192, 2));            /* and the original goes on */
+    rig_free(&r);
+}
+
 #define STORIES(X)                                                                                 \
     X(only_flushed_writes_are_sure)                                                                \
     X(an_unflushed_write_is_kept_lost_or_torn_by_sector)                                           \
@@ -523,7 +579,8 @@ static void a_cut_with_slow_requests(struct rt_xs *xs, void *arg)
     X(a_small_cache_writes_back)                                                                   \
     X(the_seed_decides)                                                                            \
     X(a_flush_does_not_cover_writes_in_flight)                                                     \
-    X(a_cut_with_slow_requests)
+    X(a_cut_with_slow_requests)                                                                    \
+    X(a_copy_is_the_disk_when_the_power_goes)
 
 #define STORY(fn)                                                                                  \
     static void test_##fn(void **state)                                                            \
