@@ -1,0 +1,34 @@
+/*
+ * A pool on simulated hardware with its engine in this process and a client that has a file system
+ * in it mounted: what the tests of libdfs run on when power is to fail. The program that links this
+ * has its client_embed_open() here: there is one engine at a time that new connections find.
+ *
+ * Failures that no test expects end the program with a message.
+ */
+#ifndef TARN_SIM_DFS_RIG_H
+#define TARN_SIM_DFS_RIG_H
+
+#include <daos.h>
+#include <daos_fs.h>
+#include "engine/engine.h"
+#include "sim_dev.h"
+
+struct dfs_rig {
+    struct sim_dir *sd;
+    struct io_dir *dir;
+    struct engine *eng;
+    daos_handle_t poh, coh;
+    dfs_t *dfs;
+};
+
+/* A pool with a container of files of `chunk` bytes a chunk in new hardware, cleanly closed. */
+struct sim_dir *dfs_rig_format(uint64_t seed, uint64_t wal_bytes, uint64_t chunk);
+/* Turns power on if it is off; opens and mounts. sd stays the caller's. */
+void dfs_rig_open(struct dfs_rig *r, struct sim_dir *sd);
+/* Unmounts and closes; clean: the engine too. */
+void dfs_rig_close(struct dfs_rig *r, bool clean);
+/* Problems that the shard checker finds, said on standard error. */
+uint64_t dfs_rig_check(struct dfs_rig *r);
+_Noreturn void dfs_rig_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
