@@ -113,6 +113,12 @@ void op_hold(struct op *op, struct hobj *o)
     op->holds[op->holds_nr++] = o;
 }
 
+static void op_unhold(struct op *op)
+{
+    while (op->holds_nr > 0)
+        handle_put(op->holds[--op->holds_nr]);
+}
+
 /* Gives back everything but the op's own memory. */
 static void op_release(struct op *op)
 {
@@ -120,8 +126,7 @@ static void op_release(struct op *op)
     net_call_fini(&op->call);
     if (op->arena_used)
         arena_fini(&op->arena);
-    while (op->holds_nr > 0)
-        handle_put(op->holds[--op->holds_nr]);
+    op_unhold(op);
 }
 
 int op_fail(struct op *op, int rc)
@@ -156,8 +161,11 @@ static void op_done(struct net_call *call)
     struct ev_run run = op->run;
     int rc = op_end(op, call->rc);
 
-    if (op->then != NULL)
+    if (op->then != NULL) {
+        /* whoever then() wakes may close what is held here, and must find it unused */
+        op_unhold(op);
         op->then(op, rc);
+    }
     op_release(op);
     pool_give(c, op);
     if (has_event)

@@ -50,10 +50,10 @@ struct op {
     bool has_event;
     struct ev_run run;
     int (*finish)(struct op *op, int rc);
-    void (*then)(struct op *op,
-                 int rc); /* instead of an event; the op is released when it returns */
-    void *arg;            /* of then, or of finish */
-    uintptr_t user[10];   /* what finish needs: the program's out-parameters */
+    void (*then)(struct op *op, int rc); /* instead of an event, when what the op held has been
+                                            given back; the op is released when it returns */
+    void *arg;                           /* of then, or of finish */
+    uintptr_t user[10];                  /* what finish needs: the program's out-parameters */
     union op_req req;
     union op_rep rep;
     struct op *next;    /* client's pool */

@@ -309,7 +309,37 @@ static void large_and_asynchronous(void **state)
     free(in);
 }
 
+/* When a read has returned, nothing of it uses the transaction any more: what was open can be
+ * closed. */
+static void a_read_leaves_nothing_behind(void **state)
+{
+    struct api *a = *state;
+    static char out[65536] = "x", in[sizeof(out)]; /* chunks too large to lie in the heap */
+    daos_handle_t coh, oh, th;
+    daos_epoch_t epoch;
+    struct io x;
+
+    OK(daos_array_open_with_attr(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 3), DAOS_TX_NONE,
+                                 DAOS_OO_RW, 1, 8192, &oh, NULL));
+    io(&x, 0, sizeof(out), out, sizeof(out));
+    OK(daos_array_write(oh, DAOS_TX_NONE, &x.iod, &x.sgl, NULL));
+    OK(daos_array_close(oh, NULL));
+    OK(daos_cont_create_snap(a->coh, &epoch, NULL, NULL));
+    for (int i = 0; i < 200; i++) {
+        OK(daos_cont_open(a->poh, a->label, DAOS_COO_RW, &coh, NULL, NULL));
+        OK(daos_tx_open_snap(coh, epoch, &th, NULL));
+        OK(daos_array_open_with_attr(coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 3), th, DAOS_OO_RO, 1,
+                                     8192, &oh, NULL));
+        io(&x, 0, sizeof(in), in, sizeof(in));
+        OK(daos_array_read(oh, th, &x.iod, &x.sgl, NULL));
+        OK(daos_array_close(oh, NULL));
+        OK(daos_tx_close(th, NULL));
+        OK(daos_cont_close(coh, NULL));
+    }
+    OK(daos_cont_destroy_snap(a->coh, (daos_epoch_range_t){epoch, epoch}, NULL));
+}
+
 API_MAIN(API_TEST(metadata_is_kept_in_the_object), API_TEST(ranges_cross_chunks),
          API_TEST(sizes_that_do_not_match_are_refused), API_TEST(the_list_limit),
          API_TEST(very_many_ranges_in_one_chunk), API_TEST(cut_and_extended),
-         API_TEST(large_and_asynchronous))
+         API_TEST(large_and_asynchronous), API_TEST(a_read_leaves_nothing_behind))
