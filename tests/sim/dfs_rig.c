@@ -122,6 +122,19 @@ void dfs_rig_close(struct dfs_rig *r, bool clean)
     engine_down(r, clean);
 }
 
+void dfs_rig_lose(struct dfs_rig *r)
+{
+    if (r->dfs != NULL)
+        dfs_umount(r->dfs);
+    daos_cont_close(r->coh, NULL); /* nobody answers */
+    daos_pool_disconnect(r->poh, NULL);
+    must(daos_fini(), "end the client");
+    engine_close(r->eng, false);
+    io_dir_close(r->dir);
+    memset(r, 0, sizeof(*r));
+    must(daos_init(), "start the client");
+}
+
 static void complain(void *arg, const char *text)
 {
     (void)arg;

@@ -27,6 +27,9 @@ struct sim_dir *dfs_rig_format(uint64_t seed, uint64_t wal_bytes, uint64_t chunk
 void dfs_rig_open(struct dfs_rig *r, struct sim_dir *sd);
 /* Unmounts and closes; clean: the engine too. */
 void dfs_rig_close(struct dfs_rig *r, bool clean);
+/* When the power is gone: the client forgets what it had open, and the engine ends as in a crash.
+ * r->dfs must be unmounted or lost with the rest. */
+void dfs_rig_lose(struct dfs_rig *r);
 /* Problems that the shard checker finds, said on standard error. */
 uint64_t dfs_rig_check(struct dfs_rig *r);
 _Noreturn void dfs_rig_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

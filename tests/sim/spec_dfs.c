@@ -517,11 +517,36 @@ static bool apply(void *state, const void *opp, bool known)
     return rc != 0 || memcmp(&seen, &op->seen, sizeof(seen)) == 0;
 }
 
+/* Steps on a file touch its chunks; everything else may touch anything. */
+static uint64_t touches(const void *opp)
+{
+    const struct spec_op *op = opp;
+    uint32_t at = op->kind == SPEC_GROW ? op->nr - 1u : op->off;
+    uint64_t all = 0;
+
+    for (uint32_t c = 0; c < SPEC_CELLS / SPEC_CHUNK_CELLS; c++) {
+        uint64_t bit = UINT64_C(1) << (op->ino * 2u + c) % 64;
+
+        all |= bit;
+        if (c == at / SPEC_CHUNK_CELLS &&
+            (op->kind == SPEC_WRITE || op->kind == SPEC_PUNCH || op->kind == SPEC_GROW))
+            return bit;
+    }
+    return op->kind == SPEC_READ || op->kind == SPEC_SIZE ? all : UINT64_MAX;
+}
+
+static bool only_reads(const void *op)
+{
+    return ((const struct spec_op *)op)->kind >= SPEC_CHANGES;
+}
+
 const struct hist_spec spec_dfs = {
     .name = "dfs",
     .state_bytes = sizeof(struct spec_dfs),
     .op_bytes = sizeof(struct spec_op),
     .apply = apply,
+    .touches = touches,
+    .only_reads = only_reads,
     .print_op = spec_print_op,
     .print_state = spec_print_state,
 };
