@@ -40,6 +40,7 @@ static void side_free(struct side *s)
     s->iovs = NULL;
 }
 
+/* ESTALE: it changed while it was read. */
 static int side_read(struct dfs *dfs, struct side *s, bool whole)
 {
     struct dfs_obj *obj;
@@ -71,7 +72,17 @@ static int side_read(struct dfs *dfs, struct side *s, bool whole)
         return 0;
     rc = dfs_xattrs_read(dfs, s->dir->oid, s->name, &s->x);
     s->e.no_xattrs = rc == 0 && s->x.nr == 0;
-    return rc;
+    return rc == ENOENT ? ESTALE : rc; /* an attribute went after it was listed */
+}
+
+/* What was read while it changed counts like what changed after it was read: DER code for a
+ * restart, and the errno should it be the last one. */
+static int stale(int rc, int *der)
+{
+    if (rc != ESTALE)
+        return rc;
+    *der = -DER_TX_RESTART;
+    return EBUSY;
 }
 
 /* Prepares the update that writes s's entry as `name`. */
@@ -210,7 +221,8 @@ int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *n
         return rc ? rc : from.exists ? ((flags & DFS_NOREPLACE) ? EEXIST : 0) : ENOENT;
     }
     do {
-        rc = side_read(dfs, &from, true);
+        der = 0;
+        rc = stale(side_read(dfs, &from, true), &der);
         if (rc == 0)
             rc = side_read(dfs, &to, false);
         if (rc == 0)
@@ -280,9 +292,9 @@ int dfs_exchange(dfs_t *dfs, dfs_obj_t *parent1, const char *name1, dfs_obj_t *p
         return rc;
     do {
         der = 0;
-        rc = side_read(dfs, &a, true);
+        rc = stale(side_read(dfs, &a, true), &der);
         if (rc == 0)
-            rc = side_read(dfs, &b, true);
+            rc = stale(side_read(dfs, &b, true), &der);
         if (rc == 0 && (!a.exists || !b.exists))
             rc = ENOENT;
         if (rc == 0 && ((S_ISDIR(a.e.mode) && is_inside(b.dir, a.e.oid)) ||

@@ -259,6 +259,49 @@ static void attributes(void **state)
     OK(dfs_umount(dfs));
 }
 
+/* ---- Entries change places while attributes come and go on them: both are always there ---- */
+
+static void *tagger(void *arg)
+{
+    struct fighter *f = arg;
+    dfs_obj_t *obj;
+    int rc;
+
+    for (int i = 0; i < 300; i++) {
+        if (f->nr == 0) {
+            rc = dfs_exchange(f->dfs, NULL, "a", NULL, "b");
+            if (rc != 0 && rc != EBUSY)
+                COMPLAIN(f, "exchange: %s", strerrorname_np(rc));
+            continue;
+        }
+        rc = dfs_lookup_rel(f->dfs, NULL, f->nr % 2 ? "a" : "b", O_RDWR, &obj, NULL, NULL);
+        if (rc != 0) {
+            COMPLAIN(f, "lookup: %s", strerrorname_np(rc));
+            continue;
+        }
+        rc = dfs_setxattr(f->dfs, obj, "user.tag", "1", 1, 0);
+        if (rc == 0)
+            rc = dfs_removexattr(f->dfs, obj, "user.tag");
+        if (rc != 0 && rc != ENOENT && rc != EBUSY) /* the name stands for the other by now */
+            COMPLAIN(f, "tag: %s", strerrorname_np(rc));
+        dfs_release(obj);
+    }
+    return NULL;
+}
+
+static void moving_what_others_tag(void **state)
+{
+    dfs_t *dfs = fs_mount(*state, O_RDWR);
+    struct fight w;
+
+    fs_text(dfs, NULL, "a", "one");
+    fs_text(dfs, NULL, "b", "two");
+    fight(*state, &w, tagger);
+    assert_int_equal(fs_count(dfs, NULL), 2);
+    end(&w);
+    OK(dfs_umount(dfs));
+}
+
 /* ---- A directory is removed only while it is empty, however often others put files into it ----
  */
 
@@ -310,4 +353,4 @@ static void houses(void **state)
 }
 
 API_MAIN(FS_TEST(creating_and_removing), FS_TEST(moving_over_each_other), FS_TEST(exchanging),
-         FS_TEST(attributes), FS_TEST(houses))
+         FS_TEST(attributes), FS_TEST(moving_what_others_tag), FS_TEST(houses))
