@@ -40,6 +40,7 @@ suites="--suite unit --suite sim --suite api --suite posix --suite system"
 
 one "rule: rooms include only what they may" python3 scripts/check_layers.py
 one "rule: every public header stands alone" scripts/check_headers.sh
+one "rule: every mutant is planted" scripts/mutants.sh check
 one "build" make --no-print-directory build BUILD="$build"
 one "rule: no mutable globals" python3 scripts/check_globals.py "$build"
 one "build with sanitizers" make --no-print-directory asan ASAN="$asan"

@@ -9,6 +9,8 @@
  * allocation failures        conf.h   environment settings with units label.h    labels and UUID
  * text rules          size.h   "4 MiB" parsing and printing
  *
+ * mutant.h planted defects that a build of its own contains, so that tests can be tested
+ *
  * Nothing here waits, reads a clock or keeps state of its own, except the log's level and sink,
  * which are set once at start.
  */

@@ -1,8 +1,10 @@
 #include "base/hlc.h"
 
 #include "base/assert.h"
+#include "base/mutant.h"
 
 #define NS_MAX (UINT64_MAX / 16) /* nanoseconds since 2021 that fit */
+#define SECOND (UINT64_C(1000000000) * 16)
 
 uint64_t hlc_from_unix_ns(uint64_t unix_ns)
 {
@@ -25,7 +27,11 @@ static uint64_t above(uint64_t hlc)
 
 uint64_t hlc_next(uint64_t last, uint64_t wall_ns)
 {
-    return MAX(above(last), hlc_from_unix_ns(wall_ns));
+    uint64_t wall = hlc_from_unix_ns(wall_ns);
+
+    if (MUTANT(HLC_FOLLOWS_WALL) && wall + SECOND < last)
+        return wall;
+    return MAX(above(last), wall);
 }
 
 uint64_t hlc_merge(uint64_t last, uint64_t remote, uint64_t wall_ns)

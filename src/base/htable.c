@@ -1,6 +1,7 @@
 #include "base/htable.h"
 
 #include "base/fail.h"
+#include "base/mutant.h"
 
 #define FIRST_SLOTS 16
 
@@ -34,7 +35,7 @@ static void grow(struct htable *t)
             struct hlink *next = l->next;
             struct hlink **at = &slots[l->hash & (n - 1)];
 
-            while (*at)
+            while (*at && !MUTANT(HTABLE_GROW_CHAIN))
                 at = &(*at)->next;
             l->next = NULL;
             *at = l;
