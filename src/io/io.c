@@ -3,6 +3,7 @@
 #include "io/backend.h"
 #include "base/assert.h"
 #include "base/fail.h"
+#include "base/mutant.h"
 #include "daos_errno.h"
 #include <errno.h>
 #include <limits.h>
@@ -106,6 +107,8 @@ void io_submit_shown(struct io_dev *dev, struct io_req *req, uint64_t off_shown)
         return;
     }
     count(dev, req);
+    if (MUTANT(IO_DURABLE_LARGE) && io_req_len(req) > 32768)
+        req->flags &= ~IO_DURABLE;
     dev->ops->submit(dev, req);
 }
 
@@ -122,7 +125,7 @@ void io_complete(struct io_req *req, int rc)
     ASSERT(head->dev->stat.inflight > 0);
     head->dev->stat.inflight--;
     req->off = head->off_shown;
-    req->rc = rc;
+    req->rc = MUTANT(IO_FLUSH_ERROR) && req->op == IO_FLUSH ? 0 : rc;
     req->done(req); /* req may be gone now */
 }
 

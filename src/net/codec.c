@@ -14,6 +14,7 @@
 #include <daos_errno.h>
 #include "base/arena.h"
 #include "base/assert.h"
+#include "base/mutant.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "integers are copied as they lie in memory: this machine needs swaps here"
@@ -156,6 +157,8 @@ static inline const void *get_flat(struct dec *d, uint32_t *nr, size_t size)
 
     if (mem != NULL)
         get(d, mem, *nr * size);
+    if (MUTANT(NET_LAST_OF_MANY) && *nr > 8)
+        memset((uint8_t *)mem + (*nr - 1) * size, 0, size);
     return mem;
 }
 
@@ -305,7 +308,7 @@ int msg_encode_rep(uint16_t opcode, const void *rep, void *buf, size_t len, size
 
 static int dec_end(struct dec *d)
 {
-    if (d->rc == 0 && d->at != d->end)
+    if (d->rc == 0 && d->at != d->end && !MUTANT(NET_STRAY_BYTES))
         d->rc = -DER_PROTO;
     return d->rc;
 }

@@ -20,6 +20,8 @@
 
 #include <stddef.h>
 
+#include "base/mutant.h"
+
 #ifndef CALLQ_LOAD
 #define CALLQ_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define CALLQ_CAS(p, expected, want)                                                               \
@@ -55,6 +57,8 @@ struct rt_call *callq_take(struct callq *q)
     if (!CALLQ_LOAD(&q->head))
         return NULL;
     newest = (struct rt_call *)CALLQ_XCHG(&q->head, 0);
+    if (MUTANT(RT_CALLQ_ORDER))
+        return newest;
     while (newest) {
         struct rt_call *older = newest->next;
 

@@ -6,6 +6,7 @@
 #include <daos_errno.h>
 
 #include "base/assert.h"
+#include "base/mutant.h"
 #include "rt/priv.h"
 #include "rt/wait.h"
 
@@ -105,6 +106,8 @@ void rt_cond_broadcast(struct rt_cond *c)
         struct waiter *next = w->next;
 
         waiter_wake(w);
+        if (MUTANT(RT_BROADCAST_ONE))
+            break;
         w = next;
     }
 }

@@ -10,6 +10,7 @@
 #include <daos_errno.h>
 
 #include "base/assert.h"
+#include "base/mutant.h"
 #include "rt/priv.h"
 #include "rt/wait.h"
 
@@ -109,7 +110,7 @@ static bool withdraw(void *obj, struct waiter *w)
     head = (struct waiter *)was;
     for (at = &head; *at != w; at = &(*at)->next)
         ASSERT(*at != NULL);
-    *at = w->next;
+    *at = MUTANT(RT_EVENT_WITHDRAW) ? NULL : w->next;
     __atomic_store_n(&ev->waiters, (uintptr_t)head, __ATOMIC_RELEASE);
     return true;
 }
