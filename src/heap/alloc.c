@@ -331,7 +331,8 @@ static int slot_take(struct heap *h, uint64_t page, uint32_t *slot)
     if (tx_write(h, base + offsetof(struct page_hdr, used), 2) == NULL ||
         tx_write(h, base + PAGE_BITMAP_OFF + w * 8, 8) == NULL)
         return h->rc;
-    bits[w] |= UINT64_C(1) << *slot % 64;
+    if (!MUTANT(ALLOC_SLOT_UNMARKED) || hdr->used + 1 < hdr->slots)
+        bits[w] |= UINT64_C(1) << *slot % 64;
     hdr->used++;
     if (hdr->used == hdr->slots) {
         d = tx_write(h, page_desc_off(page), sizeof(*d));

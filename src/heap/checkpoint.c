@@ -146,7 +146,7 @@ static int copy_page(struct batch *b, uint32_t page, uint8_t *sums, uint32_t *nr
         if (rc != 0)
             return rc;
         put_sum(sums + *nr * sizeof(struct wal_sum), page, sum);
-        (*nr)++;
+        *nr += MUTANT(CKPT_NO_SUM) ? 0 : 1;
     }
     memcpy(copy, page_addr(h, page), HEAP_PAGE_SIZE);
     if (d == NULL || d->kind != PAGE_VALUE) {
@@ -271,7 +271,7 @@ static int batch_run(struct batch *b, uint32_t *at)
         rt_yield();
     }
     heap_step(h, HEAP_STEP_CKPT_COPIED);
-    if (rc == 0 && b->lsn != 0)
+    if (rc == 0 && b->lsn != 0 && !MUTANT(CKPT_SUM_NOT_AWAITED))
         rc = heap_wait_durable(h, b->lsn);
     heap_lock(h); /* only now a crash cannot make another PAGE_SUM of them necessary */
     h->dirty_nr -= b->nr;
@@ -338,10 +338,15 @@ static int checkpoint(struct heap *h)
         rc = write_pages(h);
     if (rc == 0)
         rc = wait_all(h);
-    if (rc == 0)
+    if (rc == 0 && !MUTANT(CKPT_NO_FLUSH))
         rc = super_flush_wait(h->conf.dev[SUPER_META]);
     heap_step(h, HEAP_STEP_CKPT_FLUSHED);
     if (rc == 0) {
+        if (MUTANT(CKPT_REPLAY_LATE)) {
+            heap_lock(h);
+            wal_seal(h, &m.replay_lsn, &m.replay_group);
+            heap_unlock(h);
+        }
         m.seq = h->wal.mark_seq + 1;
         m.complete_lsn = m.durable_lsn = heap_durable_lsn(h);
         wal_mark_fill(&m);

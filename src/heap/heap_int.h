@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "heap/heap.h"
 #include "heap/layout.h"
 #include "heap/space.h"

@@ -25,6 +25,7 @@
 
 #include "base/assert.h"
 #include "base/hash.h"
+#include "base/mutant.h"
 
 struct kv_rec {
     uint32_t val_len;
@@ -250,7 +251,7 @@ static int rec_overwrite(struct heap *h, uint64_t off, const void *val, size_t l
             return heap_rc(h);
         memcpy(to, val, len);
     }
-    if (rec->val_len != len) {
+    if (rec->val_len < len || (rec->val_len > len && !MUTANT(KV_STALE_LENGTH))) {
         head = heap_tx_write(h, off, offsetof(struct kv_rec, next));
         if (head == NULL)
             return heap_rc(h);

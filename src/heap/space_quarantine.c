@@ -94,7 +94,8 @@ void space_quarantine_release(struct heap *h, struct space *s)
     while (s->q_nr > 0) {
         const struct space_quarantined *e = &s->q[s->q_head];
 
-        if (e->lsn > durable || oldest <= e->read)
+        if ((e->lsn > durable && !MUTANT(SPACE_QUARANTINE_EARLY)) ||
+            (oldest <= e->read && !MUTANT(SPACE_TICKET_IGNORED)))
             return;
         space_run_put(s, &e->ext);
         s->q_blocks -= e->ext.nr;

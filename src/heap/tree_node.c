@@ -151,7 +151,9 @@ int tree_node_resize(struct tree *t, struct tpath *p, uint32_t lv, uint32_t cls)
             uint32_t slot = (uint32_t)__builtin_ctzll(left);
 
             to[nr] = leaf_ents(old)[slot];
-            tags[nr++] = node_tags(old)[slot];
+            tags[nr++] = MUTANT(TREE_GROW_TAG) && cls == 2 && (left & (left - 1)) == 0
+                             ? 0
+                             : node_tags(old)[slot];
         }
     } else {
         struct tinner_ent *to = (struct tinner_ent *)((uint8_t *)n + ents_at(cls));

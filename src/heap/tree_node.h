@@ -32,6 +32,7 @@
 #define TARN_HEAP_TREE_NODE_H
 
 #include "base/assert.h"
+#include "base/mutant.h"
 #include "heap/tree.h"
 
 /* Levels; the thinnest tree of that height holds more than 2^36 entries. */

@@ -82,7 +82,7 @@ static int leaf_absorb(struct tree *t, const struct tpath *q, uint32_t lv, const
             return heap_rc(t->h);
         ASSERT(slot < cap);
         *e = leaf_ents(n)[from];
-        tags[slot] = node_tags(n)[from];
+        tags[slot] = MUTANT(TREE_MERGE_TAG) ? 0 : node_tags(n)[from];
         *valid |= 1ull << slot;
     }
     return 0;

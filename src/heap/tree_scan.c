@@ -116,6 +116,8 @@ static int gather(struct tree *t, enum tree_seek how, const struct tree_key *key
         rc = leaf_beyond(t, p->lv[p->height - 1].n, how, key, e, nr);
     if (rc != 0 || *nr > 0)
         return rc;
+    if (MUTANT(TREE_SCAN_LEAF_END))
+        return -DER_NONEXIST;
     rc = step_leaf(t, p, walks_up(how));
     if (rc == 0)
         rc = leaf_beyond(t, p->lv[p->height - 1].n, how, key, e, nr);

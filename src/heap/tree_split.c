@@ -218,7 +218,8 @@ static int split_middle(struct tree *t, struct tpath *p, const struct tsort *e, 
     tags = (uint8_t *)right + tags_at(2);
     for (uint32_t i = cut; i < TNODE_CAP_MAX; i++) {
         ents[nr] = (struct tleaf_ent){e[i].order, e[i].value};
-        tags[nr++] = node_tags(n)[e[i].slot];
+        tags[nr++] =
+            MUTANT(TREE_SPLIT_TAG) && i + 1 == TNODE_CAP_MAX ? tag : node_tags(n)[e[i].slot];
         keep &= ~(1ull << e[i].slot);
     }
     if (go_right) {

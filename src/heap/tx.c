@@ -279,7 +279,7 @@ static uint8_t *put_ranges(struct heap *h, uint8_t *at)
         uint64_t page = page_of(r[i].off), off = r[i].off, end = off + r[i].len;
 
         for (i++; i < tx->nr && r[i].off <= end + MERGE_GAP && page_of(r[i].off) == page; i++)
-            end = MAX(end, r[i].off + r[i].len);
+            end = MUTANT(TX_MERGE_SHRINKS) ? r[i].off + r[i].len : MAX(end, r[i].off + r[i].len);
         if (!page_gone(h, page))
             at = put_range(h, at, off, (uint32_t)(end - off));
     }
@@ -343,7 +343,7 @@ void heap_tx_abort(struct heap *h)
     struct tx *tx = &h->tx;
 
     ASSERT(tx->active);
-    for (uint32_t i = tx->nr; i > 0; i--)
+    for (uint32_t i = tx->nr; i > (MUTANT(TX_ABORT_FORGETS) ? 1u : 0u); i--)
         memcpy(h->base + tx->range[i - 1].off, tx->range[i - 1].old, tx->range[i - 1].len);
     for (uint32_t i = 0; i < tx->inits.nr; i += 2) {
         /* free again, or beyond the end; what their memory holds means nothing */
