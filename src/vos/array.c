@@ -205,7 +205,7 @@ static void heap_pop(uint32_t *heap, uint32_t *n, const struct piece *p)
 
         if (c >= *n)
             break;
-        if (c + 1 < *n && when_cmp(p[heap[c + 1]].w, p[heap[c]].w) > 0)
+        if (c + 1 < *n && when_cmp(p[heap[c + 1]].w, p[heap[c]].w) > 0 && !MUTANT(EXT_NEWEST_WRONG))
             c++;
         if (when_cmp(p[heap[c]].w, p[i].w) <= 0)
             break;

@@ -117,7 +117,7 @@ int vos_read_mark(struct vos *v, uint64_t epoch)
         heap_tx_commit(v->h, NULL);
         v->ceiling = t.ceiling;
     }
-    if (hlc_peek(v->clock) < epoch)
+    if (hlc_peek(v->clock) < epoch && !MUTANT(READ_MARK_LOST))
         hlc_raise(v->clock, epoch);
     return 0;
 }
@@ -239,7 +239,7 @@ int vos_open(struct heap *h, struct hlc *clock, uint64_t wall_ns, struct vos **o
         vos_close(v);
         return rc;
     }
-    hlc_raise(clock, MAX(v->ceiling, hlc_from_unix_ns(wall_ns)));
+    hlc_raise(clock, MAX(MUTANT(CEILING_IGNORED) ? 0 : v->ceiling, hlc_from_unix_ns(wall_ns)));
     *out = v;
     return 0;
 }

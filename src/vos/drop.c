@@ -338,7 +338,9 @@ int dkey_remove(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t dkey
      * changed since". */
     if (empty)
         rc = trash_add(t, obj);
-    return rc ? rc : life_mark(t, obj + offsetof(struct obj_rec, life), cut);
+    if (rc || MUTANT(MARK_UNSET))
+        return rc;
+    return life_mark(t, obj + offsetof(struct obj_rec, life), cut);
 }
 
 int akey_remove(struct vos_tx *t, uint64_t dkey, enum korder ko, uint64_t akey, uint64_t cut)

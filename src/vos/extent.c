@@ -74,12 +74,13 @@ static int meet(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, st
             return rc;
         if (p.start + p.nr <= start || when_cmp(p.w, t->w) > 0)
             continue;
-        covered = p.start >= start && p.start + p.nr <= start + nr;
+        covered = p.start >= start &&
+                  p.start + p.nr <= start + nr + (MUTANT(EXT_COVER_OFF_BY_ONE) ? 1 : 0);
         goes = when_cmp(p.w, t->w) == 0
                    ? p.start == start
                    : covered && (p.w.epoch == t->w.epoch || droppable(t, p.w.epoch, t->w.epoch));
         if (!goes) {
-            m->under = true;
+            m->under = m->under || covered || !MUTANT(HOLE_NOT_STORED);
             m->across += !covered && droppable(t, p.w.epoch, t->w.epoch);
             if (p.start == start && when_cmp(p.w, m->twin) > 0)
                 m->twin = p.w;
@@ -118,6 +119,8 @@ static int akey_note(struct vos_tx *t, uint64_t akey, uint64_t nr, uint16_t set_
 
     if (rc)
         return rc;
+    if (MUTANT(EXT_REACH_SHORT))
+        nr -= nr / 4;
     while ((UINT64_C(1) << log) < nr)
         log++;
     if (log > a.max_log) {
@@ -173,7 +176,7 @@ static int take_over(struct vos_tx *t, const struct vos_iod *iod, const struct p
     if (rc || p->l.total > room || (room > 64 && p->l.total * 2 < room))
         return rc;
     rc = layout_ext(h, m->drop[at].off, &l, &old);
-    if (rc == 0)
+    if (rc == 0 && !MUTANT(EXT_LEAK))
         rc = layout_release(t, &l, old);
     if (rc)
         return rc;

@@ -146,7 +146,7 @@ static int one_dkey(struct listing *l, uint64_t off, struct place *pl)
         rc = dkey_name(h, off, &e.key);
     if (rc == 0 && yes)
         rc = l->emit(l->arg, &e);
-    if (rc == 0)
+    if (rc == 0 || (MUTANT(LIST_SKIPS_AT_STOP) && ((struct stop *)l->arg)->stopped))
         pos_set(&pl->pos, dkey_korder(l->oid), &e.key, 0);
     return rc;
 }
@@ -412,6 +412,8 @@ int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_o
     *lsn = what == VOS_OBJ    ? pend_seen_cont(c)
            : what == VOS_DKEY ? pend_seen_obj(c, oid)
                               : pend_seen_dkey(c, oid, dkey);
+    if (MUTANT(LIST_NOT_AWAITED))
+        *lsn = 0;
     if (rc)
         return rc;
     memcpy(anchor->bytes, &pl, sizeof pl);

@@ -52,7 +52,7 @@ uint64_t pend_seen_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struc
     uint64_t d = v->pend_dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS];
     uint64_t o = v->pend_obj[pend_hash_obj(c, oid) % PEND_SLOTS];
 
-    return MAX(d, o);
+    return MUTANT(SEEN_OBJ_PUNCH) ? d : MAX(d, o);
 }
 
 uint64_t pend_seen_obj(const struct vos_cont *c, daos_obj_id_t oid)

@@ -26,6 +26,7 @@
 #include "base/hlc.h"
 #include "base/htable.h"
 #include "base/list.h"
+#include "base/mutant.h"
 #include "vos/vos.h"
 #include "vos/format.h"
 
@@ -251,6 +252,8 @@ int life_mark_get(struct heap *h, uint64_t life, uint64_t *epoch);
 int view_absent(const struct view *v);
 static inline bool view_sees(const struct view *v, struct when w)
 {
+    if (MUTANT(VIS_MINOR_IGNORED) && w.epoch == v->hide.epoch)
+        return false;
     return w.epoch <= v->epoch && when_cmp(w, v->hide) > 0;
 }
 
@@ -426,6 +429,9 @@ int trash_take(struct vos_tx *t, uint64_t obj);
  * cut. */
 int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid,
               const struct vos_key *dkey, const struct vos_key *akey, bool *yes, uint64_t *changed);
+
+/* Do all conditions and checks of the update hold now? */
+int update_conditions(const struct vos_update *u);
 
 /* ---- check.c ---- */
 

@@ -185,13 +185,13 @@ static int cond_check(const struct view *v, const struct vos_op *op)
     return 0;
 }
 
-static int conditions(const struct vos_update *u)
+int update_conditions(const struct vos_update *u)
 {
     struct view v;
     int rc = 0;
 
     view_init(&v, u->c, DAOS_EPOCH_MAX);
-    for (uint32_t i = 0; i < u->nr && rc == 0; i++) {
+    for (uint32_t i = 0; i < (MUTANT(COND_FIRST_ONLY) ? 1 : u->nr) && rc == 0; i++) {
         const struct vos_op *op = &u->ops[i];
 
         if (op->kind == VOS_OP_UPDATE)
@@ -328,7 +328,7 @@ static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos
         if (rc)
             return rc;
     }
-    rc = akey_touch(t, akey, false);
+    rc = MUTANT(AKEY_STAYS_DEAD) ? 0 : akey_touch(t, akey, false);
     if (rc == 0 && iod->type == DAOS_IOD_ARRAY)
         rc = set_rec_size(t, akey, iod->rec_size);
     for (uint32_t i = 0; i < pr->part_nr && rc == 0; i++)
@@ -393,6 +393,8 @@ static int apply(struct vos_tx *t, const struct vos_update *u)
     int rc = 0;
 
     for (uint32_t i = 0; i < u->nr && rc == 0; i++) {
+        if (MUTANT(COMPOUND_DROPS_EIGHTH) && i == 7)
+            continue;
         t->w.minor = (uint8_t)i;
         if (u->ops[i].kind == VOS_OP_UPDATE)
             rc = apply_update(t, &u->ops[i], u->preps[i]);
@@ -442,7 +444,7 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
     int rc;
 
     if (epoch_in == 0) {
-        rc = conditions(u);
+        rc = MUTANT(COND_AT_BEGIN) ? 0 : update_conditions(u);
         if (rc)
             return rc;
     } else if (hlc_peek(v->clock) < epoch_in) {

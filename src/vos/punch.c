@@ -160,7 +160,8 @@ static int punch_one(struct vos_tx *t, const struct view *in_dkey, uint64_t obj,
         rc = trash_add(t, obj);
     }
     if (rc == 0)
-        rc = life_punch(t, akey + offsetof(struct akey_rec, life));
+        rc = life_punch(t, MUTANT(PUNCH_AKEY_SIBLING) ? dkey + offsetof(struct dkey_rec, life)
+                                                      : akey + offsetof(struct akey_rec, life));
     return rc || t->replay ? rc : akey_touch(t, akey, true);
 }
 

@@ -156,7 +156,7 @@ int vos_txid_check(struct vos *v, const struct vos_txid *id, bool *replayed, dao
         return rc;
     if (id->seq <= r->acked)
         return -DER_TX_ID_REUSED;
-    if (o[id->seq % r->cap].seq == id->seq) {
+    if (o[id->seq % r->cap].seq == id->seq && !MUTANT(SESSION_UNCHECKED)) {
         *replayed = true;
         *epoch = o[id->seq % r->cap].epoch;
         return 0;
@@ -199,7 +199,7 @@ static int session_make(struct vos_tx *t, const struct vos_txid *id, uint32_t ca
             return rc;
         n->acked = MAX(r->acked, id->acked);
         for (uint32_t i = 0; i < r->cap; i++)
-            if (o[i].seq > n->acked)
+            if (o[i].seq > n->acked && !MUTANT(SESSION_GROW_LOSES))
                 to[o[i].seq % cap] = o[i];
     }
     rc = tree_replace(h, &session_class, ROOT(t->v), &k, *off);

@@ -66,6 +66,8 @@ int snap_load(struct vos_cont *c)
         if (rc)
             return rc;
         c->snaps[c->snap_nr++] = epoch;
+        if (MUTANT(SNAP_LOAD_ONE))
+            return 0;
         k.order = epoch;
         how = TREE_GT;
     }

@@ -544,6 +544,8 @@ int vos_update_begin(struct vos_cont *c, const struct vos_op *ops, uint32_t nr,
     u->ops = ops;
     u->nr = nr;
     rc = prepare(u);
+    if (rc == 0 && MUTANT(COND_AT_BEGIN))
+        rc = update_conditions(u);
     if (rc) {
         update_free(u, true);
         return rc;

@@ -42,7 +42,7 @@ int single_find(const struct view *v, uint64_t akey, uint64_t *out, struct when 
         }
         if (cut && !v->exact)
             return -DER_TX_RESTART;
-        if (when_cmp(w, v->hide) <= 0 || (r->flags & VER_TOMBSTONE))
+        if (!view_sees(v, w) || (r->flags & VER_TOMBSTONE))
             break;
         *out = off;
         *when = w;
@@ -123,7 +123,7 @@ int single_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod,
         if (when_cmp(w, t->w) <= 0) {
             replace = w.epoch == t->w.epoch || droppable(t, w.epoch, t->w.epoch);
             extra = (uint16_t)(r->flags & VER_CUT);
-            if (replace && w.epoch != t->w.epoch)
+            if (replace && w.epoch != t->w.epoch && !MUTANT(CUT_UNSET))
                 extra = VER_CUT;
             break;
         }
@@ -179,7 +179,9 @@ int single_prune(struct vos_tx *t, uint64_t akey, struct when hide, uint64_t upt
             end = hide.epoch; /* that punch has its cut already */
         /* The newest one, hidden by a punch, stays until those below it are gone: they could be
          * taken for it. */
-        if (end == 0 || end > upto || snap_between(t->c, r->epoch, end) || (newer == 0 && older)) {
+        if (end == 0 || end > upto ||
+            (snap_between(t->c, r->epoch, end) && !MUTANT(PRUNE_IGNORES_SNAP)) ||
+            (newer == 0 && older)) {
             newer = off;
             newer_epoch = r->epoch;
             link = off + offsetof(struct ver, older);
