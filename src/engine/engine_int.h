@@ -25,6 +25,7 @@
 #include "base/assert.h"
 #include "base/fail.h"
 #include "base/hlc.h"
+#include "base/mutant.h"
 #include "engine/engine.h"
 #include "heap/heap.h"
 #include "net/msg.h"

@@ -134,7 +134,7 @@ static bool prepare(struct shard *s, struct fetch *ft)
 
 static int finish(struct fetch *ft, int rc)
 {
-    int rc2 = rc == 0 || rc == -DER_REC2BIG ? results(ft) : 0;
+    int rc2 = rc == 0 || (rc == -DER_REC2BIG && !MUTANT(ENGINE_TOO_BIG_MUTE)) ? results(ft) : 0;
 
     if (rc == 0 && rc2 == 0 && ft->req->wrote != NULL)
         mark_written(ft);

@@ -65,7 +65,7 @@ void shard_reply_unlock(struct shard *s, struct net_req *req, int rc, uint64_t l
 {
     struct answer *a;
 
-    if (lsn <= heap_durable_lsn(s->heap)) {
+    if (lsn <= heap_durable_lsn(s->heap) || (MUTANT(ENGINE_NEGATIVE_EARLY) && rc != 0)) {
         heap_unlock(s->heap);
         end(s, req, rc);
         return;

@@ -99,9 +99,12 @@ static int snap_create(struct shard *s, struct host *h)
 
 static int snap_destroy(struct shard *s, struct host *h)
 {
-    int rc = shard_run(s, apply, h);
+    int rc;
 
     h->epoch = ((const struct msg_snap_destroy_req *)h->req->req)->epoch;
+    if (MUTANT(ENGINE_SNAP_STORE_FIRST))
+        shard_run(s, snap_del, h);
+    rc = shard_run(s, apply, h);
     if (rc == 0 && !h->replayed) {
         shard_run(s, snap_del, h);
         reclaim_kick(s); /* versions that only it needed */
@@ -234,6 +237,8 @@ void svc_host_fiber(struct shard *s, struct net_req *req)
     } else {
         rc = query(s, &h);
     }
+    if (MUTANT(ENGINE_OID_EARLY) && req->hdr.opcode == MSG_OID_ALLOC)
+        h.lsn = 0;
     shard_reply(s, req, rc, h.lsn);
 }
 
@@ -361,7 +366,7 @@ int svc_host_reconcile(struct shard *s)
 
     while (rc == 0 && !s->eng->conf.keep_handles) {
         rc = shard_run(s, has_handles, &a);
-        if (rc != 0 || !a.yes)
+        if (rc != 0 || !a.yes || MUTANT(ENGINE_NO_EVICT))
             break;
         rc = shard_run(s, evict, NULL);
     }

@@ -10,6 +10,7 @@
 #include <daos_errno.h>
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/mutant.h"
 #include "place/place.h"
 
 /* code, text before the group count, EC?, data, parity, can the name be typed */
@@ -204,7 +205,7 @@ void place_oid_encode(daos_obj_id_t *oid, enum daos_otype_t type, daos_oclass_id
     uint64_t code = cid >> OC_REDUN_SHIFT;
     uint64_t groups = cid & MAX_NUM_GROUPS;
 
-    oid->hi &= (UINT64_C(1) << OID_FMT_INTR_BITS) - 1;
+    oid->hi &= (UINT64_C(1) << (MUTANT(PLACE_OID_BITS) ? 4 : OID_FMT_INTR_BITS)) - 1;
     oid->hi |= (uint64_t)type << OID_FMT_TYPE_SHIFT | code << OID_FMT_CLASS_SHIFT |
                groups << OID_FMT_META_SHIFT;
 }

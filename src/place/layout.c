@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "base/fail.h"
 #include "base/hash.h"
+#include "base/mutant.h"
 #include "place/map.h"
 
 #define DRAWS_MAX 64u
@@ -218,6 +219,8 @@ int place_layout(const struct place_map *map, daos_obj_id_t oid, enum place_leve
         return -DER_NOMEM;
     *l = (struct place_layout){map->version, c.groups, size};
     d.size = size;
+    if (MUTANT(PLACE_LAYOUT_VERSION))
+        d.seed += map->version;
     if (c.everywhere) {
         d.group = l->target;
         lay_everywhere(&d, size);

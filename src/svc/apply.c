@@ -56,7 +56,8 @@ static int recall(struct op *o, void *rep, bool *found)
     if (o->cmd->seq <= mark)
         return -DER_TX_ID_REUSED;
     ops_key(o->cmd, o->cmd->seq, key);
-    rc = st_get(o->s, T_OPS, key, sizeof(key), o->mem, &val, &len);
+    rc = MUTANT(SVC_NOT_RECALLED) ? -DER_NONEXIST
+                                  : st_get(o->s, T_OPS, key, sizeof(key), o->mem, &val, &len);
     if (rc != 0)
         return rc == -DER_NONEXIST ? 0 : rc;
     *found = true;
@@ -78,7 +79,7 @@ static int forget(struct op *o)
     while ((rc = st_scan_next(o->s, &sc)) == 0 && sc.key_len == 24) {
         uint64_t seq = get_be64(sc.key + 16);
 
-        if (seq > mark)
+        if (seq > mark + (MUTANT(SVC_FORGETS_TOO_MUCH) ? 1 : 0))
             break;
         if (seq != 0)
             rc = st_del(o->s, T_OPS, sc.key, sc.key_len);
@@ -174,7 +175,8 @@ static int store_index(struct svc *s, uint64_t index)
 
     if (at == NULL)
         return heap_rc(s->h);
-    *at = index;
+    if (!MUTANT(SVC_INDEX_LOST))
+        *at = index;
     return 0;
 }
 

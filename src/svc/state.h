@@ -23,6 +23,7 @@
 
 #include "base/arena.h"
 #include "base/htable.h"
+#include "base/mutant.h"
 #include "heap/kv.h"
 #include "svc/acl.h"
 #include "svc/prop.h"
