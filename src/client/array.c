@@ -292,6 +292,8 @@ int array_size(struct client *c, struct obj *o, daos_handle_t th, uint64_t *size
     rc = op_run(op, cont_peer(o->cont), MSG_OBJ_QUERY_KEY);
     if (rc)
         return rc;
+    if (MUTANT(CLIENT_LAST_CHUNK))
+        recx.rx_idx = 0;
     *size = chunk_no == 0 ? 0 : (chunk_no - 1) * o->chunk + recx.rx_idx + recx.rx_nr;
     return 0;
 }
@@ -385,6 +387,8 @@ static int shrink(struct client *c, struct obj *o, struct tx *tx, uint64_t size,
     struct cell_args m;
     int rc = 0;
 
+    if (MUTANT(CLIENT_SHRINK_KEEPS) && last >= first + 2)
+        first++;
     for (d = last; rc == 0 && d >= first; d--)
         rc = punch_dkey(c, o, tx, d);
     if (rc || in_chunk == 0)

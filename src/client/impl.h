@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include "base/err.h"
 #include "base/hlc.h"
+#include "base/mutant.h"
 #include "base/list.h"
 #include "client/client.h"
 #include "client/event.h"

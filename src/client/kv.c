@@ -138,6 +138,8 @@ static int finish_get(struct op *op, int rc)
     struct kv_args *a = (struct kv_args *)op->user[8];
 
     rc = io_fetch_finish(op, rc);
+    if (MUTANT(CLIENT_KV_STALE_SIZE) && a->iod.iod_size == 0)
+        return rc;
     if (rc == 0 || rc == -DER_REC2BIG)
         *(daos_size_t *)op->user[9] = a->iod.iod_size;
     return rc;

@@ -311,6 +311,8 @@ static void sgl_filled(d_sg_list_t *sgl, uint64_t bytes)
     uint32_t i;
 
     sgl->sg_nr_out = 0;
+    if (MUTANT(CLIENT_STALE_LENGTH) && bytes == 0)
+        return;
     for (i = 0; i < sgl->sg_nr; i++) {
         d_iov_t *v = &sgl->sg_iovs[i];
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/assert.h"
 #include "base/fail.h"
+#include "base/mutant.h"
 #include "client/handle.h"
 
 #define WORDS (SESSION_WINDOW / 64)
@@ -83,6 +84,8 @@ int session_begin(struct session_set *s, struct hlc *clock, struct txid *id)
         n->used_ns = now;
         *id = (struct txid){
             .session = n, .hlc = n->hlc, .rand = n->rand, .seq = n->next++, .acked = n->acked};
+        if (MUTANT(CLIENT_ACK_OVER))
+            id->acked = id->seq - 1;
         at = id->seq - n->acked - 1;
         n->open[at / 64] |= UINT64_C(1) << at % 64;
     }

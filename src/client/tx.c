@@ -321,9 +321,10 @@ int tx_read(struct client *c, daos_handle_t th, struct cont *co, daos_obj_id_t o
         rc = -DER_INVAL;
     else if (tx->state != TX_OPEN)
         rc = -DER_NO_PERM;
-    if (rc == 0 && tx->epoch == 0)
+    if (rc == 0 && (tx->epoch == 0 || (MUTANT(CLIENT_TX_EPOCH_MOVES) && !tx->snap)))
         tx->epoch = hlc_get(&c->clock, rt_wall_ns());
-    if (rc == 0 && !tx->snap && !(tx->flags & DAOS_TF_RDONLY))
+    if (rc == 0 && !tx->snap && !(tx->flags & DAOS_TF_RDONLY) &&
+        !(MUTANT(CLIENT_TX_LIST_UNCHECKED) && what == NULL))
         rc = note_read(tx, oid, what);
     *epoch = tx->epoch;
     rt_mutex_unlock(&tx->lock);

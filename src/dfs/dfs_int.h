@@ -22,6 +22,7 @@
 #include <daos.h>
 #include <daos_fs.h>
 #include "base/assert.h"
+#include "base/mutant.h"
 #include "client/client.h"
 #include "client/compound.h"
 #include "rt/rt.h"

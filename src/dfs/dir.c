@@ -95,6 +95,8 @@ int dfs_readdir_more(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t
             rc = batch_out(dfs, obj, b, dirs, stbufs, more, &n);
     }
     free(b);
+    if (MUTANT(DFS_READDIR_PAGE) && n > 1 && n == *nr)
+        n--;
     if (rc == 0)
         *nr = n;
     return rc;

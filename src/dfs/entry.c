@@ -191,7 +191,8 @@ int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name,
         if (rc != 0)
             return dfs_errno(rc);
         dfs_entry_io_set(&io, name, &e, NULL);
-        rc = compound_check_unchanged(c, parent, &io.dkey, e.epoch);
+        rc = MUTANT(DFS_SETATTR_UNCHECKED) ? 0
+                                           : compound_check_unchanged(c, parent, &io.dkey, e.epoch);
         if (rc == 0)
             rc = compound_update_oid(c, parent, DAOS_COND_DKEY_UPDATE, &io.dkey, io.nr, io.iods,
                                      io.sgls);

@@ -72,7 +72,7 @@ static int read_link(struct dfs *dfs, daos_obj_id_t parent, const char *name,
     iod.iod_size = DAOS_REC_ANY;
     d_iov_set(&iov, buf, size);
     rc = client_fetch_oid(dfs->coh, dfs->th, parent, 0, &dkey, 1, &iod, &sgl, &epoch, NULL);
-    if (rc != 0 || iod.iod_size != size || epoch > e->epoch) {
+    if (rc != 0 || iod.iod_size != size || (epoch > e->epoch && !MUTANT(DFS_LINK_TORN))) {
         free(buf);
         return rc == 0 || rc == -DER_REC2BIG ? ESTALE : dfs_errno(rc);
     }

@@ -136,7 +136,7 @@ static int move_step(struct dfs *dfs, struct side *from, struct side *to, unsign
         rc = compound_check_unchanged(c, to->dir->oid, &to->dkey, to->e.epoch);
     else if (rc == 0)
         rc = compound_check_absent(c, to->dir->oid, &to->dkey);
-    if (rc == 0 && to->exists && S_ISDIR(to->e.mode))
+    if (rc == 0 && to->exists && S_ISDIR(to->e.mode) && !MUTANT(DFS_RENAME_OVER_FULL))
         rc = compound_check_empty(c, to->e.oid);
     if (rc == 0 && to->exists)
         rc = compound_punch_dkey_oid(c, to->dir->oid, 0, &to->dkey);
@@ -145,10 +145,12 @@ static int move_step(struct dfs *dfs, struct side *from, struct side *to, unsign
         rc = compound_punch_oid(c, to->e.oid, 0);
     if (rc == 0)
         rc = side_write(c, from, to->dir->oid);
-    if (rc == 0)
+    if (rc == 0 && (!MUTANT(DFS_RENAME_TWO_STEPS) || S_ISDIR(from->e.mode)))
         rc = compound_punch_dkey_oid(c, from->dir->oid, 0, &from->dkey);
     if (rc == 0)
         rc = compound_run(c, NULL, NULL);
+    if (rc == 0 && MUTANT(DFS_RENAME_TWO_STEPS) && !S_ISDIR(from->e.mode))
+        rc = dfs_remove_flags(dfs, from->dir, from->name, DFS_KEEP, NULL) ? -DER_IO : 0;
     compound_free(c);
     return rc;
 }
@@ -264,7 +266,7 @@ static int exchange_step(struct dfs *dfs, struct side *a, struct side *b)
     if (rc != 0)
         return rc;
     rc = compound_check_unchanged(c, a->dir->oid, &a->dkey, a->e.epoch);
-    if (rc == 0)
+    if (rc == 0 && !MUTANT(DFS_EXCHANGE_UNCHECKED))
         rc = compound_check_unchanged(c, b->dir->oid, &b->dkey, b->e.epoch);
     if (rc == 0)
         rc = compound_punch_dkey_oid(c, a->dir->oid, 0, &a->dkey);

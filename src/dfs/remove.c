@@ -16,12 +16,14 @@ static int remove_step(struct dfs *dfs, daos_obj_id_t dir, const char *name,
     if (rc != 0)
         return rc;
     d_iov_set(&dkey, (void *)name, strlen(name));
-    rc = compound_check_unchanged(c, dir, &dkey, e->epoch);
+    if (!MUTANT(DFS_REMOVE_UNCHECKED))
+        rc = compound_check_unchanged(c, dir, &dkey, e->epoch);
     if (rc == 0 && S_ISDIR(e->mode))
         rc = compound_check_empty(c, e->oid);
     if (rc == 0)
         rc = compound_punch_dkey_oid(c, dir, DAOS_COND_PUNCH, &dkey);
-    if (rc == 0 && !S_ISLNK(e->mode) && !((flags & DFS_KEEP) && S_ISREG(e->mode)))
+    if (rc == 0 && !S_ISLNK(e->mode) &&
+        !((flags & DFS_KEEP || MUTANT(DFS_REMOVE_KEEPS_DATA)) && S_ISREG(e->mode)))
         rc = compound_punch_oid(c, e->oid, 0);
     if (rc == 0)
         rc = compound_run(c, NULL, NULL);
