@@ -2,6 +2,10 @@
 BUILD   ?= build
 ASAN    ?= build-asan
 FUZZ    ?= build-fuzz
+MUTANTS ?= build-mutants
+SEEDS   ?= 1000
+FIRST   ?= 1
+MUTANT_SEEDS ?= 500
 PREFIX  ?= /usr/local
 DIR     ?= /usr/include
 POOL    ?= ./tarn-pool
@@ -10,7 +14,7 @@ TARGET  ?= all
 SECONDS ?= 30
 TYPE    ?= debugoptimized
 
-.PHONY: help all deps build run check check-long bench sim fuzz asan fmt fmt-check tidy install clean
+.PHONY: help all deps build run check check-long bench sim sim-mutants fuzz asan fmt fmt-check tidy install clean
 
 all: build ## build everything (default)
 
@@ -42,11 +46,17 @@ check-long: ## the slow tests: many seeds, a million files
 bench: build ## benchmarks, each a ratio against a named peer in the same run
 	@scripts/bench.sh $(BUILD)
 
-sim: build ## the simulation tests
-	@meson test -C $(BUILD) --suite sim --print-errorlogs
+sim: build ## seeds of the simulated cluster (SEEDS= and JOBS=, FIRST= the first, default 1; see docs/simulation.md)
+	@$(BUILD)/tests/sim/tarn-sim --seed $(FIRST) --seeds $(SEEDS) --jobs $(JOBS) --keep-going
 
 fuzz: ## fuzz the decoders with libFuzzer (needs clang): TARGET=wal SECONDS=60, default all for 30 s each
 	@scripts/fuzz.sh $(FUZZ) $(JOBS) "$(TARGET)" $(SECONDS)
+$(MUTANTS)/build.ninja: | deps
+	@meson setup $(MUTANTS) . --buildtype=$(TYPE) --libdir=lib -Dmutants=true >$(MUTANTS).log 2>&1 || { cat $(MUTANTS).log; exit 1; }
+
+sim-mutants: $(MUTANTS)/build.ninja ## does the simulation find each planted defect? (MUTANT_SEEDS= each)
+	@ninja -C $(MUTANTS) -j $(JOBS) --quiet
+	@scripts/sim-mutants.sh $(MUTANTS) $(MUTANT_SEEDS)
 
 asan: $(ASAN)/build.ninja ## build the sanitizer tree
 	@ninja -C $(ASAN) -j $(JOBS) --quiet
@@ -68,4 +78,4 @@ install: $(BUILD)/build.ninja ## install to PREFIX (DESTDIR honoured)
 	@echo "for the shell: export PATH=$(abspath $(PREFIX))/bin:\$$PATH PKG_CONFIG_PATH=$(abspath $(PREFIX))/lib/pkgconfig"
 
 clean: ## remove build folders
-	@rm -rf $(BUILD) $(ASAN) $(FUZZ) $(BUILD).log $(ASAN).log $(FUZZ).log
+	@rm -rf $(foreach d,$(BUILD) $(ASAN) $(FUZZ) $(MUTANTS),$(d) $(d).log)
