@@ -343,7 +343,7 @@ void heap_tx_abort(struct heap *h)
     struct tx *tx = &h->tx;
 
     ASSERT(tx->active);
-    for (uint32_t i = tx->nr; i > (MUTANT(TX_ABORT_FORGETS) ? 1u : 0u); i--)
+    for (uint32_t i = tx->nr; i > (MUTANT(TX_ABORT_FORGETS) && tx->nr > 24 ? 1u : 0u); i--)
         memcpy(h->base + tx->range[i - 1].off, tx->range[i - 1].old, tx->range[i - 1].len);
     for (uint32_t i = 0; i < tx->inits.nr; i += 2) {
         /* free again, or beyond the end; what their memory holds means nothing */

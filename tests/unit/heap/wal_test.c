@@ -251,6 +251,28 @@ static void a_write_the_device_dropped_is_found(struct rig *r)
     open_must_refuse(r, "log is damaged");
 }
 
+/* Whole, at the right place, of the right number, but written after a group that is not there. */
+static void a_group_that_follows_another_one_is_not_taken(struct rig *r)
+{
+    struct wal_group_hdr hdr;
+    uint64_t pos, at;
+
+    start(r, 14);
+    CHECK(heap_wait_durable(r->h, put(r)) == 0);
+    pos = r->h->wal.next_start;
+    at = wal_byte(r, pos);
+    CHECK(heap_wait_durable(r->h, put(r)) == 0);
+    restart(r, false);
+    CHECK(sim_dev_peek(r->sd, "shard", at, &hdr, sizeof(hdr), true) == 0);
+    CHECK(hdr.lsn == pos);
+    hdr.prev ^= 1;
+    hdr.hdr_csum = wal_group_hdr_csum(&hdr);
+    CHECK(sim_dev_poke(r->sd, "shard", at, &hdr, sizeof(hdr)) == 0);
+    CHECK(rig_open(r, NULL) == 0);
+    CHECK(r->h->wal.next_start == pos);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
 static void after_an_orderly_close_even_the_last_group_must_be_whole(struct rig *r)
 {
     uint64_t pos;
@@ -387,6 +409,7 @@ static void read_only_replays_and_writes_nothing(struct rig *r)
     X(a_torn_last_group_is_the_end)                                                                \
     X(damage_below_a_durable_claim_is_found)                                                       \
     X(a_write_the_device_dropped_is_found)                                                         \
+    X(a_group_that_follows_another_one_is_not_taken)                                               \
     X(after_an_orderly_close_even_the_last_group_must_be_whole)                                    \
     X(damaged_checkpoint_records)                                                                  \
     X(an_older_checkpoint_record_is_not_taken_for_the_newest)                                      \
