@@ -99,7 +99,7 @@ void heap_unlock(struct heap *h);
 const void *heap_ptr(struct heap *h, uint64_t off, size_t len);
 /* Why the last heap_ptr or heap_tx_write answered NULL: HEAP_FAULT or -DER_CSUM; a write
  * also HEAP_WAIT (more log space was needed than begin announced, and there is none now),
- * -DER_INVAL (the record would never fit), -DER_NOMEM, -DER_IO. */
+ * -DER_OVERFLOW (the record would never fit), -DER_NOMEM, -DER_IO. */
 int heap_rc(const struct heap *h);
 /* Asks that a page be loaded soon, without faulting (enumerations look ahead). */
 void heap_prefetch(struct heap *h, uint64_t off);
@@ -111,7 +111,8 @@ void heap_prefetch(struct heap *h, uint64_t off);
 size_t heap_tx_max(const struct heap *h);
 /* redo_max: an upper bound of the bytes that will change, allocations included (record headers are
  * added inside). HEAP_WAIT: no log space now. -DER_IO: the shard has stopped after a log failure.
- * -DER_NO_PERM: readonly. -DER_INVAL: more than the log can hold in one record. -DER_NOMEM. */
+ * -DER_NO_PERM: readonly. -DER_OVERFLOW: more than the log can hold in one record. -DER_INVAL: more
+ * than HEAP_TX_MAX. -DER_NOMEM. */
 int heap_tx_begin(struct heap *h, size_t redo_max);
 bool heap_tx_active(const struct heap *h);
 /* Writable address of [off, off+len) within one page; its old bytes are saved for abort, its new
@@ -122,7 +123,7 @@ void *heap_tx_write(struct heap *h, uint64_t off, size_t len);
  * when it can (0: anywhere). All its bytes are logged at commit: fill it through the address given
  * back (optional), or heap_tx_write. HEAP_GROW when no page is
  * free (heap_retry grows the heap, or answers -DER_NOSPACE), HEAP_FAULT, HEAP_WAIT, -DER_INVAL,
- * -DER_NOMEM. */
+ * -DER_OVERFLOW, -DER_NOMEM. */
 int heap_tx_alloc(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr);
 /* The open transaction deletes: it may use the pages kept so that deletes work when the heap is
  * full. */

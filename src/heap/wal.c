@@ -116,7 +116,7 @@ int wal_reserve(struct heap *h, uint64_t bytes, bool internal)
     if (atomic_load_explicit(&w->failed, memory_order_relaxed))
         return -DER_IO;
     if (bytes > w->tx_max)
-        return -DER_INVAL;
+        return -DER_OVERFLOW;
     /* In the worst case the open group is sealed first and the record starts a group of its own. */
     need = ROUND_UP(bytes + sizeof(struct wal_group_hdr), WAL_BLOCK) + WAL_BLOCK;
     if (wal_used(h) + need + kept > w->size) {

@@ -55,7 +55,9 @@ int vos_tx_begin(struct vos_tx *t, struct vos_cont *c, size_t redo_max)
     t->c = c;
     t->v = c->v;
     t->ceiling = 0;
-    return heap_tx_begin(t->v->h, redo_max + OP_REDO);
+    /* The estimate is of the worst case, which a small log cannot hold: what is really written
+     * mostly fits, and if it does not, the heap says so. */
+    return heap_tx_begin(t->v->h, MIN(redo_max + OP_REDO, heap_tx_max(t->v->h)));
 }
 
 int vos_ceiling_raise(struct vos_tx *t, uint64_t epoch)

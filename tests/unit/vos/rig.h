@@ -121,7 +121,8 @@ static inline void rig_open_heap(struct rig *r)
     CHECK_EQ(rc, 0);
 }
 
-static inline void rig_start(struct rig *r, struct rt_xs *xs, uint64_t seed, uint32_t fault_pct)
+static inline void rig_start_log(struct rig *r, struct rt_xs *xs, uint64_t seed, uint32_t fault_pct,
+                                 uint64_t wal_bytes)
 {
     memset(r, 0, sizeof *r);
     r->xs = xs;
@@ -129,7 +130,7 @@ static inline void rig_start(struct rig *r, struct rt_xs *xs, uint64_t seed, uin
     r->wall_ns = WALL0;
     if (xs) {
         struct super_id id = {.page_size = HEAP_PAGE_SIZE, .roles = 7};
-        uint64_t size[SUPER_ROLE_NR] = {16u << 20, 4u << 20, 4u << 20};
+        uint64_t size[SUPER_ROLE_NR] = {wal_bytes, 4u << 20, 4u << 20};
         struct sim_dir_conf sc = {.seed = seed};
         struct heap_conf conf;
 
@@ -144,6 +145,11 @@ static inline void rig_start(struct rig *r, struct rt_xs *xs, uint64_t seed, uin
     CHECK_EQ(RIG_RETRY(r, vos_format(r->h)), 0);
     r->fault_pct = fault_pct;
     rig_open_vos(r);
+}
+
+static inline void rig_start(struct rig *r, struct rt_xs *xs, uint64_t seed, uint32_t fault_pct)
+{
+    rig_start_log(r, xs, seed, fault_pct, 16u << 20);
 }
 
 /* Closes and opens again; on a heap in memory only the store's cached state goes. */

@@ -254,9 +254,72 @@ static void unanswered_fetches_leave_no_trace(struct rt_xs *xs)
     rig_stop(&r);
 }
 
+/* What a compound might write at most is much more than what it writes: a log that holds the latter
+ * is large enough. */
+static void a_small_log_takes_large_compounds(struct rt_xs *xs)
+{
+    daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1);
+    struct iovec iov = {(void *)(uintptr_t) "value", 5};
+    struct vos_iod iod = {
+        .akey = K("a"), .type = DAOS_IOD_SINGLE, .rec_size = 5, .iov = &iov, .iov_nr = 1};
+    struct vos_op ops[VOS_OPS_MAX];
+    char name[VOS_OPS_MAX][8];
+    uint64_t epoch;
+    struct rig r;
+
+    rig_start_log(&r, xs, 5, 2, 1u << 20);
+    for (uint32_t i = 0; i < VOS_OPS_MAX; i++) {
+        snprintf(name[i], sizeof name[i], "d%02u", i);
+        ops[i] = (struct vos_op){
+            .kind = VOS_OP_UPDATE, .oid = o, .dkey = K(name[i]), .akey_nr = 1, .iods = &iod};
+    }
+    CHECK_EQ(rig_apply(&r, ops, VOS_OPS_MAX, 0, &epoch), 0);
+    assert_string_equal(get_s(&r, LATEST, o, "d63", "a"), "value");
+    rig_stop(&r);
+}
+
+/* A compound that is too large for the log is so each time, and changes nothing. */
+static void a_log_that_is_too_small_says_so(struct rt_xs *xs)
+{
+    daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1);
+    static char big[VOS_VALUE_HEAP];
+    struct iovec iov = {big, sizeof big};
+    struct vos_iod iods[32];
+    char name[ARRAY_LEN(iods)][8];
+    struct vos_op ops[VOS_OPS_MAX];
+    char dkey[VOS_OPS_MAX][8];
+    uint64_t epoch;
+    struct rig r;
+
+    rig_start_log(&r, xs, 6, 0, 1u << 20);
+    for (uint32_t i = 0; i < ARRAY_LEN(iods); i++) {
+        snprintf(name[i], sizeof name[i], "a%02u", i);
+        iods[i] = (struct vos_iod){.akey = K(name[i]),
+                                   .type = DAOS_IOD_SINGLE,
+                                   .rec_size = sizeof big,
+                                   .iov = &iov,
+                                   .iov_nr = 1};
+    }
+    memset(big, 'x', sizeof big);
+    for (uint32_t i = 0; i < 8; i++) {
+        snprintf(dkey[i], sizeof dkey[i], "d%u", i);
+        ops[i] = (struct vos_op){.kind = VOS_OP_UPDATE,
+                                 .oid = o,
+                                 .dkey = K(dkey[i]),
+                                 .akey_nr = ARRAY_LEN(iods),
+                                 .iods = iods};
+    }
+    CHECK_EQ(rig_apply(&r, ops, 8, 0, &epoch), -DER_OVERFLOW);
+    assert_string_equal(names(&r, LATEST, VOS_DKEY, o, NULL), "");
+    CHECK_EQ(rig_apply(&r, ops, 1, 0, &epoch), 0);
+    rig_stop(&r);
+}
+
 static void on_disk(void **state)
 {
     (void)state;
+    rig_run(a_small_log_takes_large_compounds);
+    rig_run(a_log_that_is_too_small_says_so);
     rig_run(snapshots_keep_and_let_go);
     rig_run(checksums_travel);
     rig_run(unanswered_fetches_leave_no_trace);
