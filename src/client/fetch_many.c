@@ -2,8 +2,8 @@
  * Fetches of more akeys than a message has bulk vectors: several messages at one epoch, so that the
  * program still sees one moment.
  *
- * Without a transaction the epoch is the client's clock; when history below it has been dropped
- * meanwhile (-DER_TX_RESTART), the whole is read again at a newer one.
+ * Without a transaction the engine chooses the epoch at the first message; when history below it
+ * has been dropped meanwhile (-DER_TX_RESTART), the whole is read again at a newer one.
  */
 #include <daos.h>
 #include "client/obj_io.h"
@@ -26,7 +26,8 @@ struct many {
     daos_epoch_t *newest;
 };
 
-static int fetch_part(struct client *c, const struct many *a, daos_epoch_t at, unsigned int from,
+/* at: 0 is replaced by what the engine chose. */
+static int fetch_part(struct client *c, const struct many *a, daos_epoch_t *at, unsigned int from,
                       daos_epoch_t *newest)
 {
     unsigned int n = MIN(a->nr - from, NET_BULK_MAX);
@@ -37,8 +38,8 @@ static int fetch_part(struct client *c, const struct many *a, daos_epoch_t at, u
         return 0;
     handle_ref(a->held);
     tx_ref(a->tx);
-    rc = obj_fetch_held(c, a->co, a->held, a->tx, at, a->oid, a->flags, a->dkey, n, a->iods + from,
-                        a->sgls ? a->sgls + from : NULL, a->ioms ? a->ioms + from : NULL, &met,
+    rc = obj_fetch_held(c, a->co, a->held, a->tx, *at, a->oid, a->flags, a->dkey, n, a->iods + from,
+                        a->sgls ? a->sgls + from : NULL, a->ioms ? a->ioms + from : NULL, &met, at,
                         NULL);
     *newest = MAX(*newest, met);
     return rc;
@@ -52,11 +53,11 @@ static int many_body(struct client *c, void *args)
     int tries, rc = 0;
 
     for (tries = 0; tries < TRIES; tries++) {
-        daos_epoch_t at = a->at == DAOS_EPOCH_MAX ? hlc_get(&c->clock, rt_wall_ns()) : a->at;
+        daos_epoch_t at = a->at == DAOS_EPOCH_MAX ? 0 : a->at;
 
         rc = 0;
         for (from = 0; rc == 0 && from < a->nr; from += NET_BULK_MAX)
-            rc = fetch_part(c, a, at, from, &newest);
+            rc = fetch_part(c, a, &at, from, &newest);
         if (rc != -DER_TX_RESTART || a->at != DAOS_EPOCH_MAX)
             break;
     }

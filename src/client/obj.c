@@ -371,24 +371,26 @@ int daos_obj_fetch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_
         return client_now(ev, rc);
     }
     return obj_fetch_held(c, o->cont, &o->h, tx, epoch, o->oid, flags, dkey, nr, iods, sgls, ioms,
-                          NULL, ev);
+                          NULL, NULL, ev);
 }
 
-/* Also says how new what it met is. */
+/* Also says how new what it met is, and when it was read. */
 static int finish_epoch(struct op *op, int rc)
 {
-    daos_epoch_t *epoch = (daos_epoch_t *)op->user[8];
+    daos_epoch_t *epoch = (daos_epoch_t *)op->user[8], *read_at = (daos_epoch_t *)op->user[9];
 
     rc = io_fetch_finish(op, rc);
     if (rc == 0 && epoch != NULL)
         *epoch = io_fetch_newest(op);
+    if (rc == 0 && read_at != NULL)
+        *read_at = *op_read_at(op);
     return rc;
 }
 
 int obj_fetch_held(struct client *c, struct cont *co, struct hobj *held, struct tx *tx,
                    daos_epoch_t at, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey,
                    unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls, daos_iom_t *ioms,
-                   daos_epoch_t *newest, daos_event_t *ev)
+                   daos_epoch_t *newest, daos_epoch_t *read_at, daos_event_t *ev)
 {
     struct op local, *op;
     int rc;
@@ -407,6 +409,7 @@ int obj_fetch_held(struct client *c, struct cont *co, struct hobj *held, struct 
     if (rc)
         return op_fail(op, rc);
     op->user[8] = (uintptr_t)newest;
+    op->user[9] = (uintptr_t)read_at;
     op->finish = finish_epoch;
     return op_run(op, cont_peer(co), MSG_OBJ_FETCH);
 }
@@ -430,7 +433,8 @@ int client_fetch_oid(daos_handle_t coh, daos_handle_t th, daos_obj_id_t oid, uin
         handle_put(&co->h);
         return rc;
     }
-    return obj_fetch_held(c, co, &co->h, tx, at, oid, flags, dkey, nr, iods, sgls, NULL, epoch, ev);
+    return obj_fetch_held(c, co, &co->h, tx, at, oid, flags, dkey, nr, iods, sgls, NULL, epoch,
+                          NULL, ev);
 }
 
 /* ---- Not offered, or trivially true ---- */

@@ -52,12 +52,13 @@ int io_punch(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t f
 int io_fetch(struct op *op, const struct cont *co, daos_epoch_t epoch, daos_obj_id_t oid,
              uint64_t flags, const daos_key_t *dkey, unsigned int nr, daos_iod_t *iods,
              d_sg_list_t *sgls, daos_iom_t *ioms);
-/* A whole fetch; takes over the references `held` and tx (may be NULL). newest: see below; ev NULL:
+/* A whole fetch; takes over the references `held` and tx (may be NULL). newest: see below; read_at:
+ * the epoch it was read at (not with more than NET_BULK_MAX iods), may be NULL too; ev NULL:
  * blocking. */
 int obj_fetch_held(struct client *c, struct cont *co, struct hobj *held, struct tx *tx,
                    daos_epoch_t at, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey,
                    unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls, daos_iom_t *ioms,
-                   daos_epoch_t *newest, daos_event_t *ev);
+                   daos_epoch_t *newest, daos_epoch_t *read_at, daos_event_t *ev);
 /* As obj_fetch_held, for more than NET_BULK_MAX iods. */
 int fetch_many(struct cont *co, struct hobj *held, struct tx *tx, daos_epoch_t at,
                daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr,

@@ -12,6 +12,8 @@ static void op_init(struct op *op, struct client *c)
     op->client = c;
     op->txid.session = NULL;
     op->tx = NULL;
+    op->asks = false;
+    op->turn = NULL;
     op->holds_nr = 0;
     op->async = false;
     op->has_event = false;
@@ -146,6 +148,8 @@ static int op_end(struct op *op, int rc)
 {
     if (op->call.hdr.hlc > hlc_peek(&op->client->clock) && !MUTANT(CLIENT_CLOCK_ALONE))
         hlc_raise(&op->client->clock, op->call.hdr.hlc);
+    if (op->asks)
+        tx_answered(op, rc);
     if (op->finish != NULL)
         rc = op->finish(op, rc);
     if (rc == -DER_TX_RESTART && op->tx != NULL)
@@ -192,6 +196,37 @@ static int stamp(struct client *c, struct net_call *call, struct txid *id, uint1
     return 0;
 }
 
+void op_turn(struct op *op, int rc)
+{
+    if (op->turn != NULL) {
+        op->turn_rc = rc;
+        rt_event_set(op->turn);
+        return;
+    }
+    if (rc == 0) {
+        net_call_send(op->peer, &op->call);
+        return;
+    }
+    op->call.rc = rc;
+    op_done(&op->call);
+}
+
+/* Sends, and waits for the answer. */
+static int op_wait(struct op *op, struct net_peer *peer)
+{
+    struct rt_event turn = RT_EVENT_INIT;
+
+    if (op->tx != NULL) {
+        op->turn = &turn;
+        if (!tx_may_send(op)) {
+            rt_event_wait(&turn);
+            if (op->turn_rc != 0)
+                return op->turn_rc;
+        }
+    }
+    return net_call_wait(peer, &op->call);
+}
+
 int op_run(struct op *op, struct net_peer *peer, uint16_t opcode)
 {
     int rc;
@@ -203,11 +238,13 @@ int op_run(struct op *op, struct net_peer *peer, uint16_t opcode)
         return op_fail(op, rc);
     if (op->async) {
         op->call.done = op_done;
+        op->peer = peer;
         atomic_fetch_add(&op->client->tasks, 1);
-        net_call_send(peer, &op->call);
+        if (op->tx == NULL || tx_may_send(op))
+            net_call_send(peer, &op->call);
         return 0;
     }
-    rc = net_call_wait(peer, &op->call);
+    rc = op_wait(op, peer);
     rc = op_end(op, rc);
     op_release(op);
     return rc;

@@ -44,6 +44,11 @@ struct op {
     struct client *client;
     struct txid txid;
     struct tx *tx; /* see op_set_tx() in tx.h */
+    bool asks;     /* it brings the transaction's epoch */
+    uint32_t tx_life;
+    struct net_peer *peer;
+    struct rt_event *turn; /* of a blocking op that waits for the epoch */
+    int turn_rc;
     struct hobj *holds[OP_HOLDS];
     uint32_t holds_nr;
     bool async;
@@ -56,7 +61,7 @@ struct op {
     uintptr_t user[10];                  /* what finish needs: the program's out-parameters */
     union op_req req;
     union op_rep rep;
-    struct op *next;    /* client's pool */
+    struct op *next;    /* client's pool, or the transaction's queue */
     struct arena arena; /* what room cannot hold */
     bool arena_used;
     size_t room_used;
@@ -74,6 +79,31 @@ void op_hold(struct op *op, struct hobj *o);
 /* Nothing was sent: releases the op, puts the event back to READY. Returns rc. */
 int op_fail(struct op *op, int rc);
 int op_run(struct op *op, struct net_peer *peer, uint16_t opcode);
+/* An op that waited for its transaction's epoch may be sent, or has failed. Any context; the op may
+ * be gone afterwards. */
+void op_turn(struct op *op, int rc);
+
+/* What all requests and replies of reads begin with. */
+_Static_assert(offsetof(struct msg_obj_fetch_req, epoch) ==
+                       offsetof(struct msg_obj_list_req, epoch) &&
+                   offsetof(struct msg_obj_fetch_req, epoch) ==
+                       offsetof(struct msg_obj_query_key_req, epoch) &&
+                   offsetof(struct msg_obj_fetch_req, epoch) ==
+                       offsetof(struct msg_obj_probe_req, epoch),
+               "epoch");
+_Static_assert(offsetof(struct msg_obj_fetch_rep, read_at) == 0 &&
+                   offsetof(struct msg_obj_list_rep, read_at) == 0 &&
+                   offsetof(struct msg_obj_query_key_rep, read_at) == 0 &&
+                   offsetof(struct msg_obj_probe_rep, read_at) == 0,
+               "read_at");
+static inline uint64_t *op_epoch(struct op *op)
+{
+    return &op->req.fetch.epoch;
+}
+static inline uint64_t *op_read_at(struct op *op)
+{
+    return &op->rep.fetch.read_at;
+}
 
 /* A plain blocking call with structs of the caller; rep may be NULL. finish of the net_call is the
  * caller's: call net_call_fini() when the reply has been used. */

@@ -51,6 +51,8 @@ struct tx {
     enum tx_state state;
     daos_epoch_t epoch; /* 0: not chosen yet */
     uint32_t restarts;
+    bool asking;        /* a read is under way that brings the epoch */
+    struct op *waiting; /* reads that wait for it, the newest first */
     struct list ops, seen;
     uint32_t ops_nr, seen_nr;
     struct arena mem;
@@ -107,6 +109,59 @@ void tx_failed(struct tx *tx)
     if (!tx->snap && (tx->state == TX_OPEN || tx->state == TX_COMMITTING))
         tx->state = TX_FAILED;
     rt_mutex_unlock(&tx->lock);
+}
+
+/* ---- The epoch ---- */
+
+bool tx_may_send(struct op *op)
+{
+    struct tx *tx = op->tx;
+    bool go = true;
+
+    if (*op_epoch(op) != 0)
+        return true;
+    lock_short(&tx->lock);
+    if (tx->epoch != 0) {
+        *op_epoch(op) = tx->epoch;
+    } else if (!tx->asking) {
+        tx->asking = op->asks = true;
+        op->tx_life = tx->restarts;
+        *op_read_at(op) = 0;
+    } else {
+        op->next = tx->waiting;
+        tx->waiting = op;
+        go = false;
+    }
+    rt_mutex_unlock(&tx->lock);
+    return go;
+}
+
+/* Those that waited may belong to another life of the transaction than the one that asked, if it
+ * was restarted under way: they cannot tell, so it has to be restarted again. */
+void tx_answered(struct op *op, int rc)
+{
+    struct tx *tx = op->tx;
+    uint64_t epoch = *op_read_at(op);
+    struct op *o, *next;
+
+    lock_short(&tx->lock);
+    tx->asking = false;
+    o = tx->waiting;
+    tx->waiting = NULL;
+    if (op->tx_life != tx->restarts) {
+        rc = -DER_TX_RESTART;
+    } else if (epoch != 0) {
+        tx->epoch = epoch;
+        rc = 0;
+    } else if (rc == 0) {
+        rc = -DER_PROTO;
+    }
+    rt_mutex_unlock(&tx->lock);
+    for (; o != NULL; o = next) {
+        next = o->next;
+        *op_epoch(o) = epoch;
+        op_turn(o, rc);
+    }
 }
 
 /* ---- Open and close ---- */
@@ -321,12 +376,10 @@ int tx_read(struct client *c, daos_handle_t th, struct cont *co, daos_obj_id_t o
         rc = -DER_INVAL;
     else if (tx->state != TX_OPEN)
         rc = -DER_NO_PERM;
-    if (rc == 0 && (tx->epoch == 0 || (MUTANT(CLIENT_TX_EPOCH_MOVES) && !tx->snap)))
-        tx->epoch = hlc_get(&c->clock, rt_wall_ns());
     if (rc == 0 && !tx->snap && !(tx->flags & DAOS_TF_RDONLY) &&
         !(MUTANT(CLIENT_TX_LIST_UNCHECKED) && what == NULL))
         rc = note_read(tx, oid, what);
-    *epoch = tx->epoch;
+    *epoch = MUTANT(CLIENT_TX_EPOCH_MOVES) && !tx->snap ? 0 : tx->epoch;
     rt_mutex_unlock(&tx->lock);
     if (rc)
         tx_put(tx);
@@ -549,7 +602,8 @@ static int commit_send(struct tx *tx)
     rc = compound_begin((daos_handle_t){tx->cont->h.cookie}, &cp);
     if (rc)
         return rc;
-    rc = add_checks(tx, cp);
+    if (tx->epoch != 0) /* else no read was answered */
+        rc = add_checks(tx, cp);
     if (rc == 0)
         rc = add_writes(tx, cp);
     if (rc == 0)

@@ -1,9 +1,12 @@
 /*
  * Transactions as the I/O functions see them: which epoch to read at, and where writes go.
  *
- * A snapshot transaction reads at its epoch. A read-write one reads at the client's clock when it
- * is first used (engines never hand out an epoch at or below one they have seen), keeps what it
- * writes, and sends it all at commit with the condition that nothing it read has changed.
+ * A snapshot transaction reads at its epoch. Any other reads at an epoch that the engine chooses at
+ * the first read, above all that anybody was told is done: the client's clock knows only what this
+ * client was told. Reads that begin before the first is answered wait for the epoch; should the
+ * first fail without one, they fail as it did, and the next read asks again. A read-write
+ * transaction keeps what it writes and sends it all at commit with the condition that nothing it
+ * read has changed.
  */
 #ifndef TARN_CLIENT_TX_H
 #define TARN_CLIENT_TX_H
@@ -12,7 +15,8 @@
 
 struct tx;
 
-/* The epoch a read under th uses: DAOS_EPOCH_MAX without a transaction. cont: the object's, which
+/* The epoch a read under th uses: DAOS_EPOCH_MAX without a transaction; 0 if it is not known yet,
+ * which op_run() takes care of. cont: the object's, which
  * must be the transaction's. what: the dkey that is read, NULL: all of the object. *tx, with a
  * reference that op_set_tx() takes over (NULL without transaction). -DER_NO_HDL, -DER_INVAL (other
  * container), -DER_NO_PERM (its state), -DER_NOMEM. */
@@ -27,6 +31,11 @@ void tx_put(struct tx *tx);
  * the transaction. */
 void op_set_tx(struct op *op, struct tx *tx);
 void tx_failed(struct tx *tx);
+/* For op_run(), before a read of a transaction is sent: fills in the epoch, or makes it the one
+ * that asks for it. False: another asks; op_turn() will come. */
+bool tx_may_send(struct op *op);
+/* For op.c: the op that asked has been answered. */
+void tx_answered(struct op *op, int rc);
 
 /* What a read-write transaction keeps. Keys and shapes are copied, data unless it was opened
  * ZERO_COPY. akeys: nr of them; none: the dkey; dkey NULL: the object. */

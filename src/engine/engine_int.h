@@ -103,6 +103,12 @@ int shard_cont(struct shard *s, const uint8_t hdl[16], uint64_t need, struct vos
  * -DER_HLC_SYNC: reads leave marks that every later write must pass. [L] */
 int shard_cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch,
                     struct vos_cont **c);
+/* The epoch that a request reads at: as asked, or for 0 the clock, which is above all that was ever
+ * acknowledged. What is read at it stays so: later writes come above. [L] */
+static inline daos_epoch_t shard_read_at(struct shard *s, daos_epoch_t asked)
+{
+    return asked != 0 ? asked : hlc_get(&s->clock, engine_wall_ns(s->eng));
+}
 /* Forgets what handles cached of a container: it is being destroyed. [L] */
 void shard_cont_forget(struct shard *s, const uint8_t cont[16]);
 

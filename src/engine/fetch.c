@@ -83,12 +83,15 @@ static int run(struct shard *s, void *arg)
 {
     struct fetch *ft = arg;
     const struct msg_obj_fetch_req *m = ft->req->req;
+    struct msg_obj_fetch_rep *rep = ft->req->rep;
     int rc = shard_cont_read(s, m->hdl, m->epoch, &ft->c);
 
     if (rc != 0)
         return rc;
+    rep->read_at = shard_read_at(s, m->epoch);
     do {
-        rc = vos_fetch(ft->c, m->epoch, m->cond, m->oid, &ft->dkey, m->iods_nr, ft->iods, &ft->f);
+        rc = vos_fetch(ft->c, rep->read_at, m->cond, m->oid, &ft->dkey, m->iods_nr, ft->iods,
+                       &ft->f);
         if (rc == 0)
             rc = grow_maps(ft);
     } while (rc == MAP_GREW);

@@ -53,6 +53,7 @@ static int run(struct shard *s, void *arg)
 {
     struct list *l = arg;
     const struct msg_obj_list_req *m = l->req->req;
+    struct msg_obj_list_rep *rep = l->req->rep;
     struct vos_key dkey = {m->dkey.buf, m->dkey.len}, akey = {m->akey.buf, m->akey.len};
     struct vos_cont *c;
     int rc = shard_cont_read(s, m->hdl, m->epoch, &c);
@@ -63,7 +64,8 @@ static int run(struct shard *s, void *arg)
     if (m->anchor.len > 0)
         memcpy(&l->anchor, m->anchor.buf, m->anchor.len);
     l->nr = l->bytes = l->need = 0;
-    return vos_list(c, m->epoch, (enum vos_level)m->level, m->oid, &dkey, &akey, m->down != 0,
+    rep->read_at = shard_read_at(s, m->epoch);
+    return vos_list(c, rep->read_at, (enum vos_level)m->level, m->oid, &dkey, &akey, m->down != 0,
                     &l->anchor, emit, l, &l->lsn);
 }
 

@@ -17,8 +17,9 @@ static int query_key(struct shard *s, struct query *q)
 
     if (rc != 0)
         return rc;
-    rc = vos_query_key(c, m->epoch, m->flags, m->oid, &rep->dkey, &dkey, &rep->akey, &akey, &recx,
-                       &rep->rec_size, &rep->max_epoch, &q->lsn);
+    rep->read_at = shard_read_at(s, m->epoch);
+    rc = vos_query_key(c, rep->read_at, m->flags, m->oid, &rep->dkey, &dkey, &rep->akey, &akey,
+                       &recx, &rep->rec_size, &rep->max_epoch, &q->lsn);
     rep->recx_idx = recx.rx_idx;
     rep->recx_nr = recx.rx_nr;
     return rc;
@@ -36,7 +37,8 @@ static int probe(struct shard *s, struct query *q)
         return rc;
     if (m->level > MSG_AKEY)
         return -DER_PROTO;
-    return vos_probe(c, m->epoch, (enum vos_level)m->level, m->oid, &dkey, &akey, &rep->changed,
+    rep->read_at = shard_read_at(s, m->epoch);
+    return vos_probe(c, rep->read_at, (enum vos_level)m->level, m->oid, &dkey, &akey, &rep->changed,
                      &q->lsn);
 }
 

@@ -288,18 +288,19 @@ enum msg_check { MSG_CHECK_EXISTS, MSG_CHECK_ABSENT, MSG_CHECK_EMPTY, MSG_CHECK_
 
 #define MSG_Q_OBJ_FETCH(F)                                                                         \
     F(uuid, , hdl, "container handle")                                                             \
-    F(num, uint64_t, epoch, "DAOS_EPOCH_MAX: the latest")                                          \
+    F(num, uint64_t, epoch, "DAOS_EPOCH_MAX: the latest; 0: now, which the reply names")           \
     F(num, uint64_t, cond, "DAOS_COND_DKEY_FETCH, DAOS_COND_AKEY_FETCH")                           \
     F(oid, , oid, "")                                                                              \
     F(buf, , dkey, "")                                                                             \
     F(arr, msg_fiod, iods, "1 to 64")
 #define MSG_R_OBJ_FETCH(F)                                                                         \
+    F(num, uint64_t, read_at, "the epoch it was read at")                                          \
     F(num, uint64_t, epoch, "of the newest version met, 0 none")                                   \
     F(arr, msg_fres, res, "one an iod; also with -DER_REC2BIG (rec_size is the real one)")
 
 #define MSG_Q_OBJ_LIST(F)                                                                          \
     F(uuid, , hdl, "container handle")                                                             \
-    F(num, uint64_t, epoch, "DAOS_EPOCH_MAX: the latest")                                          \
+    F(num, uint64_t, epoch, "DAOS_EPOCH_MAX: the latest; 0: now, which the reply names")           \
     F(num, uint8_t, level,                                                                         \
       "MSG_OBJ objects of the container, MSG_DKEY of oid, MSG_AKEY of dkey, MSG_RECX of akey")     \
     F(oid, , oid, "")                                                                              \
@@ -310,6 +311,7 @@ enum msg_check { MSG_CHECK_EXISTS, MSG_CHECK_ABSENT, MSG_CHECK_EMPTY, MSG_CHECK_
     F(num, uint32_t, max_entries, "")                                                              \
     F(num, uint32_t, max_bytes, "of all keys together")
 #define MSG_R_OBJ_LIST(F)                                                                          \
+    F(num, uint64_t, read_at, "the epoch it was read at")                                          \
     F(buf, , anchor, "at most 100 bytes")                                                          \
     F(num, uint8_t, eof, "no more")                                                                \
     F(num, uint32_t, need, "with -DER_KEY2BIG: bytes of the first key")                            \
@@ -323,12 +325,13 @@ enum msg_check { MSG_CHECK_EXISTS, MSG_CHECK_ABSENT, MSG_CHECK_EMPTY, MSG_CHECK_
 
 #define MSG_Q_OBJ_QUERY_KEY(F)                                                                     \
     F(uuid, , hdl, "container handle")                                                             \
-    F(num, uint64_t, epoch, "")                                                                    \
+    F(num, uint64_t, epoch, "as of obj_fetch")                                                     \
     F(num, uint64_t, flags, "DAOS_GET_*; 0: only the newest epoch")                                \
     F(oid, , oid, "")                                                                              \
     F(buf, , dkey, "when it is not asked for")                                                     \
     F(buf, , akey, "when it is not asked for")
 #define MSG_R_OBJ_QUERY_KEY(F)                                                                     \
+    F(num, uint64_t, read_at, "the epoch it was read at")                                          \
     F(num, uint64_t, dkey, "")                                                                     \
     F(num, uint64_t, akey, "")                                                                     \
     F(num, uint64_t, recx_idx, "")                                                                 \
@@ -338,12 +341,14 @@ enum msg_check { MSG_CHECK_EXISTS, MSG_CHECK_ABSENT, MSG_CHECK_EMPTY, MSG_CHECK_
 
 #define MSG_Q_OBJ_PROBE(F)                                                                         \
     F(uuid, , hdl, "container handle")                                                             \
-    F(num, uint64_t, epoch, "")                                                                    \
+    F(num, uint64_t, epoch, "as of obj_fetch")                                                     \
     F(num, uint8_t, level, "MSG_OBJ, MSG_DKEY, MSG_AKEY")                                          \
     F(oid, , oid, "")                                                                              \
     F(buf, , dkey, "")                                                                             \
     F(buf, , akey, "")
-#define MSG_R_OBJ_PROBE(F) F(num, uint64_t, changed, "epoch of the latest change at or below")
+#define MSG_R_OBJ_PROBE(F)                                                                         \
+    F(num, uint64_t, read_at, "the epoch it was read at")                                          \
+    F(num, uint64_t, changed, "epoch of the latest change at or below")
 
 /* M(id, name, NAME, REQUEST, REPLY, flags, doc): struct msg_<name>_req, struct msg_<name>_rep,
  * opcode MSG_<NAME>. Numbers never change. */

@@ -150,6 +150,75 @@ static void a_conflict_restarts(void **state)
     OK(daos_obj_close(oh, NULL));
 }
 
+/* The first read, which brings the epoch, goes to the device; the others wait for it. */
+static void reads_that_begin_together_read_at_one_epoch(void **state)
+{
+    enum { BIG = 300000, N = 8 };
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), th, eq;
+    char *big = malloc(BIG), *got = calloc(1, BIG), small[N][8] = {{0}};
+    daos_event_t ev[N + 1], *done[N + 1];
+    struct one x, y[N];
+    daos_epoch_t e;
+    int i, n;
+
+    memset(big, 'b', BIG);
+    OK(daos_obj_update(oh, DAOS_TX_NONE, 0, &one_single(&x, "big", "a", big, BIG)->dkey, 1, &x.iod,
+                       &x.sgl, NULL));
+    OK(put(oh, 0, "d", "a", "small"));
+    OK(daos_eq_create(&eq));
+    for (i = 0; i <= N; i++)
+        OK(daos_event_init(&ev[i], eq, NULL));
+    th = tx(a, 0);
+    one_single(&x, "big", "a", got, BIG);
+    OK(daos_obj_fetch(oh, th, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL, &ev[N]));
+    for (i = 0; i < N; i++) {
+        one_single(&y[i], "d", "a", small[i], sizeof(small[i]));
+        y[i].iod.iod_size = DAOS_REC_ANY;
+        OK(daos_obj_fetch(oh, th, 0, &y[i].dkey, 1, &y[i].iod, &y[i].sgl, NULL, &ev[i]));
+    }
+    assert_string_equal(get_th(oh, th, 0, "d", "a"), "small");
+    for (n = 0; n < N + 1;) {
+        int rc = daos_eq_poll(eq, 0, DAOS_EQ_WAIT, N + 1, done);
+
+        assert_true(rc > 0);
+        n += rc;
+    }
+    for (i = 0; i <= N; i++) {
+        OK(ev[i].ev_error);
+        OK(daos_event_fini(&ev[i]));
+    }
+    assert_memory_equal(got, big, BIG);
+    for (i = 0; i < N; i++)
+        assert_string_equal(small[i], "small");
+    OK(daos_tx_hdl2epoch(th, &e));
+    OK(put_th(oh, th, 0, "d", "a", "after"));
+    OK(daos_tx_commit(th, NULL));
+    OK(daos_tx_close(th, NULL));
+    OK(daos_eq_destroy(eq, 0));
+    OK(daos_obj_close(oh, NULL));
+    free(big);
+    free(got);
+}
+
+/* A transaction that only asked for nothing has no epoch, and what it writes depends on nothing. */
+static void a_write_after_a_read_of_nothing(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), th = tx(a, 0);
+    daos_key_t dkey = key("d");
+    daos_epoch_t e;
+
+    OK(put(oh, 0, "d", "a", "1"));
+    OK(daos_obj_fetch(oh, th, 0, &dkey, 0, NULL, NULL, NULL, NULL));
+    FAILS(DER_UNINIT, daos_tx_hdl2epoch(th, &e));
+    OK(put_th(oh, th, 0, "d", "a", "2"));
+    OK(daos_tx_commit(th, NULL));
+    assert_string_equal(get(oh, "d", "a"), "2");
+    OK(daos_tx_close(th, NULL));
+    OK(daos_obj_close(oh, NULL));
+}
+
 struct counter {
     struct api *a;
     int restarts;
@@ -301,5 +370,6 @@ static void compounds(void **state)
 
 API_MAIN(API_TEST(writes_show_at_commit_all_together), API_TEST(the_state_table),
          API_TEST(too_large_is_failed), API_TEST(a_punch_and_a_write_of_one_akey),
-         API_TEST(a_conflict_restarts), API_TEST(nobody_loses_an_increment),
+         API_TEST(a_conflict_restarts), API_TEST(reads_that_begin_together_read_at_one_epoch),
+         API_TEST(a_write_after_a_read_of_nothing), API_TEST(nobody_loses_an_increment),
          API_TEST(arrays_and_keys_in_a_transaction), API_TEST(compounds))
