@@ -398,7 +398,8 @@ int dfs_mkdir(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode, daos
 /**
  * Remove a file, symbolic link or directory; @a force also removes what is below. @a oid, when not
  * NULL, receives the id of what was removed.
- * Errors: ENOENT, ENOTEMPTY, EPERM, EINVAL.
+ * Errors: ENOENT, ENOTEMPTY, EPERM, EINVAL,
+ * ELOOP (force: a damaged directory that is in itself), ENAMETOOLONG (force: deeper than any path).
  */
 int dfs_remove(dfs_t *dfs, dfs_obj_t *parent, const char *name, bool force, daos_obj_id_t *oid);
 

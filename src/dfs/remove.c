@@ -31,17 +31,40 @@ static int remove_step(struct dfs *dfs, daos_obj_id_t dir, const char *name,
     return rc;
 }
 
-static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool force,
-                      unsigned flags, daos_obj_id_t *oid);
+/* The directories that are being emptied, from the innermost up. */
+struct above {
+    daos_obj_id_t oid;
+    uint32_t depth;
+    const struct above *up;
+};
+
+/* No deeper than a path reaches, and not round in circles: a damaged container may hold a directory
+ * that is in itself. */
+static int may_enter(const struct above *up, daos_obj_id_t oid)
+{
+    if (up != NULL && up->depth >= DFS_MAX_PATH / 2)
+        return ENAMETOOLONG;
+    for (; up != NULL; up = up->up)
+        if (up->oid.hi == oid.hi && up->oid.lo == oid.lo)
+            return ELOOP;
+    return 0;
+}
+
+static int remove_one(struct dfs *dfs, const struct above *up, daos_obj_id_t dir, const char *name,
+                      bool force, unsigned flags, daos_obj_id_t *oid);
 
 /* Empties a directory, depth first. Names added meanwhile are found by the next pass. */
-static int empty_dir(struct dfs *dfs, const struct dfs_entry *e)
+static int empty_dir(struct dfs *dfs, const struct above *up, const struct dfs_entry *e)
 {
+    struct above here = {.oid = e->oid, .depth = up != NULL ? up->depth + 1 : 1, .up = up};
     struct dfs_obj dir = {.dfs = dfs, .mode = e->mode, .oid = e->oid};
     daos_anchor_t anchor = {0};
-    struct dirent *ents = malloc(64 * sizeof(*ents));
-    int rc;
+    struct dirent *ents;
+    int rc = may_enter(up, e->oid);
 
+    if (rc != 0)
+        return rc;
+    ents = malloc(64 * sizeof(*ents));
     if (ents == NULL)
         return ENOMEM;
     rc = dfs_obj_open_handle(dfs, &dir, O_RDWR);
@@ -54,7 +77,7 @@ static int empty_dir(struct dfs *dfs, const struct dfs_entry *e)
 
         rc = dfs_readdir(dfs, &dir, &anchor, &nr, ents);
         for (uint32_t i = 0; rc == 0 && i < nr; i++) {
-            rc = remove_one(dfs, dir.oid, ents[i].d_name, true, 0, NULL);
+            rc = remove_one(dfs, &here, dir.oid, ents[i].d_name, true, 0, NULL);
             if (rc == ENOENT) /* somebody else removed it */
                 rc = 0;
         }
@@ -64,8 +87,8 @@ static int empty_dir(struct dfs *dfs, const struct dfs_entry *e)
     return rc;
 }
 
-static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool force,
-                      unsigned flags, daos_obj_id_t *oid)
+static int remove_one(struct dfs *dfs, const struct above *up, daos_obj_id_t dir, const char *name,
+                      bool force, unsigned flags, daos_obj_id_t *oid)
 {
     struct dfs_entry e;
     uint32_t attempt = 0;
@@ -77,7 +100,7 @@ static int remove_one(struct dfs *dfs, daos_obj_id_t dir, const char *name, bool
             return rc;
         rc = remove_step(dfs, dir, name, &e, flags);
         if (rc == COMPOUND_NOTEMPTY && force) {
-            rc = empty_dir(dfs, &e);
+            rc = empty_dir(dfs, up, &e);
             if (rc != 0)
                 return rc;
             rc = -DER_TX_RESTART;
@@ -101,7 +124,7 @@ static int remove_named(dfs_t *dfs, dfs_obj_t *parent, const char *name, bool fo
         rc = dfs_name_check(name, NULL);
     if (rc != 0)
         return rc;
-    return remove_one(dfs, dir->oid, name, force, flags, oid);
+    return remove_one(dfs, NULL, dir->oid, name, force, flags, oid);
 }
 
 int dfs_remove(dfs_t *dfs, dfs_obj_t *parent, const char *name, bool force, daos_obj_id_t *oid)
