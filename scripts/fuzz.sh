@@ -34,7 +34,8 @@ if [ ! -f "$build/build.ninja" ]; then
 fi
 echo "building in $build/ (the first time takes a few minutes) ..."
 # shellcheck disable=SC2046
-ninja -C "$build" -j "$jobs" --quiet $(for t in $targets; do echo "tests/fuzz/fuzz_$t"; done) || exit 1
+ninja -C "$build" -j "$jobs" --quiet $(for t in $targets; do echo "tests/fuzz/fuzz_$t"; done) | grep -v "no work to do"
+[ "${PIPESTATUS[0]}" -eq 0 ] || exit 1
 
 export ASAN_OPTIONS=detect_stack_use_after_return=0:quarantine_size_mb=8:detect_leaks=0
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
