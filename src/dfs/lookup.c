@@ -293,7 +293,7 @@ static int walk_one(struct walk *w, const char *name, bool last, bool follow_las
 
 static int walk_path(struct walk *w, const char *path, bool follow_last, struct found *f)
 {
-    char name[DFS_MAX_PATH];
+    char name[DFS_MAX_NAME + 1]; /* small: links within links are walked by recursion */
     int rc = 0;
 
     path += strspn(path, "/");
