@@ -40,6 +40,14 @@ static int last_recx(struct query *q, const struct view *v, uint64_t akey)
     return rc ? rc : view_absent(&in);
 }
 
+/* The first that is there is the answer only if none before it was given back since the epoch. */
+static int sure_of_absent(const struct view *v)
+{
+    int rc = view_absent(v);
+
+    return rc == -DER_NONEXIST ? 0 : rc;
+}
+
 /* Is this akey it? */
 static int try_akey(struct query *q, const struct view *v, uint64_t akey)
 {
@@ -89,6 +97,9 @@ static int try_dkey(struct query *q, const struct view *top, uint64_t dkey)
             return rc == -DER_NONEXIST ? view_absent(&v) : rc;
         return try_akey(q, &v, akey);
     }
+    rc = sure_of_absent(&v);
+    if (rc)
+        return rc;
     walk_ends(&w, q, &akey_class, dkey + offsetof(struct dkey_rec, akeys));
     while ((rc = walk_next(&w, &akey)) == 0) {
         rc = try_akey(q, &v, akey);
@@ -128,6 +139,9 @@ static int run(struct query *q, struct view *v, const struct vos_key *dkey_in,
             rc = try_dkey(q, v, dkey);
         return rc == -DER_NONEXIST ? view_absent(v) : rc;
     }
+    rc = sure_of_absent(v);
+    if (rc)
+        return rc;
     walk_ends(&w, q, &dkey_class, obj + offsetof(struct obj_rec, dkeys));
     while ((rc = walk_next(&w, &dkey)) == 0) {
         arena_reset(&q->c->v->scratch);

@@ -353,6 +353,7 @@ struct hist *hist_create(const struct hist_spec *spec, const void *state)
     h->ring_ops = hist_alloc(RING * spec->op_bytes);
     h->scratch = hist_alloc(spec->state_bytes);
     h->scratch2 = hist_alloc(spec->state_bytes);
+    h->merge_from = HIST_MERGE_FROM;
     h->cur = &h->sets[0];
     h->next = &h->sets[1];
     st = blob_get(h, state);

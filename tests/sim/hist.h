@@ -34,6 +34,13 @@
 #define HIST_STATES_MAX                                                                            \
     4096u /* possible states kept; more: hist_return says false and the story why */
 
+/* From so many on, possibilities that differ only in the moments at which operations still open
+ * could have been answered are taken for one: an operation that stays open for long while many
+ * others happen would double them again and again. Right histories are never refused; of wrong ones
+ * those are accepted in which two such operations were answered from moments that exclude each
+ * other. */
+#define HIST_MERGE_FROM 256u
+
 struct hist;
 
 struct hist_spec {

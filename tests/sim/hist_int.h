@@ -42,6 +42,7 @@ struct set {
     uint32_t *index; /* by hash, open addressing: number + 1; used from INDEX_FROM on */
     uint32_t index_max;
     bool indexed;
+    bool merging; /* see HIST_MERGE_FROM */
 };
 
 enum ev_kind { EV_CALL, EV_RETURN, EV_UNKNOWN, EV_FAILED, EV_SETTLE };
@@ -73,6 +74,7 @@ struct hist {
     struct blob *free;
     uint64_t blob_nr;
     unsigned char *scratch, *scratch2;
+    uint32_t merge_from; /* HIST_MERGE_FROM; a test has less */
     uint32_t most;
     bool overflow; /* more possibilities than HIST_STATES_MAX */
     /* the story */

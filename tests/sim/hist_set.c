@@ -114,14 +114,12 @@ void set_begin(struct set *s, struct blob *st, uint64_t done)
     s->c[s->nr] = (struct conf){.st = st, .done = done, .past_at = s->pool_nr};
 }
 
-void set_past(struct set *s, struct blob *st, uint64_t ops)
+/* Into the list of c, which lies at the end of the pool. */
+static void past_add(struct set *s, struct conf *c, struct blob *st, uint64_t ops)
 {
-    struct conf *c = &s->c[s->nr];
     struct past *p;
     uint32_t i;
 
-    if (ops == 0)
-        return;
     s->pool = grow(s->pool, c->past_at + c->past_nr, &s->pool_max, sizeof(*s->pool));
     p = s->pool + c->past_at;
     for (i = c->past_nr; i > 0 && p[i - 1].st->nr >= st->nr; i--)
@@ -133,6 +131,12 @@ void set_past(struct set *s, struct blob *st, uint64_t ops)
     memmove(&p[i + 1], &p[i], (c->past_nr - i) * sizeof(*p));
     p[i] = (struct past){st, ops};
     c->past_nr++;
+}
+
+void set_past(struct set *s, struct blob *st, uint64_t ops)
+{
+    if (ops != 0)
+        past_add(s, &s->c[s->nr], st, ops);
 }
 
 /* Equal but for operations of unknown outcome. */
@@ -185,28 +189,82 @@ static void index_build(struct set *s)
         index_add(s, i);
 }
 
+/* The pasts of c, which lies at the end of the pool, are those of old too. */
+static void merge(struct set *s, struct conf *old, const struct conf *c)
+{
+    struct conf both = *old;
+
+    s->pool_nr = c->past_at + c->past_nr;
+    both.past_at = s->pool_nr;
+    both.past_nr = 0;
+    for (uint32_t i = 0; i < old->past_nr + c->past_nr; i++) {
+        struct past p =
+            s->pool[i < old->past_nr ? old->past_at + i : c->past_at + i - old->past_nr];
+        uint32_t nr = both.past_nr;
+
+        past_add(s, &both, p.st, p.ops);
+        if (both.past_nr > nr && i >= old->past_nr)
+            blob_ref(p.st);
+    }
+    s->pool_nr = both.past_at + both.past_nr;
+    *old = both;
+}
+
+static bool merged(struct set *s, struct conf *old, const struct conf *c)
+{
+    if (!s->merging || old->hash != c->hash || old->st != c->st || old->done != c->done)
+        return false;
+    merge(s, old, c);
+    return true;
+}
+
 static bool superfluous(const struct hist *h, struct set *s, const struct conf *c)
 {
     if (!s->indexed) {
         for (uint32_t i = 0; i < s->nr; i++)
-            if (compare(h, s, &s->c[i], c))
+            if (merged(s, &s->c[i], c) || compare(h, s, &s->c[i], c))
                 return true;
         return false;
     }
     for (uint32_t at = (uint32_t)c->hash & (s->index_max - 1); s->index[at] != 0;
          at = (at + 1) & (s->index_max - 1))
-        if (compare(h, s, &s->c[s->index[at] - 1], c))
+        if (merged(s, &s->c[s->index[at] - 1], c) || compare(h, s, &s->c[s->index[at] - 1], c))
             return true;
     return false;
+}
+
+static uint64_t conf_hash(const struct hist *h, const struct set *s, const struct conf *c)
+{
+    uint64_t hash = mix128(c->st->nr, c->done & ~h->unknown);
+
+    for (uint32_t i = 0; i < c->past_nr && !s->merging; i++)
+        hash = mix128(hash + s->pool[c->past_at + i].st->nr, s->pool[c->past_at + i].ops);
+    return hash;
+}
+
+/* Of those that are alike now the first stays. */
+static void start_merging(struct hist *h, struct set *s)
+{
+    struct set old = *s;
+
+    *s = (struct set){.merging = true};
+    for (uint32_t i = 0; i < old.nr; i++) {
+        const struct conf *c = &old.c[i];
+
+        set_begin(s, c->st, c->done);
+        for (uint32_t k = 0; k < c->past_nr; k++)
+            set_past(s, old.pool[c->past_at + k].st, old.pool[c->past_at + k].ops);
+        set_end(h, s);
+    }
+    set_clear(h, &old);
+    set_free(&old);
 }
 
 void set_end(struct hist *h, struct set *s)
 {
     struct conf *c = &s->c[s->nr];
 
-    c->hash = mix128(c->st->nr, c->done & ~h->unknown);
-    for (uint32_t i = 0; i < c->past_nr; i++)
-        c->hash = mix128(c->hash + s->pool[c->past_at + i].st->nr, s->pool[c->past_at + i].ops);
+    c->hash = conf_hash(h, s, c);
     if (superfluous(h, s, c))
         return;
     if (s->nr == HIST_STATES_MAX) {
@@ -219,11 +277,13 @@ void set_end(struct hist *h, struct set *s)
     s->pool_nr = c->past_at + c->past_nr;
     s->nr++;
     if (s->nr < INDEX_FROM)
-        return;
-    if (!s->indexed || s->nr * 2 > s->index_max)
+        ;
+    else if (!s->indexed || s->nr * 2 > s->index_max)
         index_build(s);
     else
         index_add(s, s->nr - 1);
+    if (s->nr >= h->merge_from && !s->merging)
+        start_merging(h, s);
 }
 
 void set_clear(struct hist *h, struct set *s)
@@ -234,7 +294,7 @@ void set_clear(struct hist *h, struct set *s)
             blob_put(h, s->pool[s->c[i].past_at + k].st);
     }
     s->nr = s->pool_nr = 0;
-    s->indexed = false;
+    s->indexed = s->merging = false;
 }
 
 void set_free(struct set *s)

@@ -27,6 +27,8 @@ static const struct {
     {LIE_LOST_REMOVE, "a removal that was not carried out", "kv"},
     {LIE_GET_SIZE, "a value said to be longer", "kv"},
     {LIE_LOST_COMMIT, "a commit that was not carried out", "kv"},
+    {LIE_LOST_WRITE, "a write that was not carried out", "array"},
+    {LIE_ARRAY_SIZE, "an array said to be shorter", "array"},
 };
 
 /* Sometimes a lie makes no difference (what was lost is overwritten before anybody looks): then the

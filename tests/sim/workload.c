@@ -10,9 +10,9 @@
 
 #define NOT_EMPTY (-2100) /* of a compound: an object or dkey that should be empty is not */
 
-extern const struct workload work_objects, work_kv, work_dfs;
+extern const struct workload work_objects, work_kv, work_array, work_dfs;
 
-const struct workload *const workloads[] = {&work_objects, &work_kv, &work_dfs, NULL};
+const struct workload *const workloads[] = {&work_objects, &work_kv, &work_array, &work_dfs, NULL};
 
 const struct workload *workload_find(const char *name)
 {

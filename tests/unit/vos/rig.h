@@ -282,19 +282,24 @@ static inline int write_arr(struct rig *r, daos_obj_id_t oid, struct vos_key dke
     return rig_apply(r, &op, 1, 0, NULL);
 }
 
-static inline int punch(struct rig *r, enum vos_level level, daos_obj_id_t oid, const char *dkey,
-                        const char *akey, uint64_t cond)
+static inline int rig_punch(struct rig *r, enum vos_level level, daos_obj_id_t oid,
+                            struct vos_key dkey, struct vos_key akey, uint64_t cond)
 {
-    struct vos_key ak = K(akey ? akey : "");
     struct vos_op op = {.kind = VOS_OP_PUNCH,
                         .level = level,
                         .cond = cond,
                         .oid = oid,
-                        .dkey = K(dkey ? dkey : ""),
+                        .dkey = dkey,
                         .akey_nr = 1,
-                        .akeys = &ak};
+                        .akeys = &akey};
 
     return rig_apply(r, &op, 1, 0, NULL);
+}
+
+static inline int punch(struct rig *r, enum vos_level level, daos_obj_id_t oid, const char *dkey,
+                        const char *akey, uint64_t cond)
+{
+    return rig_punch(r, level, oid, K(dkey ? dkey : ""), K(akey ? akey : ""), cond);
 }
 
 /* ---- Reads ---- */
