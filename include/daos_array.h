@@ -94,7 +94,8 @@ int daos_array_close(daos_handle_t oh, daos_event_t *ev);
 
 /**
  * Read ranges into @a sgl, which must have room for exactly as many bytes. Cells never written
- * read as they stand in the buffer; arr_nr_short_read tells how many lie beyond the end.
+ * read as zeros; arr_nr_short_read tells how many of those asked for lie beyond the end, where
+ * nothing is read: the buffer says nothing there.
  * Errors: -DER_INVAL, -DER_NO_HDL, -DER_IO..., -DER_NOTSUPPORTED (list I/O limit).
  */
 int daos_array_read(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d_sg_list_t *sgl,

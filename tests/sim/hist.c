@@ -83,6 +83,36 @@ static uint64_t connected(const struct hist *h, uint64_t bits, uint64_t mask)
     return in;
 }
 
+/* The open read in mask that touches most; NO_SLOT: none. */
+static uint32_t widest(const struct hist *h, uint64_t mask)
+{
+    uint32_t which = NO_SLOT;
+    int most = -1;
+
+    FOR_BITS(i, mask)
+    {
+        if (__builtin_popcountll(h->touches[i]) > most) {
+            most = __builtin_popcountll(h->touches[i]);
+            which = i;
+        }
+    }
+    return which;
+}
+
+/* Open changes that may have to come before an operation that touches bits. */
+static uint64_t candidates(struct hist *h, uint64_t bits, uint64_t but)
+{
+    for (;;) {
+        uint64_t in = connected(h, bits, h->open & ~but & ~h->let_off);
+        uint32_t read = widest(h, in & h->reads);
+
+        if (__builtin_popcountll(in & ~h->reads) <= (int)HIST_BEFORE_MAX || read == NO_SLOT)
+            return in & ~h->reads;
+        h->let_off |= BIT(read);
+        h->let_off_nr++;
+    }
+}
+
 /* Does the open operation in slot change nothing in this state? */
 static bool is_pure(struct hist *h, uint32_t slot, const struct blob *st)
 {
@@ -100,7 +130,7 @@ static uint64_t pure_in(struct search *s, const struct node *n, uint64_t bits, u
     struct hist *h = s->h;
     uint64_t pure = 0;
 
-    FOR_BITS(i, h->open & ~h->unknown & ~n->done & ~but & ~s->drop)
+    FOR_BITS(i, h->open & ~h->unknown & ~h->let_off & ~n->done & ~but & ~s->drop)
     {
         if ((h->touches[i] & bits) && is_pure(h, i, n->st))
             pure |= BIT(i);
@@ -114,17 +144,17 @@ static void emit(struct search *s, const struct node *n, struct blob *st)
     struct hist *h = s->h;
     struct set *out = h->next;
     const struct conf *from = s->from;
-    uint64_t done = n->done & ~from->done;
+    uint64_t done = n->done & ~from->done, gone = s->drop | h->let_off;
     const struct node *m;
 
     set_begin(out, st, n->done & ~s->drop);
     for (uint32_t i = 0; i < from->past_nr; i++) {
         const struct past *p = &h->cur->pool[from->past_at + i];
 
-        set_past(out, p->st, p->ops & ~done & ~s->drop);
+        set_past(out, p->st, p->ops & ~done & ~gone);
     }
     for (m = n; m != NULL; m = m->up)
-        set_past(out, m->st, (m->own | (m->pure & ~done)) & ~s->drop);
+        set_past(out, m->st, (m->own | (m->pure & ~done)) & ~gone);
     set_end(h, out);
 }
 
@@ -176,7 +206,7 @@ static bool observed(const struct search *s, const struct node *n, uint32_t last
     struct blob *other;
     bool seen = false;
 
-    FOR_BITS(i, h->open & ~h->unknown & ~n->done & ~s->drop & ~BIT(next))
+    FOR_BITS(i, h->open & ~h->unknown & ~h->let_off & ~n->done & ~s->drop & ~BIT(next))
     {
         if ((h->touches[i] & h->touches[last]) && (h->touches[i] & h->touches[next]))
             both |= BIT(i);
@@ -300,6 +330,7 @@ static bool stand(struct hist *h, uint64_t drop)
     h->open &= ~drop;
     h->unknown &= ~drop;
     h->settled &= ~drop;
+    h->let_off &= ~drop;
     forget(h);
     return true;
 }
@@ -328,7 +359,7 @@ static void decide(struct hist *h, uint64_t bits)
 
     if (h->settled == 0)
         return;
-    s.cand = connected(h, bits, h->open) & ~h->reads;
+    s.cand = candidates(h, bits, 0);
     s.drop = s.cand & h->settled;
     if (s.drop == 0)
         return;
@@ -443,7 +474,13 @@ bool hist_return(struct hist *h, uint32_t id, const void *op)
         return false;
     s.slot = ends(h, EV_RETURN, id, op);
     s.drop = BIT(s.slot);
-    s.cand = connected(h, h->touches[s.slot], h->open & ~s.drop) & ~h->reads;
+    s.cand = candidates(h, h->touches[s.slot], s.drop);
+    if ((h->reads & s.drop) && __builtin_popcountll(s.cand) > (int)HIST_BEFORE_MAX) {
+        h->let_off |= s.drop;
+        h->let_off_nr++;
+    }
+    if (h->let_off & s.drop)
+        return copy_all(h, 0, s.drop);
     for (uint32_t i = 0; i < h->cur->nr && !h->overflow; i++)
         narrow(&s, &h->cur->c[i]);
     return stand(h, s.drop);
@@ -514,6 +551,11 @@ const void *hist_state_at(const struct hist *h, uint32_t i)
 {
     ASSERT(i < h->cur->nr);
     return h->cur->c[i].st->bytes;
+}
+
+uint64_t hist_let_off(const struct hist *h)
+{
+    return h->let_off_nr;
 }
 
 uint64_t hist_ops(const struct hist *h)

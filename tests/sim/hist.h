@@ -41,6 +41,10 @@
  * other. */
 #define HIST_MERGE_FROM 256u
 
+/* When more open changes than this could come before an answered one in any order, because an open
+ * read of much touches them all, that read is let off: its answer is not judged. */
+#define HIST_BEFORE_MAX 6u
+
 struct hist;
 
 struct hist_spec {
@@ -92,6 +96,7 @@ uint32_t hist_states(const struct hist *h, uint32_t *most);
  * hist_states(). hist_state(): any. */
 const void *hist_state(const struct hist *h);
 const void *hist_state_at(const struct hist *h, uint32_t i);
-uint64_t hist_ops(const struct hist *h); /* operations that were called */
+uint64_t hist_ops(const struct hist *h);     /* operations that were called */
+uint64_t hist_let_off(const struct hist *h); /* reads that were not judged: HIST_BEFORE_MAX */
 
 #endif

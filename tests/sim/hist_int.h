@@ -61,6 +61,7 @@ struct hist {
     uint64_t open;    /* slots in use */
     uint64_t reads;   /* of those, which never change anything */
     uint64_t unknown; /* nobody will say how they ended */
+    uint64_t let_off; /* reads whose answer will not be judged */
     uint64_t settled; /* unknown, and called before the last hist_settle() */
     uint64_t touches[HIST_OPEN_MAX];
     uint32_t ids[HIST_OPEN_MAX], clients[HIST_OPEN_MAX];
@@ -80,7 +81,7 @@ struct hist {
     /* the story */
     struct event ring[RING];
     unsigned char *ring_ops;
-    uint64_t events, ops_nr;
+    uint64_t events, ops_nr, let_off_nr;
     bool bad;
     const char *why;
     char *story;

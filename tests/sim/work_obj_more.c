@@ -4,6 +4,8 @@
 #include <string.h>
 #include "work_objects.h"
 
+#define PIN_FROM 16u
+
 /* ---- Reading all ---- */
 
 static int read_dkey(struct work_client *c, uint8_t obj, uint32_t dkey, uint8_t at)
@@ -43,6 +45,38 @@ int ob_read_all(struct work_client *c, uint8_t at)
             rc = read_dkey(c, o, d, at);
     }
     return rc == 1 ? 0 : rc;
+}
+
+/* What is undecided doubles the possible states, and nobody may ever ask: when they have become
+ * many, a dkey in which they differ is read. *found: there is one. */
+int ob_pin(struct work_client *c, bool *found)
+{
+    struct ob_work *w = ob_work(c);
+    uint32_t nr = hist_states(w->h, NULL);
+    const struct ob_state *a = hist_state_at(w->h, 0), *b;
+    uint32_t from = ob_below(c, OB_SNAPS * OB_OBJS * OB_DKEYS);
+
+    *found = false;
+    if (nr < PIN_FROM)
+        return 0;
+    b = hist_state_at(w->h, 1 + (uint32_t)sim_rng_below(&c->rng, nr - 1));
+    for (uint32_t n = 0; n < (OB_SNAPS + 1) * OB_OBJS * OB_DKEYS; n++) {
+        uint32_t i = (from + n) % ((OB_SNAPS + 1) * OB_OBJS * OB_DKEYS);
+        uint32_t d = i % OB_DKEYS, o = i / OB_DKEYS % OB_OBJS, at = i / (OB_DKEYS * OB_OBJS);
+        const struct ob_image *x = at ? &a->snap[at - 1] : &a->now,
+                              *y = at ? &b->snap[at - 1] : &b->now;
+        int rc;
+
+        if (memcmp(&x->d[o][d], &y->d[o][d], sizeof(x->d[o][d])) == 0 ||
+            (at > 0 && w->snap[at - 1].is != SNAP_LIVE))
+            continue;
+        *found = true;
+        w->snap[at ? at - 1 : 0].readers += at > 0;
+        rc = read_dkey(c, (uint8_t)o, d, (uint8_t)at);
+        w->snap[at ? at - 1 : 0].readers -= at > 0;
+        return rc;
+    }
+    return 0;
 }
 
 /* ---- Snapshots ---- */

@@ -222,8 +222,11 @@ static int step(struct work_client *c)
 {
     struct ob_sub s;
     uint32_t r = ob_below(c, 200);
-    int rc;
+    bool pinned;
+    int rc = ob_pin(c, &pinned);
 
+    if (pinned)
+        return rc == -DER_NO_HDL ? rc : 0;
     if (r < 20)
         rc = ob_tx(c);
     else if (r < 24)

@@ -99,6 +99,7 @@ int ob_snap_list(struct work_client *c);
 int ob_snap_read(struct work_client *c);
 /* Reads all of the present (at 0) or of a snapshot. */
 int ob_read_all(struct work_client *c, uint8_t at);
+int ob_pin(struct work_client *c, bool *found);
 int ob_tx(struct work_client *c);
 int ob_enumerate(struct work_client *c);
 

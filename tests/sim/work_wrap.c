@@ -20,17 +20,23 @@ static bool lie(enum work_lie which)
     return true;
 }
 
-#define AROUND(call)                                                                               \
-    ({                                                                                             \
-        int rc_;                                                                                   \
-                                                                                                   \
-        if (work_wrap.enter != NULL)                                                               \
-            work_wrap.enter();                                                                     \
-        rc_ = (call);                                                                              \
-        if (work_wrap.leave != NULL)                                                               \
-            work_wrap.leave();                                                                     \
-        rc_;                                                                                       \
-    })
+/* The library calls some of these itself: only the outermost call counts. */
+static __thread unsigned int depth;
+
+static void enter(void)
+{
+    if (depth++ == 0 && work_wrap.enter != NULL)
+        work_wrap.enter();
+}
+
+static int leave(int rc)
+{
+    if (--depth == 0 && work_wrap.leave != NULL)
+        work_wrap.leave();
+    return rc;
+}
+
+#define AROUND(call) (enter(), leave(call))
 
 #define WRAP(name, params, args)                                                                   \
     int __real_##name params;                                                                      \
