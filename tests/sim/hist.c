@@ -26,13 +26,6 @@
 #include <string.h>
 #include "hist_int.h"
 
-#define BIT(slot) (UINT64_C(1) << (slot))
-#define NO_SLOT   UINT32_MAX
-
-#define FOR_BITS(i, mask)                                                                          \
-    for (uint64_t m_##i = (mask); m_##i != 0; m_##i &= m_##i - 1)                                  \
-        for (uint32_t i = (uint32_t)__builtin_ctzll(m_##i), once_##i = 1; once_##i; once_##i = 0)
-
 struct search {
     struct hist *h;
     const struct conf *from;
@@ -51,67 +44,6 @@ struct node {
     uint64_t own;  /* who takes effect in st */
     uint64_t pure; /* who may have happened in st without a trace */
 };
-
-const void *hist_op(const struct hist *h, uint32_t slot)
-{
-    return h->ops + slot * h->spec.op_bytes;
-}
-
-static uint64_t touches(const struct hist *h, const void *op)
-{
-    return h->spec.touches ? h->spec.touches(op) : UINT64_MAX;
-}
-
-/* Those of mask that are connected with bits, over others of mask if need be. */
-static uint64_t connected(const struct hist *h, uint64_t bits, uint64_t mask)
-{
-    uint64_t in = 0, more;
-
-    do {
-        more = 0;
-        FOR_BITS(i, mask & ~in)
-        {
-            if (h->touches[i] & bits)
-                more |= BIT(i);
-        }
-        FOR_BITS(i, more)
-        {
-            bits |= h->touches[i];
-        }
-        in |= more;
-    } while (more != 0);
-    return in;
-}
-
-/* The open read in mask that touches most; NO_SLOT: none. */
-static uint32_t widest(const struct hist *h, uint64_t mask)
-{
-    uint32_t which = NO_SLOT;
-    int most = -1;
-
-    FOR_BITS(i, mask)
-    {
-        if (__builtin_popcountll(h->touches[i]) > most) {
-            most = __builtin_popcountll(h->touches[i]);
-            which = i;
-        }
-    }
-    return which;
-}
-
-/* Open changes that may have to come before an operation that touches bits. */
-static uint64_t candidates(struct hist *h, uint64_t bits, uint64_t but)
-{
-    for (;;) {
-        uint64_t in = connected(h, bits, h->open & ~but & ~h->let_off);
-        uint32_t read = widest(h, in & h->reads);
-
-        if (__builtin_popcountll(in & ~h->reads) <= (int)HIST_BEFORE_MAX || read == NO_SLOT)
-            return in & ~h->reads;
-        h->let_off |= BIT(read);
-        h->let_off_nr++;
-    }
-}
 
 /* Does the open operation in slot change nothing in this state? */
 static bool is_pure(struct hist *h, uint32_t slot, const struct blob *st)
@@ -172,6 +104,48 @@ static bool answer_here(struct search *s, struct blob *st, struct blob **after)
     return true;
 }
 
+/* Is there an open operation that looks at both? */
+static bool looked_at(const struct search *s, uint64_t x, uint64_t y)
+{
+    FOR_BITS(i, s->h->open & ~s->h->unknown & ~s->h->let_off & ~s->drop)
+    {
+        if ((s->h->touches[i] & x) && (s->h->touches[i] & y))
+            return true;
+    }
+    return false;
+}
+
+/* Would B answer the same, changing nothing, after the steps from m (without m's own) to n? */
+static bool same_without(struct search *s, const struct node *n, const struct node *m)
+{
+    struct hist *h = s->h;
+    uint32_t steps[HIST_OPEN_MAX], nr = 0;
+
+    for (; n != m; n = n->up)
+        steps[nr++] = (uint32_t)__builtin_ctzll(n->done & ~n->up->done);
+    memcpy(h->scratch2, m->up->st->bytes, h->spec.state_bytes);
+    while (nr > 0)
+        (void)h->spec.apply(h->scratch2, hist_op(h, steps[--nr]), false);
+    memcpy(h->scratch, h->scratch2, h->spec.state_bytes);
+    return h->spec.apply(h->scratch, s->op, true) &&
+           memcmp(h->scratch, h->scratch2, h->spec.state_bytes) == 0;
+}
+
+/* B changes nothing here: is there a step that B does not need, and that may as well come later? */
+static bool needless(struct search *s, const struct node *n)
+{
+    uint64_t later = 0;
+
+    for (const struct node *m = n; m->up != NULL; m = m->up) {
+        uint64_t bits = s->h->touches[__builtin_ctzll(m->done & ~m->up->done)];
+
+        if (!(bits & later) && !looked_at(s, bits, later) && same_without(s, n, m))
+            return true;
+        later |= bits;
+    }
+    return false;
+}
+
 /* What B, or the end of the search, makes of this node. True: nothing more to be looked for. */
 static bool end_here(struct search *s, struct node *n)
 {
@@ -186,10 +160,10 @@ static bool end_here(struct search *s, struct node *n)
     if (!answer_here(s, n->st, &after))
         return false;
     if (after == NULL) {
-        if (!s->traceless)
+        if (!s->traceless && !needless(s, n))
             emit(s, n, n->st);
         s->traceless |= n->up == NULL;
-        return s->traceless && (s->h->reads & BIT(s->slot));
+        return s->h->reads & BIT(s->slot);
     }
     n->pure = pure_in(s, n, s->h->touches[s->slot], BIT(s->slot));
     emit(s, n, after);
@@ -359,7 +333,7 @@ static void decide(struct hist *h, uint64_t bits)
 
     if (h->settled == 0)
         return;
-    s.cand = candidates(h, bits, 0);
+    s.cand = hist_before(h, bits, 0);
     s.drop = s.cand & h->settled;
     if (s.drop == 0)
         return;
@@ -440,13 +414,13 @@ uint32_t hist_call(struct hist *h, uint32_t client, const void *op)
                      "more often");
         return 0;
     }
-    decide(h, touches(h, op));
+    decide(h, hist_touches(h, op));
     slot = (uint32_t)__builtin_ctzll(~h->open);
     h->open |= BIT(slot);
     h->reads &= ~BIT(slot);
     if (h->spec.only_reads != NULL && h->spec.only_reads(op))
         h->reads |= BIT(slot);
-    h->touches[slot] = touches(h, op);
+    h->touches[slot] = hist_touches(h, op);
     h->clients[slot] = client;
     h->ids[slot] = ++h->next_id * HIST_OPEN_MAX + slot;
     memcpy(h->ops + slot * h->spec.op_bytes, op, h->spec.op_bytes);
@@ -474,7 +448,7 @@ bool hist_return(struct hist *h, uint32_t id, const void *op)
         return false;
     s.slot = ends(h, EV_RETURN, id, op);
     s.drop = BIT(s.slot);
-    s.cand = candidates(h, h->touches[s.slot], s.drop);
+    s.cand = hist_before(h, h->touches[s.slot], s.drop);
     if ((h->reads & s.drop) && __builtin_popcountll(s.cand) > (int)HIST_BEFORE_MAX) {
         h->let_off |= s.drop;
         h->let_off_nr++;

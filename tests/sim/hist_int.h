@@ -6,6 +6,13 @@
 #include "base/assert.h"
 #include "hist.h"
 
+#define BIT(slot) (UINT64_C(1) << (slot))
+#define NO_SLOT   UINT32_MAX
+
+#define FOR_BITS(i, mask)                                                                          \
+    for (uint64_t m_##i = (mask); m_##i != 0; m_##i &= m_##i - 1)                                  \
+        for (uint32_t i = (uint32_t)__builtin_ctzll(m_##i), once_##i = 1; once_##i; once_##i = 0)
+
 #define RING       64u /* events the story tells */
 #define STORY_MAX  (64u << 10)
 #define STORY_LINE 512u
@@ -90,6 +97,13 @@ struct hist {
 void *hist_alloc(size_t size); /* zeroed; ends the test when there is none */
 const void *hist_op(const struct hist *h, uint32_t slot);
 void hist_event(struct hist *h, enum ev_kind kind, uint32_t client, uint32_t id, const void *op);
+
+/* ---- hist_near.c ---- */
+
+uint64_t hist_touches(const struct hist *h, const void *op);
+/* Open changes, but those in `but`, that may have to come before an operation that touches bits.
+ * When they are too many, reads that tie them together are let off. */
+uint64_t hist_before(struct hist *h, uint64_t bits, uint64_t but);
 
 /* ---- hist_set.c ---- */
 

@@ -22,6 +22,7 @@ struct ar_work {
     struct hist *h[DOMAINS];
     daos_obj_id_t oid[AR_ARRAYS];
     struct value_ids ids;
+    bool settled; /* and not looked at since */
 };
 
 struct ar_client {
@@ -290,11 +291,14 @@ static void got_cells(struct ops *o, const struct ar_call *a, const unsigned cha
             memcpy(o->op[k].got, got, AR_CELLS * sizeof(*got));
 }
 
-static int read_cells(struct work_client *c, struct ar_call *a, bool together)
+enum how { CELLS_ONLY, WITH_SIZE, AT_ONCE };
+
+static int read_cells(struct work_client *c, struct ar_call *a, enum how how)
 {
     struct ar_client *ac = c->priv;
     struct ops o = {.nr = 0};
     struct ar_op op = {.what = AR_READ, .arr = a->arr, .bits = a->bits};
+    bool together = how == AT_ONCE;
     daos_handle_t th = DAOS_TX_NONE;
     uint16_t got[AR_CELLS];
     uint32_t size;
@@ -307,7 +311,7 @@ static int read_cells(struct work_client *c, struct ar_call *a, bool together)
     (together ? begin : begin_chunks)(c, &o, op);
     op = (struct ar_op){.what = AR_SIZE_MAX, .arr = a->arr};
     size = o.nr;
-    if (a->arr > 0)
+    if (a->arr > 0 && how != CELLS_ONLY)
         begin(c, &o, op);
     memset(ac->buf, FILL, sizeof(ac->buf));
     rc = daos_array_read(ac->oh[a->arr], th, &a->iod, &a->sgl, NULL);
@@ -330,7 +334,7 @@ static int read_some(struct work_client *c, bool together)
 
     together &= a.arr > 0;
     draw_ranges(c, &a);
-    return read_cells(c, &a, together);
+    return read_cells(c, &a, together ? AT_ONCE : WITH_SIZE);
 }
 
 static int read_size(struct work_client *c, uint8_t arr)
@@ -368,14 +372,55 @@ static int open_again(struct work_client *c, uint8_t arr)
     return rc;
 }
 
+/* Reads the cells [from, from + nr). */
+static int read_range(struct work_client *c, uint8_t arr, uint32_t from, uint32_t nr, enum how how)
+{
+    struct ar_call a = {.arr = arr, .bits = ((1u << nr) - 1) << from, .rg = {{from, nr}}};
+
+    a.iod = (daos_array_iod_t){.arr_nr = 1, .arr_rgs = a.rg};
+    d_iov_set(&a.iov[0], ((struct ar_client *)c->priv)->buf, nr * (size_t)ar_cell_bytes[arr]);
+    a.sgl = (d_sg_list_t){.sg_nr = 1, .sg_iovs = a.iov};
+    return read_cells(c, &a, how);
+}
+
+#define MANY 16u /* possible states */
+
+static bool undecided(const struct ar_work *w, uint32_t arr)
+{
+    uint32_t from = arr > 0 ? AR_CHUNKS - 1 + arr : 0, to = arr > 0 ? from : AR_CHUNKS - 1;
+
+    for (; from <= to; from++)
+        if (hist_states(w->h[from], NULL) >= MANY)
+            return true;
+    return false;
+}
+
+/* What was not known is decided chunk by chunk: all at once there are too many ways. */
+static int look(struct work_client *c, bool all)
+{
+    int rc = 0;
+
+    for (uint8_t arr = 0; arr < AR_ARRAYS; arr++)
+        for (uint32_t i = 0; i < AR_CHUNKS && rc == 0 && (all || undecided(c->work->priv, arr));
+             i++)
+            rc = read_range(c, arr, i * AR_CHUNK, AR_CHUNK, CELLS_ONLY);
+    return rc;
+}
+
 /* ---- The workload ---- */
 
 static int step(struct work_client *c)
 {
     uint32_t r = below(c, 100);
     uint8_t own = c->index + 1 < AR_ARRAYS ? (uint8_t)(c->index + 1) : 0;
+    struct ar_work *w = c->work->priv;
+    bool settled = w->settled;
     int rc;
 
+    w->settled = false;
+    rc = look(c, settled);
+    if (rc != 0)
+        return rc == -DER_NO_HDL ? rc : 0;
     if (r < 30)
         rc = write_cells(c, r < 8);
     else if (r < 40)
@@ -397,18 +442,12 @@ static int step(struct work_client *c)
 
 static int verify(struct work_client *c)
 {
-    int rc = 0;
+    int rc = look(c, true);
 
     for (uint8_t i = 0; i < AR_ARRAYS && rc == 0; i++) {
-        struct ar_call a = {.arr = i, .bits = AR_ALL, .rg = {{0, AR_CELLS}}};
-
-        a.iod = (daos_array_iod_t){.arr_nr = 1, .arr_rgs = a.rg};
-        d_iov_set(&a.iov[0], ((struct ar_client *)c->priv)->buf,
-                  AR_CELLS * (size_t)ar_cell_bytes[i]);
-        a.sgl = (d_sg_list_t){.sg_nr = 1, .sg_iovs = a.iov};
         rc = i > 0 ? read_size(c, i) : 0;
         if (rc == 0)
-            rc = read_cells(c, &a, false);
+            rc = read_range(c, i, 0, AR_CELLS, WITH_SIZE);
     }
     return rc;
 }
@@ -466,6 +505,7 @@ static void settle(struct work *w)
 {
     for (uint32_t i = 0; i < DOMAINS; i++)
         hist_settle(((struct ar_work *)w->priv)->h[i]);
+    ((struct ar_work *)w->priv)->settled = true;
 }
 
 static void fini(struct work *w)

@@ -43,7 +43,7 @@ static void every_lie_is_found_out(void **state)
 
         for (seed = 1; seed <= SEEDS; seed++) {
             work_wrap = (struct work_wrap){.lie = lies[i].lie, .after = (uint32_t)(seed * 3)};
-            assert_int_equal(work_run(p, workload_find(lies[i].load), seed, STEPS, &w), 0);
+            assert_int_equal(work_run(p, workload_find(lies[i].load), seed, STEPS, NULL, &w), 0);
             if (w.failed)
                 break;
         }
@@ -61,8 +61,33 @@ static void the_truth_is_believed(void **state)
     struct work_pool *p = *state;
 
     work_wrap = (struct work_wrap){0};
-    assert_int_equal(work_run(p, workload_find("objects"), 1, STEPS, &w), 0);
+    assert_int_equal(work_run(p, workload_find("objects"), 1, STEPS, NULL, &w), 0);
     assert_false(w.failed);
+}
+
+/* Calls that are not answered, carried out or not, are no violation, and do not hide one. */
+static void lost_answers_are_borne(void **state)
+{
+    static const char *const loads[] = {"objects", "kv", "array"};
+    static struct work w;
+
+    for (size_t i = 0; i < ARRAY_LEN(loads); i++)
+        for (uint64_t seed = 1; seed <= 3; seed++) {
+            work_wrap = (struct work_wrap){.lose = 12};
+            sim_rng_seed(&work_wrap.rng, seed);
+            assert_int_equal(
+                work_run(*state, workload_find(loads[i]), seed, STEPS, &work_wrap.lose, &w), 0);
+            if (w.failed)
+                print_message("%s, seed %lu: %s\n", loads[i], (unsigned long)seed, w.why);
+            assert_false(w.failed);
+            assert_true(work_wrap.lost > STEPS / 30);
+        }
+    for (uint64_t seed = 1; seed <= SEEDS && !w.failed; seed++) {
+        work_wrap = (struct work_wrap){.lose = 12, .lie = LIE_LOST_UPDATE, .after = 20};
+        assert_int_equal(
+            work_run(*state, workload_find("objects"), seed, STEPS, &work_wrap.lose, &w), 0);
+    }
+    assert_true(w.failed);
 }
 
 static int group_setup(void **state)
@@ -83,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_truth_is_believed),
         cmocka_unit_test(every_lie_is_found_out),
+        cmocka_unit_test(lost_answers_are_borne),
     };
 
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -47,36 +47,58 @@ int ob_read_all(struct work_client *c, uint8_t at)
     return rc == 1 ? 0 : rc;
 }
 
-/* What is undecided doubles the possible states, and nobody may ever ask: when they have become
- * many, a dkey in which they differ is read. *found: there is one. */
-int ob_pin(struct work_client *c, bool *found)
+/* After settling: a dkey at a time, because all at once there are too many ways. */
+static int read_dirty(struct work_client *c, bool *found)
 {
     struct ob_work *w = ob_work(c);
-    uint32_t nr = hist_states(w->h, NULL);
-    const struct ob_state *a = hist_state_at(w->h, 0), *b;
-    uint32_t from = ob_below(c, OB_SNAPS * OB_OBJS * OB_DKEYS);
 
     *found = false;
-    if (nr < PIN_FROM)
-        return 0;
-    b = hist_state_at(w->h, 1 + (uint32_t)sim_rng_below(&c->rng, nr - 1));
-    for (uint32_t n = 0; n < (OB_SNAPS + 1) * OB_OBJS * OB_DKEYS; n++) {
-        uint32_t i = (from + n) % ((OB_SNAPS + 1) * OB_OBJS * OB_DKEYS);
-        uint32_t d = i % OB_DKEYS, o = i / OB_DKEYS % OB_OBJS, at = i / (OB_DKEYS * OB_OBJS);
-        const struct ob_image *x = at ? &a->snap[at - 1] : &a->now,
-                              *y = at ? &b->snap[at - 1] : &b->now;
+    for (uint8_t o = 0; o < OB_OBJS; o++)
+        for (uint32_t d = 0; d < OB_DKEYS; d++) {
+            if (!w->dirty[o][d])
+                continue;
+            *found = true;
+            w->dirty[o][d] = false;
+            return read_dkey(c, o, d, 0);
+        }
+    return 0;
+}
+
+/* What is undecided doubles the possible states, and nobody may ever ask: when they have become
+ * many, a dkey in which two of them differ is read. */
+static int read_different(struct work_client *c, bool *found)
+{
+    const uint32_t places = (OB_SNAPS + 1) * OB_OBJS * OB_DKEYS;
+    struct ob_work *w = ob_work(c);
+    const struct ob_state *a = hist_state_at(w->h, 0), *b;
+    uint32_t from = ob_below(c, places);
+
+    b = hist_state_at(w->h, 1 + (uint32_t)sim_rng_below(&c->rng, hist_states(w->h, NULL) - 1));
+    for (uint32_t n = 0; n < places; n++) {
+        uint32_t i = (from + n) % places, d = i % OB_DKEYS, o = i / OB_DKEYS % OB_OBJS;
+        uint32_t at = i / (OB_DKEYS * OB_OBJS), s = at ? at - 1 : 0;
+        const struct ob_image *x = at ? &a->snap[s] : &a->now, *y = at ? &b->snap[s] : &b->now;
         int rc;
 
         if (memcmp(&x->d[o][d], &y->d[o][d], sizeof(x->d[o][d])) == 0 ||
-            (at > 0 && w->snap[at - 1].is != SNAP_LIVE))
+            (at > 0 && w->snap[s].is != SNAP_LIVE))
             continue;
         *found = true;
-        w->snap[at ? at - 1 : 0].readers += at > 0;
+        w->snap[s].readers += at > 0;
         rc = read_dkey(c, (uint8_t)o, d, (uint8_t)at);
-        w->snap[at ? at - 1 : 0].readers -= at > 0;
+        w->snap[s].readers -= at > 0;
         return rc;
     }
     return 0;
+}
+
+int ob_pin(struct work_client *c, bool *found)
+{
+    int rc = read_dirty(c, found);
+
+    if (*found || hist_states(ob_work(c)->h, NULL) < PIN_FROM)
+        return rc;
+    return read_different(c, found);
 }
 
 /* ---- Snapshots ---- */

@@ -362,6 +362,7 @@ static void settle(struct work *w)
     for (uint32_t o = 0; o < OB_OBJS; o++)
         for (uint32_t d = 0; d < OB_DKEYS; d++) {
             ow->open[o][d] -= ow->lost[o][d];
+            ow->dirty[o][d] |= ow->lost[o][d] > 0;
             ow->lost[o][d] = 0;
         }
     for (uint32_t i = 0; i < OB_SNAPS; i++)
@@ -371,8 +372,13 @@ static void settle(struct work *w)
 static int verify(struct work_client *c)
 {
     struct ob_work *w = ob_work(c);
-    int rc = ob_read_all(c, 0);
+    bool found = true;
+    int rc = 0;
 
+    while (rc == 0 && found)
+        rc = ob_pin(c, &found);
+    if (rc == 0)
+        rc = ob_read_all(c, 0);
     if (rc == 0)
         rc = ob_snap_list(c);
     for (uint8_t i = 0; i < OB_SNAPS && rc == 0; i++)

@@ -42,6 +42,7 @@ struct ob_work {
     uint32_t changes[OB_OBJS][OB_DKEYS]; /* called so far */
     uint32_t open[OB_OBJS][OB_DKEYS];    /* of those, under way or of unknown outcome */
     uint32_t lost[OB_OBJS][OB_DKEYS];    /* of those, of unknown outcome */
+    bool dirty[OB_OBJS][OB_DKEYS];       /* some were, when it settled; not looked at since */
 };
 
 struct ob_client {
@@ -99,6 +100,7 @@ int ob_snap_list(struct work_client *c);
 int ob_snap_read(struct work_client *c);
 /* Reads all of the present (at 0) or of a snapshot. */
 int ob_read_all(struct work_client *c, uint8_t at);
+/* Reads something that is not decided, if there is: *found. */
 int ob_pin(struct work_client *c, bool *found);
 int ob_tx(struct work_client *c);
 int ob_enumerate(struct work_client *c);

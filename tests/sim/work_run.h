@@ -1,6 +1,6 @@
 /*
- * Runs a workload with one client on a pool in this process: no faults, no other clients, so that
- * what is wrong is either the store or the model.
+ * Runs a workload with one client on a pool in this process: no other clients, and no faults but
+ * those that work_wrap.c makes, so that what is wrong is either the store or the model.
  */
 #ifndef TARN_SIM_WORK_RUN_H
 #define TARN_SIM_WORK_RUN_H
@@ -61,16 +61,20 @@ static inline void work_say(void *arg, uint32_t client, const char *line)
     printf("%s\n", line);
 }
 
-/* All of a run: 0, or what went wrong outside of what the oracle judges. w->failed: a violation. */
+/* All of a run; lose: answers are lost until it becomes 0, which it is made before what is there is
+ * verified. 0, or what went wrong outside of what the oracle judges. w->failed: a violation. */
 static inline int work_run(struct work_pool *p, const struct workload *load, uint64_t seed,
-                           uint64_t steps, struct work *w)
+                           uint64_t steps, uint32_t *lose, struct work *w)
 {
     struct work_client c = {.work = w, .poh = p->poh};
     char label[32];
     int rc;
 
-    *w = (struct work){
-        .load = load, .clients = 1, .tell = work_say, .telling = getenv("SIM_TELL") != NULL};
+    *w = (struct work){.load = load,
+                       .clients = 1,
+                       .faults = lose ? WORK_NET : 0,
+                       .tell = work_say,
+                       .telling = getenv("SIM_TELL") != NULL};
     sim_rng_seed(&c.rng, seed);
     snprintf(label, sizeof(label), "w%u", ++p->conts);
     rc = load->posix ? dfs_cont_create_with_label(p->poh, label, NULL, NULL, NULL, NULL)
@@ -83,8 +87,13 @@ static inline int work_run(struct work_pool *p, const struct workload *load, uin
         rc = load->attach(&c);
     if (rc != 0)
         return rc;
-    for (; rc == 0 && !w->failed && c.steps < steps; c.steps++)
+    for (; rc == 0 && !w->failed && c.steps < steps; c.steps++) {
         rc = load->step(&c);
+        if (lose != NULL && c.steps % 50 == 49)
+            load->settle(w);
+    }
+    if (lose != NULL)
+        *lose = w->faults = 0;
     load->settle(w);
     if (rc == 0 && !w->failed)
         rc = load->verify(&c);

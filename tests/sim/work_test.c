@@ -19,7 +19,7 @@ static int run_seeds(struct work_pool *p, const struct workload *load, uint64_t 
     uint64_t ops = 0;
 
     for (uint64_t i = seed; i < seed + nr; i++) {
-        int rc = work_run(p, load, i, steps, &w);
+        int rc = work_run(p, load, i, steps, NULL, &w);
 
         ops += w.ops;
         if (rc == 0 && !w.failed)

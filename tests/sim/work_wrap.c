@@ -38,12 +38,38 @@ static int leave(int rc)
 
 #define AROUND(call) (enter(), leave(call))
 
+static bool lose(void)
+{
+    if (depth > 0 || work_wrap.lose == 0 || sim_rng_below(&work_wrap.rng, work_wrap.lose) != 0)
+        return false;
+    work_wrap.lost++;
+    return true;
+}
+
+static int lost(int rc)
+{
+    (void)rc;
+    return -DER_TIMEDOUT;
+}
+
+/* Of calls that may time out. */
+#define ASK(call)                                                                                  \
+    (!lose() ? AROUND(call) : sim_rng_below(&work_wrap.rng, 2) ? lost(AROUND(call)) : -DER_TIMEDOUT)
+
 #define WRAP(name, params, args)                                                                   \
     int __real_##name params;                                                                      \
     int __wrap_##name params;                                                                      \
     int __wrap_##name params                                                                       \
     {                                                                                              \
         return AROUND(__real_##name args);                                                         \
+    }
+
+#define WRAP_ASK(name, params, args)                                                               \
+    int __real_##name params;                                                                      \
+    int __wrap_##name params;                                                                      \
+    int __wrap_##name params                                                                       \
+    {                                                                                              \
+        return ASK(__real_##name args);                                                            \
     }
 
 #define WRAP_OWN(name, params)                                                                     \
@@ -70,7 +96,7 @@ WRAP_OWN(daos_obj_update, (daos_handle_t oh, daos_handle_t th, uint64_t flags, d
         return 0;
     if (nr > 1 && th.cookie == 0 && writes(flags, nr, iods) && lie(LIE_HALF_UPDATE))
         nr--;
-    return AROUND(__real_daos_obj_update(oh, th, flags, dkey, nr, iods, sgls, ev));
+    return ASK(__real_daos_obj_update(oh, th, flags, dkey, nr, iods, sgls, ev));
 }
 
 static bool punch_lost(daos_handle_t th, uint64_t flags)
@@ -80,7 +106,7 @@ static bool punch_lost(daos_handle_t th, uint64_t flags)
 
 WRAP_OWN(daos_obj_punch, (daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_event_t *ev))
 {
-    return punch_lost(th, flags) ? 0 : AROUND(__real_daos_obj_punch(oh, th, flags, ev));
+    return punch_lost(th, flags) ? 0 : ASK(__real_daos_obj_punch(oh, th, flags, ev));
 }
 
 WRAP_OWN(daos_obj_punch_dkeys, (daos_handle_t oh, daos_handle_t th, uint64_t flags, unsigned int nr,
@@ -90,14 +116,14 @@ WRAP_OWN(daos_obj_punch_dkeys, (daos_handle_t oh, daos_handle_t th, uint64_t fla
 
     if (punch_lost(th, flags))
         return 0;
-    rc = AROUND(__real_daos_obj_punch_dkeys(oh, th, flags, nr, dkeys, ev));
+    rc = ASK(__real_daos_obj_punch_dkeys(oh, th, flags, nr, dkeys, ev));
     return rc == 0 && (flags & DAOS_COND_PUNCH) && lie(LIE_DID_ANYWAY) ? -DER_NONEXIST : rc;
 }
 
-WRAP(daos_obj_punch_akeys,
-     (daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey, unsigned int nr,
-      daos_key_t *akeys, daos_event_t *ev),
-     (oh, th, flags, dkey, nr, akeys, ev))
+WRAP_ASK(daos_obj_punch_akeys,
+         (daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey, unsigned int nr,
+          daos_key_t *akeys, daos_event_t *ev),
+         (oh, th, flags, dkey, nr, akeys, ev))
 
 /* The first byte that was brought. */
 static unsigned char *first_byte(unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls)
@@ -113,7 +139,7 @@ WRAP_OWN(daos_obj_fetch,
          (daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey, unsigned int nr,
           daos_iod_t *iods, d_sg_list_t *sgls, daos_iom_t *ioms, daos_event_t *ev))
 {
-    int rc = AROUND(__real_daos_obj_fetch(oh, th, flags, dkey, nr, iods, sgls, ioms, ev));
+    int rc = ASK(__real_daos_obj_fetch(oh, th, flags, dkey, nr, iods, sgls, ioms, ev));
     unsigned char *p = rc == 0 ? first_byte(nr, iods, sgls) : NULL;
 
     if (p != NULL && lie(LIE_FLIPPED_BYTE))
@@ -125,28 +151,28 @@ WRAP_OWN(daos_obj_list_dkey,
          (daos_handle_t oh, daos_handle_t th, uint32_t *nr, daos_key_desc_t *kds, d_sg_list_t *sgl,
           daos_anchor_t *anchor, daos_event_t *ev))
 {
-    int rc = AROUND(__real_daos_obj_list_dkey(oh, th, nr, kds, sgl, anchor, ev));
+    int rc = ASK(__real_daos_obj_list_dkey(oh, th, nr, kds, sgl, anchor, ev));
 
     if (rc == 0 && *nr > 0 && lie(LIE_MISSING_KEY))
         (*nr)--;
     return rc;
 }
 
-WRAP(daos_obj_list_akey,
-     (daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, uint32_t *nr, daos_key_desc_t *kds,
-      d_sg_list_t *sgl, daos_anchor_t *anchor, daos_event_t *ev),
-     (oh, th, dkey, nr, kds, sgl, anchor, ev))
-WRAP(daos_obj_list_recx,
-     (daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, daos_key_t *akey, daos_size_t *size,
-      uint32_t *nr, daos_recx_t *recxs, daos_epoch_range_t *eprs, daos_anchor_t *anchor,
-      bool incr_order, daos_event_t *ev),
-     (oh, th, dkey, akey, size, nr, recxs, eprs, anchor, incr_order, ev))
+WRAP_ASK(daos_obj_list_akey,
+         (daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, uint32_t *nr, daos_key_desc_t *kds,
+          d_sg_list_t *sgl, daos_anchor_t *anchor, daos_event_t *ev),
+         (oh, th, dkey, nr, kds, sgl, anchor, ev))
+WRAP_ASK(daos_obj_list_recx,
+         (daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, daos_key_t *akey, daos_size_t *size,
+          uint32_t *nr, daos_recx_t *recxs, daos_epoch_range_t *eprs, daos_anchor_t *anchor,
+          bool incr_order, daos_event_t *ev),
+         (oh, th, dkey, akey, size, nr, recxs, eprs, anchor, incr_order, ev))
 
 WRAP_OWN(daos_obj_query_key, (daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey,
                               daos_key_t *akey, daos_recx_t *recx, daos_event_t *ev))
 {
     uint64_t none = 0;
-    int rc = AROUND(__real_daos_obj_query_key(oh, th, flags, dkey, akey, recx, ev));
+    int rc = ASK(__real_daos_obj_query_key(oh, th, flags, dkey, akey, recx, ev));
 
     if (rc == 0 && (flags & DAOS_GET_DKEY) && memcmp(dkey->iov_buf, &none, sizeof(none)) != 0 &&
         lie(LIE_QUERY))
@@ -160,7 +186,7 @@ WRAP(daos_tx_open, (daos_handle_t coh, daos_handle_t *th, uint64_t flags, daos_e
      (coh, th, flags, ev))
 WRAP_OWN(daos_tx_commit, (daos_handle_t th, daos_event_t *ev))
 {
-    return lie(LIE_LOST_COMMIT) ? 0 : AROUND(__real_daos_tx_commit(th, ev));
+    return lie(LIE_LOST_COMMIT) ? 0 : ASK(__real_daos_tx_commit(th, ev));
 }
 WRAP(daos_tx_restart, (daos_handle_t th, daos_event_t *ev), (th, ev))
 WRAP(daos_tx_abort, (daos_handle_t th, daos_event_t *ev), (th, ev))
@@ -173,16 +199,24 @@ WRAP_OWN(daos_tx_open_snap,
     }
     return AROUND(__real_daos_tx_open_snap(coh, epoch, th, ev));
 }
-WRAP(daos_cont_create_snap, (daos_handle_t coh, daos_epoch_t *epoch, char *name, daos_event_t *ev),
-     (coh, epoch, name, ev))
+WRAP_OWN(daos_cont_create_snap,
+         (daos_handle_t coh, daos_epoch_t *epoch, char *name, daos_event_t *ev))
+{
+    daos_epoch_t made = 0;
+    int rc = ASK(__real_daos_cont_create_snap(coh, &made, name, ev));
+
+    if (rc == 0)
+        *epoch = made;
+    return rc;
+}
 WRAP_OWN(daos_cont_destroy_snap, (daos_handle_t coh, daos_epoch_range_t epr, daos_event_t *ev))
 {
-    return lie(LIE_SNAPSHOT_KEPT) ? 0 : AROUND(__real_daos_cont_destroy_snap(coh, epr, ev));
+    return lie(LIE_SNAPSHOT_KEPT) ? 0 : ASK(__real_daos_cont_destroy_snap(coh, epr, ev));
 }
-WRAP(daos_cont_list_snap,
-     (daos_handle_t coh, int *nr, daos_epoch_t *epochs, char **names, daos_anchor_t *anchor,
-      daos_event_t *ev),
-     (coh, nr, epochs, names, anchor, ev))
+WRAP_ASK(daos_cont_list_snap,
+         (daos_handle_t coh, int *nr, daos_epoch_t *epochs, char **names, daos_anchor_t *anchor,
+          daos_event_t *ev),
+         (coh, nr, epochs, names, anchor, ev))
 
 /* ---- Key-value objects ---- */
 
@@ -191,13 +225,13 @@ WRAP_OWN(daos_kv_put, (daos_handle_t oh, daos_handle_t th, uint64_t flags, const
 {
     if (flags == 0 && lie(LIE_LOST_PUT))
         return 0;
-    return AROUND(__real_daos_kv_put(oh, th, flags, key, size, buf, ev));
+    return ASK(__real_daos_kv_put(oh, th, flags, key, size, buf, ev));
 }
 
 WRAP_OWN(daos_kv_get, (daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *key,
                        daos_size_t *size, void *buf, daos_event_t *ev))
 {
-    int rc = AROUND(__real_daos_kv_get(oh, th, flags, key, size, buf, ev));
+    int rc = ASK(__real_daos_kv_get(oh, th, flags, key, size, buf, ev));
 
     if (rc == 0 && lie(LIE_GET_SIZE))
         (*size)++;
@@ -209,46 +243,47 @@ WRAP_OWN(daos_kv_remove,
 {
     if (flags == 0 && lie(LIE_LOST_REMOVE))
         return 0;
-    return AROUND(__real_daos_kv_remove(oh, th, flags, key, ev));
+    return ASK(__real_daos_kv_remove(oh, th, flags, key, ev));
 }
 
-WRAP(daos_kv_list,
-     (daos_handle_t oh, daos_handle_t th, uint32_t *nr, daos_key_desc_t *kds, d_sg_list_t *sgl,
-      daos_anchor_t *anchor, daos_event_t *ev),
-     (oh, th, nr, kds, sgl, anchor, ev))
+WRAP_ASK(daos_kv_list,
+         (daos_handle_t oh, daos_handle_t th, uint32_t *nr, daos_key_desc_t *kds, d_sg_list_t *sgl,
+          daos_anchor_t *anchor, daos_event_t *ev),
+         (oh, th, nr, kds, sgl, anchor, ev))
 WRAP(daos_kv_open,
      (daos_handle_t coh, daos_obj_id_t oid, unsigned int mode, daos_handle_t *oh, daos_event_t *ev),
      (coh, oid, mode, oh, ev))
-WRAP(daos_kv_destroy, (daos_handle_t oh, daos_handle_t th, daos_event_t *ev), (oh, th, ev))
+WRAP_ASK(daos_kv_destroy, (daos_handle_t oh, daos_handle_t th, daos_event_t *ev), (oh, th, ev))
 
 /* ---- Arrays ---- */
 
 WRAP_OWN(daos_array_write, (daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod,
                             d_sg_list_t *sgl, daos_event_t *ev))
 {
-    return lie(LIE_LOST_WRITE) ? 0 : AROUND(__real_daos_array_write(oh, th, iod, sgl, ev));
+    return lie(LIE_LOST_WRITE) ? 0 : ASK(__real_daos_array_write(oh, th, iod, sgl, ev));
 }
 
-WRAP(daos_array_read,
-     (daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d_sg_list_t *sgl,
-      daos_event_t *ev),
-     (oh, th, iod, sgl, ev))
-WRAP(daos_array_punch,
-     (daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, daos_event_t *ev),
-     (oh, th, iod, ev))
+WRAP_ASK(daos_array_read,
+         (daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d_sg_list_t *sgl,
+          daos_event_t *ev),
+         (oh, th, iod, sgl, ev))
+WRAP_ASK(daos_array_punch,
+         (daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, daos_event_t *ev),
+         (oh, th, iod, ev))
 
 WRAP_OWN(daos_array_get_size,
          (daos_handle_t oh, daos_handle_t th, daos_size_t *size, daos_event_t *ev))
 {
-    int rc = AROUND(__real_daos_array_get_size(oh, th, size, ev));
+    int rc = ASK(__real_daos_array_get_size(oh, th, size, ev));
 
     if (rc == 0 && *size > 0 && lie(LIE_ARRAY_SIZE))
         (*size)--;
     return rc;
 }
 
-WRAP(daos_array_set_size, (daos_handle_t oh, daos_handle_t th, daos_size_t size, daos_event_t *ev),
-     (oh, th, size, ev))
+WRAP_ASK(daos_array_set_size,
+         (daos_handle_t oh, daos_handle_t th, daos_size_t size, daos_event_t *ev),
+         (oh, th, size, ev))
 WRAP(daos_array_create,
      (daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, daos_size_t cell_size,
       daos_size_t chunk_size, daos_handle_t *oh, daos_event_t *ev),
@@ -257,7 +292,7 @@ WRAP(daos_array_open,
      (daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, unsigned int mode,
       daos_size_t *cell_size, daos_size_t *chunk_size, daos_handle_t *oh, daos_event_t *ev),
      (coh, oid, th, mode, cell_size, chunk_size, oh, ev))
-WRAP(daos_array_destroy, (daos_handle_t oh, daos_handle_t th, daos_event_t *ev), (oh, th, ev))
-WRAP(daos_array_stat,
-     (daos_handle_t oh, daos_handle_t th, daos_array_stbuf_t *st, daos_event_t *ev),
-     (oh, th, st, ev))
+WRAP_ASK(daos_array_destroy, (daos_handle_t oh, daos_handle_t th, daos_event_t *ev), (oh, th, ev))
+WRAP_ASK(daos_array_stat,
+         (daos_handle_t oh, daos_handle_t th, daos_array_stbuf_t *st, daos_event_t *ev),
+         (oh, th, st, ev))

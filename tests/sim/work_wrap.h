@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "sim_media.h"
 
 enum work_lie {
     LIE_NONE,
@@ -33,6 +34,9 @@ struct work_wrap {
     enum work_lie lie;
     uint32_t after; /* calls that could be lied about to let pass */
     uint32_t told;
+    uint32_t lose; /* one answer in so many is lost, and half of their calls are not carried out */
+    uint32_t lost;
+    struct sim_rng rng;
     void (*enter)(void); /* around every call */
     void (*leave)(void);
 };
