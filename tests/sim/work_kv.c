@@ -334,11 +334,35 @@ static void draw(struct work_client *c, struct kv_op *op)
     }
 }
 
+#define MANY 16u /* possible states */
+
+/* A key in which two of many possible states differ is read. */
+static bool undecided(struct work_client *c, struct kv_op *op)
+{
+    struct kv_work *w = c->work->priv;
+    uint32_t nr = hist_states(w->h, NULL), from = (uint32_t)sim_rng_below(&c->rng, OBJS * KEYS);
+    const struct kv_state *a = hist_state_at(w->h, 0), *b;
+
+    if (nr < MANY)
+        return false;
+    b = hist_state_at(w->h, 1 + (uint32_t)sim_rng_below(&c->rng, nr - 1));
+    for (uint32_t i = 0; i < OBJS * KEYS; i++) {
+        uint32_t at = (from + i) % (OBJS * KEYS);
+
+        *op = (struct kv_op){
+            .what = KV_GET, .obj = (uint8_t)(at / KEYS), .key = (uint8_t)(at % KEYS), .room = ROOM};
+        if (a->id[op->obj][op->key] != b->id[op->obj][op->key])
+            return true;
+    }
+    return false;
+}
+
 static int step(struct work_client *c)
 {
     struct kv_op op;
 
-    draw(c, &op);
+    if (!undecided(c, &op))
+        draw(c, &op);
     return run(c, &op) == -DER_NO_HDL ? -DER_NO_HDL : 0;
 }
 
