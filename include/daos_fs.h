@@ -498,13 +498,13 @@ int dfs_access(dfs_t *dfs, dfs_obj_t *parent, const char *name, int mask);
 
 /**
  * Set permission bits. Symbolic links are followed.
- * Errors: EINVAL, ENOTSUP (sticky), EPERM, ENOENT.
+ * Errors: EINVAL, ENOTSUP (sticky), EPERM, ENOENT, EBUSY (others keep replacing it).
  */
 int dfs_chmod(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode);
 
 /**
  * Set owner and group; -1 leaves one as it is. @a flags: 0 or O_NOFOLLOW.
- * Errors: EINVAL, EPERM, ENOENT.
+ * Errors: EINVAL, EPERM, ENOENT, EBUSY (others keep replacing it).
  */
 int dfs_chown(dfs_t *dfs, dfs_obj_t *parent, const char *name, uid_t uid, gid_t gid, int flags);
 

@@ -21,7 +21,7 @@ int dfs_stat(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *stbuf
         rc = dfs_entry_fetch(dfs, dir->oid, name, &e);
     if (rc != 0)
         return rc;
-    return dfs_entry_stat(dfs, &e, DAOS_HDL_INVAL, stbuf);
+    return dfs_entry_stat_name(dfs, dir->oid, name, &e, stbuf);
 }
 
 int dfs_ostat(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf)
@@ -133,41 +133,48 @@ static int target(struct dfs *dfs, struct dfs_obj *parent, const char *name, boo
     return dfs_lookup_rel(dfs, dir, name, O_RDWR | (follow ? 0 : O_NOFOLLOW), obj, NULL, NULL);
 }
 
+/* A change by name. What the name stood for may be replaced between the look and the change: then
+ * it is the new one that is meant. */
+static int change_named(struct dfs *dfs, struct dfs_obj *parent, const char *name, bool follow,
+                        const struct stat *to, int what)
+{
+    struct dfs_obj *obj;
+    uint32_t attempt = 0;
+    int rc;
+
+    do {
+        struct stat st = *to;
+
+        rc = target(dfs, parent, name, follow, &obj);
+        if (rc != 0)
+            return rc;
+        st.st_mode = (obj->mode & S_IFMT) | (to->st_mode & ~S_IFMT);
+        if (what != 0)
+            rc = dfs_osetattr(dfs, obj, &st, what);
+        dfs_release(obj);
+    } while (rc == ENOENT && dfs_retry(&attempt));
+    return rc == ENOENT ? EBUSY : rc;
+}
+
 int dfs_chmod(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode)
 {
     struct stat st = {.st_mode = mode};
-    struct dfs_obj *obj;
-    int rc;
 
     if (mode & S_ISVTX)
         return ENOTSUP;
-    rc = target(dfs, parent, name, true, &obj);
-    if (rc != 0)
-        return rc;
-    st.st_mode = (obj->mode & S_IFMT) | (mode & ~S_IFMT);
-    rc = dfs_osetattr(dfs, obj, &st, DFS_SET_ATTR_MODE);
-    dfs_release(obj);
-    return rc;
+    return change_named(dfs, parent, name, true, &st, DFS_SET_ATTR_MODE);
 }
 
 int dfs_chown(dfs_t *dfs, dfs_obj_t *parent, const char *name, uid_t uid, gid_t gid, int flags)
 {
     struct stat st = {.st_uid = uid, .st_gid = gid};
-    struct dfs_obj *obj;
     int what = 0;
-    int rc;
 
     if (uid != (uid_t)-1)
         what |= DFS_SET_ATTR_UID;
     if (gid != (gid_t)-1)
         what |= DFS_SET_ATTR_GID;
-    rc = target(dfs, parent, name, !(flags & O_NOFOLLOW), &obj);
-    if (rc != 0)
-        return rc;
-    if (what != 0)
-        rc = dfs_osetattr(dfs, obj, &st, what);
-    dfs_release(obj);
-    return rc;
+    return change_named(dfs, parent, name, !(flags & O_NOFOLLOW), &st, what);
 }
 
 /* Groups of the process as access(2) counts them: the real one and the supplementary ones. */

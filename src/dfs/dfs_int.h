@@ -142,6 +142,10 @@ int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name,
                      int (*change)(struct dfs *dfs, struct dfs_entry *e, void *arg), void *arg);
 /* Fills st from an entry: sizes and times of files and directories come from their objects. */
 int dfs_entry_stat(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st);
+/* The same of a name just read as e. A file that was cut to nothing since e was written may be a
+ * file that was replaced between the two looks: then e becomes the one that is there now. */
+int dfs_entry_stat_name(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                        struct dfs_entry *e, struct stat *st); /* ENOENT */
 /* Inserts a new entry with its object's data in place: EEXIST. */
 int dfs_entry_insert(struct dfs *dfs, daos_obj_id_t parent, const char *name,
                      const struct dfs_entry *e, const char *link_value);

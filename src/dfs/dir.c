@@ -61,7 +61,7 @@ static int batch_out(struct dfs *dfs, struct dfs_obj *obj, const struct batch *b
             int rc = dfs_entry_fetch(dfs, obj->oid, dirs[*n].d_name, &e);
 
             if (rc == 0)
-                rc = dfs_entry_stat(dfs, &e, DAOS_HDL_INVAL, &stbufs[*n]);
+                rc = dfs_entry_stat_name(dfs, obj->oid, dirs[*n].d_name, &e, &stbufs[*n]);
             if (rc == ENOENT)
                 continue;
             if (rc != 0)

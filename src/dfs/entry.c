@@ -289,3 +289,22 @@ int dfs_entry_stat(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh,
     }
     return 0;
 }
+
+int dfs_entry_stat_name(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                        struct dfs_entry *e, struct stat *st)
+{
+    struct dfs_entry again;
+    uint32_t attempt = 0;
+    int rc;
+
+    do {
+        rc = dfs_entry_stat(dfs, e, DAOS_HDL_INVAL, st);
+        if (rc != 0 || !S_ISREG(e->mode) || st->st_size != 0 || dfs->epoch != 0)
+            return rc;
+        rc = dfs_entry_fetch(dfs, parent, name, &again);
+        if (rc != 0 || (again.oid.lo == e->oid.lo && again.oid.hi == e->oid.hi))
+            return rc;
+        *e = again;
+    } while (dfs_retry(&attempt));
+    return EBUSY;
+}

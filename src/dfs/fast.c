@@ -267,7 +267,7 @@ int dfs_stat_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *
     if (rc == 0)
         rc = dfs_entry_fetch(dfs, dir->oid, name, &e);
     if (rc == 0 && st != NULL)
-        rc = dfs_entry_stat(dfs, &e, DAOS_HDL_INVAL, st);
+        rc = dfs_entry_stat_name(dfs, dir->oid, name, &e, st);
     if (rc != 0)
         return rc;
     if (more != NULL)

@@ -302,6 +302,48 @@ static void moving_what_others_tag(void **state)
     OK(dfs_umount(dfs));
 }
 
+/* ---- A file is replaced again and again: its name always stands for a whole one ---- */
+
+static void *replacer(void *arg)
+{
+    struct fighter *f = arg;
+    struct stat st;
+    int rc;
+
+    for (int i = 0; i < 150; i++) {
+        if (f->nr == 0) {
+            rc = make(f->dfs, NULL, "new", "12345", O_EXCL);
+            if (rc == 0)
+                rc = dfs_move(f->dfs, NULL, "new", NULL, "a", NULL);
+            if (rc != 0 && rc != EBUSY)
+                COMPLAIN(f, "replace: %s", strerrorname_np(rc));
+            if (rc == EBUSY)
+                dfs_remove(f->dfs, NULL, "new", false, NULL);
+            continue;
+        }
+        rc = f->nr == 1 ? dfs_chmod(f->dfs, NULL, "a", 0600 + (mode_t)(i % 64)) : 0;
+        if (rc != 0 && rc != EBUSY)
+            COMPLAIN(f, "chmod: %s", strerrorname_np(rc));
+        rc = dfs_stat(f->dfs, NULL, "a", &st);
+        if (rc != 0 || st.st_size != 5)
+            COMPLAIN(f, "stat: %s, %d bytes", strerrorname_np(rc), (int)st.st_size);
+    }
+    return NULL;
+}
+
+static void replacing(void **state)
+{
+    dfs_t *dfs = fs_mount(*state, O_RDWR);
+    struct fight w;
+
+    fs_text(dfs, NULL, "a", "12345");
+    fight(*state, &w, replacer);
+    assert_int_equal(fs_count(dfs, NULL), 1);
+    SHOWS("12345", dfs, NULL, "a");
+    end(&w);
+    OK(dfs_umount(dfs));
+}
+
 /* ---- A directory is removed only while it is empty, however often others put files into it ----
  */
 
@@ -353,4 +395,4 @@ static void houses(void **state)
 }
 
 API_MAIN(FS_TEST(creating_and_removing), FS_TEST(moving_over_each_other), FS_TEST(exchanging),
-         FS_TEST(attributes), FS_TEST(moving_what_others_tag), FS_TEST(houses))
+         FS_TEST(attributes), FS_TEST(moving_what_others_tag), FS_TEST(replacing), FS_TEST(houses))
