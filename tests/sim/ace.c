@@ -416,6 +416,14 @@ static void no_log(enum log_level level, const char *line)
     (void)level, (void)line;
 }
 
+/* Of 1000 sequences. */
+static uint32_t how_many(bool all)
+{
+    if (all)
+        return SLOW ? 200 : 1000;
+    return SLOW ? 100 : 10;
+}
+
 int main(int argc, char **argv)
 {
     bool all = getenv("TARN_CHECK_LONG") != NULL, lie = argc > 1 && strcmp(argv[1], "lie") == 0;
@@ -423,9 +431,8 @@ int main(int argc, char **argv)
                     .length = lie        ? 1
                               : argc > 1 ? (uint32_t)atoi(argv[1])
                                          : 3,
-                    .keep = argc > 2 ? (uint32_t)atoi(argv[2])
-                            : all    ? 1000
-                                     : 10,
+                    .sampled = argc > 2 || all || !SLOW ? 3 : 2,
+                    .keep = argc > 2 ? (uint32_t)atoi(argv[2]) : how_many(all),
                     .seed = argc > 3 ? strtoull(argv[3], NULL, 0) : 1,
                     .first = argc > 4 ? atoi(argv[4]) : -1};
     struct sim_dir *sd;
