@@ -59,7 +59,8 @@ void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p)
     if (p->faults & SIM_NET)
         draw_net(r, &p->cluster.net);
     draw_disk(r, p->faults, &p->cluster.disk);
-    p->fault_mean_ns = spread(r, 30 * SIM_MS, SIM_S);
+    /* 2000 operations take ten milliseconds when nothing is in their way, seconds when much is */
+    p->fault_mean_ns = spread(r, SIM_MS, SIM_S);
     if (p->faults & SIM_DISK)
         p->disk_fail_ppm = (uint32_t)spread(r, 100, 5000);
 }

@@ -23,6 +23,8 @@
 #define RUN_NS_MAX  (UINT64_C(24) * 3600 * SIM_S)
 #define TURNS_MAX   UINT64_C(20000000)
 #define START_TRIES 20u
+#define UNKNOWN_MAX 6u /* outcomes that nobody knows: more, and the oracle has too much to think   \
+                        */
 
 struct run;
 
@@ -183,6 +185,8 @@ static void work_on(struct member *m)
         m->c.steps++;
         if (m->run->work.ops >= m->run->conf.ops)
             m->run->over = true;
+        else if (m->run->work.unknown >= UNKNOWN_MAX)
+            m->run->gate = true; /* the director settles it */
     }
 }
 
@@ -447,6 +451,7 @@ static void verify(struct run *r)
         restart(r, SIM_DEATH_POWER);
     disk_faults(r, false);
     r->work.load->settle(&r->work);
+    r->work.unknown = 0;
     r->work.faults = 0;
     sim_tell(r->w, "director", "compares everything");
     rc = rt_spawn_on(r->cl->client[0].xs, verify_main, &v);
@@ -521,6 +526,17 @@ static void spawn_clients(struct run *r)
     }
 }
 
+/* Or until the clients want a pause, or all is done. */
+static void wait_for_deed(struct run *r, uint64_t ns)
+{
+    while (ns > 0 && !r->gate && !r->over && !r->work.failed) {
+        uint64_t part = MIN(ns, 5 * SIM_MS);
+
+        rt_sleep_ns(part);
+        ns -= part;
+    }
+}
+
 static void director_main(void *arg)
 {
     struct run *r = arg;
@@ -536,10 +552,13 @@ static void director_main(void *arg)
         rt_sleep_ns(SIM_MS);
     disk_faults(r, true);
     while (!r->over && !r->work.failed) {
-        rt_sleep_ns(draw(r, r->conf.single ? SIM_MS : 2 * r->p.fault_mean_ns));
-        if (!r->over && !r->work.failed)
+        wait_for_deed(r, draw(r, r->conf.single ? SIM_MS : 2 * r->p.fault_mean_ns));
+        if (r->gate)
+            pause_and_verify(r);
+        else if (!r->over && !r->work.failed)
             one_deed(r);
     }
+    r->gate = false;
     single_disarm(r);
     sim_net_heal(r->cl->net);
     wait_for_clients(r);

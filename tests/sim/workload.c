@@ -176,6 +176,7 @@ void work_end(struct work_client *c, struct hist *h, uint32_t id, const void *op
         break;
     case WORK_UNKNOWN:
         hist_unknown(h, id);
+        w->unknown++;
         break;
     case WORK_WRONG:
         hist_failed(h, id);
