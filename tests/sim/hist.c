@@ -300,7 +300,10 @@ static bool stand(struct hist *h, uint64_t drop)
                             "better what operations touch");
     if (h->next->nr == 0)
         return violation(h, "no order of the operations explains the last answer");
-    set_swap(h);
+    if (h->next->nr > MERGE_FROM)
+        set_swap_merged(h);
+    else
+        set_swap(h);
     h->open &= ~drop;
     h->unknown &= ~drop;
     h->settled &= ~drop;

@@ -17,6 +17,11 @@
  * An operation of unknown outcome (no answer in time, the client died) may take effect at any time
  * until hist_settle(), which says that nothing of the past is under way any more.
  *
+ * A read that is under way for long may have met many moments, and with each pair of changes that
+ * are concurrent meanwhile the orders of them double. From a few hundred possibilities on, those
+ * that end in the same state are kept as one that may have had the past of any: the checker then
+ * accepts more than it should (two long reads that disagree), never less.
+ *
  * States and operations are plain bytes, compared with memcmp: no padding, no pointers. A model is
  * deterministic: what an operation changes follows from the state and its arguments, not from what
  * was observed (an id that the system chose is named by the caller's own number). Not thread-safe.

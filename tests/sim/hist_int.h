@@ -16,6 +16,7 @@
 #define RING       64u /* events the story tells */
 #define STORY_MAX  (64u << 10)
 #define STORY_LINE 512u
+#define MERGE_FROM 256u /* possibilities; see hist.h */
 
 /* A state; equal ones are one. */
 struct blob {
@@ -120,5 +121,8 @@ void set_clear(struct hist *h, struct set *s);
 void set_free(struct set *s);
 /* The set in the making becomes the current one. */
 void set_swap(struct hist *h);
+/* The same, but those that agree on where the domain is and what has taken effect become one, with
+ * the pasts of all. */
+void set_swap_merged(struct hist *h);
 
 #endif

@@ -304,6 +304,41 @@ void set_free(struct set *s)
     free(s->index);
 }
 
+static void note_most(struct hist *h)
+{
+    if (h->cur->nr > h->most)
+        h->most = h->cur->nr;
+}
+
+static int by_place(const void *x, const void *y)
+{
+    const struct conf *a = x, *b = y;
+
+    if (a->st->nr != b->st->nr)
+        return a->st->nr < b->st->nr ? -1 : 1;
+    return a->done < b->done ? -1 : a->done > b->done;
+}
+
+void set_swap_merged(struct hist *h)
+{
+    struct set *from = h->next, *to = h->cur;
+
+    set_clear(h, to);
+    qsort(from->c, from->nr, sizeof(*from->c), by_place); /* the index goes when from is cleared */
+    for (uint32_t i = 0, k; i < from->nr; i = k) {
+        set_begin(to, from->c[i].st, from->c[i].done);
+        for (k = i; k < from->nr && by_place(&from->c[i], &from->c[k]) == 0; k++)
+            for (uint32_t p = 0; p < from->c[k].past_nr; p++) {
+                const struct past *past = &from->pool[from->c[k].past_at + p];
+
+                set_past(to, past->st, past->ops);
+            }
+        set_end(h, to);
+    }
+    set_clear(h, from);
+    note_most(h);
+}
+
 void set_swap(struct hist *h)
 {
     struct set *s = h->cur;
@@ -311,6 +346,5 @@ void set_swap(struct hist *h)
     set_clear(h, s);
     h->cur = h->next;
     h->next = s;
-    if (h->cur->nr > h->most)
-        h->most = h->cur->nr;
+    note_most(h);
 }

@@ -248,6 +248,24 @@ static void a_snapshot_does_not_change(void **state)
     hist_destroy(h);
 }
 
+/* With every pair of writes that are concurrent its possible pasts double. */
+static void a_long_read_among_many_writes(void **state)
+{
+    for (uint8_t wrong = 0; wrong < 2; wrong++) {
+        struct hist *h = fresh(true);
+        uint32_t r = call(h, 1, rd_both(0, 0, 0));
+
+        for (uint8_t i = 1; i < 40; i++) {
+            uint32_t a = call(h, 2, wr(0, i)), b = call(h, 3, wr(1, i));
+
+            assert_true(ret(h, a, wr(0, i)));
+            assert_true(ret(h, b, wr(1, i)));
+        }
+        assert_int_equal(ret(h, r, rd_both(0, 27, 26 - wrong)), !wrong);
+        hist_destroy(h);
+    }
+}
+
 static void too_many_open_is_said(void **state)
 {
     struct hist *h = fresh(true);
@@ -508,6 +526,7 @@ int main(void)
         cmocka_unit_test(settled_is_decided),
         cmocka_unit_test(failed_has_changed_nothing),
         cmocka_unit_test(a_snapshot_does_not_change),
+        cmocka_unit_test(a_long_read_among_many_writes),
         cmocka_unit_test(too_many_open_is_said),
         cmocka_unit_test(as_a_search_through_permutations),
         cmocka_unit_test(merged_possibilities),
