@@ -8,6 +8,14 @@
 
 /* ---- Reading all ---- */
 
+/* One that took several calls says nothing, but is no reason to stop. */
+static int run_list(struct work_client *c, struct ob_sub *s)
+{
+    int rc = ob_run(c, s);
+
+    return rc == 1 ? 0 : rc;
+}
+
 static int read_dkey(struct work_client *c, uint8_t obj, uint32_t dkey, uint8_t at)
 {
     struct ob_sub s = {
@@ -30,7 +38,7 @@ static int read_dkey(struct work_client *c, uint8_t obj, uint32_t dkey, uint8_t 
         return rc;
     s = (struct ob_sub){
         .what = OB_LIST_AKEYS, .obj = obj, .dkeys = (uint8_t)(1u << dkey), .at = at};
-    return ob_run(c, &s);
+    return run_list(c, &s);
 }
 
 int ob_read_all(struct work_client *c, uint8_t at)
@@ -40,11 +48,11 @@ int ob_read_all(struct work_client *c, uint8_t at)
     for (uint8_t o = 0; o < OB_OBJS && rc == 0; o++) {
         struct ob_sub s = {.what = OB_LIST_DKEYS, .obj = o, .at = at};
 
-        rc = ob_run(c, &s);
+        rc = run_list(c, &s);
         for (uint32_t d = 0; d < OB_DKEYS && rc == 0; d++)
             rc = read_dkey(c, o, d, at);
     }
-    return rc == 1 ? 0 : rc;
+    return rc;
 }
 
 /* After settling: a dkey at a time, because all at once there are too many ways. */
