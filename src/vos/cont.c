@@ -88,8 +88,10 @@ int vos_tx_commit(struct vos_tx *t, uint64_t *lsn)
     heap_tx_commit(t->v->h, lsn);
     for (uint32_t i = 0; i < ST_NR; i++)
         c->stat[i] += (uint64_t)t->stat[i];
-    if (t->ceiling)
+    if (t->ceiling) {
         t->v->ceiling = t->ceiling;
+        t->v->ceiling_lsn = heap_lsn(t->v->h);
+    }
     return 0;
 }
 
@@ -118,6 +120,7 @@ int vos_read_mark(struct vos *v, uint64_t epoch)
         }
         heap_tx_commit(v->h, NULL);
         v->ceiling = t.ceiling;
+        v->ceiling_lsn = heap_lsn(v->h);
     }
     if (hlc_peek(v->clock) < epoch && !MUTANT(READ_MARK_LOST))
         hlc_raise(v->clock, epoch);

@@ -450,7 +450,7 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
         iods[i].end = 0;
     }
     rc = run(&g, epoch, cond, oid, dkey, nr, iods);
-    f->lsn = pend_seen_dkey(c, oid, dkey);
+    f->lsn = vos_read_lsn(c->v, epoch, pend_seen_dkey(c, oid, dkey));
     if (rc == -DER_NONEXIST && cond == 0) {
         bool asked = false;
 

@@ -412,6 +412,7 @@ int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_o
     *lsn = what == VOS_OBJ    ? pend_seen_cont(c)
            : what == VOS_DKEY ? pend_seen_obj(c, oid)
                               : pend_seen_dkey(c, oid, dkey);
+    *lsn = vos_read_lsn(c->v, epoch, *lsn);
     if (MUTANT(LIST_NOT_AWAITED))
         *lsn = 0;
     if (rc)

@@ -65,8 +65,9 @@ struct session; /* session.c */
 struct vos {
     struct heap *h;
     struct hlc *clock;
-    uint64_t super;   /* offset of the super_rec */
-    uint64_t ceiling; /* as stored */
+    uint64_t super;       /* offset of the super_rec */
+    uint64_t ceiling;     /* as stored */
+    uint64_t ceiling_lsn; /* what it was stored with last */
     struct list conts;
     struct arena scratch;     /* of the call that runs now */
     struct vos_update *spare; /* finished updates, reused */
@@ -119,6 +120,12 @@ int vos_ceiling_raise(struct vos_tx *t, uint64_t epoch);
 /* A read at this epoch happens: later writes come after it. Opens a transaction of its own if the
  * ceiling must rise. */
 int vos_read_mark(struct vos *v, uint64_t epoch);
+/* What must be durable before a read at this epoch is answered, lsn being what it saw: also that
+ * later writes come after it, or a crash would bring the clock back below. */
+static inline uint64_t vos_read_lsn(const struct vos *v, uint64_t epoch, uint64_t lsn)
+{
+    return epoch == DAOS_EPOCH_MAX ? lsn : MAX(lsn, v->ceiling_lsn);
+}
 struct vos_cont *cont_of(struct vos *v, uint64_t off);
 
 /* Reading a record: kind and flags are checked. NULL: *rc says why. */

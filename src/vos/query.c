@@ -208,7 +208,7 @@ int vos_query_key(struct vos_cont *c, daos_epoch_t epoch, uint64_t flags, daos_o
     arena_reset(&c->v->scratch);
     view_init(&v, c, epoch);
     rc = run(&q, &v, dkey_in, &newest);
-    *lsn = pend_seen_obj(c, oid);
+    *lsn = vos_read_lsn(c->v, epoch, pend_seen_obj(c, oid));
     if (rc == 0 && max_epoch)
         *max_epoch = newest;
     return rc;
@@ -241,6 +241,7 @@ int vos_probe(struct vos_cont *c, daos_epoch_t epoch, enum vos_level level, daos
     view_init(&v, c, epoch);
     rc = key_probe(&v, level, oid, dkey, akey, &yes, &when);
     *lsn = level == VOS_OBJ ? pend_seen_obj(c, oid) : pend_seen_dkey(c, oid, dkey);
+    *lsn = vos_read_lsn(c->v, epoch, *lsn);
     if (rc)
         return rc;
     if (!yes)

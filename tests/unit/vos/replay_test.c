@@ -297,9 +297,43 @@ static void bad_shapes_are_refused(void **state)
     rig_stop(&r);
 }
 
+/* A read at an epoch promises that nobody writes below it any more. An answer that is out before
+ * the promise is in the log would be broken by a crash and a wall clock that was put back. */
+static void a_read_waits_for_its_promise(struct rt_xs *xs)
+{
+    daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1);
+    struct vos_key d = K("d"), a = K("a");
+    struct vos_fetch_iod iod = {.akey = a, .type = DAOS_IOD_SINGLE, .rec_size = DAOS_REC_ANY};
+    struct vos_fetch f;
+    uint64_t at, before, changed, seen = 0;
+    struct rig r;
+
+    rig_start(&r, xs, 8, 0);
+    CHECK_EQ(put_s(&r, o, "d", "a", "1"), 0);
+    at = hlc_peek(&r.clock) + UINT64_C(16000000000); /* a second later */
+    before = heap_lsn(r.h);
+    CHECK_EQ(RIG_RETRY(&r, vos_fetch(r.c, at, 0, o, &d, 1, &iod, &f)), 0);
+    CHECK(f.lsn > before);
+    CHECK_EQ(f.lsn, heap_lsn(r.h));
+    vos_fetch_fini(r.c, &f);
+    CHECK_EQ(heap_wait_durable(r.h, heap_lsn(r.h)), 0);
+    at += UINT64_C(16000000000);
+    before = heap_lsn(r.h);
+    CHECK_EQ(RIG_RETRY(&r, vos_probe(r.c, at, VOS_DKEY, o, &d, NULL, &changed, &seen)), 0);
+    CHECK(seen > before);
+    rig_stop(&r);
+}
+
+static void on_disk(void **state)
+{
+    (void)state;
+    rig_run(a_read_waits_for_its_promise);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(on_disk),
         cmocka_unit_test(replay_in_any_order),
         cmocka_unit_test(list_while_things_change),
         cmocka_unit_test(what_a_transaction_saw_is_checked),
