@@ -390,8 +390,9 @@ int ob_tx(struct work_client *c)
 
 /*
  * They happen at no single instant. What is promised: a key that was there all the time comes
- * exactly once, one that was not there at any time does not come, no key comes twice. A key whose
- * dkey nobody changed meanwhile was the same all the time.
+ * exactly once, one that was not there at any time does not come. One that went and came again (its
+ * object was punched as a whole, say) may come twice. A key whose dkey nobody changed meanwhile was
+ * the same all the time.
  */
 
 /* Bits of the keys whose dkeys nobody is changing; before: what ob_work.changes said. */
@@ -441,7 +442,7 @@ static void judge(struct work_client *c, const struct ob_sub *s, uint32_t still,
     uint32_t all, some;
 
     present(w, *s, &all, &some);
-    if (again != 0 || (still & all & ~s->found) || (still & ~some & s->found) ||
+    if ((again & still) || (still & all & ~s->found) || (still & ~some & s->found) ||
         (s->found & ~((1u << OB_DKEYS) - 1)))
         work_wrong(c->work,
                    "client %u: an enumeration of %s of object %u in several calls found %x; nobody "
