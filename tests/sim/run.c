@@ -23,8 +23,9 @@
 #define RUN_NS_MAX  (UINT64_C(24) * 3600 * SIM_S)
 #define TURNS_MAX   UINT64_C(20000000)
 #define START_TRIES 20u
-#define UNKNOWN_MAX 6u /* outcomes that nobody knows: more, and the oracle has too much to think   \
-                        */
+#define UNKNOWN_MAX                                                                                \
+    6u /* outcomes that nobody knows: more, and the oracle has too much to think                   \
+        */
 
 struct run;
 
@@ -45,10 +46,11 @@ struct run {
     struct sim_cluster *cl;
     struct work work;
     struct member m[SIM_CLIENTS_MAX];
-    struct sim_rng rng; /* the director's */
-    bool set_up;        /* container and workload are there */
-    bool over;          /* no more operations */
-    bool gate;          /* everybody waits */
+    struct sim_rng rng;   /* the director's */
+    bool set_up;          /* container and workload are there */
+    bool over;            /* no more operations */
+    bool gate;            /* everybody waits */
+    struct rt_event open; /* set when it opens */
     bool done;
     struct base_fail fail;           /* counts allocations, and fails one */
     uint64_t chances[SIM_SINGLE_NR]; /* when the workload was set up */
@@ -166,9 +168,29 @@ static void pass_gate(struct member *m)
 {
     while (m->run->gate) {
         m->parked = true;
-        rt_sleep_ns(SIM_MS);
+        rt_event_wait(&m->run->open);
     }
     m->parked = false;
+}
+
+static void gate_shut(struct run *r)
+{
+    if (!r->gate)
+        rt_event_reset(&r->open);
+    r->gate = true;
+}
+
+static void gate_open(struct run *r)
+{
+    r->gate = false;
+    rt_event_set(&r->open);
+}
+
+/* Waits a little, each time longer: what takes minutes is not looked at every millisecond. */
+static void wait_more(uint64_t *ns)
+{
+    *ns = *ns == 0 ? SIM_MS : MIN(*ns * 2, 200 * SIM_MS);
+    rt_sleep_ns(*ns);
 }
 
 static bool going(const struct member *m)
@@ -186,7 +208,7 @@ static void work_on(struct member *m)
         if (m->run->work.ops >= m->run->conf.ops)
             m->run->over = true;
         else if (m->run->work.unknown >= UNKNOWN_MAX)
-            m->run->gate = true; /* the director settles it */
+            gate_shut(m->run); /* the director settles it */
     }
 }
 
@@ -373,15 +395,17 @@ static void disturb_clock(struct run *r)
 
 /* ---- Verifying ---- */
 
-static void everybody(struct run *r, bool stop)
+static void everybody_stops(struct run *r)
 {
-    r->gate = stop;
-    for (bool all = false; stop && !all && !r->work.failed;) {
+    uint64_t ns = 0;
+
+    gate_shut(r);
+    for (bool all = false; !all && !r->work.failed;) {
         all = true;
         for (uint32_t i = 0; i < r->p.clients; i++)
             all &= r->m[i].parked;
         if (!all)
-            rt_sleep_ns(SIM_MS);
+            wait_more(&ns);
         if (sim_engine_failed(r->cl, 0)) /* nobody gets an answer otherwise */
             restart(r, SIM_DEATH_POWER);
     }
@@ -389,12 +413,14 @@ static void everybody(struct run *r, bool stop)
 
 static void net_quiet(struct run *r, bool quiet)
 {
+    uint64_t ns = 0;
+
     *sim_net_conf(r->cl->net) = quiet ? (struct sim_net_conf){0} : r->p.cluster.net;
     if (!quiet)
         return;
     sim_net_heal(r->cl->net);
     while (!sim_cluster_idle(r->cl) && !r->work.failed) {
-        rt_sleep_ns(SIM_MS);
+        wait_more(&ns);
         if (sim_engine_failed(r->cl, 0))
             restart(r, SIM_DEATH_POWER);
     }
@@ -467,9 +493,9 @@ static void verify(struct run *r)
 
 static void pause_and_verify(struct run *r)
 {
-    everybody(r, true);
+    everybody_stops(r);
     verify(r);
-    everybody(r, false);
+    gate_open(r);
 }
 
 static void one_deed(struct run *r)
@@ -558,7 +584,7 @@ static void director_main(void *arg)
         else if (!r->over && !r->work.failed)
             one_deed(r);
     }
-    r->gate = false;
+    gate_open(r);
     single_disarm(r);
     sim_net_heal(r->cl->net);
     wait_for_clients(r);
@@ -644,6 +670,7 @@ static int set_stage(struct run *r)
     r->p.cluster.clients = r->p.clients;
     r->p.world.story = r->conf.story;
     r->p.world.arg = r->conf.arg;
+    rt_event_init(&r->open);
     r->work.clients = r->p.clients;
     r->work.faults = work_faults(r->p.faults) | single_faults(r->conf.single);
     r->work.now = now;
