@@ -59,10 +59,9 @@ void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p)
     if (p->faults & SIM_NET)
         draw_net(r, &p->cluster.net);
     draw_disk(r, p->faults, &p->cluster.disk);
-    /* 2000 operations take ten milliseconds when nothing is in their way, seconds when much is */
-    p->fault_mean_ns = spread(r, SIM_MS, SIM_S);
+    p->deeds = (uint32_t)spread(r, 1, 24);
     if (p->faults & SIM_DISK)
-        p->disk_fail_ppm = (uint32_t)spread(r, 100, 5000);
+        p->disk_fail_ppm = (uint32_t)spread(r, 50, 1000);
 }
 
 void sim_profile_text(const struct sim_profile *p, char *buf, size_t len)

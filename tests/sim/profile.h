@@ -9,7 +9,7 @@ struct sim_profile {
     uint32_t clients;
     struct sim_world_conf world;
     struct sim_cluster_conf cluster;
-    uint64_t fault_mean_ns; /* between two of the director's deeds */
+    uint32_t deeds; /* of the director, spread over the operations */
     uint32_t disk_fail_ppm;
 };
 

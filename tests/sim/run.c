@@ -500,19 +500,17 @@ static void pause_and_verify(struct run *r)
 
 static void one_deed(struct run *r)
 {
-    static const uint32_t deeds[] = {SIM_POWER, SIM_KILL, SIM_NET, SIM_CLIENT, SIM_CLOCK};
-    uint32_t kind = deeds[draw(r, 5)];
+    static const uint32_t kinds[] = {SIM_POWER, SIM_KILL, SIM_NET, SIM_CLIENT, SIM_CLOCK};
+    uint32_t mine[ARRAY_LEN(kinds)], nr = 0, kind;
 
-    if (sim_engine_failed(r->cl, 0)) {
-        restart(r, draw(r, 2) ? SIM_DEATH_POWER : SIM_DEATH_KILL);
-        return;
-    }
-    if (draw(r, 40) == 0) {
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (r->p.faults & kinds[i])
+            mine[nr++] = kinds[i];
+    if (nr == 0 || draw(r, 20) == 0) {
         pause_and_verify(r);
         return;
     }
-    if (!(r->p.faults & kind))
-        return;
+    kind = mine[draw(r, nr)];
     if (kind == SIM_POWER)
         power_cut(r);
     else if (kind == SIM_KILL)
@@ -552,14 +550,42 @@ static void spawn_clients(struct run *r)
     }
 }
 
-/* Or until the clients want a pause, or all is done. */
-static void wait_for_deed(struct run *r, uint64_t ns)
+/* Until so many operations are done, or nothing has moved for a while, or the clients want a pause.
+ * Faults are spread over operations, not over time: of that a run takes milliseconds or hours. */
+static void wait_for_deed(struct run *r, uint64_t ops)
 {
-    while (ns > 0 && !r->gate && !r->over && !r->work.failed) {
-        uint64_t part = MIN(ns, 5 * SIM_MS);
+    uint64_t seen = 0, still_ns = 0;
 
-        rt_sleep_ns(part);
-        ns -= part;
+    while (r->work.ops < ops && still_ns < 10 * SIM_S && !r->gate && !r->over && !r->work.failed) {
+        uint64_t ns = still_ns < SIM_MS ? 50 * SIM_US : 50 * SIM_MS;
+
+        still_ns = r->work.ops == seen ? still_ns + ns : 0;
+        seen = r->work.ops;
+        if (sim_engine_failed(r->cl, 0) && still_ns > SIM_MS)
+            return;
+        rt_sleep_ns(ns);
+    }
+    rt_sleep_ns(draw(r, 300 * SIM_US)); /* somewhere within an operation */
+}
+
+/* The deeds, each after its share of the operations. An engine that failed meanwhile does not wait
+ * for one. */
+static void do_deeds(struct run *r)
+{
+    uint32_t done = 0;
+
+    while (!r->over && !r->work.failed) {
+        bool left = done < r->p.deeds && !r->conf.single;
+        uint64_t share = r->conf.ops / (r->p.deeds + 1);
+
+        wait_for_deed(r, left ? share * done + draw(r, 2 * share + 1) : UINT64_MAX);
+        if (r->gate)
+            pause_and_verify(r);
+        else if (sim_engine_failed(r->cl, 0))
+            restart(r, draw(r, 2) ? SIM_DEATH_POWER : SIM_DEATH_KILL);
+        else if (left && !r->over && !r->work.failed)
+            one_deed(r);
+        done += left;
     }
 }
 
@@ -577,13 +603,7 @@ static void director_main(void *arg)
     while (!r->set_up && !r->work.failed)
         rt_sleep_ns(SIM_MS);
     disk_faults(r, true);
-    while (!r->over && !r->work.failed) {
-        wait_for_deed(r, draw(r, r->conf.single ? SIM_MS : 2 * r->p.fault_mean_ns));
-        if (r->gate)
-            pause_and_verify(r);
-        else if (!r->over && !r->work.failed)
-            one_deed(r);
-    }
+    do_deeds(r);
     gate_open(r);
     single_disarm(r);
     sim_net_heal(r->cl->net);

@@ -7,14 +7,17 @@
  */
 #include <getopt.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/mutant.h"
 #include "run.h"
 
 #define JOBS_MAX 64u
@@ -23,7 +26,8 @@ struct options {
     uint64_t seed, seeds;
     uint32_t jobs, seconds;
     struct sim_run_conf run;
-    bool story, quiet, hash, keep_going, shrink;
+    bool quiet, hash, json, keep_going, shrink;
+    uint64_t *done; /* seeds, counted by all processes; NULL: nobody looks */
 };
 
 static const char help[] =
@@ -45,7 +49,10 @@ static const char help[] =
     "  --hash            print a line a run, with the hash of its trace\n"
     "  --keep-going      a failing run does not end it all\n"
     "  --shrink          look for the shortest run that still fails\n"
-    "  --quiet           only failures and the last line\n"
+    "  --mutant NAME     with this planted defect (src/base/mutant.h; a build with "
+    "-Dmutants=true)\n"
+    "  --json            the last line as JSON\n"
+    "  --quiet           no progress while it runs\n"
     "\n"
     "examples:\n"
     "  tarn-sim --seeds 1000 --jobs 2\n"
@@ -153,6 +160,8 @@ enum opt {
     OPT_HASH,
     OPT_KEEP,
     OPT_SHRINK,
+    OPT_MUTANT,
+    OPT_JSON,
     OPT_QUIET,
     OPT_HELP
 };
@@ -170,6 +179,8 @@ static const struct option long_options[] = {
     {"hash", no_argument, NULL, OPT_HASH},
     {"keep-going", no_argument, NULL, OPT_KEEP},
     {"shrink", no_argument, NULL, OPT_SHRINK},
+    {"mutant", required_argument, NULL, OPT_MUTANT},
+    {"json", no_argument, NULL, OPT_JSON},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -217,6 +228,16 @@ static int one_option(int opt, const char *arg, struct options *o)
         return 0;
     case OPT_SHRINK:
         o->shrink = true;
+        return 0;
+    case OPT_MUTANT:
+        if (!MUTANTS_BUILT)
+            return bad_option("mutant", arg, "is not in this build (meson setup -Dmutants=true)");
+        if (mutant_find(arg) == 0)
+            return bad_option("no mutant is called", arg, "(src/base/mutants.def lists them)");
+        mutant_set(arg);
+        return 0;
+    case OPT_JSON:
+        o->json = true;
         return 0;
     case OPT_QUIET:
         o->quiet = true;
@@ -289,6 +310,8 @@ static void run_seeds(const struct options *o, uint64_t *at, double end, struct 
         ok = sim_run(&conf, r);
         print_run(o, conf.seed, r);
         add(t, conf.seed, r);
+        if (o->done != NULL)
+            __atomic_add_fetch(o->done, 1, __ATOMIC_RELAXED);
         free(r);
         if (!ok) {
             *at += o->jobs;
@@ -365,6 +388,43 @@ static void run_job(const struct options *o, uint64_t first, double end, struct 
             return;
         at = rep.at;
     }
+}
+
+/* ---- Progress, on a terminal ---- */
+
+static void show(const struct options *o, double began, bool last)
+{
+    uint64_t n = __atomic_load_n(o->done, __ATOMIC_RELAXED);
+    double took = seconds() - began, rate = took > 0 ? (double)n / took : 0;
+
+    if (last)
+        fputs("\r\033[K", stderr);
+    else
+        fprintf(stderr, "\r%llu of %llu seeds, %.1f a second, %.0f s left\033[K",
+                (unsigned long long)n, (unsigned long long)o->seeds, rate,
+                rate > 0 ? (double)(o->seeds - n) / rate : 0);
+}
+
+/* A process that shows how far the others are, until it is ended. */
+static pid_t watch(const struct options *o)
+{
+    double began = seconds();
+    pid_t pid = o->done != NULL ? fork() : -1;
+
+    while (pid == 0) {
+        usleep(500000);
+        show(o, began, false);
+    }
+    return pid;
+}
+
+static void *shared_counter(const struct options *o)
+{
+    void *p = MAP_FAILED;
+
+    if (!o->quiet && !o->hash && isatty(STDERR_FILENO) && o->seeds > 1)
+        p = mmap(NULL, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
 }
 
 static void run_all(const struct options *o, struct tally *t)
@@ -490,6 +550,7 @@ int main(int argc, char **argv)
     struct tally t = {0};
     double began = seconds();
     int rc = parse(argc, argv, &o);
+    pid_t watcher;
 
     if (rc != 0)
         return MAX(rc, 0);
@@ -500,7 +561,22 @@ int main(int argc, char **argv)
     log_set_sink(no_log); /* a power cut is news in every run */
     if (o.shrink)
         return shrink(&o);
+    o.done = shared_counter(&o);
+    watcher = watch(&o);
     run_all(&o, &t);
+    if (watcher > 0) {
+        kill(watcher, SIGKILL);
+        waitpid(watcher, NULL, 0);
+        show(&o, began, true);
+    }
+    if (o.json) {
+        printf("{\"runs\": %llu, \"operations\": %llu, \"deaths\": %llu, \"failed\": %llu, "
+               "\"first_failed\": %llu, \"operations_per_ms\": %.1f}\n",
+               (unsigned long long)t.runs, (unsigned long long)t.ops, (unsigned long long)t.deaths,
+               (unsigned long long)t.failed, (unsigned long long)t.first_failed,
+               (double)t.ops / (seconds() - began) / 1e3);
+        return t.failed != 0;
+    }
     printf("%llu runs, %llu operations, %llu deaths of engines, %.0f s of virtual time, %.1f "
            "operations a millisecond%s\n",
            (unsigned long long)t.runs, (unsigned long long)t.ops, (unsigned long long)t.deaths,
