@@ -1,6 +1,7 @@
 /* Attributes: stat, mode, owner, times, size, access. */
 #include <grp.h>
 #include <unistd.h>
+#include "dfs/dfs_fast.h"
 #include "dfs/dfs_int.h"
 
 int dfs_stat(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *stbuf)
@@ -84,6 +85,14 @@ static int setattr_change(struct dfs *dfs, struct dfs_entry *e, void *arg)
 
 int dfs_osetattr(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf, int flags)
 {
+    if (dfs != NULL && obj != NULL && stbuf != NULL && (flags & DFS_SET_ATTR_MODE) &&
+        (stbuf->st_mode & S_ISVTX))
+        return dfs->readonly ? EPERM : ENOTSUP;
+    return dfs_osetattr_sticky(dfs, obj, stbuf, flags);
+}
+
+int dfs_osetattr_sticky(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf, int flags)
+{
     const int known = DFS_SET_ATTR_MODE | DFS_SET_ATTR_ATIME | DFS_SET_ATTR_MTIME |
                       DFS_SET_ATTR_SIZE | DFS_SET_ATTR_UID | DFS_SET_ATTR_GID;
     struct change ch = {0};
@@ -94,7 +103,7 @@ int dfs_osetattr(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf, int flags)
     if (dfs->readonly)
         return EPERM;
     if (flags & DFS_SET_ATTR_MODE) {
-        if ((stbuf->st_mode & S_ISVTX) || S_ISLNK(obj->mode))
+        if (S_ISLNK(obj->mode))
             return ENOTSUP;
         if ((stbuf->st_mode & S_IFMT) != 0 && (stbuf->st_mode & S_IFMT) != (obj->mode & S_IFMT))
             return EINVAL;

@@ -65,6 +65,10 @@ int dfs_remove_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, unsigned f
 /* Removes the data of a file that has no name any more. */
 int dfs_drop(dfs_t *dfs, daos_obj_id_t oid);
 
+/* dfs_osetattr that takes the sticky bit too: libdfs stores it for copies to find again, and that
+ * is all. */
+int dfs_osetattr_sticky(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf, int flags);
+
 /* dfs_open that also fills the attributes. */
 int dfs_open_stat(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode, int flags,
                   daos_oclass_id_t cid, daos_size_t chunk_size, const char *value, dfs_obj_t **obj,

@@ -64,7 +64,7 @@ static int put_prepare(struct dfs *dfs, struct dfs_obj *dir, const char *name,
     if (op == NULL)
         return ENOMEM;
     strcpy(op->name, name);
-    op->e.mode = S_IFREG | (st->st_mode & ~S_IFMT & ~(mode_t)S_ISVTX);
+    op->e.mode = S_IFREG | (st->st_mode & ~S_IFMT);
     op->e.uid = st->st_uid;
     op->e.gid = st->st_gid;
     op->e.mtime = st->st_mtim;

@@ -22,7 +22,7 @@
  * clients write the same files. What an application wrote is durable when fsync() or close() has
  * returned, without the write-back cache when write() has.
  *
- * Not there: hard links, device nodes, sticky bits (silently dropped, as libdfs has none), access
+ * Not there: hard links, device nodes, sticky bits (silently dropped), access
  * times, ACL attributes, locks across machines, preallocation. Removing privileges (setuid bits
  * on write) is left to the kernel. The kernel fixes statfs's f_type for every FUSE mount.
  *

@@ -321,6 +321,8 @@ static int file_start(struct worker *w, struct job *job, const struct copy_conf 
 {
     struct slot *s;
 
+    if (e->st.st_nlink > 1)
+        atomic_fetch_add(&w->walk->hard_links, 1);
     if (is_same(w->walk, job, conf, e)) {
         atomic_fetch_add(&w->walk->same, 1);
         return 0;
@@ -474,6 +476,7 @@ int copy_run(struct tool *t, struct tree *src, struct tree *dst, const struct co
                               .skipped = k.skipped,
                               .same = k.same,
                               .errors = k.errors,
+                              .hard_links = k.hard_links,
                               .seconds = progress_seconds(p),
                               .interrupted = p->interrupted};
     if (rc != 0)
@@ -483,11 +486,12 @@ int copy_run(struct tool *t, struct tree *src, struct tree *dst, const struct co
 
 json_t *copy_json(const struct copy_result *r)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b}", "files", (json_int_t)r->files,
-                     "directories", (json_int_t)r->dirs, "links", (json_int_t)r->links, "bytes",
-                     (json_int_t)r->bytes, "unchanged", (json_int_t)r->same, "skipped",
-                     (json_int_t)r->skipped, "errors", (json_int_t)r->errors, "seconds", r->seconds,
-                     "interrupted", r->interrupted);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:b}", "files",
+                     (json_int_t)r->files, "directories", (json_int_t)r->dirs, "links",
+                     (json_int_t)r->links, "bytes", (json_int_t)r->bytes, "unchanged",
+                     (json_int_t)r->same, "skipped", (json_int_t)r->skipped, "hard_links",
+                     (json_int_t)r->hard_links, "errors", (json_int_t)r->errors, "seconds",
+                     r->seconds, "interrupted", r->interrupted);
 }
 
 void copy_print(const struct copy_result *r, FILE *out)
@@ -504,6 +508,10 @@ void copy_print(const struct copy_result *r, FILE *out)
             size_print((uint64_t)((double)r->bytes / s), byte_rate, sizeof(byte_rate)));
     if (r->same > 0)
         fprintf(out, "%s files were there already, unchanged\n", count_text(r->same, more));
+    if (r->hard_links > 0)
+        fprintf(out,
+                "%s files had other names too (hard links); each name is a file of its own now\n",
+                count_text(r->hard_links, more));
     if (r->skipped > 0)
         fprintf(out, "%s devices, sockets or pipes were left out\n", count_text(r->skipped, more));
 }

@@ -2,8 +2,9 @@
  * Copies a tree or one file, in either direction or from pool to pool (see walk.h for how). A file
  * is there whole or not at all: small ones are one request, a large one that cannot be finished is
  * removed. Existing files are replaced, other files of the destination stay. Kept: data, holes of
- * large local files, mode (but the sticky bit in a pool), modification time, links, owner if we are
- * root, extended attributes (user.*, as root trusted.*).
+ * large local files, mode (set-id bits only with their owner), modification time, symbolic links,
+ * owner if we are root, extended attributes (user.*, as root trusted.*). Names of one file (hard
+ * links) become files of their own; the result counts them.
  */
 #ifndef TARN_TOOLS_COPY_H
 #define TARN_TOOLS_COPY_H
@@ -25,6 +26,7 @@ struct copy_conf {
 
 struct copy_result {
     uint64_t files, dirs, links, bytes, skipped, same, errors;
+    uint64_t hard_links; /* files that have other names besides the one met */
     double seconds;
     bool interrupted;
 };

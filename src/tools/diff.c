@@ -16,7 +16,6 @@ struct diff {
     json_t *list;
     atomic_ulong differences;
     bool owners;
-    mode_t mode_mask;
 };
 
 static void differs(struct walk *k, const struct job *job, const char *name, const char *fmt, ...)
@@ -185,10 +184,10 @@ static void attrs_compare(struct walk *k, struct job *job, const char *name, con
                           const struct stat *b)
 {
     struct diff *d = k->arg;
+    mode_t mode_a = tree_mode(k->a, a) & 07777, mode_b = tree_mode(k->b, b) & 07777;
 
-    if (!S_ISLNK(a->st_mode) && (a->st_mode & d->mode_mask) != (b->st_mode & d->mode_mask))
-        differs(k, job, name, "mode: %04o and %04o", a->st_mode & d->mode_mask,
-                b->st_mode & d->mode_mask);
+    if (!S_ISLNK(a->st_mode) && mode_a != mode_b)
+        differs(k, job, name, "mode: %04o and %04o", mode_a, mode_b);
     if (!d->conf->no_times &&
         (a->st_mtim.tv_sec != b->st_mtim.tv_sec || a->st_mtim.tv_nsec != b->st_mtim.tv_nsec))
         differs(k, job, name, "modification time: %lld.%09ld and %lld.%09ld",
@@ -339,8 +338,7 @@ static int outcome(struct tool *t, struct walk *k, const struct diff_conf *conf,
 int diff_run(struct tool *t, struct tree *a, struct tree *b, const struct diff_conf *conf,
              struct progress *p, struct diff_result *r, json_t *list)
 {
-    struct diff d = {
-        .conf = conf, .list = list, .owners = a->superuser && b->superuser, .mode_mask = 07777};
+    struct diff d = {.conf = conf, .list = list, .owners = a->superuser && b->superuser};
     struct walk k = {.visitor = &diff_visitor,
                      .a = a,
                      .b = b,
@@ -351,9 +349,6 @@ int diff_run(struct tool *t, struct tree *a, struct tree *b, const struct diff_c
     struct scan scan;
     int rc;
 
-    /* containers have no sticky bit */
-    if (a->is_dfs || b->is_dfs)
-        d.mode_mask &= ~(mode_t)S_ISVTX;
     pthread_mutex_init(&d.lock, NULL);
     p->done = &k.files;
     p->bytes = &k.bytes;

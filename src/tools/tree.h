@@ -117,6 +117,10 @@ struct tree {
 void tree_local_init(struct tree *t, const char *top);
 void tree_dfs_init(struct tree *t, dfs_t *dfs, const char *top);
 
+/* The mode that a copy of a file or directory with st gets in t. Without being root it belongs to
+ * whoever copies: then set-id bits that were meant for others are left out, as cp -p does. */
+mode_t tree_mode(const struct tree *t, const struct stat *st);
+
 /* A new entry at the end of l, zeroed but for its name; NULL without memory. */
 struct entry *listing_add(struct listing *l, const char *name);
 void listing_clear(struct listing *l); /* frees the names, keeps the room */

@@ -126,10 +126,10 @@ static int set_attrs(struct tree *t, dfs_obj_t *obj, const struct stat *st)
     struct stat want = *st;
     int flags = DFS_SET_ATTR_MODE | DFS_SET_ATTR_MTIME;
 
-    want.st_mode &= ~(mode_t)S_ISVTX;
+    want.st_mode = tree_mode(t, st);
     if (t->superuser)
         flags |= DFS_SET_ATTR_UID | DFS_SET_ATTR_GID;
-    return dfs_osetattr(t->dfs, obj, &want, flags);
+    return dfs_osetattr_sticky(t->dfs, obj, &want, flags);
 }
 
 static int dir_finish(struct tree *t, struct tree_dir *parent, const char *name,
@@ -167,6 +167,7 @@ static int put(struct tree *t, struct tree_dir *dir, const struct entry *e, d_sg
 {
     struct stat st = e->st;
 
+    st.st_mode = tree_mode(t, &e->st);
     if (!t->superuser) {
         st.st_uid = geteuid();
         st.st_gid = getegid();

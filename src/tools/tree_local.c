@@ -54,6 +54,17 @@ int listing_compare(const void *a, const void *b)
     return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
+mode_t tree_mode(const struct tree *t, const struct stat *st)
+{
+    mode_t mode = st->st_mode;
+
+    if (!t->superuser && st->st_uid != geteuid())
+        mode &= ~(mode_t)S_ISUID;
+    if (!t->superuser && st->st_gid != getegid())
+        mode &= ~(mode_t)S_ISGID;
+    return mode;
+}
+
 /* The top may be a link to a directory; nothing below it is followed. */
 static int dir_open(struct tree *t, struct tree_dir *parent, const char *name, bool make,
                     struct tree_dir *dir)
@@ -132,14 +143,22 @@ static int dir_list(struct tree *t, struct tree_dir *dir, uint32_t max, struct l
 
 static int set_owner(const struct tree *t, int fd, const struct stat *st)
 {
-    if (!t->superuser || (st->st_uid == 0 && st->st_gid == 0))
-        return 0;
-    if (fchown(fd, st->st_uid, st->st_gid) != 0)
-        return errno;
-    /* a change of owner drops the set-id bits */
-    if ((st->st_mode & (S_ISUID | S_ISGID)) != 0 && fchmod(fd, st->st_mode & 07777) != 0)
+    if (t->superuser && (st->st_uid != 0 || st->st_gid != 0) &&
+        fchown(fd, st->st_uid, st->st_gid) != 0)
         return errno;
     return 0;
+}
+
+/* Of a file that has its data: a change of owner drops the set-id bits, as does a write by anybody
+ * but root. */
+static int set_owner_and_ids(const struct tree *t, int fd, const struct stat *st)
+{
+    mode_t mode = tree_mode(t, st);
+    int rc = set_owner(t, fd, st);
+
+    if (rc == 0 && (mode & (S_ISUID | S_ISGID)) != 0 && fchmod(fd, mode & 07777) != 0)
+        rc = errno;
+    return rc;
 }
 
 static int set_times(int fd, const struct stat *st)
@@ -154,7 +173,7 @@ static int dir_finish(struct tree *t, struct tree_dir *parent, const char *name,
 {
     int rc = set_owner(t, dir->fd, st);
 
-    if (rc == 0 && fchmod(dir->fd, st->st_mode & 07777) != 0)
+    if (rc == 0 && fchmod(dir->fd, tree_mode(t, st) & 07777) != 0)
         rc = errno;
     return rc == 0 ? set_times(dir->fd, st) : rc;
 }
@@ -238,7 +257,7 @@ static int put(struct tree *t, struct tree_dir *dir, const struct entry *e, d_sg
                daos_event_t *ev, bool *pending)
 {
     int fd;
-    int rc = create_new(dir, e->name, e->st.st_mode, &fd);
+    int rc = create_new(dir, e->name, tree_mode(t, &e->st), &fd);
 
     *pending = false;
     if (rc != 0)
@@ -246,7 +265,7 @@ static int put(struct tree *t, struct tree_dir *dir, const struct entry *e, d_sg
     if (sgl->sg_nr > 0)
         rc = write_all(fd, sgl->sg_iovs[0].iov_buf, sgl->sg_iovs[0].iov_len, 0);
     if (rc == 0)
-        rc = set_owner(t, fd, &e->st);
+        rc = set_owner_and_ids(t, fd, &e->st);
     if (rc == 0)
         rc = set_times(fd, &e->st);
     if (close(fd) != 0 && rc == 0)
@@ -261,7 +280,7 @@ static int file_open(struct tree *t, struct tree_dir *dir, struct entry *e, bool
     f->entry = e;
     f->write = write;
     if (write)
-        return create_new(dir, e->name, e->st.st_mode, &f->fd);
+        return create_new(dir, e->name, tree_mode(t, &e->st), &f->fd);
     f->fd = openat(dir->fd, e->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (f->fd < 0)
         return errno;
@@ -322,7 +341,7 @@ static int file_close(struct tree *t, struct tree_file *f, const struct stat *st
     if (st != NULL && ftruncate(f->fd, st->st_size) != 0)
         rc = errno;
     if (st != NULL && rc == 0)
-        rc = set_owner(t, f->fd, st);
+        rc = set_owner_and_ids(t, f->fd, st);
     if (st != NULL && rc == 0)
         rc = set_times(f->fd, st);
     if (close(f->fd) != 0 && rc == 0)

@@ -99,7 +99,7 @@ struct walk {
     bool writes;      /* b is written */
 
     atomic_bool stop; /* interrupted, or an error that makes going on pointless */
-    atomic_ulong files, dirs, links, bytes, skipped, same, errors;
+    atomic_ulong files, dirs, links, bytes, skipped, same, errors, hard_links;
 
     /* private */
     pthread_mutex_t lock;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -70,6 +71,56 @@ static void expect_content(struct world *w, const char *name, const char *text)
         0, w->tree.ops->get(&w->tree, &w->top, &e, buf, sizeof(buf), &len, NULL, &pending));
     assert_int_equal(strlen(text), len);
     assert_memory_equal(text, buf, len);
+}
+
+static mode_t mode_of(struct world *w, const char *name)
+{
+    struct entry e = {0};
+
+    assert_int_equal(0, w->tree.ops->stat(&w->tree, &w->top, name, &e));
+    return e.st.st_mode & 07777;
+}
+
+/* In a child that is nobody, who has no privilege to write and keep set-id bits by itself. */
+static int put_as_nobody(struct world *w, const char *name, mode_t mode)
+{
+    int status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0)
+            _exit(99);
+        w->tree.superuser = false;
+        _exit(put(w, name, "x", mode, 1));
+    }
+    assert_int_equal(pid, waitpid(pid, &status, 0));
+    return WEXITSTATUS(status);
+}
+
+static void test_set_id_bits_stay_with_their_owner(void **state)
+{
+    struct world *w = *state;
+    struct stat mine = {.st_mode = S_IFREG | 07755, .st_uid = geteuid(), .st_gid = getegid()};
+    struct stat theirs = {.st_mode = S_IFREG | 07755, .st_uid = geteuid() + 1, .st_gid = getegid()};
+    mode_t old = umask(0);
+
+    assert_int_equal(0, put(w, "all", "x", 07755, 1));
+    assert_int_equal(07755, mode_of(w, "all"));
+    if (geteuid() == 0) {
+        assert_int_equal(0, fchmod(w->top.fd, 0777));
+        assert_int_equal(0, put_as_nobody(w, "nobodys", 06711));
+        assert_int_equal(06711, mode_of(w, "nobodys"));
+    }
+    /* an ordinary user's copy of another's file is not set-id to the copier */
+    w->tree.superuser = false;
+    assert_int_equal(S_IFREG | 07755, tree_mode(&w->tree, &mine));
+    assert_int_equal(S_IFREG | 03755, tree_mode(&w->tree, &theirs));
+    theirs.st_gid++;
+    assert_int_equal(S_IFREG | 01755, tree_mode(&w->tree, &theirs));
+    w->tree.superuser = true;
+    assert_int_equal(S_IFREG | 07755, tree_mode(&w->tree, &theirs));
+    umask(old);
 }
 
 static void test_put_keeps_mode_and_time(void **state)
@@ -212,6 +263,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_put_keeps_mode_and_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_set_id_bits_stay_with_their_owner, setup, teardown),
         cmocka_unit_test_setup_teardown(test_put_replaces_files_but_not_what_links_lead_to, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_put_over_a_directory_fails, setup, teardown),
