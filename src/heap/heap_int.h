@@ -27,8 +27,9 @@ struct vrange {
 };
 int vrange_open(struct vrange *r, size_t max);
 int vrange_commit(struct vrange *r, size_t bytes); /* at least bytes usable, zero-filled */
-/* [from, to) will be used in full: large pages for what lies whole in it, as far as there are any.
- */
+/* [from, to) will be used, most of it: large pages for what lies whole in it, as far as there are
+ * any. */
+#define VRANGE_HUGE ((uintptr_t)2 << 20)
 void vrange_huge(struct vrange *r, size_t from, size_t to);
 void vrange_close(struct vrange *r);
 

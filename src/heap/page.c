@@ -45,9 +45,8 @@ int vrange_commit(struct vrange *r, size_t bytes)
 
 void vrange_huge(struct vrange *r, size_t from, size_t to)
 {
-    const uintptr_t huge = (uintptr_t)2 << 20;
-    uintptr_t a = ROUND_UP((uintptr_t)r->base + from, huge),
-              b = ((uintptr_t)r->base + MIN(to, r->max)) & ~(huge - 1);
+    uintptr_t a = ROUND_UP((uintptr_t)r->base + from, VRANGE_HUGE),
+              b = ROUND_DOWN((uintptr_t)r->base + MIN(to, r->max), VRANGE_HUGE);
 
     if (a < b)
         madvise((void *)a, b - a, MADV_HUGEPAGE); /* without them it is merely slower */

@@ -325,15 +325,23 @@ static bool worth_loading(struct recovery *r, uint64_t page)
     return p->redo != 0 || write_undecided(r, page);
 }
 
-/* Runs of pages that all get their bytes now are spared a page fault for every 4 KiB. list:
- * ascending. */
+/* Where most pages of a large page's range get their bytes now, it is one page fault for all of
+ * them instead of one for every 4 KiB. list: ascending. */
 static void expect_pages(struct heap *h, const struct vec32 *list)
 {
+    const uintptr_t first = (uintptr_t)h->base / VRANGE_HUGE;
+
     for (uint32_t i = 0, n; i < list->nr; i += n) {
-        for (n = 1; i + n < list->nr && list->v[i + n] == list->v[i] + n;)
+        uintptr_t block = (uintptr_t)page_addr(h, list->v[i]) / VRANGE_HUGE;
+
+        for (n = 1; i + n < list->nr;) {
+            if ((uintptr_t)page_addr(h, list->v[i + n]) / VRANGE_HUGE != block)
+                break;
             n++;
-        vrange_huge(&h->mem, (size_t)list->v[i] * HEAP_PAGE_SIZE,
-                    ((size_t)list->v[i] + n) * HEAP_PAGE_SIZE);
+        }
+        if (block > first && n >= VRANGE_HUGE / HEAP_PAGE_SIZE / 2)
+            vrange_huge(&h->mem, block * VRANGE_HUGE - (uintptr_t)h->base,
+                        (block + 1) * VRANGE_HUGE - (uintptr_t)h->base);
     }
 }
 
