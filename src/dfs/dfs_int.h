@@ -155,6 +155,10 @@ int dfs_oid_new(struct dfs *dfs, mode_t mode, daos_oclass_id_t cid, daos_obj_id_
 
 /* lookup.c */
 int dfs_name_check(const char *name, size_t *len); /* EINVAL */
+/* An open object for an entry; asks nobody. value (a link's target) is taken over, also on failure.
+ */
+int dfs_obj_new(struct dfs *dfs, daos_obj_id_t parent, const char *name, const struct dfs_entry *e,
+                int flags, char *value, struct dfs_obj **out);
 /* Opens what entry e stands for. e is read again if it is a link that has changed hands meanwhile:
  * it may be of another type afterwards. */
 int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e,

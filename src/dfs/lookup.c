@@ -104,16 +104,12 @@ static int link_target(struct dfs *dfs, daos_obj_id_t parent, const char *name, 
     return 0;
 }
 
-int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e,
-                       int flags, struct dfs_obj **out)
+int dfs_obj_new(struct dfs *dfs, daos_obj_id_t parent, const char *name, const struct dfs_entry *e,
+                int flags, char *value, struct dfs_obj **out)
 {
-    struct dfs_obj *obj;
-    char *value;
-    int rc = link_target(dfs, parent, name, e, &value);
+    struct dfs_obj *obj = calloc(1, sizeof(*obj));
+    int rc;
 
-    if (rc != 0)
-        return rc;
-    obj = calloc(1, sizeof(*obj));
     if (obj == NULL) {
         free(value);
         return ENOMEM;
@@ -136,6 +132,15 @@ int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, 
     }
     *out = obj;
     return 0;
+}
+
+int dfs_obj_from_entry(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e,
+                       int flags, struct dfs_obj **out)
+{
+    char *value;
+    int rc = link_target(dfs, parent, name, e, &value);
+
+    return rc != 0 ? rc : dfs_obj_new(dfs, parent, name, e, flags, value, out);
 }
 
 int dfs_obj_set_up(struct dfs_obj *obj, const daos_obj_id_t *above, uint32_t nr,

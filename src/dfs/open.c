@@ -28,9 +28,9 @@ static daos_oclass_id_t class_for(struct dfs *dfs, mode_t mode, daos_oclass_id_t
     return dfs->sb.file_oclass ? dfs->sb.file_oclass : dfs->sb.oclass;
 }
 
-/* A new entry called name in dir; the object behind it needs no creation. */
-static int create(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t mode,
-                  daos_oclass_id_t cid, daos_size_t chunk, const char *value, struct dfs_entry *e)
+/* What will be the entry of a new object; the object behind it needs no creation. */
+static int entry_make(struct dfs *dfs, struct dfs_obj *dir, mode_t mode, daos_oclass_id_t cid,
+                      daos_size_t chunk, const char *value, struct dfs_entry *e)
 {
     int rc;
 
@@ -42,11 +42,32 @@ static int create(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t
     }
     /* a symlink has no object behind it, but an id of its own: it is what tells it from others */
     rc = dfs_oid_new(dfs, mode, class_for(dfs, mode, e->oclass), &e->oid);
+    if (rc == 0 && S_ISREG(mode))
+        e->oclass = daos_obj_id2class(e->oid);
+    return rc;
+}
+
+/* Opens first and creates then, so that what cannot be opened is not there afterwards. */
+static int create_open(struct dfs *dfs, struct dfs_obj *dir, const char *name, int flags,
+                       struct dfs_entry *e, const char *value, struct dfs_obj **out)
+{
+    char *target = S_ISLNK(e->mode) ? strdup(value) : NULL;
+    struct dfs_obj *obj;
+    int rc;
+
+    if (S_ISLNK(e->mode) && target == NULL)
+        return ENOMEM;
+    rc = dfs_obj_new(dfs, dir->oid, name, e, flags, target, &obj);
     if (rc != 0)
         return rc;
-    if (S_ISREG(mode))
-        e->oclass = daos_obj_id2class(e->oid);
-    return dfs_entry_insert(dfs, dir->oid, name, e, value);
+    rc = dfs_obj_set_up(obj, dir->up, dir->up_nr, &dir->oid);
+    if (rc == 0)
+        rc = dfs_entry_insert(dfs, dir->oid, name, e, value);
+    if (rc == 0)
+        *out = obj;
+    else
+        dfs_release(obj);
+    return rc;
 }
 
 static int open_check(struct dfs *dfs, mode_t mode, int flags, const char *value)
@@ -119,9 +140,11 @@ static int open_one(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode
     do {
         if (!(flags & O_CREAT))
             return open_existing(dfs, dir, name, mode, flags, obj, st);
-        rc = create(dfs, dir, name, mode, cid, chunk, value, &e);
+        rc = entry_make(dfs, dir, mode, cid, chunk, value, &e);
         if (rc == 0)
-            return open_entry(dfs, dir, name, &e, flags, false, obj, st);
+            rc = create_open(dfs, dir, name, flags, &e, value, obj);
+        if (rc == 0)
+            return st != NULL ? dfs_entry_stat(dfs, &e, (*obj)->oh, st) : 0;
         if (rc != EEXIST || (flags & O_EXCL) || S_ISLNK(mode))
             return rc;
         rc = open_existing(dfs, dir, name, mode, flags, obj, st);
@@ -168,7 +191,8 @@ int dfs_mkdir(dfs_t *dfs, dfs_obj_t *parent, const char *name, mode_t mode, daos
         rc = ENOTSUP;
     if (rc != 0)
         return rc;
-    return create(dfs, dir, name, S_IFDIR | (mode & ~S_IFMT), cid, 0, NULL, &e);
+    rc = entry_make(dfs, dir, S_IFDIR | (mode & ~S_IFMT), cid, 0, NULL, &e);
+    return rc != 0 ? rc : dfs_entry_insert(dfs, dir->oid, name, &e, NULL);
 }
 
 /* ---- Open objects ---- */

@@ -49,12 +49,12 @@ static bool lose(void)
 static int lost(int rc)
 {
     (void)rc;
-    return -DER_TIMEDOUT;
+    return -DER_TX_UNCERTAIN;
 }
 
 /* Of calls that may time out. */
 #define ASK(call)                                                                                  \
-    (!lose() ? AROUND(call) : sim_rng_below(&work_wrap.rng, 2) ? lost(AROUND(call)) : -DER_TIMEDOUT)
+    (!lose() ? AROUND(call) : sim_rng_below(&work_wrap.rng, 2) ? lost(AROUND(call)) : -DER_TX_UNCERTAIN)
 
 #define WRAP(name, params, args)                                                                   \
     int __real_##name params;                                                                      \
