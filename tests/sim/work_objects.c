@@ -218,6 +218,19 @@ int ob_run(struct work_client *c, struct ob_sub *s)
     return s->rc;
 }
 
+/* Merges history, which nobody may see. */
+static int aggregate(struct work_client *c)
+{
+    int rc;
+
+    work_tell(c, "aggregates");
+    rc = daos_cont_aggregate(c->coh, 0, NULL);
+    if (rc != 0 && work_verdict(c->work, rc, true) != WORK_UNKNOWN)
+        work_wrong(c->work, "client %u: aggregation was answered %s (%d)", c->index, d_errstr(rc),
+                   rc);
+    return rc;
+}
+
 static int step(struct work_client *c)
 {
     struct ob_sub s;
@@ -239,6 +252,8 @@ static int step(struct work_client *c)
         rc = ob_snap_read(c);
     else if (r < 44)
         rc = ob_enumerate(c);
+    else if (r == 44)
+        rc = aggregate(c);
     else {
         if (r < 120)
             ob_draw_change(c, &s);
