@@ -225,18 +225,25 @@ static int query(struct shard *s, struct host *h)
     return rc;
 }
 
+/* A snapshot in the making has its epoch before the service knows of it. Who does not find it in
+ * the list may conclude that what he writes next will be in it, so he waits. */
+static bool counts_snapshots(uint16_t opcode)
+{
+    return opcode == MSG_SNAP_LIST || opcode == MSG_CONT_QUERY;
+}
+
 void svc_host_fiber(struct shard *s, struct net_req *req)
 {
     struct host h = {.req = req, .mem = net_req_arena(req)};
+    bool changes = msg_info(req->hdr.opcode)->flags & MSG_CHANGES;
+    bool alone = changes || counts_snapshots(req->hdr.opcode);
     int rc;
 
-    if (msg_info(req->hdr.opcode)->flags & MSG_CHANGES) {
+    if (alone)
         rt_mutex_lock(&s->svc_lock);
-        rc = change(s, &h);
+    rc = changes ? change(s, &h) : query(s, &h);
+    if (alone)
         rt_mutex_unlock(&s->svc_lock);
-    } else {
-        rc = query(s, &h);
-    }
     if (MUTANT(ENGINE_OID_EARLY) && req->hdr.opcode == MSG_OID_ALLOC)
         h.lsn = 0;
     shard_reply(s, req, rc, h.lsn);

@@ -84,8 +84,8 @@ static const struct code errno_codes[] = {
     {ERANGE, CODE_MODEL, 0},
     {EFBIG, CODE_MODEL, 0},
     {EBUSY, CODE_MODEL, 0},
-    {ENOSPC, CODE_NOTHING, WORK_FULL},
-    {ENOMEM, CODE_NOTHING, WORK_NOMEM},
+    {ENOSPC, CODE_LOST, WORK_FULL},
+    {ENOMEM, CODE_LOST, WORK_NOMEM}, /* calls of several requests may be half done */
     {EIO, CODE_LOST, WORK_NET | WORK_DEVICE | WORK_ROT},
     {ETIMEDOUT, CODE_LOST, ON_THE_WAY},
     {EHOSTUNREACH, CODE_LOST, ON_THE_WAY},
