@@ -23,9 +23,7 @@
 #define RUN_NS_MAX  (UINT64_C(24) * 3600 * SIM_S)
 #define TURNS_MAX   UINT64_C(20000000)
 #define START_TRIES 20u
-#define UNKNOWN_MAX                                                                                \
-    6u /* outcomes that nobody knows: more, and the oracle has too much to think                   \
-        */
+#define UNKNOWN_MAX 4u /* outcomes that nobody knows: more are too much to think about */
 
 struct run;
 
