@@ -9,7 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#ifndef BAG_SLOTS
 #define BAG_SLOTS 32u
+#endif
 
 struct bag {
     void *slot[BAG_SLOTS];

@@ -12,9 +12,6 @@
  * read-modify-write even when it changes nothing, so that it is ordered with the consumer's sleep
  * swap: either it sees the mark, or the swap comes later, acquires from it and sees what the caller
  * of rouse had written.
- *
- * The atomic steps go through the three macros below, so that a test can include this file with its
- * own and enumerate every interleaving.
  */
 #include "rt/callq.h"
 
@@ -22,20 +19,24 @@
 
 #include "base/mutant.h"
 
-#ifndef CALLQ_LOAD
-#define CALLQ_LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
-#define CALLQ_CAS(p, expected, want)                                                               \
-    __atomic_compare_exchange_n((p), (expected), (want), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
-#define CALLQ_XCHG(p, want) __atomic_exchange_n((p), (want), __ATOMIC_ACQ_REL)
-#endif
+static uintptr_t load(const struct callq *q)
+{
+    return __atomic_load_n(&q->head, __ATOMIC_ACQUIRE);
+}
+
+static bool cas(struct callq *q, uintptr_t *was, uintptr_t want)
+{
+    return __atomic_compare_exchange_n(&q->head, was, want, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+}
 
 enum callq_was callq_push(struct callq *q, struct rt_call *c)
 {
-    uintptr_t was = CALLQ_LOAD(&q->head);
+    uintptr_t was = load(q);
 
     do {
         c->next = was == CALLQ_ASLEEP ? NULL : (struct rt_call *)was;
-    } while (!CALLQ_CAS(&q->head, &was, (uintptr_t)c));
+    } while (!cas(q, &was, (uintptr_t)c));
     if (was == CALLQ_ASLEEP)
         return CALLQ_WAS_ASLEEP;
     return was ? CALLQ_WAS_BUSY : CALLQ_WAS_EMPTY;
@@ -43,9 +44,9 @@ enum callq_was callq_push(struct callq *q, struct rt_call *c)
 
 bool callq_rouse(struct callq *q)
 {
-    uintptr_t was = CALLQ_LOAD(&q->head);
+    uintptr_t was = load(q);
 
-    while (!CALLQ_CAS(&q->head, &was, was == CALLQ_ASLEEP ? 0 : was))
+    while (!cas(q, &was, was == CALLQ_ASLEEP ? 0 : was))
         ;
     return was == CALLQ_ASLEEP;
 }
@@ -54,9 +55,9 @@ struct rt_call *callq_take(struct callq *q)
 {
     struct rt_call *newest, *first = NULL;
 
-    if (!CALLQ_LOAD(&q->head))
+    if (!load(q))
         return NULL;
-    newest = (struct rt_call *)CALLQ_XCHG(&q->head, 0);
+    newest = (struct rt_call *)__atomic_exchange_n(&q->head, 0, __ATOMIC_ACQ_REL);
     if (MUTANT(RT_CALLQ_ORDER))
         return newest;
     while (newest) {
@@ -71,19 +72,19 @@ struct rt_call *callq_take(struct callq *q)
 
 bool callq_empty(const struct callq *q)
 {
-    return CALLQ_LOAD(&q->head) <= CALLQ_ASLEEP;
+    return load(q) <= CALLQ_ASLEEP;
 }
 
 bool callq_sleep(struct callq *q)
 {
     uintptr_t was = 0;
 
-    return CALLQ_CAS(&q->head, &was, CALLQ_ASLEEP);
+    return cas(q, &was, CALLQ_ASLEEP);
 }
 
 bool callq_awake(struct callq *q)
 {
     uintptr_t was = CALLQ_ASLEEP;
 
-    return CALLQ_CAS(&q->head, &was, 0);
+    return cas(q, &was, 0);
 }

@@ -35,22 +35,11 @@ void cpu_relax(void)
 #endif
 }
 
-void guard_lock(uint32_t *guard)
+void spin_pause(unsigned *tries)
 {
-    unsigned tries = 0;
-
-    while (__atomic_exchange_n(guard, 1, __ATOMIC_ACQUIRE)) {
-        do {
-            /* the holder may have been preempted: it needs our core more than we do */
-            if (++tries % 64 == 0)
-                sched_yield();
-            else
-                cpu_relax();
-        } while (__atomic_load_n(guard, __ATOMIC_RELAXED));
-    }
-}
-
-void guard_unlock(uint32_t *guard)
-{
-    __atomic_store_n(guard, 0, __ATOMIC_RELEASE);
+    /* whoever is waited for may have been preempted: it needs our core more than we do */
+    if (++*tries % 64 == 0)
+        sched_yield();
+    else
+        cpu_relax();
 }

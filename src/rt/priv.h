@@ -92,6 +92,10 @@ void ring_wake(struct rt_xs *xs);                       /* any thread that owes 
 void futex_wait(uint32_t *word, uint32_t value, uint64_t timeout_ns);
 void futex_wake_all(uint32_t *word);
 void cpu_relax(void);
+/* In a loop that waits for another thread; *tries starts as 0. */
+void spin_pause(unsigned *tries);
+
+/* guard.c */
 /* A lock held for a few instructions, on a word that starts as 0. */
 void guard_lock(uint32_t *guard);
 void guard_unlock(uint32_t *guard);

@@ -166,7 +166,8 @@ void rt_event_init(struct rt_event *ev);
  * returned: set() touches nothing of it after the waiters can run. */
 void rt_event_set(struct rt_event *ev);
 bool rt_event_is_set(const struct rt_event *ev);
-/* Back to unset; nobody may be waiting. */
+/* Back to unset; nobody may be waiting. Whoever sets it before is seen by what the caller looks at
+ * afterwards; whoever sets it later sets it: so "reset, look, wait" misses nothing. */
 void rt_event_reset(struct rt_event *ev);
 /* Waits until set; a fiber parks, a foreign thread sleeps (after a short spin). Already set: one
  * load. What the setter wrote before is visible after. ASSERTs on a scheduler (calls, timers,

@@ -69,12 +69,8 @@ static void wake_owed(struct rt_xs *xs)
         xs->ring.owed++;
         return;
     }
-    while (!__atomic_load_n(&xs->wake_word, __ATOMIC_ACQUIRE)) {
-        if (++tries % 64 == 0)
-            sched_yield();
-        else
-            cpu_relax();
-    }
+    while (!__atomic_load_n(&xs->wake_word, __ATOMIC_ACQUIRE))
+        spin_pause(&tries);
     __atomic_store_n(&xs->wake_word, 0, __ATOMIC_RELAXED);
 }
 

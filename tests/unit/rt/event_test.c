@@ -215,6 +215,47 @@ static void waiters_leave_in_any_order(void **state)
     assert_int_equal(never_set.waiters, 0);
 }
 
+/* Work that is announced by setting an event which is set already, while the other side resets it
+ * and looks: either it sees the work, or the event is set again. */
+#define KICKS 300000
+static struct rt_event kick;
+static int go, work, missed;
+
+static void *kicks(void *arg)
+{
+    for (int i = 1; i <= KICKS; i++) {
+        while (__atomic_load_n(&go, __ATOMIC_ACQUIRE) != i)
+            ;
+        __atomic_store_n(&work, i, __ATOMIC_RELAXED);
+        rt_event_set(&kick);
+    }
+    return NULL;
+}
+
+static void a_reset_swallows_no_set(void **state)
+{
+    pthread_t t;
+
+    rt_event_init(&kick);
+    go = work = missed = 0;
+    assert_int_equal(pthread_create(&t, NULL, kicks, NULL), 0);
+    for (int i = 1; i <= KICKS; i++) {
+        rt_event_set(&kick);
+        __atomic_store_n(&go, i, __ATOMIC_RELEASE);
+        for (int spin = i % 500; spin > 0; spin--)
+            __asm__ volatile("");
+        for (;;) {
+            rt_event_reset(&kick);
+            if (__atomic_load_n(&work, __ATOMIC_RELAXED) == i)
+                break;
+            if (rt_event_wait_timeout(&kick, 1000 * MS) != 0)
+                missed++;
+        }
+    }
+    pthread_join(t, NULL);
+    assert_int_equal(missed, 0);
+}
+
 static void wait_in_call(struct rt_call *call)
 {
     struct rt_event ev = RT_EVENT_INIT;
@@ -245,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_timeout_is_not_early),
         cmocka_unit_test(timeouts_may_race_with_the_set),
         cmocka_unit_test(waiters_leave_in_any_order),
+        cmocka_unit_test(a_reset_swallows_no_set),
         cmocka_unit_test(a_scheduler_must_not_wait),
     };
 
