@@ -149,7 +149,7 @@ static void close_fiber(void *arg)
     struct shard *s = &j->eng->shard;
 
     /* new requests are refused by now; those under way end by themselves: each has a bound */
-    while (__atomic_load_n(&j->eng->busy, __ATOMIC_ACQUIRE) != 0)
+    while (!gate_is_empty(&j->eng->gate))
         rt_sleep_ns(50000);
     reclaim_stop(s);
     shard_close(s, j->clean && !j->eng->conf.readonly);
@@ -160,7 +160,7 @@ void engine_close(struct engine *eng, bool clean)
 {
     struct job j = {.eng = eng, .clean = clean};
 
-    __atomic_store_n(&eng->closing, true, __ATOMIC_RELEASE);
+    gate_close(&eng->gate);
     run_job(eng, close_fiber, &j);
     rt_xs_destroy(eng->shard.xs);
     place_map_free(eng->map);

@@ -24,6 +24,7 @@
 #include <daos_security.h>
 #include "base/assert.h"
 #include "base/fail.h"
+#include "base/gate.h"
 #include "base/hlc.h"
 #include "base/mutant.h"
 #include "engine/engine.h"
@@ -68,8 +69,7 @@ struct engine {
     struct shard shard;
     struct place_map *map;
     uuid_t pool;
-    uint32_t busy;                             /* requests under way; atomic */
-    bool closing;                              /* atomic: new requests are refused */
+    struct gate gate;                          /* for requests; closed: new ones are refused */
     uint64_t requests, inline_requests;        /* atomic */
     uint64_t data_writes, data_reads, flushes; /* xstream only */
 };

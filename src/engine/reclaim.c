@@ -64,7 +64,7 @@ static int forget_gone(struct shard *s)
 
 static bool closing(const struct shard *s)
 {
-    return __atomic_load_n(&s->eng->closing, __ATOMIC_ACQUIRE);
+    return gate_is_closed(&s->eng->gate);
 }
 
 static void rest(struct shard *s, uint64_t ns)
@@ -92,7 +92,7 @@ static void reclaim(void *arg)
                 break;
             }
             rc = shard_run(s, step, &more);
-            if (rc == 0 && __atomic_load_n(&s->eng->busy, __ATOMIC_RELAXED) > 0)
+            if (rc == 0 && gate_is_busy(&s->eng->gate))
                 rt_sleep_ns(RECLAIM_PAUSE_NS);
             else
                 rt_yield();

@@ -6,16 +6,6 @@ static struct engine *engine_of(struct net_service *service)
     return CONTAINER_OF(service, struct engine, service);
 }
 
-/* Counts the request in; false once the engine is closing. */
-static bool enter(struct engine *eng)
-{
-    __atomic_add_fetch(&eng->busy, 1, __ATOMIC_ACQ_REL);
-    if (!__atomic_load_n(&eng->closing, __ATOMIC_ACQUIRE))
-        return true;
-    __atomic_sub_fetch(&eng->busy, 1, __ATOMIC_RELEASE);
-    return false;
-}
-
 static bool inline_try(struct shard *s, struct net_req *req)
 {
     switch (req->hdr.opcode) {
@@ -38,15 +28,15 @@ static bool service_inline(struct net_service *service, struct net_req *req)
     struct engine *eng = engine_of(service);
     bool taken;
 
-    if (!enter(eng))
+    if (!gate_enter(&eng->gate))
         return false;
     /* one more for this thread: the answer may come, and the engine be closed, before we are out of
      * here */
-    __atomic_add_fetch(&eng->busy, 1, __ATOMIC_RELAXED);
+    gate_enter_again(&eng->gate);
     taken = !heap_failed(eng->shard.heap) && inline_try(&eng->shard, req);
     if (taken)
         __atomic_add_fetch(&eng->inline_requests, 1, __ATOMIC_RELAXED);
-    __atomic_sub_fetch(&eng->busy, taken ? 1 : 2, __ATOMIC_RELEASE);
+    gate_leave(&eng->gate, taken ? 1 : 2);
     return taken;
 }
 
@@ -56,7 +46,7 @@ static void service_handle(struct net_service *service, struct net_req *req)
     struct shard *s = &eng->shard;
     const struct msg_info *info = msg_info(req->hdr.opcode);
 
-    if (!enter(eng)) {
+    if (!gate_enter(&eng->gate)) {
         net_reply(req, -DER_SHUTDOWN);
         return;
     }

@@ -45,7 +45,7 @@ static void end(struct shard *s, struct net_req *req, int rc)
         rc = -DER_TX_UNCERTAIN;
     /* before the reply: whoever got it may close the engine */
     req->hdr.hlc = hlc_peek(&s->clock);
-    __atomic_sub_fetch(&s->eng->busy, 1, __ATOMIC_RELEASE);
+    gate_leave(&s->eng->gate, 1);
     net_reply(req, rc);
 }
 

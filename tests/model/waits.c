@@ -77,6 +77,11 @@ void rt_assert_may_wait(void)
 {
 }
 
+struct rt_xs *rt_xs_self(void)
+{
+    return NULL;
+}
+
 /* ---- Fibers: the actor is one, alone on its xstream ---- */
 
 struct rt_fiber *rt_fiber_self(void)
