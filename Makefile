@@ -1,6 +1,7 @@
 # Thin front of meson and ninja. `make help` lists what there is.
 BUILD   ?= build
 ASAN    ?= build-asan
+TSAN    ?= build-tsan
 FUZZ    ?= build-fuzz
 MUTANTS ?= build-mutants
 SEEDS   ?= 1000
@@ -14,7 +15,7 @@ TARGET  ?= all
 SECONDS ?= 30
 TYPE    ?= debugoptimized
 
-.PHONY: help all deps build run check check-long bench sim sim-mutants fuzz asan fmt fmt-check tidy install clean
+.PHONY: help all deps build run check check-long bench sim sim-mutants fuzz asan tsan tsan-build fmt fmt-check tidy install clean
 
 all: build ## build everything (default)
 
@@ -30,6 +31,9 @@ $(BUILD)/build.ninja: | deps
 $(ASAN)/build.ninja: | deps
 	@meson setup $(ASAN) . --buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined >$(ASAN).log 2>&1 || { cat $(ASAN).log; exit 1; }
 
+$(TSAN)/build.ninja: | deps
+	@meson setup $(TSAN) . --buildtype=debug -Doptimization=1 -Db_sanitize=thread >$(TSAN).log 2>&1 || { cat $(TSAN).log; exit 1; }
+
 build: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) -n 2>/dev/null | grep -q 'no work to do' || echo "building in $(BUILD)/ (the first time takes a minute or more) ..."
 	@ninja -C $(BUILD) -j $(JOBS) --quiet
@@ -40,8 +44,8 @@ run: build ## the main job: a directory goes into a pool and comes back (DIR=, P
 check: ## build and pass every test, plain and under ASan+UBSan; ends with "N passed, N failed"
 	@scripts/check.sh $(BUILD) $(ASAN) $(JOBS)
 
-check-long: ## the slow tests: many seeds, a million files
-	@TARN_CHECK_LONG=1 scripts/check.sh $(BUILD) $(ASAN) $(JOBS)
+check-long: ## the slow tests: many seeds, a million files, larger models, threads under TSan
+	@TARN_CHECK_LONG=1 scripts/check.sh $(BUILD) $(ASAN) $(JOBS) $(TSAN)
 
 bench: build ## benchmarks, each a ratio against a named peer in the same run
 	@scripts/bench.sh $(BUILD)
@@ -61,6 +65,12 @@ sim-mutants: $(MUTANTS)/build.ninja ## does the simulation find each planted def
 asan: $(ASAN)/build.ninja ## build the sanitizer tree
 	@ninja -C $(ASAN) -j $(JOBS) --quiet
 
+tsan-build: $(TSAN)/build.ninja
+	@ninja -C $(TSAN) -j $(JOBS) --quiet
+
+tsan: tsan-build ## the tests with real threads under ThreadSanitizer
+	@scripts/tsan.sh $(TSAN) $(JOBS)
+
 fmt: ## format every source file
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
@@ -78,4 +88,4 @@ install: $(BUILD)/build.ninja ## install to PREFIX (DESTDIR honoured)
 	@echo "for the shell: export PATH=$(abspath $(PREFIX))/bin:\$$PATH PKG_CONFIG_PATH=$(abspath $(PREFIX))/lib/pkgconfig"
 
 clean: ## remove build folders
-	@rm -rf $(foreach d,$(BUILD) $(ASAN) $(FUZZ) $(MUTANTS),$(d) $(d).log)
+	@rm -rf $(foreach d,$(BUILD) $(ASAN) $(TSAN) $(FUZZ) $(MUTANTS),$(d) $(d).log)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # make check: house rules, then every test in the plain and in the sanitizer build. Ends with one line
 # "N passed, N failed"; a house rule that is broken counts as a failed test.
-# usage: check.sh BUILD ASAN JOBS
+# usage: check.sh BUILD ASAN JOBS [TSAN]; with TARN_CHECK_LONG set also the threads under TSan, in TSAN
 set -u
-build=$1 asan=$2 jobs=$3
+build=$1 asan=$2 jobs=$3 tsan=${4:-build-tsan}
 passed=0 failed=0
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
@@ -19,9 +19,14 @@ one() { # name command...
 
 tests() { # title build-folder extra meson-test arguments
     local title=$1 dir=$2; shift 2
+    run_tests "$title" "$dir" meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes "$jobs" "$@"
+}
+
+run_tests() { # title build-folder command that runs meson test
+    local title=$1 dir=$2; shift 2
     [ -f "$dir/build.ninja" ] || { failed=$((failed + 1)); echo "FAILED  $title: no build"; return; }
     echo "== $title"
-    meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes "$jobs" "$@" >"$log/tests" 2>&1
+    "$@" >"$log/tests" 2>&1
     local rc=$?
     grep -E '^ *[0-9]+/[0-9]+ ' "$log/tests"
     local ok fail
@@ -50,6 +55,10 @@ export ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=1:abort_on_erro
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 # shellcheck disable=SC2086
 tests "tests under ASan and UBSan" "$asan" $suites -t 4
+if [ -n "${TARN_CHECK_LONG:-}" ]; then
+    one "build with TSan" make --no-print-directory tsan-build TSAN="$tsan"
+    run_tests "threads under TSan" "$tsan" scripts/tsan.sh "$tsan" "$jobs"
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

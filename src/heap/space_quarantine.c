@@ -6,7 +6,7 @@
  * Reads are counted by ticket. All reads between two frees share a ticket; a free that finds reads
  * under way starts the next one. An extent waits until no read of its ticket or an older one is
  * left. 64 tickets can be out; beyond that the newest is shared on, which only makes extents wait
- * longer.
+ * longer. Exhaustively checked: tests/model/quarantine_model.c.
  */
 #include "heap/space_int.h"
 
@@ -73,7 +73,8 @@ void space_quarantine_add(struct space *s, const struct space_extent *ext, uint6
     ASSERT(s->q_nr < s->q_cap);
     *e = (struct space_quarantined){.ext = *ext, .lsn = lsn};
     if (oldest_read(s) != UINT64_MAX) {
-        bool now = atomic_load(&s->readers[s->ticket % SPACE_TICKETS]) > 0;
+        bool now =
+            atomic_load_explicit(&s->readers[s->ticket % SPACE_TICKETS], memory_order_relaxed) > 0;
 
         e->read = now ? s->ticket : s->ticket - 1;
         if (now && s->ticket + 1 - s->oldest < SPACE_TICKETS)

@@ -396,7 +396,6 @@ static void run_path(void)
     if (il.over)
         return;
     start_again(&il.thread[0]);
-    memory_join();
     thread_start(&il.thread[0], check_now);
 }
 

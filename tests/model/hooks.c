@@ -15,9 +15,15 @@
 #define HERE  ((const char *)__builtin_frame_address(0))
 #define PLACE ((struct place){__builtin_return_address(0), __builtin_return_address(1)})
 
+/* setup() and check() are alone: for them all is as if there were no checker. */
+static bool watched(void)
+{
+    return il.self && il.self != &il.thread[0];
+}
+
 static void plain(const void *p, size_t size, bool write)
 {
-    if (il.self)
+    if (watched())
         race_plain(p, size, write);
 }
 
@@ -147,7 +153,7 @@ static bool do_cas(void *p, unsigned size, uint64_t *expected, uint64_t want, in
 #define RMW(bits, type, name, what, native)                                                        \
     type __tsan_atomic##bits##_##name(volatile type *p, type v, int mo)                            \
     {                                                                                              \
-        if (!il.self)                                                                              \
+        if (!watched())                                                                            \
             return native(p, v, __ATOMIC_SEQ_CST);                                                 \
         return (type)do_rmw((void *)(uintptr_t)p, sizeof(type), what, v, mo, PLACE, HERE);         \
     }
@@ -159,7 +165,7 @@ static bool do_cas(void *p, unsigned size, uint64_t *expected, uint64_t want, in
         uint64_t e = *exp;                                                                         \
         bool ok;                                                                                   \
                                                                                                    \
-        if (!il.self)                                                                              \
+        if (!watched())                                                                            \
             return __atomic_compare_exchange_n(p, exp, want, false, __ATOMIC_SEQ_CST,              \
                                                __ATOMIC_SEQ_CST);                                  \
         ok = do_cas((void *)(uintptr_t)p, sizeof(type), &e, want, mo, fail, PLACE, HERE);          \
@@ -170,13 +176,13 @@ static bool do_cas(void *p, unsigned size, uint64_t *expected, uint64_t want, in
 #define ATOMIC(bits, type)                                                                         \
     type __tsan_atomic##bits##_load(const volatile type *p, int mo)                                \
     {                                                                                              \
-        if (!il.self)                                                                              \
+        if (!watched())                                                                            \
             return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                           \
         return (type)do_load((const void *)(uintptr_t)p, sizeof(type), mo, PLACE, HERE);           \
     }                                                                                              \
     void __tsan_atomic##bits##_store(volatile type *p, type v, int mo)                             \
     {                                                                                              \
-        if (!il.self)                                                                              \
+        if (!watched())                                                                            \
             __atomic_store_n(p, v, __ATOMIC_SEQ_CST);                                              \
         else                                                                                       \
             do_store((void *)(uintptr_t)p, sizeof(type), v, mo, PLACE, HERE);                      \
@@ -200,7 +206,7 @@ void __tsan_atomic_thread_fence(int mo)
 {
     struct spoilt how;
 
-    if (!il.self)
+    if (!watched())
         return;
     how = mutate(PLACE, OP_FENCE, (enum order)mo, RELAXED);
     step(HERE);

@@ -72,7 +72,6 @@ _Noreturn void violation(const char *text, const void *p);
 enum order { RELAXED, CONSUME, ACQUIRE, RELEASE, ACQ_REL, SEQ_CST };
 void memory_reset(void);
 void memory_fork(void);                      /* all actors have seen what setup did */
-void memory_join(void);                      /* and check() what they did */
 bool memory_news(const struct il_thread *t); /* of what it looked at */
 void memory_refresh(void);                   /* the running actor has noticed them */
 uint64_t memory_load(const void *p, unsigned size, enum order o);

@@ -59,14 +59,6 @@ void memory_fork(void)
     }
 }
 
-void memory_join(void)
-{
-    for (int i = 1; i < THREADS; i++)
-        join(&il.thread[0].cur, &il.thread[i].cur);
-    for (int i = 0; i < mem.n; i++)
-        il.thread[0].cur.seen[i] = (uint16_t)(mem.loc[i].n - 1);
-}
-
 static uint64_t raw(const void *p, unsigned size)
 {
     uint64_t v = 0;

@@ -88,6 +88,8 @@ const char *race_name(const void *p, char buf[64])
 
 void il_dead(const void *p, size_t size)
 {
+    if (il.self == &il.thread[0])
+        return;
     race_plain(p, size, true);
     if (shadow.dead_n == DEAD)
         violation("more il_dead() than the checker keeps", p);
@@ -183,12 +185,8 @@ static void each_byte(const void *p, size_t size, bool write,
     }
 }
 
-/* setup() comes before all, check() after all: they race with nobody. */
-
 void race_plain(const void *p, size_t size, bool write)
 {
-    if (il.self == &il.thread[0])
-        return;
     check_gone(p, size);
     if (write)
         memory_overwritten(p, size);
@@ -197,8 +195,6 @@ void race_plain(const void *p, size_t size, bool write)
 
 void race_atomic(const void *p, size_t size, bool write)
 {
-    if (il.self == &il.thread[0])
-        return;
     check_gone(p, size);
     each_byte(p, size, write, atomic);
 }
