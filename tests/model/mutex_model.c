@@ -93,8 +93,12 @@ static void is_free(void)
 static const struct il_scene two = SCENE("two lock", begin, is_free, locks, locks);
 static const struct il_scene two_twice =
     SCENE("two lock twice", begin, is_free, locks_twice, locks_twice);
-static const struct il_scene three_more =
-    SCENE("three lock, one of them twice", begin, is_free, locks_twice, locks, locks);
+static const struct il_scene three_more = {.name = "three fibers lock, one of them twice",
+                                           .setup = begin,
+                                           .check = is_free,
+                                           .actor = {locks_twice, locks, locks},
+                                           .actor_name = {"a", "b", "c"},
+                                           .fiber = {true, true, true}};
 static const struct il_scene trying =
     SCENE("two lock, one tries", begin, is_free, locks, locks, tries);
 static const struct il_scene two_leave = SCENE("two leave", two_users, NULL, leaves, leaves);
