@@ -259,8 +259,8 @@ static bool size_explains(const struct ar_call *a, const uint16_t *got, uint32_t
            a->iod.arr_nr_short_read == (uint32_t)__builtin_popcount(a->bits) - inside;
 }
 
-/* Nobody else is there. A change of unknown outcome may have happened by now without being seen in
- * any of the states: then only settled ones judge. */
+/* Nobody else is there. After a change of unknown outcome the oracle decides what happened to other
+ * cells when they are looked at, and not before: then the size is what the other operations say. */
 static void judge_alone(struct work_client *c, const struct ar_call *a, const uint16_t *got)
 {
     struct ar_op op = {.arr = a->arr};
@@ -269,7 +269,7 @@ static void judge_alone(struct work_client *c, const struct ar_call *a, const ui
     for (uint32_t i = 0; i < hist_states(h, NULL); i++)
         if (size_explains(a, got, ar_size(hist_state_at(h, i), a->arr)))
             return;
-    if (c->work->unknown == 0)
+    if (c->work->unknown_all == 0)
         work_wrong(
             c->work,
             "client %u: a read of cells %07x of array %u of size %u: %lu were read, %lu not, "

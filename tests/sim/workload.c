@@ -177,6 +177,7 @@ void work_end(struct work_client *c, struct hist *h, uint32_t id, const void *op
     case WORK_UNKNOWN:
         hist_unknown(h, id);
         w->unknown++;
+        w->unknown_all++;
         break;
     case WORK_WRONG:
         hist_failed(h, id);

@@ -82,8 +82,9 @@ struct work {
     void *arg;
     bool failed; /* by work_wrong() */
     char why[16384];
-    uint64_t ops;     /* operations that reached the oracle */
-    uint32_t unknown; /* of them, those of unknown outcome since the last settle() */
+    uint64_t ops;         /* operations that reached the oracle */
+    uint32_t unknown;     /* of them, those of unknown outcome since the last settle() */
+    uint64_t unknown_all; /* the same, ever */
 };
 
 enum work_verdict { WORK_ANSWERED, WORK_FAILED, WORK_UNKNOWN, WORK_WRONG };
