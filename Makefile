@@ -4,6 +4,7 @@ ASAN    ?= build-asan
 TSAN    ?= build-tsan
 FUZZ    ?= build-fuzz
 MUTANTS ?= build-mutants
+COVER   ?= build-coverage
 SEEDS   ?= 1000
 FIRST   ?= 1
 MUTANT_SEEDS ?= 500
@@ -15,7 +16,7 @@ TARGET  ?= all
 SECONDS ?= 30
 TYPE    ?= debugoptimized
 
-.PHONY: help all deps build run check check-long bench sim sim-mutants fuzz asan tsan tsan-build fmt fmt-check tidy install clean
+.PHONY: help all deps build run check check-long bench sim sim-mutants fuzz coverage asan tsan tsan-build fmt fmt-check tidy install clean
 
 all: build ## build everything (default)
 
@@ -55,6 +56,13 @@ sim: build ## seeds of the simulated cluster (SEEDS= and JOBS=, FIRST= the first
 
 fuzz: ## fuzz the decoders with libFuzzer (needs clang): TARGET=wal SECONDS=60, default all for 30 s each
 	@scripts/fuzz.sh $(FUZZ) $(JOBS) "$(TARGET)" $(SECONDS)
+$(COVER)/build.ninja: | deps
+	@meson setup $(COVER) . --buildtype=debug -Doptimization=1 -Db_coverage=true --libdir=lib >$(COVER).log 2>&1 || { cat $(COVER).log; exit 1; }
+
+coverage: $(COVER)/build.ninja ## lines that unit tests and simulation run, by room (needs gcovr)
+	@ninja -C $(COVER) -j $(JOBS) --quiet
+	@scripts/coverage.sh $(COVER) $(JOBS)
+
 $(MUTANTS)/build.ninja: | deps
 	@meson setup $(MUTANTS) . --buildtype=$(TYPE) --libdir=lib -Dmutants=true >$(MUTANTS).log 2>&1 || { cat $(MUTANTS).log; exit 1; }
 
@@ -88,4 +96,4 @@ install: $(BUILD)/build.ninja ## install to PREFIX (DESTDIR honoured)
 	@echo "for the shell: export PATH=$(abspath $(PREFIX))/bin:\$$PATH PKG_CONFIG_PATH=$(abspath $(PREFIX))/lib/pkgconfig"
 
 clean: ## remove build folders
-	@rm -rf $(foreach d,$(BUILD) $(ASAN) $(TSAN) $(FUZZ) $(MUTANTS),$(d) $(d).log)
+	@rm -rf $(foreach d,$(BUILD) $(ASAN) $(TSAN) $(FUZZ) $(MUTANTS) $(COVER),$(d) $(d).log)

@@ -16,6 +16,7 @@
 #include "base/fail.h"
 #include "base/htable.h"
 #include "base/list.h"
+#include "base/mutant.h"
 #include "net/msg.h"
 #include "net/remote.h"
 #include "rt/rt.h"
@@ -177,7 +178,7 @@ static void hello(struct conn *n, struct rbuf *r)
     c->conn = n;
     c->generation = generation;
     n->client = c;
-    if (older != NULL)
+    if (older != NULL && !MUTANT(NET_OLDER_KEPT))
         conn_close(older);
     send_plain(n, NET_WELCOME);
 }
@@ -417,7 +418,7 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r)
         refuse(n);
         return;
     }
-    if (is_served(n->client, id)) {
+    if (is_served(n->client, id) && !MUTANT(NET_NOT_JOINED)) {
         a->stat.joined++;
         return;
     }
