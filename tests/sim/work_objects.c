@@ -225,7 +225,8 @@ static int aggregate(struct work_client *c)
 
     work_tell(c, "aggregates");
     rc = daos_cont_aggregate(c->coh, 0, NULL);
-    if (rc != 0 && work_verdict(c->work, rc, true) != WORK_UNKNOWN)
+    if (rc != 0 && (work_verdict(c->work, rc, true) == WORK_ANSWERED ||
+                    work_verdict(c->work, rc, true) == WORK_WRONG))
         work_wrong(c->work, "client %u: aggregation was answered %s (%d)", c->index, d_errstr(rc),
                    rc);
     return rc;
