@@ -222,10 +222,15 @@ static int snap(struct work_client *c, struct spec_op *op)
 {
     struct dfs_work *w = dfs_work_of(c);
     daos_epoch_t *epoch = &w->snap[op->which], taken = 0;
-    uint32_t id = hist_call(w->h, c->index, op);
     enum work_verdict v;
+    uint32_t id;
     int rc;
 
+    /* whoever is there now is met first: in the snapshot nobody would know them any more */
+    rc = op->kind == SPEC_SNAP && w->lost_nr == 0 ? walk(c, 0) : 0;
+    if (rc != 0)
+        return rc == -DER_NO_HDL ? rc : 0;
+    id = hist_call(w->h, c->index, op);
     if (op->kind == SPEC_SNAP)
         rc = daos_cont_create_snap(c->coh, &taken, NULL, NULL);
     else
