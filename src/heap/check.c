@@ -185,20 +185,22 @@ static void check_page(struct check *c, uint64_t page, uint8_t *disk)
         problem(c, "page %llu: its descriptor names an unknown kind %u", PAGE(page), kind);
 }
 
-/* The device's images of a chunk, if any is needed. */
+/* The device's images of a chunk, from the first to the last that is needed. */
 static void chunk_read(struct check *c, uint64_t first, uint64_t nr)
 {
     struct heap *h = c->h;
-    bool need = false;
+    uint64_t from = 0, to = nr;
     int rc;
 
-    for (uint64_t i = 0; i < nr; i++)
-        need = need || on_device(h, first + i);
+    while (from < nr && !on_device(h, first + from))
+        from++;
+    while (to > from && !on_device(h, first + to - 1))
+        to--;
     c->chunk_read = false;
-    if (!need)
+    if (from == to)
         return;
-    rc = super_read_wait(h->conf.dev[SUPER_META], SUPER_META, first * HEAP_PAGE_SIZE, c->buf,
-                         nr * HEAP_PAGE_SIZE);
+    rc = super_read_wait(h->conf.dev[SUPER_META], SUPER_META, (first + from) * HEAP_PAGE_SIZE,
+                         c->buf + from * HEAP_PAGE_SIZE, (to - from) * HEAP_PAGE_SIZE);
     c->chunk_read = rc == 0;
     for (uint64_t i = 0; rc != 0 && i < nr; i++) { /* one bad sector must not hide the neighbours */
         if (on_device(h, first + i) &&

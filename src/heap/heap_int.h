@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/mutant.h"
+#include "base/vrange.h"
 #include "heap/heap.h"
 #include "heap/layout.h"
 #include "heap/space.h"
@@ -18,20 +19,6 @@
 #include "rt/rt.h"
 
 #include <daos_errno.h>
-
-/* ---- Memory that grows in place: a reserved range, committed from its start ---- */
-
-struct vrange {
-    char *base;
-    size_t committed, max;
-};
-int vrange_open(struct vrange *r, size_t max);
-int vrange_commit(struct vrange *r, size_t bytes); /* at least bytes usable, zero-filled */
-/* [from, to) will be used, most of it: large pages for what lies whole in it, as far as there are
- * any. */
-#define VRANGE_HUGE ((uintptr_t)2 << 20)
-void vrange_huge(struct vrange *r, size_t from, size_t to);
-void vrange_close(struct vrange *r);
 
 /* A plain growing array of 32-bit numbers. */
 struct vec32 {
@@ -167,6 +154,12 @@ struct heap {
     uint32_t prefetch_nr;
     uint32_t prefetch[16];
 };
+
+/* Where ranges of memory come from and go to; NULL: nothing is kept. */
+static inline struct vrange_pool *heap_ranges(const struct heap *h)
+{
+    return h->conf.xs == NULL ? NULL : rt_keep_ranges(rt_xs_world(h->conf.xs)->keep);
+}
 
 /* page.c */
 static inline void *page_addr(const struct heap *h, uint64_t page)

@@ -7,57 +7,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/csum.h"
 #include "base/fail.h"
 #include "base/hash.h"
 
-/* ---- Ranges ---- */
-
-int vrange_open(struct vrange *r, size_t max)
-{
-    void *p = mmap(NULL, max, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-    *r = (struct vrange){0};
-    if (p == MAP_FAILED)
-        return -DER_NOMEM;
-    madvise(p, max, MADV_DONTDUMP); /* 1 TiB of nothing in every core file otherwise */
-    r->base = p;
-    r->max = max;
-    return 0;
-}
-
-int vrange_commit(struct vrange *r, size_t bytes)
-{
-    size_t end = ROUND_UP(bytes, (size_t)1 << 20);
-
-    if (bytes <= r->committed)
-        return 0;
-    if (bytes > r->max)
-        return -DER_NOMEM;
-    end = MIN(end, r->max);
-    if (mprotect(r->base + r->committed, end - r->committed, PROT_READ | PROT_WRITE) != 0)
-        return -DER_NOMEM;
-    r->committed = end;
-    return 0;
-}
-
-void vrange_huge(struct vrange *r, size_t from, size_t to)
-{
-    uintptr_t a = ROUND_UP((uintptr_t)r->base + from, VRANGE_HUGE),
-              b = ROUND_DOWN((uintptr_t)r->base + MIN(to, r->max), VRANGE_HUGE);
-
-    if (a < b)
-        madvise((void *)a, b - a, MADV_HUGEPAGE); /* without them it is merely slower */
-}
-
-void vrange_close(struct vrange *r)
-{
-    if (r->base != NULL)
-        munmap(r->base, r->max);
-    *r = (struct vrange){0};
-}
+/* ---- Numbers ---- */
 
 int vec32_room(struct vec32 *a, uint32_t more)
 {
@@ -95,21 +50,22 @@ void vec32_fini(struct vec32 *a)
 
 int page_space_open(struct heap *h)
 {
+    struct vrange_pool *pool = heap_ranges(h);
     uint64_t want = h->conf.reserve_bytes != 0 ? h->conf.reserve_bytes : UINT64_C(1) << 40;
     int rc;
 
     want = MIN(want, HEAP_PAGES_MAX * HEAP_PAGE_SIZE);
     do {
-        rc = vrange_open(&h->mem, ROUND_UP(want, (uint64_t)HEAP_PAGE_SIZE));
+        rc = vrange_open(&h->mem, ROUND_UP(want, (uint64_t)HEAP_PAGE_SIZE), VRANGE_ANY, pool);
         want /= 2;
     } while (rc != 0 && want >= UINT64_C(1) << 30);
     if (rc != 0)
         return rc;
     h->base = h->mem.base;
     h->max_pages = h->mem.max / HEAP_PAGE_SIZE;
-    rc = vrange_open(&h->volmem, h->max_pages * sizeof(struct page_vol));
+    rc = vrange_open(&h->volmem, h->max_pages * sizeof(struct page_vol), VRANGE_ZERO, pool);
     if (rc == 0)
-        rc = vrange_open(&h->alloc.free, ROUND_UP(h->max_pages, 512) / 8);
+        rc = vrange_open(&h->alloc.free, ROUND_UP(h->max_pages, 512) / 8, VRANGE_ZERO, pool);
     h->vol = (struct page_vol *)h->volmem.base;
     return rc;
 }

@@ -468,7 +468,7 @@ int recover(struct heap *h, struct err *e)
         rc = page_space_grow(h, r.pages);
     }
     if (rc == 0)
-        rc = vrange_open(&r.info, r.pages * sizeof(struct rec_page));
+        rc = vrange_open(&r.info, r.pages * sizeof(struct rec_page), VRANGE_ZERO, heap_ranges(h));
     if (rc == 0)
         rc = vrange_commit(&r.info, r.pages * sizeof(struct rec_page));
     if (rc == 0)

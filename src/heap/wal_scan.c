@@ -245,7 +245,7 @@ int wal_scan(struct heap *h, struct log_scan *s, struct err *e)
     h->generation = s->mark.generation;
     s->end = s->mark.replay_lsn;
     s->end_seq = s->mark.replay_group;
-    rc = vrange_open(&s->mem, h->wal.size);
+    rc = vrange_open(&s->mem, h->wal.size, VRANGE_ANY, heap_ranges(h));
     if (rc == 0)
         vrange_huge(&s->mem, 0, h->wal.size);
     while (rc == 0 && more)

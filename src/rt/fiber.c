@@ -81,8 +81,6 @@ static struct rt_fiber *fiber_map(void)
     struct rt_fiber *f;
     char *map;
 
-    if (base_fail_hit())
-        return NULL;
     map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
                0);
     if (map == MAP_FAILED)
@@ -110,6 +108,8 @@ struct rt_fiber *fiber_new(struct fiber_pool *pool)
 {
     struct rt_fiber *f;
 
+    if (base_fail_hit())
+        return NULL;
     guard_lock(&pool->guard);
     f = pool->free;
     if (f) {

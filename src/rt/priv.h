@@ -30,6 +30,11 @@ struct ring {
     struct io_uring uring;
 };
 
+struct rt_keep {
+    struct fiber_pool stacks;
+    struct vrange_pool *ranges;
+};
+
 struct rt_xs {
     struct rt_world *world;
     uint32_t node;
@@ -54,7 +59,8 @@ struct rt_xs {
     /* shared */
     struct callq calls __attribute__((aligned(64)));
     uint32_t live_fibers; /* atomic: spawned, not ended */
-    struct fiber_pool pool;
+    struct fiber_pool own_pool;
+    struct fiber_pool *pool; /* its own, or the one its world keeps */
 
     /* the real world's */
     pthread_t thread;

@@ -50,8 +50,15 @@ struct rt_world_ops {
 
 struct rt_world {
     const struct rt_world_ops *ops;
-    bool simulated; /* one thread steps every xstream; there are no foreign threads */
+    bool simulated;       /* one thread steps every xstream; there are no foreign threads */
+    struct rt_keep *keep; /* of a simulated world; NULL: nothing is kept */
 };
+
+/* Memory of xstreams and heaps that have ended, for the next ones: a simulation that starts and
+ * stops them all the time would do little else than take page faults. */
+struct rt_keep *rt_keep_create(void); /* NULL: no memory */
+void rt_keep_destroy(struct rt_keep *keep);
+struct vrange_pool *rt_keep_ranges(struct rt_keep *keep); /* NULL of NULL */
 
 /* The real world: CLOCK_MONOTONIC, CLOCK_REALTIME, getrandom, one thread an xstream. Immutable. */
 struct rt_world *rt_world_real(void);

@@ -111,7 +111,7 @@ void fiber_main(struct rt_fiber *f)
 
 int rt_spawn_on(struct rt_xs *xs, void (*fn)(void *arg), void *arg)
 {
-    struct rt_fiber *f = fiber_new(&xs->pool);
+    struct rt_fiber *f = fiber_new(xs->pool);
 
     if (!f)
         return -DER_NOMEM;
@@ -176,7 +176,7 @@ static void run_fiber(struct rt_xs *xs, struct rt_tls *tls, struct rt_fiber *f)
     fiber_switch(&xs->sched_ctx, &f->ctx, false);
     tls->fiber = NULL;
     if (f->done) {
-        fiber_free(&xs->pool, f);
+        fiber_free(xs->pool, f);
         __atomic_sub_fetch(&xs->live_fibers, 1, __ATOMIC_RELAXED);
     }
 }
@@ -321,7 +321,7 @@ static void stop_call(struct rt_call *call)
 
 static void xs_free(struct rt_xs *xs)
 {
-    fiber_pool_fini(&xs->pool);
+    fiber_pool_fini(&xs->own_pool);
     base_free(xs);
 }
 
@@ -334,6 +334,7 @@ int rt_xs_create(const struct rt_xs_conf *conf, struct rt_xs **xs_out)
         return -DER_NOMEM;
     memset(xs, 0, sizeof(*xs));
     xs->world = conf->world ? conf->world : rt_world_real();
+    xs->pool = xs->world->keep != NULL ? &xs->world->keep->stacks : &xs->own_pool;
     xs->node = conf->node;
     xs->cpu = conf->cpu;
     xs->spin_ns = conf->spin_us * NS_PER_US;

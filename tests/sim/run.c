@@ -686,6 +686,7 @@ static int set_stage(struct run *r)
     if (r->work.load->alone)
         r->p.clients = 1;
     r->p.cluster.clients = r->p.clients;
+    r->p.world.keep = r->conf.keep;
     r->p.world.story = r->conf.story;
     r->p.world.arg = r->conf.arg;
     rt_event_init(&r->open);

@@ -63,7 +63,8 @@ struct sim_run_conf {
     uint32_t faults;             /* kinds allowed; 0: all */
     uint32_t clients;            /* 0: drawn */
     enum sim_single single;
-    uint64_t nth; /* from 1 */
+    uint64_t nth;         /* from 1 */
+    struct rt_keep *keep; /* for run after run; see rt.h */
     void (*story)(void *arg, const char *line);
     void *arg;
 };

@@ -339,10 +339,12 @@ static bool run_process(const struct options *o, uint64_t at, double end, struct
     }
     if (pid == 0) {
         struct report mine = {.at = at};
+        struct options here = *o;
         ssize_t n;
 
         close(fd[0]);
-        run_seeds(o, &mine.at, end, &mine.t);
+        here.run.keep = rt_keep_create();
+        run_seeds(&here, &mine.at, end, &mine.t);
         fflush(stdout);
         n = write(fd[1], &mine, sizeof(mine));
         _exit(n == (ssize_t)sizeof(mine) ? 0 : 2);

@@ -42,6 +42,7 @@ struct sim_world {
     uint64_t seq;
     uint64_t trace;
     void *user;
+    struct rt_keep *own; /* conf.keep was NULL */
     struct sim_world_stat stat;
 };
 
@@ -420,7 +421,9 @@ int sim_world_create(const struct sim_world_conf *conf, struct sim_world **out)
 
     if (w == NULL)
         return -DER_NOMEM;
-    w->world = (struct rt_world){.ops = &world_ops, .simulated = true};
+    w->own = conf->keep == NULL ? rt_keep_create() : NULL;
+    w->world = (struct rt_world){
+        .ops = &world_ops, .simulated = true, .keep = conf->keep != NULL ? conf->keep : w->own};
     w->conf = *conf;
     w->now_ns = SIM_S; /* monotonic clocks may run a little behind without going below zero */
     sim_rng_seed(&w->rng, conf->seed);
@@ -432,5 +435,6 @@ void sim_world_destroy(struct sim_world *w)
 {
     ASSERT(w->xs_nr == 0);
     free(w->events);
+    rt_keep_destroy(w->own);
     free(w);
 }

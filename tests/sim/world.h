@@ -41,6 +41,7 @@ struct sim_world_conf {
     uint64_t turn_max_ns;  /* a turn takes 0 to this; 0: 2,000 */
     uint32_t stall_ppm;    /* chance of a turn to be followed by a stall of its xstream */
     uint64_t stall_max_ns; /* its length at most, drawn so that short ones are common */
+    struct rt_keep *keep;  /* memory of earlier worlds; NULL: this one's own */
     /* Lines of the story. NULL: none. */
     void (*story)(void *arg, const char *line);
     void *arg;
