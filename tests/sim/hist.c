@@ -380,6 +380,7 @@ void hist_destroy(struct hist *h)
         set_clear(h, &h->sets[i]);
         set_free(&h->sets[i]);
     }
+    set_free(&h->spare);
     while (h->free != NULL) {
         struct blob *b = h->free;
 

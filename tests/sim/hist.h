@@ -44,7 +44,7 @@
  * others happen would double them again and again. Right histories are never refused; of wrong ones
  * those are accepted in which two such operations were answered from moments that exclude each
  * other. */
-#define HIST_MERGE_FROM 256u
+#define HIST_MERGE_FROM 64u
 
 /* When more open changes than this could come before an answered one in any order, because an open
  * read of much touches them all, that read is let off: its answer is not judged. */

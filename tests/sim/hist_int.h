@@ -16,7 +16,7 @@
 #define RING       64u /* events the story tells */
 #define STORY_MAX  (64u << 10)
 #define STORY_LINE 512u
-#define MERGE_FROM 256u /* possibilities; see hist.h */
+#define MERGE_FROM 64u /* possibilities; see hist.h */
 
 /* A state; equal ones are one. */
 struct blob {
@@ -78,6 +78,7 @@ struct hist {
     /* possible states now, and the next set in the making */
     struct set sets[2];
     struct set *cur, *next;
+    struct set spare; /* memory for one more; empty */
     struct blob **buckets;
     uint32_t buckets_nr, blobs_nr;
     struct blob *free;

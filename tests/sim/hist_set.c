@@ -22,6 +22,7 @@ void *hist_alloc(size_t size)
     return p;
 }
 
+/* Room for one more; new bytes are not zero. */
 static void *grow(void *old, uint32_t nr, uint32_t *max, size_t size)
 {
     void *p;
@@ -29,10 +30,8 @@ static void *grow(void *old, uint32_t nr, uint32_t *max, size_t size)
     if (nr < *max)
         return old;
     *max = *max ? *max * 2 : 16;
-    p = hist_alloc(*max * size);
-    if (nr > 0)
-        memcpy(p, old, nr * size);
-    free(old);
+    p = realloc(old, *max * size);
+    ASSERT(p != NULL);
     return p;
 }
 
@@ -192,22 +191,30 @@ static void index_build(struct set *s)
 /* The pasts of c, which lies at the end of the pool, are those of old too. */
 static void merge(struct set *s, struct conf *old, const struct conf *c)
 {
-    struct conf both = *old;
+    uint32_t to = c->past_at + c->past_nr, nr = 0, a = 0, b = 0;
 
-    s->pool_nr = c->past_at + c->past_nr;
-    both.past_at = s->pool_nr;
-    both.past_nr = 0;
-    for (uint32_t i = 0; i < old->past_nr + c->past_nr; i++) {
-        struct past p =
-            s->pool[i < old->past_nr ? old->past_at + i : c->past_at + i - old->past_nr];
-        uint32_t nr = both.past_nr;
+    while (s->pool_max < to + old->past_nr + c->past_nr)
+        s->pool = grow(s->pool, s->pool_max, &s->pool_max, sizeof(*s->pool));
+    while (a < old->past_nr || b < c->past_nr) {
+        const struct past *x = &s->pool[old->past_at + a], *y = &s->pool[c->past_at + b];
+        struct past *into = &s->pool[to + nr++];
 
-        past_add(s, &both, p.st, p.ops);
-        if (both.past_nr > nr && i >= old->past_nr)
-            blob_ref(p.st);
+        if (b == c->past_nr || (a < old->past_nr && x->st->nr < y->st->nr)) {
+            *into = *x;
+            a++;
+        } else if (a < old->past_nr && x->st == y->st) {
+            *into = (struct past){x->st, x->ops | y->ops};
+            a++;
+            b++;
+        } else {
+            *into = *y;
+            blob_ref(y->st);
+            b++;
+        }
     }
-    s->pool_nr = both.past_at + both.past_nr;
-    *old = both;
+    old->past_at = to;
+    old->past_nr = nr;
+    s->pool_nr = to + nr;
 }
 
 static bool merged(struct set *s, struct conf *old, const struct conf *c)
@@ -247,7 +254,8 @@ static void start_merging(struct hist *h, struct set *s)
 {
     struct set old = *s;
 
-    *s = (struct set){.merging = true};
+    *s = h->spare;
+    s->merging = true;
     for (uint32_t i = 0; i < old.nr; i++) {
         const struct conf *c = &old.c[i];
 
@@ -257,7 +265,7 @@ static void start_merging(struct hist *h, struct set *s)
         set_end(h, s);
     }
     set_clear(h, &old);
-    set_free(&old);
+    h->spare = old;
 }
 
 void set_end(struct hist *h, struct set *s)
@@ -310,29 +318,18 @@ static void note_most(struct hist *h)
         h->most = h->cur->nr;
 }
 
-static int by_place(const void *x, const void *y)
-{
-    const struct conf *a = x, *b = y;
-
-    if (a->st->nr != b->st->nr)
-        return a->st->nr < b->st->nr ? -1 : 1;
-    return a->done < b->done ? -1 : a->done > b->done;
-}
-
 void set_swap_merged(struct hist *h)
 {
     struct set *from = h->next, *to = h->cur;
 
     set_clear(h, to);
-    qsort(from->c, from->nr, sizeof(*from->c), by_place); /* the index goes when from is cleared */
-    for (uint32_t i = 0, k; i < from->nr; i = k) {
-        set_begin(to, from->c[i].st, from->c[i].done);
-        for (k = i; k < from->nr && by_place(&from->c[i], &from->c[k]) == 0; k++)
-            for (uint32_t p = 0; p < from->c[k].past_nr; p++) {
-                const struct past *past = &from->pool[from->c[k].past_at + p];
+    to->merging = true;
+    for (uint32_t i = 0; i < from->nr; i++) {
+        const struct conf *c = &from->c[i];
 
-                set_past(to, past->st, past->ops);
-            }
+        set_begin(to, c->st, c->done);
+        for (uint32_t k = 0; k < c->past_nr; k++)
+            set_past(to, from->pool[c->past_at + k].st, from->pool[c->past_at + k].ops);
         set_end(h, to);
     }
     set_clear(h, from);
