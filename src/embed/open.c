@@ -5,6 +5,7 @@
  */
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <daos_errno.h>
@@ -12,6 +13,7 @@
 #include "base/fail.h"
 #include "base/label.h"
 #include "base/list.h"
+#include "base/size.h"
 #include "client/client.h"
 #include "embed/embed_int.h"
 #include "engine/engine.h"
@@ -57,6 +59,20 @@ static struct embedded *find(const char *real)
     return NULL;
 }
 
+/* Metadata in memory: what TARN_MEM_LIMIT says, else half of what the machine has. */
+static int mem_limit(uint64_t *bytes, struct err *e)
+{
+    const char *text = getenv("TARN_MEM_LIMIT");
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+
+    *bytes = pages > 0 && page > 0 ? (uint64_t)pages / 2 * (uint64_t)page : 0;
+    if (text == NULL || size_parse(text, bytes) == 0)
+        return 0;
+    return err_setf(e, -DER_INVAL, "give a size such as 512M or 4G, or unset the variable",
+                    "TARN_MEM_LIMIT is not a size", "cannot open the pool with TARN_MEM_LIMIT=%s",
+                    text);
+}
+
 static int start(const char *real, bool readonly, struct embedded **out, struct err *e)
 {
     struct embedded *em = base_calloc(1, sizeof(*em));
@@ -69,7 +85,9 @@ static int start(const char *real, bool readonly, struct embedded **out, struct 
     em->readonly = readonly;
     em->pid = getpid();
     em->refs = 1;
-    rc = io_dir_open(real, false, &em->dir, e);
+    rc = mem_limit(&conf.mem_limit, e);
+    if (rc == 0)
+        rc = io_dir_open(real, false, &em->dir, e);
     if (rc != 0)
         goto fail;
     conf.dir = em->dir;

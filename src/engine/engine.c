@@ -41,6 +41,7 @@ static int shard_open(struct shard *s, struct err *e)
     struct heap_conf hc = {.xs = s->xs,
                            .readonly = eng->conf.readonly,
                            .checkpoint_pct = eng->conf.checkpoint_pct,
+                           .mem_limit = eng->conf.mem_limit,
                            .spurious_fault = eng->conf.spurious_fault,
                            .on_step = eng->conf.on_step,
                            .arg = eng->conf.arg};

@@ -37,6 +37,7 @@ struct engine_conf {
     int cpu;                 /* pin, -1: no */
     uint32_t spin_us;        /* see rt_xs_conf */
     uint32_t checkpoint_pct; /* see heap_conf; 0 default */
+    uint64_t mem_limit;      /* bytes of metadata kept in memory; 0: all that was touched */
     /* Tests: passed to the heap. */
     bool (*spurious_fault)(void *arg, uint64_t page);
     void (*on_step)(void *arg, uint32_t step);

@@ -265,6 +265,8 @@ static int page_new(struct heap *h, uint32_t cls, uint64_t near, uint64_t *page_
     }
     rc = vec32_room(&tx->inits, 2);
     if (rc == 0)
+        rc = frame_give(h, page);
+    if (rc == 0)
         rc = touch(h, page);
     if (rc == 0)
         rc = tx_reserve(h, sizeof(struct wal_item));
@@ -539,6 +541,8 @@ int alloc_grow_tx(struct heap *h, uint64_t pages)
     for (uint64_t g = DIV_UP(h->pages - MIN(h->pages, 1), PAGES_PER_DESC) * PAGES_PER_DESC + 1;
          g < pages && rc == 0; g += PAGES_PER_DESC) {
         rc = vec32_room(&tx->inits, 2);
+        if (rc == 0)
+            rc = frame_give(h, g);
         if (rc == 0)
             rc = tx_reserve(h, sizeof(struct wal_item));
         if (rc == 0)

@@ -156,6 +156,7 @@ static int copy_page(struct batch *b, uint32_t page, uint8_t *sums, uint32_t *nr
         hdr->csum = page_disk_csum(sum, hdr->lsn);
     }
     v->flags = (uint16_t)((v->flags & ~PV_CKPT) | PV_WRITING | PV_SUMMED);
+    h->writing_nr++;
     b->page[b->nr++] = page;
     return 0;
 }
@@ -304,6 +305,7 @@ static void ckpt_end(struct heap *h, const struct wal_mark *m)
     heap_lock(h);
     for (uint32_t i = 0; i < h->ckpt.pages.nr; i++)
         h->vol[h->ckpt.pages.v[i]].flags &= (uint16_t) ~(PV_WRITING | PV_SUMMED);
+    h->writing_nr = 0;
     h->wal.replay_lsn = m->replay_lsn;
     h->wal.replay_group = m->replay_group;
     h->wal.complete_lsn = m->complete_lsn;

@@ -18,6 +18,10 @@
 #define REPLAY_MAX                                                                                 \
     (UINT64_C(64) << 20) /* close makes a checkpoint rather than leave more log than this */
 
+#define TRIM_STEPS                                                                                 \
+    64u /* frames the clock may look at when the lock falls: what is too much leaves step by step  \
+         */
+
 /* ---- Lock ---- */
 
 void heap_lock(struct heap *h)
@@ -33,6 +37,8 @@ bool heap_trylock(struct heap *h)
 void heap_unlock(struct heap *h)
 {
     ASSERT(!h->tx.active);
+    if (frames_over(h, 0))
+        frames_trim(h, 0, TRIM_STEPS);
     rt_mutex_unlock(&h->lock);
 }
 
@@ -88,6 +94,10 @@ static int heap_build(struct heap *h, uint64_t pages)
     int rc;
 
     rc = page_space_grow(h, pages);
+    if (rc == 0)
+        rc = frame_give(h, 0);
+    for (uint64_t g = 1; g < pages && rc == 0; g += PAGES_PER_DESC)
+        rc = frame_give(h, g);
     if (rc != 0)
         return rc;
     page_init(h, 0, PAGE_SUPER, 0);
@@ -240,6 +250,7 @@ int heap_open(const struct heap_conf *conf, struct heap **out, struct err *e)
             rc = space_open(h);
         if (rc == 0)
             rc = open_services(h);
+        frames_limit(h, conf->mem_limit);
     }
     if (rc != 0) {
         err_set(e, rc, "cannot open the heap", "starting it failed", "see the log");
@@ -330,6 +341,9 @@ void heap_stat(struct heap *h, struct heap_stat *st)
         .value_bytes = s->value_bytes,
         .alloc_count = s->alloc_count,
         .meta_bytes = (h->pages - h->alloc.free_pages) * HEAP_PAGE_SIZE,
+        .mem_bytes = (uint64_t)(h->frames.nr - h->frames.free.nr) * HEAP_PAGE_SIZE,
+        .mem_limit = h->conf.mem_limit,
+        .evicted = h->frames.evicted,
         .wal_size = h->wal.size,
         .wal_used = h->is_volatile ? 0 : wal_used(h),
         .wal_written = h->wal.written,

@@ -60,9 +60,8 @@ struct heap;
 struct heap_conf {
     struct rt_xs *xs;                 /* the shard's xstream */
     struct super *dev[SUPER_ROLE_NR]; /* device of each role (often the same three times) */
-    bool readonly; /* replay in memory, write nothing, refuse transactions with -DER_NO_PERM */
-    uint64_t
-        reserve_bytes; /* virtual range reserved for pages; 0 = default (1 TiB; less if refused) */
+    bool readonly;      /* replay in memory, write nothing, refuse transactions with -DER_NO_PERM */
+    uint64_t mem_limit; /* memory for pages, kept softly (frame.c); 0: no limit */
     uint32_t checkpoint_pct;  /* start a checkpoint when the log is this full; 0 = default 50 */
     uint32_t group_max_bytes; /* largest group written at once; 0 = default 1 MiB */
     /* Tests: pretend that this page, though resident, is not (asked for unpinned pages only). */
@@ -208,6 +207,7 @@ struct heap_stat {
     uint64_t value_bytes; /* of them, in value slots */
     uint64_t alloc_count;
     uint64_t meta_bytes;                      /* pages in use x page size */
+    uint64_t mem_bytes, mem_limit, evicted;   /* of pages in memory; pages that left, since open */
     uint64_t wal_size, wal_used, wal_written; /* written: bytes since open */
     uint64_t wal_writes;                      /* device writes of log groups since open */
     uint64_t commits, checkpoints, faults, replayed_records;

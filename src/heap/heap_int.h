@@ -43,12 +43,28 @@ void vec32_fini(struct vec32 *a);
 #define PV_SUMMED                                                                                  \
     0x100u /* the log's last PAGE_SUM of it, since the last completed checkpoint, is of its        \
               present image */
+#define PV_REF 0x200u /* looked at since the clock's hand was here last */
 
 struct page_vol {
+    char *mem; /* its frame; NULL: none, and nothing of the page is in memory */
     uint16_t flags;
     uint16_t pins;
     uint32_t list;       /* class whose list it is in */
     uint32_t next, prev; /* list; 0 = end */
+};
+
+/* ---- Frames (frame.c): the memory pages lie in ---- */
+
+#define FRAME_FREE UINT32_MAX
+
+struct frames {
+    struct vrange mem, ownermem;
+    uint32_t *owner;   /* page in each frame, or FRAME_FREE */
+    uint32_t nr, max;  /* made so far; that there can be */
+    struct vec32 free; /* room for all of nr */
+    uint32_t budget;   /* more than this: pages leave */
+    uint32_t hand;
+    uint64_t evicted;
 };
 
 /* ---- Size classes ---- */
@@ -117,8 +133,8 @@ struct ckpt {
 
 struct heap {
     /* pages (page.c) */
-    char *base; /* address of offset 0 */
     struct page_vol *vol;
+    struct frames frames;
     uint64_t pages;   /* = heap page's field */
     int rc;           /* heap_rc() */
     bool spurious;    /* conf.spurious_fault is set */
@@ -126,7 +142,7 @@ struct heap {
     bool readonly;
     uint32_t missed_nr;
     struct heap_conf conf;
-    struct vrange mem, volmem;
+    struct vrange volmem;
     uint64_t max_pages;
     uint64_t generation;
     struct rt_mutex lock;
@@ -134,8 +150,9 @@ struct heap {
     struct rt_cond room;   /* log space or a group buffer became free */
     uint64_t missed[HEAP_PINS_MAX];
     uint64_t resident, faults, replayed, commits;
-    struct vec32 dirty; /* pages with PV_DIRTY (and some that lost it) */
-    uint64_t dirty_nr;  /* pages with PV_DIRTY and pages with PV_CKPT: each needs a PAGE_SUM */
+    struct vec32 dirty;  /* pages with PV_DIRTY (and some that lost it) */
+    uint64_t dirty_nr;   /* pages with PV_DIRTY and pages with PV_CKPT: each needs a PAGE_SUM */
+    uint64_t writing_nr; /* pages with PV_WRITING */
 
     struct alloc alloc;
     struct tx tx;
@@ -161,10 +178,37 @@ static inline struct vrange_pool *heap_ranges(const struct heap *h)
     return h->conf.xs == NULL ? NULL : rt_keep_ranges(rt_xs_world(h->conf.xs)->keep);
 }
 
+/* frame.c. All locked. Nothing but frames_trim() makes a page leave, and nobody calls that who
+ * still uses an address. */
+int frames_open(struct heap *h);
+void frames_close(struct heap *h);
+void frames_limit(struct heap *h, uint64_t bytes); /* from now on; 0: none */
+/* The page gets a frame, if it has none; beyond the budget if need be. -DER_NOMEM. */
+int frame_give(struct heap *h, uint64_t page);
+void frame_back(struct heap *h, uint64_t page); /* what was in it is lost */
+bool frame_may_leave(const struct heap *h, uint64_t page);
+void frame_leave(struct heap *h, uint64_t page);
+/* Makes room for `more` frames within the budget, as far as `steps` of the clock's hand find pages
+ * that may leave. */
+void frames_trim(struct heap *h, uint32_t more, uint32_t steps);
+static inline bool frames_over(const struct heap *h, uint32_t more)
+{
+    return (uint64_t)h->frames.nr - h->frames.free.nr + more > h->frames.budget;
+}
+/* Of the budget: from here on a checkpoint is due, and changes wait for one. */
+bool frames_ckpt_due(const struct heap *h);
+bool frames_too_dirty(const struct heap *h);
+
 /* page.c */
+/* Of a page with a frame. */
 static inline void *page_addr(const struct heap *h, uint64_t page)
 {
-    return h->base + page * HEAP_PAGE_SIZE;
+    return h->vol[page].mem;
+}
+/* Of an offset in a page with a frame. */
+static inline char *off_addr(const struct heap *h, uint64_t off)
+{
+    return h->vol[off / HEAP_PAGE_SIZE].mem + off % HEAP_PAGE_SIZE;
 }
 static inline struct page_hdr *page_hdr(const struct heap *h, uint64_t page)
 {

@@ -1,7 +1,6 @@
 /*
- * Pages in memory: one reserved virtual range holds the heap at its own offsets, so that an address
- * is base + offset and a page is resident or not. Beside it lies the volatile state of each page.
- * What a page looks like on the device is verified here.
+ * Pages: the volatile state of each, how operations get at them, and what they look like on the
+ * device. Those that are in memory lie in frames (frame.c).
  */
 #include "heap/heap_int.h"
 
@@ -51,28 +50,24 @@ void vec32_fini(struct vec32 *a)
 int page_space_open(struct heap *h)
 {
     struct vrange_pool *pool = heap_ranges(h);
-    uint64_t want = h->conf.reserve_bytes != 0 ? h->conf.reserve_bytes : UINT64_C(1) << 40;
     int rc;
 
-    want = MIN(want, HEAP_PAGES_MAX * HEAP_PAGE_SIZE);
-    do {
-        rc = vrange_open(&h->mem, ROUND_UP(want, (uint64_t)HEAP_PAGE_SIZE), VRANGE_ANY, pool);
-        want /= 2;
-    } while (rc != 0 && want >= UINT64_C(1) << 30);
-    if (rc != 0)
-        return rc;
-    h->base = h->mem.base;
-    h->max_pages = h->mem.max / HEAP_PAGE_SIZE;
-    rc = vrange_open(&h->volmem, h->max_pages * sizeof(struct page_vol), VRANGE_ZERO, pool);
+    h->max_pages = HEAP_PAGES_MAX;
+    while ((rc = vrange_open(&h->volmem, h->max_pages * sizeof(struct page_vol), VRANGE_ZERO,
+                             pool)) != 0 &&
+           h->max_pages > UINT64_C(1) << 16)
+        h->max_pages /= 2;
     if (rc == 0)
         rc = vrange_open(&h->alloc.free, ROUND_UP(h->max_pages, 512) / 8, VRANGE_ZERO, pool);
+    if (rc == 0)
+        rc = frames_open(h);
     h->vol = (struct page_vol *)h->volmem.base;
     return rc;
 }
 
 void page_space_close(struct heap *h)
 {
-    vrange_close(&h->mem);
+    frames_close(h);
     vrange_close(&h->volmem);
     vrange_close(&h->alloc.free);
     vec32_fini(&h->dirty);
@@ -82,8 +77,6 @@ int page_space_grow(struct heap *h, uint64_t pages)
 {
     int rc = pages > h->max_pages ? -DER_NOSPACE : 0;
 
-    if (rc == 0)
-        rc = vrange_commit(&h->mem, pages * HEAP_PAGE_SIZE);
     if (rc == 0)
         rc = vrange_commit(&h->volmem, pages * sizeof(struct page_vol));
     if (rc == 0)
@@ -110,9 +103,11 @@ static void page_miss(struct heap *h, uint64_t page)
 
 bool page_touch(struct heap *h, uint64_t page)
 {
-    const struct page_vol *v = &h->vol[page];
+    struct page_vol *v = &h->vol[page];
 
     if (v->flags & PV_RESIDENT) {
+        if ((v->flags & PV_REF) == 0)
+            v->flags |= PV_REF;
         if (!h->spurious || v->pins != 0 || (v->flags & PV_CORE) != 0 ||
             !h->conf.spurious_fault(h->conf.arg, page))
             return true;
@@ -138,7 +133,7 @@ const void *heap_ptr(struct heap *h, uint64_t off, size_t len)
 {
     if (!range_ok(h, off, len) || !page_touch(h, page_of(off)))
         return NULL;
-    return h->base + off;
+    return off_addr(h, off);
 }
 
 int heap_rc(const struct heap *h)
@@ -153,10 +148,14 @@ void page_set_resident(struct heap *h, uint64_t page, bool yes)
     if (((v->flags & PV_RESIDENT) != 0) == yes)
         return;
     v->flags ^= PV_RESIDENT;
-    if (yes)
+    if (yes) {
+        ASSERT(v->mem != NULL);
+        v->flags |= PV_REF;
         h->resident++;
-    else
+    } else {
+        frame_back(h, page);
         h->resident--;
+    }
 }
 
 static void dirty_add(struct heap *h, uint64_t page)

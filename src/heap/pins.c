@@ -9,7 +9,6 @@
 #include "heap/heap_int.h"
 
 #include <stdio.h>
-#include <sys/mman.h>
 
 #include "base/fail.h"
 #include "base/log.h"
@@ -88,15 +87,19 @@ static int load_finish(struct heap *h, struct load *l, bool verify)
     int rc = l->req.rc;
 
     v->flags &= (uint16_t)~PV_LOADING;
-    if (is_free(h, l->page))
-        return 0; /* freed meanwhile (value pages are freed without being looked at) */
+    if (is_free(h, l->page)) { /* meanwhile: value pages are freed without being looked at */
+        frame_back(h, l->page);
+        return 0;
+    }
     if (rc != 0) {
+        frame_back(h, l->page);
         LOG_ERROR("cannot read heap page %llu of %s: the device reported an error; check the "
                   "device, restore from a replica",
                   (unsigned long long)l->page, super_dev(h->conf.dev[SUPER_META])->name);
         return -DER_IO;
     }
     if (!page_verify(h, l->page, page_addr(h, l->page), verify, why)) {
+        frame_back(h, l->page);
         LOG_ERROR("heap page %llu of %s is damaged: %s; run 'tarn check', restore from a replica "
                   "or a copy",
                   (unsigned long long)l->page, super_dev(h->conf.dev[SUPER_META])->name, why);
@@ -106,6 +109,8 @@ static int load_finish(struct heap *h, struct load *l, bool verify)
     alloc_page_loaded(h, l->page);
     return 0;
 }
+
+#define LOAD_TRIM 16u /* frames the clock may look at for each page that comes */
 
 /* Loads those of the pages that are not resident and that nobody else loads; all at once. */
 static int load_batch(struct heap *h, const uint64_t *page, uint32_t nr, bool verify)
@@ -117,9 +122,14 @@ static int load_batch(struct heap *h, const uint64_t *page, uint32_t nr, bool ve
     if (l == NULL)
         return -DER_NOMEM;
     heap_lock(h);
-    for (uint32_t i = 0; i < nr; i++) {
+    if (frames_over(h, nr))
+        frames_trim(h, nr, nr * LOAD_TRIM);
+    for (uint32_t i = 0; i < nr && rc == 0; i++) {
         if (h->vol[page[i]].flags & (PV_RESIDENT | PV_LOADING) || is_free(h, page[i]))
             continue;
+        rc = frame_give(h, page[i]);
+        if (rc != 0)
+            break;
         h->vol[page[i]].flags |= PV_LOADING;
         l[n++].page = page[i];
     }
@@ -237,17 +247,10 @@ uint32_t heap_evict(struct heap *h, bool (*drop)(void *arg, uint64_t page), void
     if (h->is_volatile)
         return 0;
     for (uint64_t page = 1; page < h->pages; page++) {
-        struct page_vol *v = &h->vol[page];
-
-        if ((v->flags & (PV_RESIDENT | PV_DIRTY | PV_CKPT | PV_WRITING | PV_LOADING | PV_CORE)) !=
-                PV_RESIDENT ||
-            v->pins != 0 || !drop(arg, page))
-            continue;
-        page_set_resident(h, page, false);
-        madvise(page_addr(h, page), HEAP_PAGE_SIZE,
-                MADV_DONTNEED);     /* whoever kept an address reads zeros */
-        alloc_page_loaded(h, page); /* moves it behind the resident pages of its class */
-        nr++;
+        if (frame_may_leave(h, page) && drop(arg, page)) {
+            frame_leave(h, page);
+            nr++;
+        }
     }
     return nr;
 }

@@ -143,7 +143,7 @@ static bool in_pass(struct recovery *r, uint64_t page)
     if (page == 0)
         return r->pass == PASS_HEAP_PAGE;
     if (page_is_core(page))
-        return r->pass == PASS_DESCRIPTORS;
+        return r->pass == PASS_DESCRIPTORS && page < r->h->pages;
     return r->pass == PASS_OTHERS && (r->h->vol[page].flags & PV_RESIDENT) != 0;
 }
 
@@ -152,10 +152,11 @@ static int apply_item(struct recovery *r, uint64_t pos, const struct wal_item *i
 {
     struct heap *h = r->h;
     struct rec_page *p = info(r, it->page);
-    char *at = (char *)page_addr(h, it->page) + (it->off_op & 0x3fffu);
+    char *at;
 
     if (!in_pass(r, it->page) || pos < p->init || p->same)
         return 0;
+    at = (char *)page_addr(h, it->page) + (it->off_op & 0x3fffu);
     switch (it->off_op >> 14) {
     case WAL_OP_INIT:
         if ((it->off_op & 0x3fffu) >= PAGE_KIND_NR || it->len >= h->alloc.nr)
@@ -243,8 +244,11 @@ static int load_pages(struct recovery *r, const uint32_t *page, uint32_t nr)
 
         if (settled(r, page[i]))
             p->same = page_sum(page_addr(r->h, page[i])) == p->sum;
-        else if (p->init != 0)
-            page_set_resident(r->h, page[i], true);
+        else if (p->init != 0) {
+            rc = frame_give(r->h, page[i]);
+            if (rc == 0)
+                page_set_resident(r->h, page[i], true);
+        }
     }
     return rc;
 }
@@ -258,7 +262,7 @@ static int replay_pass(struct recovery *r, enum pass pass)
 static int recover_heap_page(struct recovery *r, struct err *e)
 {
     struct heap *h = r->h;
-    const struct heap_super *s = heap_super(h);
+    const struct heap_super *s;
     uint32_t zero = 0;
     int rc;
 
@@ -269,6 +273,7 @@ static int recover_heap_page(struct recovery *r, struct err *e)
         rc = replay_pass(r, PASS_HEAP_PAGE);
     if (rc != 0)
         return rc;
+    s = heap_super(h);
     if (s->magic != HEAP_MAGIC)
         return err_set(e, -DER_DF_INVAL, "cannot open the heap", "its first page is not a heap's",
                        "check that this is the right device");
@@ -325,26 +330,6 @@ static bool worth_loading(struct recovery *r, uint64_t page)
     return p->redo != 0 || write_undecided(r, page);
 }
 
-/* Where most pages of a large page's range get their bytes now, it is one page fault for all of
- * them instead of one for every 4 KiB. list: ascending. */
-static void expect_pages(struct heap *h, const struct vec32 *list)
-{
-    const uintptr_t first = (uintptr_t)h->base / VRANGE_HUGE;
-
-    for (uint32_t i = 0, n; i < list->nr; i += n) {
-        uintptr_t block = (uintptr_t)page_addr(h, list->v[i]) / VRANGE_HUGE;
-
-        for (n = 1; i + n < list->nr;) {
-            if ((uintptr_t)page_addr(h, list->v[i + n]) / VRANGE_HUGE != block)
-                break;
-            n++;
-        }
-        if (block > first && n >= VRANGE_HUGE / HEAP_PAGE_SIZE / 2)
-            vrange_huge(&h->mem, block * VRANGE_HUGE - (uintptr_t)h->base,
-                        (block + 1) * VRANGE_HUGE - (uintptr_t)h->base);
-    }
-}
-
 static int recover_others(struct recovery *r)
 {
     struct vec32 list = {0};
@@ -356,7 +341,6 @@ static int recover_others(struct recovery *r)
     }
     if (rc == 0 && list.nr > 1)
         qsort(list.v, list.nr, sizeof(list.v[0]), page_cmp);
-    expect_pages(r->h, &list);
     if (rc == 0)
         rc = load_pages(r, list.v, list.nr);
     if (rc == 0)

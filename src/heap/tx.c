@@ -77,6 +77,12 @@ size_t heap_tx_max(const struct heap *h)
 
 int heap_tx_begin(struct heap *h, size_t redo_max)
 {
+    if (frames_ckpt_due(h) && !h->ckpt.running) {
+        h->ckpt.wanted = true;
+        background_kick(h);
+    }
+    if (frames_too_dirty(h) && !h->is_volatile && !h->readonly && !heap_failed(h))
+        return HEAP_WAIT;
     return begin(h, redo_max, false);
 }
 
@@ -139,7 +145,7 @@ int tx_dirty(struct heap *h, uint64_t page)
 void *tx_write(struct heap *h, uint64_t off, size_t len)
 {
     struct tx *tx = &h->tx;
-    char *p = h->base + off;
+    char *p = off_addr(h, off);
     void *old;
     int rc;
 
@@ -219,7 +225,7 @@ static uint32_t data_run(const char *p, uint32_t len)
 static uint8_t *put_range(struct heap *h, uint8_t *at, uint64_t off, uint32_t len)
 {
     while (len > 0) {
-        const char *p = h->base + off;
+        const char *p = off_addr(h, off);
         uint32_t n = MIN(zero_run(p, len), HEAP_PAGE_SIZE - 1);
 
         if (n >= ZERO_RUN) {
@@ -344,7 +350,7 @@ void heap_tx_abort(struct heap *h)
 
     ASSERT(tx->active);
     for (uint32_t i = tx->nr; i > (MUTANT(TX_ABORT_FORGETS) && tx->nr > 24 ? 1u : 0u); i--)
-        memcpy(h->base + tx->range[i - 1].off, tx->range[i - 1].old, tx->range[i - 1].len);
+        memcpy(off_addr(h, tx->range[i - 1].off), tx->range[i - 1].old, tx->range[i - 1].len);
     for (uint32_t i = 0; i < tx->inits.nr; i += 2) {
         /* free again, or beyond the end; what their memory holds means nothing */
         page_set_resident(h, tx->inits.v[i], false);

@@ -568,7 +568,11 @@ int vos_reclaim(struct vos *v, bool *more)
         *more = true;
         return 0;
     }
-    /* a whole round: the next call begins again */
+    /* Sessions come last, and only their end ends the round: whoever misses a page here must come
+     * back to here, not to the trash, which takes so long that the page is gone again. */
+    rc = session_reclaim(v, more);
+    if (rc || *more)
+        return rc;
     LIST_FOREACH(l, &v->conts)
     {
         struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
@@ -576,5 +580,5 @@ int vos_reclaim(struct vos *v, bool *more)
         c->trash_done = false;
         memset(&c->trash_at, 0, sizeof c->trash_at);
     }
-    return session_reclaim(v, more);
+    return 0;
 }

@@ -36,7 +36,6 @@ static struct heap_conf conf_of(struct store *s, bool readonly)
 {
     struct heap_conf c = {.xs = fuzz_xs(),
                           .readonly = readonly,
-                          .reserve_bytes = 16u << 20,
                           .group_max_bytes = 32u << 10};
 
     for (int r = 0; r < SUPER_ROLE_NR; r++)

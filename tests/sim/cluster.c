@@ -36,6 +36,7 @@ static struct engine_conf engine_conf(struct sim_engine *n)
                                 .cpu = -1,
                                 .keep_handles = true,
                                 .checkpoint_pct = n->cl->conf.checkpoint_pct,
+                                .mem_limit = n->cl->conf.mem_limit,
                                 .spurious_fault = n->cl->conf.fault_ppm != 0 ? page_gone : NULL,
                                 .arg = n};
 }

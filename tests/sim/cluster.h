@@ -36,6 +36,7 @@ struct sim_cluster_conf {
     uint32_t engines, clients;
     uint64_t wal_bytes, limit_bytes; /* of a pool's shard */
     uint32_t checkpoint_pct;         /* see heap_conf */
+    uint64_t mem_limit;              /* see engine_conf */
     uint32_t fault_ppm;              /* chance that a page access finds the page gone */
     struct sim_net_conf net;
     struct sim_dir_conf disk; /* its seed is drawn */

@@ -62,6 +62,8 @@ void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p)
     p->deeds = (uint32_t)spread(r, 1, 24);
     if (p->faults & SIM_DISK)
         p->disk_fail_ppm = (uint32_t)spread(r, 50, 1000);
+    if (p->faults & SIM_PAGE && sim_rng_below(r, 2))
+        p->cluster.mem_limit = spread(r, 16, 128) * 16384; /* pages of a heap */
 }
 
 void sim_profile_text(const struct sim_profile *p, char *buf, size_t len)

@@ -5,7 +5,8 @@
 #include "dfs_act.h"
 #include "workload.h"
 
-#define WORK_DFS_LOST_MAX 8u  /* steps of unknown outcome; then only looks until they are settled  \
+#define WORK_DFS_LOST_MAX                                                                          \
+    8u                        /* steps of unknown outcome; then only looks until they are settled  \
                                */
 #define WORK_DFS_NODES_MAX 9u /* nodes that a run keeps */
 #define WORK_DFS_INO_MAX   60000u

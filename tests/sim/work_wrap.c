@@ -54,7 +54,9 @@ static int lost(int rc)
 
 /* Of calls that may time out. */
 #define ASK(call)                                                                                  \
-    (!lose() ? AROUND(call) : sim_rng_below(&work_wrap.rng, 2) ? lost(AROUND(call)) : -DER_TX_UNCERTAIN)
+    (!lose()                            ? AROUND(call)                                             \
+     : sim_rng_below(&work_wrap.rng, 2) ? lost(AROUND(call))                                       \
+                                        : -DER_TX_UNCERTAIN)
 
 #define WRAP(name, params, args)                                                                   \
     int __real_##name params;                                                                      \

@@ -20,9 +20,9 @@
  *     answered   the model must explain it: 0, -DER_EXIST, -DER_NONEXIST, ENOENT ...
  *     failed     an error that promises that nothing changed: -DER_NOSPACE, -DER_NOMEM, -DER_IO,
  *                -DER_TIMEDOUT, -DER_UNREACH; reads that were not answered
- *     unknown    a change that may have happened: -DER_TX_UNCERTAIN, -DER_CANCELED; of libdfs, whose
- *                calls may take several requests, ENOMEM, EIO and the like too
- *     wrong      nothing of the above: the run fails
+ *     unknown    a change that may have happened: -DER_TX_UNCERTAIN, -DER_CANCELED; of libdfs,
+ * whose calls may take several requests, ENOMEM, EIO and the like too wrong      nothing of the
+ * above: the run fails
  */
 #ifndef TARN_SIM_WORKLOAD_H
 #define TARN_SIM_WORKLOAD_H

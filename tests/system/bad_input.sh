@@ -167,6 +167,11 @@ if [ "$(id -u)" -eq 0 ] && mkdir small && mount -t tmpfs -o size=150m tmpfs smal
     umount small && MOUNTED=
 fi
 
+# ---- a limit that is no size
+fails 8 DER_INVAL 'TARN_MEM_LIMIT' env TARN_MEM_LIMIT=lots "$TARN" cont list ./p
+ok env TARN_MEM_LIMIT=1M "$TARN" check ./p
+ok env TARN_MEM_LIMIT=1M "$TARN" fs ls daos://./p/c
+
 # ---- no rights
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
     chmod 755 "$WORLD" && chmod -R a+rX p

@@ -38,7 +38,6 @@ static void open_hooked(struct rig *r)
     c.on_step = on_step;
     c.arg = &hook;
     c.spurious_fault = NULL;
-    c.reserve_bytes = UINT64_C(4) << 30;
     rc = heap_open(&c, &r->h, &e);
     if (rc != 0)
         fprintf(stderr, "open: rc %d: %s: %s\n", rc, e.what, e.why);

@@ -157,7 +157,6 @@ static void a_small_log_serves_a_heap_of_any_size(struct rig *r)
     uint64_t checkpoints;
 
     r->wal_size = 512u << 10;
-    r->conf.reserve_bytes = UINT64_C(16) << 30;
     start(r, UINT64_C(8) << 30);
     heap_lock(r->h);
     CHECK(heap_tx_begin(r->h, 4096) == 0);

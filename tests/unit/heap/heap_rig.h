@@ -135,8 +135,6 @@ static inline struct heap_conf rig_conf(struct rig *r)
     c.xs = r->xs;
     for (uint32_t i = 0; i < SUPER_ROLE_NR; i++)
         c.dev[i] = r->sup;
-    if (c.reserve_bytes == 0)
-        c.reserve_bytes = UINT64_C(1) << 30;
     c.spurious_fault = rig_spurious;
     c.on_step = rig_step;
     c.arg = r;

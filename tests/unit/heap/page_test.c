@@ -9,7 +9,7 @@
 
 static struct heap *open_volatile(void)
 {
-    struct heap_conf conf = {.reserve_bytes = UINT64_C(1) << 30};
+    struct heap_conf conf = {0};
     struct heap *h = NULL;
 
     CHECK(heap_open(&conf, &h, NULL) == 0);

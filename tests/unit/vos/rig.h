@@ -97,7 +97,6 @@ static inline void rig_heap_conf(struct rig *r, struct heap_conf *conf)
     conf->xs = r->xs;
     for (uint32_t i = 0; i < SUPER_ROLE_NR; i++)
         conf->dev[i] = r->sup;
-    conf->reserve_bytes = UINT64_C(1) << 30;
     conf->spurious_fault = rig_spurious;
     conf->arg = r;
 }

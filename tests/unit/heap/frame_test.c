@@ -1,0 +1,217 @@
+/* Memory for pages has a limit: what is not needed leaves and comes back, whatever happens. */
+#include "heap_rig.h"
+#include "heap/heap_int.h"
+
+#define PIECE  2000u
+#define PIECES 3000u /* six times the limit */
+#define LIMIT  (64u * HEAP_PAGE_SIZE)
+/* What an operation pins, and the core pages, come on top for a moment. */
+#define SLACK (40u * HEAP_PAGE_SIZE)
+
+static void reopen(struct rig *r, bool clean)
+{
+    struct err e = {0};
+    int rc;
+
+    heap_close(r->h, clean);
+    rig_detach(r);
+    if (!sim_dir_powered(r->sd))
+        sim_dir_power_on(r->sd);
+    CHECK(rig_attach(r) == 0);
+    rc = rig_open(r, &e);
+    if (rc != 0)
+        fprintf(stderr, "open: %d %s: %s\n", rc, e.what, e.why);
+    CHECK(rc == 0);
+}
+
+static struct heap_stat stat_of(struct rig *r)
+{
+    struct heap_stat st;
+
+    heap_lock(r->h);
+    heap_stat(r->h, &st);
+    heap_unlock(r->h);
+    return st;
+}
+
+static void start(struct rig *r, uint64_t limit)
+{
+    r->conf.mem_limit = limit;
+    r->own_checkpoints = true;
+    rig_format(r, &(struct sim_dir_conf){.seed = r->seed});
+    CHECK(rig_open(r, NULL) == 0);
+}
+
+/* One allocation of its own transaction, filled with its number. */
+static uint64_t piece_make(struct rig *r, uint32_t n, uint64_t *most)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    uint64_t off = 0;
+    void *p = NULL;
+    int rc;
+
+    do {
+        heap_lock(r->h);
+        *most = MAX(*most, (uint64_t)(r->h->frames.nr - r->h->frames.free.nr) * HEAP_PAGE_SIZE);
+        rc = heap_tx_begin(r->h, 2 * PIECE);
+        if (rc == 0) {
+            rc = heap_tx_alloc(r->h, PIECE, 0, &off, &p);
+            if (rc == 0)
+                memset(p, (int)(n % 251), PIECE);
+            if (rc == 0)
+                heap_tx_commit(r->h, NULL);
+            else
+                heap_tx_abort(r->h);
+        }
+        heap_pins_take(r->h, &pins);
+        heap_unlock(r->h);
+    } while (heap_retry(r->h, &pins, &rc));
+    heap_pins_drop(r->h, &pins);
+    CHECK(rc == 0);
+    return off;
+}
+
+static bool piece_is(struct rig *r, uint64_t off, uint32_t n)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    bool good = false;
+    int rc;
+
+    do {
+        const uint8_t *p;
+
+        heap_lock(r->h);
+        p = heap_ptr(r->h, off, PIECE);
+        rc = p == NULL ? heap_rc(r->h) : 0;
+        good = p != NULL && p[0] == n % 251 && memcmp(p, p + 1, PIECE - 1) == 0;
+        heap_pins_take(r->h, &pins);
+        heap_unlock(r->h);
+    } while (heap_retry(r->h, &pins, &rc));
+    heap_pins_drop(r->h, &pins);
+    if (rc != 0)
+        fprintf(stderr, "piece %u at %llu: %d\n", n, (unsigned long long)off, rc);
+    CHECK(rc == 0);
+    return good;
+}
+
+static void read_all(struct rig *r, const uint64_t *off, uint64_t *most)
+{
+    for (uint32_t i = 0; i < PIECES; i++) {
+        uint32_t n = (uint32_t)rig_draw(r, PIECES);
+
+        CHECK(piece_is(r, off[n], n));
+        *most = MAX(*most, stat_of(r).mem_bytes);
+    }
+}
+
+static void memory_stays_within_its_limit(struct rig *r)
+{
+    uint64_t *off = malloc(PIECES * sizeof(*off)), most = 0;
+    struct heap_stat st;
+
+    CHECK(off != NULL);
+    start(r, LIMIT);
+    for (uint32_t i = 0; i < PIECES; i++)
+        off[i] = piece_make(r, i, &most);
+    read_all(r, off, &most);
+    st = stat_of(r);
+    CHECK(st.meta_bytes > 5 * LIMIT);
+    CHECK(st.checkpoints > 1 && st.evicted > PIECES / 8 && st.faults > PIECES / 2);
+    CHECK(st.mem_limit == LIMIT);
+    CHECK(most <= LIMIT + SLACK);
+    CHECK(heap_wait_durable(r->h, heap_lsn(r->h)) == 0);
+    for (uint32_t clean = 0; clean < 2; clean++) {
+        reopen(r, clean);
+        most = 0;
+        read_all(r, off, &most);
+        CHECK(most <= LIMIT + SLACK);
+        rig_check(r);
+    }
+    CHECK(heap_close(r->h, true) == 0);
+    free(off);
+}
+
+/* What is looked at all the time is there; what is looked at once goes round it. */
+static void what_is_used_stays(struct rig *r)
+{
+    uint64_t *off = malloc(PIECES * sizeof(*off)), most = 0, before;
+
+    CHECK(off != NULL);
+    start(r, LIMIT);
+    for (uint32_t i = 0; i < PIECES; i++)
+        off[i] = piece_make(r, i, &most);
+    CHECK(heap_checkpoint(r->h) == 0);
+    before = stat_of(r).faults;
+    for (uint32_t i = 0; i < PIECES; i++) {
+        for (uint32_t hot = 0; hot < 32; hot += 8)
+            CHECK(piece_is(r, off[hot], hot));
+        CHECK(piece_is(r, off[i], i));
+    }
+    /* eight pieces a page: one fault for each page of the walk, next to none for the four */
+    CHECK(stat_of(r).faults - before < PIECES / 7);
+    CHECK(heap_close(r->h, true) == 0);
+    free(off);
+}
+
+static void without_a_limit_nothing_leaves(struct rig *r)
+{
+    uint64_t most = 0, faults;
+
+    start(r, 0);
+    for (uint32_t i = 0; i < PIECES; i++)
+        piece_make(r, i, &most);
+    faults = stat_of(r).faults;
+    CHECK(heap_checkpoint(r->h) == 0);
+    CHECK(stat_of(r).evicted == 0 && stat_of(r).faults == faults);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+/* A smaller limit than the one before: more is replayed than may stay, and leaves. */
+static void a_heap_opens_with_less_memory_than_it_had(struct rig *r)
+{
+    uint64_t *off = malloc(PIECES * sizeof(*off)), most = 0;
+
+    CHECK(off != NULL);
+    r->wal_size = 16u << 20;
+    start(r, 0);
+    for (uint32_t i = 0; i < PIECES; i++)
+        off[i] = piece_make(r, i, &most);
+    CHECK(stat_of(r).checkpoints == 0);
+    r->conf.mem_limit = LIMIT;
+    reopen(r, true);
+    CHECK(stat_of(r).mem_bytes > 5 * LIMIT);
+    off[0] = piece_make(r, 0, &most);
+    most = 0;
+    read_all(r, off, &most);
+    read_all(r, off, &most);
+    CHECK(stat_of(r).mem_bytes <= LIMIT + SLACK);
+    CHECK(heap_close(r->h, true) == 0);
+    free(off);
+}
+
+static void the_power_goes_while_pages_come_and_go(struct rig *r)
+{
+    start(r, 1);
+    for (uint32_t i = 0; i < rig_more(20, 200); i++) {
+        sim_dir_power_cut_at(r->sd, 20 + rig_draw(r, 400));
+        rig_work(r, 150);
+        sim_dir_power_cut(r->sd);
+        heap_close(r->h, false);
+        rig_detach(r);
+        sim_dir_power_on(r->sd);
+        CHECK(rig_attach(r) == 0);
+        CHECK(rig_open(r, NULL) == 0);
+        rig_verify(r, true);
+        rig_check(r);
+    }
+    heap_close(r->h, true);
+}
+
+#define STORIES(X)                                                                                 \
+    X(memory_stays_within_its_limit)                                                               \
+    X(what_is_used_stays)                                                                          \
+    X(without_a_limit_nothing_leaves)                                                              \
+    X(a_heap_opens_with_less_memory_than_it_had)                                                   \
+    X(the_power_goes_while_pages_come_and_go)
+
+RIG_MAIN(STORIES)
