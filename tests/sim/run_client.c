@@ -1,0 +1,151 @@
+/*
+ * The clients of a run. A client's life: start, connect, open, attach, step until the run has its
+ * operations, its node is doomed, or its handles are gone; then it stops and starts again.
+ */
+#include <daos_fs.h>
+#include <errno.h>
+#include <daos_errno.h>
+#include "base/assert.h"
+#include "run_int.h"
+
+static int make_container(struct run *r, daos_handle_t poh)
+{
+    uuid_t uuid;
+    int rc;
+
+    if (r->work.load->posix) {
+        dfs_attr_t attr = {.da_chunk_size = 4096};
+
+        rc = dfs_cont_create_with_label(poh, RUN_CONT, &attr, &uuid, NULL, NULL);
+        return rc == EEXIST ? 0 : rc;
+    }
+    rc = daos_cont_create_with_label(poh, RUN_CONT, NULL, &uuid, NULL);
+    return rc == -DER_EXIST ? 0 : rc;
+}
+
+int run_open_handles(struct member *m)
+{
+    int rc = daos_pool_connect(RUN_POOL, NULL, DAOS_PC_RW, &m->c.poh, NULL, NULL);
+
+    if (rc != 0)
+        return rc;
+    if (!m->run->set_up)
+        rc = make_container(m->run, m->c.poh);
+    if (rc == 0)
+        rc = daos_cont_open(m->c.poh, RUN_CONT, DAOS_COO_RW, &m->c.coh, NULL, NULL);
+    if (rc != 0)
+        daos_pool_disconnect(m->c.poh, NULL);
+    return rc;
+}
+
+void run_close_handles(struct member *m)
+{
+    daos_cont_close(m->c.coh, NULL);
+    daos_pool_disconnect(m->c.poh, NULL);
+}
+
+/* Waits while the gate is shut. */
+static void pass_gate(struct member *m)
+{
+    while (m->run->gate) {
+        m->parked = true;
+        rt_event_wait(&m->run->open);
+    }
+    m->parked = false;
+}
+
+void run_gate_shut(struct run *r)
+{
+    if (!r->gate)
+        rt_event_reset(&r->open);
+    r->gate = true;
+}
+
+void run_gate_open(struct run *r)
+{
+    r->gate = false;
+    rt_event_set(&r->open);
+}
+
+void run_wait_more(uint64_t *ns)
+{
+    *ns = *ns == 0 ? SIM_MS : MIN(*ns * 2, 200 * SIM_MS);
+    rt_sleep_ns(*ns);
+}
+
+static bool going(const struct member *m)
+{
+    return !m->run->over && !m->doomed && !m->run->work.failed;
+}
+
+static void work_on(struct member *m)
+{
+    while (going(m)) {
+        pass_gate(m);
+        if (!going(m) || m->run->work.load->step(&m->c) != 0)
+            break;
+        m->c.steps++;
+        if (m->run->work.ops >= m->run->conf.ops)
+            m->run->over = true;
+        else if (m->run->work.unknown >= UNKNOWN_MAX)
+            run_gate_shut(m->run); /* the director settles it */
+    }
+}
+
+static void live(struct member *m)
+{
+    struct run *r = m->run;
+    int rc = sim_client_start(r->cl, m->index);
+
+    if (rc != 0)
+        return;
+    m->lives++;
+    client_use(r->cl->client[m->index].client);
+    sim_tell(r->w, r->cl->client[m->index].name, "starts");
+    rc = run_open_handles(m);
+    if (rc == 0) {
+        rc = r->set_up ? 0 : r->work.load->setup(&m->c);
+        if (rc == 0)
+            rc = r->work.load->attach(&m->c);
+        if (rc == 0) {
+            if (!r->set_up)
+                run_single_arm(r);
+            r->set_up = true;
+            work_on(m);
+            r->work.load->detach(&m->c);
+        }
+        run_close_handles(m);
+    }
+    if (rc != 0) {
+        sim_tell(r->w, r->cl->client[m->index].name, "cannot work: %d", rc);
+        rt_sleep_ns(10 * SIM_MS);
+    }
+    sim_client_stop(r->cl, m->index);
+    client_use(NULL);
+}
+
+static void client_main(void *arg)
+{
+    struct member *m = arg;
+    struct run *r = m->run;
+
+    while (m->index != 0 && !r->set_up && !r->work.failed) {
+        m->parked = true;
+        rt_sleep_ns(SIM_MS);
+    }
+    while (!r->over && !r->work.failed) {
+        pass_gate(m);
+        live(m);
+        m->doomed = false;
+    }
+    m->ended = m->parked = true;
+}
+
+void run_clients_spawn(struct run *r)
+{
+    for (uint32_t i = 0; i < r->p.clients; i++) {
+        int rc = rt_spawn_on(r->cl->client[i].xs, client_main, &r->m[i]);
+
+        ASSERT(rc == 0);
+    }
+}

@@ -1,0 +1,69 @@
+/* What the files of run share: one run, its members, and what they tell each other. */
+#ifndef TARN_SIM_RUN_INT_H
+#define TARN_SIM_RUN_INT_H
+
+#include "profile.h"
+#include "base/fail.h"
+
+#define RUN_POOL    "sim/0"
+#define RUN_CONT    "data"
+#define UNKNOWN_MAX 4u /* outcomes that nobody knows: more are too much to think about */
+
+struct run;
+
+struct member {
+    struct run *run;
+    uint32_t index;
+    struct work_client c;
+    bool doomed; /* its node dies: it ends as soon as it can */
+    bool parked; /* waits at the gate, or has ended */
+    bool ended;
+    uint64_t lives;
+};
+
+struct run {
+    struct sim_run_conf conf;
+    struct sim_profile p;
+    struct sim_world *w;
+    struct sim_cluster *cl;
+    struct work work;
+    struct member m[SIM_CLIENTS_MAX];
+    struct sim_rng rng;   /* the director's */
+    bool set_up;          /* container and workload are there */
+    bool over;            /* no more operations */
+    bool gate;            /* everybody waits */
+    struct rt_event open; /* set when it opens */
+    bool done;
+    struct base_fail fail;           /* counts allocations, and fails one */
+    uint64_t chances[SIM_SINGLE_NR]; /* when the workload was set up */
+    struct sim_result *r;
+};
+
+/* The run failed: keeps the first reason. */
+void run_wrong(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The fault of sim_run_conf.single, if there is one: from now on; what has not happened by now will
+ * not. */
+void run_single_arm(struct run *r);
+void run_single_disarm(struct run *r);
+
+/* ---- run_client.c ---- */
+
+/* Lets every client live on its node. */
+void run_clients_spawn(struct run *r);
+/* As a client that comes later: connects and opens, making the container if the run is not set up.
+ */
+int run_open_handles(struct member *m);
+void run_close_handles(struct member *m);
+/* Everybody stops between two operations while it is shut. */
+void run_gate_shut(struct run *r);
+void run_gate_open(struct run *r);
+/* Waits a little, each time longer: what takes minutes is not looked at every millisecond. */
+void run_wait_more(uint64_t *ns);
+
+/* ---- director.c ---- */
+
+/* The director's fiber: makes the pool, starts everything, and ends with run.done. arg: the run. */
+void run_direct(void *arg);
+
+#endif
