@@ -45,6 +45,15 @@ void io_complete(struct io_req *req, int rc);
 /* The same soon, from any thread or from within submit(). */
 void io_complete_later(struct io_req *req, int rc);
 
+/* ---- Devices that may move less than was asked (a signal, a limit of the device) ---- */
+
+/* The next piece of a transfer of which `moved` bytes are through: within one iovec. */
+struct iovec io_req_piece(const struct io_req *req, uint64_t moved);
+/* n more bytes are through, none if there are no more to be had; *moved counts them, 0 at first.
+ * True: go on with io_req_piece() at req->off + *moved. False: req has been ended, as
+ * io_complete() does it. */
+bool io_req_moved(struct io_req *req, uint64_t *moved, uint64_t n);
+
 /* DER code of an errno value of the file system or a device. */
 int io_errno_der(int err);
 /* Can a device file have this name? Not empty, ".", "..", "lock" or hidden, no '/', at most 255

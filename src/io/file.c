@@ -60,17 +60,3 @@ int io_file_extend(int fd, uint64_t from, uint64_t to)
         return rc;
     return rc;
 }
-
-struct iovec io_file_piece(const struct io_req *req, uint64_t moved)
-{
-    for (uint32_t i = 0; i < req->iov_nr; i++) {
-        const struct iovec *v = &req->iov[i];
-
-        if (moved < v->iov_len)
-            return (struct iovec){.iov_base = (char *)v->iov_base + moved,
-                                  .iov_len = v->iov_len - (size_t)moved};
-        moved -= v->iov_len;
-    }
-    ASSERT(!"a transfer moved more than it has");
-    return (struct iovec){0};
-}

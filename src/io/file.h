@@ -21,7 +21,4 @@ int threads_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev 
  * zeros. What was there is untouched; on failure the file is as long as before. Blocks. */
 int io_file_extend(int fd, uint64_t from, uint64_t to);
 
-/* How far a transfer has come, and the next single piece of it after a short one. */
-struct iovec io_file_piece(const struct io_req *req, uint64_t moved);
-
 #endif

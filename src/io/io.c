@@ -146,6 +146,32 @@ void io_complete_later(struct io_req *req, int rc)
     rt_post(head->dev->xs, &head->call);
 }
 
+/* ---- Short transfers ---- */
+
+struct iovec io_req_piece(const struct io_req *req, uint64_t moved)
+{
+    for (uint32_t i = 0; i < req->iov_nr; i++) {
+        const struct iovec *v = &req->iov[i];
+
+        if (moved < v->iov_len)
+            return (struct iovec){.iov_base =
+                                      (char *)v->iov_base + (MUTANT(IO_SHORT_AGAIN) ? 0 : moved),
+                                  .iov_len = v->iov_len - (size_t)moved};
+        moved -= v->iov_len;
+    }
+    ASSERT(!"a transfer moved more than it has");
+    return (struct iovec){0};
+}
+
+bool io_req_moved(struct io_req *req, uint64_t *moved, uint64_t n)
+{
+    *moved += n;
+    if (n > 0 && *moved < io_req_len(req) && !MUTANT(IO_SHORT_COMPLETE))
+        return true;
+    io_complete(req, n == 0 ? -DER_IO : 0);
+    return false;
+}
+
 /* ---- Waiting ---- */
 
 static void wait_done(struct io_req *req)

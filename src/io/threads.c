@@ -60,7 +60,7 @@ static int transfer(int fd, const struct io_req *req)
     bool flush_after = false;
 
     while (moved < len) {
-        struct iovec piece = io_file_piece(req, moved);
+        struct iovec piece = io_req_piece(req, moved);
         const struct iovec *iov = moved == 0 ? req->iov : &piece;
         ssize_t n = move_once(fd, req, iov, moved == 0 ? (int)req->iov_nr : 1, req->off + moved,
                               &flush_after);

@@ -139,12 +139,9 @@ static void completed(struct rt_cqe *cqe, int res)
         io_complete(req, res < 0 ? io_errno_der(-res) : 0);
         return;
     }
-    io->moved += (uint64_t)res;
-    if (res == 0 || io->moved >= io_req_len(req)) {
-        io_complete(req, res == 0 ? -DER_IO : 0);
+    if (!io_req_moved(req, &io->moved, (uint64_t)res))
         return;
-    }
-    io->piece = io_file_piece(req, io->moved);
+    io->piece = io_req_piece(req, io->moved);
     queue(io_to_dev(io), io);
 }
 

@@ -4,7 +4,9 @@
  */
 #include <daos_errno.h>
 #include "base/assert.h"
-#include "run_int.h"
+#include "damage.h"
+
+#define DAMAGE (SIM_ROT | SIM_MISDIRECT)
 
 #define START_TRIES 20u
 
@@ -32,13 +34,30 @@ static void check_shard(struct run *r, bool data)
 {
     int64_t n;
 
-    if (r->work.failed || sim_engine_failed(r->cl, 0))
+    if (r->work.failed || sim_engine_failed(r->cl, 0) || damage_there(r))
         return;
     n = sim_engine_check(r->cl, 0, data, report, r);
     if (n > 0)
         run_wrong(r, "the shard checker found %lld problems", (long long)n);
     else if (n < 0 && !sim_engine_failed(r->cl, 0) && !(r->p.faults & SIM_DISK))
         run_wrong(r, "the shard checker failed: %lld", (long long)n);
+}
+
+/* Before another try: a device that failed is powered off and on, damage is healed. False: there is
+ * no reason not to start. */
+static bool start_again(struct run *r, uint32_t tried, int rc, const struct err *e)
+{
+    bool refused = damage_refused(r, rc, e);
+
+    if (!refused && rc != -DER_IO && rc != -DER_NOMEM)
+        return false;
+    if (refused && (rc != -DER_IO || !(r->p.faults & SIM_DISK) || tried >= START_TRIES / 2)) {
+        damage_heal(r);
+        return true;
+    }
+    sim_dir_power_cut(r->cl->engine[0].disk);
+    rt_sleep_ns(SIM_MS);
+    return true;
 }
 
 static void start_engine(struct run *r)
@@ -49,13 +68,11 @@ static void start_engine(struct run *r)
     for (uint32_t i = 0; i < START_TRIES && rc != 0 && !r->work.failed; i++) {
         e = (struct err){0};
         disk_faults(r, i < START_TRIES / 2 && draw(r, 2));
+        if (r->p.faults & DAMAGE)
+            damage_fair(r);
         rc = sim_engine_start(r->cl, 0, &e);
-        if (rc != 0 && rc != -DER_IO && rc != -DER_NOMEM)
+        if (rc != 0 && !start_again(r, i, rc, &e))
             break;
-        if (rc != 0) { /* a device that failed is powered off and on */
-            sim_dir_power_cut(r->cl->engine[0].disk);
-            rt_sleep_ns(SIM_MS);
-        }
     }
     if (rc != 0)
         run_wrong(r, "the engine does not start: %d, %s: %s", rc, e.what, e.why);
@@ -69,6 +86,10 @@ static void start_engine(struct run *r)
 static void restart(struct run *r, enum sim_death how)
 {
     sim_engine_stop(r->cl, 0, how);
+    if (r->p.faults & SIM_ROT && !sim_dir_powered(r->cl->engine[0].disk))
+        sim_dir_power_on(r->cl->engine[0].disk);
+    if (r->p.faults & SIM_ROT && draw(r, 2))
+        damage_rot(r);
     if (draw(r, 3) == 0)
         rt_sleep_ns(sim_draw_span(&r->rng, SIM_MS, 10 * SIM_S));
     start_engine(r);
@@ -205,11 +226,63 @@ static void verify_main(void *arg)
     rt_event_set(&v->done);
 }
 
+static int read_back(struct run *r)
+{
+    struct verify v = {.m = &r->m[0], .done = RT_EVENT_INIT};
+    int rc = rt_spawn_on(r->cl->client[0].xs, verify_main, &v);
+
+    ASSERT(rc == 0);
+    rt_event_wait(&v.done);
+    return v.rc;
+}
+
+static void note(void *arg, const char *text)
+{
+    sim_tell(((struct run *)arg)->w, "checker", "%s", text);
+}
+
+/* What is damaged may be missing, as long as the checker says so; then it is healed. */
+static void verify_damaged(struct run *r)
+{
+    uint64_t before = r->work.excused;
+    int64_t n;
+    int rc;
+
+    r->work.faults = WORK_ROT;
+    sim_tell(r->w, "director", "compares what damage has left");
+    rc = read_back(r);
+    if (r->work.failed)
+        return;
+    n = sim_engine_check(r->cl, 0, true, note, r);
+    if (n < 0 && n != -DER_CSUM && n != -DER_IO)
+        run_wrong(r, "the shard checker failed for damage: %lld", (long long)n);
+    if (n == 0 && (rc != 0 || r->work.excused != before))
+        run_wrong(r, "something cannot be read (%d), and the shard checker finds nothing", rc);
+    damage_heal(r);
+}
+
+/* One bit of a value in memory is wrong: whoever reads it is told, and the checker finds it. */
+static void verify_decayed(struct run *r)
+{
+    int64_t n;
+    int rc;
+
+    if (!damage_memory(r))
+        return;
+    r->work.faults = WORK_ROT;
+    rc = read_back(r);
+    if (r->work.failed)
+        return;
+    n = sim_engine_check(r->cl, 0, true, note, r);
+    if (n == 0)
+        run_wrong(r, "a bit of a value has flipped, and the shard checker finds nothing (%d)", rc);
+    damage_memory_heal(r);
+}
+
 /* Everybody waits, nothing is under way, the disk does as it is told: everything is read back. */
 static void verify(struct run *r)
 {
-    struct verify v = {.m = &r->m[0], .done = RT_EVENT_INIT};
-    uint32_t faults = r->work.faults;
+    uint32_t faults = r->work.faults & ~(uint32_t)WORK_ROT;
     int rc;
 
     if (!r->set_up)
@@ -223,13 +296,17 @@ static void verify(struct run *r)
     disk_faults(r, false);
     r->work.load->settle(&r->work);
     r->work.unknown = 0;
+    if (damage_there(r))
+        verify_damaged(r);
+    if (r->p.faults & SIM_ROT && !r->work.failed && draw(r, 2))
+        verify_decayed(r);
     r->work.faults = 0;
+    if (r->work.failed)
+        return;
     sim_tell(r->w, "director", "compares everything");
-    rc = rt_spawn_on(r->cl->client[0].xs, verify_main, &v);
-    ASSERT(rc == 0);
-    rt_event_wait(&v.done);
-    if (v.rc != 0)
-        run_wrong(r, "what is stored cannot be read: %d", v.rc);
+    rc = read_back(r);
+    if (rc != 0)
+        run_wrong(r, "what is stored cannot be read: %d", rc);
     check_shard(r, true);
     r->work.faults = faults;
     disk_faults(r, true);
@@ -243,9 +320,20 @@ static void pause_and_verify(struct run *r)
     run_gate_open(r);
 }
 
+static void damage(struct run *r, uint32_t kind)
+{
+    if (kind == SIM_ROT)
+        damage_rot(r);
+    else
+        damage_misdirect(r);
+    if (draw(r, 2))
+        damage_evict(r);
+}
+
 static void one_deed(struct run *r)
 {
-    static const uint32_t kinds[] = {SIM_POWER, SIM_KILL, SIM_NET, SIM_CLIENT, SIM_CLOCK};
+    static const uint32_t kinds[] = {SIM_POWER, SIM_KILL, SIM_NET,      SIM_CLIENT,
+                                     SIM_CLOCK, SIM_ROT,  SIM_MISDIRECT};
     uint32_t mine[ARRAY_LEN(kinds)], nr = 0, kind;
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
@@ -264,8 +352,10 @@ static void one_deed(struct run *r)
         disturb_net(r);
     else if (kind == SIM_CLIENT)
         doom_client(r);
-    else
+    else if (kind == SIM_CLOCK)
         disturb_clock(r);
+    else
+        damage(r, kind);
 }
 
 static bool all_ended(const struct run *r)
@@ -312,10 +402,10 @@ static void do_deeds(struct run *r)
 
     while (!r->over && !r->work.failed) {
         bool left = done < r->p.deeds && !r->conf.single;
-        uint64_t share = r->conf.ops / (r->p.deeds + 1);
+        uint64_t share = r->conf.ops / (r->p.deeds + 1), ops = r->work.ops;
 
         wait_for_deed(r, left ? share * done + draw(r, 2 * share + 1) : UINT64_MAX);
-        if (r->gate)
+        if (r->gate || (r->work.ops == ops && damage_there(r))) /* damage in everybody's way */
             pause_and_verify(r);
         else if (sim_engine_failed(r->cl, 0))
             restart(r, draw(r, 2) ? SIM_DEATH_POWER : SIM_DEATH_KILL);

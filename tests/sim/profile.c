@@ -62,6 +62,11 @@ void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p)
     p->deeds = (uint32_t)spread(r, 1, 24);
     if (p->faults & SIM_DISK)
         p->disk_fail_ppm = (uint32_t)spread(r, 50, 1000);
+    if (p->faults & SIM_SHORT)
+        p->cluster.disk.short_ppm = (uint32_t)spread(r, 1000, 300000);
+    /* damage excuses much: in a quarter of the runs only */
+    if (sim_rng_below(r, 2))
+        p->faults &= ~(uint32_t)(SIM_ROT | SIM_MISDIRECT);
     if (p->faults & SIM_PAGE && sim_rng_below(r, 2))
         p->cluster.mem_limit = spread(r, 16, 128) * 16384; /* pages of a heap */
 }

@@ -149,6 +149,7 @@ static int set_stage(struct run *r)
     r->p.world.keep = r->conf.keep;
     r->p.world.story = r->conf.story;
     r->p.world.arg = r->conf.arg;
+    r->bad_copy = (uint32_t)(r->conf.seed % 4);
     rt_event_init(&r->open);
     r->work.clients = r->p.clients;
     r->work.faults = work_faults(r->p.faults) | single_faults(r->conf.single);

@@ -33,7 +33,10 @@
     F(PAGE, page, "pages that are not in memory")                                                  \
     F(DISK, disk, "requests that the disk fails")                                                  \
     F(ORDER, order, "disk requests that complete in any order")                                    \
-    F(LOG, log, "a small log, so that checkpoints are frequent")
+    F(LOG, log, "a small log, so that checkpoints are frequent")                                   \
+    F(ROT, rot, "what is stored goes bad, sector by sector")                                       \
+    F(MISDIRECT, misdirect, "writes that land at another place")                                   \
+    F(SHORT, short, "transfers that come back short")
 
 #define SIM_FAULT_BIT_(NAME, name, what) SIM_BIT_##NAME,
 enum sim_fault_bit { SIM_FAULTS(SIM_FAULT_BIT_) SIM_FAULT_KINDS };

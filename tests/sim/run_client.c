@@ -4,6 +4,7 @@
  */
 #include <daos_fs.h>
 #include <errno.h>
+#include <string.h>
 #include <daos_errno.h>
 #include "base/assert.h"
 #include "run_int.h"
@@ -25,6 +26,7 @@ static int make_container(struct run *r, daos_handle_t poh)
 
 int run_open_handles(struct member *m)
 {
+    daos_cont_info_t info = {0};
     int rc = daos_pool_connect(RUN_POOL, NULL, DAOS_PC_RW, &m->c.poh, NULL, NULL);
 
     if (rc != 0)
@@ -32,9 +34,11 @@ int run_open_handles(struct member *m)
     if (!m->run->set_up)
         rc = make_container(m->run, m->c.poh);
     if (rc == 0)
-        rc = daos_cont_open(m->c.poh, RUN_CONT, DAOS_COO_RW, &m->c.coh, NULL, NULL);
+        rc = daos_cont_open(m->c.poh, RUN_CONT, DAOS_COO_RW, &m->c.coh, &info, NULL);
     if (rc != 0)
         daos_pool_disconnect(m->c.poh, NULL);
+    else
+        memcpy(m->run->cont, info.ci_uuid, sizeof(m->run->cont));
     return rc;
 }
 

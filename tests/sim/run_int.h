@@ -34,6 +34,11 @@ struct run {
     bool gate;            /* everybody waits */
     struct rt_event open; /* set when it opens */
     bool done;
+    uint32_t bad_copy;   /* the copy of the superblock that may be damaged */
+    uuid_t cont;         /* of the container everybody uses */
+    uint64_t flipped_at; /* byte of the heap whose memory went bad; 0: none */
+    uint8_t flipped_bit;
+    bool astray;                     /* a write is to land at another place */
     struct base_fail fail;           /* counts allocations, and fails one */
     uint64_t chances[SIM_SINGLE_NR]; /* when the workload was set up */
     struct sim_result *r;

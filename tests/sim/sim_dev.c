@@ -30,6 +30,7 @@ int sim_dir_create(const struct sim_dir_conf *conf, struct sim_dir **out)
 static void file_free(struct sim_file *f)
 {
     list_del(&f->link);
+    sim_scar_forget(f);
     sim_media_fini(&f->media);
     free(f->name);
     free(f);
@@ -165,7 +166,12 @@ void sim_dir_power_on(struct sim_dir *sd)
     pthread_mutex_lock(&sd->mutex);
     sim_cut_locked(sd);
     LIST_FOREACH(it, &sd->files)
-    sim_media_cut(&LIST_ENTRY(it, struct sim_file, link)->media, sd->conf.cut, &sd->rng, &sd->stat);
+    {
+        struct sim_file *f = LIST_ENTRY(it, struct sim_file, link);
+
+        sim_media_cut(&f->media, sd->conf.cut, &sd->rng, &sd->stat);
+        sim_scar_power_on(f, sd->conf.cut == SIM_CUT_KEEP_ALL);
+    }
     names_decide(sd);
     sd->powered = true;
     pthread_mutex_unlock(&sd->mutex);
@@ -190,6 +196,7 @@ static struct sim_file *file_copy(const struct sim_file *from)
     ASSERT(f->name);
     f->present = from->present;
     f->synced = from->synced;
+    list_init(&f->scars);
     sim_media_copy(&f->media, &from->media);
     return f;
 }

@@ -63,6 +63,7 @@ struct sim_dir_conf {
     uint32_t read_fail_ppm; /* chance of failure, in millionths of requests */
     uint32_t write_fail_ppm;
     uint32_t flush_fail_ppm;
+    uint32_t short_ppm; /* chance of a transfer to come back with some of its sectors only */
     /* The power goes: what else hangs on it. Called in the moment of the cut; must not use the
      * hardware. */
     void (*on_cut)(void *arg);
@@ -140,6 +141,7 @@ struct sim_dir_stat {
     uint64_t grows, creates, removes, syncs;
     uint64_t steps;                        /* see the model */
     uint64_t faults;                       /* requests failed or falsified on purpose */
+    uint64_t shorts;                       /* transfers that came back short */
     uint64_t cut_kept, cut_lost, cut_torn; /* writes at power cuts */
     uint64_t unflushed;                    /* writes in the caches now */
 };

@@ -3,6 +3,7 @@
 #define TARN_SIM_INT_H
 
 #include "sim_media.h"
+#include "sim_scar.h"
 #include "rt/rt.h"
 #include <pthread.h>
 
@@ -14,6 +15,7 @@ struct sim_file {
     bool synced;   /* in the directory after a power cut for sure (present && synced), or perhaps
                       (only one) */
     uint32_t refs; /* open devices */
+    struct list scars; /* sim_scar.c */
 };
 
 struct sim_armed {
@@ -74,7 +76,17 @@ struct sim_io {
     uint64_t due_ns;  /* with latency: when it completes */
     uint64_t seq;     /* flush: what it covers */
     uint64_t tag;     /* fault + 1, and its argument above 8 bits */
+    uint64_t moved;   /* bytes, of a transfer that came back short */
 };
+/* sim_scar.c. With sd->mutex held. A write that is falsified: w says where it belongs, `to` where
+ * it lands; false: it must land nowhere. */
+bool sim_scar_misdirect(struct sim_file *f, const struct sim_write *w, uint64_t to);
+/* A write has completed as it should, a flush has, the power is on again. */
+void sim_scar_written(struct sim_file *f, const struct sim_write *w, bool durable);
+void sim_scar_flushed(struct sim_file *f, uint64_t seq);
+void sim_scar_power_on(struct sim_file *f, bool all_kept);
+void sim_scar_forget(struct sim_file *f);
+
 struct sim_dir *sim_io_dir(struct io_req *req);
 struct sim_file *sim_io_file(struct io_req *req);
 struct io_req *sim_io_req(struct sim_io *io);

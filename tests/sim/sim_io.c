@@ -70,18 +70,27 @@ static void flip_iov(struct iovec *iov, uint32_t iov_nr, uint64_t bit)
     }
 }
 
-static int effect_read(struct sim_dev *sdev, struct io_req *req, bool faulty, enum sim_fault fault,
-                       uint64_t arg)
+/* What of a request takes effect at once: all of it, or a piece when it comes back short. */
+struct bytes {
+    uint64_t off;
+    struct iovec *iov;
+    uint32_t iov_nr;
+    uint64_t len;
+    struct iovec piece;
+};
+
+static int effect_read(struct sim_dev *sdev, const struct bytes *b, bool faulty,
+                       enum sim_fault fault, uint64_t arg)
 {
-    uint64_t off = req->off;
+    uint64_t off = b->off;
     int rc = faulty && fault == SIM_FAULT_FAIL ? -DER_IO : 0;
 
-    for (uint32_t i = 0; i < req->iov_nr && rc == 0; i++) {
-        rc = sim_media_read(&sdev->file->media, off, req->iov[i].iov_base, req->iov[i].iov_len);
-        off += req->iov[i].iov_len;
+    for (uint32_t i = 0; i < b->iov_nr && rc == 0; i++) {
+        rc = sim_media_read(&sdev->file->media, off, b->iov[i].iov_base, b->iov[i].iov_len);
+        off += b->iov[i].iov_len;
     }
     if (rc == 0 && faulty)
-        flip_iov(req->iov, req->iov_nr, arg);
+        flip_iov(b->iov, b->iov_nr, arg);
     return rc;
 }
 
@@ -108,17 +117,16 @@ static void write_corrupt(struct sim_dev *sdev, const struct sim_write *w, bool 
     free(copy.iov_base);
 }
 
-static int effect_write(struct sim_dev *sdev, struct io_req *req, bool faulty, enum sim_fault fault,
-                        uint64_t arg)
+static int effect_write(struct sim_dev *sdev, const struct bytes *b, bool durable, bool faulty,
+                        enum sim_fault fault, uint64_t arg)
 {
     struct sim_dir *sd = sdev->sd;
     struct sim_media *m = &sdev->file->media;
-    struct sim_write w = {
-        .seq = ++sd->seq, .off = req->off, .iov = req->iov, .iov_nr = req->iov_nr};
-    bool durable = req->flags & IO_DURABLE;
+    struct sim_write w = {.seq = ++sd->seq, .off = b->off, .iov = b->iov, .iov_nr = b->iov_nr};
 
     if (!faulty) {
         sim_media_write(m, &w, durable, sd->conf.cache_max_bytes);
+        sim_scar_written(sdev->file, &w, durable);
         return 0;
     }
     switch (fault) {
@@ -128,6 +136,8 @@ static int effect_write(struct sim_dev *sdev, struct io_req *req, bool faulty, e
     case SIM_FAULT_LOSE:
         return 0;
     case SIM_FAULT_MISDIRECT:
+        if (!sim_scar_misdirect(sdev->file, &w, arg))
+            return 0;
         w.off = arg;
         sim_media_write(m, &w, durable, sd->conf.cache_max_bytes);
         return 0;
@@ -145,31 +155,81 @@ static int effect_flush(struct sim_dev *sdev, uint64_t seq, bool faulty)
         return -DER_IO;
     }
     sim_media_flush(&sdev->file->media, seq);
+    sim_scar_flushed(sdev->file, seq);
     return 0;
 }
+
+/* Whole sectors, of one iovec, when it comes back short or goes on after that. */
+static void take_bytes(struct sim_dir *sd, struct io_req *req, uint64_t moved, bool faulty,
+                       struct bytes *b)
+{
+    uint32_t ppm = sd->conf.short_ppm;
+    bool cut_short = ppm > 0 && !faulty && sim_rng_below(&sd->rng, 1000000) < ppm;
+
+    *b = (struct bytes){
+        .off = req->off, .iov = req->iov, .iov_nr = req->iov_nr, .len = io_req_len(req)};
+    if (moved == 0 && !cut_short)
+        return;
+    b->off += moved;
+    b->piece = io_req_piece(req, moved);
+    b->iov = &b->piece;
+    b->iov_nr = 1;
+    if (cut_short)
+        b->piece.iov_len =
+            SIM_SECTOR * (1 + sim_rng_below(&sd->rng, b->piece.iov_len / SIM_SECTOR));
+    b->len = b->piece.iov_len;
+    sd->stat.shorts += moved + b->len < io_req_len(req);
+}
+
+static int transfer(struct sim_dev *sdev, struct sim_io *io, struct bytes *b)
+{
+    struct io_req *req = sim_io_req(io);
+    enum sim_fault fault;
+    uint64_t arg;
+    bool faulty = tag_fault(io, &fault, &arg);
+
+    take_bytes(sdev->sd, req, io->moved, faulty, b);
+    return req->op == IO_READ ? effect_read(sdev, b, faulty, fault, arg)
+                              : effect_write(sdev, b, req->flags & IO_DURABLE, faulty, fault, arg);
+}
+
+static uint64_t draw_delay(struct sim_dir *sd)
+{
+    const struct sim_dir_conf *c = &sd->conf;
+
+    return c->latency_max_ns == 0
+               ? 0
+               : c->latency_min_ns +
+                     sim_rng_below(&sd->rng, c->latency_max_ns - c->latency_min_ns + 1);
+}
+
+static void schedule(struct sim_dev *sdev, struct sim_io *io, uint64_t delay_ns);
 
 /* The request takes effect, unless its handle died meanwhile. */
 static void fire(struct sim_io *io)
 {
     struct io_req *req = sim_io_req(io);
     struct sim_dev *sdev = req_dev(req);
-    enum sim_fault fault;
-    uint64_t arg;
-    bool faulty = tag_fault(io, &fault, &arg);
+    struct sim_dir *sd = sdev->sd;
+    struct bytes b = {0};
+    uint64_t delay_ns = 0;
     int rc = -DER_IO;
 
-    pthread_mutex_lock(&sdev->sd->mutex);
+    pthread_mutex_lock(&sd->mutex);
     list_del(&io->link);
-    if (sdev->generation == sdev->sd->generation) {
-        if (req->op == IO_READ)
-            rc = effect_read(sdev, req, faulty, fault, arg);
-        else if (req->op == IO_WRITE)
-            rc = effect_write(sdev, req, faulty, fault, arg);
-        else
-            rc = effect_flush(sdev, io->seq, faulty);
+    if (sdev->generation == sd->generation) {
+        rc = req->op == IO_FLUSH ? effect_flush(sdev, io->seq, io->tag != 0)
+                                 : transfer(sdev, io, &b);
+        if (rc == 0 && io->moved + b.len < io_req_len(req)) {
+            delay_ns = draw_delay(sd);
+            list_add_tail(&sd->inflight, &io->link); /* what is left of it still is */
+        }
     }
-    pthread_mutex_unlock(&sdev->sd->mutex);
-    io_complete(req, rc);
+    pthread_mutex_unlock(&sd->mutex);
+    if (rc != 0 || req->op == IO_FLUSH)
+        io_complete(req, rc);
+    else if (io_req_moved(req, &io->moved, b.len))
+        schedule(sdev, io, delay_ns);
 }
 
 static struct sim_io *first_timed(struct sim_dev *sdev)
@@ -270,7 +330,6 @@ static void sim_submit(struct io_dev *dev, struct io_req *req)
     struct sim_dev *sdev = CONTAINER_OF(dev, struct sim_dev, dev);
     struct sim_dir *sd = sdev->sd;
     struct sim_io *io = io_req_priv(req);
-    const struct sim_dir_conf *conf = &sd->conf;
     enum sim_fault fault;
     uint64_t arg, delay_ns = 0;
     bool cut = false;
@@ -295,9 +354,7 @@ static void sim_submit(struct io_dev *dev, struct io_req *req)
         }
         if (sim_fault_draw(sd, sdev->file->name, req->op, &fault, &arg))
             io->tag = (arg << TAG_ARG_SHIFT) | ((uint64_t)fault + 1);
-        if (conf->latency_max_ns > 0)
-            delay_ns = conf->latency_min_ns +
-                       sim_rng_below(&sd->rng, conf->latency_max_ns - conf->latency_min_ns + 1);
+        delay_ns = draw_delay(sd);
         list_add_tail(&sd->inflight, &io->link);
         cut = req->op != IO_READ && sim_step(sd);
         if (cut)
@@ -424,6 +481,7 @@ static void file_add(struct sim_dir *sd, const char *name, uint64_t size)
     f->name = strdup(name);
     ASSERT(f->name);
     f->present = true;
+    list_init(&f->scars);
     sim_media_init(&f->media, size);
     LIST_FOREACH(it, &sd->files)
     {

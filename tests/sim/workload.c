@@ -165,6 +165,7 @@ void work_end(struct work_client *c, struct hist *h, uint32_t id, const void *op
     struct work *w = c->work;
 
     w->ops++;
+    w->excused += v == WORK_UNKNOWN || (v == WORK_FAILED && rc != 1);
     if (w->failed)
         return;
     switch (v) {

@@ -86,6 +86,7 @@ struct work {
     uint64_t ops;         /* operations that reached the oracle */
     uint32_t unknown;     /* of them, those of unknown outcome since the last settle() */
     uint64_t unknown_all; /* the same, ever */
+    uint64_t excused;     /* operations that ended with an error because of a fault */
 };
 
 enum work_verdict { WORK_ANSWERED, WORK_FAILED, WORK_UNKNOWN, WORK_WRONG };

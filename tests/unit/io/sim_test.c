@@ -1,7 +1,7 @@
 /* The simulated disk: each way it fails, and that a seed decides how. */
 #include <stdio.h>
 #include "io_test.h"
-#include "sim_dev.h"
+#include "sim_scar.h"
 
 #define DEV_SIZE (1u << 20)
 #define SEEDS    200u
@@ -563,6 +563,101 @@ static void a_copy_is_the_disk_when_the_power_goes(struct rt_xs *xs, void *arg)
     rig_free(&r);
 }
 
+static int req_wait(struct io_dev *dev, struct io_req *req)
+{
+    struct rt_event done = RT_EVENT_INIT;
+
+    req->done = slow_done;
+    req->arg = &done;
+    io_submit(dev, req);
+    rt_event_wait(&done);
+    return req->rc;
+}
+
+static void short_transfers_are_continued(struct rt_xs *xs, void *arg)
+{
+    struct rig r =
+        rig_make(xs, &(struct sim_dir_conf){
+                         .seed = 5, .short_ppm = 900000, .latency_max_ns = arg != NULL ? 1000 : 0});
+    uint8_t *two = io_buf_alloc(32768);
+    struct iovec iov[2] = {{r.buf, 20480}, {two, 32768}};
+
+    for (uint64_t v = 1; v <= 50; v++) {
+        struct io_req req = {.op = IO_WRITE, .off = 4096, .iov = iov, .iov_nr = 2};
+
+        fill(r.buf, 20480, 4096, v);
+        fill(two, 32768, 4096 + 20480, v);
+        CHECK_RC(req_wait(r.dev, &req), 0);
+        CHECK(holds(&r, 0, 4096, 0) && holds(&r, 4096, 53248, v) && holds(&r, 57344, 4096, 0));
+        memset(r.buf, 0, 20480);
+        memset(two, 0, 32768);
+        req = (struct io_req){.op = IO_READ, .off = 4096, .iov = iov, .iov_nr = 2};
+        CHECK_RC(req_wait(r.dev, &req), 0);
+        CHECK(is_filled(r.buf, 20480, 4096, v) && is_filled(two, 32768, 4096 + 20480, v));
+    }
+    CHECK(sim_dir_stat(r.sd).shorts > 100);
+    io_buf_free(two);
+    rig_free(&r);
+}
+
+static uint32_t scars(struct rig *r)
+{
+    return sim_dev_scars(r->sd, "d", 0, DEV_SIZE);
+}
+
+static void what_rots_can_be_healed(struct rt_xs *xs, void *arg)
+{
+    struct rig r = rig_make(xs, &(struct sim_dir_conf){.seed = 3, .cut = SIM_CUT_LOSE_ALL});
+
+    (void)arg;
+    put(&r, 0, 8192, 1, 0);
+    CHECK_RC(sim_dev_rot(r.sd, "d", 600, SIM_ROT_BIT, 9), -DER_BUSY); /* not durable */
+    CHECK_RC(io_flush_wait(r.dev), 0);
+    CHECK_RC(sim_dev_rot(r.sd, "d", 600, SIM_ROT_BIT, 9), 0);
+    CHECK_RC(sim_dev_rot(r.sd, "d", 1100, SIM_ROT_ZERO, 0), 0);
+    CHECK_RC(sim_dev_rot(r.sd, "d", 1600, SIM_ROT_NOISE, 1), 0);
+    CHECK_RC(sim_dev_rot(r.sd, "d", 4096, SIM_ROT_DEAD, 0), 0);
+    CHECK_RC(sim_dev_rot(r.sd, "d", 512, SIM_ROT_ZERO, 0), -DER_BUSY); /* damaged already */
+    CHECK(!holds(&r, 0, 4096, 1) && scars(&r) == 4);
+    CHECK_RC(io_read_wait(r.dev, 4096, r.buf, 4096), -DER_IO);
+    rig_power_cycle(xs, &r); /* it stays */
+    CHECK(scars(&r) == 4 && sim_dev_scars(r.sd, "d", 0, 4096) == 3);
+    CHECK(sim_dev_heal(r.sd, "d", 0, 1024) == 1);
+    CHECK(sim_dev_heal(r.sd, "d", 0, DEV_SIZE) == 3 && scars(&r) == 0);
+    CHECK(holds(&r, 0, 8192, 1));
+    rig_free(&r);
+}
+
+static void what_went_astray_can_be_healed(struct rt_xs *xs, void *arg)
+{
+    struct rig r = rig_make(xs, &(struct sim_dir_conf){.seed = 3, .cut = SIM_CUT_LOSE_ALL});
+
+    (void)arg;
+    put(&r, 0, 4096, 1, IO_DURABLE);
+    put(&r, 8192, 4096, 2, IO_DURABLE);
+    sim_dir_fault_at(r.sd, "d", IO_WRITE, 1, SIM_FAULT_MISDIRECT, 8192);
+    put(&r, 0, 4096, 3, IO_DURABLE);
+    CHECK(holds(&r, 0, 4096, 1) && !holds(&r, 8192, 4096, 2) && scars(&r) == 16);
+    put(&r, 8192, 4096, 4, 0); /* hides its scar as long as the cache lives */
+    CHECK(scars(&r) == 8);
+    rig_power_cycle(xs, &r);
+    CHECK(scars(&r) == 16);
+    CHECK(sim_dev_heal(r.sd, "d", 0, DEV_SIZE) == 16);
+    CHECK(holds(&r, 0, 4096, 3) && holds(&r, 8192, 4096, 2));
+
+    CHECK_RC(sim_dev_rot(r.sd, "d", 0, SIM_ROT_ZERO, 0), 0);
+    put(&r, 0, 4096, 5, 0); /* what is written and flushed has no scars */
+    CHECK_RC(io_flush_wait(r.dev), 0);
+    CHECK(scars(&r) == 0 && sim_dev_heal(r.sd, "d", 0, DEV_SIZE) == 0);
+    CHECK(holds(&r, 0, 4096, 5));
+    rig_free(&r);
+}
+
+static void slow_short_transfers_are_continued(struct rt_xs *xs, void *arg)
+{
+    short_transfers_are_continued(xs, &xs);
+}
+
 #define STORIES(X)                                                                                 \
     X(only_flushed_writes_are_sure)                                                                \
     X(an_unflushed_write_is_kept_lost_or_torn_by_sector)                                           \
@@ -572,6 +667,10 @@ static void a_copy_is_the_disk_when_the_power_goes(struct rt_xs *xs, void *arg)
     X(the_cut_write_is_undecided)                                                                  \
     X(names_need_a_sync)                                                                           \
     X(a_failed_flush_drops_writes_and_the_next_proves_nothing)                                     \
+    X(short_transfers_are_continued)                                                               \
+    X(slow_short_transfers_are_continued)                                                          \
+    X(what_rots_can_be_healed)                                                                     \
+    X(what_went_astray_can_be_healed)                                                              \
     X(faults_on_demand)                                                                            \
     X(a_failed_write_leaves_old_new_or_torn)                                                       \
     X(a_full_disk)                                                                                 \

@@ -1,0 +1,254 @@
+/* Damage: see damage.h. Where things lie is read from the superblock and the log themselves. */
+#include "damage.h"
+#include <stdlib.h>
+#include <string.h>
+#include <daos_errno.h>
+#include "base/assert.h"
+#include "base/err.h"
+#include "engine/engine_int.h"
+#include "heap/wal.h"
+#include "io/super_format.h"
+#include "sim_scar.h"
+
+#define TRIES 40u
+#define BLOCK 4096u
+
+static uint64_t draw(struct run *r, uint64_t n)
+{
+    return sim_rng_below(&r->rng, n);
+}
+
+static struct sim_dir *disk_of(struct run *r)
+{
+    return r->cl->engine[0].disk;
+}
+
+static bool peek(struct run *r, uint64_t off, void *buf, size_t len)
+{
+    return sim_dev_peek(disk_of(r), ENGINE_DEVICE, off, buf, len, false) == 0;
+}
+
+/* ---- Where things lie ---- */
+
+/* The newest whole superblock; false: there is none yet. */
+static bool read_super(struct run *r, struct super_block *b)
+{
+    uint8_t *copy = malloc(SUPER_COPY_STEP); /* a fiber's stack is small */
+    struct super_block one;
+    bool found = false;
+
+    ASSERT(copy != NULL);
+    for (uint32_t i = 0; i < SUPER_COPIES; i++) {
+        if (!peek(r, (uint64_t)i * SUPER_COPY_STEP, copy, SUPER_COPY_STEP) ||
+            super_decode(copy, i, &one) != SUPER_COPY_WHOLE ||
+            (found && one.generation <= b->generation))
+            continue;
+        *b = one;
+        found = true;
+    }
+    free(copy);
+    return found;
+}
+
+/* Of a byte of a role; it must be there. */
+static uint64_t on_device(const struct super_block *b, enum super_role role, uint64_t off)
+{
+    for (uint32_t i = 0; i < b->extent_nr; i++) {
+        if (b->extent[i].role != role)
+            continue;
+        if (off < b->extent[i].len)
+            return b->extent[i].off + off;
+        off -= b->extent[i].len;
+    }
+    ASSERT(!"beyond the role");
+    return 0;
+}
+
+/* The last group of the log: bytes of the ring; they may wrap. False: there is none. */
+static bool last_group(struct run *r, const struct super_block *b, uint64_t *start, uint64_t *len)
+{
+    uint64_t ring = super_block_role_size(b, SUPER_WAL) - WAL_RING_OFF, newest = 0;
+
+    for (uint64_t at = 0; at < ring; at += WAL_BLOCK) {
+        struct wal_group_hdr g;
+
+        if (!peek(r, on_device(b, SUPER_WAL, WAL_RING_OFF + at), &g, sizeof(g)) ||
+            g.magic != WAL_GROUP_MAGIC || g.hdr_csum != wal_group_hdr_csum(&g) ||
+            g.lsn % ring != at || g.lsn <= newest)
+            continue;
+        newest = g.lsn;
+        *start = at;
+        *len = g.len;
+    }
+    return newest != 0;
+}
+
+/* ---- Dealing it ---- */
+
+/* In the log, where recovery may look: not far before its end, or a checkpoint record. */
+static uint64_t pick_log(struct run *r, const struct super_block *b)
+{
+    uint64_t ring = super_block_role_size(b, SUPER_WAL) - WAL_RING_OFF, start = 0, len = 0, back;
+
+    if (draw(r, 8) == 0)
+        return on_device(b, SUPER_WAL, draw(r, 2) * WAL_BLOCK);
+    if (!last_group(r, b, &start, &len))
+        return 0;
+    back = WAL_BLOCK * (1 + draw(r, UINT64_C(2) << draw(r, 6)));
+    return on_device(b, SUPER_WAL,
+                     WAL_RING_OFF + (start + ring - back) % ring + draw(r, 8) * SIM_SECTOR);
+}
+
+/* Somewhere in a role, where something is stored; 0: nothing was found. Roles fill from their
+ * beginning, so small numbers are more likely. */
+static uint64_t pick(struct run *r, const struct super_block *b, enum super_role role)
+{
+    static const uint8_t nothing[SIM_SECTOR];
+    uint64_t blocks = super_block_role_size(b, role) / BLOCK, bits = 0;
+    uint8_t now[SIM_SECTOR];
+
+    if (role == SUPER_WAL)
+        return pick_log(r, b);
+    while (blocks >> bits != 0)
+        bits++;
+    for (uint32_t i = 0; i < TRIES; i++) {
+        uint64_t block = draw(r, UINT64_C(1) << draw(r, bits)), off;
+
+        if (block >= blocks)
+            continue;
+        off = on_device(
+            b, role, block * BLOCK + (draw(r, 2) ? 0 : draw(r, BLOCK / SIM_SECTOR)) * SIM_SECTOR);
+        if (peek(r, off, now, sizeof(now)) && memcmp(now, nothing, sizeof(now)) != 0)
+            return off;
+    }
+    return 0;
+}
+
+static void rot_one(struct run *r, const struct super_block *b)
+{
+    static const char *const words[] = {"a flipped bit", "zeros", "noise", "cannot be read"};
+    static const enum super_role roles[] = {SUPER_DATA, SUPER_META, SUPER_META, SUPER_WAL};
+    enum sim_rot how = (enum sim_rot)draw(r, SIM_ROT_NR);
+    uint64_t off, arg = draw(r, UINT64_C(1) << 40);
+
+    if (draw(r, 10) == 0)
+        off = r->bad_copy * SUPER_COPY_STEP + draw(r, 2) * SIM_SECTOR;
+    else
+        off = pick(r, b, roles[draw(r, ARRAY_LEN(roles))]);
+    if ((off == 0 && r->bad_copy != 0) ||
+        sim_dev_rot(disk_of(r), ENGINE_DEVICE, off, how, arg) != 0)
+        return;
+    sim_tell(r->w, "disk", "rots at %llu: %s", (unsigned long long)off, words[how]);
+    if (off >= SUPER_AREA)
+        r->work.faults |= WORK_ROT;
+}
+
+void damage_rot(struct run *r)
+{
+    uint64_t nr = 1 + draw(r, draw(r, 2) ? 2 : 8);
+    struct super_block b;
+
+    if (!read_super(r, &b))
+        return;
+    while (nr-- > 0)
+        rot_one(r, &b);
+}
+
+struct evict {
+    struct run *r;
+    struct heap *heap;
+    struct rt_event done;
+};
+
+static bool by_a_coin(void *arg, uint64_t page)
+{
+    return draw(((struct evict *)arg)->r, 2);
+}
+
+static void evict_fiber(void *arg)
+{
+    struct evict *v = arg;
+
+    heap_lock(v->heap);
+    heap_evict(v->heap, by_a_coin, v);
+    heap_unlock(v->heap);
+    rt_event_set(&v->done);
+}
+
+void damage_evict(struct run *r)
+{
+    struct engine *eng = r->cl->engine[0].eng;
+    struct evict v = {.r = r, .done = RT_EVENT_INIT};
+    int rc;
+
+    if (eng == NULL)
+        return;
+    v.heap = eng->shard.heap;
+    rc = rt_spawn_on(eng->shard.xs, evict_fiber, &v);
+    ASSERT(rc == 0);
+    rt_event_wait(&v.done);
+}
+
+void damage_misdirect(struct run *r)
+{
+    static const enum super_role roles[] = {SUPER_DATA, SUPER_META, SUPER_META, SUPER_WAL};
+    struct super_block b;
+    uint64_t to, nth = 1 + draw(r, 30);
+
+    if (!read_super(r, &b))
+        return;
+    to = pick(r, &b, roles[draw(r, ARRAY_LEN(roles))]);
+    to = to == 0 ? SUPER_AREA : to - to % BLOCK;
+    sim_tell(r->w, "disk", "write %llu from now will land at %llu", (unsigned long long)nth,
+             (unsigned long long)to);
+    sim_dir_fault_at(disk_of(r), ENGINE_DEVICE, IO_WRITE, nth, SIM_FAULT_MISDIRECT, to);
+    r->astray = true;
+    r->work.faults |= WORK_ROT;
+}
+
+/* ---- Judging and healing it ---- */
+
+bool damage_there(struct run *r)
+{
+    return r->astray || sim_dev_scars(disk_of(r), ENGINE_DEVICE, SUPER_AREA, UINT64_MAX) > 0;
+}
+
+/* Until what is the last group is not damaged, and nothing behind it may have been one. */
+void damage_fair(struct run *r)
+{
+    struct super_block b;
+    uint64_t start = 0, len = 0, ring;
+    uint32_t healed = 1;
+
+    if (!read_super(r, &b))
+        return;
+    ring = super_block_role_size(&b, SUPER_WAL) - WAL_RING_OFF;
+    while (healed > 0) {
+        healed = 0;
+        if (!last_group(r, &b, &start, &len))
+            len = ring;
+        for (uint64_t at = 0; at < len + WAL_BLOCK; at += WAL_BLOCK)
+            healed += sim_dev_heal(disk_of(r), ENGINE_DEVICE,
+                                   on_device(&b, SUPER_WAL, WAL_RING_OFF + (start + at) % ring),
+                                   WAL_BLOCK);
+        if (healed > 0)
+            sim_tell(r->w, "disk", "the end of the log is healed");
+    }
+}
+
+void damage_heal(struct run *r)
+{
+    uint32_t nr = sim_dev_heal(disk_of(r), ENGINE_DEVICE, 0, UINT64_MAX);
+
+    if (r->astray)
+        sim_dir_faults_clear(disk_of(r));
+    r->astray = false;
+    sim_tell(r->w, "disk", "%u sectors are healed", nr);
+}
+
+bool damage_refused(struct run *r, int rc, const struct err *e)
+{
+    if ((rc != -DER_CSUM && rc != -DER_IO) || !damage_there(r))
+        return false;
+    return e->what[0] != '\0' && e->why[0] != '\0' && e->next[0] != '\0';
+}
