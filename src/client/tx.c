@@ -121,7 +121,7 @@ bool tx_may_send(struct op *op)
     if (*op_epoch(op) != 0)
         return true;
     lock_short(&tx->lock);
-    if (tx->epoch != 0) {
+    if (tx->epoch != 0 && !MUTANT(CLIENT_TX_EPOCH_MOVES)) {
         *op_epoch(op) = tx->epoch;
     } else if (!tx->asking) {
         tx->asking = op->asks = true;

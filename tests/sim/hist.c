@@ -427,7 +427,7 @@ uint32_t hist_call(struct hist *h, uint32_t client, const void *op)
     h->touches[slot] = hist_touches(h, op);
     h->clients[slot] = client;
     h->ids[slot] = ++h->next_id * HIST_OPEN_MAX + slot;
-    memcpy(h->ops + slot * h->spec.op_bytes, op, h->spec.op_bytes);
+    hist_op_copy(h, h->ops + slot * h->spec.op_bytes, op);
     hist_event(h, EV_CALL, client, h->next_id, op);
     return h->ids[slot];
 }
@@ -439,7 +439,7 @@ static uint32_t ends(struct hist *h, enum ev_kind kind, uint32_t id, const void 
 
     ASSERT((h->open & ~h->unknown & BIT(slot)) && h->ids[slot] == id);
     if (op != NULL)
-        memcpy(h->ops + slot * h->spec.op_bytes, op, h->spec.op_bytes);
+        hist_op_copy(h, h->ops + slot * h->spec.op_bytes, op);
     hist_event(h, kind, h->clients[slot], id / HIST_OPEN_MAX, hist_op(h, slot));
     return slot;
 }

@@ -69,6 +69,9 @@ struct hist_spec {
     /* Optional, likewise: operations that never change anything, whatever the state. NULL: all may.
      */
     bool (*only_reads)(const void *op);
+    /* Optional: how many bytes of an operation are used, at most op_bytes; the rest is not looked
+     * at. */
+    size_t (*op_used)(const void *op);
     /* One line for the story. */
     void (*print_op)(const void *op, bool known, char *buf, size_t len);
     void (*print_state)(const void *state, char *buf, size_t len);
@@ -101,6 +104,9 @@ uint32_t hist_states(const struct hist *h, uint32_t *most);
  * hist_states(). hist_state(): any. */
 const void *hist_state(const struct hist *h);
 const void *hist_state_at(const struct hist *h, uint32_t i);
+/* How many open changes have anything to do with this operation, directly or over others: with each
+ * one the orders multiply, so who may choose begins it when there are few. */
+uint32_t hist_near(const struct hist *h, const void *op);
 uint64_t hist_ops(const struct hist *h);     /* operations that were called */
 uint64_t hist_let_off(const struct hist *h); /* reads that were not judged: HIST_BEFORE_MAX */
 

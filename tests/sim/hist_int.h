@@ -98,6 +98,7 @@ struct hist {
 
 void *hist_alloc(size_t size); /* zeroed; ends the test when there is none */
 const void *hist_op(const struct hist *h, uint32_t slot);
+void hist_op_copy(const struct hist *h, void *to, const void *op);
 void hist_event(struct hist *h, enum ev_kind kind, uint32_t client, uint32_t id, const void *op);
 
 /* ---- hist_near.c ---- */

@@ -1,9 +1,15 @@
 /* Which operations have anything to do with each other. */
+#include <string.h>
 #include "hist_int.h"
 
 const void *hist_op(const struct hist *h, uint32_t slot)
 {
     return h->ops + slot * h->spec.op_bytes;
+}
+
+void hist_op_copy(const struct hist *h, void *to, const void *op)
+{
+    memcpy(to, op, h->spec.op_used ? h->spec.op_used(op) : h->spec.op_bytes);
 }
 
 uint64_t hist_touches(const struct hist *h, const void *op)
@@ -59,4 +65,11 @@ uint64_t hist_before(struct hist *h, uint64_t bits, uint64_t but)
         h->let_off |= BIT(read);
         h->let_off_nr++;
     }
+}
+
+uint32_t hist_near(const struct hist *h, const void *op)
+{
+    uint64_t in = connected(h, hist_touches(h, op), h->open & ~h->let_off);
+
+    return (uint32_t)__builtin_popcountll(in & ~h->reads);
 }

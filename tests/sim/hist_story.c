@@ -32,7 +32,7 @@ void hist_event(struct hist *h, enum ev_kind kind, uint32_t client, uint32_t id,
     h->ring[nr % RING] = (struct event){
         .at = h->now ? h->now(h->now_arg) : nr, .kind = kind, .client = client, .id = id};
     if (op != NULL)
-        memcpy(h->ring_ops + nr % RING * h->spec.op_bytes, op, h->spec.op_bytes);
+        hist_op_copy(h, h->ring_ops + nr % RING * h->spec.op_bytes, op);
 }
 
 static void say_event(struct hist *h, struct text *t, uint64_t nr)

@@ -524,8 +524,16 @@ static bool only_reads(const void *arg)
            (op->kind == OB_PLAIN && op->sub[0].what > OB_CHANGES && op->sub[0].what < OB_READS_END);
 }
 
+static size_t op_used(const void *arg)
+{
+    const struct ob_op *op = arg;
+
+    return offsetof(struct ob_op, sub) + op->nr * sizeof(op->sub[0]);
+}
+
 const struct hist_spec ob_spec = {
     .name = "objects",
+    .op_used = op_used,
     .state_bytes = sizeof(struct ob_state),
     .op_bytes = sizeof(struct ob_op),
     .apply = apply,

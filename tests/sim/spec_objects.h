@@ -27,8 +27,8 @@
 #define OB_ARRAY 2u /* the akey that may hold an array */
 #define OB_RECS  16u
 #define OB_SNAPS 3u
-#define OB_SUBS  6u /* operations of a transaction */
-#define OB_RXS   2u /* extents of one akey of a call */
+#define OB_SUBS  24u /* operations of a transaction */
+#define OB_RXS   12u /* extents of one akey of a call */
 #define OB_NONE  0xffu
 
 /* Bytes of a record by class; 0: no records (of an update: punch). */

@@ -4,7 +4,6 @@
 #include <string.h>
 #include "work_objects.h"
 
-#define IOVS  3u
 #define GUARD 64u /* bytes behind a buffer that nobody may touch */
 
 static const uint64_t flag_of[] = {
@@ -34,23 +33,11 @@ static uint32_t only(uint32_t bits)
     return (uint32_t)__builtin_ctz(bits);
 }
 
-/* Arguments of one update or fetch. */
-struct args {
-    daos_key_t dkey;
-    daos_iod_t iods[OB_AKEYS];
-    daos_recx_t recxs[OB_AKEYS][OB_RXS];
-    d_sg_list_t sgls[OB_AKEYS];
-    d_iov_t iovs[OB_AKEYS][IOVS];
-    daos_iom_t ioms[OB_AKEYS];
-    daos_recx_t maps[OB_AKEYS][OB_RECS];
-    uint64_t flags;
-};
-
 /* A buffer in one to three pieces. */
-static void set_sgl(struct work_client *c, struct args *a, uint32_t i, unsigned char *buf,
-                    size_t len)
+static void set_sgl(struct work_client *c, struct ob_call *a, uint32_t i, size_t len)
 {
-    uint32_t nr = ob_coin(c, 3) ? 1 + ob_below(c, IOVS) : 1;
+    uint32_t nr = ob_coin(c, 3) ? 1 + ob_below(c, OB_IOVS) : 1;
+    unsigned char *buf = a->buf[i];
     size_t at = 0;
 
     a->sgls[i] = (d_sg_list_t){.sg_nr = nr, .sg_iovs = a->iovs[i]};
@@ -62,17 +49,18 @@ static void set_sgl(struct work_client *c, struct args *a, uint32_t i, unsigned 
     }
 }
 
-static void set_iods(struct work_client *c, const struct ob_sub *s, struct args *a)
+static void set_iods(struct work_client *c, const struct ob_sub *s, struct ob_call *a)
 {
     struct ob_obj *o = &ob_work(c)->obj[s->obj];
     bool same = true;
 
-    memset(a, 0, sizeof(*a));
-    set_key(&a->dkey, &o->dkey[only(s->dkeys)]);
+    set_key(&a->dkeys[0], &o->dkey[only(s->dkeys)]);
+    memset(a->sgls, 0, sizeof(a->sgls));
     for (uint32_t i = 0; i < s->iod_nr; i++) {
         const struct ob_iod *from = &s->iod[i];
         daos_iod_t *iod = &a->iods[i];
 
+        *iod = (daos_iod_t){0};
         set_key(&iod->iod_name, &o->akey[from->akey]);
         iod->iod_type = from->array ? DAOS_IOD_ARRAY : DAOS_IOD_SINGLE;
         iod->iod_nr = from->array ? from->rx_nr : 1;
@@ -104,12 +92,12 @@ static size_t fill_records(unsigned char *buf, const struct ob_iod *iod)
     return at;
 }
 
-static int update(struct work_client *c, const struct ob_sub *s, daos_handle_t th)
+static int update(struct work_client *c, struct ob_call *a, const struct ob_sub *s,
+                  daos_handle_t th, daos_event_t *ev)
 {
     struct ob_client *oc = c->priv;
-    struct args a;
 
-    set_iods(c, s, &a);
+    set_iods(c, s, a);
     for (uint32_t i = 0; i < s->iod_nr; i++) {
         const struct ob_iod *iod = &s->iod[i];
         size_t len;
@@ -117,36 +105,37 @@ static int update(struct work_client *c, const struct ob_sub *s, daos_handle_t t
         if (iod->array ? iod->rec == 0 : iod->id == 0)
             continue;
         if (iod->array) {
-            len = fill_records(oc->buf[i], iod);
+            len = fill_records(a->buf[i], iod);
         } else {
             len = value_len(iod->id);
-            a.iods[i].iod_size = len;
-            value_fill(oc->buf[i], len, iod->id, 0);
+            a->iods[i].iod_size = len;
+            value_fill(a->buf[i], len, iod->id, 0);
         }
-        set_sgl(c, &a, i, oc->buf[i], len);
+        set_sgl(c, a, i, len);
     }
-    return daos_obj_update(oc->oh[s->obj], th, a.flags, &a.dkey, s->iod_nr, a.iods, a.sgls, NULL);
+    return daos_obj_update(oc->oh[s->obj], th, a->flags, &a->dkeys[0], s->iod_nr, a->iods, a->sgls,
+                           ev);
 }
 
-static int punch(struct work_client *c, const struct ob_sub *s, daos_handle_t th)
+static int punch(struct work_client *c, struct ob_call *a, const struct ob_sub *s, daos_handle_t th,
+                 daos_event_t *ev)
 {
     struct ob_client *oc = c->priv;
     struct ob_obj *o = &ob_work(c)->obj[s->obj];
-    daos_key_t dkeys[OB_DKEYS], akeys[OB_AKEYS];
     uint64_t flags = flags_of(s->cond);
     uint32_t nr = 0, anr = 0;
 
     for (uint32_t i = 0; i < OB_DKEYS; i++)
         if (s->dkeys >> i & 1)
-            set_key(&dkeys[nr++], &o->dkey[i]);
+            set_key(&a->dkeys[nr++], &o->dkey[i]);
     for (uint32_t i = 0; i < OB_AKEYS; i++)
         if (s->akeys >> i & 1)
-            set_key(&akeys[anr++], &o->akey[i]);
+            set_key(&a->akeys[anr++], &o->akey[i]);
     if (s->what == OB_PUNCH_OBJ)
-        return daos_obj_punch(oc->oh[s->obj], th, flags, NULL);
+        return daos_obj_punch(oc->oh[s->obj], th, flags, ev);
     if (s->what == OB_PUNCH_DKEYS)
-        return daos_obj_punch_dkeys(oc->oh[s->obj], th, flags, nr, dkeys, NULL);
-    return daos_obj_punch_akeys(oc->oh[s->obj], th, flags, dkeys, anr, akeys, NULL);
+        return daos_obj_punch_dkeys(oc->oh[s->obj], th, flags, nr, a->dkeys, ev);
+    return daos_obj_punch_akeys(oc->oh[s->obj], th, flags, a->dkeys, anr, a->akeys, ev);
 }
 
 /* ---- Fetch ---- */
@@ -216,21 +205,20 @@ static void got_single(struct ob_iod *iod, const unsigned char *buf, uint8_t fil
 }
 
 /* What a fetch brought of one akey. */
-static void got_iod(struct ob_iod *iod, const struct args *a, uint32_t i, bool maps,
-                    const unsigned char *buf, uint8_t fill)
+static void got_iod(struct ob_iod *iod, const struct ob_call *a, uint32_t i)
 {
     iod->size = (uint32_t)a->iods[i].iod_size;
-    iod->map = maps ? map_bits(iod, &a->ioms[i]) : 0;
+    iod->map = a->with_maps ? map_bits(iod, &a->ioms[i]) : 0;
     if (!iod->size_only) {
         iod->filled = sgl_filled(&a->sgls[i]);
         if (!iod->array)
-            got_single(iod, buf, fill);
+            got_single(iod, a->buf[i], a->fill);
         else if (iod->size <= ob_rec_bytes[OB_REC_CLASSES - 1])
-            got_records(iod, buf, fill);
+            got_records(iod, a->buf[i], a->fill);
         else
             iod->got[iod->rx[0].from] = VALUE_TORN;
     }
-    if (maps)
+    if (a->with_maps)
         return;
     if (!iod->array)
         iod->map = iod->size > 0;
@@ -238,36 +226,39 @@ static void got_iod(struct ob_iod *iod, const struct args *a, uint32_t i, bool m
         iod->map |= (uint32_t)(iod->got[k] != 0) << k;
 }
 
-static int fetch(struct work_client *c, struct ob_sub *s, daos_handle_t th)
+static int fetch(struct work_client *c, struct ob_call *a, const struct ob_sub *s, daos_handle_t th,
+                 daos_event_t *ev)
 {
     struct ob_client *oc = c->priv;
-    uint8_t fill = ob_coin(c, 2) ? 0 : 0xfe; /* neither is a value of 1 byte */
-    bool maps = ob_coin(c, 2), sizes = true;
-    struct args a;
-    int rc;
+    bool sizes = true;
 
-    set_iods(c, s, &a);
+    a->fill = ob_coin(c, 2) ? 0 : 0xfe; /* neither is a value of 1 byte */
+    a->with_maps = ob_coin(c, 2);
+    set_iods(c, s, a);
     for (uint32_t i = 0; i < s->iod_nr; i++) {
-        struct ob_iod *iod = &s->iod[i];
+        const struct ob_iod *iod = &s->iod[i];
 
-        a.ioms[i] =
-            (daos_iom_t){.iom_flags = DAOS_IOMF_DETAIL, .iom_nr = OB_RECS, .iom_recxs = a.maps[i]};
-        maps |= iod->size_only;
+        a->ioms[i] =
+            (daos_iom_t){.iom_flags = DAOS_IOMF_DETAIL, .iom_nr = OB_RECS, .iom_recxs = a->maps[i]};
+        a->with_maps |= iod->size_only;
         sizes &= iod->size_only;
         if (iod->size_only)
             continue;
-        memset(oc->buf[i], fill, iod->room + GUARD);
-        set_sgl(c, &a, i, oc->buf[i], iod->room);
+        memset(a->buf[i], a->fill, iod->room + GUARD);
+        set_sgl(c, a, i, iod->room);
     }
-    rc = daos_obj_fetch(oc->oh[s->obj], th, a.flags, &a.dkey, s->iod_nr, a.iods,
-                        sizes ? NULL : a.sgls, maps ? a.ioms : NULL, NULL);
+    return daos_obj_fetch(oc->oh[s->obj], th, a->flags, &a->dkeys[0], s->iod_nr, a->iods,
+                          sizes ? NULL : a->sgls, a->with_maps ? a->ioms : NULL, ev);
+}
+
+static void fetched(struct ob_call *a, struct ob_sub *s, int rc)
+{
     for (uint32_t i = 0; i < s->iod_nr; i++) {
         if (rc == 0)
-            got_iod(&s->iod[i], &a, i, maps, oc->buf[i], fill);
+            got_iod(&s->iod[i], a, i);
         else
-            s->iod[i].size = (uint32_t)a.iods[i].iod_size;
+            s->iod[i].size = (uint32_t)a->iods[i].iod_size;
     }
-    return rc;
 }
 
 /* ---- Lists and queries ---- */
@@ -285,118 +276,138 @@ static uint32_t which_key(const struct ob_key *keys, uint32_t nr, const unsigned
     return i;
 }
 
-int ob_list(struct work_client *c, struct ob_sub *s, daos_handle_t th, uint32_t nr, size_t room,
-            daos_anchor_t *anchor, uint32_t *again)
+/* From the anchor on. */
+static int list(struct work_client *c, struct ob_call *a, const struct ob_sub *s, daos_handle_t th,
+                uint32_t nr, size_t room, daos_event_t *ev)
 {
     struct ob_client *oc = c->priv;
     struct ob_obj *o = &ob_work(c)->obj[s->obj];
+
+    a->nr = nr;
+    a->sgls[0] = (d_sg_list_t){.sg_nr = 1, .sg_iovs = a->iovs[0]};
+    d_iov_set(&a->iovs[0][0], a->buf[0], room);
+    if (s->what == OB_LIST_DKEYS)
+        return daos_obj_list_dkey(oc->oh[s->obj], th, &a->nr, a->kds, &a->sgls[0], &a->anchor, ev);
+    set_key(&a->dkeys[0], &o->dkey[only(s->dkeys)]);
+    return daos_obj_list_akey(oc->oh[s->obj], th, &a->dkeys[0], &a->nr, a->kds, &a->sgls[0],
+                              &a->anchor, ev);
+}
+
+/* Adds what was found; *again: keys that came twice, or out of order. */
+static void listed(struct work_client *c, const struct ob_call *a, struct ob_sub *s,
+                   uint32_t *again)
+{
+    struct ob_obj *o = &ob_work(c)->obj[s->obj];
     bool dkeys = s->what == OB_LIST_DKEYS;
     struct ob_key *keys = dkeys ? o->dkey : o->akey;
-    unsigned char *p = oc->buf[0];
-    daos_key_desc_t kds[2 * OB_DKEYS];
-    d_iov_t iov;
-    d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
-    daos_key_t dkey;
-    int rc;
+    unsigned char *p = a->buf[0];
 
-    d_iov_set(&iov, p, room);
-    if (dkeys) {
-        rc = daos_obj_list_dkey(oc->oh[s->obj], th, &nr, kds, &sgl, anchor, NULL);
-    } else {
-        set_key(&dkey, &o->dkey[only(s->dkeys)]);
-        rc = daos_obj_list_akey(oc->oh[s->obj], th, &dkey, &nr, kds, &sgl, anchor, NULL);
-    }
-    for (uint32_t i = 0; rc == 0 && i < nr; i++) {
-        uint32_t k = which_key(keys, dkeys ? OB_DKEYS : OB_AKEYS, p, kds[i].kd_key_len);
+    for (uint32_t i = 0; i < a->nr; i++) {
+        uint32_t k = which_key(keys, dkeys ? OB_DKEYS : OB_AKEYS, p, a->kds[i].kd_key_len);
 
-        p += kds[i].kd_key_len;
+        p += a->kds[i].kd_key_len;
         if (s->found >> k & 1)
             *again |= 1u << k;
         if ((dkeys ? o->dkey_ordered : o->akey_ordered) && s->found >> k != 0)
             *again |= 1u << k; /* a larger one came before */
         s->found |= 1u << k;
     }
+}
+
+int ob_list(struct work_client *c, struct ob_sub *s, daos_handle_t th, uint32_t nr, size_t room,
+            daos_anchor_t *anchor, uint32_t *again)
+{
+    struct ob_call *a = &((struct ob_client *)c->priv)->call;
+    int rc;
+
+    a->anchor = *anchor;
+    rc = list(c, a, s, th, nr, room, NULL);
+    *anchor = a->anchor;
+    if (rc == 0)
+        listed(c, a, s, again);
     return rc;
 }
 
 /* In one call; an answer in several is no answer at one instant, and 1. */
-static int list_at_once(struct work_client *c, struct ob_sub *s, daos_handle_t th)
+static int listed_at_once(struct work_client *c, struct ob_call *a, struct ob_sub *s)
 {
-    daos_anchor_t anchor = {0};
     uint32_t again = 0;
-    int rc = ob_list(c, s, th, 2 * OB_DKEYS, LIST_ROOM, &anchor, &again);
 
-    if (rc == 0 && again != 0)
+    listed(c, a, s, &again);
+    if (again != 0)
         work_wrong(c->work,
                    "client %u: keys %x of object %u came twice or out of order in one "
                    "enumeration",
                    c->index, again, s->obj);
-    return rc == 0 && !daos_anchor_is_eof(&anchor) ? 1 : rc;
+    return daos_anchor_is_eof(&a->anchor) ? 0 : 1;
 }
 
-static int list_recx(struct work_client *c, struct ob_sub *s, daos_handle_t th)
+static int list_recx(struct work_client *c, struct ob_call *a, const struct ob_sub *s,
+                     daos_handle_t th, daos_event_t *ev)
 {
     struct ob_client *oc = c->priv;
     struct ob_obj *o = &ob_work(c)->obj[s->obj];
-    daos_recx_t recxs[2 * OB_RECS];
-    daos_epoch_range_t eprs[2 * OB_RECS];
-    daos_anchor_t anchor = {0};
-    bool up = ob_coin(c, 2);
-    daos_size_t size = 0;
-    daos_key_t dkey, akey;
-    uint32_t nr = 2 * OB_RECS;
-    int rc;
 
-    set_key(&dkey, &o->dkey[only(s->dkeys)]);
-    set_key(&akey, &o->akey[only(s->akeys)]);
-    rc = daos_obj_list_recx(oc->oh[s->obj], th, &dkey, &akey, &size, &nr, recxs, eprs, &anchor, up,
-                            NULL);
-    if (rc != 0)
-        return rc;
-    s->size = nr == 0 ? 0 : (uint32_t)size;
-    for (uint32_t i = 0; i < nr; i++) {
-        uint64_t end = recxs[i].rx_idx + recxs[i].rx_nr;
-        uint32_t bits = end <= OB_RECS ? (1u << end) - (1u << recxs[i].rx_idx) : UINT32_MAX;
+    a->up = ob_coin(c, 2);
+    a->size = 0;
+    a->nr = 2 * OB_RECS;
+    set_key(&a->dkeys[0], &o->dkey[only(s->dkeys)]);
+    set_key(&a->akeys[0], &o->akey[only(s->akeys)]);
+    return daos_obj_list_recx(oc->oh[s->obj], th, &a->dkeys[0], &a->akeys[0], &a->size, &a->nr,
+                              a->list, a->eprs, &a->anchor, a->up, ev);
+}
 
-        if ((s->found & bits) || (up && s->found >= bits) || eprs[i].epr_lo == 0)
+static int listed_recx(struct ob_call *a, struct ob_sub *s)
+{
+    s->size = a->nr == 0 ? 0 : (uint32_t)a->size;
+    for (uint32_t i = 0; i < a->nr; i++) {
+        uint64_t end = a->list[i].rx_idx + a->list[i].rx_nr;
+        uint32_t bits = end <= OB_RECS ? (1u << end) - (1u << a->list[i].rx_idx) : UINT32_MAX;
+
+        if ((s->found & bits) || (a->up && s->found >= bits) || a->eprs[i].epr_lo == 0)
             bits = UINT32_MAX; /* twice, out of order, or never written */
         s->found |= bits;
     }
-    return daos_anchor_is_eof(&anchor) ? 0 : 1;
+    return daos_anchor_is_eof(&a->anchor) ? 0 : 1;
 }
 
-static int query(struct work_client *c, struct ob_sub *s, daos_handle_t th)
+static int query(struct work_client *c, struct ob_call *a, const struct ob_sub *s, daos_handle_t th,
+                 daos_event_t *ev)
 {
     struct ob_client *oc = c->priv;
     struct ob_obj *o = &ob_work(c)->obj[s->obj];
-    struct ob_key dk = o->dkey[only(s->dkeys)], ak = o->akey[only(s->akeys)];
-    daos_recx_t rx = {77, 77};
-    daos_key_t dkey, akey;
-    uint32_t d = OB_NONE, a = OB_NONE, r = OB_NONE;
-    uint64_t zero = 0;
-    int rc;
 
-    set_key(&dkey, &dk);
-    set_key(&akey, &ak);
-    rc = daos_obj_query_key(oc->oh[s->obj], th, s->query, &dkey, &akey, &rx, NULL);
-    if (rc != 0)
-        return rc;
-    if ((s->query & DAOS_GET_DKEY) && memcmp(dk.bytes, &zero, sizeof(zero)) != 0)
-        d = which_key(o->dkey, OB_DKEYS, dk.bytes, dkey.iov_len);
-    if ((s->query & DAOS_GET_AKEY) && memcmp(ak.bytes, &zero, sizeof(zero)) != 0)
-        a = which_key(o->akey, OB_AKEYS, ak.bytes, akey.iov_len);
-    if ((s->query & DAOS_GET_RECX) && rx.rx_nr > 0) {
-        r = (uint32_t)(s->query & DAOS_GET_MAX ? rx.rx_idx + rx.rx_nr - 1 : rx.rx_idx) & 0xff;
-        s->size =
-            rx.rx_idx + rx.rx_nr <= OB_RECS ? ((1u << rx.rx_nr) - 1) << rx.rx_idx : UINT32_MAX;
-    }
-    s->found = d | a << 8 | r << 16;
-    return 0;
+    a->dk = o->dkey[only(s->dkeys)];
+    a->ak = o->akey[only(s->akeys)];
+    a->rx = (daos_recx_t){77, 77};
+    set_key(&a->dkeys[0], &a->dk);
+    set_key(&a->akeys[0], &a->ak);
+    return daos_obj_query_key(oc->oh[s->obj], th, s->query, &a->dkeys[0], &a->akeys[0], &a->rx, ev);
 }
+
+static void queried(struct work_client *c, const struct ob_call *a, struct ob_sub *s)
+{
+    struct ob_obj *o = &ob_work(c)->obj[s->obj];
+    uint32_t d = OB_NONE, k = OB_NONE, r = OB_NONE;
+    const daos_recx_t *rx = &a->rx;
+    uint64_t zero = 0;
+
+    if ((s->query & DAOS_GET_DKEY) && memcmp(a->dk.bytes, &zero, sizeof(zero)) != 0)
+        d = which_key(o->dkey, OB_DKEYS, a->dk.bytes, a->dkeys[0].iov_len);
+    if ((s->query & DAOS_GET_AKEY) && memcmp(a->ak.bytes, &zero, sizeof(zero)) != 0)
+        k = which_key(o->akey, OB_AKEYS, a->ak.bytes, a->akeys[0].iov_len);
+    if ((s->query & DAOS_GET_RECX) && rx->rx_nr > 0) {
+        r = (uint32_t)(s->query & DAOS_GET_MAX ? rx->rx_idx + rx->rx_nr - 1 : rx->rx_idx) & 0xff;
+        s->size =
+            rx->rx_idx + rx->rx_nr <= OB_RECS ? ((1u << rx->rx_nr) - 1) << rx->rx_idx : UINT32_MAX;
+    }
+    s->found = d | k << 8 | r << 16;
+}
+
+/* ---- Any of them ---- */
 
 static void forget(struct ob_sub *s)
 {
-    s->rc = 0;
     s->found = s->size = 0;
     for (uint32_t i = 0; i < s->iod_nr; i++) {
         s->iod[i].size = s->iod[i].filled = s->iod[i].map = 0;
@@ -404,32 +415,49 @@ static void forget(struct ob_sub *s)
     }
 }
 
-void ob_do(struct work_client *c, struct ob_sub *s, daos_handle_t th)
+int ob_start(struct work_client *c, struct ob_call *a, const struct ob_sub *s, daos_handle_t th,
+             daos_event_t *ev)
 {
-    forget(s);
+    a->anchor = (daos_anchor_t){0};
     switch (s->what) {
     case OB_UPDATE:
-        s->rc = update(c, s, th);
-        break;
+        return update(c, a, s, th, ev);
     case OB_PUNCH_OBJ:
     case OB_PUNCH_DKEYS:
     case OB_PUNCH_AKEYS:
-        s->rc = punch(c, s, th);
-        break;
+        return punch(c, a, s, th, ev);
     case OB_FETCH:
-        s->rc = fetch(c, s, th);
-        break;
+        return fetch(c, a, s, th, ev);
     case OB_LIST_DKEYS:
     case OB_LIST_AKEYS:
-        s->rc = list_at_once(c, s, th);
-        break;
+        return list(c, a, s, th, 2 * OB_DKEYS, LIST_ROOM, ev);
     case OB_LIST_RECX:
-        s->rc = list_recx(c, s, th);
-        break;
+        return list_recx(c, a, s, th, ev);
     case OB_QUERY:
-        s->rc = query(c, s, th);
-        break;
+        return query(c, a, s, th, ev);
     default:
         ASSERT(!"an operation on objects");
     }
+    return 0;
+}
+
+void ob_finish(struct work_client *c, struct ob_call *a, struct ob_sub *s, int rc)
+{
+    forget(s);
+    if (s->what == OB_FETCH)
+        fetched(a, s, rc);
+    else if (rc == 0 && (s->what == OB_LIST_DKEYS || s->what == OB_LIST_AKEYS))
+        rc = listed_at_once(c, a, s);
+    else if (rc == 0 && s->what == OB_LIST_RECX)
+        rc = listed_recx(a, s);
+    else if (rc == 0 && s->what == OB_QUERY)
+        queried(c, a, s);
+    s->rc = rc;
+}
+
+void ob_do(struct work_client *c, struct ob_sub *s, daos_handle_t th)
+{
+    struct ob_call *a = &((struct ob_client *)c->priv)->call;
+
+    ob_finish(c, a, s, ob_start(c, a, s, th, NULL));
 }

@@ -1,5 +1,4 @@
-/* Of the workload "objects" what takes several calls: snapshots, transactions, enumerations that
- * are cut. */
+/* Of the workload "objects" what takes several calls: snapshots, enumerations that are cut. */
 #include <stdlib.h>
 #include <string.h>
 #include "work_objects.h"
@@ -23,7 +22,7 @@ static int read_dkey(struct work_client *c, uint8_t obj, uint32_t dkey, uint8_t 
     int rc;
 
     for (uint8_t a = 0; a < OB_AKEYS; a++)
-        s.iod[a] = (struct ob_iod){.akey = a, .room = 73000};
+        s.iod[a] = (struct ob_iod){.akey = a, .room = OB_ROOM_MAX};
     rc = ob_run(c, &s);
     if (rc != 0)
         return rc;
@@ -129,15 +128,17 @@ static int find_snap(struct work_client *c, enum snap_is is)
 static enum work_verdict run_snap(struct work_client *c, enum ob_what what, int i,
                                   int (*f)(struct work_client *c, struct ob_snap *s), int *rc)
 {
-    struct ob_op op = {.kind = OB_PLAIN, .nr = 1};
+    struct ob_op *op = &((struct ob_client *)c->priv)->call.op;
     uint32_t id;
     enum work_verdict v;
 
-    op.sub[0] = (struct ob_sub){.what = (uint8_t)what, .at = (uint8_t)(i + 1)};
-    id = ob_begin(c, &op);
-    op.sub[0].rc = *rc = f(c, &ob_work(c)->snap[i]);
+    op->kind = OB_PLAIN;
+    op->nr = 1;
+    op->sub[0] = (struct ob_sub){.what = (uint8_t)what, .at = (uint8_t)(i + 1)};
+    id = ob_begin(c, op);
+    op->sub[0].rc = *rc = f(c, &ob_work(c)->snap[i]);
     v = work_verdict(c->work, *rc, true);
-    ob_end(c, id, &op, *rc, v);
+    ob_end(c, id, op, *rc, v);
     return v;
 }
 
@@ -253,15 +254,19 @@ static void learn(struct ob_work *w, const struct ob_sub *s, const daos_epoch_t 
 
 int ob_snap_list(struct work_client *c)
 {
-    struct ob_op op = {.kind = OB_PLAIN, .nr = 1, .sub = {{.what = OB_SNAP_LIST}}};
-    struct ob_sub *s = &op.sub[0];
+    struct ob_op *op = &((struct ob_client *)c->priv)->call.op;
+    struct ob_sub *s = &op->sub[0];
     daos_epoch_t epochs[LIST_MAX] = {0};
-    uint32_t id = ob_begin(c, &op);
     enum work_verdict v;
+    uint32_t id;
 
+    op->kind = OB_PLAIN;
+    op->nr = 1;
+    *s = (struct ob_sub){.what = OB_SNAP_LIST};
+    id = ob_begin(c, op);
     s->rc = list_epochs(c, s, epochs);
     v = work_verdict(c->work, s->rc, false);
-    ob_end(c, id, &op, s->rc, v);
+    ob_end(c, id, op, s->rc, v);
     if (v == WORK_ANSWERED && s->rc == 0)
         learn(ob_work(c), s, epochs);
     return s->rc;
@@ -281,109 +286,6 @@ int ob_snap_read(struct work_client *c)
     rc = ob_run(c, &s);
     w->snap[i].readers--;
     return rc;
-}
-
-/* ---- Transactions ---- */
-
-#define TX_TRIES 3
-
-enum tx_end { TX_COMMIT, TX_ABORT, TX_DROP };
-
-static bool alone(const struct work_client *c)
-{
-    return c->work->clients == 1 && c->work->faults == 0;
-}
-
-/* Its reads happen at one instant of their own: before the commit, which happens at another, when
- * they must hold still. False: the transaction is over. */
-static bool tx_body(struct work_client *c, struct ob_op *op, daos_handle_t th, int *rc)
-{
-    struct ob_op reads = {.kind = OB_READS};
-    enum work_verdict v = WORK_ANSWERED;
-    uint32_t id;
-
-    for (uint32_t i = 0; i < op->nr; i++)
-        if (op->sub[i].what > OB_CHANGES)
-            reads.sub[reads.nr++] = op->sub[i];
-    id = ob_begin(c, &reads);
-    reads.nr = 0;
-    *rc = 0;
-    for (uint32_t i = 0; i < op->nr && v == WORK_ANSWERED; i++) {
-        struct ob_sub *s = &op->sub[i];
-
-        ob_do(c, s, th);
-        *rc = s->rc;
-        if (s->rc == -DER_TX_RESTART)
-            break;
-        v = s->rc == 1 ? WORK_FAILED : work_verdict(c->work, s->rc, false);
-        if (s->what < OB_CHANGES && s->rc != 0 && v == WORK_ANSWERED)
-            v = WORK_WRONG; /* it is only kept */
-        else if (s->what > OB_CHANGES && v == WORK_ANSWERED)
-            reads.sub[reads.nr++] = *s;
-    }
-    if (*rc == -DER_TX_RESTART && alone(c))
-        v = WORK_WRONG;
-    ob_end(c, id, &reads, *rc, v);
-    return v == WORK_ANSWERED && *rc != -DER_TX_RESTART;
-}
-
-static int tx_commit(struct work_client *c, struct ob_op *op, daos_handle_t th)
-{
-    enum work_verdict v;
-    uint32_t id = ob_begin(c, op);
-    int rc = daos_tx_commit(th, NULL);
-
-    op->rc = rc;
-    if (rc == -DER_TX_RESTART)
-        v = alone(c) ? WORK_WRONG : WORK_FAILED;
-    else
-        v = work_verdict(c->work, rc, true);
-    ob_end(c, id, op, rc, v);
-    return rc;
-}
-
-static void draw_tx(struct work_client *c, struct ob_op *op, bool reads_only)
-{
-    memset(op, 0, sizeof(*op));
-    op->kind = OB_TX;
-    op->nr = (uint8_t)(1 + ob_below(c, OB_SUBS));
-    for (uint32_t i = 0; i < op->nr; i++) {
-        if (reads_only || ob_coin(c, 2))
-            ob_draw_read(c, &op->sub[i]);
-        else
-            ob_draw_change(c, &op->sub[i]);
-    }
-}
-
-static bool any_change(const struct ob_op *op)
-{
-    for (uint32_t i = 0; i < op->nr; i++)
-        if (op->sub[i].what < OB_CHANGES)
-            return true;
-    return false;
-}
-
-int ob_tx(struct work_client *c)
-{
-    struct ob_op *op = &((struct ob_client *)c->priv)->op;
-    bool reads_only = ob_coin(c, 4);
-    enum tx_end end = ob_coin(c, 6) ? (ob_coin(c, 2) ? TX_ABORT : TX_DROP) : TX_COMMIT;
-    daos_handle_t th;
-    int rc = daos_tx_open(c->coh, &th, reads_only ? DAOS_TF_RDONLY : 0, NULL);
-
-    if (rc != 0)
-        return rc;
-    draw_tx(c, op, reads_only);
-    for (int try = 0; try < TX_TRIES; try++) {
-        if (tx_body(c, op, th, &rc) && end == TX_COMMIT)
-            rc = any_change(op) ? tx_commit(c, op, th) : daos_tx_commit(th, NULL);
-        if (rc != -DER_TX_RESTART || daos_tx_restart(th, NULL) != 0)
-            break;
-    }
-    if (end == TX_ABORT)
-        daos_tx_abort(th, NULL);
-    daos_tx_close(th, NULL);
-    return rc == 1 ? 0 : rc;
 }
 
 /* ---- Enumerations in several calls ---- */

@@ -17,36 +17,58 @@ static uint8_t one_bit(struct work_client *c, uint32_t n)
     return (uint8_t)(1u << ob_below(c, n));
 }
 
-/* Ascending or not, never overlapping. */
+static const struct ob_mood *mood(struct work_client *c)
+{
+    return &((struct ob_client *)c->priv)->mood;
+}
+
+static void draw_place(struct work_client *c, struct ob_sub *s)
+{
+    const struct ob_mood *m = mood(c);
+
+    memset(s, 0, sizeof(*s));
+    s->obj = m->narrow ? m->obj : ob_below(c, OB_OBJS);
+    s->dkeys = m->narrow ? (uint8_t)(1u << m->dkey[ob_coin(c, 2)]) : one_bit(c, OB_DKEYS);
+}
+
+/* One, two or many, ascending or not, never overlapping. */
 static void draw_extents(struct work_client *c, struct ob_iod *iod)
 {
-    uint8_t cut = (uint8_t)(1 + ob_below(c, OB_RECS - 1));
-    bool two = ob_coin(c, 3), swapped = ob_coin(c, 3);
+    uint32_t want = ob_coin(c, 3) ? (ob_coin(c, 3) ? OB_RXS : 2) : 1;
+    uint32_t longest = OB_RECS / want, at = 0;
 
-    iod->rx_nr = two ? 2 : 1;
-    if (!two) {
-        iod->rx[0].from = ob_below(c, OB_RECS);
-        iod->rx[0].nr = (uint8_t)(1 + ob_below(c, OB_RECS - iod->rx[0].from));
-        return;
+    iod->rx_nr = 0;
+    do {
+        at += ob_below(c, 1 + (want > 2 ? 2 : OB_RECS - at));
+        if (at >= OB_RECS)
+            break;
+        iod->rx[iod->rx_nr].from = (uint8_t)at;
+        iod->rx[iod->rx_nr].nr = (uint8_t)(1 + ob_below(c, MIN(longest, OB_RECS - at)));
+        at += iod->rx[iod->rx_nr++].nr;
+    } while (iod->rx_nr < want);
+    if (iod->rx_nr == 0)
+        iod->rx[iod->rx_nr++] = (struct ob_rx){.from = ob_below(c, OB_RECS), .nr = 1};
+    for (uint32_t i = iod->rx_nr; ob_coin(c, 3) && i > 1; i--) {
+        uint32_t k = ob_below(c, i);
+        struct ob_rx rx = iod->rx[k];
+
+        iod->rx[k] = iod->rx[i - 1];
+        iod->rx[i - 1] = rx;
     }
-    iod->rx[swapped].from = ob_below(c, cut);
-    iod->rx[swapped].nr = (uint8_t)(1 + ob_below(c, cut - iod->rx[swapped].from));
-    iod->rx[!swapped].from = (uint8_t)(cut + ob_below(c, OB_RECS - cut));
-    iod->rx[!swapped].nr = (uint8_t)(1 + ob_below(c, OB_RECS - iod->rx[!swapped].from));
 }
 
 /* Mostly the same, so that writes meet: another one is refused while records are there. */
 static uint8_t draw_rec(struct work_client *c, const struct ob_sub *s)
 {
-    if (ob_coin(c, 8))
+    if (!mood(c)->calm && ob_coin(c, 8))
         return (uint8_t)(1 + ob_below(c, OB_REC_CLASSES - 1));
     return (uint8_t)(1 + (s->obj + (uint32_t)__builtin_ctz(s->dkeys)) % (OB_REC_CLASSES - 1));
 }
 
 static void draw_update_iod(struct work_client *c, const struct ob_sub *s, struct ob_iod *iod)
 {
-    iod->array = iod->akey == OB_ARRAY && !ob_coin(c, 10);
-    if (ob_coin(c, 4))
+    iod->array = iod->akey == OB_ARRAY && (mood(c)->calm || !ob_coin(c, 10));
+    if (!mood(c)->calm && ob_coin(c, 4))
         iod->cond = ob_coin(c, 2) ? OB_A_INSERT : OB_A_UPDATE;
     if (iod->array) {
         draw_extents(c, iod);
@@ -62,13 +84,16 @@ static void draw_fetch_iod(struct work_client *c, const struct ob_sub *s, struct
     if (ob_coin(c, 6))
         iod->cond = OB_A_FETCH;
     iod->size_only = ob_coin(c, 8);
-    iod->room = ob_coin(c, 6) ? 1 + (uint32_t)sim_rng_below(&c->rng, 100) : 73000;
+    iod->room = ob_coin(c, 6)   ? 1 + (uint32_t)sim_rng_below(&c->rng, 100)
+                : ob_coin(c, 2) ? OB_ROOM_MAX
+                                : OB_ROOM_MOST;
     if (!iod->array)
         return;
     draw_extents(c, iod);
     iod->rec = ob_coin(c, 4) ? draw_rec(c, s) : 0;
-    iod->room = ob_rec_bytes[iod->rec ? iod->rec : OB_REC_CLASSES - 1] *
-                (iod->rx[0].nr + (iod->rx_nr > 1 ? iod->rx[1].nr : 0u));
+    iod->room = 0;
+    for (uint32_t i = 0; i < iod->rx_nr; i++)
+        iod->room += iod->rx[i].nr * ob_rec_bytes[iod->rec ? iod->rec : OB_REC_CLASSES - 1];
 }
 
 /* Several akeys, each once, in any order. */
@@ -89,17 +114,15 @@ void ob_draw_change(struct work_client *c, struct ob_sub *s)
 {
     uint32_t r = ob_below(c, 100);
 
-    memset(s, 0, sizeof(*s));
-    s->obj = ob_below(c, OB_OBJS);
-    s->dkeys = one_bit(c, OB_DKEYS);
+    draw_place(c, s);
     if (r < 75) {
         s->what = OB_UPDATE;
-        if (ob_coin(c, 4))
+        if (!mood(c)->calm && ob_coin(c, 4))
             s->cond = ob_coin(c, 2) ? OB_D_INSERT : OB_D_UPDATE;
         draw_iods(c, s, draw_update_iod);
         return;
     }
-    s->cond = ob_coin(c, 2) ? OB_PUNCH_IF : 0;
+    s->cond = !mood(c)->calm && ob_coin(c, 2) ? OB_PUNCH_IF : 0;
     if (r < 80) {
         s->what = OB_PUNCH_OBJ;
         s->dkeys = 0;
@@ -131,9 +154,7 @@ void ob_draw_read(struct work_client *c, struct ob_sub *s)
 {
     uint32_t r = ob_below(c, 100);
 
-    memset(s, 0, sizeof(*s));
-    s->obj = ob_below(c, OB_OBJS);
-    s->dkeys = one_bit(c, OB_DKEYS);
+    draw_place(c, s);
     if (r < 15 && draw_query(c, s))
         return;
     if (r < 25) {
@@ -195,24 +216,41 @@ void ob_end(struct work_client *c, uint32_t id, const struct ob_op *op, int rc, 
     work_end(c, ob_work(c)->h, id, op, rc, v);
 }
 
+static void end_plain(struct work_client *c, struct ob_call *k)
+{
+    const struct ob_sub *s = &k->op.sub[0];
+
+    ob_end(c, k->id, &k->op, s->rc,
+           s->rc == 1 ? WORK_FAILED : work_verdict(c->work, s->rc, ob_changes(s)));
+}
+
+#define CROWD 4u
+
+bool ob_crowded(struct work_client *c, const struct ob_op *op)
+{
+    return hist_near(ob_work(c)->h, op) >= CROWD;
+}
+
 int ob_run(struct work_client *c, struct ob_sub *s)
 {
-    struct ob_op op = {.kind = OB_PLAIN, .nr = 1};
+    struct ob_call *k = &((struct ob_client *)c->priv)->call;
+    struct ob_sub *mine = &k->op.sub[0];
     daos_handle_t th = DAOS_TX_NONE;
-    enum work_verdict v;
-    uint32_t id;
     int rc = 0;
 
     if (s->at > 0)
         rc = daos_tx_open_snap(c->coh, ob_work(c)->snap[s->at - 1].epoch, &th, NULL);
     if (rc != 0)
         return rc;
-    op.sub[0] = *s;
-    id = ob_begin(c, &op);
-    ob_do(c, &op.sub[0], th);
-    *s = op.sub[0];
-    v = s->rc == 1 ? WORK_FAILED : work_verdict(c->work, s->rc, ob_changes(s));
-    ob_end(c, id, &op, s->rc, v);
+    k->op.kind = OB_PLAIN;
+    k->op.nr = 1;
+    if (s != mine)
+        *mine = *s;
+    k->id = ob_begin(c, &k->op);
+    ob_do(c, mine, th);
+    end_plain(c, k);
+    if (s != mine)
+        *s = *mine;
     if (s->at > 0)
         daos_tx_close(th, NULL);
     return s->rc;
@@ -232,37 +270,93 @@ static int aggregate(struct work_client *c)
     return rc;
 }
 
+/* ---- Many at once ---- */
+
+static int launch(struct work_client *c, struct work_flight *f)
+{
+    struct ob_call *k = CONTAINER_OF(f, struct ob_call, fl);
+    struct ob_sub *s = &k->op.sub[0];
+
+    k->op.kind = OB_PLAIN;
+    k->op.nr = 1;
+    if (ob_coin(c, 2))
+        ob_draw_change(c, s);
+    else
+        ob_draw_read(c, s);
+    if (ob_crowded(c, &k->op))
+        return 1;
+    k->id = ob_begin(c, &k->op);
+    return ob_start(c, k, s, DAOS_TX_NONE, &f->ev);
+}
+
+static void ended(struct work_client *c, struct work_flight *f, int rc)
+{
+    struct ob_call *k = CONTAINER_OF(f, struct ob_call, fl);
+
+    ob_finish(c, k, &k->op.sub[0], rc);
+    end_plain(c, k);
+}
+
+static int burst(struct work_client *c)
+{
+    static const struct work_burst_ops ops = {launch, ended};
+    struct ob_client *oc = c->priv;
+    struct work_flight *f[OB_FLIGHTS];
+
+    for (uint32_t i = 0; i < OB_FLIGHTS; i++)
+        f[i] = &oc->flight[i].fl;
+    return work_burst(c, &ops, f, 2 + ob_below(c, OB_FLIGHTS - 1), 2 + ob_below(c, 12));
+}
+
+/* ---- The next step ---- */
+
+static int plain(struct work_client *c)
+{
+    struct ob_client *oc = c->priv;
+    struct ob_op *op = &oc->call.op;
+    struct ob_sub *s = &op->sub[0];
+
+    op->kind = OB_PLAIN;
+    op->nr = 1;
+    if (ob_below(c, 156) < 76)
+        ob_draw_change(c, s);
+    else
+        ob_draw_read(c, s);
+    if (!ob_crowded(c, op))
+        return ob_run(c, s);
+    work_pause(c);
+    return 0;
+}
+
 static int step(struct work_client *c)
 {
-    struct ob_sub s;
     uint32_t r = ob_below(c, 200);
     bool pinned;
     int rc = ob_pin(c, &pinned);
 
     if (pinned)
-        return rc == -DER_NO_HDL ? rc : 0;
-    if (r < 20)
+        return work_over(rc);
+    if (r < 26)
         rc = ob_tx(c);
-    else if (r < 24)
-        rc = ob_snap_make(c);
-    else if (r < 26)
-        rc = ob_snap_destroy(c);
-    else if (r < 28)
-        rc = ob_snap_list(c);
+    else if (r < 34)
+        rc = ob_ahead(c);
     else if (r < 38)
+        rc = ob_snap_make(c);
+    else if (r < 40)
+        rc = ob_snap_destroy(c);
+    else if (r < 42)
+        rc = ob_snap_list(c);
+    else if (r < 52)
         rc = ob_snap_read(c);
-    else if (r < 44)
+    else if (r < 58)
         rc = ob_enumerate(c);
-    else if (r == 44)
+    else if (r == 58)
         rc = aggregate(c);
-    else {
-        if (r < 120)
-            ob_draw_change(c, &s);
-        else
-            ob_draw_read(c, &s);
-        rc = ob_run(c, &s);
-    }
-    return rc == -DER_NO_HDL ? rc : 0;
+    else if (r < 70)
+        rc = burst(c);
+    else
+        rc = plain(c);
+    return work_over(rc);
 }
 
 /* ---- Setup ---- */
@@ -303,9 +397,11 @@ static void make_keys(struct ob_key *keys, uint32_t nr, bool integers)
         long_key(&keys[3], 'z', OB_KEY_MAX, '\0');
 }
 
-static int make_obj(struct work_client *c, struct ob_obj *o, uint64_t nr, enum daos_otype_t type)
+static int make_obj(struct work_client *c, struct ob_obj *o, uint64_t nr, bool upper,
+                    enum daos_otype_t type)
 {
-    o->oid = (daos_obj_id_t){.lo = nr};
+    /* half of them differ in nothing but the upper bits that are the user's */
+    o->oid = upper ? (daos_obj_id_t){.lo = 1, .hi = nr << 30} : (daos_obj_id_t){.lo = nr};
     o->dkey_int = daos_is_dkey_uint64_type(type);
     o->akey_int = daos_is_akey_uint64_type(type);
     o->dkey_ordered = o->dkey_int || daos_is_dkey_lexical_type(type);
@@ -323,16 +419,17 @@ static int setup(struct work_client *c)
     static const struct ob_state nothing;
     struct ob_work *w = calloc(1, sizeof(*w));
     uint32_t first = ob_below(c, ARRAY_LEN(types));
+    bool upper = ob_coin(c, 2), same;
     int rc = w ? 0 : -DER_NOMEM;
 
     if (rc != 0)
         return rc;
     c->work->priv = w;
-    w->h = hist_create(&ob_spec, &nothing);
-    if (c->work->now != NULL)
-        hist_clock(w->h, c->work->now, c->work->arg);
+    w->h = work_hist(c, &ob_spec, &nothing);
+    same = upper && ob_coin(c, 2);
     for (uint32_t i = 0; i < OB_OBJS && rc == 0; i++)
-        rc = make_obj(c, &w->obj[i], i + 1, types[(first + i) % ARRAY_LEN(types)]);
+        rc = make_obj(c, &w->obj[i], i + 1, upper,
+                      types[(first + (same ? 0 : i)) % ARRAY_LEN(types)]);
     return rc;
 }
 
@@ -345,8 +442,7 @@ static void detach(struct work_client *c)
     for (uint32_t i = 0; i < OB_OBJS; i++)
         if (oc->oh[i].cookie != 0)
             daos_obj_close(oc->oh[i], NULL);
-    for (uint32_t i = 0; i < OB_AKEYS; i++)
-        free(oc->buf[i]);
+    free(oc->memory);
     free(oc);
     c->priv = NULL;
 }
@@ -354,15 +450,16 @@ static void detach(struct work_client *c)
 static int attach(struct work_client *c)
 {
     struct ob_client *oc = calloc(1, sizeof(*oc));
-    int rc = oc ? 0 : -DER_NOMEM;
+    unsigned char *memory = malloc(OB_BUF * OB_AKEYS * (OB_FLIGHTS + 1));
+    int rc = 0;
 
-    if (rc != 0)
-        return rc;
+    ASSERT(oc != NULL && memory != NULL);
     c->priv = oc;
-    for (uint32_t i = 0; i < OB_AKEYS && rc == 0; i++) {
-        oc->buf[i] = malloc(OB_BUF);
-        rc = oc->buf[i] ? 0 : -DER_NOMEM;
-    }
+    oc->memory = memory;
+    for (uint32_t i = 0; i < OB_AKEYS; i++, memory += OB_BUF)
+        oc->call.buf[i] = memory;
+    for (uint32_t i = 0; i < OB_AKEYS * OB_FLIGHTS; i++, memory += OB_BUF)
+        oc->flight[i / OB_AKEYS].buf[i % OB_AKEYS] = memory;
     for (uint32_t i = 0; i < OB_OBJS && rc == 0; i++)
         rc = daos_obj_open(c->coh, ob_work(c)->obj[i].oid, DAOS_OO_RW, &oc->oh[i], NULL);
     if (rc != 0)

@@ -6,10 +6,10 @@
 
 struct work_wrap work_wrap;
 
-/* Is it time to tell this lie? */
-static bool lie(enum work_lie which)
+/* Is it time to tell this lie? Not of a call that only begins. */
+static bool lie(const daos_event_t *ev, enum work_lie which)
 {
-    if (work_wrap.lie != which)
+    if (work_wrap.lie != which || ev != NULL)
         return false;
     if (work_wrap.after > 0) {
         work_wrap.after--;
@@ -38,9 +38,10 @@ static int leave(int rc)
 
 #define AROUND(call) (enter(), leave(call))
 
-static bool lose(void)
+static bool lose(const daos_event_t *ev)
 {
-    if (depth > 0 || work_wrap.lose == 0 || sim_rng_below(&work_wrap.rng, work_wrap.lose) != 0)
+    if (ev != NULL || depth > 0 || work_wrap.lose == 0 ||
+        sim_rng_below(&work_wrap.rng, work_wrap.lose) != 0)
         return false;
     work_wrap.lost++;
     return true;
@@ -54,7 +55,7 @@ static int lost(int rc)
 
 /* Of calls that may time out. */
 #define ASK(call)                                                                                  \
-    (!lose()                            ? AROUND(call)                                             \
+    (!lose(ev)                          ? AROUND(call)                                             \
      : sim_rng_below(&work_wrap.rng, 2) ? lost(AROUND(call))                                       \
                                         : -DER_TX_UNCERTAIN)
 
@@ -94,21 +95,21 @@ static bool writes(uint64_t flags, unsigned int nr, const daos_iod_t *iods)
 WRAP_OWN(daos_obj_update, (daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey,
                            unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls, daos_event_t *ev))
 {
-    if (th.cookie == 0 && writes(flags, nr, iods) && lie(LIE_LOST_UPDATE))
+    if (th.cookie == 0 && writes(flags, nr, iods) && lie(ev, LIE_LOST_UPDATE))
         return 0;
-    if (nr > 1 && th.cookie == 0 && writes(flags, nr, iods) && lie(LIE_HALF_UPDATE))
+    if (nr > 1 && th.cookie == 0 && writes(flags, nr, iods) && lie(ev, LIE_HALF_UPDATE))
         nr--;
     return ASK(__real_daos_obj_update(oh, th, flags, dkey, nr, iods, sgls, ev));
 }
 
-static bool punch_lost(daos_handle_t th, uint64_t flags)
+static bool punch_lost(daos_handle_t th, uint64_t flags, const daos_event_t *ev)
 {
-    return th.cookie == 0 && flags == 0 && lie(LIE_LOST_PUNCH);
+    return th.cookie == 0 && flags == 0 && lie(ev, LIE_LOST_PUNCH);
 }
 
 WRAP_OWN(daos_obj_punch, (daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_event_t *ev))
 {
-    return punch_lost(th, flags) ? 0 : ASK(__real_daos_obj_punch(oh, th, flags, ev));
+    return punch_lost(th, flags, ev) ? 0 : ASK(__real_daos_obj_punch(oh, th, flags, ev));
 }
 
 WRAP_OWN(daos_obj_punch_dkeys, (daos_handle_t oh, daos_handle_t th, uint64_t flags, unsigned int nr,
@@ -116,10 +117,10 @@ WRAP_OWN(daos_obj_punch_dkeys, (daos_handle_t oh, daos_handle_t th, uint64_t fla
 {
     int rc;
 
-    if (punch_lost(th, flags))
+    if (punch_lost(th, flags, ev))
         return 0;
     rc = ASK(__real_daos_obj_punch_dkeys(oh, th, flags, nr, dkeys, ev));
-    return rc == 0 && (flags & DAOS_COND_PUNCH) && lie(LIE_DID_ANYWAY) ? -DER_NONEXIST : rc;
+    return rc == 0 && (flags & DAOS_COND_PUNCH) && lie(ev, LIE_DID_ANYWAY) ? -DER_NONEXIST : rc;
 }
 
 WRAP_ASK(daos_obj_punch_akeys,
@@ -144,7 +145,7 @@ WRAP_OWN(daos_obj_fetch,
     int rc = ASK(__real_daos_obj_fetch(oh, th, flags, dkey, nr, iods, sgls, ioms, ev));
     unsigned char *p = rc == 0 ? first_byte(nr, iods, sgls) : NULL;
 
-    if (p != NULL && lie(LIE_FLIPPED_BYTE))
+    if (p != NULL && lie(ev, LIE_FLIPPED_BYTE))
         *p ^= 1;
     return rc;
 }
@@ -155,7 +156,7 @@ WRAP_OWN(daos_obj_list_dkey,
 {
     int rc = ASK(__real_daos_obj_list_dkey(oh, th, nr, kds, sgl, anchor, ev));
 
-    if (rc == 0 && *nr > 0 && lie(LIE_MISSING_KEY))
+    if (rc == 0 && *nr > 0 && lie(ev, LIE_MISSING_KEY))
         (*nr)--;
     return rc;
 }
@@ -177,7 +178,7 @@ WRAP_OWN(daos_obj_query_key, (daos_handle_t oh, daos_handle_t th, uint64_t flags
     int rc = ASK(__real_daos_obj_query_key(oh, th, flags, dkey, akey, recx, ev));
 
     if (rc == 0 && (flags & DAOS_GET_DKEY) && memcmp(dkey->iov_buf, &none, sizeof(none)) != 0 &&
-        lie(LIE_QUERY))
+        lie(ev, LIE_QUERY))
         memset(dkey->iov_buf, 0, sizeof(none));
     return rc;
 }
@@ -188,7 +189,7 @@ WRAP(daos_tx_open, (daos_handle_t coh, daos_handle_t *th, uint64_t flags, daos_e
      (coh, th, flags, ev))
 WRAP_OWN(daos_tx_commit, (daos_handle_t th, daos_event_t *ev))
 {
-    return lie(LIE_LOST_COMMIT) ? 0 : ASK(__real_daos_tx_commit(th, ev));
+    return lie(ev, LIE_LOST_COMMIT) ? 0 : ASK(__real_daos_tx_commit(th, ev));
 }
 WRAP(daos_tx_restart, (daos_handle_t th, daos_event_t *ev), (th, ev))
 WRAP(daos_tx_abort, (daos_handle_t th, daos_event_t *ev), (th, ev))
@@ -213,7 +214,7 @@ WRAP_OWN(daos_cont_create_snap,
 }
 WRAP_OWN(daos_cont_destroy_snap, (daos_handle_t coh, daos_epoch_range_t epr, daos_event_t *ev))
 {
-    return lie(LIE_SNAPSHOT_KEPT) ? 0 : ASK(__real_daos_cont_destroy_snap(coh, epr, ev));
+    return lie(ev, LIE_SNAPSHOT_KEPT) ? 0 : ASK(__real_daos_cont_destroy_snap(coh, epr, ev));
 }
 WRAP_ASK(daos_cont_list_snap,
          (daos_handle_t coh, int *nr, daos_epoch_t *epochs, char **names, daos_anchor_t *anchor,
@@ -225,7 +226,7 @@ WRAP_ASK(daos_cont_list_snap,
 WRAP_OWN(daos_kv_put, (daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *key,
                        daos_size_t size, const void *buf, daos_event_t *ev))
 {
-    if (flags == 0 && lie(LIE_LOST_PUT))
+    if (flags == 0 && lie(ev, LIE_LOST_PUT))
         return 0;
     return ASK(__real_daos_kv_put(oh, th, flags, key, size, buf, ev));
 }
@@ -235,7 +236,7 @@ WRAP_OWN(daos_kv_get, (daos_handle_t oh, daos_handle_t th, uint64_t flags, const
 {
     int rc = ASK(__real_daos_kv_get(oh, th, flags, key, size, buf, ev));
 
-    if (rc == 0 && lie(LIE_GET_SIZE))
+    if (rc == 0 && lie(ev, LIE_GET_SIZE))
         (*size)++;
     return rc;
 }
@@ -243,7 +244,7 @@ WRAP_OWN(daos_kv_get, (daos_handle_t oh, daos_handle_t th, uint64_t flags, const
 WRAP_OWN(daos_kv_remove,
          (daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *key, daos_event_t *ev))
 {
-    if (flags == 0 && lie(LIE_LOST_REMOVE))
+    if (flags == 0 && lie(ev, LIE_LOST_REMOVE))
         return 0;
     return ASK(__real_daos_kv_remove(oh, th, flags, key, ev));
 }
@@ -262,7 +263,7 @@ WRAP_ASK(daos_kv_destroy, (daos_handle_t oh, daos_handle_t th, daos_event_t *ev)
 WRAP_OWN(daos_array_write, (daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod,
                             d_sg_list_t *sgl, daos_event_t *ev))
 {
-    return lie(LIE_LOST_WRITE) ? 0 : ASK(__real_daos_array_write(oh, th, iod, sgl, ev));
+    return lie(ev, LIE_LOST_WRITE) ? 0 : ASK(__real_daos_array_write(oh, th, iod, sgl, ev));
 }
 
 WRAP_ASK(daos_array_read,
@@ -278,7 +279,7 @@ WRAP_OWN(daos_array_get_size,
 {
     int rc = ASK(__real_daos_array_get_size(oh, th, size, ev));
 
-    if (rc == 0 && *size > 0 && lie(LIE_ARRAY_SIZE))
+    if (rc == 0 && *size > 0 && lie(ev, LIE_ARRAY_SIZE))
         (*size)--;
     return rc;
 }

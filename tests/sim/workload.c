@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/assert.h"
+#include "rt/rt.h"
 #include "workload.h"
 
 #define NOT_EMPTY (-2100) /* of a compound: an object or dkey that should be empty is not */
@@ -187,4 +188,28 @@ void work_end(struct work_client *c, struct hist *h, uint32_t id, const void *op
     }
     if (!hist_good(h))
         violated(w, h);
+}
+
+/* ---- What most workloads do ---- */
+
+#define PAUSE_NS 200000u
+
+struct hist *work_hist(struct work_client *c, const struct hist_spec *spec, const void *state)
+{
+    struct hist *h = hist_create(spec, state);
+
+    if (c->work->now != NULL)
+        hist_clock(h, c->work->now, c->work->arg);
+    return h;
+}
+
+int work_over(int rc)
+{
+    return rc == -DER_NO_HDL ? rc : 0;
+}
+
+void work_pause(struct work_client *c)
+{
+    if (c->work->now != NULL)
+        rt_sleep_ns(sim_rng_below(&c->rng, PAUSE_NS));
 }

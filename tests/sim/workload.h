@@ -100,6 +100,14 @@ enum work_verdict work_verdict_errno(const struct work *w, int err, bool changes
 void work_wrong(struct work *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void work_tell(struct work_client *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* A new oracle, with the run's clock. */
+struct hist *work_hist(struct work_client *c, const struct hist_spec *spec, const void *state);
+/* What step() returns after an operation that ended with rc. */
+int work_over(int rc);
+/* Lets a little time pass, in which others may do something. Simulated time only: elsewhere nothing
+ * happens. */
+void work_pause(struct work_client *c);
+
 /* Ends an operation with the oracle by its verdict; wrong ones and violations fail the run. op:
  * with its result. */
 void work_end(struct work_client *c, struct hist *h, uint32_t id, const void *op, int rc,
