@@ -34,7 +34,7 @@ static struct engine_conf engine_conf(struct sim_engine *n)
                                 .node = n->node,
                                 .dir = n->dir,
                                 .cpu = -1,
-                                .keep_handles = true,
+                                .keep_handles = !n->cl->conf.drop_handles,
                                 .checkpoint_pct = n->cl->conf.checkpoint_pct,
                                 .mem_limit = n->cl->conf.mem_limit,
                                 .spurious_fault = n->cl->conf.fault_ppm != 0 ? page_gone : NULL,

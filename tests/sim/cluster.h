@@ -7,8 +7,9 @@
  *     sim_client_start(cl, 0)                   a struct client on the node's own xstream
  *
  * An engine runs on a simulated disk (sim_dev.h) and is reached over the simulated network
- * (net_sim.h); its clients' handles outlive it (engine_conf.keep_handles), as a daemon's do. A
- * client connects to pool "sim/0": client_embed_open() is defined here.
+ * (net_sim.h); its clients' handles outlive it (engine_conf.keep_handles), as a daemon's do, unless
+ * drop_handles says otherwise: then clients end before the engine starts again. A client connects
+ * to pool "sim/0": client_embed_open() is defined here.
  *
  * Functions that start and stop engines wait; they are called on fibers, one at a time.
  */
@@ -37,6 +38,7 @@ struct sim_cluster_conf {
     uint64_t wal_bytes, limit_bytes; /* of a pool's shard */
     uint32_t checkpoint_pct;         /* see heap_conf */
     uint64_t mem_limit;              /* see engine_conf */
+    bool drop_handles;               /* an engine that starts evicts the handles of the past */
     uint32_t fault_ppm;              /* chance that a page access finds the page gone */
     struct sim_net_conf net;
     struct sim_dir_conf disk; /* its seed is drawn */

@@ -83,9 +83,38 @@ static void start_engine(struct run *r)
     disk_faults(r, true);
 }
 
+/* Every client that lives ends, and is waited for. */
+static void clients_die(struct run *r)
+{
+    bool gate = r->gate, all = false;
+    uint64_t ns = 0;
+
+    r->dying = true;
+    for (uint32_t i = 0; i < r->p.clients; i++) {
+        if (r->cl->client[i].client == NULL)
+            continue;
+        r->m[i].doomed = true;
+        sim_net_down(r->cl->net, r->cl->client[i].node, false);
+    }
+    if (gate) /* those who wait there must go on to end */
+        run_gate_open(r);
+    while (!all && !r->work.failed) {
+        all = true;
+        for (uint32_t i = 0; i < r->p.clients; i++)
+            all &= r->cl->client[i].client == NULL;
+        if (!all)
+            run_wait_more(&ns);
+    }
+    if (gate)
+        run_gate_shut(r);
+    r->dying = false;
+}
+
 static void restart(struct run *r, enum sim_death how)
 {
     sim_engine_stop(r->cl, 0, how);
+    if (r->p.together)
+        clients_die(r);
     if (r->p.faults & SIM_ROT && !sim_dir_powered(r->cl->engine[0].disk))
         sim_dir_power_on(r->cl->engine[0].disk);
     if (r->p.faults & SIM_ROT && draw(r, 2))
@@ -172,8 +201,10 @@ static void everybody_stops(struct run *r)
             all &= r->m[i].parked;
         if (!all)
             run_wait_more(&ns);
-        if (sim_engine_failed(r->cl, 0)) /* nobody gets an answer otherwise */
+        if (sim_engine_failed(r->cl, 0)) { /* nobody gets an answer otherwise */
             restart(r, SIM_DEATH_POWER);
+            all = false;
+        }
     }
 }
 

@@ -107,6 +107,8 @@ const void *hist_state_at(const struct hist *h, uint32_t i);
 /* How many open changes have anything to do with this operation, directly or over others: with each
  * one the orders multiply, so who may choose begins it when there are few. */
 uint32_t hist_near(const struct hist *h, const void *op);
+/* Open changes in all: each may have happened or not, which doubles the possible states. */
+uint32_t hist_open(const struct hist *h);
 uint64_t hist_ops(const struct hist *h);     /* operations that were called */
 uint64_t hist_let_off(const struct hist *h); /* reads that were not judged: HIST_BEFORE_MAX */
 

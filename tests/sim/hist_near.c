@@ -73,3 +73,8 @@ uint32_t hist_near(const struct hist *h, const void *op)
 
     return (uint32_t)__builtin_popcountll(in & ~h->reads);
 }
+
+uint32_t hist_open(const struct hist *h)
+{
+    return (uint32_t)__builtin_popcountll(h->open & ~h->reads);
+}

@@ -69,6 +69,10 @@ void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p)
         p->faults &= ~(uint32_t)(SIM_ROT | SIM_MISDIRECT);
     if (p->faults & SIM_PAGE && sim_rng_below(r, 2))
         p->cluster.mem_limit = spread(r, 16, 128) * 16384; /* pages of a heap */
+    if (sim_rng_below(r, 2))
+        p->leave_one_in = (uint32_t)spread(r, 20, 500);
+    p->together = sim_rng_below(r, 6) == 0;
+    p->cluster.drop_handles = p->together;
 }
 
 void sim_profile_text(const struct sim_profile *p, char *buf, size_t len)
@@ -82,5 +86,9 @@ void sim_profile_text(const struct sim_profile *p, char *buf, size_t len)
         if (p->faults & 1u << i)
             at += (size_t)snprintf(buf + at, len - at, " %s", names[i]);
     if (p->faults == 0 && at < len)
-        snprintf(buf + at, len - at, " none");
+        at += (size_t)snprintf(buf + at, len - at, " none");
+    if (p->together && at < len)
+        at += (size_t)snprintf(buf + at, len - at, "; clients die with the engine");
+    if (p->leave_one_in != 0 && at < len)
+        snprintf(buf + at, len - at, "; clients leave after about %u steps", p->leave_one_in);
 }

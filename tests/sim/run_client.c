@@ -89,6 +89,8 @@ static void work_on(struct member *m)
         if (!going(m) || m->run->work.load->step(&m->c) != 0)
             break;
         m->c.steps++;
+        if (m->run->p.leave_one_in != 0 && sim_rng_below(&m->c.rng, m->run->p.leave_one_in) == 0)
+            break;
         if (m->run->work.ops >= m->run->conf.ops)
             m->run->over = true;
         else if (m->run->work.unknown >= UNKNOWN_MAX)
@@ -138,6 +140,10 @@ static void client_main(void *arg)
         rt_sleep_ns(SIM_MS);
     }
     while (!r->over && !r->work.failed) {
+        while (r->dying) {
+            m->parked = true;
+            rt_sleep_ns(SIM_MS);
+        }
         pass_gate(m);
         live(m);
         m->doomed = false;

@@ -32,6 +32,7 @@ struct run {
     bool set_up;          /* container and workload are there */
     bool over;            /* no more operations */
     bool gate;            /* everybody waits */
+    bool dying;           /* clients that live end, and nobody begins */
     struct rt_event open; /* set when it opens */
     bool done;
     uint32_t bad_copy;   /* the copy of the superblock that may be damaged */

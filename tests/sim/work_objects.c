@@ -224,11 +224,9 @@ static void end_plain(struct work_client *c, struct ob_call *k)
            s->rc == 1 ? WORK_FAILED : work_verdict(c->work, s->rc, ob_changes(s)));
 }
 
-#define CROWD 4u
-
 bool ob_crowded(struct work_client *c, const struct ob_op *op)
 {
-    return hist_near(ob_work(c)->h, op) >= CROWD;
+    return work_crowded(ob_work(c)->h, op);
 }
 
 int ob_run(struct work_client *c, struct ob_sub *s)
@@ -283,7 +281,7 @@ static int launch(struct work_client *c, struct work_flight *f)
         ob_draw_change(c, s);
     else
         ob_draw_read(c, s);
-    if (ob_crowded(c, &k->op))
+    if (ob_changes(s) && ob_crowded(c, &k->op))
         return 1;
     k->id = ob_begin(c, &k->op);
     return ob_start(c, k, s, DAOS_TX_NONE, &f->ev);
@@ -322,10 +320,9 @@ static int plain(struct work_client *c)
         ob_draw_change(c, s);
     else
         ob_draw_read(c, s);
-    if (!ob_crowded(c, op))
-        return ob_run(c, s);
-    work_pause(c);
-    return 0;
+    if (ob_changes(s) && ob_crowded(c, op))
+        ob_draw_read(c, s);
+    return ob_run(c, s);
 }
 
 static int step(struct work_client *c)

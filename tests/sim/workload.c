@@ -203,6 +203,14 @@ struct hist *work_hist(struct work_client *c, const struct hist_spec *spec, cons
     return h;
 }
 
+#define NEAR_MAX 4u
+#define OPEN_MAX 9u
+
+bool work_crowded(const struct hist *h, const void *op)
+{
+    return hist_open(h) >= OPEN_MAX || hist_near(h, op) >= NEAR_MAX;
+}
+
 int work_over(int rc)
 {
     return rc == -DER_NO_HDL ? rc : 0;

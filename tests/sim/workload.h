@@ -102,6 +102,9 @@ void work_tell(struct work_client *c, const char *fmt, ...) __attribute__((forma
 
 /* A new oracle, with the run's clock. */
 struct hist *work_hist(struct work_client *c, const struct hist_spec *spec, const void *state);
+/* Are there so many changes under way that one more would be too much to think about? Then a read
+ * is the next operation. */
+bool work_crowded(const struct hist *h, const void *op);
 /* What step() returns after an operation that ended with rc. */
 int work_over(int rc);
 /* Lets a little time pass, in which others may do something. Simulated time only: elsewhere nothing
