@@ -34,6 +34,14 @@ static int apply(struct shard *s, void *arg)
                      &h->replayed);
 }
 
+static int recall(struct shard *s, void *arg)
+{
+    struct host *h = arg;
+
+    h->lsn = heap_lsn(s->heap);
+    return svc_recall(s->svc, &h->cmd, h->mem, h->req->rep, &h->replayed);
+}
+
 static int read_state(struct shard *s, void *arg)
 {
     struct host *h = arg;
@@ -86,9 +94,11 @@ static int snap_del(struct shard *s, void *arg)
 
 static int snap_create(struct shard *s, struct host *h)
 {
-    int rc = shard_run(s, snap_add, h);
+    int rc = shard_run(s, recall, h);
 
-    if (rc != 0)
+    if (rc == 0 && !h->replayed)
+        rc = shard_run(s, snap_add, h);
+    if (rc != 0 || h->replayed)
         return rc;
     h->cmd.epoch = h->epoch;
     rc = shard_run(s, apply, h);
@@ -192,7 +202,8 @@ static int change(struct shard *s, struct host *h)
                               .session_hlc = hdr->session_hlc,
                               .session_rand = hdr->session_rand,
                               .seq = hdr->seq,
-                              .acked = hdr->acked};
+                              .acked = hdr->acked,
+                              .again = hdr->flags & NET_RESEND};
     rt_random_bytes(h->cmd.fresh, sizeof(h->cmd.fresh));
     switch (hdr->opcode) {
     case MSG_SNAP_CREATE:

@@ -45,11 +45,13 @@ static int begin(struct shard *s, void *arg)
     struct update *up = arg;
     const struct msg_obj_update_req *m = up->req->req;
     struct vos_cont *c;
-    int rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, &c);
+    int rc = up->req->hdr.flags & NET_RESEND ? recall(s, up) : 0;
 
-    if (rc == 0 && up->req->hdr.flags & NET_RESEND)
-        rc = recall(s, up);
+    /* what was done stays done, whatever became of the handle since */
     if (rc != 0 || up->known)
+        return rc;
+    rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, &c);
+    if (rc != 0)
         return rc;
     return vos_update_begin(c, up->ops, m->ops_nr, &up->u, &up->places, &up->place_nr);
 }

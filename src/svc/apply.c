@@ -1,20 +1,11 @@
-/*
- * One command: begin, was it applied before, do it, remember the outcome, store the index, commit.
- *
- * Exactly once: a command with an operation id (session, sequence) leaves its reply behind, in the
- * same transaction. The same id again gives that reply. What the client acknowledges (all sequences
- * up to a mark) is forgotten, and an id at or below the mark is refused. Failed commands changed
- * nothing, so they leave nothing: done again they are judged anew.
+/* One command: begin, was it applied before, do it, remember the outcome, store the index, commit.
  */
 #include <string.h>
 #include <daos_cont.h>
 #include <daos_pool.h>
 #include <daos_errno.h>
 #include "base/assert.h"
-#include "base/buf.h"
 #include "svc/op.h"
-
-#define REPLY_KEEP_MAX 65536u /* a longer reply is not remembered; no changing command has one */
 
 #define COMMAND_CASE_(code, fn)                                                                    \
     case code:                                                                                     \
@@ -26,92 +17,6 @@ static int dispatch(struct op *o, void *rep)
     default:
         return -DER_PROTO;
     }
-}
-
-/* ---- Outcomes ---- */
-
-static void ops_key(const struct svc_cmd *c, uint64_t seq, uint8_t key[24])
-{
-    memcpy(key, &c->session_hlc, 8);
-    memcpy(key + 8, &c->session_rand, 8);
-    put_be64(key + 16, seq);
-}
-
-/* Was it applied before? Then rep is filled. */
-static int recall(struct op *o, void *rep, bool *found)
-{
-    uint8_t key[24];
-    uint64_t mark = 0;
-    void *val;
-    size_t len;
-    int rc;
-
-    *found = false;
-    if (o->cmd->seq == 0)
-        return 0;
-    ops_key(o->cmd, 0, key);
-    rc = st_get_rec(o->s, T_OPS, key, sizeof(key), &mark, sizeof(mark));
-    if (rc != 0 && rc != -DER_NONEXIST)
-        return rc;
-    if (o->cmd->seq <= mark)
-        return -DER_TX_ID_REUSED;
-    ops_key(o->cmd, o->cmd->seq, key);
-    rc = MUTANT(SVC_NOT_RECALLED) ? -DER_NONEXIST
-                                  : st_get(o->s, T_OPS, key, sizeof(key), o->mem, &val, &len);
-    if (rc != 0)
-        return rc == -DER_NONEXIST ? 0 : rc;
-    *found = true;
-    return msg_decode_rep(o->cmd->opcode, val, len, o->mem, rep) == 0 ? 0 : -DER_DF_INVAL;
-}
-
-/* Forgets what the client acknowledged; moves the mark. */
-static int forget(struct op *o)
-{
-    uint64_t mark = o->cmd->acked;
-    uint8_t key[24];
-    struct scan sc;
-    int rc;
-
-    if (mark == 0)
-        return 0;
-    ops_key(o->cmd, 0, key);
-    st_scan(&sc, T_OPS, key, 16);
-    while ((rc = st_scan_next(o->s, &sc)) == 0 && sc.key_len == 24) {
-        uint64_t seq = get_be64(sc.key + 16);
-
-        if (seq > mark + (MUTANT(SVC_FORGETS_TOO_MUCH) ? 1 : 0))
-            break;
-        if (seq != 0)
-            rc = st_del(o->s, T_OPS, sc.key, sc.key_len);
-        if (rc != 0)
-            return rc;
-    }
-    if (rc != 0 && rc != -DER_NONEXIST)
-        return rc;
-    ops_key(o->cmd, 0, key);
-    return st_put(o->s, T_OPS, key, sizeof(key), &mark, sizeof(mark));
-}
-
-static int remember(struct op *o, const void *rep)
-{
-    uint8_t key[24];
-    size_t need = 0;
-    void *buf;
-    int rc;
-
-    if (o->cmd->seq == 0)
-        return 0;
-    rc = forget(o);
-    if (rc != 0)
-        return rc;
-    buf = arena_alloc(&o->s->scratch, REPLY_KEEP_MAX);
-    if (buf == NULL)
-        return -DER_NOMEM;
-    rc = msg_encode_rep(o->cmd->opcode, rep, buf, REPLY_KEEP_MAX, &need);
-    if (rc != 0)
-        return rc == -DER_TRUNC ? -DER_OVERFLOW : rc;
-    ops_key(o->cmd, o->cmd->seq, key);
-    return st_put(o->s, T_OPS, key, sizeof(key), buf, need);
 }
 
 /* ---- The transaction ---- */
@@ -145,6 +50,8 @@ static size_t redo_bound(const struct svc *s, const struct svc_cmd *c)
         body = 2 * ACL_MAX_BYTES; /* properties with the longest list, before and after */
         break;
     }
+    if (c->seq != 0)
+        puts += OUTCOME_CHANGES;
     return MIN(body + puts * kv_redo_max(64, 1024), MIN(heap_tx_max(s->h), HEAP_TX_MAX / 2));
 }
 
@@ -182,13 +89,13 @@ static int store_index(struct svc *s, uint64_t index)
 
 static int apply_in_tx(struct op *o, uint64_t index, void *rep, bool *replayed)
 {
-    int rc = recall(o, rep, replayed);
+    int rc = outcome_recall(o, rep, replayed);
 
     if (rc != 0 || *replayed)
         return rc;
     rc = dispatch(o, rep);
     if (rc == 0)
-        rc = remember(o, rep);
+        rc = outcome_remember(o, rep);
     if (rc == 0)
         rc = store_index(o->s, index);
     return rc;

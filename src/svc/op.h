@@ -47,6 +47,17 @@ struct op {
 SVC_COMMANDS(OP_DECL_)
 SVC_READS(OP_DECL_)
 
+/* ---- outcome.c ---- */
+
+#define OUTCOME_CHANGES                                                                            \
+    12u /* records that outcome_remember() changes, beside the outcomes that were                  \
+           acknowledged */
+
+/* Was it applied before? Then *found, and rep is filled. -DER_TX_ID_REUSED, -DER_TX_UNCERTAIN. */
+int outcome_recall(struct op *o, void *rep, bool *found);
+/* It is applied now: keeps the reply, forgets what was acknowledged and sessions that are gone. */
+int outcome_remember(struct op *o, const void *rep);
+
 /* Pool handle of a request, in the reply's memory. */
 int op_pool(struct op *o, const uint8_t hdl[16], struct phdl *p);
 /* Container handle that has at least one of the permissions: -DER_NO_HDL, -DER_NO_PERM. */

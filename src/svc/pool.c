@@ -218,7 +218,9 @@ int evict_all(struct op *o, const void *req, void *rep)
 
     if (rc == 0)
         rc = clear_table(o, T_POOL_HDL, NULL, &max);
-    return rc != 0 ? rc : clear_table(o, T_OPS, NULL, &max);
+    if (rc == 0)
+        rc = clear_table(o, T_OPS, NULL, &max);
+    return rc != 0 ? rc : clear_table(o, T_SESSION, NULL, &max);
 }
 
 int pool_set_prop(struct op *o, const void *req, void *rep)

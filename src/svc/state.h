@@ -4,6 +4,7 @@
  *
  *   table       key                        value
  *   META        "map", "props"             encoded pool map; pool properties (prop.h)
+ *               "sessions"                 u64 newest start of a forgotten session, 16 cursor
  *   POOL_ATTR   name                       bytes
  *   POOL_HDL    handle uuid                struct phdl, encoded
  *   CONT        container uuid             struct cont_rec
@@ -13,7 +14,8 @@
  *   CONT_HDL    handle uuid                struct chdl_rec and the user's principal
  *   SNAP        container uuid, epoch BE   nothing
  *   GONE        container uuid             nothing: destroyed, its data not yet reclaimed
- *   OPS         session (16), sequence BE  i32 rc, encoded reply; sequence 0: u64 acknowledged mark
+ *   OPS         session (16), sequence BE  encoded reply; sequence 0: u64 acknowledged mark
+ *   SESSION     session (16)               u64 HLC: about when it gave its last command
  *
  * Numbers in records are little endian; big endian in keys so that order of bytes is order of
  * numbers.
@@ -32,7 +34,8 @@
 #define SVC_TABLES(T)                                                                              \
     T(META)                                                                                        \
     T(POOL_ATTR)                                                                                   \
-    T(POOL_HDL) T(CONT) T(CONT_LABEL) T(CONT_PROP) T(CONT_ATTR) T(CONT_HDL) T(SNAP) T(GONE) T(OPS)
+    T(POOL_HDL)                                                                                    \
+    T(CONT) T(CONT_LABEL) T(CONT_PROP) T(CONT_ATTR) T(CONT_HDL) T(SNAP) T(GONE) T(OPS) T(SESSION)
 #define TABLE_ENUM_(t) T_##t,
 enum svc_table { SVC_TABLES(TABLE_ENUM_) T_NR };
 

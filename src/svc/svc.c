@@ -241,7 +241,7 @@ int svc_has_snap(struct svc *s, const uint8_t cont[16], uint64_t epoch, bool *ye
 
 int svc_has_handles(struct svc *s, bool *yes)
 {
-    static const enum svc_table tables[] = {T_POOL_HDL, T_CONT_HDL, T_OPS};
+    static const enum svc_table tables[] = {T_POOL_HDL, T_CONT_HDL, T_OPS, T_SESSION};
 
     *yes = false;
     for (size_t i = 0; i < ARRAY_LEN(tables) && !*yes; i++) {

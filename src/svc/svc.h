@@ -10,7 +10,7 @@
  * directly; nothing else changes when libraft feeds it. Reads are functions of the state.
  *
  * Parts: state.c tables in the heap, prop.c the property table, acl.c access control, apply.c one
- * command, pool.c cont.c attr.c snap.c what commands do, read.c queries.
+ * command, outcome.c at most once, pool.c cont.c attr.c snap.c what commands do, read.c queries.
  *
  * THREADS: every function is [L], with the shard's heap lock held, and may return HEAP_FAULT or
  * HEAP_WAIT (run it again, see heap/heap.h); an operation that does so has changed nothing.
@@ -72,6 +72,7 @@ struct svc_cmd {
     uint8_t fresh[16];                              /* uuid for a new handle */
     uint64_t epoch;                                 /* SNAP_CREATE: of the snapshot */
     uint64_t session_hlc, session_rand, seq, acked; /* the client's operation id; seq 0: none */
+    bool again;                                     /* a copy of it may have been sent before */
 };
 
 /* Body of SVC_CONT_GONE. */
@@ -81,9 +82,15 @@ struct svc_cont_gone {
 
 /* Applies command number index (svc_applied() + 1). rep: reply struct of the opcode, zeroed by the
  * caller. *lsn: durable before the answer, whatever it is. *replayed: this operation id was applied
- * before; the reply is that of then. A command that fails changes nothing. */
+ * before; the reply is that of then. A command that fails changes nothing. -DER_TX_UNCERTAIN: a
+ * copy of a session that gave no command for so long that it may have been forgotten. */
 int svc_apply(struct svc *svc, uint64_t index, const struct svc_cmd *cmd, struct arena *mem,
               void *rep, uint64_t *lsn, bool *replayed);
+
+/* Was it applied before? *replayed says so, and rep is the reply of then: for a command that needs
+ * something done before it is applied. -DER_TX_ID_REUSED: its answer was acknowledged. */
+int svc_recall(struct svc *svc, const struct svc_cmd *cmd, struct arena *mem, void *rep,
+               bool *replayed);
 
 /* ---- Reads ---- */
 

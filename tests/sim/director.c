@@ -108,6 +108,8 @@ static void clients_die(struct run *r)
     if (gate)
         run_gate_shut(r);
     r->dying = false;
+    if (r->work.load->evicted != NULL)
+        r->work.load->evicted(&r->work);
 }
 
 static void restart(struct run *r, enum sim_death how)

@@ -66,6 +66,9 @@ struct workload {
     int (*step)(struct work_client *c);
     void (*detach)(struct work_client *c);
     void (*settle)(struct work *w);
+    /* Optional, by the run: the engine has forgotten all handles, and no client that had one is
+     * left. */
+    void (*evicted)(struct work *w);
     int (*verify)(struct work_client *c);
     void (*fini)(struct work *w); /* frees w->priv */
 };

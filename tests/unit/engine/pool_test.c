@@ -367,6 +367,54 @@ static void test_format_refuses_bad_properties(void **state)
     io_dir_close(conf.dir);
 }
 
+/* A copy of a message whose answer was lost: the same session and sequence. */
+static int send_copy(struct rig *r, uint16_t opcode, uint64_t seq, bool again, const void *req,
+                     void *rep)
+{
+    struct net_call call;
+    int rc;
+
+    net_call_init(&call, opcode);
+    call.req = req;
+    call.rep = rep;
+    call.hdr.session_hlc = 50;
+    call.hdr.session_rand = 51;
+    call.hdr.seq = seq;
+    call.hdr.flags = again ? NET_RESEND : 0;
+    rc = net_call_wait(r->peer, &call);
+    net_call_fini(&call);
+    return rc;
+}
+
+/* What was done is answered as done, though the handle it came through is gone by now. */
+static void test_what_is_sent_again_through_an_evicted_handle(void **state)
+{
+    struct rig *r = *state;
+    struct msg_snap_create_req sq = {.opts = DAOS_SNAP_OPT_CR};
+    struct msg_snap_create_rep srep = {0}, sagain = {0};
+    struct msg_op op = {
+        .kind = MSG_OP_PUNCH, .level = MSG_DKEY, .oid = rig_oid(2), .dkey = rig_key("d")};
+    struct msg_obj_update_req uq = {.ops = &op, .ops_nr = 1};
+    struct msg_obj_update_rep urep = {0}, uagain = {0};
+    uint64_t first;
+
+    memcpy(sq.hdl, r->coh, 16);
+    memcpy(uq.hdl, r->coh, 16);
+    assert_int_equal(rig_put(r, 2, "d", "a", "v", 1), 0);
+    assert_int_equal(send_copy(r, MSG_SNAP_CREATE, 1, false, &sq, &srep), 0);
+    assert_int_equal(send_copy(r, MSG_OBJ_UPDATE, 2, false, &uq, &urep), 0);
+    assert_int_equal(rig_cont_open(r, "data", DAOS_COO_EX | DAOS_COO_EVICT_ALL), 0);
+    assert_int_equal(send_copy(r, MSG_SNAP_CREATE, 1, true, &sq, &sagain), 0);
+    assert_true(sagain.epoch == srep.epoch);
+    assert_int_equal(send_copy(r, MSG_OBJ_UPDATE, 2, true, &uq, &uagain), 0);
+    assert_true(uagain.epoch == urep.epoch && uagain.replayed);
+    assert_int_equal(snaps(r, &first), 1);
+    assert_true(first == srep.epoch);
+    /* what was not done is refused */
+    assert_int_equal(send_copy(r, MSG_SNAP_CREATE, 3, true, &sq, &sagain), -DER_NO_HDL);
+    assert_int_equal(send_copy(r, MSG_OBJ_UPDATE, 4, true, &uq, &uagain), -DER_NO_HDL);
+}
+
 static void test_containers_with_faulting_pages(void **state)
 {
     struct rig *r = *state;
@@ -404,6 +452,7 @@ int main(void)
         T(test_queries),
         T(test_a_restart_closes_what_was_open),
         T(test_an_update_sent_twice_is_applied_once),
+        T(test_what_is_sent_again_through_an_evicted_handle),
         T(test_a_read_only_engine_reads_and_nothing_else),
         T(test_a_directory_has_one_engine),
         cmocka_unit_test(test_format_refuses_bad_properties),

@@ -31,6 +31,8 @@ struct rig {
     uint64_t faults;
     uint8_t fresh; /* next handle is this byte, 16 times */
     uint64_t seq, acked;
+    uint64_t session; /* 0: the one that all have */
+    bool again;
     bool replayed;
 };
 
@@ -66,7 +68,8 @@ static inline int rig_apply(struct rig *r, uint16_t opcode, const void *req, voi
                           .epoch = epoch,
                           .seq = r->seq,
                           .acked = r->acked,
-                          .session_hlc = 7,
+                          .again = r->again,
+                          .session_hlc = r->session ? r->session : 7,
                           .session_rand = 8};
     uint64_t lsn = 0;
     int rc;

@@ -1,5 +1,6 @@
 /* The pool service, a command at a time. */
 #include "svc_rig.h"
+#include "svc/state.h"
 
 static void test_a_new_pool(void **state)
 {
@@ -417,6 +418,53 @@ static void test_a_command_sent_twice_is_applied_once(void **state)
     assert_int_equal(rig_apply(r, MSG_OID_ALLOC, &q, &b, 0), -DER_TX_ID_REUSED);
 }
 
+static uint32_t entries(struct rig *r, enum svc_table t)
+{
+    struct scan sc;
+    uint32_t n = 0;
+    int rc = 0;
+
+    st_scan(&sc, t, NULL, 0);
+    while (rc == 0) {
+        RIG_RUN(r, rc, st_scan_next(r->svc, &sc));
+        n += rc == 0;
+    }
+    assert_int_equal(rc, -DER_NONEXIST);
+    return n;
+}
+
+/* Clients that come, give three commands and are never heard of again: an hour later nothing of
+ * them is left, and what is sent again by one of them is not taken for new. */
+static void test_sessions_that_are_gone_are_forgotten(void **state)
+{
+    const uint64_t minute = UINT64_C(60) * 16 * 1000000000;
+    struct rig *r = *state;
+    struct msg_pool_connect_rep p;
+    uint32_t most = 0;
+
+    r->now = UINT64_C(1) << 60;
+    for (uint32_t i = 0; i < 2000; i++) {
+        r->now += minute;
+        r->session = r->now;
+        for (r->seq = 1; r->seq <= 3; r->seq++)
+            assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &p), 0);
+        most = MAX(most, entries(r, T_SESSION));
+    }
+    assert_true(most >= 60 && most < 150);
+    assert_true(entries(r, T_OPS) < 4 * 150);
+    /* of one that is known the outcome is given again, of one that is not nobody knows */
+    r->again = true;
+    r->seq = 3;
+    assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &p), 0);
+    assert_true(r->replayed);
+    r->session = (UINT64_C(1) << 60) + 2 * minute;
+    assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &p), -DER_TX_UNCERTAIN);
+    /* what is said for the first time is new, as old as the session may be */
+    r->again = false;
+    assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &p), 0);
+    assert_false(r->replayed);
+}
+
 static void test_restart_keeps_state_and_evicts_when_told(void **state)
 {
     struct rig *r = *state;
@@ -566,6 +614,7 @@ int main(void)
         T(test_snapshots),
         T(test_object_numbers),
         T(test_a_command_sent_twice_is_applied_once),
+        T(test_sessions_that_are_gone_are_forgotten),
         T(test_restart_keeps_state_and_evicts_when_told),
         T(test_destroyed_containers_are_forgotten_in_steps),
         T(test_pool_properties),
