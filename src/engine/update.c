@@ -45,7 +45,8 @@ static int begin(struct shard *s, void *arg)
     struct update *up = arg;
     const struct msg_obj_update_req *m = up->req->req;
     struct vos_cont *c;
-    int rc = up->req->hdr.flags & NET_RESEND ? recall(s, up) : 0;
+    bool again = up->req->hdr.flags & NET_RESEND && !MUTANT(ENGINE_HANDLE_FIRST);
+    int rc = again ? recall(s, up) : 0;
 
     /* what was done stays done, whatever became of the handle since */
     if (rc != 0 || up->known)

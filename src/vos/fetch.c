@@ -432,7 +432,7 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
     f->copy_max = ARRAY_LEN(f->first);
     if (c->gone) {
         f->lsn = c->v->gone_lsn;
-        return -DER_NONEXIST;
+        return -DER_NO_HDL;
     }
     rc = check(oid, cond, dkey, nr, iods);
     if (rc)

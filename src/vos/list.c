@@ -383,7 +383,7 @@ int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_o
 
     if (c->gone) {
         *lsn = c->v->gone_lsn;
-        return -DER_NONEXIST;
+        return -DER_NO_HDL;
     }
     if (anchor->eof)
         return 0;

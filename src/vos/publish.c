@@ -491,7 +491,7 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
     if (u->c->gone) {
         *lsn = v->gone_lsn;
         update_free(u, true);
-        return -DER_NONEXIST;
+        return -DER_NO_HDL;
     }
     rc = vos_txid_check(v, txid, replayed, &epoch);
     if (rc == 0 && *replayed) {

@@ -198,7 +198,7 @@ int vos_query_key(struct vos_cont *c, daos_epoch_t epoch, uint64_t flags, daos_o
 
     if (c->gone) {
         *lsn = c->v->gone_lsn;
-        return -DER_NONEXIST;
+        return -DER_NO_HDL;
     }
     rc = check(&q, dkey_in);
     if (rc == 0)
@@ -225,7 +225,7 @@ int vos_probe(struct vos_cont *c, daos_epoch_t epoch, enum vos_level level, daos
 
     if (c->gone) {
         *lsn = c->v->gone_lsn;
-        return -DER_NONEXIST;
+        return -DER_NO_HDL;
     }
     if (level > VOS_AKEY)
         return -DER_INVAL;

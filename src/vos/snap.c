@@ -132,7 +132,7 @@ int vos_snap_add(struct vos_cont *c, daos_epoch_t epoch)
     if (epoch == 0 || epoch >= HLC_LAST)
         return -DER_INVAL;
     if (c->gone)
-        return -DER_NONEXIST;
+        return -DER_NO_HDL;
     if (snap_is(c, epoch))
         return 0;
     rc = grow(&c->snaps, c->snap_nr, &c->snap_max);
@@ -182,7 +182,7 @@ int vos_snap_del(struct vos_cont *c, daos_epoch_t epoch)
 int vos_snap_list(struct vos_cont *c, daos_epoch_t *epochs, uint32_t max, uint32_t *nr)
 {
     if (c->gone)
-        return -DER_NONEXIST;
+        return -DER_NO_HDL;
     for (uint32_t i = 0; i < MIN(max, c->snap_nr); i++)
         epochs[i] = c->snaps[i];
     *nr = c->snap_nr;

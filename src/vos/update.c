@@ -535,7 +535,7 @@ int vos_update_begin(struct vos_cont *c, const struct vos_op *ops, uint32_t nr,
     int rc;
 
     if (c->gone)
-        return -DER_NONEXIST;
+        return -DER_NO_HDL;
     if (nr == 0 || nr > VOS_OPS_MAX)
         return -DER_INVAL;
     u = update_new(c);

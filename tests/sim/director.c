@@ -327,7 +327,7 @@ static void verify(struct run *r)
     if (sim_engine_failed(r->cl, 0))
         restart(r, SIM_DEATH_POWER);
     disk_faults(r, false);
-    r->work.load->settle(&r->work);
+    work_settle(&r->work);
     r->work.unknown = 0;
     if (damage_there(r))
         verify_damaged(r);

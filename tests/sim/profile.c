@@ -71,7 +71,7 @@ void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p)
         p->cluster.mem_limit = spread(r, 16, 128) * 16384; /* pages of a heap */
     if (sim_rng_below(r, 2))
         p->leave_one_in = (uint32_t)spread(r, 20, 500);
-    p->together = sim_rng_below(r, 6) == 0;
+    p->together = sim_rng_below(r, 4) == 0;
     p->cluster.drop_handles = p->together;
 }
 

@@ -213,7 +213,7 @@ bool sim_run(const struct sim_run_conf *conf, struct sim_result *res)
     judge(r, ended);
     if (!res->ok) /* fibers stand where they are: nothing can be taken down */
         return false;
-    r->work.load->fini(&r->work);
+    work_fini(&r->work);
     sim_cluster_destroy(r->cl);
     sim_world_destroy(r->w);
     free(r);

@@ -175,10 +175,10 @@ static int run_op(struct work_client *c, struct ad_op op)
 static const struct {
     uint8_t what, weight;
 } mix[] = {
-    {AD_CREATE, 8},      {AD_DESTROY, 3},      {AD_OPEN, 22},      {AD_PATTR_SET, 6},
+    {AD_CREATE, 8},      {AD_DESTROY, 5},      {AD_OPEN, 22},      {AD_PATTR_SET, 6},
     {AD_PATTR_DEL, 3},   {AD_CLOSE, 6},        {AD_ATTR_SET, 8},   {AD_ATTR_DEL, 3},
     {AD_PROP_SET, 2},    {AD_ACL_UPDATE, 4},   {AD_ACL_DELETE, 2}, {AD_ACL_OVERWRITE, 2},
-    {AD_SNAP_CREATE, 7}, {AD_SNAP_DESTROY, 3}, {AD_PUT, 10},       {AD_QUERY, 8},
+    {AD_SNAP_CREATE, 10}, {AD_SNAP_DESTROY, 3}, {AD_PUT, 14},       {AD_QUERY, 8},
     {AD_ATTR_GET, 6},    {AD_ATTR_LIST, 4},    {AD_ACL_GET, 4},    {AD_SNAP_LIST, 5},
     {AD_GET, 8},         {AD_OIDS, 2},         {AD_PATTR_GET, 5},  {AD_PATTR_LIST, 3},
     {AD_LIST, 4},
@@ -238,7 +238,7 @@ static void draw_args(struct work_client *c, struct ad_op *op)
     if (op->what == AD_DESTROY)
         op->flags = ad_coin(c, 2) ? AD_FORCE : 0;
     if (op->what == AD_OPEN)
-        op->flags = (uint8_t)((ad_coin(c, 12) ? AD_EX : 0) | (ad_coin(c, 30) ? AD_EVICTS : 0));
+        op->flags = (uint8_t)((ad_coin(c, 12) ? AD_EX : 0) | (ad_coin(c, 10) ? AD_EVICTS : 0));
 }
 
 /* False: it cannot be done now. */
@@ -285,7 +285,7 @@ static void draw(struct work_client *c, struct ad_call *k)
 {
     bool reads_only = false;
 
-    k->data = ad_coin(c, 8);
+    k->data = ad_coin(c, 5);
     if (k->data) {
         k->op = (struct ad_op){.what = AD_OIDS, .cont = AD_CONTS};
         k->coh = c->coh;
@@ -432,11 +432,9 @@ static int make_oid(struct work_client *c, uint32_t i)
 static int setup(struct work_client *c)
 {
     static const struct ad_state nothing;
-    struct ad_work *w = calloc(1, sizeof(*w));
+    struct ad_work *w = work_priv(c->work, sizeof(*w));
     int rc = 0;
 
-    ASSERT(w != NULL);
-    c->work->priv = w;
     w->h = work_hist(c, &ad_spec, &nothing);
     for (uint32_t i = 0; i < AD_CONTS; i++)
         snprintf(w->label[i], sizeof(w->label[i]), "adm%u", i);
@@ -452,8 +450,7 @@ static int setup(struct work_client *c)
 static int attach(struct work_client *c)
 {
     ASSERT(c->index < AD_CLIENTS);
-    c->priv = calloc(1, sizeof(struct ad_client));
-    ASSERT(c->priv != NULL);
+    work_client_priv(c, sizeof(struct ad_client));
     return 0;
 }
 
@@ -471,11 +468,6 @@ static void detach(struct work_client *c)
     c->priv = NULL;
 }
 
-static void settle(struct work *w)
-{
-    hist_settle(((struct ad_work *)w->priv)->h);
-}
-
 static void evicted(struct work *w)
 {
     struct ad_op op = {.what = AD_EVICT};
@@ -489,23 +481,7 @@ static void evicted(struct work *w)
 
 static void fini(struct work *w)
 {
-    struct ad_work *aw = w->priv;
-
-    if (aw != NULL) {
-        hist_destroy(aw->h);
-        free(aw->range);
-    }
-    free(aw);
-    w->priv = NULL;
+    free(((struct ad_work *)w->priv)->range);
 }
 
-extern const struct workload work_admin;
-const struct workload work_admin = {.name = "admin",
-                                    .setup = setup,
-                                    .attach = attach,
-                                    .step = step,
-                                    .detach = detach,
-                                    .settle = settle,
-                                    .evicted = evicted,
-                                    .verify = verify,
-                                    .fini = fini};
+WORKLOAD(admin, .evicted = evicted, .fini = fini);

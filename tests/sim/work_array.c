@@ -11,10 +11,12 @@
 #include "base/assert.h"
 #include "spec_array.h"
 #include "value.h"
-#include "workload.h"
+#include "work_burst.h"
 
-#define RANGES 3u
-#define FILL   0xfe /* of a buffer before a read: no value begins like this */
+#define RANGES  3u
+#define FLIGHTS 6u
+#define BUF     (AR_CELLS * 3000)
+#define FILL    0xfe /* of a buffer before a read: no value begins like this */
 
 #define DOMAINS (AR_CHUNKS + AR_ARRAYS - 1)
 
@@ -23,11 +25,6 @@ struct ar_work {
     daos_obj_id_t oid[AR_ARRAYS];
     struct value_ids ids;
     bool settled; /* and not looked at since */
-};
-
-struct ar_client {
-    daos_handle_t oh[AR_ARRAYS];
-    unsigned char buf[AR_CELLS * 3000];
 };
 
 /* A call of several ranges; the order of the buffer is that of the ranges. */
@@ -39,6 +36,29 @@ struct ar_call {
     daos_array_iod_t iod;
     d_iov_t iov[2];
     d_sg_list_t sgl;
+    unsigned char *buf;
+};
+
+#define OPS_MAX (AR_CHUNKS + 1)
+
+/* What a call is to the oracle. */
+struct ops {
+    struct ar_op op[OPS_MAX];
+    uint32_t id[OPS_MAX], nr;
+};
+
+/* One that is not waited for. */
+struct ar_flight {
+    struct work_flight fl;
+    struct ar_call call;
+    struct ops ops;
+    unsigned char buf[BUF];
+};
+
+struct ar_client {
+    daos_handle_t oh[AR_ARRAYS];
+    unsigned char buf[BUF];
+    struct ar_flight flight[FLIGHTS];
 };
 
 static uint32_t below(struct work_client *c, uint32_t n)
@@ -56,6 +76,8 @@ static void draw_ranges(struct work_client *c, struct ar_call *a)
 {
     size_t bytes = 0, first;
 
+    if (a->buf == NULL)
+        a->buf = ((struct ar_client *)c->priv)->buf;
     a->iod.arr_rgs = a->rg;
     for (uint32_t tries = 1 + below(c, RANGES); tries > 0; tries--) {
         daos_range_t r = {.rg_idx = below(c, AR_CELLS)};
@@ -69,19 +91,12 @@ static void draw_ranges(struct work_client *c, struct ar_call *a)
         bytes += r.rg_len * ar_cell_bytes[a->arr];
     }
     first = below(c, 3) == 0 ? below(c, (uint32_t)bytes + 1) : bytes;
-    d_iov_set(&a->iov[0], ((struct ar_client *)c->priv)->buf, first);
-    d_iov_set(&a->iov[1], ((struct ar_client *)c->priv)->buf + first, bytes - first);
+    d_iov_set(&a->iov[0], a->buf, first);
+    d_iov_set(&a->iov[1], a->buf + first, bytes - first);
     a->sgl = (d_sg_list_t){.sg_nr = first < bytes ? 2 : 1, .sg_iovs = a->iov};
 }
 
 /* ---- Told to the oracle ---- */
-
-#define OPS_MAX (AR_CHUNKS + 1)
-
-struct ops {
-    struct ar_op op[OPS_MAX];
-    uint32_t id[OPS_MAX], nr;
-};
 
 static void tell(struct work_client *c, const struct ar_op *op)
 {
@@ -149,6 +164,19 @@ static int restarted(struct work_client *c, int rc)
 
 /* ---- Changes ---- */
 
+static void fill_cells(struct ar_call *a)
+{
+    uint32_t bytes = ar_cell_bytes[a->arr];
+    unsigned char *p = a->buf;
+
+    for (uint32_t r = 0; r < a->iod.arr_nr; r++)
+        for (uint32_t i = 0; i < a->rg[r].rg_len; i++, p += bytes) {
+            uint32_t at = (uint32_t)a->rg[r].rg_idx + i;
+
+            value_fill(p, bytes, value_record(a->id, bytes, at), at);
+        }
+}
+
 static int write_cells(struct work_client *c, bool together)
 {
     struct ar_work *w = c->work->priv;
@@ -156,18 +184,12 @@ static int write_cells(struct work_client *c, bool together)
     struct ar_call a = {.id = value_id(&w->ids, &c->rng)};
     struct ops o = {.nr = 0};
     daos_handle_t th = DAOS_TX_NONE;
-    unsigned char *p = ac->buf;
     int rc = 0;
 
     a.arr = c->index + 1 < AR_ARRAYS && below(c, 2) ? (uint8_t)(c->index + 1) : 0;
     together &= a.arr > 0;
     draw_ranges(c, &a);
-    for (uint32_t r = 0; r < a.iod.arr_nr; r++)
-        for (uint32_t i = 0; i < a.rg[r].rg_len; i++, p += ar_cell_bytes[a.arr]) {
-            uint32_t at = (uint32_t)a.rg[r].rg_idx + i, bytes = ar_cell_bytes[a.arr];
-
-            value_fill(p, bytes, value_record(a.id, bytes, at), at);
-        }
+    fill_cells(&a);
     if (together)
         rc = daos_tx_open(c->coh, &th, 0, NULL);
     if (rc != 0)
@@ -327,10 +349,10 @@ static int read_cells(struct work_client *c, struct ar_call *a, enum how how)
     size = o.nr;
     if (a->arr > 0 && how != CELLS_ONLY)
         begin(c, &o, op);
-    memset(ac->buf, FILL, sizeof(ac->buf));
+    memset(a->buf, FILL, BUF);
     rc = daos_array_read(ac->oh[a->arr], th, &a->iod, &a->sgl, NULL);
     if (rc == 0) {
-        got_cells(&o, a, ac->buf, got);
+        got_cells(&o, a, a->buf, got);
         if (o.nr > size)
             short_read(a, &o.op[size]);
     }
@@ -389,13 +411,92 @@ static int open_again(struct work_client *c, uint8_t arr)
 /* Reads the cells [from, from + nr). */
 static int read_range(struct work_client *c, uint8_t arr, uint32_t from, uint32_t nr, enum how how)
 {
-    struct ar_call a = {.arr = arr, .bits = ((1u << nr) - 1) << from, .rg = {{from, nr}}};
+    struct ar_call a = {.arr = arr,
+                        .bits = ((1u << nr) - 1) << from,
+                        .rg = {{from, nr}},
+                        .buf = ((struct ar_client *)c->priv)->buf};
 
     a.iod = (daos_array_iod_t){.arr_nr = 1, .arr_rgs = a.rg};
-    d_iov_set(&a.iov[0], ((struct ar_client *)c->priv)->buf, nr * (size_t)ar_cell_bytes[arr]);
+    d_iov_set(&a.iov[0], a.buf, nr * (size_t)ar_cell_bytes[arr]);
     a.sgl = (d_sg_list_t){.sg_nr = 1, .sg_iovs = a.iov};
     return read_cells(c, &a, how);
 }
+
+/* ---- Many at once, of everybody's array ---- */
+
+static bool crowded(struct work_client *c, const struct ops *o)
+{
+    for (uint32_t i = 0; i < o->nr; i++)
+        if (work_crowded(domain(c, &o->op[i]), &o->op[i]))
+            return true;
+    return false;
+}
+
+/* The operations of the call are drawn, not yet begun. */
+static void draw_flight(struct work_client *c, struct ar_flight *f)
+{
+    static const uint8_t whats[] = {AR_WRITE, AR_PUNCH, AR_READ, AR_READ};
+    struct ar_work *w = c->work->priv;
+    uint32_t bits;
+
+    f->call = (struct ar_call){.id = value_id(&w->ids, &c->rng), .buf = f->buf};
+    f->ops.nr = 0;
+    draw_ranges(c, &f->call);
+    bits = f->call.bits;
+    for (uint8_t what = whats[below(c, 4)]; bits != 0;) {
+        uint32_t chunk = (uint32_t)__builtin_ctz(bits) / AR_CHUNK;
+        uint32_t mine = bits & ((1u << AR_CHUNK) - 1) << (chunk * AR_CHUNK);
+
+        f->ops.op[f->ops.nr++] = (struct ar_op){.what = what, .id = f->call.id, .bits = mine};
+        bits &= ~mine;
+    }
+}
+
+static int launch(struct work_client *c, struct work_flight *fl)
+{
+    struct ar_flight *f = CONTAINER_OF(fl, struct ar_flight, fl);
+    daos_handle_t oh = ((struct ar_client *)c->priv)->oh[0];
+    struct ops *o = &f->ops;
+    uint8_t what;
+
+    draw_flight(c, f);
+    what = o->op[0].what;
+    if (what < AR_READS && crowded(c, o))
+        return 1;
+    for (uint32_t i = 0; i < o->nr; i++)
+        o->id[i] = hist_call(domain(c, &o->op[i]), c->index, &o->op[i]);
+    if (what == AR_PUNCH)
+        return daos_array_punch(oh, DAOS_TX_NONE, &f->call.iod, &fl->ev);
+    if (what == AR_READ) {
+        memset(f->buf, FILL, BUF);
+        return daos_array_read(oh, DAOS_TX_NONE, &f->call.iod, &f->call.sgl, &fl->ev);
+    }
+    fill_cells(&f->call);
+    return daos_array_write(oh, DAOS_TX_NONE, &f->call.iod, &f->call.sgl, &fl->ev);
+}
+
+static void ended(struct work_client *c, struct work_flight *fl, int rc)
+{
+    struct ar_flight *f = CONTAINER_OF(fl, struct ar_flight, fl);
+    uint16_t got[AR_CELLS];
+
+    if (rc == 0 && f->ops.op[0].what == AR_READ)
+        got_cells(&f->ops, &f->call, f->buf, got);
+    end(c, &f->ops, restarted(c, rc));
+}
+
+static int burst(struct work_client *c)
+{
+    static const struct work_burst_ops ops = {launch, ended};
+    struct ar_client *ac = c->priv;
+    struct work_flight *f[FLIGHTS];
+
+    for (uint32_t i = 0; i < FLIGHTS; i++)
+        f[i] = &ac->flight[i].fl;
+    return work_burst(c, &ops, f, 2 + below(c, FLIGHTS - 1), 2 + below(c, 12));
+}
+
+/* ---- The workload ---- */
 
 #define MANY 16u /* possible states */
 
@@ -421,8 +522,6 @@ static int look(struct work_client *c, bool all)
     return rc;
 }
 
-/* ---- The workload ---- */
-
 static int step(struct work_client *c)
 {
     uint32_t r = below(c, 100);
@@ -434,9 +533,11 @@ static int step(struct work_client *c)
     w->settled = false;
     rc = look(c, settled);
     if (rc != 0)
-        return rc == -DER_NO_HDL ? rc : 0;
-    if (r < 30)
-        rc = write_cells(c, r < 8);
+        return work_over(rc);
+    if (r < 5)
+        rc = burst(c);
+    else if (r < 30)
+        rc = write_cells(c, r < 12);
     else if (r < 40)
         rc = punch_cells(c);
     else if (r < 70)
@@ -451,7 +552,7 @@ static int step(struct work_client *c)
         rc = create(c, own);
     else
         rc = open_again(c, own);
-    return rc == -DER_NO_HDL ? rc : 0;
+    return work_over(rc);
 }
 
 static int verify(struct work_client *c)
@@ -469,17 +570,11 @@ static int verify(struct work_client *c)
 static int setup(struct work_client *c)
 {
     static const struct ar_state nothing;
-    struct ar_work *w = calloc(1, sizeof(*w));
-    int rc = w ? 0 : -DER_NOMEM;
+    struct ar_work *w = work_priv(c->work, sizeof(*w));
+    int rc = 0;
 
-    if (rc != 0)
-        return rc;
-    c->work->priv = w;
-    for (uint32_t i = 0; i < DOMAINS; i++) {
-        w->h[i] = hist_create(&ar_spec, &nothing);
-        if (c->work->now != NULL)
-            hist_clock(w->h[i], c->work->now, c->work->arg);
-    }
+    for (uint32_t i = 0; i < DOMAINS; i++)
+        w->h[i] = work_hist(c, &ar_spec, &nothing);
     for (uint32_t i = 0; i < AR_ARRAYS && rc == 0; i++) {
         w->oid[i].lo = i + 1;
         rc = daos_array_generate_oid(c->coh, &w->oid[i], true, OC_UNKNOWN, 0, 0);
@@ -491,22 +586,16 @@ static void detach(struct work_client *c)
 {
     struct ar_client *ac = c->priv;
 
-    for (uint32_t i = 0; ac != NULL && i < AR_ARRAYS; i++)
-        if (ac->oh[i].cookie != 0)
-            daos_array_close(ac->oh[i], NULL);
-    free(ac);
-    c->priv = NULL;
+    if (ac != NULL)
+        work_client_end(c, ac->oh, AR_ARRAYS, daos_array_close);
 }
 
 static int attach(struct work_client *c)
 {
+    struct ar_client *ac = work_client_priv(c, sizeof(*ac));
     struct ar_work *w = c->work->priv;
-    struct ar_client *ac = calloc(1, sizeof(*ac));
-    int rc = ac ? 0 : -DER_NOMEM;
+    int rc = 0;
 
-    if (rc != 0)
-        return rc;
-    c->priv = ac;
     for (uint32_t i = 0; i < AR_ARRAYS && rc == 0; i++)
         rc = daos_array_open_with_attr(c->coh, w->oid[i], DAOS_TX_NONE, DAOS_OO_RW,
                                        ar_cell_bytes[i], AR_CHUNK, &ac->oh[i], NULL);
@@ -517,27 +606,7 @@ static int attach(struct work_client *c)
 
 static void settle(struct work *w)
 {
-    for (uint32_t i = 0; i < DOMAINS; i++)
-        hist_settle(((struct ar_work *)w->priv)->h[i]);
     ((struct ar_work *)w->priv)->settled = true;
 }
 
-static void fini(struct work *w)
-{
-    struct ar_work *aw = w->priv;
-
-    for (uint32_t i = 0; aw != NULL && i < DOMAINS; i++)
-        hist_destroy(aw->h[i]);
-    free(aw);
-    w->priv = NULL;
-}
-
-extern const struct workload work_array;
-const struct workload work_array = {.name = "array",
-                                    .setup = setup,
-                                    .attach = attach,
-                                    .step = step,
-                                    .detach = detach,
-                                    .settle = settle,
-                                    .verify = verify,
-                                    .fini = fini};
+WORKLOAD(array, .settle = settle);

@@ -43,16 +43,13 @@ static int der_of(int err)
 
 static int setup(struct work_client *c)
 {
-    struct dfs_work *w = calloc(1, sizeof(*w));
+    struct dfs_work *w = work_priv(c->work, sizeof(*w));
     struct spec_dfs *empty = calloc(1, sizeof(*empty));
 
-    ASSERT(w && empty);
-    w->h = hist_create(&spec_dfs, empty);
+    ASSERT(empty);
+    w->h = work_hist(c, &spec_dfs, empty);
     w->next_ino = SPEC_ROOT + 1;
     w->next_val = 1;
-    if (c->work->now != NULL)
-        hist_clock(w->h, c->work->now, c->work->arg);
-    c->work->priv = w;
     free(empty);
     return 0;
 }
@@ -78,20 +75,12 @@ static void settle(struct work *work)
 {
     struct dfs_work *w = work->priv;
 
-    hist_settle(w->h);
     w->lost_nr = w->lost_steps = 0;
 }
 
 static void fini(struct work *work)
 {
-    struct dfs_work *w = work->priv;
-
-    if (w == NULL)
-        return;
-    hist_destroy(w->h);
-    dfs_ids_fini(&w->ids);
-    free(w);
-    work->priv = NULL;
+    dfs_ids_fini(&((struct dfs_work *)work->priv)->ids);
 }
 
 /* ---- One call ---- */
@@ -229,7 +218,7 @@ static int snap(struct work_client *c, struct spec_op *op)
     /* whoever is there now is met first: in the snapshot nobody would know them any more */
     rc = op->kind == SPEC_SNAP && w->lost_nr == 0 ? walk(c, 0) : 0;
     if (rc != 0)
-        return rc == -DER_NO_HDL ? rc : 0;
+        return work_over(rc);
     id = hist_call(w->h, c->index, op);
     if (op->kind == SPEC_SNAP)
         rc = daos_cont_create_snap(c->coh, &taken, NULL, NULL);
@@ -241,7 +230,7 @@ static int snap(struct work_client *c, struct spec_op *op)
     *epoch = rc == 0 ? taken : 0;
     /* one that nobody heard of, or that may be gone, is never looked at */
     work_end(c, w->h, id, op, rc, v == WORK_UNKNOWN ? WORK_FAILED : v);
-    return rc == -DER_NO_HDL ? rc : 0;
+    return work_over(rc);
 }
 
 static int step(struct work_client *c)
@@ -256,7 +245,7 @@ static int step(struct work_client *c)
         if (op.kind == SPEC_WALK) {
             int rc = walk(c, op.which);
 
-            return rc == -DER_NO_HDL ? rc : 0;
+            return work_over(rc);
         }
         if (op.kind == SPEC_SNAP || op.kind == SPEC_UNSNAP)
             return snap(c, &op);
@@ -281,15 +270,4 @@ static int verify(struct work_client *c)
     return rc;
 }
 
-const struct workload work_dfs = {
-    .name = "dfs",
-    .posix = true,
-    .alone = true,
-    .setup = setup,
-    .attach = attach,
-    .step = step,
-    .detach = detach,
-    .settle = settle,
-    .verify = verify,
-    .fini = fini,
-};
+WORKLOAD(dfs, .posix = true, .alone = true, .settle = settle, .fini = fini);

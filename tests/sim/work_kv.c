@@ -448,13 +448,10 @@ static int setup(struct work_client *c)
     static const enum daos_otype_t types[] = {DAOS_OT_KV_HASHED, DAOS_OT_KV_LEXICAL,
                                               DAOS_OT_KV_UINT64};
     static const struct kv_state nothing;
-    struct kv_work *w = calloc(1, sizeof(*w));
+    struct kv_work *w = work_priv(c->work, sizeof(*w));
     uint64_t first = sim_rng_below(&c->rng, ARRAY_LEN(types));
-    int rc = w ? 0 : -DER_NOMEM;
+    int rc = 0;
 
-    if (rc != 0)
-        return rc;
-    c->work->priv = w;
     w->h = work_hist(c, &kv_spec, &nothing);
     for (uint32_t i = 0; i < KV_OBJS * KV_KEYS; i++)
         w->one[i / KV_KEYS][i % KV_KEYS] = work_hist(c, &kv_spec, &nothing);
@@ -478,22 +475,16 @@ static void detach(struct work_client *c)
 {
     struct kv_client *kc = c->priv;
 
-    for (uint32_t o = 0; kc != NULL && o < ALL_OBJS; o++)
-        if (kc->oh[o].cookie != 0)
-            daos_kv_close(kc->oh[o], NULL);
-    free(kc);
-    c->priv = NULL;
+    if (kc != NULL)
+        work_client_end(c, kc->oh, ALL_OBJS, daos_kv_close);
 }
 
 static int attach(struct work_client *c)
 {
+    struct kv_client *kc = work_client_priv(c, sizeof(*kc));
     struct kv_work *w = c->work->priv;
-    struct kv_client *kc = calloc(1, sizeof(*kc));
-    int rc = kc ? 0 : -DER_NOMEM;
+    int rc = 0;
 
-    if (rc != 0)
-        return rc;
-    c->priv = kc;
     for (uint32_t o = 0; o < ALL_OBJS && rc == 0; o++)
         rc = daos_kv_open(c->coh, w->oid[o], DAOS_OO_RW, &kc->oh[o], NULL);
     if (rc != 0)
@@ -501,33 +492,4 @@ static int attach(struct work_client *c)
     return rc;
 }
 
-static void settle(struct work *w)
-{
-    struct kv_work *kw = w->priv;
-
-    hist_settle(kw->h);
-    for (uint32_t i = 0; i < KV_OBJS * KV_KEYS; i++)
-        hist_settle(kw->one[i / KV_KEYS][i % KV_KEYS]);
-}
-
-static void fini(struct work *w)
-{
-    struct kv_work *kw = w->priv;
-
-    if (kw != NULL)
-        hist_destroy(kw->h);
-    for (uint32_t i = 0; kw != NULL && i < KV_OBJS * KV_KEYS; i++)
-        hist_destroy(kw->one[i / KV_KEYS][i % KV_KEYS]);
-    free(kw);
-    w->priv = NULL;
-}
-
-extern const struct workload work_kv;
-const struct workload work_kv = {.name = "kv",
-                                 .setup = setup,
-                                 .attach = attach,
-                                 .step = step,
-                                 .detach = detach,
-                                 .settle = settle,
-                                 .verify = verify,
-                                 .fini = fini};
+WORKLOAD(kv);

@@ -414,14 +414,11 @@ static int setup(struct work_client *c)
         DAOS_OT_MULTI_HASHED, DAOS_OT_MULTI_UINT64, DAOS_OT_MULTI_LEXICAL, DAOS_OT_DKEY_UINT64,
         DAOS_OT_AKEY_UINT64,  DAOS_OT_DKEY_LEXICAL, DAOS_OT_AKEY_LEXICAL};
     static const struct ob_state nothing;
-    struct ob_work *w = calloc(1, sizeof(*w));
+    struct ob_work *w = work_priv(c->work, sizeof(*w));
     uint32_t first = ob_below(c, ARRAY_LEN(types));
     bool upper = ob_coin(c, 2), same;
-    int rc = w ? 0 : -DER_NOMEM;
+    int rc = 0;
 
-    if (rc != 0)
-        return rc;
-    c->work->priv = w;
     w->h = work_hist(c, &ob_spec, &nothing);
     same = upper && ob_coin(c, 2);
     for (uint32_t i = 0; i < OB_OBJS && rc == 0; i++)
@@ -436,22 +433,17 @@ static void detach(struct work_client *c)
 
     if (oc == NULL)
         return;
-    for (uint32_t i = 0; i < OB_OBJS; i++)
-        if (oc->oh[i].cookie != 0)
-            daos_obj_close(oc->oh[i], NULL);
     free(oc->memory);
-    free(oc);
-    c->priv = NULL;
+    work_client_end(c, oc->oh, OB_OBJS, daos_obj_close);
 }
 
 static int attach(struct work_client *c)
 {
-    struct ob_client *oc = calloc(1, sizeof(*oc));
+    struct ob_client *oc = work_client_priv(c, sizeof(*oc));
     unsigned char *memory = malloc(OB_BUF * OB_AKEYS * (OB_FLIGHTS + 1));
     int rc = 0;
 
-    ASSERT(oc != NULL && memory != NULL);
-    c->priv = oc;
+    ASSERT(memory != NULL);
     oc->memory = memory;
     for (uint32_t i = 0; i < OB_AKEYS; i++, memory += OB_BUF)
         oc->call.buf[i] = memory;
@@ -468,7 +460,6 @@ static void settle(struct work *w)
 {
     struct ob_work *ow = w->priv;
 
-    hist_settle(ow->h);
     for (uint32_t o = 0; o < OB_OBJS; o++)
         for (uint32_t d = 0; d < OB_DKEYS; d++) {
             ow->open[o][d] -= ow->lost[o][d];
@@ -497,22 +488,4 @@ static int verify(struct work_client *c)
     return rc;
 }
 
-static void fini(struct work *w)
-{
-    struct ob_work *ow = w->priv;
-
-    if (ow != NULL)
-        hist_destroy(ow->h);
-    free(ow);
-    w->priv = NULL;
-}
-
-extern const struct workload work_objects;
-const struct workload work_objects = {.name = "objects",
-                                      .setup = setup,
-                                      .attach = attach,
-                                      .step = step,
-                                      .detach = detach,
-                                      .settle = settle,
-                                      .verify = verify,
-                                      .fini = fini};
+WORKLOAD(objects, .settle = settle);

@@ -90,15 +90,15 @@ static inline int work_run(struct work_pool *p, const struct workload *load, uin
     for (; rc == 0 && !w->failed && c.steps < steps; c.steps++) {
         rc = load->step(&c);
         if (lose != NULL && c.steps % 50 == 49)
-            load->settle(w);
+            work_settle(w);
     }
     if (lose != NULL)
         *lose = w->faults = 0;
-    load->settle(w);
+    work_settle(w);
     if (rc == 0 && !w->failed)
         rc = load->verify(&c);
     load->detach(&c);
-    load->fini(w);
+    work_fini(w);
     if (rc == 0)
         rc = daos_cont_close(c.coh, NULL);
     return rc ? rc : daos_cont_destroy(p->poh, label, 1, NULL);

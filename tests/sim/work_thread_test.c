@@ -66,14 +66,14 @@ static int all(struct work *w, struct thread *ts, uint32_t nr)
         we_may();
     for (uint32_t i = 0; i < nr && rc == 0; i++)
         rc = ts[i].rc;
-    w->load->settle(w);
+    work_settle(w);
     if (rc == 0 && !w->failed)
         rc = w->load->attach(&ts[0].c);
     if (rc == 0 && !w->failed) {
         rc = w->load->verify(&ts[0].c);
         w->load->detach(&ts[0].c);
     }
-    w->load->fini(w);
+    work_fini(w);
     return rc;
 }
 

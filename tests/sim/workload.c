@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/assert.h"
 #include "rt/rt.h"
@@ -199,9 +200,59 @@ struct hist *work_hist(struct work_client *c, const struct hist_spec *spec, cons
 {
     struct hist *h = hist_create(spec, state);
 
-    if (c->work->now != NULL)
-        hist_clock(h, c->work->now, c->work->arg);
+    struct work *w = c->work;
+
+    if (w->now != NULL)
+        hist_clock(h, w->now, w->arg);
+    w->hists = realloc(w->hists, (w->hists_nr + 1) * sizeof(*w->hists));
+    ASSERT(w->hists != NULL);
+    w->hists[w->hists_nr++] = h;
     return h;
+}
+
+void *work_priv(struct work *w, size_t size)
+{
+    w->priv = calloc(1, size);
+    ASSERT(w->priv != NULL);
+    return w->priv;
+}
+
+void *work_client_priv(struct work_client *c, size_t size)
+{
+    c->priv = calloc(1, size);
+    ASSERT(c->priv != NULL);
+    return c->priv;
+}
+
+void work_client_end(struct work_client *c, daos_handle_t *oh, uint32_t nr,
+                     int (*close)(daos_handle_t oh, daos_event_t *ev))
+{
+    for (uint32_t i = 0; c->priv != NULL && i < nr; i++)
+        if (oh[i].cookie != 0)
+            close(oh[i], NULL);
+    free(c->priv);
+    c->priv = NULL;
+}
+
+void work_settle(struct work *w)
+{
+    for (uint32_t i = 0; i < w->hists_nr; i++)
+        hist_settle(w->hists[i]);
+    if (w->load->settle != NULL && w->priv != NULL)
+        w->load->settle(w);
+}
+
+void work_fini(struct work *w)
+{
+    if (w->load->fini != NULL && w->priv != NULL)
+        w->load->fini(w);
+    for (uint32_t i = 0; i < w->hists_nr; i++)
+        hist_destroy(w->hists[i]);
+    free(w->hists);
+    free(w->priv);
+    w->hists = NULL;
+    w->hists_nr = 0;
+    w->priv = NULL;
 }
 
 #define NEAR_MAX 4u

@@ -11,9 +11,9 @@
  *     attach()   each client, after setup and again with new handles after it lost its old ones
  *     step()     one operation, called again and again
  *     detach()   closes what attach opened
- *     settle()   by the run, when nothing of the past is under way any more (every request has been
- *                carried out or is lost for good, and no client is in a step): hist_settle()
- *     verify()   by one client while nobody else works, after settle(): reads everything back, from
+ *     work_settle()   by the run, when nothing of the past is under way any more (every request has
+ *                been carried out or is lost for good, and no client is in a step)
+ *     verify()   by one client while nobody else works, after that: reads everything back, from
  *                the present and from the snapshots
  *
  * What rc of a call means to the oracle (work_verdict):
@@ -65,20 +65,33 @@ struct workload {
      * (-DER_NO_HDL), and it attaches anew. Violations go to work_wrong(). */
     int (*step)(struct work_client *c);
     void (*detach)(struct work_client *c);
-    void (*settle)(struct work *w);
+    void (*settle)(struct work *w); /* optional: beside the oracles */
     /* Optional, by the run: the engine has forgotten all handles, and no client that had one is
      * left. */
     void (*evicted)(struct work *w);
     int (*verify)(struct work_client *c);
-    void (*fini)(struct work *w); /* frees w->priv */
+    void (*fini)(struct work *w); /* optional: beside w->priv and the oracles */
 };
+
+/* The workload of a file that calls its functions as they are called here; more: other fields. */
+#define WORKLOAD(what, ...)                                                                        \
+    extern const struct workload work_##what;                                                      \
+    const struct workload work_##what = {.name = #what,                                            \
+                                         .setup = setup,                                           \
+                                         .attach = attach,                                         \
+                                         .step = step,                                             \
+                                         .detach = detach,                                         \
+                                         .verify = verify,                                         \
+                                         __VA_ARGS__}
 
 /* One run. */
 struct work {
     const struct workload *load;
     uint32_t clients;
-    uint32_t faults;            /* WORK_*, may change during the run */
-    void *priv;                 /* the workload's oracle, shared by its clients; setup makes it */
+    uint32_t faults;     /* WORK_*, may change during the run */
+    void *priv;          /* the workload's, shared by its clients; setup makes it */
+    struct hist **hists; /* its oracles */
+    uint32_t hists_nr;
     uint64_t (*now)(void *arg); /* virtual time, nanoseconds */
     /* One line of the story: printf, when somebody listens (telling), NULL otherwise. */
     void (*tell)(void *arg, uint32_t client, const char *line);
@@ -103,7 +116,13 @@ enum work_verdict work_verdict_errno(const struct work *w, int err, bool changes
 void work_wrong(struct work *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void work_tell(struct work_client *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* A new oracle, with the run's clock. */
+/* For setup() and attach(): memory, zeroed, that becomes priv. */
+void *work_priv(struct work *w, size_t size);
+void *work_client_priv(struct work_client *c, size_t size);
+/* For detach(): closes what is open and frees priv. */
+void work_client_end(struct work_client *c, daos_handle_t *oh, uint32_t nr,
+                     int (*close)(daos_handle_t oh, daos_event_t *ev));
+/* A new oracle, with the run's clock; the run's own. */
 struct hist *work_hist(struct work_client *c, const struct hist_spec *spec, const void *state);
 /* Are there so many changes under way that one more would be too much to think about? Then a read
  * is the next operation. */
@@ -118,6 +137,10 @@ void work_pause(struct work_client *c);
  * with its result. */
 void work_end(struct work_client *c, struct hist *h, uint32_t id, const void *op, int rc,
               enum work_verdict v);
+
+/* For whoever runs a workload: nothing of the past is under way any more; the end. */
+void work_settle(struct work *w);
+void work_fini(struct work *w);
 
 /* The workloads there are, ended by NULL. */
 extern const struct workload *const workloads[];

@@ -354,13 +354,37 @@ static void large_objects_go_in_steps(void **state)
     assert_string_equal(get_s(&r, LATEST, o, "new", "a"), "life");
     CHECK_EQ(RIG_RETRY(&r, vos_cont_destroy(r.v, CONT_A)), 0);
     assert_int_equal(RIG_RETRY(&r, vos_cont_destroy(r.v, CONT_A)), -DER_NONEXIST);
-    assert_int_equal(get(&r, LATEST, o, K("new"), K("a"), NULL, 0, 0), -DER_NONEXIST);
+    assert_int_equal(get(&r, LATEST, o, K("new"), K("a"), NULL, 0, 0), -DER_NO_HDL);
+    assert_int_equal(put_s(&r, o, "new", "a", "late"), -DER_NO_HDL);
     reclaim_all(&r);
     CHECK_EQ(RIG_RETRY(&r, vos_cont_open(r.v, CONT_A, true, &r.c)), 0);
     assert_string_equal(get_s(&r, LATEST, o, "new", "a"), "-");
     assert_int_equal(stat_of(&r).alloc_count, a.alloc_count);
     rig_reopen(&r, true);
     assert_string_equal(get_s(&r, LATEST, o, "new", "a"), "-");
+    rig_stop(&r);
+}
+
+/* No condition failed: it is the container that is not there any more. */
+static void a_container_destroyed_under_an_update(void **state)
+{
+    static const struct vos_op op = {.kind = VOS_OP_PUNCH, .level = VOS_OBJ};
+    const struct vos_place *pl;
+    struct vos_update *u = NULL;
+    uint32_t place_nr = 0;
+    uint64_t epoch = 0;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 1, 0);
+    CHECK_EQ(put_s(&r, op.oid, "d", "a", "value"), 0);
+    CHECK_EQ(RIG_RETRY(&r, vos_update_begin(r.c, &op, 1, &u, &pl, &place_nr)), 0);
+    CHECK_EQ(RIG_RETRY(&r, vos_cont_destroy(r.v, CONT_A)), 0);
+    assert_int_equal(RIG_RETRY(&r, vos_update_publish(u, r.wall_ns + 1, &r.txid, 0, &epoch, &r.lsn,
+                                                      &r.replayed)),
+                     -DER_NO_HDL);
+    assert_true(r.lsn > 0); /* the answer waits for the destroy */
+    CHECK_EQ(RIG_RETRY(&r, vos_cont_open(r.v, CONT_A, true, &r.c)), 0);
     rig_stop(&r);
 }
 
@@ -371,6 +395,7 @@ int main(void)
         cmocka_unit_test(churn_stays_flat),
         cmocka_unit_test(on_disk),
         cmocka_unit_test(large_objects_go_in_steps),
+        cmocka_unit_test(a_container_destroyed_under_an_update),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
