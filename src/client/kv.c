@@ -68,14 +68,6 @@ static int get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, st
     return rc;
 }
 
-/* A write that a transaction keeps: done with the object. */
-static int buffered(struct obj *o, struct tx *tx, int rc, daos_event_t *ev)
-{
-    tx_put(tx);
-    handle_put(&o->h);
-    return client_now(ev, rc);
-}
-
 int daos_kv_destroy(daos_handle_t oh, daos_handle_t th, daos_event_t *ev)
 {
     struct client *c = client_current();
@@ -88,7 +80,7 @@ int daos_kv_destroy(daos_handle_t oh, daos_handle_t th, daos_event_t *ev)
     if (rc)
         return rc;
     if (tx != NULL)
-        return buffered(o, tx, tx_punch(tx, o->oid, 0, NULL, 0, NULL), ev);
+        return tx_punch_if(&(struct tx_write){tx, &o->h, o->cont, o->oid}, 0, NULL, 0, NULL, ev);
     rc = op_begin(c, ev, &local, &op);
     if (rc) {
         handle_put(&o->h);
@@ -117,7 +109,8 @@ int daos_kv_put(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *
         return rc;
     if (tx != NULL) {
         args_in(a, o->oid, key, (void *)buf, size);
-        return buffered(o, tx, tx_update(tx, o->oid, flags, &a->dkey, 1, &a->iod, &a->sgl), ev);
+        return tx_update_if(&(struct tx_write){tx, &o->h, o->cont, o->oid}, flags, &a->dkey, 1,
+                            &a->iod, &a->sgl, ev);
     }
     rc = op_begin(c, ev, &local, &op);
     if (rc) {
@@ -203,7 +196,8 @@ int daos_kv_remove(daos_handle_t oh, daos_handle_t th, uint64_t flags, const cha
         return rc;
     if (tx != NULL) {
         key_in(a, o->oid, key);
-        return buffered(o, tx, tx_punch(tx, o->oid, flags, &a->dkey, 0, NULL), ev);
+        return tx_punch_if(&(struct tx_write){tx, &o->h, o->cont, o->oid}, flags, &a->dkey, 0, NULL,
+                           ev);
     }
     rc = op_begin(c, ev, &local, &op);
     if (rc) {

@@ -214,9 +214,10 @@ int daos_obj_update(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key
     if (rc)
         return rc;
     rc = io_check_update(o->oid, flags, dkey, nr, iods, sgls);
-    if (rc || io_nothing(nr, iods) || tx != NULL) {
-        if (rc == 0 && tx != NULL && !io_nothing(nr, iods))
-            rc = tx_update(tx, o->oid, flags, dkey, nr, iods, sgls);
+    if (rc == 0 && tx != NULL && !io_nothing(nr, iods))
+        return tx_update_if(&(struct tx_write){tx, &o->h, o->cont, o->oid}, flags, dkey, nr, iods,
+                            sgls, ev);
+    if (rc || io_nothing(nr, iods)) {
         tx_put(tx);
         handle_put(&o->h);
         return client_now(ev, rc);
@@ -249,9 +250,10 @@ static int punch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t 
         rc = -DER_INVAL;
     if (rc == 0 && nr > 0)
         rc = io_check_punch(o->oid, flags, nr, akeys, false);
-    if (rc || tx != NULL) {
-        if (rc == 0)
-            rc = tx_punch(tx, o->oid, flags, dkey, nr, akeys);
+    if (rc == 0 && tx != NULL)
+        return tx_punch_if(&(struct tx_write){tx, &o->h, o->cont, o->oid}, flags, dkey, nr, akeys,
+                           ev);
+    if (rc) {
         tx_put(tx);
         handle_put(&o->h);
         return client_now(ev, rc);
@@ -309,16 +311,6 @@ static int punch_dkeys_body(struct client *c, void *args)
     return rc;
 }
 
-static int tx_punch_dkeys(struct tx *tx, const struct punch_dkeys *a)
-{
-    unsigned int i;
-    int rc = 0;
-
-    for (i = 0; i < a->nr && rc == 0; i++)
-        rc = tx_punch(tx, a->oid, a->flags, &a->dkeys[i], 0, NULL);
-    return rc;
-}
-
 int daos_obj_punch_dkeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, unsigned int nr,
                          daos_key_t *dkeys, daos_event_t *ev)
 {
@@ -338,13 +330,11 @@ int daos_obj_punch_dkeys(daos_handle_t oh, daos_handle_t th, uint64_t flags, uns
     a.coh.cookie = o->cont->h.cookie;
     a.oid = o->oid;
     rc = io_check_punch(o->oid, flags, nr, dkeys, true);
+    if (rc == 0 && tx != NULL)
+        return tx_punch_dkeys_if(&(struct tx_write){tx, &o->h, o->cont, o->oid}, flags, nr, dkeys,
+                                 ev);
+    tx_put(tx);
     handle_put(&o->h);
-    if (tx != NULL) {
-        if (rc == 0)
-            rc = tx_punch_dkeys(tx, &a);
-        tx_put(tx);
-        return client_now(ev, rc);
-    }
     return rc ? rc : client_run(ev, punch_dkeys_body, &a, sizeof(a));
 }
 

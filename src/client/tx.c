@@ -12,51 +12,12 @@
  */
 #include <daos.h>
 #include <string.h>
-#include "base/arena.h"
 #include "base/fail.h"
-#include "client/compound.h"
 #include "client/obj_io.h"
-#include "client/tx.h"
-
-enum tx_state { TX_OPEN, TX_COMMITTING, TX_COMMITTED, TX_ABORTED, TX_FAILED };
+#include "client/tx_int.h"
 
 #define RESTART_NS_MIN UINT64_C(50000)
 #define RESTART_NS_MAX UINT64_C(100000000)
-
-struct tx_op {
-    struct list link;
-    daos_obj_id_t oid;
-    uint64_t flags;
-    bool punch;
-    daos_key_t *dkey;
-    unsigned int nr;
-    daos_iod_t *iods;
-    d_sg_list_t *sgls;
-    daos_key_t *akeys;
-};
-
-struct tx_seen {
-    struct list link;
-    daos_obj_id_t oid;
-    daos_key_t *dkey; /* NULL: all of the object */
-};
-
-struct tx {
-    struct hobj h;
-    struct client *client;
-    struct cont *cont; /* with a reference */
-    uint64_t flags;
-    bool snap;
-    struct rt_mutex lock; /* the rest */
-    enum tx_state state;
-    daos_epoch_t epoch; /* 0: not chosen yet */
-    uint32_t restarts;
-    bool asking;        /* a read is under way that brings the epoch */
-    struct op *waiting; /* reads that wait for it, the newest first */
-    struct list ops, seen;
-    uint32_t ops_nr, seen_nr;
-    struct arena mem;
-};
 
 static void tx_drop(struct tx *tx)
 {
@@ -331,8 +292,7 @@ static daos_key_t *key_copy(struct arena *mem, const daos_key_t *key)
     return k;
 }
 
-/* Remembers that a dkey (or all of the object) was read. Under the lock. */
-static int note_read(struct tx *tx, daos_obj_id_t oid, const daos_key_t *dkey)
+int tx_note_read(struct tx *tx, daos_obj_id_t oid, const daos_key_t *dkey)
 {
     struct tx_seen *s;
     struct list *l;
@@ -378,7 +338,7 @@ int tx_read(struct client *c, daos_handle_t th, struct cont *co, daos_obj_id_t o
         rc = -DER_NO_PERM;
     if (rc == 0 && !tx->snap && !(tx->flags & DAOS_TF_RDONLY) &&
         !(MUTANT(CLIENT_TX_LIST_UNCHECKED) && what == NULL))
-        rc = note_read(tx, oid, what);
+        rc = tx_note_read(tx, oid, what);
     *epoch = MUTANT(CLIENT_TX_EPOCH_MOVES) && !tx->snap ? 0 : tx->epoch;
     rt_mutex_unlock(&tx->lock);
     if (rc)
@@ -469,7 +429,8 @@ static bool iod_copy(struct tx *tx, daos_iod_t *dst, const daos_iod_t *src)
 
 /* Under the lock. */
 static int keep_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey,
-                       unsigned int nr, const daos_iod_t *iods, const d_sg_list_t *sgls)
+                       unsigned int nr, const daos_iod_t *iods, const d_sg_list_t *sgls,
+                       struct tx_op **kept)
 {
     struct tx_op *op = op_new(tx, oid, flags, dkey);
     unsigned int i;
@@ -487,16 +448,17 @@ static int keep_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const d
             return -DER_NOMEM;
     list_add_tail(&tx->ops, &op->link);
     tx->ops_nr++;
+    *kept = op;
     return 0;
 }
 
-int tx_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr,
-              daos_iod_t *iods, d_sg_list_t *sgls)
+int tx_keep_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey,
+                   unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls, struct tx_op **kept)
 {
     int rc;
 
     lock_short(&tx->lock);
-    rc = tx->ops_nr < COMPOUND_OPS_MAX ? keep_update(tx, oid, flags, dkey, nr, iods, sgls)
+    rc = tx->ops_nr < COMPOUND_OPS_MAX ? keep_update(tx, oid, flags, dkey, nr, iods, sgls, kept)
                                        : -DER_OVERFLOW;
     rt_mutex_unlock(&tx->lock);
     if (rc != 0) /* without this operation the others must not be committed */
@@ -505,7 +467,7 @@ int tx_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey
 }
 
 static int keep_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey,
-                      unsigned int nr, const daos_key_t *akeys)
+                      unsigned int nr, const daos_key_t *akeys, struct tx_op **kept)
 {
     struct tx_op *op = op_new(tx, oid, flags, dkey);
     unsigned int i;
@@ -526,21 +488,38 @@ static int keep_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const da
     }
     list_add_tail(&tx->ops, &op->link);
     tx->ops_nr++;
+    *kept = op;
     return 0;
+}
+
+int tx_keep_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey,
+                  unsigned int nr, daos_key_t *akeys, struct tx_op **kept)
+{
+    int rc;
+
+    lock_short(&tx->lock);
+    rc = tx->ops_nr < COMPOUND_OPS_MAX ? keep_punch(tx, oid, flags, dkey, nr, akeys, kept)
+                                       : -DER_OVERFLOW;
+    rt_mutex_unlock(&tx->lock);
+    if (rc != 0)
+        tx_failed(tx);
+    return rc;
+}
+
+int tx_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr,
+              daos_iod_t *iods, d_sg_list_t *sgls)
+{
+    struct tx_op *kept;
+
+    return tx_keep_update(tx, oid, flags, dkey, nr, iods, sgls, &kept);
 }
 
 int tx_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr,
              daos_key_t *akeys)
 {
-    int rc;
+    struct tx_op *kept;
 
-    lock_short(&tx->lock);
-    rc =
-        tx->ops_nr < COMPOUND_OPS_MAX ? keep_punch(tx, oid, flags, dkey, nr, akeys) : -DER_OVERFLOW;
-    rt_mutex_unlock(&tx->lock);
-    if (rc != 0)
-        tx_failed(tx);
-    return rc;
+    return tx_keep_punch(tx, oid, flags, dkey, nr, akeys, &kept);
 }
 
 /* ---- Commit ---- */

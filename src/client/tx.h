@@ -44,4 +44,20 @@ int tx_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey
 int tx_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr,
              daos_key_t *akeys);
 
+/* The same for a call of the API: their conditions are judged before it ends, and the references to
+ * the transaction and to what holds the container (the object) are given back. -DER_EXIST,
+ * -DER_NONEXIST: a condition does not hold; nothing was kept. */
+struct tx_write {
+    struct tx *tx;
+    struct hobj *held;
+    struct cont *co;
+    daos_obj_id_t oid;
+};
+int tx_update_if(const struct tx_write *w, uint64_t flags, daos_key_t *dkey, unsigned int nr,
+                 daos_iod_t *iods, d_sg_list_t *sgls, daos_event_t *ev);
+int tx_punch_if(const struct tx_write *w, uint64_t flags, daos_key_t *dkey, unsigned int nr,
+                daos_key_t *akeys, daos_event_t *ev);
+int tx_punch_dkeys_if(const struct tx_write *w, uint64_t flags, unsigned int nr, daos_key_t *dkeys,
+                      daos_event_t *ev);
+
 #endif

@@ -424,9 +424,13 @@ static bool apply_plain(struct ob_state *st, const struct ob_sub *s, bool known)
 
 static bool reads_fit(const struct ob_state *st, const struct ob_op *op)
 {
-    for (uint32_t i = 0; i < op->nr; i++)
-        if (op->sub[i].what > OB_CHANGES && !read_fits(st, &op->sub[i]))
+    for (uint32_t i = 0; i < op->nr; i++) {
+        const struct ob_sub *s = &op->sub[i];
+
+        if (s->what > OB_CHANGES ? !read_fits(st, s)
+                                 : op->kind == OB_READS && conditions(&st->now, s) != s->rc)
             return false;
+    }
     return true;
 }
 

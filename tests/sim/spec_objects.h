@@ -14,7 +14,8 @@
  *   - punching what is not there succeeds (without DAOS_COND_PUNCH)
  *   - a snapshot is a copy
  *   - a transaction is its reads and its writes at one instant; its writes see what it wrote
- *     before, its conditions and reads do not
+ *     before, its conditions and reads do not; conditions are judged with its reads too, and what
+ *     they refuse is no part of it
  */
 #ifndef TARN_SIM_SPEC_OBJECTS_H
 #define TARN_SIM_SPEC_OBJECTS_H
@@ -124,7 +125,7 @@ struct ob_sub {
 enum ob_kind {
     OB_PLAIN, /* one sub */
     OB_TX,    /* reads and writes, at once; rc is the commit's */
-    OB_READS, /* what a transaction has read */
+    OB_READS, /* what a transaction has read, and changes for their conditions */
 };
 
 struct ob_op {

@@ -26,7 +26,7 @@ static bool free_handle(struct work_client *c, uint32_t i)
     const struct ad_handle *h = &mine(c)->handle[i];
     struct hist *hist = ad_work(c)->h;
 
-    if (h->open || h->busy || h->uses > 0)
+    if (h->open || h->busy || h->uses > 0 || ad_work(c)->doubt[c->index][i])
         return false;
     for (uint32_t s = 0; s < hist_states(hist, NULL); s++)
         if (((const struct ad_state *)hist_state_at(hist, s))->handle[c->index][i] != 0)
@@ -38,7 +38,7 @@ static bool free_snap(struct work_client *c, uint32_t cont, uint32_t i)
 {
     struct hist *hist = ad_work(c)->h;
 
-    if (ad_work(c)->snap[cont][i].uses > 0)
+    if (ad_work(c)->snap[cont][i].uses > 0 || ad_work(c)->snap[cont][i].doubt)
         return false;
     for (uint32_t s = 0; s < hist_states(hist, NULL); s++)
         if (((const struct ad_state *)hist_state_at(hist, s))->cont[cont].snaps >> i & 1)
@@ -96,15 +96,17 @@ static void begin(struct work_client *c, struct ad_call *k)
 }
 
 /* What the client knows afterwards. */
-static void note(struct work_client *c, struct ad_call *k)
+static void note(struct work_client *c, struct ad_call *k, bool unknown)
 {
     const struct ad_op *op = &k->op;
     struct ad_handle *h = &mine(c)->handle[op->handle];
     struct ad_snap *s = &ad_work(c)->snap[op->cont % AD_CONTS][op->which % AD_SNAPS];
 
     h->uses -= ad_by_handle(op);
-    if (op->what == AD_OPEN || op->what == AD_CLOSE)
+    if (op->what == AD_OPEN || op->what == AD_CLOSE) {
         h->busy = false;
+        ad_work(c)->doubt[c->index][op->handle] |= unknown;
+    }
     if (op->what == AD_OPEN && op->rc == 0)
         *h = (struct ad_handle){.coh = k->coh, .open = true, .cont = op->cont};
     if (op->what == AD_CLOSE && op->rc == 0)
@@ -112,6 +114,7 @@ static void note(struct work_client *c, struct ad_call *k)
     if (op->what != AD_SNAP_CREATE && op->what != AD_SNAP_DESTROY)
         return;
     s->uses--;
+    s->doubt |= unknown;
     if (op->rc == 0)
         s->epoch = op->what == AD_SNAP_CREATE ? k->epoch : 0;
 }
@@ -138,6 +141,7 @@ static void end_data(struct work_client *c, struct ad_call *k)
 
 static void end(struct work_client *c, struct ad_call *k, int rc)
 {
+    enum work_verdict v;
     char line[700];
 
     ad_finish(c, k, rc);
@@ -150,8 +154,9 @@ static void end(struct work_client *c, struct ad_call *k, int rc)
         end_data(c, k);
         return;
     }
-    note(c, k);
-    work_end(c, ad_work(c)->h, k->id, &k->op, rc, verdict(c, &k->op));
+    v = verdict(c, &k->op);
+    note(c, k, v == WORK_UNKNOWN);
+    work_end(c, ad_work(c)->h, k->id, &k->op, rc, v);
 }
 
 static int run(struct work_client *c, struct ad_call *k)
@@ -175,12 +180,12 @@ static int run_op(struct work_client *c, struct ad_op op)
 static const struct {
     uint8_t what, weight;
 } mix[] = {
-    {AD_CREATE, 8},      {AD_DESTROY, 5},      {AD_OPEN, 22},      {AD_PATTR_SET, 6},
-    {AD_PATTR_DEL, 3},   {AD_CLOSE, 6},        {AD_ATTR_SET, 8},   {AD_ATTR_DEL, 3},
-    {AD_PROP_SET, 2},    {AD_ACL_UPDATE, 4},   {AD_ACL_DELETE, 2}, {AD_ACL_OVERWRITE, 2},
+    {AD_CREATE, 8},       {AD_DESTROY, 5},      {AD_OPEN, 22},      {AD_PATTR_SET, 6},
+    {AD_PATTR_DEL, 3},    {AD_CLOSE, 6},        {AD_ATTR_SET, 8},   {AD_ATTR_DEL, 3},
+    {AD_PROP_SET, 2},     {AD_ACL_UPDATE, 4},   {AD_ACL_DELETE, 2}, {AD_ACL_OVERWRITE, 2},
     {AD_SNAP_CREATE, 10}, {AD_SNAP_DESTROY, 3}, {AD_PUT, 14},       {AD_QUERY, 8},
-    {AD_ATTR_GET, 6},    {AD_ATTR_LIST, 4},    {AD_ACL_GET, 4},    {AD_SNAP_LIST, 5},
-    {AD_GET, 8},         {AD_OIDS, 2},         {AD_PATTR_GET, 5},  {AD_PATTR_LIST, 3},
+    {AD_ATTR_GET, 6},     {AD_ATTR_LIST, 4},    {AD_ACL_GET, 4},    {AD_SNAP_LIST, 5},
+    {AD_GET, 8},          {AD_OIDS, 2},         {AD_PATTR_GET, 5},  {AD_PATTR_LIST, 3},
     {AD_LIST, 4},
 };
 
@@ -468,6 +473,14 @@ static void detach(struct work_client *c)
     c->priv = NULL;
 }
 
+static void settle(struct work *w)
+{
+    struct ad_work *aw = w->priv;
+
+    for (uint32_t i = 0; i < AD_CONTS * AD_SNAPS; i++)
+        aw->snap[i / AD_SNAPS][i % AD_SNAPS].doubt = false;
+}
+
 static void evicted(struct work *w)
 {
     struct ad_op op = {.what = AD_EVICT};
@@ -476,6 +489,7 @@ static void evicted(struct work *w)
     if (aw == NULL)
         return;
     hist_settle(aw->h);
+    memset(aw->doubt, 0, sizeof(aw->doubt));
     hist_return(aw->h, hist_call(aw->h, 0, &op), &op);
 }
 
@@ -484,4 +498,4 @@ static void fini(struct work *w)
     free(((struct ad_work *)w->priv)->range);
 }
 
-WORKLOAD(admin, .evicted = evicted, .fini = fini);
+WORKLOAD(admin, .settle = settle, .evicted = evicted, .fini = fini);

@@ -17,6 +17,7 @@
 struct ad_snap {
     daos_epoch_t epoch; /* 0: not known */
     uint32_t uses;      /* calls under way about it */
+    bool doubt;         /* what became of one is not known, and may yet happen */
 };
 
 struct ad_range {
@@ -30,6 +31,8 @@ struct ad_work {
     char label[AD_CONTS][16], name[AD_PATTRS][AD_NAME_MAX];
     daos_obj_id_t oid[AD_REGS];
     struct ad_snap snap[AD_CONTS][AD_SNAPS];
+    /* opened or closed, nobody knows when or whether: not used again until all are evicted */
+    bool doubt[AD_CLIENTS][AD_HANDLES];
     struct ad_range *range; /* ids given out, ascending */
     uint32_t ranges, ranges_max;
 };

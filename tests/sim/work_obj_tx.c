@@ -60,43 +60,59 @@ static bool any_change(const struct ob_op *op)
 
 /* ---- Reads and writes ---- */
 
+/* Does it look at anything before the commit? */
+static bool looks(const struct ob_sub *s)
+{
+    bool cond = s->cond;
+
+    for (uint32_t i = 0; i < s->iod_nr; i++)
+        cond |= s->iod[i].cond;
+    return s->what > OB_CHANGES || cond;
+}
+
 /* What one operation of a transaction means for the reads as a whole. */
 static enum work_verdict judge_sub(struct work_client *c, const struct ob_sub *s)
 {
     enum work_verdict v = s->rc == 1 ? WORK_FAILED : work_verdict(c->work, s->rc, false);
 
-    if (s->what < OB_CHANGES && s->rc != 0 && v == WORK_ANSWERED)
+    if (s->what < OB_CHANGES && v == WORK_ANSWERED && s->rc != 0 && s->rc != -DER_EXIST &&
+        s->rc != -DER_NONEXIST)
         return WORK_WRONG; /* it is only kept */
     return v;
 }
 
-/* False: the transaction is over. */
+/* False: the transaction is over. Changes whose conditions did not hold are no part of it any more.
+ */
 static bool tx_body(struct work_client *c, struct ob_op *op, daos_handle_t th, int *rc)
 {
     struct ob_op *reads = &((struct ob_client *)c->priv)->reads;
     enum work_verdict v = WORK_ANSWERED;
-    uint32_t id;
+    uint32_t id, nr = op->nr;
 
     reads->kind = OB_READS;
     reads->nr = 0;
     for (uint32_t i = 0; i < op->nr; i++)
-        if (op->sub[i].what > OB_CHANGES)
+        if (looks(&op->sub[i]))
             reads->sub[reads->nr++] = op->sub[i];
     id = ob_begin(c, reads);
-    reads->nr = 0;
+    reads->nr = op->nr = 0;
     *rc = 0;
-    for (uint32_t i = 0; i < op->nr && v == WORK_ANSWERED; i++) {
+    for (uint32_t i = 0; i < nr && v == WORK_ANSWERED; i++) {
         struct ob_sub *s = &op->sub[i];
 
-        if (s->what > OB_CHANGES && ob_coin(c, 3))
+        if (looks(s) && ob_coin(c, 3))
             work_pause(c);
         ob_do(c, s, th);
         *rc = s->rc;
-        if (s->rc == -DER_TX_RESTART)
+        if (s->rc == -DER_TX_RESTART) {
+            op->nr = (uint8_t)nr; /* again, more or less */
             break;
+        }
         v = judge_sub(c, s);
-        if (s->what > OB_CHANGES && v == WORK_ANSWERED)
+        if (looks(s) && v == WORK_ANSWERED)
             reads->sub[reads->nr++] = *s;
+        if (s->what > OB_CHANGES || s->rc == 0)
+            op->sub[op->nr++] = *s;
     }
     if (*rc == -DER_TX_RESTART && alone(c))
         v = WORK_WRONG;
