@@ -62,6 +62,7 @@ struct served {
     struct net_acceptor *a;
     struct client *client;
     uint64_t id, begun_ns;
+    uint64_t generation; /* of the newest connection that it came over */
     uint32_t deadline_ms;
     struct arena mem;
     struct net_bulk bulk[NET_BULK_MAX];
@@ -242,12 +243,15 @@ static void send_answer(struct conn *n, struct served *s)
         send_code(n, s->id, &h, h.rc != 0 ? h.rc : rc);
 }
 
+/* Over a connection that it came over, or not at all: over a newer one the client sends it again.
+ * If he had the answer first, that copy would still be carried out, and an error would not be true
+ * any more. */
 static void answered(struct served *s)
 {
     struct net_acceptor *a = s->a;
     struct client *c = s->client;
 
-    if (c->conn != NULL)
+    if (c->conn != NULL && (s->generation == c->generation || MUTANT(NET_ANSWER_ASTRAY)))
         send_answer(c->conn, s);
     htable_remove(&c->serving, &s->link);
     a->stat.serving--;
@@ -377,6 +381,7 @@ static int served_make(struct conn *n, uint64_t id, const struct net_hdr *h, str
     s->a = n->a;
     s->client = n->client;
     s->id = id;
+    s->generation = n->client->generation;
     s->begun_ns = rt_now_ns();
     s->deadline_ms = h->deadline_ms != 0 ? h->deadline_ms : NET_DEADLINE_MS;
     s->req.hdr = *h;
@@ -396,12 +401,15 @@ static int served_make(struct conn *n, uint64_t id, const struct net_hdr *h, str
     return 0;
 }
 
-static bool is_served(const struct client *c, uint64_t id)
+static struct served *being_served(const struct client *c, uint64_t id)
 {
-    for (struct hlink *l = htable_first(&c->serving, id); l != NULL; l = htable_next(l))
-        if (CONTAINER_OF(l, struct served, link)->id == id)
-            return true;
-    return false;
+    for (struct hlink *l = htable_first(&c->serving, id); l != NULL; l = htable_next(l)) {
+        struct served *s = CONTAINER_OF(l, struct served, link);
+
+        if (s->id == id)
+            return s;
+    }
+    return NULL;
 }
 
 static void request(struct conn *n, uint64_t id, struct rbuf *r)
@@ -418,10 +426,13 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r)
         refuse(n);
         return;
     }
-    if (is_served(n->client, id) && !MUTANT(NET_NOT_JOINED)) {
+    s = being_served(n->client, id);
+    if (s != NULL && !MUTANT(NET_NOT_JOINED)) {
+        s->generation = n->client->generation;
         a->stat.joined++;
         return;
     }
+    s = NULL;
     rc = served_make(n, id, &h, r, &s);
     xs = rc == 0 ? service->route(service, &h) : NULL;
     if (rc == 0 && xs == NULL)

@@ -103,10 +103,10 @@ static void note(struct work_client *c, struct ad_call *k, bool unknown)
     struct ad_snap *s = &ad_work(c)->snap[op->cont % AD_CONTS][op->which % AD_SNAPS];
 
     h->uses -= ad_by_handle(op);
-    if (op->what == AD_OPEN || op->what == AD_CLOSE) {
+    if (op->what == AD_OPEN || op->what == AD_CLOSE)
         h->busy = false;
+    if (op->what == AD_OPEN || ad_by_handle(op))
         ad_work(c)->doubt[c->index][op->handle] |= unknown;
-    }
     if (op->what == AD_OPEN && op->rc == 0)
         *h = (struct ad_handle){.coh = k->coh, .open = true, .cont = op->cont};
     if (op->what == AD_CLOSE && op->rc == 0)
@@ -412,6 +412,9 @@ static int verify_cont(struct work_client *c, uint8_t cont)
 static int verify(struct work_client *c)
 {
     int rc = read_pool(c);
+
+    if (rc == 0) /* the list of containers has decided what had been settled */
+        memset(ad_work(c)->doubt, 0, sizeof(ad_work(c)->doubt));
 
     for (uint8_t i = 0; i < AD_CONTS && rc == 0; i++)
         rc = verify_cont(c, i);

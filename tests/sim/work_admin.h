@@ -31,7 +31,7 @@ struct ad_work {
     char label[AD_CONTS][16], name[AD_PATTRS][AD_NAME_MAX];
     daos_obj_id_t oid[AD_REGS];
     struct ad_snap snap[AD_CONTS][AD_SNAPS];
-    /* opened or closed, nobody knows when or whether: not used again until all are evicted */
+    /* handles through which something may yet happen: not used again before that is decided */
     bool doubt[AD_CLIENTS][AD_HANDLES];
     struct ad_range *range; /* ids given out, ascending */
     uint32_t ranges, ranges_max;

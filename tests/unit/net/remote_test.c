@@ -454,6 +454,57 @@ static void newer_closes_older(struct stage *s)
     newer.wire->ops->close(newer.wire);
 }
 
+static void raw_ask(struct raw *r, uint64_t id)
+{
+    struct net_hdr h = {.proto = NET_PROTO, .opcode = MSG_ATTR_GET, .incarnation = 1};
+    struct msg_attr_get_req q = {.names_nr = 0};
+    struct wbuf b;
+
+    wbuf_init_grow(&b, 0);
+    wire_put_head(&b, NET_REQUEST, id);
+    wire_put_hdr(&b, &h);
+    assert_int_equal(wire_put_body(&b, MSG_ATTR_GET, &q, false), 0);
+    wbuf_u32(&b, 0);
+    assert_int_equal(wire_seal(&b), 0);
+    raw_send(r, b.data, b.len);
+    wbuf_fini(&b);
+}
+
+/* An answer goes to a connection that the request came over. On a newer one the client is about to
+ * send it again: had he the answer before, that copy would be carried out after it. */
+static void answered_where_it_was_asked(struct stage *s)
+{
+    struct raw older, newer, newest;
+
+    s->delay_ns = 200 * SIM_MS;
+    raw_open(s, &older);
+    raw_hello(&older, 6, 1);
+    raw_ask(&older, 1);
+    assert_int_equal(s->served, 1);
+    raw_open(s, &newer);
+    raw_hello(&newer, 6, 2);
+    rt_sleep_ns(SIM_S); /* by now the first copy has ended */
+    assert_int_equal(newer.frames, 1);
+    assert_int_equal(newer.last, NET_WELCOME);
+    raw_ask(&newer, 1);
+    rt_sleep_ns(SIM_S);
+    assert_int_equal(s->served, 2);
+    assert_int_equal(newer.frames, 2);
+    assert_int_equal(newer.last, NET_REPLY);
+
+    raw_ask(&newer, 2);
+    raw_open(s, &newest);
+    raw_hello(&newest, 6, 3);
+    raw_ask(&newest, 2); /* while the first copy is being served: they are one */
+    rt_sleep_ns(SIM_S);
+    assert_int_equal(s->served, 3);
+    assert_int_equal(newest.frames, 2);
+    assert_int_equal(newest.last, NET_REPLY);
+    older.wire->ops->close(older.wire);
+    newer.wire->ops->close(newer.wire);
+    newest.wire->ops->close(newest.wire);
+}
+
 /* Whatever the network does, each call ends as it should and runs as often as it may. */
 static void bad_weather(struct stage *s)
 {
@@ -538,6 +589,7 @@ STORY(going_away)
 STORY(no_such_target)
 STORY(hostile)
 STORY(newer_closes_older)
+STORY(answered_where_it_was_asked)
 STORY(bad_weather)
 
 int main(void)
@@ -553,6 +605,7 @@ int main(void)
         cmocka_unit_test(test_no_such_target),
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_newer_closes_older),
+        cmocka_unit_test(test_answered_where_it_was_asked),
         cmocka_unit_test(test_bad_weather),
     };
 
