@@ -148,6 +148,8 @@ static int op_end(struct op *op, int rc)
 {
     if (op->call.hdr.hlc > hlc_peek(&op->client->clock) && !MUTANT(CLIENT_CLOCK_ALONE))
         hlc_raise(&op->client->clock, op->call.hdr.hlc);
+    if (rc == -DER_TX_UNCERTAIN)
+        session_renew(&op->client->sessions);
     if (op->asks)
         tx_answered(op, rc);
     if (op->finish != NULL)
@@ -266,5 +268,7 @@ int call_wait(struct client *c, struct net_peer *peer, struct net_call *call, ui
     if (call->hdr.hlc > hlc_peek(&c->clock))
         hlc_raise(&c->clock, call->hdr.hlc);
     session_end(&c->sessions, &id);
+    if (rc == -DER_TX_UNCERTAIN)
+        session_renew(&c->sessions);
     return rc;
 }

@@ -195,6 +195,7 @@ static int send_connect(struct client *c, struct conn *cn, const struct connect 
     q.groups_nr = id.groups_nr;
     rc = call_wait(c, cn->peer, &call, MSG_POOL_CONNECT, &q, &r);
     ident_fini(&id);
+    session_renew(&c->sessions); /* they began by our own clock */
     if (rc == 0) {
         rc = place_map_decode(r.map.buf, r.map.len, &cn->map);
         if (rc == 0)

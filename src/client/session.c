@@ -18,6 +18,7 @@ struct session {
     uint64_t acked; /* every id up to here was answered */
     uint64_t next;  /* id to give out */
     uint64_t used_ns;
+    bool stale; /* to be renamed */
     uint64_t open[WORDS];
 };
 
@@ -44,6 +45,11 @@ static void rename_session(struct session *n, struct hlc *clock)
     n->next = 1;
 }
 
+static bool is_empty(const struct session *n)
+{
+    return n->next == n->acked + 1;
+}
+
 /* The first session with room; a new one when all are full. Under the lock. */
 static int pick(struct session_set *s, struct hlc *clock, struct session **out)
 {
@@ -52,7 +58,7 @@ static int pick(struct session_set *s, struct hlc *clock, struct session **out)
 
     for (i = 0; i < s->nr; i++) {
         n = s->all[i];
-        if (n->next - n->acked <= SESSION_WINDOW) {
+        if (n->stale ? is_empty(n) : n->next - n->acked <= SESSION_WINDOW) {
             *out = n;
             return 0;
         }
@@ -79,7 +85,7 @@ int session_begin(struct session_set *s, struct hlc *clock, struct txid *id)
     rc = pick(s, clock, &n);
     if (rc == 0) {
         now = rt_now_ns();
-        if (n->next == n->acked + 1 && now - n->used_ns > SESSION_IDLE_NS)
+        if (is_empty(n) && (n->stale || now - n->used_ns > SESSION_IDLE_NS))
             rename_session(n, clock);
         n->used_ns = now;
         *id = (struct txid){
@@ -91,6 +97,14 @@ int session_begin(struct session_set *s, struct hlc *clock, struct txid *id)
     }
     rt_mutex_unlock(&s->lock);
     return rc;
+}
+
+void session_renew(struct session_set *s)
+{
+    lock_short(&s->lock);
+    for (uint32_t i = 0; i < s->nr; i++)
+        s->all[i]->stale = true;
+    rt_mutex_unlock(&s->lock);
 }
 
 static void shift_down(struct session *n, uint32_t by)

@@ -4,7 +4,10 @@
  * A request's id is (session start HLC, session random, sequence). An engine remembers the outcomes
  * of a session above its acknowledged mark, at most 256; so a session has at most SESSION_WINDOW
  * requests under way, and a client that has more opens further sessions. Engines forget sessions
- * idle for an hour; one idle for half of that takes a new identity before its next request.
+ * idle for an hour by their clock; one idle for half of that by ours takes a new identity before
+ * its next request. A session that is unknown to an engine and began before one that was forgotten
+ * is refused there: so one takes a new identity when the client has heard an engine's clock for the
+ * first time, or was refused.
  *
  * Any thread; nothing waits.
  */
@@ -38,6 +41,9 @@ void session_set_fini(struct session_set *s);
 /* Takes the next id of a session with room. -DER_NOMEM, -DER_DOS (SESSION_MAX * SESSION_WINDOW
  * requests are under way). */
 int session_begin(struct session_set *s, struct hlc *clock, struct txid *id);
+/* Every session takes a new identity as soon as nothing of it is under way; until then it gives no
+ * ids. */
+void session_renew(struct session_set *s);
 /* The request has been answered (whatever the answer): its id will not be sent again. */
 void session_end(struct session_set *s, struct txid *id);
 

@@ -65,6 +65,32 @@ static void a_full_window_opens_another_session(void **state)
     free(id);
 }
 
+/* A new identity, by the clock of now, but not while anything is under way in the old one. */
+static void renewed_when_empty(void **state)
+{
+    struct session_set s;
+    struct hlc clock = {0};
+    struct txid first, second, third;
+
+    (void)state;
+    session_set_init(&s);
+    assert_int_equal(session_begin(&s, &clock, &first), 0);
+    hlc_raise(&clock, first.hlc + (UINT64_C(1) << 50));
+    session_renew(&s);
+    assert_int_equal(session_begin(&s, &clock, &second), 0);
+    assert_ptr_not_equal(second.session, first.session);
+    assert_true(second.hlc > first.hlc + (UINT64_C(1) << 49));
+    assert_int_equal(second.seq, 1);
+    session_end(&s, &first);
+    assert_int_equal(session_begin(&s, &clock, &third), 0);
+    assert_true(third.hlc > second.hlc && third.rand != first.rand);
+    assert_int_equal(third.seq, 1);
+    assert_int_equal(third.acked, 0);
+    session_end(&s, &third);
+    session_end(&s, &second);
+    session_set_fini(&s);
+}
+
 static void any_order_of_answers(void **state)
 {
     enum { N = 100 };
@@ -105,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_mark_moves_over_answered_ids),
         cmocka_unit_test(a_full_window_opens_another_session),
+        cmocka_unit_test(renewed_when_empty),
         cmocka_unit_test(any_order_of_answers),
     };
 
