@@ -9,6 +9,7 @@
 #include <string.h>
 #include "damage.h"
 #include "engine/engine_int.h"
+#include "heap/heap_int.h"
 
 #define KEY_MAX    512u
 #define READ_BYTES (1u << 20)
@@ -77,9 +78,18 @@ static int walk(struct shard *s, void *arg)
 
 /* ---- The bit ---- */
 
-static uint8_t *heap_base(struct heap *h)
+/* Where in the heap a byte lies that is in memory. */
+static uint64_t place_of(const struct heap *h, const uint8_t *at)
 {
-    return (uint8_t *)(uintptr_t)heap_ptr(h, HEAP_PAGE_SIZE, 1) - HEAP_PAGE_SIZE;
+    uint64_t in = (uint64_t)(at - (const uint8_t *)h->frames.mem.base);
+
+    return h->frames.owner[in / HEAP_PAGE_SIZE] * (uint64_t)HEAP_PAGE_SIZE + in % HEAP_PAGE_SIZE;
+}
+
+/* A page that leaves would take its wrong bit with it. */
+static void pin(struct heap *h, uint64_t off, int by)
+{
+    h->vol[page_of(off)].pins = (uint16_t)(h->vol[page_of(off)].pins + by);
 }
 
 static int flip_bit(struct shard *s, void *arg)
@@ -104,10 +114,10 @@ static int flip_bit(struct shard *s, void *arg)
         copy = &fetch.copies[i];
         if (copy->src == NULL || copy->len == 0)
             continue;
-        r->flipped_at = (uint64_t)((const uint8_t *)copy->src - heap_base(s->heap)) +
-                        sim_rng_below(&r->rng, copy->len);
+        r->flipped_at = place_of(s->heap, copy->src) + sim_rng_below(&r->rng, copy->len);
         r->flipped_bit = (uint8_t)(1u << sim_rng_below(&r->rng, 8));
-        heap_base(s->heap)[r->flipped_at] ^= r->flipped_bit;
+        *(uint8_t *)off_addr(s->heap, r->flipped_at) ^= r->flipped_bit;
+        pin(s->heap, r->flipped_at, 1);
     }
     vos_fetch_fini(f->c, &fetch);
     return 0;
@@ -128,6 +138,7 @@ static int flip_back(struct shard *s, void *arg)
         return rc;
     }
     *p ^= r->flipped_bit;
+    pin(s->heap, r->flipped_at, -1);
     heap_tx_commit(s->heap, NULL);
     return 0;
 }
