@@ -218,6 +218,11 @@ int compound_check_empty(struct compound *c, daos_obj_id_t oid)
     return check(c, MSG_CHECK_EMPTY, oid, NULL, 0);
 }
 
+int compound_check_only(struct compound *c, daos_obj_id_t oid, daos_key_t *dkey)
+{
+    return dkey == NULL ? -DER_INVAL : check(c, MSG_CHECK_ONLY, oid, dkey, 0);
+}
+
 int compound_check_unchanged(struct compound *c, daos_obj_id_t oid, daos_key_t *dkey,
                              daos_epoch_t seen)
 {

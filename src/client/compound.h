@@ -4,8 +4,8 @@
  * on it; daos_tx will be put on it when there are several shards.
  *
  * Build (nothing is sent, memory given must stay until completion), then run. Operations see
- * earlier operations of the same compound; checks and conditions fail the whole compound without
- * any change. At most COMPOUND_OPS_MAX operations.
+ * earlier operations of the same compound; checks and conditions see what was before it, and fail
+ * the whole compound without any change. At most COMPOUND_OPS_MAX operations.
  */
 #ifndef TARN_CLIENT_COMPOUND_H
 #define TARN_CLIENT_COMPOUND_H
@@ -45,6 +45,8 @@ int compound_punch_dkey_oid(struct compound *c, daos_obj_id_t oid, uint64_t flag
 int compound_check_exists(struct compound *c, daos_obj_id_t oid, daos_key_t *dkey);
 int compound_check_absent(struct compound *c, daos_obj_id_t oid, daos_key_t *dkey);
 int compound_check_empty(struct compound *c, daos_obj_id_t oid);
+/* The object has no dkey but this one, which may be missing too: COMPOUND_NOTEMPTY. */
+int compound_check_only(struct compound *c, daos_obj_id_t oid, daos_key_t *dkey);
 int compound_check_unchanged(struct compound *c, daos_obj_id_t oid, daos_key_t *dkey,
                              daos_epoch_t seen);
 

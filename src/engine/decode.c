@@ -124,7 +124,7 @@ static int decode_op(struct net_req *req, const struct msg_op *m, struct vos_op 
     uint32_t nr = m->kind == MSG_OP_UPDATE ? m->iods_nr : m->akeys_nr;
     int rc = 0;
 
-    if (m->kind > MSG_OP_CHECK || m->level > MSG_AKEY || m->check > MSG_CHECK_UNCHANGED ||
+    if (m->kind > MSG_OP_CHECK || m->level > MSG_AKEY || m->check > MSG_CHECK_ONLY ||
         nr > NET_BULK_MAX)
         return -DER_PROTO;
     op->kind = (enum vos_op_kind)m->kind;

@@ -49,8 +49,14 @@ enum msg_scope { MSG_SCOPE_POOL, MSG_SCOPE_CONT };
 /* Levels, operations and checks have vos/vos.h's values. */
 enum msg_level { MSG_OBJ, MSG_DKEY, MSG_AKEY, MSG_RECX };
 enum msg_op_kind { MSG_OP_UPDATE, MSG_OP_PUNCH, MSG_OP_CHECK };
-enum msg_check { MSG_CHECK_EXISTS, MSG_CHECK_ABSENT, MSG_CHECK_EMPTY, MSG_CHECK_UNCHANGED };
-#define MSG_NOTEMPTY (-2100) /* rc of a failed MSG_CHECK_EMPTY */
+enum msg_check {
+    MSG_CHECK_EXISTS,
+    MSG_CHECK_ABSENT,
+    MSG_CHECK_EMPTY,
+    MSG_CHECK_UNCHANGED,
+    MSG_CHECK_ONLY
+};
+#define MSG_NOTEMPTY (-2100) /* rc of a failed MSG_CHECK_EMPTY or MSG_CHECK_ONLY */
 
 /* ---- Structs inside messages: S(name, FIELDS, doc) ---- */
 

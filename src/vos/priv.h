@@ -398,6 +398,9 @@ int dkey_visible(const struct view *v, uint64_t dkey, daos_obj_id_t oid, bool *y
                  struct view *inner);
 int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes,
                 struct view *inner);
+/* The same, leaving out the dkey record `but`. */
+int obj_visible_but(const struct view *v, uint64_t obj, daos_obj_id_t oid, uint64_t but, bool *yes,
+                    struct view *inner);
 
 /* ---- punch.c, drop.c ---- */
 

@@ -149,7 +149,7 @@ static int check_op(struct arena *a, const struct vos_op *op)
             return -DER_INVAL;
         break;
     case VOS_OP_CHECK:
-        if (op->check > VOS_CHECK_UNCHANGED)
+        if (op->check > VOS_CHECK_ONLY || (op->check == VOS_CHECK_ONLY && op->level != VOS_DKEY))
             return -DER_INVAL;
         break;
     default:

@@ -93,8 +93,8 @@ int dkey_visible(const struct view *v, uint64_t dkey, daos_obj_id_t oid, bool *y
     return rc == -DER_NONEXIST ? none(&in, unsure) : rc;
 }
 
-int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes,
-                struct view *inner)
+int obj_visible_but(const struct view *v, uint64_t obj, daos_obj_id_t oid, uint64_t but, bool *yes,
+                    struct view *inner)
 {
     struct view in;
     struct walk w;
@@ -109,6 +109,8 @@ int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes
         return rc;
     walk_init(&w, v->c->v->h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), dkey_korder(oid));
     while ((rc = walk_next(&w, &dkey)) == 0) {
+        if (dkey == but)
+            continue;
         rc = dkey_visible(&in, dkey, oid, yes, NULL);
         if (rc == -DER_TX_RESTART)
             unsure = true; /* but another may show */
@@ -116,4 +118,10 @@ int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes
             return rc;
     }
     return rc == -DER_NONEXIST ? none(&in, unsure) : rc;
+}
+
+int obj_visible(const struct view *v, uint64_t obj, daos_obj_id_t oid, bool *yes,
+                struct view *inner)
+{
+    return obj_visible_but(v, obj, oid, 0, yes, inner);
 }

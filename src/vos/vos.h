@@ -93,6 +93,8 @@ enum vos_check {
     VOS_CHECK_EMPTY,     /* object has no visible dkey, dkey no visible akey ; else VOS_NOTEMPTY */
     VOS_CHECK_UNCHANGED, /* no version or punch newer than `seen` at or below the level; else
                             -DER_TX_RESTART */
+    VOS_CHECK_ONLY,      /* level VOS_DKEY: object has no visible dkey but this one, which may be
+                            missing too; else VOS_NOTEMPTY */
 };
 #define VOS_NOTEMPTY (-2100) /* crosses the wire as it is; client maps it to ENOTEMPTY */
 

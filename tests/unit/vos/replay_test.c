@@ -178,9 +178,14 @@ static void what_a_transaction_saw_is_checked(void **state)
     rig_start(&r, NULL, 1, 10);
     assert_int_equal(check(&r, VOS_CHECK_ABSENT, VOS_OBJ, "", 0), 0);
     assert_int_equal(check(&r, VOS_CHECK_EMPTY, VOS_OBJ, "", 0), 0);
+    assert_int_equal(check(&r, VOS_CHECK_ONLY, VOS_DKEY, "x", 0), 0);
+    assert_int_equal(check(&r, VOS_CHECK_ONLY, VOS_OBJ, "x", 0), -DER_INVAL);
     assert_int_equal(put_s(&r, O, "x", "a", "1"), 0);
+    assert_int_equal(check(&r, VOS_CHECK_ONLY, VOS_DKEY, "x", 0), 0);
+    assert_int_equal(check(&r, VOS_CHECK_ONLY, VOS_DKEY, "y", 0), VOS_NOTEMPTY);
     assert_int_equal(put_s(&r, O, "y", "a", "1"), 0);
     assert_int_equal(check(&r, VOS_CHECK_EMPTY, VOS_OBJ, "", 0), VOS_NOTEMPTY);
+    assert_int_equal(check(&r, VOS_CHECK_ONLY, VOS_DKEY, "x", 0), VOS_NOTEMPTY);
     assert_int_equal(check(&r, VOS_CHECK_EXISTS, VOS_AKEY, "x", 0), 0);
     seen = hlc_get(&r.clock, r.wall_ns);
     assert_int_equal(check(&r, VOS_CHECK_UNCHANGED, VOS_OBJ, "", seen), 0);
