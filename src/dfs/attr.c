@@ -96,6 +96,8 @@ int dfs_osetattr_sticky(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf, int flag
     const int known = DFS_SET_ATTR_MODE | DFS_SET_ATTR_ATIME | DFS_SET_ATTR_MTIME |
                       DFS_SET_ATTR_SIZE | DFS_SET_ATTR_UID | DFS_SET_ATTR_GID;
     struct change ch = {0};
+    struct dfs_entry now;
+    bool entry = (flags & ~DFS_SET_ATTR_SIZE) != 0;
     int rc = 0;
 
     if (dfs == NULL || obj == NULL || stbuf == NULL || (flags & ~known))
@@ -119,12 +121,14 @@ int dfs_osetattr_sticky(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf, int flag
     ch.flags = flags;
     ch.oid = obj->oid;
     ch.oh = obj->oh;
-    if (rc == 0 && (flags & ~DFS_SET_ATTR_SIZE))
-        rc = dfs_entry_change(dfs, obj->parent_oid, obj->name, setattr_change, &ch);
+    if (rc == 0 && entry)
+        rc = dfs_entry_change(dfs, obj->parent_oid, obj->name, setattr_change, &ch, &now);
     if (rc == 0 && (flags & DFS_SET_ATTR_MODE))
         obj->mode = (obj->mode & S_IFMT) | (stbuf->st_mode & ~S_IFMT);
+    /* of what was changed: the name may stand for something else by now */
     if (rc == 0)
-        rc = dfs_ostat(dfs, obj, stbuf);
+        rc = entry && !MUTANT(DFS_CHANGED_TWICE) ? dfs_entry_stat(dfs, &now, obj->oh, stbuf)
+                                                 : dfs_ostat(dfs, obj, stbuf);
     return rc;
 }
 
@@ -256,7 +260,7 @@ int dfs_obj_set_oclass(dfs_t *dfs, dfs_obj_t *obj, int flags, daos_oclass_id_t c
         return EPERM;
     if (!S_ISDIR(obj->mode))
         return ENOTSUP;
-    rc = dfs_entry_change(dfs, obj->parent_oid, obj->name, oclass_change, &cid);
+    rc = dfs_entry_change(dfs, obj->parent_oid, obj->name, oclass_change, &cid, NULL);
     if (rc == 0)
         obj->oclass = cid;
     return rc;
@@ -288,7 +292,7 @@ int dfs_obj_set_chunk_size(dfs_t *dfs, dfs_obj_t *obj, int flags, daos_size_t cs
             rc = EINVAL;
     }
     if (rc == 0)
-        rc = dfs_entry_change(dfs, obj->parent_oid, obj->name, chunk_change, &csize);
+        rc = dfs_entry_change(dfs, obj->parent_oid, obj->name, chunk_change, &csize, NULL);
     if (rc == 0 && S_ISREG(obj->mode))
         rc = dfs_errno(daos_array_update_chunk_size(obj->oh, csize));
     if (rc == 0)

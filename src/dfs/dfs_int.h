@@ -5,8 +5,8 @@
  * A container of layout type POSIX has a superblock object and a root directory (property ROOTS
  * names them). A directory is an object whose dkeys are the names in it; each name's akey DFS_INODE
  * holds the inode record (entry.c draws it), a symlink's target is akey DFS_SLINK, an extended
- * attribute akey "x:NAME". A file's bytes are a byte array object. There is no inode table and
- * there are no hard links: the entry is the inode.
+ * attribute akey "x:NAME". A directory's own dkey "." says where it is (dot.c). A file's bytes are a
+ * byte array object. There is no inode table and there are no hard links: the entry is the inode.
  *
  * Every change of the namespace is one compound request (client/compound.h): it checks that the
  * entries it was computed from are unchanged, so two clients that race see one of them succeed and
@@ -35,7 +35,8 @@
 #define DFS_SYMLINK_MAX    40u /* links followed in one lookup */
 #define DFS_SB_MAGIC       0xda05df50da05df50ull
 #define DFS_SB_VERSION     2u
-#define DFS_LAYOUT_VERSION 3u
+#define DFS_LAYOUT_VERSION 4u
+#define DFS_LAYOUT_DOTS    4u /* from here on directories have a "." (dot.c) */
 
 /* An inode record, as in memory. */
 struct dfs_entry {
@@ -137,18 +138,53 @@ struct dfs_entry_io {
 void dfs_entry_io_set(struct dfs_entry_io *io, const char *name, const struct dfs_entry *e,
                       const char *link_value);
 /* Reads the entry, lets change() alter it, writes it back if nobody else did meanwhile. change: 0
- * or errno. */
+ * or errno. now (may be NULL): the entry as it is then. */
 int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name,
-                     int (*change)(struct dfs *dfs, struct dfs_entry *e, void *arg), void *arg);
+                     int (*change)(struct dfs *dfs, struct dfs_entry *e, void *arg), void *arg,
+                     struct dfs_entry *now);
 /* Fills st from an entry: sizes and times of files and directories come from their objects. */
 int dfs_entry_stat(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st);
 /* The same of a name just read as e. A file that was cut to nothing since e was written may be a
  * file that was replaced between the two looks: then e becomes the one that is there now. */
 int dfs_entry_stat_name(struct dfs *dfs, daos_obj_id_t parent, const char *name,
                         struct dfs_entry *e, struct stat *st); /* ENOENT */
-/* Inserts a new entry with its object's data in place: EEXIST. */
+/* Inserts a new entry with its object's data in place, of a directory with its ".": EEXIST; ENOENT:
+ * there is no directory `parent` any more. */
 int dfs_entry_insert(struct dfs *dfs, daos_obj_id_t parent, const char *name,
                      const struct dfs_entry *e, const char *link_value);
+
+static inline bool dfs_same_oid(daos_obj_id_t a, daos_obj_id_t b)
+{
+    return a.lo == b.lo && a.hi == b.hi;
+}
+
+/* dot.c: the "." of directories, which is there as long as they are and says where they are.
+ * Functions that add to a compound answer DER codes, the others errno. */
+struct dfs_dot_io { /* a write of it; must stay until the request has run */
+    uint8_t buf[16];
+    daos_iod_t iod;
+    d_iov_t iov;
+    d_sg_list_t sgl;
+};
+static inline bool dfs_has_dots(const struct dfs *dfs)
+{
+    return dfs->sb.layout >= DFS_LAYOUT_DOTS;
+}
+int dfs_dot_write(struct compound *c, struct dfs_dot_io *io, daos_obj_id_t dir,
+                  daos_obj_id_t parent);
+/* For whoever puts a new name into dir: it still is a directory (-DER_NONEXIST). */
+int dfs_dot_check(struct compound *c, const struct dfs *dfs, daos_obj_id_t dir);
+int dfs_dot_check_empty(struct compound *c, const struct dfs *dfs,
+                        daos_obj_id_t dir); /* COMPOUND_NOTEMPTY */
+bool dfs_dot_is(const char *name, size_t len);
+/* Is `at` the directory dir, or below it? True while the moves record stays what it was before.
+ * ENOENT: there is no directory `at`; ESTALE: something above it changed meanwhile. */
+int dfs_dot_inside(struct dfs *dfs, daos_obj_id_t at, daos_obj_id_t dir, bool *inside);
+/* The record that every move of a directory to another parent changes: when that was last; a check
+ * that nobody has since (-DER_TX_RESTART); the change. */
+int dfs_moves_look(struct dfs *dfs, daos_epoch_t *seen);
+int dfs_moves_check(struct compound *c, const struct dfs *dfs, daos_epoch_t seen);
+int dfs_moves_write(struct compound *c, struct dfs_dot_io *io, daos_obj_id_t sb_oid);
 
 /* oid.c */
 int dfs_oid_new(struct dfs *dfs, mode_t mode, daos_oclass_id_t cid, daos_obj_id_t *oid);

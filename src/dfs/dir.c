@@ -47,7 +47,8 @@ static unsigned char type_of(mode_t mode)
     return S_ISDIR(mode) ? DT_DIR : S_ISLNK(mode) ? DT_LNK : S_ISREG(mode) ? DT_REG : DT_UNKNOWN;
 }
 
-/* Appends a batch to dirs; with stbufs, entries that vanished since they were listed are left out.
+/* Appends a batch to dirs, the directory's own "." left out; with stbufs, entries that vanished
+ * since they were listed are left out.
  */
 static int batch_out(struct dfs *dfs, struct dfs_obj *obj, const struct batch *b,
                      struct dirent *dirs, struct stat *stbufs, struct dfs_more *more, uint32_t *n)
@@ -55,6 +56,8 @@ static int batch_out(struct dfs *dfs, struct dfs_obj *obj, const struct batch *b
     const char *p = b->buf;
 
     for (uint32_t i = 0; i < b->nr; p += b->kds[i].kd_key_len, i++) {
+        if (dfs_dot_is(p, b->kds[i].kd_key_len))
+            continue;
         dirent_set(&dirs[*n], p, b->kds[i].kd_key_len);
         if (stbufs != NULL) {
             struct dfs_entry e;
@@ -136,12 +139,14 @@ int dfs_iterate(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,
             char name[DFS_MAX_NAME + 1];
             size_t len = MIN(b->kds[i].kd_key_len, (daos_size_t)DFS_MAX_NAME);
 
+            if (dfs_dot_is(p, len))
+                continue;
             memcpy(name, p, len);
             name[len] = '\0';
             if (op != NULL)
                 rc = op(dfs, obj, name, arg);
+            n++;
         }
-        n += b->nr;
     }
     free(b);
     *nr = n;

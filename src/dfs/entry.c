@@ -158,6 +158,7 @@ int dfs_entry_insert(struct dfs *dfs, daos_obj_id_t parent, const char *name,
                      const struct dfs_entry *e, const char *link_value)
 {
     struct dfs_entry_io io;
+    struct dfs_dot_io dot;
     struct compound *c;
     int rc;
 
@@ -165,7 +166,12 @@ int dfs_entry_insert(struct dfs *dfs, daos_obj_id_t parent, const char *name,
     if (rc != 0)
         return dfs_errno(rc);
     dfs_entry_io_set(&io, name, e, link_value);
-    rc = compound_update_oid(c, parent, DAOS_COND_DKEY_INSERT, &io.dkey, io.nr, io.iods, io.sgls);
+    rc = dfs_dot_check(c, dfs, parent);
+    if (rc == 0)
+        rc = compound_update_oid(c, parent, DAOS_COND_DKEY_INSERT, &io.dkey, io.nr, io.iods,
+                                 io.sgls);
+    if (rc == 0 && S_ISDIR(e->mode) && dfs_has_dots(dfs))
+        rc = dfs_dot_write(c, &dot, e->oid, parent);
     if (rc == 0)
         rc = compound_run(c, NULL, NULL);
     compound_free(c);
@@ -173,7 +179,8 @@ int dfs_entry_insert(struct dfs *dfs, daos_obj_id_t parent, const char *name,
 }
 
 int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name,
-                     int (*change)(struct dfs *dfs, struct dfs_entry *e, void *arg), void *arg)
+                     int (*change)(struct dfs *dfs, struct dfs_entry *e, void *arg), void *arg,
+                     struct dfs_entry *now)
 {
     struct dfs_entry_io io;
     struct dfs_entry e;
@@ -197,9 +204,11 @@ int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name,
             rc = compound_update_oid(c, parent, DAOS_COND_DKEY_UPDATE, &io.dkey, io.nr, io.iods,
                                      io.sgls);
         if (rc == 0)
-            rc = compound_run(c, NULL, NULL);
+            rc = compound_run(c, &e.epoch, NULL);
         compound_free(c);
     } while (rc == -DER_TX_RESTART && dfs_retry(&attempt));
+    if (rc == 0 && now != NULL)
+        *now = e;
     return dfs_errno(rc);
 }
 

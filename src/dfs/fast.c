@@ -107,6 +107,8 @@ static int put_build(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op, d_
 {
     int rc = compound_begin(dfs->coh, &op->c);
 
+    if (rc == 0)
+        rc = dfs_dot_check(op->c, dfs, dir->oid);
     if (rc == 0 && replace)
         rc = put_replace(dfs, dir, op);
     if (rc == 0)

@@ -320,11 +320,6 @@ static int walk_path(struct walk *w, const char *path, bool follow_last, struct 
     return rc;
 }
 
-static bool same_oid(daos_obj_id_t a, daos_obj_id_t b)
-{
-    return a.lo == b.lo && a.hi == b.hi;
-}
-
 /* The entry of the directory where the walk stands. *nr: directories above it. */
 static int found_here(struct walk *w, struct found *f, uint32_t *nr)
 {
@@ -333,12 +328,12 @@ static int found_here(struct walk *w, struct found *f, uint32_t *nr)
 
     *nr = i;
     /* at or above an open directory: nobody knows its name */
-    if (i > 0 ? w->name_at[i] == NAME_UNKNOWN : !same_oid(w->up[0], w->dfs->root.oid))
+    if (i > 0 ? w->name_at[i] == NAME_UNKNOWN : !dfs_same_oid(w->up[0], w->dfs->root.oid))
         return ENOTSUP;
     f->parent = i == 0 ? w->dfs->sb_oid : w->up[i - 1];
     strcpy(f->name, i == 0 ? "/" : w->names + w->name_at[i]);
     rc = dfs_entry_fetch(w->dfs, f->parent, f->name, &f->e);
-    if (rc == 0 && !same_oid(f->e.oid, w->up[i]))
+    if (rc == 0 && !dfs_same_oid(f->e.oid, w->up[i]))
         rc = ENOENT; /* moved away meanwhile */
     return rc;
 }

@@ -123,28 +123,125 @@ static int side_write(struct compound *c, struct side *s, daos_obj_id_t dir)
     return rc;
 }
 
+/* What moves of directories to other parents need (dot.c). */
+struct moves {
+    bool used;
+    daos_epoch_t seen; /* the moves record was as of then when the ways up were read */
+    struct dfs_dot_io record, dot[2];
+};
+
+/* Will the directory on this side get another parent? */
+static bool gets_parent(const struct dfs *dfs, const struct side *s, const struct side *other)
+{
+    return dfs_has_dots(dfs) && S_ISDIR(s->e.mode) && !dfs_same_oid(s->dir->oid, other->dir->oid);
+}
+
+/* Containers without ".": is dir the directory `oid`, or below it, as far as the way to dir is
+ * known? */
+static bool known_inside(const struct dfs_obj *dir, daos_obj_id_t oid)
+{
+    for (uint32_t i = 0; i < dir->up_nr; i++)
+        if (dfs_same_oid(dir->up[i], oid))
+            return true;
+    return dfs_same_oid(dir->oid, oid);
+}
+
+/* May what is on this side go where the other side is? EINVAL: that is inside of it. */
+static int may_go(struct dfs *dfs, const struct side *s, const struct side *other,
+                  struct moves *moves)
+{
+    bool inside = false;
+    int rc = 0;
+
+    if (!S_ISDIR(s->e.mode))
+        return 0;
+    if (!dfs_has_dots(dfs))
+        return known_inside(other->dir, s->e.oid) ? EINVAL : 0;
+    if (!gets_parent(dfs, s, other))
+        return 0;
+    if (!moves->used)
+        rc = dfs_moves_look(dfs, &moves->seen);
+    moves->used = true;
+    if (rc == 0)
+        rc = dfs_dot_inside(dfs, other->dir->oid, s->e.oid, &inside);
+    return rc ? rc : inside ? EINVAL : 0;
+}
+
 /* -DER codes from here to the callers of the steps. */
-static int move_step(struct dfs *dfs, struct side *from, struct side *to, unsigned flags)
+
+/* Nothing has changed that a move or its refusal depends on. */
+static int check_side(struct compound *c, struct side *s)
+{
+    return s->exists ? compound_check_unchanged(c, s->dir->oid, &s->dkey, s->e.epoch)
+                     : compound_check_absent(c, s->dir->oid, &s->dkey);
+}
+
+/* A refusal that two names give together holds only if they were so at one moment. */
+static int refuse_step(struct dfs *dfs, struct side *a, struct side *b, const struct moves *moves)
 {
     struct compound *c;
     int rc = compound_begin(dfs->coh, &c);
 
     if (rc != 0)
         return rc;
-    rc = compound_check_unchanged(c, from->dir->oid, &from->dkey, from->e.epoch);
-    if (rc == 0 && to->exists)
-        rc = compound_check_unchanged(c, to->dir->oid, &to->dkey, to->e.epoch);
-    else if (rc == 0)
-        rc = compound_check_absent(c, to->dir->oid, &to->dkey);
-    if (rc == 0 && to->exists && S_ISDIR(to->e.mode) && !MUTANT(DFS_RENAME_OVER_FULL))
-        rc = compound_check_empty(c, to->e.oid);
-    if (rc == 0 && to->exists)
+    rc = check_side(c, a);
+    if (rc == 0)
+        rc = check_side(c, b);
+    if (rc == 0 && moves->used)
+        rc = dfs_moves_check(c, dfs, moves->seen);
+    if (rc == 0)
+        rc = compound_run(c, NULL, NULL);
+    compound_free(c);
+    return rc == -DER_EXIST ? -DER_TX_RESTART : rc;
+}
+
+/* Adds what the "." of a directory that has got another parent says. */
+static int write_dot(struct compound *c, struct dfs *dfs, const struct side *s,
+                     const struct side *other, struct dfs_dot_io *io)
+{
+    return gets_parent(dfs, s, other) ? dfs_dot_write(c, io, s->e.oid, other->dir->oid) : 0;
+}
+
+static int claim_moves(struct compound *c, struct dfs *dfs, struct moves *moves)
+{
+    int rc = moves->used ? dfs_moves_check(c, dfs, moves->seen) : 0;
+
+    return rc == 0 && moves->used ? dfs_moves_write(c, &moves->record, dfs->sb_oid) : rc;
+}
+
+/* Removes what is replaced. */
+static int drop_target(struct compound *c, struct dfs *dfs, struct side *to, unsigned flags)
+{
+    int rc = 0;
+
+    if (S_ISDIR(to->e.mode) && !MUTANT(DFS_RENAME_OVER_FULL))
+        rc = dfs_dot_check_empty(c, dfs, to->e.oid);
+    if (rc == 0)
         rc = compound_punch_dkey_oid(c, to->dir->oid, 0, &to->dkey);
-    if (rc == 0 && to->exists && !S_ISLNK(to->e.mode) &&
-        !((flags & DFS_KEEP) && S_ISREG(to->e.mode)))
+    if (rc == 0 && !S_ISLNK(to->e.mode) && !((flags & DFS_KEEP) && S_ISREG(to->e.mode)))
         rc = compound_punch_oid(c, to->e.oid, 0);
+    return rc;
+}
+
+static int move_step(struct dfs *dfs, struct side *from, struct side *to, struct moves *moves,
+                     unsigned flags)
+{
+    struct compound *c;
+    int rc = compound_begin(dfs->coh, &c);
+
+    if (rc != 0)
+        return rc;
+    rc = check_side(c, from);
+    if (rc == 0)
+        rc = check_side(c, to);
+    if (rc == 0)
+        rc = claim_moves(c, dfs, moves);
+    if (rc == 0)
+        rc = to->exists ? drop_target(c, dfs, to, flags) : dfs_dot_check(c, dfs, to->dir->oid);
     if (rc == 0)
         rc = side_write(c, from, to->dir->oid);
+    if (rc == 0)
+        rc = write_dot(c, dfs, from, to, &moves->dot[0]);
     if (rc == 0 && (!MUTANT(DFS_RENAME_TWO_STEPS) || S_ISDIR(from->e.mode)))
         rc = compound_punch_dkey_oid(c, from->dir->oid, 0, &from->dkey);
     if (rc == 0)
@@ -155,33 +252,24 @@ static int move_step(struct dfs *dfs, struct side *from, struct side *to, unsign
     return rc;
 }
 
-static bool same_oid(daos_obj_id_t a, daos_obj_id_t b)
+/* Errno; refused: a refusal, see refuse_step(). */
+static int move_allowed(struct dfs *dfs, const struct side *from, const struct side *to,
+                        unsigned flags, struct moves *moves, bool *refused)
 {
-    return a.lo == b.lo && a.hi == b.hi;
-}
+    int rc;
 
-/* Is dir the directory `oid`, or somewhere below it (as far as the way to dir is known)? */
-static bool is_inside(const struct dfs_obj *dir, daos_obj_id_t oid)
-{
-    if (same_oid(dir->oid, oid))
-        return true;
-    for (uint32_t i = 0; i < dir->up_nr; i++)
-        if (same_oid(dir->up[i], oid))
-            return true;
-    return false;
-}
-
-static int move_allowed(const struct side *from, const struct side *to)
-{
+    *refused = false;
     if (!from->exists)
         return ENOENT;
-    if (S_ISDIR(from->e.mode) && is_inside(to->dir, from->e.oid))
-        return EINVAL;
-    if (to->exists && S_ISDIR(to->e.mode) && !S_ISDIR(from->e.mode))
-        return EISDIR;
-    if (to->exists && !S_ISDIR(to->e.mode) && S_ISDIR(from->e.mode))
-        return ENOTDIR;
-    return 0;
+    rc = may_go(dfs, from, to, moves);
+    if (rc == 0 && to->exists && S_ISDIR(to->e.mode) && !S_ISDIR(from->e.mode))
+        rc = EISDIR;
+    if (rc == 0 && to->exists && !S_ISDIR(to->e.mode) && S_ISDIR(from->e.mode))
+        rc = ENOTDIR;
+    if (rc == 0 && to->exists && (flags & DFS_NOREPLACE))
+        rc = EEXIST;
+    *refused = rc == EINVAL || rc == EISDIR || rc == ENOTDIR || rc == EEXIST;
+    return rc;
 }
 
 static int names_check(struct dfs *dfs, struct dfs_obj *p1, const char *n1, struct dfs_obj *p2,
@@ -205,7 +293,33 @@ static int names_check(struct dfs *dfs, struct dfs_obj *p1, const char *n1, stru
 
 static bool same_name(const struct side *a, const struct side *b)
 {
-    return same_oid(a->dir->oid, b->dir->oid) && strcmp(a->name, b->name) == 0;
+    return dfs_same_oid(a->dir->oid, b->dir->oid) && strcmp(a->name, b->name) == 0;
+}
+
+/* One attempt. *der: the code of the request it ended with. */
+static int try_move(struct dfs *dfs, struct side *from, struct side *to, unsigned flags, int *der)
+{
+    struct moves moves = {0};
+    bool refused;
+    int rc = stale(side_read(dfs, from, true), der);
+
+    if (rc == 0)
+        rc = side_read(dfs, to, false);
+    if (rc != 0)
+        return rc;
+    rc = stale(move_allowed(dfs, from, to, flags, &moves, &refused), der);
+    if (refused && !MUTANT(DFS_REFUSAL_TORN)) {
+        *der = refuse_step(dfs, from, to, &moves);
+        return *der == 0 ? rc : dfs_errno(*der);
+    }
+    if (rc == 0)
+        rc = side_prepare(from, to->name);
+    if (rc != 0)
+        return rc;
+    *der = move_step(dfs, from, to, &moves, flags);
+    if (*der == -DER_EXIST) /* the target appeared meanwhile */
+        *der = -DER_TX_RESTART;
+    return dfs_errno(*der);
 }
 
 int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_parent,
@@ -213,7 +327,7 @@ int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *n
 {
     struct side from, to;
     uint32_t attempt = 0;
-    int der = 0;
+    int der;
     int rc = names_check(dfs, parent, name, new_parent, new_name, &from, &to);
 
     if (rc != 0)
@@ -224,21 +338,7 @@ int dfs_move_flags(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *n
     }
     do {
         der = 0;
-        rc = stale(side_read(dfs, &from, true), &der);
-        if (rc == 0)
-            rc = side_read(dfs, &to, false);
-        if (rc == 0)
-            rc = move_allowed(&from, &to);
-        if (rc == 0 && (flags & DFS_NOREPLACE) && to.exists)
-            rc = EEXIST;
-        if (rc == 0)
-            rc = side_prepare(&from, to.name);
-        if (rc == 0) {
-            der = move_step(dfs, &from, &to, flags);
-            if (der == -DER_EXIST) /* the target appeared meanwhile */
-                der = -DER_TX_RESTART;
-            rc = dfs_errno(der);
-        }
+        rc = try_move(dfs, &from, &to, flags, &der);
         side_free(&from);
     } while (rc != 0 && der == -DER_TX_RESTART && dfs_retry(&attempt));
     if (rc == 0 && oid != NULL) {
@@ -258,16 +358,18 @@ int dfs_move(dfs_t *dfs, dfs_obj_t *parent, const char *name, dfs_obj_t *new_par
     return rc == EISDIR ? EINVAL : rc; /* the public manual's word for it */
 }
 
-static int exchange_step(struct dfs *dfs, struct side *a, struct side *b)
+static int exchange_step(struct dfs *dfs, struct side *a, struct side *b, struct moves *moves)
 {
     struct compound *c;
     int rc = compound_begin(dfs->coh, &c);
 
     if (rc != 0)
         return rc;
-    rc = compound_check_unchanged(c, a->dir->oid, &a->dkey, a->e.epoch);
+    rc = check_side(c, a);
     if (rc == 0 && !MUTANT(DFS_EXCHANGE_UNCHECKED))
-        rc = compound_check_unchanged(c, b->dir->oid, &b->dkey, b->e.epoch);
+        rc = check_side(c, b);
+    if (rc == 0)
+        rc = claim_moves(c, dfs, moves);
     if (rc == 0)
         rc = compound_punch_dkey_oid(c, a->dir->oid, 0, &a->dkey);
     if (rc == 0)
@@ -277,9 +379,43 @@ static int exchange_step(struct dfs *dfs, struct side *a, struct side *b)
     if (rc == 0)
         rc = side_write(c, b, a->dir->oid);
     if (rc == 0)
+        rc = write_dot(c, dfs, a, b, &moves->dot[0]);
+    if (rc == 0)
+        rc = write_dot(c, dfs, b, a, &moves->dot[1]);
+    if (rc == 0)
         rc = compound_run(c, NULL, NULL);
     compound_free(c);
     return rc;
+}
+
+/* One attempt, as try_move(). */
+static int try_exchange(struct dfs *dfs, struct side *a, struct side *b, int *der)
+{
+    struct moves moves = {0};
+    int rc = stale(side_read(dfs, a, true), der);
+
+    if (rc == 0)
+        rc = stale(side_read(dfs, b, true), der);
+    if (rc != 0)
+        return rc;
+    if (!a->exists || !b->exists)
+        return ENOENT;
+    rc = stale(may_go(dfs, a, b, &moves), der);
+    if (rc == 0)
+        rc = stale(may_go(dfs, b, a, &moves), der);
+    if (rc == EINVAL) {
+        *der = refuse_step(dfs, a, b, &moves);
+        return *der == 0 ? rc : dfs_errno(*der);
+    }
+    if (rc != 0 || same_name(a, b))
+        return rc;
+    rc = side_prepare(a, b->name);
+    if (rc == 0)
+        rc = side_prepare(b, a->name);
+    if (rc != 0)
+        return rc;
+    *der = exchange_step(dfs, a, b, &moves);
+    return dfs_errno(*der);
 }
 
 int dfs_exchange(dfs_t *dfs, dfs_obj_t *parent1, const char *name1, dfs_obj_t *parent2,
@@ -287,30 +423,14 @@ int dfs_exchange(dfs_t *dfs, dfs_obj_t *parent1, const char *name1, dfs_obj_t *p
 {
     struct side a, b;
     uint32_t attempt = 0;
-    int der = 0;
+    int der;
     int rc = names_check(dfs, parent1, name1, parent2, name2, &a, &b);
 
     if (rc != 0)
         return rc;
     do {
         der = 0;
-        rc = stale(side_read(dfs, &a, true), &der);
-        if (rc == 0)
-            rc = stale(side_read(dfs, &b, true), &der);
-        if (rc == 0 && (!a.exists || !b.exists))
-            rc = ENOENT;
-        if (rc == 0 && ((S_ISDIR(a.e.mode) && is_inside(b.dir, a.e.oid)) ||
-                        (S_ISDIR(b.e.mode) && is_inside(a.dir, b.e.oid))))
-            rc = EINVAL;
-        if (rc == 0 && !same_name(&a, &b)) {
-            rc = side_prepare(&a, b.name);
-            if (rc == 0)
-                rc = side_prepare(&b, a.name);
-            if (rc == 0) {
-                der = exchange_step(dfs, &a, &b);
-                rc = dfs_errno(der);
-            }
-        }
+        rc = try_exchange(dfs, &a, &b, &der);
         side_free(&a);
         side_free(&b);
     } while (rc != 0 && der == -DER_TX_RESTART && dfs_retry(&attempt));

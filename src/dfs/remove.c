@@ -19,7 +19,7 @@ static int remove_step(struct dfs *dfs, daos_obj_id_t dir, const char *name,
     if (!MUTANT(DFS_REMOVE_UNCHECKED))
         rc = compound_check_unchanged(c, dir, &dkey, e->epoch);
     if (rc == 0 && S_ISDIR(e->mode))
-        rc = compound_check_empty(c, e->oid);
+        rc = dfs_dot_check_empty(c, dfs, e->oid);
     if (rc == 0)
         rc = compound_punch_dkey_oid(c, dir, DAOS_COND_PUNCH, &dkey);
     if (rc == 0 && !S_ISLNK(e->mode) &&

@@ -2,8 +2,9 @@
  * The superblock object: dkey "DFS_SB_METADATA" with one single-value akey a setting, all little
  * endian: DFS_MAGIC u64, DFS_SB_VERSION u16, DFS_LAYOUT_VERSION u16, DFS_CHUNK_SIZE u64,
  * DFS_OBJ_CLASS u32, DFS_DIR_OBJ_CLASS u32, DFS_FILE_OBJ_CLASS u32, DFS_MODE u32, DFS_HINTS text.
- * Its dkey "/" is the root directory's entry. Both are inserted in one compound, so a container has
- * a whole superblock or none.
+ * Its dkey "/" is the root directory's entry, its dkey "DFS_MOVES" serializes moves of directories
+ * (dot.c). All are inserted in one compound with the root's ".", so a container has a whole
+ * superblock or none.
  */
 #include <unistd.h>
 #include "dfs/dfs_int.h"
@@ -106,6 +107,7 @@ int dfs_sb_create(daos_handle_t coh, const dfs_attr_t *attr, daos_obj_id_t sb_oi
 {
     struct sb_io io;
     struct dfs_entry_io root;
+    struct dfs_dot_io dot, moves;
     struct dfs_entry e;
     struct compound *c;
     int rc;
@@ -131,6 +133,10 @@ int dfs_sb_create(daos_handle_t coh, const dfs_attr_t *attr, daos_obj_id_t sb_oi
     if (rc == 0)
         rc = compound_update_oid(c, sb_oid, DAOS_COND_DKEY_INSERT, &root.dkey, root.nr, root.iods,
                                  root.sgls);
+    if (rc == 0)
+        rc = dfs_dot_write(c, &dot, root_oid, (daos_obj_id_t){0});
+    if (rc == 0)
+        rc = dfs_moves_write(c, &moves, sb_oid);
     if (rc == 0)
         rc = compound_run(c, NULL, NULL);
     compound_free(c);
