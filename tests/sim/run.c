@@ -136,15 +136,16 @@ static uint32_t single_faults(enum sim_single single)
 
 static int set_stage(struct run *r)
 {
+    const struct workload *drawn;
     char line[256];
 
     sim_profile_draw(r->conf.seed, r->conf.faults ? r->conf.faults : SIM_FAULTS_ALL, &r->p);
     sim_rng_seed(&r->rng, r->conf.seed ^ UINT64_C(0xd14ec70400000000));
-    r->work.load = r->conf.load ? r->conf.load : draw_load(&r->rng);
+    drawn = draw_load(&r->rng); /* also when it is given: the same run as when it was drawn */
+    r->work.load = r->conf.load ? r->conf.load : drawn;
     if (r->conf.clients != 0)
         r->p.clients = MIN(r->conf.clients, SIM_CLIENTS_MAX);
-    if (r->work.load->alone)
-        r->p.clients = 1;
+    r->p.clients = r->work.load->alone ? 1 : MAX(r->p.clients, r->work.load->clients_min);
     r->p.cluster.clients = r->p.clients;
     r->p.world.keep = r->conf.keep;
     r->p.world.story = r->conf.story;

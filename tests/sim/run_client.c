@@ -82,6 +82,11 @@ static bool going(const struct member *m)
     return !m->run->over && !m->doomed && !m->run->work.failed;
 }
 
+static uint32_t unknown_max(const struct run *r)
+{
+    return r->work.load->unknown_max ? r->work.load->unknown_max : UNKNOWN_MAX;
+}
+
 static void work_on(struct member *m)
 {
     while (going(m)) {
@@ -93,7 +98,7 @@ static void work_on(struct member *m)
             break;
         if (m->run->work.ops >= m->run->conf.ops)
             m->run->over = true;
-        else if (m->run->work.unknown >= UNKNOWN_MAX)
+        else if (m->run->work.unknown >= unknown_max(m->run))
             run_gate_shut(m->run); /* the director settles it */
     }
 }

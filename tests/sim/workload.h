@@ -20,9 +20,9 @@
  *     answered   the model must explain it: 0, -DER_EXIST, -DER_NONEXIST, ENOENT ...
  *     failed     an error that promises that nothing changed: -DER_NOSPACE, -DER_NOMEM, -DER_IO,
  *                -DER_TIMEDOUT, -DER_UNREACH; reads that were not answered
- *     unknown    a change that may have happened: -DER_TX_UNCERTAIN, -DER_CANCELED; of libdfs,
- * whose calls may take several requests, ENOMEM, EIO and the like too wrong      nothing of the
- * above: the run fails
+ *     unknown    a change that may have happened: -DER_TX_UNCERTAIN, -DER_CANCELED; of libdfs
+ *                (whose calls may take several requests) ENOMEM, EIO and the like too
+ *     wrong      nothing of the above: the run fails
  */
 #ifndef TARN_SIM_WORKLOAD_H
 #define TARN_SIM_WORKLOAD_H
@@ -57,8 +57,10 @@ struct work_client {
 
 struct workload {
     const char *name;
-    bool posix; /* the container is made with dfs_cont_create() */
-    bool alone; /* its clients do not share a domain: at most one works at a time */
+    bool posix;           /* the container is made with dfs_cont_create() */
+    bool alone;           /* its clients do not share a domain: at most one works at a time */
+    uint32_t clients_min; /* that it needs to make sense; 0: one */
+    uint32_t unknown_max; /* outcomes nobody knows before all is settled; 0: as the run says */
     int (*setup)(struct work_client *c);
     int (*attach)(struct work_client *c);
     /* One operation. 0, or the error that ended it without a verdict: the client's handles are gone
