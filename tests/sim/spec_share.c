@@ -271,7 +271,7 @@ static int see_file(struct share_tree *t, const struct share_op *op, struct shar
 
 /* ---- All of it ---- */
 
-static int run(struct share_tree *t, const struct share_op *op, struct share_seen *seen)
+int share_run(struct share_tree *t, const struct share_op *op, struct share_seen *seen)
 {
     switch (op->kind) {
     case SHARE_CREATE:
@@ -312,7 +312,7 @@ static bool apply(void *state, const void *arg, bool known)
 
     if (op->kind == SHARE_WALK)
         return !known || memcmp(state, &op->tree, sizeof(op->tree)) == 0;
-    rc = run(state, op, &seen);
+    rc = share_run(state, op, &seen);
     return !known || (rc == op->rc && memcmp(&seen, &op->seen, sizeof(seen)) == 0);
 }
 

@@ -90,6 +90,8 @@ struct share_op {
 /* For hist_create(); the state is a struct share_tree, the first one all zeros. */
 extern const struct hist_spec spec_share;
 
+/* Does op (but WALK) to the tree: errno, and what is seen. An error changes nothing. */
+int share_run(struct share_tree *t, const struct share_op *op, struct share_seen *seen);
 bool share_changes(uint8_t kind);
 struct share_node *share_find(struct share_tree *t, uint16_t ino);
 struct share_node *share_child(struct share_tree *t, uint16_t dir, uint8_t name);

@@ -270,9 +270,9 @@ static int parse(int argc, char **argv, struct options *o)
 static void print_run(const struct options *o, uint64_t seed, const struct sim_result *r)
 {
     if (!r->ok) {
-        printf("seed %llu: FAILED (workload %s, %u operations; tarn-sim --seed %llu --trace tells "
+        printf("seed %llu: FAILED (%u operations; tarn-sim --seed %llu --workload %s --trace tells "
                "the story)\n%s\n",
-               (unsigned long long)seed, r->load, o->run.ops, (unsigned long long)seed, r->why);
+               (unsigned long long)seed, o->run.ops, (unsigned long long)seed, r->load, r->why);
         fflush(stdout);
     } else if (o->hash) {
         printf("seed %llu: trace %016llx, %s, %llu operations, %llu turns, %.3f s of virtual time, "
