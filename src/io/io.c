@@ -120,10 +120,15 @@ void io_submit(struct io_dev *dev, struct io_req *req)
 void io_complete(struct io_req *req, int rc)
 {
     struct io_req_head *head = io_req_head(req);
+    struct io_dev *dev = head->dev;
 
     ASSERT(rc <= 0);
-    ASSERT(head->dev->stat.inflight > 0);
-    head->dev->stat.inflight--;
+    ASSERT(dev->stat.inflight > 0);
+    dev->stat.inflight--;
+    if (req->op == IO_FLUSH && rc != 0)
+        dev->flush_lost = true;
+    else if (req->op == IO_FLUSH && dev->flush_lost && !MUTANT(IO_FLUSH_FORGIVEN))
+        rc = -DER_IO;
     req->off = head->off_shown;
     req->rc = MUTANT(IO_FLUSH_ERROR) && req->op == IO_FLUSH ? 0 : rc;
     req->done(req); /* req may be gone now */

@@ -10,7 +10,8 @@
  * A completion of a write means only that the device took it. It is durable after a flush that was
  * submitted after the completion has completed, or at once if the write carried IO_DURABLE. A
  * failed write leaves the old, the new or torn content per 512-byte sector; a failed flush may have
- * dropped any write since the last good one and retrying it proves nothing.
+ * dropped any write since the last good one, whoever made it, and the next one would succeed and
+ * prove nothing: so after it every flush of this open device is -DER_IO.
  *
  * Above raw devices, io/super.h formats a device (superblock copies, named growable extents); heap
  * uses that.
@@ -80,6 +81,7 @@ struct io_dev {
     uint64_t size; /* bytes */
     bool readonly;
     bool volatile_mem; /* nothing survives: flush is free */
+    bool flush_lost;   /* a flush failed */
     bool grow_blocks;  /* grow() may take long: io_grow_wait gives it a thread of its own */
     const char *name;  /* for messages; owned */
     struct io_dev_stat stat;

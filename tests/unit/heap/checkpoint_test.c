@@ -268,6 +268,8 @@ static void damage_under_a_cut_checkpoint_is_found_by_page_sum(struct rig *r)
     CHECK(heap_checkpoint(r->h) == -DER_IO); /* pages written, no record */
     rig_ack(r);
     heap_close(r->h, false);
+    rig_detach(r); /* a device whose flush failed is of no use until it is opened again */
+    CHECK(rig_attach(r) == 0);
     page_flip(r, page_of(off), HEAP_PAGE_SIZE - 1); /* a byte no record of the log covers */
     CHECK(rig_open(r, &e) == -DER_CSUM);
     CHECK(strstr(e.what, "is damaged") != NULL);
