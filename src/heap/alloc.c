@@ -361,7 +361,7 @@ static int value_take(struct heap *h, uint64_t page, uint32_t *slot)
     return 0;
 }
 
-int heap_tx_alloc(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr)
+int heap_tx_alloc_raw(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr)
 {
     const struct size_class *c;
     uint32_t cls, slot = 0;
@@ -390,8 +390,20 @@ int heap_tx_alloc(struct heap *h, size_t size, uint64_t near, uint64_t *off, voi
     p = tx_write(h, at, c->size);
     if (p == NULL)
         return h->rc;
-    memset(p, 0, c->size);
+    memset((char *)p + size, 0, c->size - size);
     *off = at;
+    *ptr = p;
+    return 0;
+}
+
+int heap_tx_alloc(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr)
+{
+    void *p;
+    int rc = heap_tx_alloc_raw(h, size, near, off, &p);
+
+    if (rc != 0)
+        return rc;
+    memset(p, 0, size);
     if (ptr != NULL)
         *ptr = p;
     return 0;

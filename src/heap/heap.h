@@ -124,6 +124,9 @@ void *heap_tx_write(struct heap *h, uint64_t off, size_t len);
  * free (heap_retry grows the heap, or answers -DER_NOSPACE), HEAP_FAULT, HEAP_WAIT, -DER_INVAL,
  * -DER_OVERFLOW, -DER_NOMEM. */
 int heap_tx_alloc(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr);
+/* The same, for a caller that writes all size bytes himself before anything else: they are not
+ * zeroed first. */
+int heap_tx_alloc_raw(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr);
 /* The open transaction deletes: it may use the pages kept so that deletes work when the heap is
  * full. */
 void heap_tx_use_reserve(struct heap *h);

@@ -167,7 +167,7 @@ int layout_store(struct vos_tx *t, const struct vos_iod *iod, const struct part 
     if (l->flags & VER_SLOT) {
         uint64_t slot;
         void *bytes;
-        int rc = heap_tx_alloc(h, p->bytes, near, &slot, &bytes);
+        int rc = heap_tx_alloc_raw(h, p->bytes, near, &slot, &bytes);
 
         if (rc)
             return rc;
