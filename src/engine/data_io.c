@@ -15,6 +15,10 @@
 #include "base/csum.h"
 #include "engine/engine_int.h"
 
+#define BOUNCE_KEPT  (256u << 10)
+#define GATHER_PIECE (64u << 10) /* larger values are written by themselves */
+#define GATHER_MAX   BOUNCE_KEPT /* bytes gathered for one write */
+
 /* A transfer that a fiber waits for together with its siblings. */
 struct batch {
     struct rt_event all;
@@ -28,6 +32,7 @@ struct transfer {
     struct iovec *iovs; /* iov, or memory of its own */
     struct batch *batch;
     uint8_t *bounce; /* owned */
+    bool kept;       /* bounce is one of BOUNCE_KEPT bytes, for shard->bounce */
 };
 
 static void batch_init(struct batch *b)
@@ -72,17 +77,31 @@ static void transfer_start(struct shard *s, struct batch *b, struct transfer *t,
     super_submit(s->super, SUPER_DATA, &t->io);
 }
 
-static void transfer_fini(struct transfer *t)
+static void transfer_fini(struct shard *s, struct transfer *t)
 {
-    io_buf_free(t->bounce);
+    if (t->kept && s->bounce_nr < ARRAY_LEN(s->bounce))
+        s->bounce[s->bounce_nr++] = t->bounce;
+    else
+        io_buf_free(t->bounce);
     if (t->iovs != t->iov)
         base_free(t->iovs);
 }
 
-/* A buffer of len bytes (rounded up to blocks) of its own. */
-static int bounce(struct transfer *t, uint64_t len)
+void data_io_fini(struct shard *s)
 {
-    t->bounce = io_buf_alloc(ROUND_UP(len, SPACE_BLOCK));
+    while (s->bounce_nr > 0)
+        io_buf_free(s->bounce[--s->bounce_nr]);
+}
+
+/* A buffer of len bytes (rounded up to blocks) of its own. Large ones are kept for the next: memory
+ * that comes and goes costs a page fault for every 4 KiB of it. */
+static int bounce(struct shard *s, struct transfer *t, uint64_t len)
+{
+    t->kept = len > BOUNCE_KEPT / 8 && len <= BOUNCE_KEPT;
+    if (t->kept && s->bounce_nr > 0)
+        t->bounce = s->bounce[--s->bounce_nr];
+    else
+        t->bounce = io_buf_alloc(t->kept ? BOUNCE_KEPT : ROUND_UP(len, SPACE_BLOCK));
     if (t->bounce == NULL)
         return -DER_NOMEM;
     t->iov[0].iov_base = t->bounce;
@@ -187,18 +206,47 @@ static int flush_shared(struct shard *s)
 
 /* ---- Writing ---- */
 
-static int write_prepare(struct transfer *t, const struct vos_op *ops, const struct vos_place *p)
+/* How many places from p on go in one write: extents that follow each other without a gap, and are
+ * so small that gathering them costs less than writing each. */
+static uint32_t run_length(const struct vos_place *p, uint32_t nr)
+{
+    uint64_t bytes = 0;
+    uint32_t n = 0;
+
+    while (n < nr && p[n].len <= GATHER_PIECE && bytes + p[n].len <= GATHER_MAX &&
+           (n == 0 || p[n].ext.block == p[n - 1].ext.block + p[n - 1].ext.nr)) {
+        bytes += ROUND_UP(p[n].len, (uint64_t)SPACE_BLOCK);
+        n++;
+        if (bytes != (p[n - 1].ext.block + p[n - 1].ext.nr - p->ext.block) * SPACE_BLOCK)
+            break; /* more room than bytes: what follows is not beside them */
+    }
+    return MAX(n, 1u);
+}
+
+/* One write for nr places, whose extents follow each other. */
+static int write_prepare(struct shard *s, struct transfer *t, const struct vos_op *ops,
+                         const struct vos_place *p, uint32_t nr)
 {
     const struct vos_iod *iod = &ops[p->op].iods[p->iod];
+    uint64_t bytes = 0;
     int rc;
 
-    if (in_place(t, iod->iov, iod->iov_nr, p->src_off, p->len))
+    if (nr == 1 && in_place(t, iod->iov, iod->iov_nr, p->src_off, p->len))
         return 0;
-    rc = bounce(t, p->len);
+    for (uint32_t i = 0; i < nr; i++)
+        bytes += ROUND_UP(p[i].len, (uint64_t)SPACE_BLOCK);
+    rc = bounce(s, t, bytes);
     if (rc != 0)
         return rc;
-    copy_stream(iod->iov, iod->iov_nr, p->src_off, t->bounce, p->len, false);
-    memset(t->bounce + p->len, 0, t->iov[0].iov_len - p->len);
+    bytes = 0;
+    for (uint32_t i = 0; i < nr; i++) {
+        uint64_t room = ROUND_UP(p[i].len, (uint64_t)SPACE_BLOCK);
+
+        iod = &ops[p[i].op].iods[p[i].iod];
+        copy_stream(iod->iov, iod->iov_nr, p[i].src_off, t->bounce + bytes, p[i].len, false);
+        memset(t->bounce + bytes + p[i].len, 0, room - p[i].len);
+        bytes += room;
+    }
     return 0;
 }
 
@@ -206,22 +254,23 @@ int data_write(struct shard *s, const struct vos_op *ops, const struct vos_place
                uint32_t nr)
 {
     struct transfer *ts = base_calloc(nr, sizeof(*ts));
-    uint32_t flags;
+    uint32_t flags, n = 0;
     struct batch b;
     int rc = 0, rc2;
 
     if (ts == NULL)
         return -DER_NOMEM;
     s->data_writers++;
-    flags = s->data_writers == 1 && nr == 1 ? IO_DURABLE : 0;
+    flags = s->data_writers == 1 && run_length(places, nr) == nr ? IO_DURABLE : 0;
     batch_init(&b);
-    for (uint32_t i = 0; i < nr; i++) {
-        ts[i].iovs = ts[i].iov;
-        rc = write_prepare(&ts[i], ops, &places[i]);
+    for (uint32_t i = 0, run; i < nr && rc == 0; i += run, n++) {
+        run = run_length(places + i, nr - i);
+        ts[n].iovs = ts[n].iov;
+        rc = write_prepare(s, &ts[n], ops, &places[i], run);
         if (rc != 0)
             break;
         s->eng->data_writes++;
-        transfer_start(s, &b, &ts[i], IO_WRITE, flags, places[i].ext.block * SPACE_BLOCK);
+        transfer_start(s, &b, &ts[n], IO_WRITE, flags, places[i].ext.block * SPACE_BLOCK);
     }
     rc2 = batch_wait(&b);
     rc = rc != 0 ? rc : rc2;
@@ -229,7 +278,7 @@ int data_write(struct shard *s, const struct vos_op *ops, const struct vos_place
         rc = flush_shared(s);
     s->data_writers--;
     for (uint32_t i = 0; i < nr; i++)
-        transfer_fini(&ts[i]);
+        transfer_fini(s, &ts[i]);
     base_free(ts);
     return rc;
 }
@@ -265,7 +314,7 @@ static int verify(const struct vos_piece *p, const uint8_t *bytes, uint64_t len)
 }
 
 /* In place: the iovec of one segment is what verify() needs. */
-static int read_prepare(struct transfer *t, const struct vos_fetch_iod *iod,
+static int read_prepare(struct shard *s, struct transfer *t, const struct vos_fetch_iod *iod,
                         const struct vos_piece *p, uint64_t from, uint64_t to)
 {
     if (from == p->ext_off && to == p->ext_off + p->len &&
@@ -276,7 +325,7 @@ static int read_prepare(struct transfer *t, const struct vos_fetch_iod *iod,
             base_free(t->iovs);
         t->iovs = t->iov;
     }
-    return bounce(t, to - from);
+    return bounce(s, t, to - from);
 }
 
 static int read_finish(const struct transfer *t, const struct vos_fetch_iod *iod,
@@ -308,7 +357,7 @@ int data_read(struct shard *s, const struct vos_fetch_iod *iods, const struct vo
 
         ts[i].iovs = ts[i].iov;
         widen(&pieces[i], &from, &to);
-        rc = read_prepare(&ts[i], &iods[pieces[i].iod], &pieces[i], from, to);
+        rc = read_prepare(s, &ts[i], &iods[pieces[i].iod], &pieces[i], from, to);
         if (rc != 0)
             break;
         s->eng->data_reads++;
@@ -320,7 +369,7 @@ int data_read(struct shard *s, const struct vos_fetch_iod *iods, const struct vo
     for (uint32_t i = 0; i < nr && rc == 0; i++)
         rc = read_finish(&ts[i], &iods[pieces[i].iod], &pieces[i]);
     for (uint32_t i = 0; i < nr; i++)
-        transfer_fini(&ts[i]);
+        transfer_fini(s, &ts[i]);
     base_free(ts);
     return rc;
 }
@@ -333,7 +382,7 @@ int data_verify(struct shard *s, const struct vos_piece *p)
     int rc;
 
     widen(p, &from, &to);
-    rc = bounce(&t, to - from);
+    rc = bounce(s, &t, to - from);
     if (rc != 0)
         return rc;
     batch_init(&b);
@@ -342,6 +391,6 @@ int data_verify(struct shard *s, const struct vos_piece *p)
     rc = batch_wait(&b);
     if (rc == 0)
         rc = verify(p, t.bounce, to - from);
-    transfer_fini(&t);
+    transfer_fini(s, &t);
     return rc;
 }

@@ -15,6 +15,7 @@ static void shard_close(struct shard *s, bool clean)
         super_close(s->super);
     if (s->dev != NULL)
         io_dev_close(s->dev);
+    data_io_fini(s);
     s->svc = NULL;
     s->vos = NULL;
     s->heap = NULL;

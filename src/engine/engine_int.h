@@ -56,6 +56,8 @@ struct shard {
     struct hlc clock;
     struct flusher flusher;
     uint32_t data_writers; /* updates writing data extents now (xstream only) */
+    void *bounce[32];      /* data_io.c: buffers kept for the next transfer (xstream only) */
+    uint32_t bounce_nr;
     bool reclaim_running, reclaim_again, reclaim_held;
     struct rt_call reclaim_call; /* from any thread: a change left something to give back */
     bool reclaim_called;         /* it is on its way; atomic */
@@ -152,6 +154,8 @@ int data_read(struct shard *s, const struct vos_fetch_iod *iods, const struct vo
               uint32_t nr);
 /* Reads one piece's checksummed chunks and throws them away: the checker. */
 int data_verify(struct shard *s, const struct vos_piece *p);
+/* Gives back what the shard keeps for them. Nothing is under way. */
+void data_io_fini(struct shard *s);
 
 /* ---- reclaim.c ---- */
 

@@ -329,6 +329,7 @@ struct vos_update {
     struct prep **preps; /* [op][iod] */
     struct vos_place *places;
     uint32_t place_nr, place_max;
+    uint64_t heap_max; /* bytes of a value that lives in the heap */
     size_t redo_max;
     struct arena arena;
     struct vos_update *next;

@@ -265,7 +265,7 @@ static int prep_single(struct vos_update *u, uint32_t op, uint32_t ix, const str
         return -DER_NOMEM;
     p->nr = 1;
     p->bytes = iod->rec_size;
-    if (p->bytes <= VOS_VALUE_HEAP) {
+    if (p->bytes <= u->heap_max) {
         rc = part_csums(u, iod, p, iod->csums, 0, p->bytes, p->bytes, 1);
         if (rc == 0)
             part_heap(p, base);
@@ -375,7 +375,7 @@ static int prep_recx(struct vos_update *u, uint32_t op, uint32_t ix, const struc
         struct space_extent ext[SPACE_SPLIT_MAX];
         uint32_t nr, i;
 
-        if (want * size <= VOS_VALUE_HEAP) {
+        if (want * size <= u->heap_max) {
             rc = part_array(u, op, ix, iod, pr, r->rx_idx + done, want, base + done * size, NULL,
                             given, base, recx_bytes);
             done += want;
@@ -479,19 +479,27 @@ static struct vos_update *update_new(struct vos_cont *c)
     return u;
 }
 
-void update_free(struct vos_update *u, bool cancel_space)
+static void space_cancel(struct vos_update *u)
 {
-    struct vos *v = u->c->v;
+    struct heap *h = u->c->v->h;
 
-    for (uint32_t i = 0; cancel_space && u->preps && i < u->nr; i++) {
+    for (uint32_t i = 0; u->preps && i < u->nr; i++) {
         if (u->ops[i].kind != VOS_OP_UPDATE || u->preps[i] == NULL)
             continue;
         for (uint32_t k = 0; k < u->ops[i].akey_nr; k++)
             for (uint32_t p = 0; p < u->preps[i][k].part_nr; p++)
                 if (u->preps[i][k].parts[p].ext_nr)
-                    heap_space_cancel(v->h, u->preps[i][k].parts[p].ext,
+                    heap_space_cancel(h, u->preps[i][k].parts[p].ext,
                                       u->preps[i][k].parts[p].ext_nr);
     }
+}
+
+void update_free(struct vos_update *u, bool cancel_space)
+{
+    struct vos *v = u->c->v;
+
+    if (cancel_space)
+        space_cancel(u);
     if (v->spare_nr < SPARE_MAX) {
         u->next = v->spare;
         v->spare = u;
@@ -502,29 +510,75 @@ void update_free(struct vos_update *u, bool cancel_space)
     base_free(u);
 }
 
-static int prepare(struct vos_update *u)
+/* Bytes of the operation's values that would have a slot of their own in the heap. */
+static uint64_t slot_bytes(const struct vos_op *op)
 {
+    uint64_t n = 0;
+
+    for (uint32_t k = 0; op->kind == VOS_OP_UPDATE && k < op->akey_nr; k++) {
+        const struct vos_iod *iod = &op->iods[k];
+        bool array = iod->type == DAOS_IOD_ARRAY;
+
+        for (uint32_t i = 0; i < (array ? iod->recx_nr : 1); i++) {
+            uint64_t bytes = iod->rec_size * (array ? iod->recxs[i].rx_nr : 1);
+
+            n += bytes > INLINE_MAX ? bytes : 0;
+        }
+    }
+    return n;
+}
+
+static int prep_op(struct vos_update *u, uint32_t i)
+{
+    const struct vos_op *op = &u->ops[i];
+    int rc = 0;
+
+    if (op->kind == VOS_OP_UPDATE) {
+        u->preps[i] = arena_calloc(&u->arena, MAX(op->akey_nr, 1u), sizeof **u->preps);
+        if (u->preps[i] == NULL)
+            return -DER_NOMEM;
+        for (uint32_t k = 0; k < op->akey_nr && rc == 0; k++)
+            rc = prep_iod(u, i, k, &op->iods[k], &u->preps[i][k]);
+    }
+    if (rc == 0)
+        u->redo_max += redo_of(op, u->preps[i]);
+    return rc;
+}
+
+static int prep_ops(struct vos_update *u, uint64_t heap_max)
+{
+    int rc = 0;
+
+    u->heap_max = heap_max;
+    u->redo_max = 0;
+    u->place_nr = 0;
     u->preps = arena_calloc(&u->arena, u->nr, sizeof *u->preps);
     if (u->preps == NULL)
         return -DER_NOMEM;
-    for (uint32_t i = 0; i < u->nr; i++) {
-        const struct vos_op *op = &u->ops[i];
-        int rc = check_op(&u->arena, op);
+    for (uint32_t i = 0; i < u->nr && rc == 0; i++)
+        rc = prep_op(u, i);
+    return rc;
+}
 
-        if (rc)
-            return rc;
-        if (op->kind == VOS_OP_UPDATE) {
-            u->preps[i] = arena_calloc(&u->arena, MAX(op->akey_nr, 1u), sizeof **u->preps);
-            if (u->preps[i] == NULL)
-                return -DER_NOMEM;
-            for (uint32_t k = 0; k < op->akey_nr; k++) {
-                rc = prep_iod(u, i, k, &op->iods[k], &u->preps[i][k]);
-                if (rc)
-                    return rc;
-            }
-        }
-        u->redo_max += redo_of(op, u->preps[i]);
+static int prepare(struct vos_update *u)
+{
+    uint64_t many = 0;
+    int rc = 0;
+
+    for (uint32_t i = 0; i < u->nr && rc == 0; i++) {
+        rc = check_op(&u->arena, &u->ops[i]);
+        if (rc == 0)
+            many += slot_bytes(&u->ops[i]);
     }
+    if (rc)
+        return rc;
+    rc = prep_ops(u, many >= VOS_VALUE_MANY ? INLINE_MAX : VOS_VALUE_HEAP);
+    if (rc == -DER_NOSPACE && u->heap_max < VOS_VALUE_HEAP) { /* they may lie in the heap as well */
+        space_cancel(u);
+        rc = prep_ops(u, VOS_VALUE_HEAP);
+    }
+    if (rc)
+        return rc;
     return u->redo_max > HEAP_TX_MAX - 65536 ? -DER_OVERFLOW : 0;
 }
 

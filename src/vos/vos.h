@@ -31,6 +31,9 @@ struct vos_cont; /* an open container of the shard: cached state; valid until vo
 #define VOS_VALUE_HEAP                                                                             \
     4096u /* single values and extents up to this many bytes live in the heap, larger ones in data \
              extents */
+/* A compound that brings so many bytes in values above INLINE_MAX writes those to data extents as
+ * well: side by side they cost one device write, and neither log nor memory holds them. */
+#define VOS_VALUE_MANY (64u << 10)
 #define VOS_EXTENT_MAX                                                                             \
     (1u << 20)          /* bytes one stored extent covers at most; longer writes become several */
 #define VOS_OPS_MAX 64u /* operations in one compound */

@@ -254,6 +254,53 @@ static void unanswered_fetches_leave_no_trace(struct rt_xs *xs)
     rig_stop(&r);
 }
 
+/* One value of 3000 bytes lives in the heap; many of them that come together do not, and are read
+ * back all the same. Where there is no data space they stay in the heap. */
+static void many_values_leave_the_heap(struct rt_xs *xs)
+{
+    daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1);
+    static char buf[32][3000];
+    char name[32][8], got[3000];
+    struct iovec iov[32];
+    struct vos_iod iods[32];
+    struct vos_op op = {.kind = VOS_OP_UPDATE, .oid = o, .dkey = K("d"), .iods = iods};
+    struct heap_stat before, after;
+    struct rig r;
+
+    for (uint32_t i = 0; i < 32; i++) {
+        memset(buf[i], 'a' + (int)i, sizeof buf[i]);
+        snprintf(name[i], sizeof name[i], "a%02u", i);
+        iov[i] = (struct iovec){buf[i], sizeof buf[i]};
+        iods[i] = (struct vos_iod){.akey = K(name[i]),
+                                   .type = DAOS_IOD_SINGLE,
+                                   .rec_size = sizeof buf[i],
+                                   .iov = &iov[i],
+                                   .iov_nr = 1};
+    }
+    for (int disk = 0; disk < 2; disk++) {
+        rig_start(&r, disk ? xs : NULL, 7, disk ? 2 : 0);
+        before = stat_of(&r);
+        op.akey_nr = 21; /* just too few */
+        CHECK_EQ(rig_apply(&r, &op, 1, 0, NULL), 0);
+        after = stat_of(&r);
+        CHECK_EQ(after.data_used, before.data_used);
+        op.akey_nr = 32;
+        op.dkey = K("e");
+        CHECK_EQ(rig_apply(&r, &op, 1, 0, NULL), 0);
+        CHECK_EQ(stat_of(&r).data_used, after.data_used + (disk ? 32 * 4096 : 0));
+        CHECK((stat_of(&r).value_bytes - after.value_bytes < 32 * 1000) == (disk == 1));
+        if (disk)
+            rig_reopen(&r, true);
+        for (uint32_t i = 0; i < 32; i++) {
+            CHECK_EQ(get(&r, LATEST, o, K("e"), K(name[i]), got, sizeof got, 0), sizeof got);
+            CHECK(memcmp(got, buf[i], sizeof got) == 0);
+        }
+        check_clean(&r);
+        rig_stop(&r);
+        op.dkey = K("d");
+    }
+}
+
 /* What a compound might write at most is much more than what it writes: a log that holds the latter
  * is large enough. */
 static void a_small_log_takes_large_compounds(struct rt_xs *xs)
@@ -282,7 +329,7 @@ static void a_small_log_takes_large_compounds(struct rt_xs *xs)
 static void a_log_that_is_too_small_says_so(struct rt_xs *xs)
 {
     daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1);
-    static char big[VOS_VALUE_HEAP];
+    static char big[1900]; /* not so large that many of them leave the heap */
     struct iovec iov = {big, sizeof big};
     struct vos_iod iods[32];
     char name[ARRAY_LEN(iods)][8];
@@ -321,6 +368,7 @@ static void on_disk(void **state)
     rig_run(a_small_log_takes_large_compounds);
     rig_run(a_log_that_is_too_small_says_so);
     rig_run(snapshots_keep_and_let_go);
+    rig_run(many_values_leave_the_heap);
     rig_run(checksums_travel);
     rig_run(unanswered_fetches_leave_no_trace);
 }
