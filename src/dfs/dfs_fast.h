@@ -24,6 +24,19 @@
 int dfs_put_file(dfs_t *dfs, dfs_obj_t *parent, const char *name, const struct stat *st,
                  d_sg_list_t *sgl, bool replace, daos_obj_id_t *oid, daos_event_t *ev);
 
+/* Several new regular files as one atomic request, as dfs_put_file() without replace: all of them
+ * are there afterwards, or none. For thousands of small files it costs a fraction of one request
+ * each. EEXIST, EFBIG: of at least one; which one, dfs_put_file() tells. EINVAL: also one name
+ * twice. */
+#define DFS_PUT_MAX 32u
+struct dfs_put {
+    dfs_obj_t *parent;
+    const char *name;
+    struct stat st;
+    d_sg_list_t *sgl; /* NULL: empty */
+};
+int dfs_put_files(dfs_t *dfs, uint32_t nr, const struct dfs_put *files, daos_event_t *ev);
+
 /* Reads up to cap bytes of the regular file `oid` (from dfs_stat_name or dfs_readdir_more) from its
  * start. *len: bytes there are in that range; a file that is shorter reads short, holes are zeros.
  */

@@ -3,17 +3,22 @@
 #include "dfs/dfs_int.h"
 #include "dfs/dfs_fast.h"
 
-/* Everything a put needs until it completes. The file's first chunk is dkey 1 (a 64-bit integer),
- * akey "0" of its array object. */
-struct put_op {
+/* What one new file needs until the request completes. Its first chunk is dkey 1 (a 64-bit
+ * integer), akey "0" of its array object. */
+struct put_file {
     struct dfs_entry e;
     struct dfs_entry_io io;
-    struct compound *c;
     uint64_t chunk_key;
     daos_key_t dkey;
     daos_recx_t recx;
     daos_iod_t iod;
     char name[DFS_MAX_NAME + 1];
+};
+
+struct put_op {
+    struct compound *c;
+    uint32_t nr;
+    struct put_file file[];
 };
 
 static void put_free(struct put_op *op)
@@ -29,18 +34,18 @@ static int put_hook(void *arg, int rc)
     return dfs_errno(rc);
 }
 
-static int put_data(struct put_op *op, d_sg_list_t *sgl, daos_size_t bytes)
+static int put_data(struct compound *c, struct put_file *f, d_sg_list_t *sgl, daos_size_t bytes)
 {
-    op->chunk_key = 1;
-    d_iov_set(&op->dkey, &op->chunk_key, sizeof(op->chunk_key));
-    d_iov_set(&op->iod.iod_name, (void *)"0", 1);
-    op->recx.rx_idx = 0;
-    op->recx.rx_nr = bytes;
-    op->iod.iod_type = DAOS_IOD_ARRAY;
-    op->iod.iod_size = 1;
-    op->iod.iod_nr = 1;
-    op->iod.iod_recxs = &op->recx;
-    return compound_update_oid(op->c, op->e.oid, 0, &op->dkey, 1, &op->iod, sgl);
+    f->chunk_key = 1;
+    d_iov_set(&f->dkey, &f->chunk_key, sizeof(f->chunk_key));
+    d_iov_set(&f->iod.iod_name, (void *)"0", 1);
+    f->recx.rx_idx = 0;
+    f->recx.rx_nr = bytes;
+    f->iod.iod_type = DAOS_IOD_ARRAY;
+    f->iod.iod_size = 1;
+    f->iod.iod_nr = 1;
+    f->iod.iod_recxs = &f->recx;
+    return compound_update_oid(c, f->e.oid, 0, &f->dkey, 1, &f->iod, sgl);
 }
 
 static daos_size_t sgl_bytes(const d_sg_list_t *sgl)
@@ -52,81 +57,129 @@ static daos_size_t sgl_bytes(const d_sg_list_t *sgl)
     return n;
 }
 
-static int put_prepare(struct dfs *dfs, struct dfs_obj *dir, const char *name,
-                       const struct stat *st, daos_size_t bytes, struct put_op **out)
+/* The new file's entry. *dir: where it will be. */
+static int put_entry(struct dfs *dfs, const struct dfs_put *p, struct dfs_entry *e,
+                     struct dfs_obj **dir)
 {
-    daos_oclass_id_t cid = dir->oclass           ? dir->oclass
-                           : dfs->sb.file_oclass ? dfs->sb.file_oclass
-                                                 : dfs->sb.oclass;
-    struct put_op *op = calloc(1, sizeof(*op));
+    daos_size_t bytes = sgl_bytes(p->sgl);
+    daos_oclass_id_t cid;
     int rc;
 
-    if (op == NULL)
-        return ENOMEM;
-    strcpy(op->name, name);
-    op->e.mode = S_IFREG | (st->st_mode & ~S_IFMT);
-    op->e.uid = st->st_uid;
-    op->e.gid = st->st_gid;
-    op->e.mtime = st->st_mtim;
-    op->e.ctime = dfs_now();
-    op->e.no_xattrs = true;
-    op->e.chunk_size = dir->chunk_size ? dir->chunk_size : dfs->sb.chunk_size;
-    rc = bytes > op->e.chunk_size ? EFBIG : dfs_oid_new(dfs, S_IFREG, cid, &op->e.oid);
+    if (bytes > DFS_FAST_MAX)
+        return EFBIG;
+    rc = dfs_parent(dfs, p->parent, true, dir);
+    if (rc == 0)
+        rc = dfs_name_check(p->name, NULL);
+    if (rc != 0)
+        return rc;
+    cid = (*dir)->oclass ? (*dir)->oclass : dfs->sb.file_oclass;
+    memset(e, 0, sizeof(*e));
+    e->mode = S_IFREG | (p->st.st_mode & ~S_IFMT);
+    e->uid = p->st.st_uid;
+    e->gid = p->st.st_gid;
+    e->mtime = p->st.st_mtim;
+    e->ctime = dfs_now();
+    e->no_xattrs = true;
+    e->chunk_size = (*dir)->chunk_size ? (*dir)->chunk_size : dfs->sb.chunk_size;
+    if (bytes > e->chunk_size)
+        return EFBIG;
+    rc = dfs_oid_new(dfs, S_IFREG, cid ? cid : dfs->sb.oclass, &e->oid);
+    if (rc == 0)
+        e->oclass = daos_obj_id2class(e->oid);
+    return rc;
+}
+
+/* Is file i one of those before it? Conditions of a compound see the state before all of it. */
+static bool put_twice(const struct put_op *op, struct dfs_obj **dirs, uint32_t i)
+{
+    const struct put_file *f = &op->file[i];
+
+    for (uint32_t k = 0; k < i; k++) {
+        const struct put_file *g = &op->file[k];
+
+        if (g->io.dkey.iov_len == f->io.dkey.iov_len && dirs[k]->oid.lo == dirs[i]->oid.lo &&
+            dirs[k]->oid.hi == dirs[i]->oid.hi && strcmp(g->name, f->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int put_prepare(struct dfs *dfs, uint32_t nr, const struct dfs_put *files,
+                       struct dfs_obj **dirs, struct put_op **out)
+{
+    struct put_op *op = calloc(1, sizeof(*op) + nr * sizeof(op->file[0]));
+    int rc = op == NULL ? ENOMEM : 0;
+
+    for (uint32_t i = 0; i < nr && rc == 0; i++) {
+        struct put_file *f = &op->file[i];
+
+        rc = put_entry(dfs, &files[i], &f->e, &dirs[i]);
+        if (rc != 0)
+            break;
+        strcpy(f->name, files[i].name);
+        dfs_entry_io_set(&f->io, f->name, &f->e, NULL);
+        if (put_twice(op, dirs, i))
+            rc = EINVAL;
+    }
     if (rc != 0) {
         free(op);
         return rc;
     }
-    op->e.oclass = daos_obj_id2class(op->e.oid);
-    dfs_entry_io_set(&op->io, op->name, &op->e, NULL);
+    op->nr = nr;
     *out = op;
     return 0;
 }
 
 /* Adds to the compound what removes the present holder of the name, if there is one. -DER codes. */
-static int put_replace(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op)
+static int put_replace(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op, const char *name)
 {
+    daos_key_t *dkey = &op->file[0].io.dkey;
     struct dfs_entry old;
-    int rc = dfs_entry_fetch(dfs, dir->oid, op->name, &old);
+    int rc = dfs_entry_fetch(dfs, dir->oid, name, &old);
 
     if (rc == ENOENT)
-        return compound_check_absent(op->c, dir->oid, &op->io.dkey);
+        return compound_check_absent(op->c, dir->oid, dkey);
     if (rc != 0)
         return -DER_IO;
     if (S_ISDIR(old.mode))
         return -DER_EXIST;
-    rc = compound_check_unchanged(op->c, dir->oid, &op->io.dkey, old.epoch);
+    rc = compound_check_unchanged(op->c, dir->oid, dkey, old.epoch);
     if (rc == 0)
-        rc = compound_punch_dkey_oid(op->c, dir->oid, 0, &op->io.dkey);
+        rc = compound_punch_dkey_oid(op->c, dir->oid, 0, dkey);
     if (rc == 0 && S_ISREG(old.mode))
         rc = compound_punch_oid(op->c, old.oid, 0);
     return rc;
 }
 
-static int put_build(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op, d_sg_list_t *sgl,
-                     daos_size_t bytes, bool replace)
+static int put_build(struct dfs *dfs, struct dfs_obj **dirs, struct put_op *op,
+                     const struct dfs_put *files, bool replace)
 {
     int rc = compound_begin(dfs->coh, &op->c);
 
     if (rc == 0)
         rc = dfs_dot_check(op->c, dfs, dir->oid);
     if (rc == 0 && replace)
-        rc = put_replace(dfs, dir, op);
-    if (rc == 0)
-        rc = compound_update_oid(op->c, dir->oid, replace ? 0 : DAOS_COND_DKEY_INSERT, &op->io.dkey,
-                                 op->io.nr, op->io.iods, op->io.sgls);
-    if (rc == 0 && bytes > 0)
-        rc = put_data(op, sgl, bytes);
+        rc = put_replace(dfs, dirs[0], op, files[0].name);
+    for (uint32_t i = 0; i < op->nr && rc == 0; i++) {
+        struct put_file *f = &op->file[i];
+        daos_size_t bytes = sgl_bytes(files[i].sgl);
+
+        rc = compound_update_oid(op->c, dirs[i]->oid, replace ? 0 : DAOS_COND_DKEY_INSERT,
+                                 &f->io.dkey, f->io.nr, f->io.iods, f->io.sgls);
+        if (rc == 0 && bytes > 0)
+            rc = put_data(op->c, f, files[i].sgl, bytes);
+    }
     return rc;
 }
 
-static int put_blocking(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op, d_sg_list_t *sgl,
-                        daos_size_t bytes, bool replace)
+static int put_blocking(struct dfs *dfs, struct dfs_obj **dirs, struct put_op *op,
+                        const struct dfs_put *files, bool replace)
 {
     uint32_t attempt = 0;
     int rc;
 
     do {
-        rc = put_build(dfs, dir, op, sgl, bytes, replace);
+        rc = put_build(dfs, dirs, op, files, replace);
         if (rc == 0)
             rc = compound_run(op->c, NULL, NULL);
         if (op->c != NULL)
@@ -135,40 +188,18 @@ static int put_blocking(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op,
         if (replace && rc == -DER_EXIST) { /* it appeared, or it is a directory: look again */
             struct dfs_entry e;
 
-            if (dfs_entry_fetch(dfs, dir->oid, op->name, &e) != 0 || !S_ISDIR(e.mode))
+            if (dfs_entry_fetch(dfs, dirs[0]->oid, files[0].name, &e) != 0 || !S_ISDIR(e.mode))
                 rc = -DER_TX_RESTART;
         }
     } while (rc == -DER_TX_RESTART && dfs_retry(&attempt));
     return dfs_errno(rc);
 }
 
-int dfs_put_file(dfs_t *dfs, dfs_obj_t *parent, const char *name, const struct stat *st,
-                 d_sg_list_t *sgl, bool replace, daos_obj_id_t *oid, daos_event_t *ev)
+static int put_start(struct dfs *dfs, struct dfs_obj **dirs, struct put_op *op,
+                     const struct dfs_put *files, daos_event_t *ev)
 {
-    daos_size_t bytes = sgl_bytes(sgl);
-    struct dfs_obj *dir;
-    struct put_op *op;
-    int rc;
+    int rc = put_build(dfs, dirs, op, files, false);
 
-    if (st == NULL || (replace && ev != NULL))
-        return EINVAL;
-    if (bytes > DFS_FAST_MAX)
-        return EFBIG;
-    rc = dfs_parent(dfs, parent, true, &dir);
-    if (rc == 0)
-        rc = dfs_name_check(name, NULL);
-    if (rc == 0)
-        rc = put_prepare(dfs, dir, name, st, bytes, &op);
-    if (rc != 0)
-        return rc;
-    if (oid != NULL)
-        *oid = op->e.oid;
-    if (ev == NULL) {
-        rc = put_blocking(dfs, dir, op, sgl, bytes, replace);
-        put_free(op);
-        return rc;
-    }
-    rc = put_build(dfs, dir, op, sgl, bytes, false);
     if (rc == 0)
         rc = client_event_hook(ev, put_hook, op);
     if (rc == 0) {
@@ -179,6 +210,42 @@ int dfs_put_file(dfs_t *dfs, dfs_obj_t *parent, const char *name, const struct s
     }
     put_free(op);
     return dfs_errno(rc);
+}
+
+static int put_files(struct dfs *dfs, uint32_t nr, const struct dfs_put *files, bool replace,
+                     daos_obj_id_t *oid, daos_event_t *ev)
+{
+    struct dfs_obj *dirs[DFS_PUT_MAX];
+    struct put_op *op;
+    int rc = put_prepare(dfs, nr, files, dirs, &op);
+
+    if (rc != 0)
+        return rc;
+    if (oid != NULL)
+        *oid = op->file[0].e.oid;
+    if (ev != NULL)
+        return put_start(dfs, dirs, op, files, ev);
+    rc = put_blocking(dfs, dirs, op, files, replace);
+    put_free(op);
+    return rc;
+}
+
+int dfs_put_file(dfs_t *dfs, dfs_obj_t *parent, const char *name, const struct stat *st,
+                 d_sg_list_t *sgl, bool replace, daos_obj_id_t *oid, daos_event_t *ev)
+{
+    struct dfs_put p = {.parent = parent, .name = name, .sgl = sgl};
+
+    if (st == NULL || (replace && ev != NULL))
+        return EINVAL;
+    p.st = *st;
+    return put_files(dfs, 1, &p, replace, oid, ev);
+}
+
+int dfs_put_files(dfs_t *dfs, uint32_t nr, const struct dfs_put *files, daos_event_t *ev)
+{
+    if (nr == 0 || nr > DFS_PUT_MAX || files == NULL)
+        return EINVAL;
+    return put_files(dfs, nr, files, false, NULL, ev);
 }
 
 /* ---- Reading ---- */

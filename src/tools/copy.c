@@ -8,8 +8,10 @@
 #include "tools/scan.h"
 #include "tools/walk.h"
 
-#define PIECES_MAX 8u          /* of one large file in flight */
-#define XATTR_MAX  (64u << 10) /* bytes of a list of names, and of a value */
+#define PIECES_MAX 8u           /* of one large file in flight */
+#define XATTR_MAX  (64u << 10)  /* bytes of a list of names, and of a value */
+#define PUTS_EACH  (64u << 10)  /* larger files are put by themselves */
+#define PUTS_BYTES (256u << 10) /* of the files that are put together */
 
 struct copy {
     const struct copy_conf *conf;
@@ -58,7 +60,7 @@ static int file_xattrs(struct walk *k, struct job *job, const struct entry *e)
     return copy_xattrs(k, job, e->name, target_name(conf, e->name));
 }
 
-/* ---- A small file: get, then put ---- */
+/* ---- A small file: get, then put, together with others ---- */
 
 static void small_end(struct slot *s, int rc)
 {
@@ -106,10 +108,72 @@ static void small_put_done(struct slot *s, int rc)
     small_end(s, rc);
 }
 
-static void small_got(struct slot *s, int rc)
+static void put_one(struct slot *s)
 {
     struct walk *k = s->w->walk;
     bool pending = false;
+    int rc;
+
+    s->step = small_put_done;
+    rc = k->b->ops->put(k->b, &s->job->b, &s->other, &s->sgl, &s->ev, &pending);
+    if (!pending)
+        small_put_done(s, rc);
+}
+
+/* Several new files in one request. Should one of them be in the way of the others (its name is
+ * taken, it is too large), each goes alone and gets its own answer. */
+static void puts_done(struct slot *s, int rc)
+{
+    for (struct slot *next; s != NULL; s = next) {
+        next = s->next;
+        if (rc == 0)
+            small_end(s, 0);
+        else
+            put_one(s);
+    }
+}
+
+static void puts_send(struct worker *w)
+{
+    struct walk *k = w->walk;
+    struct group g = w->puts;
+    struct tree_put puts[TREE_PUT_MAX];
+    uint32_t n = 0;
+    int rc;
+
+    w->puts = (struct group){0};
+    if (g.nr == 0)
+        return;
+    if (g.nr == 1) {
+        put_one(g.first);
+        return;
+    }
+    for (struct slot *s = g.first; s != NULL; s = s->next)
+        puts[n++] = (struct tree_put){&s->job->b, &s->other, &s->sgl};
+    g.first->step = puts_done; /* its event is that of all */
+    rc = k->b->ops->put_many(k->b, n, puts, &g.first->ev);
+    if (rc != 0)
+        puts_done(g.first, rc);
+}
+
+static void puts_add(struct slot *s)
+{
+    struct group *g = &s->w->puts;
+
+    if (g->nr == 0)
+        g->end = &g->first;
+    s->next = NULL;
+    *g->end = s;
+    g->end = &s->next;
+    g->nr++;
+    g->bytes += s->len;
+    if (g->nr == TREE_PUT_MAX || g->bytes >= PUTS_BYTES)
+        puts_send(s->w);
+}
+
+static void small_got(struct slot *s, int rc)
+{
+    struct walk *k = s->w->walk;
 
     if (rc != 0) {
         small_end(s, rc);
@@ -120,10 +184,10 @@ static void small_got(struct slot *s, int rc)
     s->other = s->e;
     s->other.name = (char *)target_name(conf_of(s), s->e.name);
     s->other.st.st_size = (off_t)s->len;
-    s->step = small_put_done;
-    rc = k->b->ops->put(k->b, &s->job->b, &s->other, &s->sgl, &s->ev, &pending);
-    if (!pending)
-        small_put_done(s, rc);
+    if (k->b->ops->put_many != NULL && s->len <= PUTS_EACH)
+        puts_add(s);
+    else
+        put_one(s);
 }
 
 static void small_start(struct slot *s)
@@ -415,7 +479,8 @@ static void copy_leave(struct worker *w, struct job *job)
         atomic_fetch_add(&k->dirs, 1);
 }
 
-static const struct visitor copy_visitor = {.dir = copy_dir, .leave = copy_leave};
+static const struct visitor copy_visitor = {
+    .dir = copy_dir, .leave = copy_leave, .flush = puts_send};
 
 /* ---- The whole ---- */
 

@@ -56,6 +56,14 @@ struct tree_file {
 
 struct tree;
 
+/* One file of put_many. */
+struct tree_put {
+    struct tree_dir *dir;
+    const struct entry *e;
+    d_sg_list_t *sgl;
+};
+#define TREE_PUT_MAX 32u
+
 struct tree_ops {
     /* Opens a directory; name NULL: the top of the tree. make: creates it if it is missing (mode
      * rwx for the owner until finish). */
@@ -77,6 +85,9 @@ struct tree_ops {
      * replaces it. */
     int (*put)(struct tree *t, struct tree_dir *dir, const struct entry *e, d_sg_list_t *sgl,
                daos_event_t *ev, bool *pending);
+    /* Optional (NULL: no better than one by one): puts up to TREE_PUT_MAX new files, all or none.
+     * Always pending when it returns 0. Any error: nothing happened, and put() tells of which. */
+    int (*put_many)(struct tree *t, uint32_t nr, const struct tree_put *puts, daos_event_t *ev);
     int (*file_open)(struct tree *t, struct tree_dir *dir, struct entry *e, bool write,
                      struct tree_file *f);
     /* One range into or from sgl's single piece. *len: bytes read, fewer only at the end of the

@@ -162,8 +162,8 @@ static int get(struct tree *t, struct tree_dir *dir, struct entry *e, void *buf,
     return rc;
 }
 
-static int put(struct tree *t, struct tree_dir *dir, const struct entry *e, d_sg_list_t *sgl,
-               daos_event_t *ev, bool *pending)
+/* What a copy of e is to have. */
+static struct stat put_stat(const struct tree *t, const struct entry *e)
 {
     struct stat st = e->st;
 
@@ -172,9 +172,29 @@ static int put(struct tree *t, struct tree_dir *dir, const struct entry *e, d_sg
         st.st_uid = geteuid();
         st.st_gid = getegid();
     }
+    return st;
+}
+
+static int put(struct tree *t, struct tree_dir *dir, const struct entry *e, d_sg_list_t *sgl,
+               daos_event_t *ev, bool *pending)
+{
+    struct stat st = put_stat(t, e);
     int rc = dfs_put_file(t->dfs, dir->obj, e->name, &st, sgl, ev == NULL, NULL, ev);
     *pending = rc == 0 && ev != NULL;
     return rc;
+}
+
+static int put_many(struct tree *t, uint32_t nr, const struct tree_put *puts, daos_event_t *ev)
+{
+    struct dfs_put files[TREE_PUT_MAX];
+
+    _Static_assert(TREE_PUT_MAX <= DFS_PUT_MAX, "one request");
+    for (uint32_t i = 0; i < nr; i++)
+        files[i] = (struct dfs_put){.parent = puts[i].dir->obj,
+                                    .name = puts[i].e->name,
+                                    .st = put_stat(t, puts[i].e),
+                                    .sgl = puts[i].sgl};
+    return dfs_put_files(t->dfs, nr, files, ev);
 }
 
 static int file_open(struct tree *t, struct tree_dir *dir, struct entry *e, bool write,
@@ -347,6 +367,7 @@ static const struct tree_ops dfs_ops = {
     .stat = stat_one,
     .get = get,
     .put = put,
+    .put_many = put_many,
     .file_open = file_open,
     .file_read = file_read,
     .file_write = file_write,

@@ -101,6 +101,8 @@ void walk_reap(struct worker *w, bool wait)
     daos_event_t *evs[REAP_MAX];
     int n;
 
+    if (wait && w->walk->visitor->flush != NULL)
+        w->walk->visitor->flush(w);
     if (w->busy == 0)
         return;
     n = daos_eq_poll(w->eq, 1, wait ? DAOS_EQ_WAIT : DAOS_EQ_NOWAIT, REAP_MAX, evs);

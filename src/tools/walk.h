@@ -24,7 +24,7 @@
 #include "tools/tool.h"
 #include "tools/tree.h"
 
-#define WALK_SLOTS       96
+#define WALK_SLOTS       160
 #define WALK_BYTES_MAX   (32u << 20) /* of files a worker has in flight */
 #define WALK_BUFFER_KEPT (64u << 10) /* a slot keeps buffers up to this size for its next file */
 #define WALK_THREADS_MAX 16
@@ -69,6 +69,14 @@ struct slot {
     uint64_t off;
     size_t bytes; /* of its file, counted in the worker's */
     struct big *big;
+    struct slot *next; /* of the same group */
+};
+
+/* Slots whose next step is one request for all of them. */
+struct group {
+    struct slot *first, **end;
+    uint32_t nr;
+    size_t bytes;
 };
 
 struct worker {
@@ -81,12 +89,15 @@ struct worker {
     uint32_t busy; /* slots in use */
     size_t bytes;  /* in flight */
     struct listing list, list2;
+    struct group puts; /* the visitor's */
 };
 
 struct visitor {
     int (*dir)(struct worker *w,
                struct job *job); /* errno; the job's a and b are closed by the walk */
     void (*leave)(struct worker *w, struct job *job);
+    void (*flush)(struct worker *w); /* the worker is going to wait: start what is gathered; or NULL
+                                      */
 };
 
 struct walk {

@@ -66,6 +66,17 @@ says 'all alike'
 ok tarn fs copy daos://./p/c out
 same src out
 
+# ---- some names are taken, one of them by a directory: the others come in all the same
+mkdir few && for i in $(seq 1 70); do printf 'new %s' "$i" >"few/f$i"; done
+ok tarn fs mkdir daos://./p/c/some
+ok tarn fs mkdir daos://./p/c/some/f33
+ok tarn fs copy src/zero daos://./p/c/some/f44
+fails 4 DER_EXIST 'f33' tarn fs copy few daos://./p/c/some
+ok tarn fs ls daos://./p/c/some
+[ "$(wc -l <"$WORLD/.out")" -eq 70 ] || bad "files beside a name that is taken are missing"
+for i in 32 34 44; do ok tarn fs cat daos://./p/c/some/f$i && says "^new $i"; done
+ok tarn fs rm -r daos://./p/c/some
+
 # ---- only what changed
 printf 'changed' >src/many/f1
 ok tarn fs copy --update src daos://./p/c

@@ -1,0 +1,147 @@
+/* New files with all they hold in one request: alone and many together. */
+#include "dfs_api.h"
+#include "dfs/dfs_fast.h"
+
+#define EACH_MAX 9000
+
+struct many {
+    uint32_t nr;
+    char name[DFS_PUT_MAX + 1][16];
+    char data[DFS_PUT_MAX + 1][EACH_MAX];
+    d_iov_t iov[DFS_PUT_MAX + 1];
+    d_sg_list_t sgl[DFS_PUT_MAX + 1];
+    struct dfs_put put[DFS_PUT_MAX + 1];
+};
+
+static size_t size_of(uint32_t i)
+{
+    return i * 277 % EACH_MAX; /* none, a few bytes, in the heap, in data extents */
+}
+
+/* Files head0, head1, ...: even ones in a, odd ones in b. */
+static struct many *many_new(const char *head, uint32_t nr, dfs_obj_t *a, dfs_obj_t *b)
+{
+    struct many *m = calloc(1, sizeof(*m));
+
+    m->nr = nr;
+    for (uint32_t i = 0; i < nr; i++) {
+        snprintf(m->name[i], sizeof(m->name[i]), "%s%u", head, i);
+        for (size_t k = 0; k < size_of(i); k++)
+            m->data[i][k] = (char)(i * 7 + k);
+        d_iov_set(&m->iov[i], m->data[i], size_of(i));
+        m->sgl[i] = (d_sg_list_t){.sg_nr = 1, .sg_iovs = &m->iov[i]};
+        m->put[i] = (struct dfs_put){.parent = i % 2 ? b : a,
+                                     .name = m->name[i],
+                                     .st = {.st_mode = 0600 + i,
+                                            .st_uid = 10 + i,
+                                            .st_gid = 20 + i,
+                                            .st_mtim = {1000 + i, 5}},
+                                     .sgl = size_of(i) > 0 ? &m->sgl[i] : NULL};
+    }
+    return m;
+}
+
+static void many_check(dfs_t *dfs, const struct many *m)
+{
+    for (uint32_t i = 0; i < m->nr; i++) {
+        char buf[EACH_MAX + 1];
+        daos_size_t len = 0;
+        struct dfs_more more;
+        struct stat st;
+
+        OK(dfs_stat_name(dfs, m->put[i].parent, m->name[i], &st, &more));
+        assert_int_equal(st.st_size, size_of(i));
+        assert_int_equal(st.st_mode, S_IFREG | (0600 + i));
+        assert_int_equal(st.st_uid, 10 + i);
+        assert_int_equal(st.st_gid, 20 + i);
+        assert_int_equal(st.st_mtim.tv_sec, 1000 + i);
+        assert_int_equal(st.st_mtim.tv_nsec, 5);
+        assert_false(more.xattrs);
+        OK(dfs_get_small(dfs, more.oid, more.chunk_size, buf, sizeof(buf), &len, NULL));
+        assert_int_equal(len, size_of(i));
+        assert_memory_equal(buf, m->data[i], len);
+    }
+}
+
+static void many_at_once(void **state)
+{
+    dfs_t *dfs = fs_mount(*state, O_RDWR);
+    dfs_obj_t *a = fs_dir(dfs, NULL, "a"), *b = fs_dir(dfs, NULL, "b");
+    struct many *m = many_new("f", DFS_PUT_MAX, a, b), *n = many_new("g", 3, NULL, b);
+    daos_event_t ev, *done;
+    daos_handle_t eq;
+
+    OK(dfs_put_files(dfs, m->nr, m->put, NULL));
+    many_check(dfs, m);
+    assert_int_equal(fs_count(dfs, a), DFS_PUT_MAX / 2);
+
+    OK(daos_eq_create(&eq));
+    OK(daos_event_init(&ev, eq, NULL));
+    OK(dfs_put_files(dfs, n->nr, n->put, &ev));
+    assert_int_equal(daos_eq_poll(eq, 1, DAOS_EQ_WAIT, 1, &done), 1);
+    assert_int_equal(ev.ev_error, 0);
+    many_check(dfs, n);
+    OK(daos_event_fini(&ev));
+    OK(daos_eq_destroy(eq, 0));
+
+    free(m);
+    free(n);
+    OK(dfs_release(a));
+    OK(dfs_release(b));
+    OK(dfs_umount(dfs));
+}
+
+/* Whatever is wrong with one of them, the others do not come to be either. */
+static void all_or_none(void **state)
+{
+    dfs_t *dfs = fs_mount(*state, O_RDWR), *ro;
+    dfs_obj_t *a = fs_dir(dfs, NULL, "a");
+    struct many *m = many_new("f", DFS_PUT_MAX, a, a);
+    static char large[DFS_FAST_MAX + 1];
+    daos_event_t ev, *done;
+    daos_handle_t eq;
+    d_iov_t iov;
+    d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
+
+    IS(EINVAL, dfs_put_files(dfs, 0, m->put, NULL));
+    IS(EINVAL, dfs_put_files(dfs, DFS_PUT_MAX + 1, m->put, NULL));
+    IS(EINVAL, dfs_put_files(dfs, 2, NULL, NULL));
+
+    fs_text(dfs, a, "f17", "was there before");
+    IS(EEXIST, dfs_put_files(dfs, m->nr, m->put, NULL));
+    OK(daos_eq_create(&eq));
+    OK(daos_event_init(&ev, eq, NULL));
+    OK(dfs_put_files(dfs, m->nr, m->put, &ev));
+    assert_int_equal(daos_eq_poll(eq, 1, DAOS_EQ_WAIT, 1, &done), 1);
+    assert_int_equal(ev.ev_error, EEXIST);
+    OK(daos_event_fini(&ev));
+    OK(daos_eq_destroy(eq, 0));
+    assert_int_equal(fs_count(dfs, a), 1);
+    assert_string_equal(fs_show(dfs, a, "f17"), "was there before");
+    OK(dfs_remove(dfs, a, "f17", false, NULL));
+
+    m->put[30].name = m->put[3].name;
+    IS(EINVAL, dfs_put_files(dfs, m->nr, m->put, NULL));
+    m->put[30].name = "no/name";
+    IS(EINVAL, dfs_put_files(dfs, m->nr, m->put, NULL));
+    m->put[30].name = m->name[30];
+    d_iov_set(&iov, large, sizeof(large));
+    m->put[30].sgl = &sgl;
+    IS(EFBIG, dfs_put_files(dfs, m->nr, m->put, NULL));
+    m->put[30].sgl = &m->sgl[30];
+    assert_int_equal(fs_count(dfs, a), 0);
+
+    ro = fs_mount(*state, O_RDONLY);
+    m->put[0].parent = m->put[1].parent = NULL;
+    IS(EPERM, dfs_put_files(ro, 2, m->put, NULL));
+    OK(dfs_umount(ro));
+    m->put[0].parent = m->put[1].parent = a;
+    OK(dfs_put_files(dfs, m->nr, m->put, NULL));
+    many_check(dfs, m);
+
+    free(m);
+    OK(dfs_release(a));
+    OK(dfs_umount(dfs));
+}
+
+API_MAIN(FS_TEST(many_at_once), FS_TEST(all_or_none))
