@@ -10,6 +10,7 @@
 #ifndef TARN_CLIENT_COMPOUND_H
 #define TARN_CLIENT_COMPOUND_H
 
+#include <stdbool.h>
 #include <daos.h>
 
 #define COMPOUND_OPS_MAX 64u
@@ -58,5 +59,23 @@ int compound_run(struct compound *c, daos_epoch_t *epoch, daos_event_t *ev);
 int client_fetch_oid(daos_handle_t coh, daos_handle_t th, daos_obj_id_t oid, uint64_t flags,
                      daos_key_t *dkey, unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls,
                      daos_epoch_t *epoch, daos_event_t *ev);
+
+/* Many such fetches with one request, one akey of one dkey each. sgl: where the bytes go; holes
+ * come as zeros. at: DAOS_EPOCH_MAX (each as it is when its turn comes) or the epoch of a snapshot.
+ * An error of one (-DER_CSUM, ...) is the error of all. dkeys, iods, sgls and gets stay until
+ * completion. */
+#define CLIENT_GATHER_MAX 64u
+struct client_get {
+    daos_obj_id_t oid;
+    const daos_key_t *dkey;
+    daos_iod_t *iod;
+    d_sg_list_t *sgl;
+    /* out: */
+    bool found;         /* there is something */
+    uint64_t bytes;     /* end of the last byte that exists */
+    daos_epoch_t epoch; /* of the newest version met */
+};
+int client_gather(daos_handle_t coh, daos_epoch_t at, uint32_t nr, struct client_get *gets,
+                  daos_event_t *ev);
 
 #endif

@@ -375,8 +375,8 @@ int io_fetch_finish(struct op *op, int rc)
     return rc;
 }
 
-static void prepare_fiod(struct op *op, struct stream *s, struct msg_fiod *m, uint64_t flags,
-                         const daos_iod_t *iod, const d_sg_list_t *sgl, const daos_iom_t *iom)
+void io_prepare_fiod(struct op *op, struct stream *s, struct msg_fiod *m, uint64_t flags,
+                     const daos_iod_t *iod, const d_sg_list_t *sgl, const daos_iom_t *iom)
 {
     uint32_t first = s->nr;
 
@@ -427,8 +427,8 @@ int io_fetch(struct op *op, const struct cont *co, daos_epoch_t epoch, daos_obj_
         if (iod_skipped(&iods[i]))
             continue;
         index[q->iods_nr] = i;
-        prepare_fiod(op, &s, &m[q->iods_nr++], flags, &iods[i], sgls ? &sgls[i] : NULL,
-                     ioms ? &ioms[i] : NULL);
+        io_prepare_fiod(op, &s, &m[q->iods_nr++], flags, &iods[i], sgls ? &sgls[i] : NULL,
+                        ioms ? &ioms[i] : NULL);
     }
     op->user[U_IODS] = (uintptr_t)iods;
     op->user[U_SGLS] = (uintptr_t)sgls;

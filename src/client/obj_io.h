@@ -48,6 +48,9 @@ int io_update(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t 
 int io_punch(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t flags,
              const daos_key_t *dkey, unsigned int nr, const daos_key_t *akeys);
 
+/* One akey of a fetch: fills m, adds a bulk vector for the sgl (NULL: none) made of s. */
+void io_prepare_fiod(struct op *op, struct stream *s, struct msg_fiod *m, uint64_t flags,
+                     const daos_iod_t *iod, const d_sg_list_t *sgl, const daos_iom_t *iom);
 /* A fetch of one dkey: sets op->finish, which fills iods, sgls and ioms. */
 int io_fetch(struct op *op, const struct cont *co, daos_epoch_t epoch, daos_obj_id_t oid,
              uint64_t flags, const daos_key_t *dkey, unsigned int nr, daos_iod_t *iods,

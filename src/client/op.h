@@ -29,6 +29,7 @@ union op_req {
     struct msg_obj_list_req list;
     struct msg_obj_query_key_req query_key;
     struct msg_obj_probe_req probe;
+    struct msg_obj_gather_req gather;
 };
 
 union op_rep {
@@ -37,6 +38,7 @@ union op_rep {
     struct msg_obj_list_rep list;
     struct msg_obj_query_key_rep query_key;
     struct msg_obj_probe_rep probe;
+    struct msg_obj_gather_rep gather;
 };
 
 struct op {

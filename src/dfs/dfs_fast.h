@@ -43,6 +43,19 @@ int dfs_put_files(dfs_t *dfs, uint32_t nr, const struct dfs_put *files, daos_eve
 int dfs_get_small(dfs_t *dfs, daos_obj_id_t oid, daos_size_t chunk_size, void *buf, daos_size_t cap,
                   daos_size_t *len, daos_event_t *ev);
 
+/* The same for several files with one request. Any error: nothing is known of any of them, and
+ * dfs_get_small() tells of each. gets stay until completion. */
+#define DFS_GET_MAX 64u
+struct dfs_get {
+    daos_obj_id_t oid;
+    daos_size_t chunk_size, cap; /* cap: at most one chunk and not 0, else EINVAL */
+    void *buf;
+    daos_size_t len; /* out */
+    bool whole;      /* out: false: fewer than cap bytes were found, for whatever reason: len does
+                        not count, dfs_get_small() tells */
+};
+int dfs_get_files(dfs_t *dfs, uint32_t nr, struct dfs_get *gets, daos_event_t *ev);
+
 /* What an entry says beyond struct stat. */
 struct dfs_more {
     daos_obj_id_t oid;

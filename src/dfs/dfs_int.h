@@ -99,6 +99,12 @@ struct dfs {
     uuid_t cont_uuid;
 };
 
+/* The epoch that reads of the mount are at. */
+static inline daos_epoch_t dfs_read_epoch(const struct dfs *dfs)
+{
+    return dfs->epoch != 0 ? dfs->epoch : DAOS_EPOCH_MAX;
+}
+
 /* errno.c */
 int dfs_errno(int rc); /* DER code (or COMPOUND_NOTEMPTY) -> positive errno */
 

@@ -324,6 +324,92 @@ fail:
     return dfs_errno(rc);
 }
 
+struct gets_op {
+    struct dfs_get *gets;
+    uint32_t nr;
+    uint64_t chunk_key;
+    daos_key_t dkey;
+    struct gets_file {
+        daos_recx_t recx;
+        daos_iod_t iod;
+        d_iov_t iov;
+        d_sg_list_t sgl;
+    } file[DFS_GET_MAX];
+    struct client_get get[DFS_GET_MAX];
+};
+
+static int gets_end(struct gets_op *op, int rc)
+{
+    for (uint32_t i = 0; i < op->nr && rc == 0; i++) {
+        op->gets[i].len = op->get[i].bytes;
+        op->gets[i].whole = op->get[i].found && op->get[i].bytes == op->gets[i].cap;
+    }
+    free(op);
+    return dfs_errno(rc);
+}
+
+static int gets_hook(void *arg, int rc)
+{
+    return gets_end(arg, rc);
+}
+
+static int gets_new(struct dfs *dfs, uint32_t nr, struct dfs_get *gets, struct gets_op **out)
+{
+    struct gets_op *op;
+
+    for (uint32_t i = 0; i < nr; i++)
+        if (gets[i].buf == NULL || gets[i].cap == 0 || !daos_is_array(gets[i].oid) ||
+            gets[i].cap > (gets[i].chunk_size ? gets[i].chunk_size : dfs->sb.chunk_size))
+            return EINVAL;
+    op = calloc(1, sizeof(*op));
+    if (op == NULL)
+        return ENOMEM;
+    op->gets = gets;
+    op->nr = nr;
+    op->chunk_key = 1;
+    d_iov_set(&op->dkey, &op->chunk_key, sizeof(op->chunk_key));
+    for (uint32_t i = 0; i < nr; i++) {
+        struct gets_file *f = &op->file[i];
+
+        f->recx.rx_nr = gets[i].cap;
+        d_iov_set(&f->iod.iod_name, (void *)"0", 1);
+        f->iod.iod_type = DAOS_IOD_ARRAY;
+        f->iod.iod_size = 1;
+        f->iod.iod_nr = 1;
+        f->iod.iod_recxs = &f->recx;
+        d_iov_set(&f->iov, gets[i].buf, gets[i].cap);
+        f->sgl.sg_nr = 1;
+        f->sgl.sg_iovs = &f->iov;
+        op->get[i] = (struct client_get){
+            .oid = gets[i].oid, .dkey = &op->dkey, .iod = &f->iod, .sgl = &f->sgl};
+    }
+    *out = op;
+    return 0;
+}
+
+int dfs_get_files(dfs_t *dfs, uint32_t nr, struct dfs_get *gets, daos_event_t *ev)
+{
+    struct gets_op *op;
+    int rc;
+
+    if (dfs == NULL || gets == NULL || nr == 0 || nr > DFS_GET_MAX)
+        return EINVAL;
+    rc = gets_new(dfs, nr, gets, &op);
+    if (rc != 0)
+        return rc;
+    if (ev == NULL)
+        return gets_end(op, client_gather(dfs->coh, dfs_read_epoch(dfs), nr, op->get, NULL));
+    rc = client_event_hook(ev, gets_hook, op);
+    if (rc == 0) {
+        rc = client_gather(dfs->coh, dfs_read_epoch(dfs), nr, op->get, ev);
+        if (rc == 0)
+            return 0;
+        client_event_hook(ev, NULL, NULL);
+    }
+    free(op);
+    return dfs_errno(rc);
+}
+
 int dfs_stat_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *st,
                   struct dfs_more *more)
 {

@@ -2,8 +2,8 @@
  * Values in data extents: how bytes get from a request's memory to the device and back.
  *
  * The device wants aligned memory, offsets and lengths. Memory of the request that fits is used as
- * it is; anything else goes through a bounce buffer. All pieces of a request are on their way at
- * once.
+ * it is; anything else goes through a bounce buffer, small pieces that are neighbours through one
+ * together. All transfers of a request are on their way at once.
  *
  * Durability: a lone update writes with IO_DURABLE. When several are writing at the same time, each
  * writes plainly and then waits for a flush that was asked for after its writes were complete; one
@@ -13,11 +13,14 @@
  * a range that is exactly its chunks, in aligned memory, is read in place.
  */
 #include "base/csum.h"
+#include <stdlib.h>
+
 #include "engine/engine_int.h"
 
 #define BOUNCE_KEPT  (256u << 10)
-#define GATHER_PIECE (64u << 10) /* larger values are written by themselves */
-#define GATHER_MAX   BOUNCE_KEPT /* bytes gathered for one write */
+#define GATHER_PIECE (64u << 10) /* larger values are read and written by themselves */
+#define GATHER_GAP   (32u << 10) /* bytes read in vain rather than a read more */
+#define GATHER_MAX   BOUNCE_KEPT /* bytes of one gathered read or write */
 
 /* A transfer that a fiber waits for together with its siblings. */
 struct batch {
@@ -285,7 +288,7 @@ int data_write(struct shard *s, const struct vos_op *ops, const struct vos_place
 
 /* ---- Reading ---- */
 
-/* What is read for a piece: blocks [from, to) of the extent, in bytes; chunks of checksums begin at
+/* What is read for a piece: bytes [from, to) of the extent, in bytes; chunks of checksums begin at
  * from if there are any. */
 static void widen(const struct vos_piece *p, uint64_t *from, uint64_t *to)
 {
@@ -313,64 +316,112 @@ static int verify(const struct vos_piece *p, const uint8_t *bytes, uint64_t len)
     return 0;
 }
 
-/* In place: the iovec of one segment is what verify() needs. */
-static int read_prepare(struct shard *s, struct transfer *t, const struct vos_fetch_iod *iod,
-                        const struct vos_piece *p, uint64_t from, uint64_t to)
+static uint64_t dev_off(const struct data_want *w)
 {
-    if (from == p->ext_off && to == p->ext_off + p->len &&
-        in_place(t, iod->dst, iod->dst_nr, p->dst_off, p->len)) {
+    return w->piece->ext.block * SPACE_BLOCK + w->from;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    uint64_t x = dev_off(a), y = dev_off(b);
+
+    return x < y ? -1 : x > y;
+}
+
+/* How many pieces, in order of their places, come with one read: small ones that lie so near each
+ * other that reading what is between them costs less than another read. *end: of the read. */
+static uint32_t read_length(const struct data_want *w, uint32_t nr, uint64_t *end)
+{
+    uint64_t start = dev_off(w);
+    uint32_t n = 0;
+
+    *end = start;
+    while (n < nr) {
+        uint64_t to = MAX(*end, dev_off(&w[n]) + w[n].to - w[n].from);
+
+        if (n > 0 && (w[n].to - w[n].from > GATHER_PIECE || dev_off(&w[n]) > *end + GATHER_GAP ||
+                      to - start > GATHER_MAX))
+            break;
+        *end = to;
+        n++;
+        if (w[0].to - w[0].from > GATHER_PIECE)
+            break;
+    }
+    return n;
+}
+
+/* In place: the iovec of one segment is what verify() needs. */
+static int read_prepare(struct shard *s, struct transfer *t, const struct data_want *w, uint32_t nr,
+                        uint64_t end)
+{
+    const struct vos_piece *p = w->piece;
+
+    if (nr == 1 && w->from == p->ext_off && w->to == p->ext_off + p->len &&
+        in_place(t, w->iod->dst, w->iod->dst_nr, p->dst_off, p->len)) {
         if (t->io.iov_nr == 1)
             return 0;
         if (t->iovs != t->iov)
             base_free(t->iovs);
         t->iovs = t->iov;
     }
-    return bounce(s, t, to - from);
+    return bounce(s, t, end - dev_off(w));
 }
 
-static int read_finish(const struct transfer *t, const struct vos_fetch_iod *iod,
-                       const struct vos_piece *p)
+static int read_finish(const struct transfer *t, const struct data_want *w, uint32_t nr)
 {
-    uint64_t from, to;
-    int rc;
+    int rc = 0;
 
-    widen(p, &from, &to);
-    rc = verify(p, t->iovs[0].iov_base, to - from);
-    if (rc == 0 && t->bounce != NULL)
-        copy_stream(iod->dst, iod->dst_nr, p->dst_off, t->bounce + (p->ext_off - from), p->len,
-                    true);
+    for (uint32_t i = 0; i < nr && rc == 0; i++) {
+        const struct vos_piece *p = w[i].piece;
+        uint8_t *bytes = (uint8_t *)t->iovs[0].iov_base + (dev_off(&w[i]) - dev_off(w));
+
+        rc = verify(p, bytes, w[i].to - w[i].from);
+        if (rc == 0 && t->bounce != NULL)
+            copy_stream(w[i].iod->dst, w[i].iod->dst_nr, p->dst_off,
+                        bytes + (p->ext_off - w[i].from), p->len, true);
+    }
     return rc;
 }
 
-int data_read(struct shard *s, const struct vos_fetch_iod *iods, const struct vos_piece *pieces,
-              uint32_t nr)
+/* A read that serves the wants [first, first + nr). */
+struct read {
+    struct transfer t;
+    uint32_t first, nr;
+};
+
+int data_read(struct shard *s, struct data_want *want, uint32_t nr)
 {
-    struct transfer *ts = base_calloc(nr, sizeof(*ts));
+    struct read *rs = base_calloc(nr, sizeof(*rs));
+    uint32_t n = 0;
     struct batch b;
     int rc = 0, rc2;
 
-    if (ts == NULL)
+    if (rs == NULL)
         return -DER_NOMEM;
+    for (uint32_t i = 0; i < nr; i++)
+        widen(want[i].piece, &want[i].from, &want[i].to);
+    qsort(want, nr, sizeof(*want), by_place);
     batch_init(&b);
-    for (uint32_t i = 0; i < nr; i++) {
-        uint64_t from, to;
+    for (uint32_t i = 0; i < nr; i += rs[n++].nr) {
+        struct read *r = &rs[n];
+        uint64_t end;
 
-        ts[i].iovs = ts[i].iov;
-        widen(&pieces[i], &from, &to);
-        rc = read_prepare(s, &ts[i], &iods[pieces[i].iod], &pieces[i], from, to);
+        r->first = i;
+        r->nr = read_length(&want[i], nr - i, &end);
+        r->t.iovs = r->t.iov;
+        rc = read_prepare(s, &r->t, &want[i], r->nr, end);
         if (rc != 0)
             break;
         s->eng->data_reads++;
-        transfer_start(s, &b, &ts[i], IO_READ, 0,
-                       pieces[i].ext.block * SPACE_BLOCK + ROUND_DOWN(from, SPACE_BLOCK));
+        transfer_start(s, &b, &r->t, IO_READ, 0, dev_off(&want[i]));
     }
     rc2 = batch_wait(&b);
     rc = rc != 0 ? rc : rc2;
-    for (uint32_t i = 0; i < nr && rc == 0; i++)
-        rc = read_finish(&ts[i], &iods[pieces[i].iod], &pieces[i]);
+    for (uint32_t i = 0; i < n && rc == 0; i++)
+        rc = read_finish(&rs[i].t, &want[rs[i].first], rs[i].nr);
     for (uint32_t i = 0; i < nr; i++)
-        transfer_fini(s, &ts[i]);
-    base_free(ts);
+        transfer_fini(s, &rs[i].t);
+    base_free(rs);
     return rc;
 }
 

@@ -41,7 +41,7 @@ int decode_bulk(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len, 
     return 0;
 }
 
-static struct vos_key key_of(const struct msg_buf *b)
+struct vos_key decode_key(const struct msg_buf *b)
 {
     struct vos_key k = {.buf = b->buf, .len = b->len};
 
@@ -100,7 +100,7 @@ static int decode_iod(struct net_req *req, const struct msg_iod *m, struct vos_i
     uint64_t bytes;
     int rc;
 
-    iod->akey = key_of(&m->akey);
+    iod->akey = decode_key(&m->akey);
     iod->type = (daos_iod_type_t)m->type;
     iod->rec_size = m->rec_size;
     iod->cond = m->cond;
@@ -133,7 +133,7 @@ static int decode_op(struct net_req *req, const struct msg_op *m, struct vos_op 
     op->seen = m->seen;
     op->cond = m->cond;
     op->oid = m->oid;
-    op->dkey = key_of(&m->dkey);
+    op->dkey = decode_key(&m->dkey);
     op->akey_nr = nr;
     if (nr == 0)
         return 0;
@@ -151,7 +151,7 @@ static int decode_op(struct net_req *req, const struct msg_op *m, struct vos_op 
     if (akeys == NULL)
         return -DER_NOMEM;
     for (uint32_t i = 0; i < nr; i++)
-        akeys[i] = key_of(&m->akeys[i]);
+        akeys[i] = decode_key(&m->akeys[i]);
     op->akeys = akeys;
     return 0;
 }
@@ -182,7 +182,7 @@ static int decode_fiod(struct net_req *req, const struct msg_fiod *m, struct vos
 
     if (m->map_max > 65536)
         return -DER_PROTO;
-    iod->akey = key_of(&m->akey);
+    iod->akey = decode_key(&m->akey);
     iod->type = (daos_iod_type_t)m->type;
     iod->rec_size = m->rec_size;
     iod->cond = m->cond;
@@ -207,21 +207,27 @@ static int decode_fiod(struct net_req *req, const struct msg_fiod *m, struct vos
     return rc;
 }
 
-int decode_fetch(struct net_req *req, const struct msg_obj_fetch_req *m, struct vos_key *dkey,
+int decode_fiods(struct net_req *req, const struct msg_fiod *m, uint32_t nr,
                  struct vos_fetch_iod **out)
 {
     struct vos_fetch_iod *iods;
     int rc = 0;
 
-    if (m->iods_nr == 0 || m->iods_nr > NET_BULK_MAX)
+    if (nr == 0 || nr > NET_BULK_MAX)
         return -DER_PROTO;
-    iods = net_req_alloc(req, m->iods_nr * sizeof(*iods));
+    iods = net_req_alloc(req, nr * sizeof(*iods));
     if (iods == NULL)
         return -DER_NOMEM;
-    memset(iods, 0, m->iods_nr * sizeof(*iods));
-    for (uint32_t i = 0; i < m->iods_nr && rc == 0; i++)
-        rc = decode_fiod(req, &m->iods[i], &iods[i]);
-    *dkey = key_of(&m->dkey);
+    memset(iods, 0, nr * sizeof(*iods));
+    for (uint32_t i = 0; i < nr && rc == 0; i++)
+        rc = decode_fiod(req, &m[i], &iods[i]);
     *out = iods;
     return rc;
+}
+
+int decode_fetch(struct net_req *req, const struct msg_obj_fetch_req *m, struct vos_key *dkey,
+                 struct vos_fetch_iod **out)
+{
+    *dkey = decode_key(&m->dkey);
+    return decode_fiods(req, m->iods, m->iods_nr, out);
 }

@@ -6,7 +6,7 @@
  *   shard.c      the retry loop, answers that wait for durability
  *   service.c    which file serves which message
  *   decode.c     messages to vos structures      svc_host.c   messages of the pool service
- *   update.c fetch.c list.c query.c              one kind of request each: inline form and fiber
+ *   update.c fetch.c gather.c list.c query.c     one kind of request each: inline form and fiber
  * form data_io.c    values in data extents: aligned transfers, checksums, shared flushes reclaim.c
  * giving room back in the background   check.c stat.c
  *
@@ -116,8 +116,12 @@ void shard_cont_forget(struct shard *s, const uint8_t cont[16]);
 
 /* ---- decode.c ---- */
 
+struct vos_key decode_key(const struct msg_buf *b);
 int decode_ops(struct net_req *req, const struct msg_obj_update_req *m, struct vos_op **ops);
 int decode_fetch(struct net_req *req, const struct msg_obj_fetch_req *m, struct vos_key *dkey,
+                 struct vos_fetch_iod **iods);
+/* The iods of a read; -DER_PROTO unless 1 to NET_BULK_MAX. */
+int decode_fiods(struct net_req *req, const struct msg_fiod *m, uint32_t nr,
                  struct vos_fetch_iod **iods);
 /* len bytes from off of a bulk vector as an iovec list in the request's memory. -DER_PROTO beyond
  * its end. */
@@ -129,11 +133,13 @@ int decode_bulk(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len, 
 /* The inline forms: true if the request is taken care of. */
 bool update_inline(struct shard *s, struct net_req *req);
 bool fetch_inline(struct shard *s, struct net_req *req);
+bool gather_inline(struct shard *s, struct net_req *req);
 bool list_inline(struct shard *s, struct net_req *req);
 bool query_inline(struct shard *s, struct net_req *req);
 /* The fiber forms: end with the reply. */
 void update_fiber(struct shard *s, struct net_req *req);
 void fetch_fiber(struct shard *s, struct net_req *req);
+void gather_fiber(struct shard *s, struct net_req *req);
 void list_fiber(struct shard *s, struct net_req *req);
 void query_fiber(struct shard *s, struct net_req *req);
 void aggregate_fiber(struct shard *s, struct net_req *req);
@@ -149,9 +155,15 @@ int svc_host_reconcile(struct shard *s);
 /* Writes an update's large values to their extents; durable when it returns 0. */
 int data_write(struct shard *s, const struct vos_op *ops, const struct vos_place *places,
                uint32_t nr);
-/* Reads the pieces of a fetch into the iods' destinations and verifies them. -DER_CSUM, -DER_IO. */
-int data_read(struct shard *s, const struct vos_fetch_iod *iods, const struct vos_piece *pieces,
-              uint32_t nr);
+/* A piece of a fetch, wanted in its iod's destination. */
+struct data_want {
+    const struct vos_fetch_iod *iod;
+    const struct vos_piece *piece;
+    uint64_t from, to; /* data_read()'s own */
+};
+/* Reads pieces, verified, into their destinations; sorts the array. Small ones that lie near each
+ * other come with one read. -DER_CSUM, -DER_IO. */
+int data_read(struct shard *s, struct data_want *want, uint32_t nr);
 /* Reads one piece's checksummed chunks and throws them away: the checker. */
 int data_verify(struct shard *s, const struct vos_piece *p);
 /* Gives back what the shard keeps for them. Nothing is under way. */

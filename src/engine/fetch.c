@@ -144,13 +144,28 @@ static int finish(struct fetch *ft, int rc)
     return rc != 0 ? rc : rc2;
 }
 
+static int read_pieces(struct fetch *ft)
+{
+    uint32_t nr = ft->f.piece_nr;
+    struct data_want *want = nr > 0 ? net_req_alloc(ft->req, nr * sizeof(*want)) : NULL;
+
+    if (nr == 0)
+        return 0;
+    if (want == NULL)
+        return -DER_NOMEM;
+    for (uint32_t i = 0; i < nr; i++)
+        want[i] =
+            (struct data_want){.iod = &ft->iods[ft->f.pieces[i].iod], .piece = &ft->f.pieces[i]};
+    return data_read(ft->s, want, nr);
+}
+
 /* What vos_fetch() left to do: pieces are read, the answer goes out. rc: its result. */
 static void fetch_rest(struct fetch *ft, int rc)
 {
     uint64_t lsn = ft->f.lsn;
 
-    if (rc == 0 && ft->f.piece_nr > 0)
-        rc = data_read(ft->s, ft->iods, ft->f.pieces, ft->f.piece_nr);
+    if (rc == 0)
+        rc = read_pieces(ft);
     rc = finish(ft, rc);
     if (ft->c != NULL)
         vos_fetch_fini(ft->c, &ft->f);

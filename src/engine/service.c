@@ -13,6 +13,8 @@ static bool inline_try(struct shard *s, struct net_req *req)
         return update_inline(s, req);
     case MSG_OBJ_FETCH:
         return fetch_inline(s, req);
+    case MSG_OBJ_GATHER:
+        return gather_inline(s, req);
     case MSG_OBJ_LIST:
         return list_inline(s, req);
     case MSG_OBJ_QUERY_KEY:
@@ -65,6 +67,9 @@ static void service_handle(struct net_service *service, struct net_req *req)
         return;
     case MSG_OBJ_FETCH:
         fetch_fiber(s, req);
+        return;
+    case MSG_OBJ_GATHER:
+        gather_fiber(s, req);
         return;
     case MSG_OBJ_LIST:
         list_fiber(s, req);

@@ -110,6 +110,15 @@ enum msg_check {
     F(num, uint32_t, map_total, "extents that exist; more than map_max: the map is cut")           \
     F(recxs, , map, "what exists, clipped to the recxs asked, merged, ascending")
 
+#define MSG_F_GET(F)                                                                               \
+    F(oid, , oid, "")                                                                              \
+    F(buf, , dkey, "")                                                                             \
+    F(arr, msg_fiod, iods, "as of obj_fetch, without maps; holes come as zeros")
+
+#define MSG_F_GOT(F)                                                                               \
+    F(num, uint64_t, epoch, "of the newest version met, 0 none")                                   \
+    F(arr, msg_fres, res, "one an iod")
+
 #define MSG_F_SPACE(F)                                                                             \
     F(num, uint64_t, scm_total, "metadata (heap) bytes")                                           \
     F(num, uint64_t, scm_free, "")                                                                 \
@@ -154,6 +163,8 @@ enum msg_check {
     S(msg_op, MSG_F_OP, "one operation of a compound update")                                      \
     S(msg_fiod, MSG_F_FIOD, "one akey of a fetch")                                                 \
     S(msg_fres, MSG_F_FRES, "what a fetch found in one akey")                                      \
+    S(msg_get, MSG_F_GET, "one dkey of a gather")                                                  \
+    S(msg_got, MSG_F_GOT, "what a gather found in one dkey")                                       \
     S(msg_space, MSG_F_SPACE, "room")                                                              \
     S(msg_pool_info, MSG_F_POOL_INFO, "what daos_pool_info_t wants")                               \
     S(msg_cont_info, MSG_F_CONT_INFO, "what daos_cont_info_t wants")                               \
@@ -304,6 +315,14 @@ enum msg_check {
     F(num, uint64_t, epoch, "of the newest version met, 0 none")                                   \
     F(arr, msg_fres, res, "one an iod; also with -DER_REC2BIG (rec_size is the real one)")
 
+#define MSG_Q_OBJ_GATHER(F)                                                                        \
+    F(uuid, , hdl, "container handle")                                                             \
+    F(num, uint64_t, epoch, "as of obj_fetch; DAOS_EPOCH_MAX: each dkey when its turn comes")      \
+    F(arr, msg_get, gets, "1 to 64, with 64 iods together")
+#define MSG_R_OBJ_GATHER(F)                                                                        \
+    F(num, uint64_t, read_at, "the epoch it was read at")                                          \
+    F(arr, msg_got, gots, "one a get")
+
 #define MSG_Q_OBJ_LIST(F)                                                                          \
     F(uuid, , hdl, "container handle")                                                             \
     F(num, uint64_t, epoch, "DAOS_EPOCH_MAX: the latest; 0: now, which the reply names")           \
@@ -401,7 +420,9 @@ enum msg_check {
     M(63, obj_query_key, OBJ_QUERY_KEY, MSG_Q_OBJ_QUERY_KEY, MSG_R_OBJ_QUERY_KEY, 0,               \
       "smallest or largest key; nothing there: -DER_NONEXIST")                                     \
     M(64, obj_probe, OBJ_PROBE, MSG_Q_OBJ_PROBE, MSG_R_OBJ_PROBE, 0,                               \
-      "does it exist, when did it change")
+      "does it exist, when did it change")                                                         \
+    M(65, obj_gather, OBJ_GATHER, MSG_Q_OBJ_GATHER, MSG_R_OBJ_GATHER, 0,                           \
+      "reads many dkeys, of any objects, at once; an error of one is the error of all")
 
 enum msg_flags {
     MSG_SVC = 1,     /* for the pool service, whatever the target */

@@ -8,10 +8,10 @@
 #include "tools/scan.h"
 #include "tools/walk.h"
 
-#define PIECES_MAX 8u           /* of one large file in flight */
-#define XATTR_MAX  (64u << 10)  /* bytes of a list of names, and of a value */
-#define PUTS_EACH  (64u << 10)  /* larger files are put by themselves */
-#define PUTS_BYTES (256u << 10) /* of the files that are put together */
+#define PIECES_MAX  8u           /* of one large file in flight */
+#define XATTR_MAX   (64u << 10)  /* bytes of a list of names, and of a value */
+#define GROUP_EACH  (64u << 10)  /* larger files are read and written by themselves */
+#define GROUP_BYTES (256u << 10) /* of the files that are read or written together */
 
 struct copy {
     const struct copy_conf *conf;
@@ -61,6 +61,17 @@ static int file_xattrs(struct walk *k, struct job *job, const struct entry *e)
 }
 
 /* ---- A small file: get, then put, together with others ---- */
+
+static void group_add(struct group *g, struct slot *s, size_t bytes)
+{
+    if (g->nr == 0)
+        g->end = &g->first;
+    s->next = NULL;
+    *g->end = s;
+    g->end = &s->next;
+    g->nr++;
+    g->bytes += bytes;
+}
 
 static void small_end(struct slot *s, int rc)
 {
@@ -156,21 +167,6 @@ static void puts_send(struct worker *w)
         puts_done(g.first, rc);
 }
 
-static void puts_add(struct slot *s)
-{
-    struct group *g = &s->w->puts;
-
-    if (g->nr == 0)
-        g->end = &g->first;
-    s->next = NULL;
-    *g->end = s;
-    g->end = &s->next;
-    g->nr++;
-    g->bytes += s->len;
-    if (g->nr == TREE_PUT_MAX || g->bytes >= PUTS_BYTES)
-        puts_send(s->w);
-}
-
 static void small_got(struct slot *s, int rc)
 {
     struct walk *k = s->w->walk;
@@ -184,27 +180,95 @@ static void small_got(struct slot *s, int rc)
     s->other = s->e;
     s->other.name = (char *)target_name(conf_of(s), s->e.name);
     s->other.st.st_size = (off_t)s->len;
-    if (k->b->ops->put_many != NULL && s->len <= PUTS_EACH)
-        puts_add(s);
-    else
+    if (k->b->ops->put_many == NULL || s->len > GROUP_EACH) {
         put_one(s);
+        return;
+    }
+    group_add(&s->w->puts, s, s->len);
+    if (s->w->puts.nr == TREE_PUT_MAX || s->w->puts.bytes >= GROUP_BYTES)
+        puts_send(s->w);
+}
+
+static void get_one(struct slot *s)
+{
+    struct walk *k = s->w->walk;
+    bool pending = false;
+    int rc;
+
+    s->step = small_got;
+    rc = k->a->ops->get(k->a, &s->job->a, &s->e, s->buf, (size_t)s->e.st.st_size, &s->len, &s->ev,
+                        &pending);
+    if (!pending)
+        small_got(s, rc);
+}
+
+/* Several files in one request; what did not come whole is asked for again, alone. */
+static void gets_done(struct slot *s, int rc)
+{
+    struct dfs_get *gets = s->gets;
+    uint32_t i = 0;
+
+    s->gets = NULL;
+    for (struct slot *next; s != NULL; s = next, i++) {
+        next = s->next;
+        if (rc == 0 && gets[i].whole) {
+            s->len = gets[i].len;
+            small_got(s, 0);
+        } else {
+            get_one(s);
+        }
+    }
+    base_free(gets);
+}
+
+static void gets_send(struct worker *w)
+{
+    struct walk *k = w->walk;
+    struct group g = w->gets;
+    struct dfs_get *gets;
+    uint32_t n = 0;
+    int rc = ENOMEM;
+
+    w->gets = (struct group){0};
+    if (g.nr == 0)
+        return;
+    gets = base_calloc(g.nr, sizeof(*gets));
+    for (struct slot *s = g.first; s != NULL && gets != NULL; s = s->next)
+        gets[n++] = (struct dfs_get){.oid = s->e.oid,
+                                     .chunk_size = s->e.chunk,
+                                     .cap = (daos_size_t)s->e.st.st_size,
+                                     .buf = s->buf};
+    g.first->gets = gets;
+    g.first->step = gets_done; /* its event is that of all */
+    if (gets != NULL)
+        rc = k->a->ops->get_many(k->a, n, gets, &g.first->ev);
+    if (rc != 0)
+        gets_done(g.first, rc);
 }
 
 static void small_start(struct slot *s)
 {
     struct walk *k = s->w->walk;
     size_t size = (size_t)s->e.st.st_size;
-    bool pending = false;
-    int rc;
 
     if (!slot_room(s, MAX(size, 1u))) {
         small_end(s, ENOMEM);
         return;
     }
-    s->step = small_got;
-    rc = k->a->ops->get(k->a, &s->job->a, &s->e, s->buf, size, &s->len, &s->ev, &pending);
-    if (!pending)
-        small_got(s, rc);
+    if (k->a->ops->get_many == NULL || size == 0 || size > GROUP_EACH ||
+        (s->e.chunk != 0 && size > s->e.chunk)) {
+        get_one(s);
+        return;
+    }
+    group_add(&s->w->gets, s, size);
+    if (s->w->gets.nr == TREE_GET_MAX || s->w->gets.bytes >= GROUP_BYTES)
+        gets_send(s->w);
+}
+
+static void flush(struct worker *w)
+{
+    gets_send(w);
+    puts_send(w);
 }
 
 /* ---- A large file: several pieces under way, each read then written ---- */
@@ -479,8 +543,7 @@ static void copy_leave(struct worker *w, struct job *job)
         atomic_fetch_add(&k->dirs, 1);
 }
 
-static const struct visitor copy_visitor = {
-    .dir = copy_dir, .leave = copy_leave, .flush = puts_send};
+static const struct visitor copy_visitor = {.dir = copy_dir, .leave = copy_leave, .flush = flush};
 
 /* ---- The whole ---- */
 

@@ -20,6 +20,8 @@
 #include <daos.h>
 #include <daos_fs.h>
 
+#include "dfs/dfs_fast.h"
+
 #define TREE_SMALL_MAX                                                                             \
     (1u << 20) /* files up to this are read and written whole with get and put                     \
                 */
@@ -64,6 +66,8 @@ struct tree_put {
 };
 #define TREE_PUT_MAX 32u
 
+#define TREE_GET_MAX 32u
+
 struct tree_ops {
     /* Opens a directory; name NULL: the top of the tree. make: creates it if it is missing (mode
      * rwx for the owner until finish). */
@@ -80,6 +84,9 @@ struct tree_ops {
     /* A whole small file. *len: its bytes, at most cap. */
     int (*get)(struct tree *t, struct tree_dir *dir, struct entry *e, void *buf, size_t cap,
                daos_size_t *len, daos_event_t *ev, bool *pending);
+    /* Optional: gets up to TREE_GET_MAX files with one request, as dfs_get_files(). Always pending
+     * when it returns 0. */
+    int (*get_many)(struct tree *t, uint32_t nr, struct dfs_get *gets, daos_event_t *ev);
     /* Creates or replaces a small file with data, owner, mode and times. sgl stays until the end.
      * EEXIST (only through ev): there is a file of that name; call again with ev NULL, which
      * replaces it. */

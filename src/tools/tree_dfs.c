@@ -162,6 +162,11 @@ static int get(struct tree *t, struct tree_dir *dir, struct entry *e, void *buf,
     return rc;
 }
 
+static int get_many(struct tree *t, uint32_t nr, struct dfs_get *gets, daos_event_t *ev)
+{
+    return dfs_get_files(t->dfs, nr, gets, ev);
+}
+
 /* What a copy of e is to have. */
 static struct stat put_stat(const struct tree *t, const struct entry *e)
 {
@@ -366,6 +371,7 @@ static const struct tree_ops dfs_ops = {
     .dir_finish = dir_finish,
     .stat = stat_one,
     .get = get,
+    .get_many = get_many,
     .put = put,
     .put_many = put_many,
     .file_open = file_open,

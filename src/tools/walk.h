@@ -69,7 +69,8 @@ struct slot {
     uint64_t off;
     size_t bytes; /* of its file, counted in the worker's */
     struct big *big;
-    struct slot *next; /* of the same group */
+    struct slot *next;    /* of the same group */
+    struct dfs_get *gets; /* of the group that this is the first of; owned */
 };
 
 /* Slots whose next step is one request for all of them. */
@@ -89,7 +90,7 @@ struct worker {
     uint32_t busy; /* slots in use */
     size_t bytes;  /* in flight */
     struct listing list, list2;
-    struct group puts; /* the visitor's */
+    struct group gets, puts; /* the visitor's */
 };
 
 struct visitor {

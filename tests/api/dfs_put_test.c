@@ -144,4 +144,76 @@ static void all_or_none(void **state)
     OK(dfs_umount(dfs));
 }
 
-API_MAIN(FS_TEST(many_at_once), FS_TEST(all_or_none))
+/* What get_files finds whole is what is there; what it does not is asked for alone. */
+static void many_read_at_once(void **state)
+{
+    dfs_t *dfs = fs_mount(*state, O_RDWR), *old;
+    dfs_obj_t *a = fs_dir(dfs, NULL, "a"), *f;
+    struct many *m = many_new("f", DFS_PUT_MAX, a, a);
+    struct dfs_get gets[DFS_PUT_MAX];
+    static char buf[DFS_PUT_MAX][EACH_MAX + 1];
+    struct api *api = *state;
+    struct dfs_more more;
+    daos_epoch_t snap;
+    daos_event_t ev, *done;
+    daos_handle_t eq;
+
+    OK(dfs_put_files(dfs, m->nr, m->put, NULL));
+    for (uint32_t i = 0; i < m->nr; i++) {
+        OK(dfs_stat_name(dfs, a, m->name[i], NULL, &more));
+        gets[i] = (struct dfs_get){.oid = more.oid, .cap = size_of(i) + (i == 0), .buf = buf[i]};
+    }
+    OK(dfs_get_files(dfs, m->nr, gets, NULL));
+    assert_false(gets[0].whole); /* empty */
+    for (uint32_t i = 1; i < m->nr; i++) {
+        assert_true(gets[i].whole);
+        assert_int_equal(gets[i].len, size_of(i));
+        assert_memory_equal(buf[i], m->data[i], size_of(i));
+    }
+
+    OK(daos_cont_create_snap(api->coh, &snap, NULL, NULL));
+    OK(dfs_open(dfs, a, "f5", S_IFREG, O_RDWR, 0, 0, NULL, &f));
+    OK(fs_write(dfs, f, "new", 3, 0));
+    OK(dfs_punch(dfs, f, 3, DFS_MAX_FSIZE));
+    OK(dfs_release(f));
+    OK(dfs_open(dfs, a, "f6", S_IFREG, O_RDWR, 0, 0, NULL, &f));
+    OK(dfs_punch(dfs, f, 10, 100));
+    OK(dfs_release(f));
+    OK(dfs_remove(dfs, a, "f7", false, NULL));
+    memset(buf, '.', sizeof(buf));
+    OK(daos_eq_create(&eq));
+    OK(daos_event_init(&ev, eq, NULL));
+    OK(dfs_get_files(dfs, 8, gets, &ev));
+    assert_int_equal(daos_eq_poll(eq, 1, DAOS_EQ_WAIT, 1, &done), 1);
+    assert_int_equal(ev.ev_error, 0);
+    OK(daos_event_fini(&ev));
+    OK(daos_eq_destroy(eq, 0));
+    assert_false(gets[5].whole); /* shorter now */
+    assert_true(gets[6].whole);  /* with a hole */
+    assert_memory_equal(buf[6], m->data[6], 10);
+    for (int i = 10; i < 110; i++)
+        assert_int_equal(buf[6][i], 0);
+    assert_memory_equal(buf[6] + 110, m->data[6] + 110, size_of(6) - 110);
+    assert_false(gets[7].whole);
+
+    OK(dfs_mount_snap(api->poh, api->coh, O_RDONLY, snap, NULL, &old));
+    OK(dfs_get_files(old, 8, gets, NULL));
+    for (int i = 1; i < 8; i++) {
+        assert_true(gets[i].whole);
+        assert_memory_equal(buf[i], m->data[i], size_of(i));
+    }
+    OK(dfs_umount(old));
+
+    IS(EINVAL, dfs_get_files(dfs, 0, gets, NULL));
+    IS(EINVAL, dfs_get_files(dfs, DFS_GET_MAX + 1, gets, NULL));
+    gets[1].chunk_size = gets[1].cap - 1;
+    IS(EINVAL, dfs_get_files(dfs, 2, gets, NULL));
+    gets[1].chunk_size = 0;
+    gets[1].cap = 0;
+    IS(EINVAL, dfs_get_files(dfs, 2, gets, NULL));
+    free(m);
+    OK(dfs_release(a));
+    OK(dfs_umount(dfs));
+}
+
+API_MAIN(FS_TEST(many_read_at_once), FS_TEST(many_at_once), FS_TEST(all_or_none))

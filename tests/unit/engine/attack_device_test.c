@@ -7,6 +7,7 @@
 #include "engine/engine_int.h"
 
 #define VALUE 20000u
+#define LARGE 70000u /* two of these are not gathered into one write */
 
 /* Between the engine and its device. */
 static struct {
@@ -97,7 +98,7 @@ static int put(struct rig *r, const char *dkey, char c, uint32_t len)
 
 static void assert_put(struct rig *r, const char *dkey, char c, uint32_t len)
 {
-    char val[VALUE];
+    char val[LARGE];
 
     memset(val, c, len);
     assert_value(r, 1, dkey, "a", val, len);
@@ -139,6 +140,34 @@ static void test_a_value_that_could_not_be_written_left_nothing(void **state)
     check_whole(r);
 }
 
+static int gather_two(struct rig *r, const char *one, const char *two)
+{
+    static char room[2][VALUE];
+    struct iovec iov[2] = {{room[0], VALUE}, {room[1], VALUE}};
+    struct msg_fiod fiods[2];
+    struct msg_get gets[2];
+    struct msg_obj_gather_req q = {.epoch = DAOS_EPOCH_MAX, .gets = gets, .gets_nr = 2};
+    struct msg_obj_gather_rep rep;
+    struct net_call call;
+    int rc;
+
+    memcpy(q.hdl, r->coh, 16);
+    net_call_init(&call, MSG_OBJ_GATHER);
+    for (uint32_t i = 0; i < 2; i++) {
+        fiods[i] = (struct msg_fiod){
+            .akey = rig_key("a"), .type = DAOS_IOD_SINGLE, .rec_size = DAOS_REC_ANY, .bulk = i};
+        gets[i] = (struct msg_get){
+            .oid = rig_oid(1), .dkey = rig_key(i ? two : one), .iods = &fiods[i], .iods_nr = 1};
+        call.bulk[i] = (struct net_bulk){&iov[i], 1, true};
+    }
+    call.req = &q;
+    call.rep = &rep;
+    call.bulk_nr = 2;
+    rc = net_call_wait(r->peer, &call);
+    net_call_fini(&call);
+    return rc;
+}
+
 static void test_changed_bytes_are_an_error(void **state)
 {
     struct rig *r = *state;
@@ -151,9 +180,11 @@ static void test_changed_bytes_are_an_error(void **state)
     bad.flip_values = true;
     for (int i = 0; i < 3; i++)
         assert_int_equal(rig_get(r, 1, "d", "a", buf, sizeof(buf), &len), -DER_CSUM);
+    assert_int_equal(gather_two(r, "small", "d"), -DER_CSUM);
     assert_put(r, "small", 'S', 100);
     assert_int_equal(put(r, "e", 'E', VALUE), 0);
     bad.flip_values = false;
+    assert_int_equal(gather_two(r, "d", "e"), 0);
     assert_put(r, "d", 'A', VALUE);
     assert_put(r, "e", 'E', VALUE);
 }
@@ -161,11 +192,11 @@ static void test_changed_bytes_are_an_error(void **state)
 /* Two large values in one update: their writes are made durable by a flush. */
 static int put_two(struct rig *r, const char *dkey, char c)
 {
-    char val[VALUE];
+    char val[LARGE];
     struct iovec iov = {val, sizeof(val)};
     struct msg_iod iod[2] = {
-        {.akey = rig_key("a"), .type = DAOS_IOD_SINGLE, .rec_size = VALUE, .bulk = 0},
-        {.akey = rig_key("b"), .type = DAOS_IOD_SINGLE, .rec_size = VALUE, .bulk = 1}};
+        {.akey = rig_key("a"), .type = DAOS_IOD_SINGLE, .rec_size = LARGE, .bulk = 0},
+        {.akey = rig_key("b"), .type = DAOS_IOD_SINGLE, .rec_size = LARGE, .bulk = 1}};
     struct msg_op op = {
         .kind = MSG_OP_UPDATE, .oid = rig_oid(1), .dkey = rig_key(dkey), .iods = iod, .iods_nr = 2};
     struct msg_obj_update_req q = {.ops = &op, .ops_nr = 1};
@@ -196,11 +227,11 @@ static void test_a_failed_flush_is_not_forgotten(void **state)
     /* the device says it is well again, but what the failed flush dropped is not known */
     bad.fail_flush = false;
     assert_int_equal(put_two(r, "d", 'C'), -DER_IO);
-    assert_put(r, "d", 'A', VALUE);
+    assert_put(r, "d", 'A', LARGE);
     heal(r);
-    assert_put(r, "d", 'A', VALUE);
+    assert_put(r, "d", 'A', LARGE);
     assert_int_equal(put_two(r, "d", 'D'), 0);
-    assert_put(r, "d", 'D', VALUE);
+    assert_put(r, "d", 'D', LARGE);
     check_whole(r);
 }
 

@@ -210,9 +210,11 @@ static void test_object_requests(void **state)
     assert_value(r, 1, "honest", "a", "value", 5);
 }
 
-static bool nothing(uint16_t op)
+/* With the honest client's own handle it may take that client's rights away, for good. */
+static bool rights(uint16_t op)
 {
-    return false;
+    return op == MSG_ACL_UPDATE || op == MSG_ACL_OVERWRITE || op == MSG_ACL_DELETE ||
+           op == MSG_SET_OWNER;
 }
 
 static void test_all_requests(void **state)
@@ -222,7 +224,7 @@ static void test_all_requests(void **state)
     rig = r;
     for (int round = 0; round < 4; round++) {
         r->fault_every = round % 2 ? 100 : 0;
-        storm(r, 4000, nothing);
+        storm(r, 4000, rights);
         r->fault_every = 0;
         check_whole(r);
         rig_close(r, false);
@@ -233,6 +235,22 @@ static void test_all_requests(void **state)
     }
 }
 
+static void test_rights(void **state)
+{
+    struct rig *r = *state;
+
+    rig = r;
+    for (uint32_t i = 0; i < 4000; i++) {
+        uint16_t op = (uint16_t)(MSG_ACL_UPDATE + rnd() % (MSG_SET_OWNER - MSG_ACL_UPDATE + 1));
+
+        send_any(i % 10 == 0 ? MSG_CONT_QUERY : op);
+    }
+    check_whole(r);
+    rig_close(r, false);
+    rig_open(r);
+    check_whole(r);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -240,6 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_object_requests),
         TEST(test_all_requests),
+        TEST(test_rights),
     };
     int rc;
 
