@@ -28,7 +28,7 @@ int dfs_put_file(dfs_t *dfs, dfs_obj_t *parent, const char *name, const struct s
  * are there afterwards, or none. For thousands of small files it costs a fraction of one request
  * each. EEXIST, EFBIG: of at least one; which one, dfs_put_file() tells. EINVAL: also one name
  * twice. */
-#define DFS_PUT_MAX 32u
+#define DFS_PUT_MAX 20u /* each takes up to three operations of a compound */
 struct dfs_put {
     dfs_obj_t *parent;
     const char *name;

@@ -151,13 +151,25 @@ static int put_replace(struct dfs *dfs, struct dfs_obj *dir, struct put_op *op, 
     return rc;
 }
 
+/* Each directory must be there still; neighbours in one need one check. */
+static int put_dots(struct dfs *dfs, struct dfs_obj **dirs, struct put_op *op)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < op->nr && rc == 0; i++) {
+        if (i == 0 || !dfs_same_oid(dirs[i]->oid, dirs[i - 1]->oid))
+            rc = dfs_dot_check(op->c, dfs, dirs[i]->oid);
+    }
+    return rc;
+}
+
 static int put_build(struct dfs *dfs, struct dfs_obj **dirs, struct put_op *op,
                      const struct dfs_put *files, bool replace)
 {
     int rc = compound_begin(dfs->coh, &op->c);
 
     if (rc == 0)
-        rc = dfs_dot_check(op->c, dfs, dir->oid);
+        rc = put_dots(dfs, dirs, op);
     if (rc == 0 && replace)
         rc = put_replace(dfs, dirs[0], op, files[0].name);
     for (uint32_t i = 0; i < op->nr && rc == 0; i++) {

@@ -64,7 +64,7 @@ struct tree_put {
     const struct entry *e;
     d_sg_list_t *sgl;
 };
-#define TREE_PUT_MAX 32u
+#define TREE_PUT_MAX 20u
 
 #define TREE_GET_MAX 32u
 

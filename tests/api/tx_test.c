@@ -140,11 +140,11 @@ static void a_conflict_restarts(void **state)
     OK(daos_tx_commit(th, NULL));
     assert_string_equal(get(oh, "n", "a"), "10");
     OK(daos_tx_close(th, NULL));
-    /* a condition that does not hold fails the whole */
+    /* a condition that does not hold is told at once */
     th = tx(a, 0);
     OK(put_th(oh, th, 0, "m", "a", "1"));
-    OK(put_th(oh, th, DAOS_COND_DKEY_INSERT, "n", "a", "1"));
-    FAILS(DER_EXIST, daos_tx_commit(th, NULL));
+    FAILS(DER_EXIST, put_th(oh, th, DAOS_COND_DKEY_INSERT, "n", "a", "1"));
+    OK(daos_tx_abort(th, NULL));
     assert_string_equal(get(oh, "m", "a"), "-");
     OK(daos_tx_close(th, NULL));
     OK(daos_obj_close(oh, NULL));
