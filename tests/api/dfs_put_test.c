@@ -120,15 +120,15 @@ static void all_or_none(void **state)
     assert_string_equal(fs_show(dfs, a, "f17"), "was there before");
     OK(dfs_remove(dfs, a, "f17", false, NULL));
 
-    m->put[30].name = m->put[3].name;
+    m->put[DFS_PUT_MAX - 2].name = m->put[3].name;
     IS(EINVAL, dfs_put_files(dfs, m->nr, m->put, NULL));
-    m->put[30].name = "no/name";
+    m->put[DFS_PUT_MAX - 2].name = "no/name";
     IS(EINVAL, dfs_put_files(dfs, m->nr, m->put, NULL));
-    m->put[30].name = m->name[30];
+    m->put[DFS_PUT_MAX - 2].name = m->name[DFS_PUT_MAX - 2];
     d_iov_set(&iov, large, sizeof(large));
-    m->put[30].sgl = &sgl;
+    m->put[DFS_PUT_MAX - 2].sgl = &sgl;
     IS(EFBIG, dfs_put_files(dfs, m->nr, m->put, NULL));
-    m->put[30].sgl = &m->sgl[30];
+    m->put[DFS_PUT_MAX - 2].sgl = &m->sgl[DFS_PUT_MAX - 2];
     assert_int_equal(fs_count(dfs, a), 0);
 
     ro = fs_mount(*state, O_RDONLY);
