@@ -183,9 +183,9 @@ static const struct {
     {AD_CREATE, 8},       {AD_DESTROY, 5},      {AD_OPEN, 22},      {AD_PATTR_SET, 6},
     {AD_PATTR_DEL, 3},    {AD_CLOSE, 6},        {AD_ATTR_SET, 8},   {AD_ATTR_DEL, 3},
     {AD_PROP_SET, 2},     {AD_ACL_UPDATE, 4},   {AD_ACL_DELETE, 2}, {AD_ACL_OVERWRITE, 2},
-    {AD_SNAP_CREATE, 10}, {AD_SNAP_DESTROY, 3}, {AD_PUT, 14},       {AD_QUERY, 8},
+    {AD_SNAP_CREATE, 12}, {AD_SNAP_DESTROY, 3}, {AD_PUT, 20},       {AD_QUERY, 8},
     {AD_ATTR_GET, 6},     {AD_ATTR_LIST, 4},    {AD_ACL_GET, 4},    {AD_SNAP_LIST, 5},
-    {AD_GET, 8},          {AD_OIDS, 2},         {AD_PATTR_GET, 5},  {AD_PATTR_LIST, 3},
+    {AD_GET, 12},         {AD_OIDS, 2},         {AD_PATTR_GET, 5},  {AD_PATTR_LIST, 3},
     {AD_LIST, 4},
 };
 
@@ -243,7 +243,7 @@ static void draw_args(struct work_client *c, struct ad_op *op)
     if (op->what == AD_DESTROY)
         op->flags = ad_coin(c, 2) ? AD_FORCE : 0;
     if (op->what == AD_OPEN)
-        op->flags = (uint8_t)((ad_coin(c, 12) ? AD_EX : 0) | (ad_coin(c, 10) ? AD_EVICTS : 0));
+        op->flags = (uint8_t)((ad_coin(c, 12) ? AD_EX : 0) | (ad_coin(c, 6) ? AD_EVICTS : 0));
 }
 
 /* False: it cannot be done now. */
@@ -377,7 +377,7 @@ static int step(struct work_client *c)
     mine(c)->gone = false;
     if (hist_states(ad_work(c)->h, NULL) >= PIN_FROM && ad_coin(c, 2)) {
         pin(c);
-    } else if (ad_coin(c, 8)) {
+    } else if (ad_coin(c, 5)) {
         burst(c);
     } else {
         draw(c, k);
@@ -394,8 +394,10 @@ static int verify_cont(struct work_client *c, uint8_t cont)
 
     while (op.handle < AD_HANDLES && !free_handle(c, op.handle))
         op.handle++;
-    if (op.handle == AD_HANDLES) /* too many have died: this gets rid of them */
-        return run_op(c, (struct ad_op){.what = AD_DESTROY, .cont = cont, .flags = AD_FORCE});
+    if (op.handle == AD_HANDLES) { /* too many have died: this gets rid of them */
+        rc = run_op(c, (struct ad_op){.what = AD_DESTROY, .cont = cont, .flags = AD_FORCE});
+        return rc == -DER_NONEXIST ? 0 : rc;
+    }
     rc = run_op(c, op);
     if (rc == -DER_BUSY) {
         op.flags = AD_EVICTS;
@@ -415,7 +417,6 @@ static int verify(struct work_client *c)
 
     if (rc == 0) /* the list of containers has decided what had been settled */
         memset(ad_work(c)->doubt, 0, sizeof(ad_work(c)->doubt));
-
     for (uint8_t i = 0; i < AD_CONTS && rc == 0; i++)
         rc = verify_cont(c, i);
     return rc != 0 || c->work->failed ? rc : ad_space_returns(c);
@@ -437,6 +438,20 @@ static int make_oid(struct work_client *c, uint32_t i)
     return rc;
 }
 
+/* The pool may have been somebody else's. */
+static int clear_pool(struct work_client *c)
+{
+    struct ad_work *w = ad_work(c);
+    const char *names[AD_PATTRS];
+    int rc = 0;
+
+    for (uint32_t i = 0; i < AD_CONTS && (rc == 0 || rc == -DER_NONEXIST); i++)
+        rc = daos_cont_destroy(c->poh, w->label[i], 1, NULL);
+    for (uint32_t i = 0; i < AD_PATTRS; i++)
+        names[i] = w->name[i];
+    return rc != 0 && rc != -DER_NONEXIST ? rc : daos_pool_del_attr(c->poh, AD_PATTRS, names, NULL);
+}
+
 static int setup(struct work_client *c)
 {
     static const struct ad_state nothing;
@@ -452,7 +467,7 @@ static int setup(struct work_client *c)
     }
     for (uint32_t i = 0; i < AD_REGS && rc == 0; i++)
         rc = make_oid(c, i);
-    return rc;
+    return rc != 0 ? rc : clear_pool(c);
 }
 
 static int attach(struct work_client *c)
@@ -462,16 +477,22 @@ static int attach(struct work_client *c)
     return 0;
 }
 
-/* Handles that cannot be closed any more stay open, as those of somebody who died. */
+/* Handles that cannot be closed any more stay open, as those of somebody who died. When the run has
+ * failed nobody is told. */
 static void detach(struct work_client *c)
 {
     struct ad_client *ac = c->priv;
     int rc = 0;
 
-    for (uint8_t i = 0; ac != NULL && i < AD_HANDLES && rc == 0 && !c->work->failed; i++)
-        if (ac->handle[i].open)
-            rc = run_op(c,
-                        (struct ad_op){.what = AD_CLOSE, .cont = ac->handle[i].cont, .handle = i});
+    for (uint8_t i = 0; ac != NULL && i < AD_HANDLES && rc == 0; i++) {
+        if (!ac->handle[i].open)
+            continue;
+        rc =
+            c->work->failed
+                ? daos_cont_close(ac->handle[i].coh, NULL)
+                : run_op(c,
+                         (struct ad_op){.what = AD_CLOSE, .cont = ac->handle[i].cont, .handle = i});
+    }
     free(ac);
     c->priv = NULL;
 }

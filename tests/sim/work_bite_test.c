@@ -29,6 +29,9 @@ static const struct {
     {LIE_LOST_COMMIT, "a commit that was not carried out", "kv"},
     {LIE_LOST_WRITE, "a write that was not carried out", "array"},
     {LIE_ARRAY_SIZE, "an array said to be shorter", "array"},
+    {LIE_LOST_ATTR, "attributes that were not set", "admin"},
+    {LIE_SAME_OIDS, "an object id given out twice", "admin"},
+    {LIE_CONT_KEPT, "a container that was not destroyed", "admin"},
 };
 
 /* Sometimes a lie makes no difference (what was lost is overwritten before anybody looks): then the
@@ -92,7 +95,7 @@ static void lost_answers_are_borne(void **state)
 
 static int group_setup(void **state)
 {
-    static struct work_pool p;
+    static struct work_pool p = {.waits = true};
 
     *state = &p;
     return work_pool_open(&p);

@@ -83,8 +83,10 @@ static void reap(struct burst *b, bool look)
     int64_t timeout = look ? 0 : below(b, 3) ? NO_TIMEOUT : (int64_t)below(b, 2000) + 1;
     int n = daos_eq_poll(b->eq, 1, timeout, 1 + below(b, REAP), evs);
 
-    if (n < 0)
+    if (n < 0) {
         work_wrong(b->c->work, "client %u: polling its queue was answered %d", b->c->index, n);
+        b->up = 0; /* nobody will say more */
+    }
     for (int i = 0; i < n; i++)
         ended(b, CONTAINER_OF(evs[i], struct work_flight, ev), evs[i]->ev_error);
 }
@@ -93,7 +95,7 @@ static void poller_main(void *arg)
 {
     struct burst *b = arg;
 
-    while ((going(b) || b->up > 0) && !b->c->work->failed) {
+    while (going(b) || b->up > 0) {
         reap(b, false);
         if (b->up == 0)
             rt_yield();
@@ -138,7 +140,7 @@ static void with_queue(struct burst *b, bool pollers)
 {
     if (pollers)
         spawn_pollers(b);
-    while ((going(b) || b->up > 0) && !b->c->work->failed) {
+    while (going(b) || b->up > 0) {
         launch_all(b);
         if (b->up > 0)
             reap(b, b->up < b->nr && going(b) && below(b, 2));
@@ -153,7 +155,7 @@ static void with_queue(struct burst *b, bool pollers)
 
 static void with_tests(struct burst *b)
 {
-    while ((going(b) || b->up > 0) && !b->c->work->failed) {
+    while (going(b) || b->up > 0) {
         launch_all(b);
         for (uint32_t i = 0; i < b->nr; i++) {
             struct work_flight *f = b->f[i];
@@ -199,12 +201,14 @@ static void one_group(struct burst *b)
             break;
     if (b->up > 0 && daos_event_parent_barrier(&parent) != 0)
         work_wrong(b->c->work, "client %u: a parent cannot be armed", b->c->index);
-    while (b->up > 0 && n == 0 && !b->c->work->failed)
+    while (b->up > 0 && n == 0)
         n = daos_eq_poll(b->eq, 1, below(b, 2) ? NO_TIMEOUT : 1000, 1, &ev);
     if (n > 0)
         group_ended(b, &parent);
-    else
+    else if (n == 0)
         rt_yield();
+    else
+        work_wrong(b->c->work, "client %u: polling for a parent was answered %d", b->c->index, n);
     daos_event_fini(&parent);
 }
 
@@ -223,6 +227,8 @@ int work_burst(struct work_client *c, const struct work_burst_ops *ops,
     struct burst b = {.c = c, .ops = ops, .f = f, .nr = nr, .left = calls, .gone = RT_EVENT_INIT};
     enum how how = (enum how)below(&b, HOW_NR);
 
+    if (c->work->waits)
+        return 0;
     if (how == HOW_POLLERS && !on_simulated_fiber())
         how = HOW_POLL;
     for (uint32_t i = 0; i < nr; i++)

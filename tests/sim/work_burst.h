@@ -6,7 +6,8 @@
  * polling one event queue, several fibers polling the same one (simulated only), testing events
  * that belong to no queue, or children of one event. Events are now and then asked to be aborted,
  * which promises nothing. To the oracle they are concurrent operations of one client. When
- * work_burst() returns nothing of it is under way any more.
+ * work_burst() returns nothing of it is under way any more. struct work's `waits` makes it do
+ * nothing.
  */
 #ifndef TARN_SIM_WORK_BURST_H
 #define TARN_SIM_WORK_BURST_H

@@ -125,6 +125,7 @@ static bool tx_body(struct work_client *c, struct ob_op *op, daos_handle_t th, i
 static int do_commit(struct work_client *c, daos_handle_t th)
 {
     daos_event_t ev;
+    int64_t timeout = ob_coin(c, 2) ? -1 : 100;
     bool over = false;
     int rc;
 
@@ -135,7 +136,7 @@ static int do_commit(struct work_client *c, daos_handle_t th)
         rc = daos_tx_commit(th, &ev);
     if (rc != 0)
         return rc;
-    while (daos_event_test(&ev, ob_coin(c, 2) ? -1 : 100, &over) == 0 && !over)
+    while (daos_event_test(&ev, timeout, &over) == 0 && !over)
         ;
     rc = ev.ev_error;
     daos_event_fini(&ev);

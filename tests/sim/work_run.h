@@ -17,6 +17,7 @@ struct work_pool {
     char dir[64], path[96];
     daos_handle_t poh;
     uint32_t conts;
+    bool waits; /* see struct work */
 };
 
 static inline int work_pool_open(struct work_pool *p)
@@ -72,6 +73,7 @@ static inline int work_run(struct work_pool *p, const struct workload *load, uin
 
     *w = (struct work){.load = load,
                        .clients = 1,
+                       .waits = p->waits,
                        .faults = lose ? WORK_NET : 0,
                        .tell = work_say,
                        .telling = getenv("SIM_TELL") != NULL};
@@ -89,8 +91,10 @@ static inline int work_run(struct work_pool *p, const struct workload *load, uin
         return rc;
     for (; rc == 0 && !w->failed && c.steps < steps; c.steps++) {
         rc = load->step(&c);
-        if (lose != NULL && c.steps % 50 == 49)
+        if (w->unknown >= 4) { /* as in a simulated run: more are too much to think about */
             work_settle(w);
+            w->unknown = 0;
+        }
     }
     if (lose != NULL)
         *lose = w->faults = 0;

@@ -206,8 +206,11 @@ WRAP_OWN(daos_cont_create_snap,
          (daos_handle_t coh, daos_epoch_t *epoch, char *name, daos_event_t *ev))
 {
     daos_epoch_t made = 0;
-    int rc = ASK(__real_daos_cont_create_snap(coh, &made, name, ev));
+    int rc;
 
+    if (ev != NULL)
+        return AROUND(__real_daos_cont_create_snap(coh, epoch, name, ev));
+    rc = ASK(__real_daos_cont_create_snap(coh, &made, name, ev));
     if (rc == 0)
         *epoch = made;
     return rc;
@@ -299,3 +302,28 @@ WRAP_ASK(daos_array_destroy, (daos_handle_t oh, daos_handle_t th, daos_event_t *
 WRAP_ASK(daos_array_stat,
          (daos_handle_t oh, daos_handle_t th, daos_array_stbuf_t *st, daos_event_t *ev),
          (oh, th, st, ev))
+
+/* ---- Containers ---- */
+
+WRAP_OWN(daos_cont_set_attr, (daos_handle_t coh, int n, const char *const *names,
+                              const void *const *values, const size_t *sizes, daos_event_t *ev))
+{
+    if (lie(ev, LIE_LOST_ATTR))
+        return 0;
+    return ASK(__real_daos_cont_set_attr(coh, n, names, values, sizes, ev));
+}
+
+WRAP_OWN(daos_cont_alloc_oids,
+         (daos_handle_t coh, daos_size_t num_oids, uint64_t *oid, daos_event_t *ev))
+{
+    int rc = AROUND(__real_daos_cont_alloc_oids(coh, num_oids, oid, ev));
+
+    if (rc == 0 && ev == NULL && *oid > 1 && lie(ev, LIE_SAME_OIDS))
+        (*oid)--;
+    return rc;
+}
+
+WRAP_OWN(daos_cont_destroy2, (daos_handle_t poh, const char *cont, int force, daos_event_t *ev))
+{
+    return lie(ev, LIE_CONT_KEPT) ? 0 : ASK(__real_daos_cont_destroy2(poh, cont, force, ev));
+}

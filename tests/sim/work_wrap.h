@@ -27,6 +27,9 @@ enum work_lie {
     LIE_GET_SIZE,   /* one more */
     LIE_LOST_WRITE, /* of an array */
     LIE_ARRAY_SIZE, /* one less */
+    LIE_LOST_ATTR,  /* of a container */
+    LIE_SAME_OIDS,  /* the last of the range before comes first */
+    LIE_CONT_KEPT,  /* said to be destroyed */
     LIE_NR,
 };
 

@@ -212,6 +212,7 @@ struct hist *work_hist(struct work_client *c, const struct hist_spec *spec, cons
 
 void *work_priv(struct work *w, size_t size)
 {
+    free(w->priv); /* of a setup that failed */
     w->priv = calloc(1, size);
     ASSERT(w->priv != NULL);
     return w->priv;

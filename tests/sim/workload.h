@@ -99,6 +99,7 @@ struct work {
     void (*tell)(void *arg, uint32_t client, const char *line);
     bool telling;
     void *arg;
+    bool waits;  /* no bursts: a run on threads is the same each time then */
     bool failed; /* by work_wrong() */
     char why[16384];
     uint64_t ops;         /* operations that reached the oracle */
