@@ -196,10 +196,12 @@ static int flush_shared(struct shard *s)
         rc = super_flush_wait(s->super);
         /* a failed flush may have dropped what others wrote too: nothing that needs one succeeds
          * until the pool is reopened */
-        if (rc != 0)
+        if (rc != 0) {
             f->rc = rc;
-        else
+            heap_flush_failed(s->heap);
+        } else {
             f->done = MUTANT(ENGINE_FLUSH_COVERS) ? f->asked : covers;
+        }
         f->running = false;
         if (!MUTANT(ENGINE_FLUSH_NO_WAKE))
             rt_event_set(&turn);

@@ -48,8 +48,9 @@ struct engine_conf {
 
 struct engine_format {
     uuid_t pool;
-    uint64_t wal_bytes;   /* 0: 128 MiB, less in a pool with a small limit */
-    uint64_t limit_bytes; /* 0: none */
+    uint64_t wal_bytes;              /* 0: 128 MiB, less in a pool with a small limit */
+    uint64_t meta_bytes, data_bytes; /* of metadata and data extents at first, 0: 32 and 16 MiB */
+    uint64_t limit_bytes;            /* 0: none */
     const struct msg_prop
         *props; /* pool properties that differ from the defaults, label among them */
     uint32_t props_nr;

@@ -87,8 +87,12 @@ static int format_shard(struct format *j, struct shard *s)
         size[SUPER_WAL] = ROUND_UP(MAX(fmt->wal_bytes, ENGINE_WAL_LEAST), ROLE_UNIT);
     else if (fmt->limit_bytes != 0 && fmt->limit_bytes / 8 < WAL_DEFAULT)
         size[SUPER_WAL] = ROUND_UP(MAX(fmt->limit_bytes / 8, WAL_LEAST), ROLE_UNIT);
+    if (fmt->meta_bytes != 0)
+        size[SUPER_META] = ROUND_UP(fmt->meta_bytes, ROLE_UNIT);
+    if (fmt->data_bytes != 0)
+        size[SUPER_DATA] = ROUND_UP(fmt->data_bytes, ROLE_UNIT);
     if (fmt->limit_bytes != 0 &&
-        fmt->limit_bytes < size[SUPER_WAL] + META_FIRST + DATA_FIRST + SUPER_AREA)
+        fmt->limit_bytes < size[SUPER_WAL] + size[SUPER_META] + size[SUPER_DATA] + SUPER_AREA)
         return err_setf(j->e, -DER_NOSPACE, "give it at least 64 MiB",
                         "log and first metadata alone take more",
                         "cannot create a pool of %llu bytes", (unsigned long long)fmt->limit_bytes);

@@ -78,6 +78,8 @@ static int grow(struct heap *h)
 
         if (super_role_size(s, SUPER_META) <= now + 2 * HEAP_PAGE_SIZE) {
             rc = grow_role(s, size - now);
+            if (rc != 0)
+                heap_flush_failed(h);
             heap_step(h, HEAP_STEP_GROW_DEVICE);
         }
         size = super_role_size(s, SUPER_META);

@@ -320,6 +320,13 @@ void heap_fail(struct heap *h, const char *what, int rc)
     wal_kick(h); /* tells all who wait */
 }
 
+void heap_flush_failed(struct heap *h)
+{
+    for (uint32_t i = 0; i < SUPER_ROLE_NR; i++)
+        if (h->conf.dev[i] != NULL && super_dev(h->conf.dev[i])->flush_lost)
+            heap_fail(h, "flushing the device", -DER_IO);
+}
+
 void heap_space_attach(struct heap *h, const struct heap_space_ops *ops, void *state)
 {
     h->space_ops = ops;

@@ -160,6 +160,10 @@ uint64_t heap_lsn(const struct heap *h);
 uint64_t heap_durable_lsn(const struct heap *h);
 /* The log failed: the shard serves nothing until reopened. Any thread. */
 bool heap_failed(const struct heap *h);
+/* A flush that failed may have dropped pages of a checkpoint, whoever asked for it: whoever flushes
+ * or grows a device of the heap and fails says so here, and the shard stops if a flush was the
+ * reason. Any thread. */
+void heap_flush_failed(struct heap *h);
 /* Calls w->fn(w, rc) once lsn is durable (rc 0) or the heap failed (-DER_IO); on the xstream's
  * scheduler, must not wait; at once (inline) when lsn is already durable. [L]. Starts the group's
  * write if none is on its way (the writer runs after the xstream's ready work, so that commits of

@@ -349,6 +349,8 @@ static int space_grow(struct heap *h)
     wanted = s->wanted;
     heap_unlock(h);
     rc = grow_device(dev, wanted);
+    if (rc != 0)
+        heap_flush_failed(h);
     heap_lock(h);
     if (rc == 0)
         rc = space_resize(s, super_role_size(dev, SUPER_DATA) / SPACE_BLOCK);

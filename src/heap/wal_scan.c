@@ -108,8 +108,9 @@ static int mark_read(struct heap *h, struct wal_mark *best, struct err *e)
                        "restore the pool from a replica or a copy");
     if (!found)
         return err_set(e, -DER_DF_INVAL, "cannot open the heap",
-                       "its log holds no checkpoint record: it was never formatted to the end",
-                       "create the pool again");
+                       "its log holds no checkpoint record: it was never formatted to the end, or "
+                       "both records are overwritten",
+                       "if the pool was never used create it again, else restore it from a copy");
     if (best->format == HEAP_FORMAT && !mark_possible(best))
         return err_set(e, -DER_DF_INVAL, "cannot open the heap",
                        "the checkpoint record of its log names a position no log reaches",
