@@ -28,7 +28,7 @@ static void draw_place(struct work_client *c, struct ob_sub *s)
 
     memset(s, 0, sizeof(*s));
     s->obj = m->narrow ? m->obj : ob_below(c, OB_OBJS);
-    s->dkeys = m->narrow ? (uint8_t)(1u << m->dkey[ob_coin(c, 2)]) : one_bit(c, OB_DKEYS);
+    s->dkeys = (uint8_t)(m->narrow ? 1u << m->dkey[ob_coin(c, 2)] : one_bit(c, OB_DKEYS));
 }
 
 /* One, two or many, ascending or not, never overlapping. */
