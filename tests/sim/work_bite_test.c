@@ -86,11 +86,11 @@ static void lost_answers_are_borne(void **state)
             assert_true(work_wrap.lost > STEPS / 30);
         }
     for (uint64_t seed = 1; seed <= SEEDS && !w.failed; seed++) {
-        work_wrap = (struct work_wrap){.lose = 12, .lie = LIE_LOST_UPDATE, .after = 20};
+        work_wrap = (struct work_wrap){.lose = 12, .lie = LIE_LOST_UPDATE, .after = 3};
         assert_int_equal(
             work_run(*state, workload_find("objects"), seed, STEPS, &work_wrap.lose, &w), 0);
     }
-    assert_true(w.failed);
+    assert_true(w.failed && work_wrap.told > 0); /* for the lie, not for something else */
 }
 
 static int group_setup(void **state)
