@@ -62,7 +62,7 @@ static void end_world(struct world *x)
 {
     work_dfs.detach(&x->c);
     dfs_rig_lose(&x->rig);
-    work_dfs.fini(&x->w);
+    work_fini(&x->w);
     sim_dir_destroy(x->sd);
 }
 
@@ -81,7 +81,7 @@ static void cut(struct world *x)
     dfs_rig_lose(&x->rig);
     sim_dir_power_cut(x->sd); /* if the step never came */
     open_world(x);
-    work_dfs.settle(&x->w);
+    work_settle(&x->w);
     x->cuts++;
     if (dfs_rig_check(&x->rig) != 0)
         work_wrong(&x->w, "the checker found problems");
@@ -179,7 +179,7 @@ static int bites(struct sim_dir *formatted)
             work(&x, 200);
             done = !x.w.failed && meddle(&x, how);
             if (done) {
-                work_dfs.settle(&x.w);
+                work_settle(&x.w);
                 work_dfs.verify(&x.c);
             }
             found = x.w.failed;
