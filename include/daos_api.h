@@ -17,7 +17,9 @@ extern "C" {
 
 /**
  * Open a transaction on a container: 0 for read and write, or DAOS_TF_* bits. Local; the first
- * operation fixes the epoch it reads at.
+ * operation fixes the epoch it reads at. What it writes is kept until the commit and not seen by
+ * its own reads. Conditions of a write are judged at once, as of that epoch: -DER_EXIST and
+ * -DER_NONEXIST refuse this write alone, and what was judged must still hold at the commit.
  * Errors: -DER_NO_HDL, -DER_INVAL (unknown flag), -DER_NOMEM.
  */
 int daos_tx_open(daos_handle_t coh, daos_handle_t *th, uint64_t flags, daos_event_t *ev);

@@ -140,13 +140,77 @@ static void a_conflict_restarts(void **state)
     OK(daos_tx_commit(th, NULL));
     assert_string_equal(get(oh, "n", "a"), "10");
     OK(daos_tx_close(th, NULL));
-    /* a condition that does not hold is told at once */
-    th = tx(a, 0);
+    OK(daos_obj_close(oh, NULL));
+}
+
+/* A condition is judged when the write is issued, as of the transaction's epoch, and a write that
+ * it refuses is no part of the transaction. What was judged must hold at the commit too. */
+static void conditions_hold_at_issue_and_at_commit(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), th = tx(a, 0);
+    daos_key_t keys[2] = {key("n"), key("none")};
+
+    OK(put(oh, 0, "n", "a", "1"));
     OK(put_th(oh, th, 0, "m", "a", "1"));
-    FAILS(DER_EXIST, put_th(oh, th, DAOS_COND_DKEY_INSERT, "n", "a", "1"));
-    OK(daos_tx_abort(th, NULL));
-    assert_string_equal(get(oh, "m", "a"), "-");
+    FAILS(DER_EXIST, put_th(oh, th, DAOS_COND_DKEY_INSERT, "n", "a", "2"));
+    FAILS(DER_EXIST, put_th(oh, th, DAOS_COND_AKEY_INSERT, "n", "a", "2"));
+    FAILS(DER_NONEXIST, put_th(oh, th, DAOS_COND_DKEY_UPDATE, "none", "a", "2"));
+    FAILS(DER_NONEXIST, put_th(oh, th, DAOS_COND_AKEY_UPDATE, "n", "none", "2"));
+    FAILS(DER_NONEXIST, put_th(oh, th, DAOS_COND_DKEY_UPDATE, "m", "a", "2")); /* its own write */
+    FAILS(DER_NONEXIST, daos_obj_punch_dkeys(oh, th, DAOS_COND_PUNCH, 2, keys, NULL));
+    FAILS(DER_NONEXIST, daos_obj_punch_akeys(oh, th, DAOS_COND_PUNCH, &keys[0], 1, &keys[1], NULL));
+    OK(put_th(oh, th, DAOS_COND_AKEY_INSERT, "n", "b", "3"));
+    OK(daos_tx_commit(th, NULL));
     OK(daos_tx_close(th, NULL));
+    assert_string_equal(get(oh, "m", "a"), "1");
+    assert_string_equal(get(oh, "n", "a"), "1");
+    assert_string_equal(get(oh, "n", "b"), "3");
+
+    th = tx(a, 0);
+    OK(put_th(oh, th, DAOS_COND_DKEY_INSERT, "new", "a", "mine"));
+    OK(put(oh, 0, "new", "a", "theirs"));
+    FAILS(DER_TX_RESTART, daos_tx_commit(th, NULL));
+    OK(daos_tx_restart(th, NULL));
+    FAILS(DER_EXIST, put_th(oh, th, DAOS_COND_DKEY_INSERT, "new", "a", "mine"));
+    OK(daos_tx_commit(th, NULL));
+    OK(daos_tx_close(th, NULL));
+    assert_string_equal(get(oh, "new", "a"), "theirs");
+    OK(daos_obj_close(oh, NULL));
+}
+
+static int put_async(daos_handle_t oh, daos_handle_t th, const char *dkey, daos_event_t *ev)
+{
+    char value[1] = {'v'};
+    struct one x;
+
+    one_single(&x, dkey, "a", value, sizeof(value));
+    return daos_obj_update(oh, th, DAOS_COND_DKEY_INSERT, &x.dkey, 1, &x.iod, &x.sgl, ev);
+}
+
+/* Keys and values are the library's own while an asynchronous write is judged. */
+static void a_condition_of_an_asynchronous_write(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), th = tx(a, 0);
+    daos_event_t ev[2];
+    bool over;
+
+    OK(put(oh, 0, "there", "a", "1"));
+    for (int i = 0; i < 2; i++) {
+        OK(daos_event_init(&ev[i], DAOS_HDL_INVAL, NULL));
+        OK(put_async(oh, th, i ? "there" : "new", &ev[i]));
+    }
+    for (int i = 0; i < 2; i++) {
+        OK(daos_event_test(&ev[i], DAOS_EQ_WAIT, &over));
+        assert_true(over);
+        assert_int_equal(ev[i].ev_error, i ? -DER_EXIST : 0);
+        OK(daos_event_fini(&ev[i]));
+    }
+    OK(daos_tx_commit(th, NULL));
+    OK(daos_tx_close(th, NULL));
+    assert_string_equal(get(oh, "new", "a"), "v");
+    assert_string_equal(get(oh, "there", "a"), "1");
     OK(daos_obj_close(oh, NULL));
 }
 
@@ -370,6 +434,8 @@ static void compounds(void **state)
 
 API_MAIN(API_TEST(writes_show_at_commit_all_together), API_TEST(the_state_table),
          API_TEST(too_large_is_failed), API_TEST(a_punch_and_a_write_of_one_akey),
-         API_TEST(a_conflict_restarts), API_TEST(reads_that_begin_together_read_at_one_epoch),
+         API_TEST(a_conflict_restarts), API_TEST(conditions_hold_at_issue_and_at_commit),
+         API_TEST(a_condition_of_an_asynchronous_write),
+         API_TEST(reads_that_begin_together_read_at_one_epoch),
          API_TEST(a_write_after_a_read_of_nothing), API_TEST(nobody_loses_an_increment),
          API_TEST(arrays_and_keys_in_a_transaction), API_TEST(compounds))
