@@ -57,8 +57,8 @@ void vos_close(struct vos *v);
 /* Finds a container by uuid; create: makes it if absent (one heap transaction). -DER_NONEXIST. */
 int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont **c);
 /* Marks the container destroyed at once (one transaction: it is gone for every reader and after a
- * crash); the room is given back by vos_reclaim(). Whoever still has it open is answered -DER_NO_HDL
- * by whatever he asks. */
+ * crash); the room is given back by vos_reclaim(). Whoever still has it open is answered
+ * -DER_NO_HDL by whatever he asks. */
 int vos_cont_destroy(struct vos *v, const uuid_t uuid);
 /* Snapshot epochs of the container, kept readable until removed. Adding advances the clock past the
  * epoch and marks the container read at it. */
