@@ -6,7 +6,7 @@
  *      checkpoint's (PV_CKPT).
  *   2. In batches: under the lock, a few pages at a time, copy and log PAGE_SUM of the copy. Wait
  *      until that is durable: from now on recovery expects that the page on the device may be a
- *      torn mixture. Write the copies, neighbours together.
+ *      torn mixture. Write the copies, neighbours together, while the next batch is copied.
  *   3. Flush.
  *   4. Checkpoint record.
  *   5. Only now the log behind is reused and the pages count as clean.
@@ -27,15 +27,23 @@
 #include "heap/step.h"
 #include "io/io.h"
 
-#define CKPT_BATCH 256u /* pages written together */
+#define CKPT_BATCH 128u /* pages written together */
 #define CKPT_HOLD  8u   /* pages copied under one hold of the lock */
+
+struct run { /* one write */
+    struct io_req req;
+    struct iovec iov;
+    struct rt_event done;
+};
 
 struct batch {
     struct heap *h;
     uint32_t nr;
     uint8_t *buf; /* copies, in order */
     uint32_t page[CKPT_BATCH];
-    uint64_t lsn; /* of the last PAGE_SUM */
+    uint64_t lsn;    /* of the last PAGE_SUM */
+    struct run *run; /* of nr pages, under way */
+    uint32_t runs;
 };
 
 /* ---- Beginning ---- */
@@ -215,12 +223,6 @@ static int copy_hold(struct batch *b, uint32_t *at)
 
 /* ---- Writing ---- */
 
-struct run {
-    struct io_req req;
-    struct iovec iov;
-    struct rt_event done;
-};
-
 static void run_done(struct io_req *req)
 {
     struct run *r = req->arg;
@@ -228,17 +230,16 @@ static void run_done(struct io_req *req)
     rt_event_set(&r->done);
 }
 
+/* Starts the writes of the batch's copies, neighbours together. */
 static int batch_write(struct batch *b)
 {
     struct heap *h = b->h;
-    struct run *run = base_alloc((b->nr + 1) * sizeof(*run));
-    uint32_t nr = 0;
-    int rc = 0;
 
-    if (run == NULL)
+    b->run = base_alloc((b->nr + 1) * sizeof(*b->run));
+    if (b->run == NULL)
         return -DER_NOMEM;
-    for (uint32_t i = 0, n; i < b->nr; i += n, nr++) {
-        struct run *r = &run[nr];
+    for (uint32_t i = 0, n; i < b->nr; i += n, b->runs++) {
+        struct run *r = &b->run[b->runs];
 
         for (n = 1; i + n < b->nr && b->page[i + n] == b->page[i] + n; n++)
             ;
@@ -252,11 +253,25 @@ static int batch_write(struct batch *b)
                                  .arg = r};
         super_submit(h->conf.dev[SUPER_META], SUPER_META, &r->req);
     }
-    for (uint32_t i = 0; i < nr; i++) {
-        rt_event_wait(&run[i].done);
-        rc = rc != 0 ? rc : run[i].req.rc;
+    return 0;
+}
+
+/* Waits for them; the batch may be used again. */
+static int batch_end(struct batch *b)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < b->runs; i++) {
+        rt_event_wait(&b->run[i].done);
+        rc = rc != 0 ? rc : b->run[i].req.rc;
     }
-    base_free(run);
+    base_free(b->run);
+    b->run = NULL;
+    if (b->runs > 0)
+        heap_step(b->h, HEAP_STEP_CKPT_PAGES);
+    b->runs = 0;
+    b->nr = 0;
+    b->lsn = 0;
     return rc;
 }
 
@@ -265,8 +280,6 @@ static int batch_run(struct batch *b, uint32_t *at)
     struct heap *h = b->h;
     int rc = 0;
 
-    b->nr = 0;
-    b->lsn = 0;
     while (rc == 0 && b->nr < CKPT_BATCH && *at < h->ckpt.pages.nr) {
         rc = copy_hold(b, at);
         rt_yield();
@@ -278,23 +291,32 @@ static int batch_run(struct batch *b, uint32_t *at)
     h->dirty_nr -= b->nr;
     heap_unlock(h);
     heap_step(h, HEAP_STEP_CKPT_SUMMED);
-    if (rc == 0)
-        rc = batch_write(b);
-    heap_step(h, HEAP_STEP_CKPT_PAGES);
-    return rc;
+    return rc == 0 ? batch_write(b) : rc;
 }
 
+/* While one batch is being written the next is copied. */
 static int write_pages(struct heap *h)
 {
-    struct batch b = {.h = h, .buf = io_buf_alloc((size_t)CKPT_BATCH * HEAP_PAGE_SIZE)};
-    uint32_t at = 0;
-    int rc = 0;
+    struct batch b[2] = {{.h = h}, {.h = h}};
+    uint32_t at = 0, turn = 0;
+    int rc = 0, rc2;
 
-    if (b.buf == NULL)
-        return -DER_NOMEM;
-    while (rc == 0 && at < h->ckpt.pages.nr)
-        rc = batch_run(&b, &at);
-    io_buf_free(b.buf);
+    for (uint32_t i = 0; i < ARRAY_LEN(b); i++) {
+        b[i].buf = io_buf_alloc((size_t)CKPT_BATCH * HEAP_PAGE_SIZE);
+        if (b[i].buf == NULL)
+            rc = -DER_NOMEM;
+    }
+    while (rc == 0 && at < h->ckpt.pages.nr) {
+        rc = batch_end(&b[turn]);
+        if (rc == 0)
+            rc = batch_run(&b[turn], &at);
+        turn = (turn + 1) % ARRAY_LEN(b);
+    }
+    for (uint32_t i = 0; i < ARRAY_LEN(b); i++) {
+        rc2 = batch_end(&b[i]);
+        rc = rc != 0 ? rc : rc2;
+        io_buf_free(b[i].buf);
+    }
     return rc;
 }
 

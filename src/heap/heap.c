@@ -16,7 +16,7 @@
 
 #define VOLATILE_BYTES (UINT64_C(256) << 20)
 #define REPLAY_MAX                                                                                 \
-    (UINT64_C(64) << 20) /* close makes a checkpoint rather than leave more log than this */
+    (UINT64_C(16) << 20) /* close makes a checkpoint rather than leave more log than this */
 
 #define TRIM_STEPS                                                                                 \
     64u /* frames the clock may look at when the lock falls: what is too much leaves step by step  \

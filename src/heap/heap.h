@@ -79,7 +79,7 @@ int heap_format(const struct heap_conf *conf, struct err *e);
  * touched. -DER_CSUM damaged page or record below a durable one, -DER_DF_INVAL not a heap,
  * -DER_DF_INCOMPT, -DER_IO. [F] */
 int heap_open(const struct heap_conf *conf, struct heap **h, struct err *e);
-/* Closes. clean: everything committed becomes durable; if more than 64 MiB of log would have to be
+/* Closes. clean: everything committed becomes durable; if more than 16 MiB of log would have to be
  * replayed a checkpoint is made first; the superblock is marked clean. Not clean:
  * stops as a crash would. Nobody else may be using the heap. -DER_IO: the log or a device failed,
  * now or before; what was not durable is lost, what was acknowledged is not. The heap is gone in

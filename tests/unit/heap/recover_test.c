@@ -33,7 +33,7 @@ static void a_killed_process_loses_nothing_acknowledged(struct rig *r)
     }
 }
 
-/* A little log is left to be replayed; more than 64 MiB of it is not. */
+/* A little log is left to be replayed; more than 16 MiB of it is not. */
 static void an_orderly_close_leaves_little_to_replay(struct rig *r)
 {
     r->seed = 3;
@@ -42,7 +42,7 @@ static void an_orderly_close_leaves_little_to_replay(struct rig *r)
     r->conf.checkpoint_pct = 1000;
     rig_format(r, &(struct sim_dir_conf){.seed = 3});
     for (uint32_t round = 0; round < 2; round++) {
-        uint64_t off = 0, lsn = 0, bytes = round == 0 ? 4u << 20 : 80u << 20;
+        uint64_t off = 0, lsn = 0, bytes = round == 0 ? 4u << 20 : 20u << 20;
         struct heap_stat st;
 
         CHECK(rig_open(r, NULL) == 0);
@@ -77,6 +77,56 @@ static void an_orderly_close_leaves_little_to_replay(struct rig *r)
     }
 }
 
+/* So much about the heap page and descriptors that recovery does not keep a list of it all. */
+static void a_log_of_very_many_small_changes(struct rig *r)
+{
+    uint64_t before, off, lsn = 0;
+    struct heap_stat st;
+
+    r->seed = 4;
+    r->wal_size = 64u << 20;
+    r->own_checkpoints = true;
+    r->conf.checkpoint_pct = 1000;
+    rig_format(r, &(struct sim_dir_conf){.seed = 4});
+    CHECK(rig_open(r, NULL) == 0);
+    CHECK(rig_work(r, 10) == 0);
+    heap_lock(r->h);
+    heap_stat(r->h, &st);
+    heap_unlock(r->h);
+    before = st.alloc_count;
+    for (uint32_t i = 0; i < 80000; i++) {
+        heap_lock(r->h);
+        CHECK(heap_tx_begin(r->h, 4096) == 0);
+        if (i % 2 == 0)
+            CHECK(heap_tx_alloc(r->h, 40, 0, &off, NULL) == 0);
+        else
+            CHECK(heap_tx_free(r->h, off) == 0);
+        heap_tx_commit(r->h, &lsn);
+        heap_unlock(r->h);
+        if (i % 1000 == 0)
+            CHECK(heap_wait_durable(r->h, lsn) == 0);
+    }
+    CHECK(heap_wait_durable(r->h, lsn) == 0);
+    r->acked = r->committed;
+    CHECK(heap_close(r->h, false) == 0);
+    rig_detach(r);
+    CHECK(rig_attach(r) == 0);
+    CHECK(rig_open(r, NULL) == 0);
+    heap_lock(r->h);
+    heap_stat(r->h, &st);
+    heap_unlock(r->h);
+    CHECK(st.replayed_records > 80000);
+    CHECK(st.alloc_count == before);
+    rig_verify(r, true);
+    rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+static void t_many_small(void **state)
+{
+    rig_run(a_log_of_very_many_small_changes);
+}
+
 static void t_little_left(void **state)
 {
     rig_run(an_orderly_close_leaves_little_to_replay);
@@ -97,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(t_orderly),
         cmocka_unit_test(t_little_left),
+        cmocka_unit_test(t_many_small),
         cmocka_unit_test(t_killed),
     };
 
