@@ -234,6 +234,9 @@ static inline bool page_is_core(uint64_t page)
 }
 int page_space_open(struct heap *h);
 void page_space_close(struct heap *h);
+/* Large pages for the memory of the free pages at the end, which are taken in order. Not before the
+ * descriptors among them are there: each would cost a large page. */
+void page_expect_tail(struct heap *h);
 int page_space_grow(struct heap *h,
                     uint64_t pages);            /* memory and volatile state for so many pages */
 bool page_touch(struct heap *h, uint64_t page); /* resident? otherwise recorded, h->rc set */
@@ -290,11 +293,20 @@ struct log_group {
     uint32_t len;
     const uint8_t *buf; /* header and records */
 };
+#define LOG_READS 4u
+struct log_read {
+    struct io_req req;
+    struct iovec iov;
+    struct rt_event done;
+};
 struct log_scan {
     struct wal_mark mark;
     struct vrange mem; /* the stream from mark.replay_lsn on, `have` bytes of it */
     uint64_t have;
-    uint64_t ahead; /* how much the next read takes */
+    uint64_t asked;                  /* bytes that have been read or are being read */
+    uint64_t ahead;                  /* how much the next read takes */
+    struct log_read read[LOG_READS]; /* under way, in turn */
+    uint32_t first, flying;
     struct log_group *group;
     uint32_t nr, cap;
     uint64_t end, end_seq, prev_csum;

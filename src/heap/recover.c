@@ -39,6 +39,15 @@ struct rec_page {
 
 enum pass { PASS_HEAP_PAGE, PASS_DESCRIPTORS, PASS_OTHERS };
 
+/* What the log says about the heap page and descriptors: an item of a transaction, or a record of
+ * sums (item 0) with one of them in it. So that the first passes need not go through all of it. */
+struct core_ref {
+    uint64_t pos;
+    const uint8_t *rec;
+    uint32_t item; /* where in rec */
+};
+#define CORE_REFS_MAX (1u << 16) /* of a log with more the passes go through all */
+
 struct recovery {
     struct heap *h;
     struct log_scan log;
@@ -47,6 +56,9 @@ struct recovery {
     uint64_t pages; /* of the role */
     enum pass pass;
     uint64_t bad_page; /* whose image did not match */
+    struct core_ref *core;
+    uint32_t core_nr, core_cap;
+    bool core_cut; /* there are more */
 };
 
 static struct rec_page *info(struct recovery *r, uint64_t page)
@@ -57,7 +69,7 @@ static struct rec_page *info(struct recovery *r, uint64_t page)
 /* ---- Reading records ---- */
 
 typedef int (*item_fn)(struct recovery *r, uint64_t pos, const struct wal_item *it,
-                       const uint8_t *data);
+                       const uint8_t *rec, uint32_t data);
 
 static int each_item(struct recovery *r, uint64_t pos, const uint8_t *rec, uint32_t len, item_fn fn)
 {
@@ -77,7 +89,7 @@ static int each_item(struct recovery *r, uint64_t pos, const uint8_t *rec, uint3
         if (it.page >= r->pages || n > len - at || op > WAL_OP_INIT ||
             (op != WAL_OP_INIT && (it.off_op & 0x3fffu) + it.len > HEAP_PAGE_SIZE))
             return -DER_CSUM;
-        rc = fn(r, pos, &it, rec + at);
+        rc = fn(r, pos, &it, rec, at);
         at += n;
     }
     return rc;
@@ -91,8 +103,28 @@ static int note(struct recovery *r, uint32_t page, struct rec_page **p)
     return 0;
 }
 
+static int core_add(struct recovery *r, uint64_t pos, const uint8_t *rec, uint32_t item)
+{
+    if (r->core_nr == r->core_cap) {
+        uint32_t cap = MAX(4096u, r->core_cap * 2);
+        struct core_ref *c;
+
+        if (cap > CORE_REFS_MAX) {
+            r->core_cut = true;
+            return 0;
+        }
+        c = base_realloc(r->core, cap * sizeof(*c));
+        if (c == NULL)
+            return -DER_NOMEM;
+        r->core = c;
+        r->core_cap = cap;
+    }
+    r->core[r->core_nr++] = (struct core_ref){.pos = pos, .rec = rec, .item = item};
+    return 0;
+}
+
 static int collect_item(struct recovery *r, uint64_t pos, const struct wal_item *it,
-                        const uint8_t *data)
+                        const uint8_t *rec, uint32_t data)
 {
     struct rec_page *p;
     int rc = note(r, it->page, &p);
@@ -100,11 +132,14 @@ static int collect_item(struct recovery *r, uint64_t pos, const struct wal_item 
     p->redo = pos;
     if (it->off_op >> 14 == WAL_OP_INIT)
         p->init = pos;
+    if (rc == 0 && page_is_core(it->page))
+        rc = core_add(r, pos, rec, data - (uint32_t)sizeof(*it));
     return rc;
 }
 
 static int collect_sums(struct recovery *r, uint64_t pos, const uint8_t *rec, uint32_t len)
 {
+    bool core = false;
     int rc = 0;
 
     for (uint32_t at = sizeof(struct wal_rec_hdr); at + sizeof(struct wal_sum) <= len && rc == 0;
@@ -118,8 +153,9 @@ static int collect_sums(struct recovery *r, uint64_t pos, const uint8_t *rec, ui
         rc = note(r, s.page, &p);
         p->sum_pos = pos;
         p->sum = s.sum;
+        core = core || page_is_core(s.page);
     }
-    return rc;
+    return rc == 0 && core ? core_add(r, pos, rec, 0) : rc;
 }
 
 static int collect(void *arg, uint64_t pos, const uint8_t *rec)
@@ -148,7 +184,7 @@ static bool in_pass(struct recovery *r, uint64_t page)
 }
 
 static int apply_item(struct recovery *r, uint64_t pos, const struct wal_item *it,
-                      const uint8_t *data)
+                      const uint8_t *rec, uint32_t data)
 {
     struct heap *h = r->h;
     struct rec_page *p = info(r, it->page);
@@ -167,7 +203,7 @@ static int apply_item(struct recovery *r, uint64_t pos, const struct wal_item *i
         memset(at, 0, it->len);
         break;
     default:
-        memcpy(at, data, it->len);
+        memcpy(at, rec + data, it->len);
     }
     return 0;
 }
@@ -253,9 +289,28 @@ static int load_pages(struct recovery *r, const uint32_t *page, uint32_t nr)
     return rc;
 }
 
+static int apply_core(struct recovery *r)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < r->core_nr && rc == 0; i++) {
+        const struct core_ref *c = &r->core[i];
+        struct wal_rec_hdr hdr;
+        struct wal_item it;
+
+        memcpy(&hdr, c->rec, sizeof(hdr));
+        memcpy(&it, c->rec + c->item, sizeof(it));
+        rc = c->item == 0 ? apply_sums(r, c->pos, c->rec, hdr.len)
+                          : apply_item(r, c->pos, &it, c->rec, c->item + (uint32_t)sizeof(it));
+    }
+    return rc;
+}
+
 static int replay_pass(struct recovery *r, enum pass pass)
 {
     r->pass = pass;
+    if (pass != PASS_OTHERS && !r->core_cut)
+        return apply_core(r);
     return wal_scan_walk(&r->log, apply, r);
 }
 
@@ -306,6 +361,8 @@ static int recover_descriptors(struct recovery *r)
         rc = replay_pass(r, PASS_DESCRIPTORS);
     if (rc == 0)
         rc = alloc_open(h);
+    if (rc == 0)
+        page_expect_tail(h);
     vec32_fini(&desc);
     return rc;
 }
@@ -461,6 +518,7 @@ int recover(struct heap *h, struct err *e)
         rc = flush_roles(h, e);
     vrange_close(&r.info);
     vec32_fini(&r.touched);
+    base_free(r.core);
     wal_scan_free(&r.log);
     return rc;
 }

@@ -22,7 +22,9 @@
 
 /* Reading ahead: little at first, because the log of most heaps ends at once. */
 #define AHEAD_FIRST (UINT64_C(64) << 10)
-#define AHEAD_MAX   (UINT64_C(4) << 20)
+#define AHEAD_MAX   (UINT64_C(1) << 20)
+#define COMMIT_STEP (UINT64_C(16) << 20)
+#define LATER_PIECE (UINT64_C(4) << 20) /* when the rest of the ring is looked through */
 
 /* Stream bytes [pos, pos + len) into buf; in two reads where the ring wraps. */
 static int ring_read(struct heap *h, uint64_t pos, uint64_t len, void *buf)
@@ -36,21 +38,77 @@ static int ring_read(struct heap *h, uint64_t pos, uint64_t len, void *buf)
     return rc;
 }
 
-/* Stream bytes [pos, pos + len), which end before limit, in the log's memory; reads ahead. */
+static void read_done(struct io_req *req)
+{
+    struct log_read *r = req->arg;
+
+    rt_event_set(&r->done);
+}
+
+/* Asks for the next bytes of the stream, up to limit. */
+static int read_start(struct heap *h, struct log_scan *s, uint64_t want, uint64_t limit)
+{
+    struct log_read *r = &s->read[(s->first + s->flying) % LOG_READS];
+    uint64_t pos = s->mark.replay_lsn + s->asked, at = pos % h->wal.size;
+    int rc;
+
+    want = MIN(MIN(want, limit - pos), h->wal.size - at); /* not over the end of the ring */
+    if (want == 0)
+        return 0;
+    /* in steps that leave room for large pages */
+    rc = vrange_commit(&s->mem, MIN(ROUND_UP(s->asked + want, COMMIT_STEP), h->wal.size));
+    if (rc != 0)
+        return rc;
+    rt_event_init(&r->done);
+    r->iov = (struct iovec){s->mem.base + s->asked, want};
+    r->req = (struct io_req){.op = IO_READ,
+                             .off = WAL_RING_OFF + at,
+                             .iov = &r->iov,
+                             .iov_nr = 1,
+                             .done = read_done,
+                             .arg = r};
+    s->asked += want;
+    s->flying++;
+    super_submit(h->conf.dev[SUPER_WAL], SUPER_WAL, &r->req);
+    return 0;
+}
+
+/* The oldest read under way has ended. */
+static int read_end(struct log_scan *s)
+{
+    struct log_read *r = &s->read[s->first];
+
+    rt_event_wait(&r->done);
+    s->first = (s->first + 1) % LOG_READS;
+    s->flying--;
+    if (r->req.rc == 0)
+        s->have += r->iov.iov_len;
+    return r->req.rc;
+}
+
+static void reads_end(struct log_scan *s)
+{
+    while (s->flying > 0)
+        read_end(s);
+}
+
+/* Stream bytes [pos, pos + len), which end before limit, in the log's memory. Reads ahead: once a
+ * log turns out to be long, several reads are under way while what came is looked at. */
 static int stream_at(struct heap *h, struct log_scan *s, uint64_t pos, uint64_t len, uint64_t limit,
                      uint8_t **p)
 {
-    uint64_t end = s->mark.replay_lsn + s->have, want;
+    uint64_t end = pos + len - s->mark.replay_lsn;
     int rc = 0;
 
-    if (pos + len > end) {
-        want = MIN(MAX(pos + len - end, s->ahead), limit - end);
-        s->ahead = MIN(s->ahead * 4, AHEAD_MAX);
-        rc = vrange_commit(&s->mem, s->have + want);
+    while (rc == 0 && end > s->have) {
+        uint32_t many = s->ahead < AHEAD_MAX ? 1 : LOG_READS;
+
+        while (rc == 0 && s->flying < many && s->mark.replay_lsn + s->asked < limit) {
+            rc = read_start(h, s, s->ahead, limit);
+            s->ahead = MIN(s->ahead * 4, AHEAD_MAX);
+        }
         if (rc == 0)
-            rc = ring_read(h, end, want, s->mem.base + s->have);
-        if (rc == 0)
-            s->have += want;
+            rc = read_end(s);
     }
     *p = (uint8_t *)s->mem.base + (pos - s->mark.replay_lsn);
     return rc;
@@ -193,7 +251,7 @@ static int group_next(struct heap *h, struct log_scan *s, bool *more)
 static int later_claim(struct heap *h, const struct log_scan *s, uint64_t *claim)
 {
     uint64_t limit = s->mark.replay_lsn + h->wal.size, n;
-    uint64_t cap = MIN(AHEAD_MAX, h->wal.size);
+    uint64_t cap = MIN(LATER_PIECE, h->wal.size);
     uint8_t *buf = io_buf_alloc(cap);
     int rc = buf == NULL ? -DER_NOMEM : 0;
 
@@ -251,6 +309,7 @@ int wal_scan(struct heap *h, struct log_scan *s, struct err *e)
         vrange_huge(&s->mem, 0, h->wal.size);
     while (rc == 0 && more)
         rc = group_next(h, s, &more);
+    reads_end(s); /* those that were too far ahead */
     if (rc != 0)
         err_set(e, rc, "cannot read the log",
                 rc == -DER_NOMEM ? "out of memory" : "the device reported an error",
