@@ -125,6 +125,11 @@ struct dfs_more;
  * root's own). */
 int dfs_entry_fetch(struct dfs *dfs, daos_obj_id_t parent, const char *name,
                     struct dfs_entry *e); /* ENOENT */
+/* Those of several names, up to DFS_ENTRIES_MAX, with one request; mode 0: there is none. An error
+ * of one is the error of all. */
+#define DFS_ENTRIES_MAX CLIENT_GATHER_MAX
+int dfs_entries_fetch(struct dfs *dfs, daos_obj_id_t parent, uint32_t nr, const daos_key_t *names,
+                      struct dfs_entry *e);
 void dfs_entry_encode(const struct dfs_entry *e, uint8_t buf[DFS_INODE_LEN]);
 void dfs_entry_decode(struct dfs_entry *e, const uint8_t buf[DFS_INODE_LEN]);
 struct dfs_more dfs_entry_more(const struct dfs_entry *e);

@@ -47,35 +47,57 @@ static unsigned char type_of(mode_t mode)
     return S_ISDIR(mode) ? DT_DIR : S_ISLNK(mode) ? DT_LNK : S_ISREG(mode) ? DT_REG : DT_UNKNOWN;
 }
 
-/* Appends a batch to dirs, the directory's own "." left out; with stbufs, entries that vanished
- * since they were listed are left out.
- */
+/* What names [from, from + nr) of the batch say, which begin at p; the directory's own "." is left
+ * out, and entries that vanished since they were listed. */
+static int entries_out(struct dfs *dfs, struct dfs_obj *obj, const struct batch *b, uint32_t from,
+                       uint32_t nr, const char *p, struct dirent *dirs, struct stat *stbufs,
+                       struct dfs_more *more, uint32_t *n)
+{
+    struct dfs_entry e[DFS_ENTRIES_MAX];
+    daos_key_t names[DFS_ENTRIES_MAX];
+    uint32_t k = 0;
+    int rc;
+
+    for (uint32_t i = 0; i < nr; p += b->kds[from + i].kd_key_len, i++)
+        if (!dfs_dot_is(p, b->kds[from + i].kd_key_len))
+            d_iov_set(&names[k++], (void *)p, b->kds[from + i].kd_key_len);
+    rc = k > 0 ? dfs_entries_fetch(dfs, obj->oid, k, names, e) : 0;
+    for (uint32_t i = 0; i < k && rc == 0; i++) {
+        struct dirent *d = &dirs[*n];
+
+        if (e[i].mode == 0)
+            continue;
+        dirent_set(d, names[i].iov_buf, names[i].iov_len);
+        rc = dfs_entry_stat_name(dfs, obj->oid, d->d_name, &e[i], &stbufs[*n]);
+        if (rc == ENOENT) {
+            rc = 0;
+            continue;
+        }
+        d->d_type = type_of(e[i].mode);
+        if (more != NULL)
+            more[*n] = dfs_entry_more(&e[i]);
+        (*n)++;
+    }
+    return rc;
+}
+
+/* Appends a batch to dirs, the directory's own "." left out. */
 static int batch_out(struct dfs *dfs, struct dfs_obj *obj, const struct batch *b,
                      struct dirent *dirs, struct stat *stbufs, struct dfs_more *more, uint32_t *n)
 {
     const char *p = b->buf;
+    int rc = 0;
 
-    for (uint32_t i = 0; i < b->nr; p += b->kds[i].kd_key_len, i++) {
-        if (dfs_dot_is(p, b->kds[i].kd_key_len))
-            continue;
-        dirent_set(&dirs[*n], p, b->kds[i].kd_key_len);
-        if (stbufs != NULL) {
-            struct dfs_entry e;
-            int rc = dfs_entry_fetch(dfs, obj->oid, dirs[*n].d_name, &e);
-
-            if (rc == 0)
-                rc = dfs_entry_stat_name(dfs, obj->oid, dirs[*n].d_name, &e, &stbufs[*n]);
-            if (rc == ENOENT)
-                continue;
-            if (rc != 0)
-                return rc;
-            dirs[*n].d_type = type_of(e.mode);
-            if (more != NULL)
-                more[*n] = dfs_entry_more(&e);
-        }
-        (*n)++;
+    for (uint32_t i = 0, nr; i < b->nr && rc == 0; i += nr) {
+        nr = stbufs != NULL ? MIN(b->nr - i, DFS_ENTRIES_MAX) : 1;
+        if (stbufs != NULL)
+            rc = entries_out(dfs, obj, b, i, nr, p, dirs, stbufs, more, n);
+        else if (!dfs_dot_is(p, b->kds[i].kd_key_len))
+            dirent_set(&dirs[(*n)++], p, b->kds[i].kd_key_len);
+        for (uint32_t k = 0; k < nr; k++)
+            p += b->kds[i + k].kd_key_len;
     }
-    return 0;
+    return rc;
 }
 
 int dfs_readdir_more(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,

@@ -22,6 +22,7 @@
  * disagree, neither now nor in a snapshot. It is tied to ctime because a program that does not know
  * marks keeps these bytes as they are when it sets an attribute, but not ctime: that ends the mark.
  */
+#include <stdlib.h>
 #include "dfs/dfs_fast.h"
 #include "dfs/dfs_int.h"
 
@@ -129,6 +130,47 @@ int dfs_entry_fetch(struct dfs *dfs, daos_obj_id_t parent, const char *name, str
     dfs_entry_decode(e, buf);
     e->epoch = epoch;
     return 0;
+}
+
+struct entries_op {
+    struct client_get get[DFS_ENTRIES_MAX];
+    struct {
+        uint8_t buf[DFS_INODE_LEN];
+        daos_recx_t recx;
+        daos_iod_t iod;
+        d_iov_t iov;
+        d_sg_list_t sgl;
+    } one[DFS_ENTRIES_MAX];
+};
+
+int dfs_entries_fetch(struct dfs *dfs, daos_obj_id_t parent, uint32_t nr, const daos_key_t *names,
+                      struct dfs_entry *e)
+{
+    struct entries_op *op = malloc(sizeof(*op));
+    int rc;
+
+    ASSERT(nr <= DFS_ENTRIES_MAX);
+    if (op == NULL)
+        return ENOMEM;
+    for (uint32_t i = 0; i < nr; i++) {
+        iod_inode(&op->one[i].iod, &op->one[i].recx);
+        d_iov_set(&op->one[i].iov, op->one[i].buf, DFS_INODE_LEN);
+        op->one[i].sgl = (d_sg_list_t){.sg_nr = 1, .sg_iovs = &op->one[i].iov};
+        op->get[i] = (struct client_get){
+            .oid = parent, .dkey = &names[i], .iod = &op->one[i].iod, .sgl = &op->one[i].sgl};
+    }
+    rc = dfs_errno(client_gather(dfs->coh, dfs_read_epoch(dfs), nr, op->get, NULL));
+    for (uint32_t i = 0; i < nr && rc == 0; i++) {
+        memset(&e[i], 0, sizeof(e[i]));
+        if (!op->get[i].found || op->get[i].bytes == 0)
+            continue;
+        if (op->get[i].bytes != DFS_INODE_LEN)
+            rc = EIO;
+        dfs_entry_decode(&e[i], op->one[i].buf);
+        e[i].epoch = op->get[i].epoch;
+    }
+    free(op);
+    return rc;
 }
 
 void dfs_entry_io_set(struct dfs_entry_io *io, const char *name, const struct dfs_entry *e,
