@@ -375,9 +375,10 @@ static int read_finish(const struct transfer *t, const struct data_want *w, uint
 
     for (uint32_t i = 0; i < nr && rc == 0; i++) {
         const struct vos_piece *p = w[i].piece;
-        uint8_t *bytes = (uint8_t *)t->iovs[0].iov_base + (dev_off(&w[i]) - dev_off(w));
+        uint64_t at = MUTANT(ENGINE_GATHER_FIRST) ? 0 : dev_off(&w[i]) - dev_off(w);
+        uint8_t *bytes = (uint8_t *)t->iovs[0].iov_base + at;
 
-        rc = verify(p, bytes, w[i].to - w[i].from);
+        rc = MUTANT(ENGINE_GATHER_FIRST) ? 0 : verify(p, bytes, w[i].to - w[i].from);
         if (rc == 0 && t->bounce != NULL)
             copy_stream(w[i].iod->dst, w[i].iod->dst_nr, p->dst_off,
                         bytes + (p->ext_off - w[i].from), p->len, true);

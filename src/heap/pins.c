@@ -232,7 +232,8 @@ static int load_batch(struct heap *h, const uint64_t *page, uint32_t nr, bool ve
     heap_lock(h);
     for (uint32_t i = 0; i < n; i++) {
         for (uint32_t k = 0; k < l[i].nr; k++) {
-            int one = load_finish(h, l[i].page + k, l[i].rc[k], verify, (l[i].asked >> k & 1) != 0);
+            bool asked = (l[i].asked >> k & 1) != 0 || MUTANT(PAGE_NEIGHBOUR_FATAL);
+            int one = load_finish(h, l[i].page + k, l[i].rc[k], verify, asked);
 
             rc = rc != 0 ? rc : one;
         }

@@ -8,6 +8,10 @@
  * So the store always has many requests to group into one log write, and a blocking call (mkdir,
  * symlink) of one worker leaves the others running.
  *
+ * Small files go several to a request: a visitor collects their slots in a group and starts it when
+ * it is full, or when flush() tells that the worker is going to wait. The event of the group's
+ * first slot is that of all.
+ *
  * A job lives until everything below it is done; then the visitor's leave() runs (times of
  * directories) and its parent may follow.
  *
