@@ -48,7 +48,6 @@ static int grow_to(struct heap *h, uint64_t pages)
         if (rc == 0) {
             heap_tx_commit(h, NULL);
             rc = alloc_grow_commit(h, pages);
-            page_expect_tail(h);
         } else {
             heap_tx_abort(h);
         }

@@ -234,9 +234,6 @@ static inline bool page_is_core(uint64_t page)
 }
 int page_space_open(struct heap *h);
 void page_space_close(struct heap *h);
-/* Large pages for the memory of the free pages at the end, which are taken in order. Not before the
- * descriptors among them are there: each would cost a large page. */
-void page_expect_tail(struct heap *h);
 int page_space_grow(struct heap *h,
                     uint64_t pages);            /* memory and volatile state for so many pages */
 bool page_touch(struct heap *h, uint64_t page); /* resident? otherwise recorded, h->rc set */

@@ -87,15 +87,6 @@ int page_space_grow(struct heap *h, uint64_t pages)
     return rc;
 }
 
-void page_expect_tail(struct heap *h)
-{
-    uint64_t page = h->pages;
-
-    while (page > 2 && (page_is_core(page - 1) || page_desc(h, page - 1)->kind == PAGE_FREE))
-        page--;
-    vrange_huge(&h->mem, page * HEAP_PAGE_SIZE, h->pages * HEAP_PAGE_SIZE);
-}
-
 /* ---- State ---- */
 
 static void page_miss(struct heap *h, uint64_t page)
@@ -144,8 +135,8 @@ const void *heap_ptr(struct heap *h, uint64_t off, size_t len)
 
     /* the usual case, which is asked for all the time */
     if (page - 1 < h->pages - 1 && len - 1 < HEAP_PAGE_SIZE - off % HEAP_PAGE_SIZE &&
-        (h->vol[page].flags & PV_RESIDENT) != 0 && !h->spurious)
-        return h->base + off;
+        (h->vol[page].flags & (PV_RESIDENT | PV_REF)) == (PV_RESIDENT | PV_REF) && !h->spurious)
+        return off_addr(h, off);
     if (!range_ok(h, off, len) || !page_touch(h, page_of(off)))
         return NULL;
     return off_addr(h, off);

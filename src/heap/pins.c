@@ -131,6 +131,8 @@ static int load_finish(struct heap *h, uint64_t page, int rc, bool verify, bool 
         return -DER_CSUM;
     }
     page_set_resident(h, page, true);
+    if (!asked) /* the first to leave, if nobody comes for it */
+        v->flags &= (uint16_t)~PV_REF;
     alloc_page_loaded(h, page);
     return 0;
 }

@@ -361,8 +361,6 @@ static int recover_descriptors(struct recovery *r)
         rc = replay_pass(r, PASS_DESCRIPTORS);
     if (rc == 0)
         rc = alloc_open(h);
-    if (rc == 0)
-        page_expect_tail(h);
     vec32_fini(&desc);
     return rc;
 }
