@@ -139,15 +139,17 @@ static void client_main(void *arg)
 {
     struct member *m = arg;
     struct run *r = m->run;
+    uint64_t ns = 0;
 
     while (m->index != 0 && !r->set_up && !r->work.failed) {
         m->parked = true;
-        rt_sleep_ns(SIM_MS);
+        run_wait_more(&ns);
     }
     while (!r->over && !r->work.failed) {
+        ns = 0;
         while (r->dying) {
             m->parked = true;
-            rt_sleep_ns(SIM_MS);
+            run_wait_more(&ns);
         }
         pass_gate(m);
         live(m);
