@@ -1,6 +1,10 @@
 #include "base/hash.h"
 
+#ifdef TARN_XXH_DISPATCH
+#include <xxh_x86dispatch.h>
+#else
 #include <xxhash.h>
+#endif
 
 uint64_t hash_bytes(const void *buf, size_t len)
 {
