@@ -280,15 +280,15 @@ static void put_letters(FILE *f, const struct letter *set, uint64_t bits, bool w
     }
 }
 
-static const char *principal_words(struct daos_ace *ace)
+static const char *principal(struct daos_ace *ace, bool words)
 {
     switch (ace->dae_principal_type) {
     case DAOS_ACL_OWNER:
-        return "Owner";
+        return words ? "Owner" : DAOS_ACL_PRINCIPAL_OWNER;
     case DAOS_ACL_OWNER_GROUP:
-        return "Owner-Group";
+        return words ? "Owner-Group" : DAOS_ACL_PRINCIPAL_OWNER_GRP;
     case DAOS_ACL_EVERYONE:
-        return "Everyone";
+        return words ? "Everyone" : DAOS_ACL_PRINCIPAL_EVERYONE;
     default:
         return ace->dae_principal;
     }
@@ -312,7 +312,7 @@ static int ace_print(struct daos_ace *ace, char *buf, size_t buf_len, bool words
     put_letters(f, types, ace->dae_access_types, words);
     fputc(':', f);
     put_letters(f, flags, ace->dae_access_flags, words);
-    fprintf(f, ":%s:", words ? principal_words(ace) : daos_ace_get_principal_str(ace));
+    fprintf(f, ":%s:", principal(ace, words));
     if (words && perm_bits == 0)
         fputs("No-Access", f);
     put_letters(f, perms, perm_bits, words);
