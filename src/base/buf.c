@@ -1,11 +1,16 @@
 #include "base/buf.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include <daos_errno.h>
 
 #include "base/assert.h"
 #include "base/fail.h"
+
+/* Integers are most of what is written and read: each is one store or load, not a loop and a call.
+ */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 #define GROW_FIRST 256
 #define GROW_MAX   ((size_t)1 << 30)
@@ -71,28 +76,35 @@ static int grow(struct wbuf *w, size_t need)
     return 0;
 }
 
-void *wbuf_reserve(struct wbuf *w, size_t len)
+static __attribute__((noinline)) bool make_room(struct wbuf *w, size_t len)
+{
+    w->rc = w->max && len <= w->max - w->len ? grow(w, w->len + len) : -DER_OVERFLOW;
+    return w->rc == 0;
+}
+
+ALWAYS_INLINE void *reserve(struct wbuf *w, size_t len)
 {
     void *at;
 
-    if (w->rc)
+    if (w->rc || (len > w->cap - w->len && !make_room(w, len)))
         return NULL;
-    if (len > w->cap - w->len) {
-        w->rc = w->max && len <= w->max - w->len ? grow(w, w->len + len) : -DER_OVERFLOW;
-        if (w->rc)
-            return NULL;
-    }
     at = w->data + w->len;
     w->len += len;
     return at;
 }
 
-static void put_le(struct wbuf *w, uint64_t v, size_t n)
+void *wbuf_reserve(struct wbuf *w, size_t len)
 {
-    uint8_t *at = wbuf_reserve(w, n);
+    return reserve(w, len);
+}
 
-    for (size_t i = 0; at && i < n; i++)
-        at[i] = (uint8_t)(v >> 8 * i);
+ALWAYS_INLINE void put_le(struct wbuf *w, uint64_t v, size_t n)
+{
+    void *at = reserve(w, n);
+
+    v = htole64(v);
+    if (at)
+        memcpy(at, &v, n);
 }
 
 void wbuf_u8(struct wbuf *w, uint8_t v)
@@ -156,8 +168,8 @@ void wbuf_patch_u32(struct wbuf *w, size_t at, uint32_t v)
     if (w->rc)
         return;
     ASSERT(at <= w->len && w->len - at >= 4);
-    for (size_t i = 0; i < 4; i++)
-        w->data[at + i] = (uint8_t)(v >> 8 * i);
+    v = htole32(v);
+    memcpy(w->data + at, &v, sizeof(v));
 }
 
 /* ---- Reader ---- */
@@ -189,12 +201,12 @@ void rbuf_fail(struct rbuf *r)
     r->bad = true;
 }
 
-const void *rbuf_bytes(struct rbuf *r, size_t len)
+ALWAYS_INLINE const void *take(struct rbuf *r, size_t len)
 {
     static const uint8_t nothing[1];
     const uint8_t *at = r->at;
 
-    if (len > rbuf_left(r) || r->bad) {
+    if (r->bad || len > (size_t)(r->end - at)) {
         r->bad = true;
         return NULL;
     }
@@ -204,14 +216,19 @@ const void *rbuf_bytes(struct rbuf *r, size_t len)
     return at;
 }
 
-static uint64_t get_le(struct rbuf *r, size_t n)
+const void *rbuf_bytes(struct rbuf *r, size_t len)
 {
-    const uint8_t *at = rbuf_bytes(r, n);
+    return take(r, len);
+}
+
+ALWAYS_INLINE uint64_t get_le(struct rbuf *r, size_t n)
+{
+    const void *at = take(r, n);
     uint64_t v = 0;
 
-    for (size_t i = 0; at && i < n; i++)
-        v |= (uint64_t)at[i] << 8 * i;
-    return v;
+    if (at)
+        memcpy(&v, at, n);
+    return le64toh(v);
 }
 
 uint8_t rbuf_u8(struct rbuf *r)
