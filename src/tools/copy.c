@@ -169,7 +169,9 @@ static int big_start(struct worker *w, struct job *job, const struct entry *e)
     struct big *b;
     int rc = big_open(w->walk, job, e, &b);
 
-    for (uint64_t i = 0; rc == 0 && i < pieces && !b->failed; i++) {
+    if (rc != 0)
+        return rc;
+    for (uint64_t i = 0; i < pieces && !b->failed; i++) {
         struct slot *s = walk_slot(w, job, e);
 
         if (s == NULL) {
@@ -184,9 +186,9 @@ static int big_start(struct worker *w, struct job *job, const struct entry *e)
         else
             piece_end(s, ENOMEM);
     }
-    if (rc == 0 && --b->pieces == 0)
+    if (--b->pieces == 0)
         big_end(w, b);
-    return rc;
+    return 0;
 }
 
 /* ---- Directories ---- */
