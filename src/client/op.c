@@ -5,12 +5,14 @@
 #include "base/fail.h"
 #include "client/tx.h"
 
-#define POOL_MAX 256u /* idle ops kept for reuse */
+#define POOL_MAX    256u /* idle ops kept for reuse */
+#define RENAMES_MAX 3u
 
 static void op_init(struct op *op, struct client *c)
 {
     op->client = c;
     op->txid.session = NULL;
+    op->renamed = 0;
     op->tx = NULL;
     op->asks = false;
     op->turn = NULL;
@@ -143,13 +145,19 @@ int op_fail(struct op *op, int rc)
     return rc;
 }
 
+/* Takes over the clock of an answer. */
+static void hear(struct client *c, const struct net_call *call)
+{
+    if (call->hdr.hlc > hlc_peek(&c->clock) && !MUTANT(CLIENT_CLOCK_ALONE))
+        hlc_raise(&c->clock, call->hdr.hlc);
+}
+
 /* The answer is there (or none will come). */
 static int op_end(struct op *op, int rc)
 {
-    if (op->call.hdr.hlc > hlc_peek(&op->client->clock) && !MUTANT(CLIENT_CLOCK_ALONE))
-        hlc_raise(&op->client->clock, op->call.hdr.hlc);
+    hear(op->client, &op->call);
     if (rc == -DER_TX_UNCERTAIN)
-        session_renew(&op->client->sessions);
+        session_refused(&op->client->sessions, &op->txid);
     if (op->asks)
         tx_answered(op, rc);
     if (op->finish != NULL)
@@ -157,26 +165,6 @@ static int op_end(struct op *op, int rc)
     if (rc == -DER_TX_RESTART && op->tx != NULL)
         tx_failed(op->tx);
     return rc;
-}
-
-static void op_done(struct net_call *call)
-{
-    struct op *op = CONTAINER_OF(call, struct op, call);
-    struct client *c = op->client;
-    bool has_event = op->has_event;
-    struct ev_run run = op->run;
-    int rc = op_end(op, call->rc);
-
-    if (op->then != NULL) {
-        /* whoever then() wakes may close what is held here, and must find it unused */
-        op_unhold(op);
-        op->then(op, rc);
-    }
-    op_release(op);
-    pool_give(c, op);
-    if (has_event)
-        event_done(&run, rc);
-    atomic_fetch_sub(&c->tasks, 1);
 }
 
 /* Fills what every request carries. */
@@ -196,6 +184,56 @@ static int stamp(struct client *c, struct net_call *call, struct txid *id, uint1
         call->hdr.acked = id->acked;
     }
     return 0;
+}
+
+/* An engine answers -DER_STALE to the first copy of a request whose session it may have forgotten:
+ * nothing was done, and of no other copy will anything be. So it goes once more, under a new name.
+ * False: it does not, and call->rc says why. */
+static bool renamed(struct client *c, struct net_call *call, struct txid *id,
+                    const struct net_hdr *asked, uint32_t *times)
+{
+    if (call->rc != -DER_STALE || id->session == NULL)
+        return false;
+    if (++*times > RENAMES_MAX) {
+        call->rc = -DER_HLC_SYNC; /* its clock is behind, and does not follow */
+        return false;
+    }
+    hear(c, call);
+    session_refused(&c->sessions, id);
+    session_end(&c->sessions, id);
+    call->hdr = *asked;
+    call->rc = stamp(c, call, id, asked->opcode);
+    return call->rc == 0;
+}
+
+static bool op_renamed(struct op *op)
+{
+    return renamed(op->client, &op->call, &op->txid, &op->asked, &op->renamed);
+}
+
+static void op_done(struct net_call *call)
+{
+    struct op *op = CONTAINER_OF(call, struct op, call);
+    struct client *c = op->client;
+    bool has_event = op->has_event;
+    struct ev_run run = op->run;
+    int rc;
+
+    if (op_renamed(op)) {
+        net_call_send(op->peer, call);
+        return;
+    }
+    rc = op_end(op, call->rc);
+    if (op->then != NULL) {
+        /* whoever then() wakes may close what is held here, and must find it unused */
+        op_unhold(op);
+        op->then(op, rc);
+    }
+    op_release(op);
+    pool_give(c, op);
+    if (has_event)
+        event_done(&run, rc);
+    atomic_fetch_sub(&c->tasks, 1);
 }
 
 void op_turn(struct op *op, int rc)
@@ -226,7 +264,9 @@ static int op_wait(struct op *op, struct net_peer *peer)
                 return op->turn_rc;
         }
     }
-    return net_call_wait(peer, &op->call);
+    while (net_call_wait(peer, &op->call) == -DER_STALE && op_renamed(op))
+        ;
+    return op->call.rc;
 }
 
 int op_run(struct op *op, struct net_peer *peer, uint16_t opcode)
@@ -238,6 +278,7 @@ int op_run(struct op *op, struct net_peer *peer, uint16_t opcode)
     rc = stamp(op->client, &op->call, &op->txid, opcode);
     if (rc)
         return op_fail(op, rc);
+    op->asked = op->call.hdr;
     if (op->async) {
         op->call.done = op_done;
         op->peer = peer;
@@ -256,6 +297,8 @@ int call_wait(struct client *c, struct net_peer *peer, struct net_call *call, ui
               const void *req, void *rep)
 {
     struct txid id = {0};
+    struct net_hdr asked;
+    uint32_t times = 0;
     int rc;
 
     net_call_init(call, opcode);
@@ -264,11 +307,12 @@ int call_wait(struct client *c, struct net_peer *peer, struct net_call *call, ui
     rc = stamp(c, call, &id, opcode);
     if (rc)
         return rc;
-    rc = net_call_wait(peer, call);
-    if (call->hdr.hlc > hlc_peek(&c->clock))
-        hlc_raise(&c->clock, call->hdr.hlc);
+    asked = call->hdr;
+    while (net_call_wait(peer, call) == -DER_STALE && renamed(c, call, &id, &asked, &times))
+        ;
+    hear(c, call);
+    if (call->rc == -DER_TX_UNCERTAIN)
+        session_refused(&c->sessions, &id);
     session_end(&c->sessions, &id);
-    if (rc == -DER_TX_UNCERTAIN)
-        session_renew(&c->sessions);
-    return rc;
+    return call->rc;
 }

@@ -45,8 +45,10 @@ struct op {
     struct net_call call;
     struct client *client;
     struct txid txid;
-    struct tx *tx; /* see op_set_tx() in tx.h */
-    bool asks;     /* it brings the transaction's epoch */
+    struct net_hdr asked; /* call.hdr as it was sent */
+    uint32_t renamed;     /* times that it was sent under another name */
+    struct tx *tx;        /* see op_set_tx() in tx.h */
+    bool asks;            /* it brings the transaction's epoch */
     uint32_t tx_life;
     struct net_peer *peer;
     struct rt_event *turn; /* of a blocking op that waits for the epoch */

@@ -107,6 +107,14 @@ void session_renew(struct session_set *s)
     rt_mutex_unlock(&s->lock);
 }
 
+void session_refused(struct session_set *s, const struct txid *id)
+{
+    lock_short(&s->lock);
+    if (id->session != NULL)
+        id->session->stale = true;
+    rt_mutex_unlock(&s->lock);
+}
+
 static void shift_down(struct session *n, uint32_t by)
 {
     uint32_t i;

@@ -6,8 +6,9 @@
  * requests under way, and a client that has more opens further sessions. Engines forget sessions
  * idle for an hour by their clock; one idle for half of that by ours takes a new identity before
  * its next request. A session that is unknown to an engine and began before one that was forgotten
- * is refused there: so one takes a new identity when the client has heard an engine's clock for the
- * first time, or was refused.
+ * is refused there (-DER_STALE): so one takes a new identity when the client has heard an engine's
+ * clock for the first time, or was refused; a request of which only one copy was sent goes again
+ * under the new one (op.c).
  *
  * Any thread; nothing waits.
  */
@@ -44,6 +45,8 @@ int session_begin(struct session_set *s, struct hlc *clock, struct txid *id);
 /* Every session takes a new identity as soon as nothing of it is under way; until then it gives no
  * ids. */
 void session_renew(struct session_set *s);
+/* The same, for the session of an id that was refused; session_end() is still to come. */
+void session_refused(struct session_set *s, const struct txid *id);
 /* The request has been answered (whatever the answer): its id will not be sent again. */
 void session_end(struct session_set *s, struct txid *id);
 

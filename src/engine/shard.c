@@ -35,7 +35,8 @@ _Static_assert(sizeof(struct answer) <= sizeof(((struct net_req *)NULL)->priv), 
  * was sent before they do not tell what became of that one. */
 static bool not_begun(int rc)
 {
-    return (rc == -DER_NOMEM || rc == -DER_IO) && !MUTANT(ENGINE_RESEND_TOO_SURE);
+    return (rc == -DER_NOMEM || rc == -DER_IO || rc == -DER_STALE) &&
+           !MUTANT(ENGINE_RESEND_TOO_SURE);
 }
 
 static void end(struct shard *s, struct net_req *req, int rc)

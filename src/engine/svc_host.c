@@ -202,8 +202,7 @@ static int change(struct shard *s, struct host *h)
                               .session_hlc = hdr->session_hlc,
                               .session_rand = hdr->session_rand,
                               .seq = hdr->seq,
-                              .acked = hdr->acked,
-                              .again = hdr->flags & NET_RESEND};
+                              .acked = hdr->acked};
     rt_random_bytes(h->cmd.fresh, sizeof(h->cmd.fresh));
     switch (hdr->opcode) {
     case MSG_SNAP_CREATE:

@@ -53,7 +53,7 @@ SVC_READS(OP_DECL_)
     12u /* records that outcome_remember() changes, beside the outcomes that were                  \
            acknowledged */
 
-/* Was it applied before? Then *found, and rep is filled. -DER_TX_ID_REUSED, -DER_TX_UNCERTAIN. */
+/* Was it applied before? Then *found, and rep is filled. -DER_TX_ID_REUSED, -DER_STALE. */
 int outcome_recall(struct op *o, void *rep, bool *found);
 /* It is applied now: keeps the reply, forgets what was acknowledged and sessions that are gone. */
 int outcome_remember(struct op *o, const void *rep);

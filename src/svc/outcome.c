@@ -9,9 +9,9 @@
  * A client that is gone acknowledges nothing any more. So a session that gave no command for an
  * hour is forgotten: each command that begins a session looks at a few others, from a cursor on,
  * which goes round and stays ahead of what comes in. `forgotten` is the newest start of those: a
- * copy of a command whose session is unknown and not younger may have been applied, and is
- * uncertain. A command that is sent for the first time is new, whatever is known of its session:
- * one that is busy with objects may have nothing to say here for hours.
+ * command whose session is unknown and not younger may be a copy of one that was applied. It is
+ * refused, also when it is sent for the first time: if it made the session known again, a copy of
+ * an earlier one would pass for new.
  */
 #include <string.h>
 #include <daos_errno.h>
@@ -53,8 +53,8 @@ static int get_or_zero(struct op *o, enum svc_table t, const void *key, size_t k
 
 /* ---- Was it applied before? ---- */
 
-/* A copy without an outcome: new, unless its session may have been forgotten. */
-static int judge_copy(struct op *o)
+/* A command without an outcome: new, unless its session may have been forgotten. */
+static int judge_session(struct op *o)
 {
     struct sweep_rec sweep;
     uint64_t last;
@@ -68,7 +68,7 @@ static int judge_copy(struct op *o)
     rc = get_or_zero(o, T_META, sweep_key, strlen(sweep_key), &sweep, sizeof(sweep));
     if (rc != 0)
         return rc;
-    return last != 0 || o->cmd->session_hlc <= sweep.forgotten ? -DER_TX_UNCERTAIN : 0;
+    return last != 0 || o->cmd->session_hlc <= sweep.forgotten ? -DER_STALE : 0;
 }
 
 int outcome_recall(struct op *o, void *rep, bool *found)
@@ -92,7 +92,7 @@ int outcome_recall(struct op *o, void *rep, bool *found)
     rc = MUTANT(SVC_NOT_RECALLED) ? -DER_NONEXIST
                                   : st_get(o->s, T_OPS, key, sizeof(key), o->mem, &val, &len);
     if (rc == -DER_NONEXIST)
-        return o->cmd->again ? judge_copy(o) : 0;
+        return judge_session(o);
     if (rc != 0)
         return rc;
     *found = true;

@@ -72,7 +72,6 @@ struct svc_cmd {
     uint8_t fresh[16];                              /* uuid for a new handle */
     uint64_t epoch;                                 /* SNAP_CREATE: of the snapshot */
     uint64_t session_hlc, session_rand, seq, acked; /* the client's operation id; seq 0: none */
-    bool again;                                     /* a copy of it may have been sent before */
 };
 
 /* Body of SVC_CONT_GONE. */
@@ -82,8 +81,9 @@ struct svc_cont_gone {
 
 /* Applies command number index (svc_applied() + 1). rep: reply struct of the opcode, zeroed by the
  * caller. *lsn: durable before the answer, whatever it is. *replayed: this operation id was applied
- * before; the reply is that of then. A command that fails changes nothing. -DER_TX_UNCERTAIN: a
- * copy of a session that gave no command for so long that it may have been forgotten. */
+ * before; the reply is that of then. A command that fails changes nothing. -DER_STALE: its session
+ * gave no command for so long that it may have been forgotten; whatever became of an earlier copy,
+ * this one was not applied. */
 int svc_apply(struct svc *svc, uint64_t index, const struct svc_cmd *cmd, struct arena *mem,
               void *rep, uint64_t *lsn, bool *replayed);
 

@@ -147,7 +147,7 @@ int vos_txid_check(struct vos *v, const struct vos_txid *id, bool *replayed, dao
         s = REC(v->h, v->super, super_rec, REC_SUPER, &rc);
         if (s == NULL)
             return rc;
-        return id->session_hlc <= s->forgotten_start ? -DER_TX_UNCERTAIN : 0;
+        return id->session_hlc <= s->forgotten_start ? -DER_STALE : 0;
     }
     if (rc)
         return rc;

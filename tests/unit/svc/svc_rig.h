@@ -32,7 +32,6 @@ struct rig {
     uint8_t fresh; /* next handle is this byte, 16 times */
     uint64_t seq, acked;
     uint64_t session; /* 0: the one that all have */
-    bool again;
     bool replayed;
 };
 
@@ -68,7 +67,6 @@ static inline int rig_apply(struct rig *r, uint16_t opcode, const void *req, voi
                           .epoch = epoch,
                           .seq = r->seq,
                           .acked = r->acked,
-                          .again = r->again,
                           .session_hlc = r->session ? r->session : 7,
                           .session_rand = 8};
     uint64_t lsn = 0;

@@ -109,12 +109,12 @@ static void idle_sessions_are_forgotten(void **state)
                      0); /* a younger session moves the clock */
     while (more)
         assert_int_equal(RIG_RETRY(&r, vos_reclaim(r.v, &more)), 0);
-    assert_int_equal(put_as(&r, session, 1, 0, "one"), -DER_TX_UNCERTAIN);
-    assert_int_equal(put_as(&r, session - 1, 1, 0, "one"), -DER_TX_UNCERTAIN);
+    assert_int_equal(put_as(&r, session, 1, 0, "one"), -DER_STALE);
+    assert_int_equal(put_as(&r, session - 1, 1, 0, "one"), -DER_STALE);
     assert_int_equal(put_as(&r, session + (UINT64_C(1) << 40), 1, 0, "two"), 0);
     assert_true(r.replayed);
     rig_reopen(&r, true);
-    assert_int_equal(put_as(&r, session, 1, 0, "one"), -DER_TX_UNCERTAIN);
+    assert_int_equal(put_as(&r, session, 1, 0, "one"), -DER_STALE);
     assert_string_equal(get_s(&r, LATEST, O, "d", "a"), "two");
     rig_stop(&r);
 }
