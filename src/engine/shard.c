@@ -35,7 +35,7 @@ _Static_assert(sizeof(struct answer) <= sizeof(((struct net_req *)NULL)->priv), 
  * was sent before they do not tell what became of that one. */
 static bool not_begun(int rc)
 {
-    return (rc == -DER_NOMEM || rc == -DER_IO || rc == -DER_STALE) &&
+    return (rc == -DER_NOMEM || rc == -DER_IO || rc == -DER_CSUM || rc == -DER_STALE) &&
            !MUTANT(ENGINE_RESEND_TOO_SURE);
 }
 

@@ -40,19 +40,24 @@ static int recall(struct shard *s, struct update *up)
     return 0;
 }
 
+/* The container behind the handle. What was done stays done, whatever became of the handle since. */
+static int may_write(struct shard *s, struct update *up, struct vos_cont **c)
+{
+    const struct msg_obj_update_req *m = up->req->req;
+    bool again = up->req->hdr.flags & NET_RESEND && !MUTANT(ENGINE_HANDLE_FIRST);
+    int rc = again ? recall(s, up) : 0;
+
+    return rc != 0 || up->known ? rc : shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, c);
+}
+
 static int begin(struct shard *s, void *arg)
 {
     struct update *up = arg;
     const struct msg_obj_update_req *m = up->req->req;
-    struct vos_cont *c;
-    bool again = up->req->hdr.flags & NET_RESEND && !MUTANT(ENGINE_HANDLE_FIRST);
-    int rc = again ? recall(s, up) : 0;
+    struct vos_cont *c = NULL;
+    int rc = may_write(s, up, &c);
 
-    /* what was done stays done, whatever became of the handle since */
     if (rc != 0 || up->known)
-        return rc;
-    rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, &c);
-    if (rc != 0)
         return rc;
     return vos_update_begin(c, up->ops, m->ops_nr, &up->u, &up->places, &up->place_nr);
 }
@@ -76,6 +81,17 @@ static int publish(struct shard *s, void *arg)
     rep->epoch = epoch;
     rep->replayed = replayed;
     return rc;
+}
+
+/* Publishes some time after begin: whoever took the handle away meanwhile was told that nothing
+ * is written by it any more. */
+static int publish_later(struct shard *s, void *arg)
+{
+    struct update *up = arg;
+    struct vos_cont *c;
+    int rc = MUTANT(ENGINE_HANDLE_ONCE) ? 0 : may_write(s, up, &c);
+
+    return rc != 0 || up->known ? rc : publish(s, up);
 }
 
 static int cancel(struct shard *s, void *arg)
@@ -126,7 +142,7 @@ void update_fiber(struct shard *s, struct net_req *req)
     if (rc == 0 && up.place_nr > 0)
         rc = data_write(s, up.ops, up.places, up.place_nr);
     if (rc == 0 && !up.known)
-        rc = shard_run(s, publish, &up);
+        rc = shard_run(s, publish_later, &up);
     if (up.u != NULL) /* also when publish could not get what it asked for */
         shard_run(s, cancel, &up);
     if (rc != 0 && up.lsn == 0) {

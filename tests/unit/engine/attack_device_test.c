@@ -15,6 +15,10 @@ static struct {
     struct io_dev_ops ops;
     bool fail_values, fail_log, fail_flush, flip_values;
     uint32_t skip; /* so many go well before the first failure */
+    bool hold_value;
+    struct io_dev *dev;
+    struct io_req *held; /* the write of a value that was asked for meanwhile */
+    struct rt_event holding;
     struct {
         struct io_req *io;
         void (*done)(struct io_req *io);
@@ -61,6 +65,13 @@ static void submit(struct io_dev *dev, struct io_req *io)
 {
     uint32_t i = 0;
 
+    if (bad.hold_value && io->op == IO_WRITE && is_value(io)) {
+        bad.hold_value = false;
+        bad.dev = dev;
+        bad.held = io;
+        rt_event_set(&bad.holding);
+        return;
+    }
     if (chosen(io) && (io->op == IO_READ || bad.skip == 0 || bad.skip-- == 0)) {
         while (bad.on[i].io != NULL)
             i++;
@@ -295,6 +306,45 @@ static void test_a_log_that_fails_under_load_ends_every_request(void **state)
     }
 }
 
+static void go_on(struct rt_call *call)
+{
+    bad.real->submit(bad.dev, bad.held);
+}
+
+static void put_slowly(void *arg)
+{
+    struct storm *s = arg;
+
+    s->rc = put(s->r, "slow", 'S', VALUE);
+    rt_event_set(&s->done);
+}
+
+/* Whoever took all handles away and was told so finds what they wrote, and they write no more. */
+static void test_a_handle_that_goes_while_its_value_is_written(void **state)
+{
+    struct rt_xs_conf xc = {.cpu = -1, .name = "slow"};
+    struct rig *r = *state;
+    struct storm s = {.r = r};
+    struct rt_call call = {.fn = go_on};
+
+    assert_int_equal(put(r, "d", 'A', VALUE), 0);
+    intrude(r);
+    rt_event_init(&bad.holding);
+    rt_event_init(&s.done);
+    bad.hold_value = true;
+    assert_int_equal(rt_xs_create(&xc, &s.xs), 0);
+    assert_int_equal(rt_spawn_on(s.xs, put_slowly, &s), 0);
+    rt_event_wait(&bad.holding);
+    assert_int_equal(rig_cont_open(r, "data", DAOS_COO_EX | DAOS_COO_EVICT_ALL), 0);
+    rt_post(r->eng->shard.xs, &call);
+    rt_event_wait(&s.done);
+    rt_xs_destroy(s.xs);
+    assert_int_equal(s.rc, -DER_NO_HDL);
+    assert_put(r, "slow", 'S', 0);
+    assert_put(r, "d", 'A', VALUE);
+    check_whole(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +354,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_failed_flush_is_not_forgotten, rig_setup,
                                         rig_teardown),
         cmocka_unit_test_setup_teardown(test_a_log_that_fails_under_load_ends_every_request,
+                                        rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_a_handle_that_goes_while_its_value_is_written,
                                         rig_setup, rig_teardown),
     };
 
