@@ -50,6 +50,8 @@ int sim_engine_format(struct sim_cluster *cl, uint32_t i)
 {
     struct sim_engine *n = &cl->engine[i];
     struct engine_format f = {.wal_bytes = cl->conf.wal_bytes,
+                              .meta_bytes = cl->conf.meta_bytes,
+                              .data_bytes = cl->conf.data_bytes,
                               .limit_bytes = cl->conf.limit_bytes,
                               .owner = "root@",
                               .group = "root@"};

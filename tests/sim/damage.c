@@ -248,7 +248,8 @@ void damage_heal(struct run *r)
 
 bool damage_refused(struct run *r, int rc, const struct err *e)
 {
-    if ((rc != -DER_CSUM && rc != -DER_IO) || !damage_there(r))
+    /* -DER_DF_INVAL: both checkpoint records are gone */
+    if ((rc != -DER_CSUM && rc != -DER_IO && rc != -DER_DF_INVAL) || !damage_there(r))
         return false;
     return e->what[0] != '\0' && e->why[0] != '\0' && e->next[0] != '\0';
 }

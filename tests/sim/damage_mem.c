@@ -211,6 +211,8 @@ void damage_memory_heal(struct run *r)
     rc = on_engine(f, flip_back);
     free(f);
     r->flipped_at = 0;
-    if (rc != 0)
+    if (rc != 0 && sim_engine_failed(r->cl, 0)) /* an earlier flush had failed */
+        run_restart(r, SIM_DEATH_POWER);
+    else if (rc != 0)
         run_wrong(r, "a byte of the heap cannot be written: %d", rc);
 }

@@ -115,6 +115,10 @@ static uint32_t work_faults(uint32_t faults)
         f |= WORK_NET;
     if (faults & SIM_DISK)
         f |= WORK_DEVICE;
+    if (faults & SIM_FULL)
+        f |= WORK_FULL;
+    if (faults & SIM_MEMORY)
+        f |= WORK_NOMEM | WORK_NET | WORK_DEVICE; /* a checkpoint without memory stops the shard */
     return f;
 }
 
@@ -154,8 +158,10 @@ static int set_stage(struct run *r)
     rt_event_init(&r->open);
     r->work.clients = r->p.clients;
     r->work.faults = work_faults(r->p.faults) | single_faults(r->conf.single);
+    r->work.large_pct = r->p.large_pct;
     r->work.now = now;
     r->work.tell = tell;
+    r->work.hot = run_strike;
     r->work.telling = r->conf.story != NULL;
     r->work.arg = r;
     if (sim_world_create(&r->p.world, &r->w) != 0 ||

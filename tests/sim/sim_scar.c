@@ -105,7 +105,7 @@ void sim_scar_flushed(struct sim_file *f, uint64_t seq)
 
 /* Where a later write was taken by the power cut, or its bytes are the same as the wrong ones, the
  * scar shows: what it hid may as well be what was lost. */
-void sim_scar_power_on(struct sim_file *f, bool all_kept)
+void sim_scar_power_on(struct sim_file *f, bool cache_kept)
 {
     struct list *it, *tmp;
 
@@ -113,10 +113,8 @@ void sim_scar_power_on(struct sim_file *f, bool all_kept)
     {
         struct scar *s = LIST_ENTRY(it, struct scar, link);
 
-        if (s->covered && all_kept) {
-            drop(s);
+        if (s->covered && cache_kept)
             continue;
-        }
         s->covered = false;
         if (!shows(f, s))
             drop(s);
