@@ -52,6 +52,24 @@ static int arrays(struct story *s)
     return rc ? rc : daos_array_read(s->arr, DAOS_TX_NONE, &iod, &sgl, NULL);
 }
 
+/* One that could not be created is not there. */
+static int new_arrays(struct story *s)
+{
+    daos_obj_id_t oid = api_oid(s->a, DAOS_OT_ARRAY, 100 + (uint32_t)s->n++);
+    daos_handle_t arr;
+    int rc = daos_array_create(s->a->coh, oid, DAOS_TX_NONE, 1, 8, &arr, NULL), again;
+
+    base_fail_set(NULL);
+    if (rc != 0) {
+        again = daos_array_create(s->a->coh, oid, DAOS_TX_NONE, 1, 8, &arr, NULL);
+        if (again != 0)
+            fail_msg("an array that was not created (%s) cannot be created: %s", d_errstr(rc),
+                     d_errstr(again));
+    }
+    OK(daos_array_close(arr, NULL));
+    return rc;
+}
+
 static int in_the_background(struct story *s)
 {
     daos_event_t ev, *done;
@@ -161,6 +179,7 @@ static void every_allocation_in_turn(void **state)
     run(&s, "fetch", fetches);
     run(&s, "key-value", key_values);
     run(&s, "array", arrays);
+    run(&s, "new array", new_arrays);
     run(&s, "event", in_the_background);
     run(&s, "handles", handles);
     run(&s, "properties", properties);
