@@ -161,7 +161,8 @@ bool sim_engine_failed(const struct sim_cluster *cl, uint32_t i)
 {
     const struct sim_engine *n = &cl->engine[i];
 
-    return n->eng != NULL && (heap_failed(n->eng->shard.heap) || !sim_dir_powered(n->disk));
+    return n->eng != NULL && (n->eng->shard.heap == NULL || heap_failed(n->eng->shard.heap) ||
+                              !sim_dir_powered(n->disk));
 }
 
 int64_t sim_engine_check(struct sim_cluster *cl, uint32_t i, bool verify_data,

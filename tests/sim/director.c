@@ -26,8 +26,8 @@ void run_disk_faults(struct run *r, bool on)
     d->write_fail_ppm = ppm; /* ends the shard */
     d->read_fail_ppm = 16 * ppm;
     d->flush_fail_ppm = on ? r->p.flush_fail_ppm : 0;
-    if (!on && !r->conf.single)
-        r->fail.fail_at = 0;
+    if (!r->conf.single)
+        r->fail.fail_at = r->fail.every = 0;
     if (!on && r->struck) {
         sim_dir_faults_clear(r->cl->engine[0].disk);
         r->struck = r->astray = false;
@@ -47,16 +47,16 @@ static void begin_burst(struct run *r)
     r->burst_ns = sim_world_now(r->w) + BURST_NS;
     if (r->p.faults & SIM_DISK)
         sim_dir_conf(r->cl->engine[0].disk)->read_fail_ppm = BURST_PPM;
+    if (r->p.faults & SIM_MEMORY) {
+        r->fail.every = 5 + draw(r, 60);
+        r->fail.fail_at = r->fail.seen + 1 + draw(r, r->fail.every);
+    }
 }
 
 static void mind_burst(struct run *r)
 {
-    if (r->burst_ns == 0)
-        return;
-    if (sim_world_now(r->w) >= r->burst_ns)
+    if (r->burst_ns != 0 && sim_world_now(r->w) >= r->burst_ns)
         run_disk_faults(r, true);
-    else if (r->p.faults & SIM_MEMORY && r->fail.fail_at <= r->fail.seen)
-        r->fail.fail_at = r->fail.seen + 1 + draw(r, 40);
 }
 
 /* Before another try: a device that failed is powered off and on, damage is healed. False: there is
@@ -93,10 +93,13 @@ static void start_engine(struct run *r)
     }
     if (rc != 0)
         run_wrong(r, "the engine does not start: %d, %s: %s", rc, e.what, e.why);
+    run_disk_faults(r, false);
     if (rc == 0 && draw(r, 2))
         run_check_shard(r, false);
     if (rc == 0)
         sim_engine_serve(r->cl, 0);
+    if (rc == 0 && draw(r, 4) != 0) /* else they find out by themselves, which takes long */
+        sim_net_reset(r->cl->net, r->cl->engine[0].node);
     run_disk_faults(r, true);
 }
 
@@ -131,8 +134,7 @@ static void clients_die(struct run *r)
 
 void run_restart(struct run *r, enum sim_death how)
 {
-    if (!r->conf.single)
-        r->fail.fail_at = 0;
+    run_disk_faults(r, true); /* ends a burst */
     sim_engine_stop(r->cl, 0, how);
     if (r->p.together)
         clients_die(r);
@@ -161,12 +163,9 @@ static void wait_for_cut(struct run *r)
 
     for (uint32_t i = 0; i < 50 && sim_dir_powered(disk); i++)
         rt_sleep_ns(200 * SIM_US);
-    if (sim_dir_powered(disk)) {
-        sim_dir_power_cut_at(disk, 0);
-        sim_dir_faults_clear(disk);
-        r->astray = false;
-    }
-    r->struck = false;
+    sim_dir_power_cut_at(disk, 0);
+    sim_dir_faults_clear(disk); /* what did not come to it */
+    r->struck = r->astray = false;
     run_restart(r, SIM_DEATH_POWER);
 }
 
@@ -316,18 +315,18 @@ void run_strike(void *arg)
 {
     struct run *r = arg;
 
-    if (!r->p.storm || !(r->p.faults & SIM_POWER) || r->conf.single || r->gate || r->struck ||
-        sim_engine_failed(r->cl, 0) || draw(r, 2))
+    if (!(r->p.faults & SIM_POWER) || r->conf.single || r->gate || r->struck ||
+        sim_engine_failed(r->cl, 0) || draw(r, r->p.storm ? 2 : 6) != 0)
         return;
     r->struck = true;
-    arm_slow_cut(r, 1 + draw(r, 2));
+    arm_slow_cut(r, 1);
 }
 
 /* Until so many operations are done, or nothing has moved for a while, or the clients want a pause.
  * Faults are spread over operations, not over time: of that a run takes milliseconds or hours. */
 static void wait_for_deed(struct run *r, uint64_t ops)
 {
-    uint64_t seen = 0, still_ns = 0;
+    uint64_t seen = 0, still_ns = 0, failed_ns = 0;
 
     while (r->work.ops < ops && still_ns < 10 * SIM_S && !r->gate && !r->over && !r->work.failed &&
            !r->struck) {
@@ -335,7 +334,8 @@ static void wait_for_deed(struct run *r, uint64_t ops)
 
         still_ns = r->work.ops == seen ? still_ns + ns : 0;
         seen = r->work.ops;
-        if (sim_engine_failed(r->cl, 0) && still_ns > SIM_MS)
+        failed_ns = sim_engine_failed(r->cl, 0) ? failed_ns + ns : 0;
+        if (failed_ns > SIM_MS)
             return;
         rt_sleep_ns(ns);
         mind_burst(r);

@@ -212,6 +212,7 @@ bool sim_run(const struct sim_run_conf *conf, struct sim_result *res)
     r->r = res;
     if (set_stage(r) != 0)
         return false;
+    r->fail.not_aligned = !r->conf.single; /* the same seed is the same run, whatever ran before */
     base_fail_set(&r->fail);
     rc = rt_spawn_on(r->cl->director, run_direct, r);
     ASSERT(rc == 0);

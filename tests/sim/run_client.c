@@ -9,6 +9,8 @@
 #include "base/assert.h"
 #include "run_int.h"
 
+#define STRIKE_ONE_IN 64u /* steps */
+
 static int make_container(struct run *r, daos_handle_t poh)
 {
     uuid_t uuid;
@@ -91,6 +93,8 @@ static void work_on(struct member *m)
 {
     while (going(m)) {
         pass_gate(m);
+        if (sim_rng_below(&m->run->rng, STRIKE_ONE_IN) == 0)
+            run_strike(m->run);
         if (!going(m) || m->run->work.load->step(&m->c) != 0)
             break;
         m->c.steps++;

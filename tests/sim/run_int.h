@@ -84,9 +84,7 @@ void run_check_shard(struct run *r, bool data);
 
 /* The disk fails requests, as the profile says, or not. */
 void run_disk_faults(struct run *r, bool on);
-/* In a storm the power goes now and then just when something changes that many look at. arg: the
- * run.
- */
+/* The power goes now and then just when something changes that many look at. arg: the run. */
 void run_strike(void *arg);
 /* The engine ends and comes again. */
 void run_restart(struct run *r, enum sim_death how);

@@ -117,8 +117,8 @@ struct many_work {
     daos_obj_id_t oid;
     char key[KEYS][48];
     struct value_ids ids;
-    uint64_t steps; /* of all clients: the wave */
-    uint32_t destroy_one_in;
+    uint64_t steps;         /* of all clients: the wave */
+    bool destroys;          /* at the height of a wave, instead of shrinking */
     uint32_t changes[KEYS]; /* called so far */
     uint32_t open[KEYS];    /* of those, under way or of unknown outcome */
 };
@@ -312,9 +312,13 @@ static uint16_t draw_id(struct work_client *c)
 static void draw(struct work_client *c, struct many_op *op)
 {
     struct many_work *w = c->work->priv;
-    bool shrinks = w->steps++ / WAVE % 2;
+    bool shrinks = w->steps++ / WAVE % 2 && !w->destroys;
     uint32_t r = below(c, 100);
 
+    if (w->destroys && w->steps % WAVE == 0) {
+        *op = (struct many_op){.what = MANY_DESTROY, .nr = KEYS};
+        return;
+    }
     *op = (struct many_op){.nr = 1, .key = (uint8_t)below(c, KEYS)};
     op->what = r < 25 ? MANY_RUN : r < 45 ? (shrinks ? MANY_REMOVE : MANY_PUT) : MANY_GET;
     if (op->what != MANY_RUN && below(c, 2))
@@ -323,12 +327,6 @@ static void draw(struct work_client *c, struct many_op *op)
         op->id[0] = draw_id(c);
     if (op->what != MANY_RUN)
         return;
-    if (below(c, w->destroy_one_in) == 0) {
-        op->what = MANY_DESTROY;
-        op->key = 0;
-        op->nr = KEYS;
-        return;
-    }
     op->nr = (uint8_t)(1 + below(c, MIN(RUN, KEYS - op->key)));
     for (uint32_t i = 0; i < op->nr; i++)
         op->id[i] = shrinks ? 0 : draw_id(c);
@@ -400,7 +398,7 @@ static int setup(struct work_client *c)
     c->work->priv = w;
     w->ids.large_pct = c->work->large_pct / 8;
     w->h = work_hist(c, &spec, &nothing);
-    w->destroy_one_in = below(c, 2) ? 6 : 60;
+    w->destroys = below(c, 2);
     w->oid.lo = 1;
     for (uint32_t k = 0; k < KEYS; k++) /* 8 bytes are an integer where one is wanted */
         snprintf(w->key[k], sizeof(w->key[k]), alike ? "keys that begin alike: %u" : "key-%04u", k);
