@@ -316,7 +316,7 @@ void run_strike(void *arg)
     struct run *r = arg;
 
     if (!(r->p.faults & SIM_POWER) || r->conf.single || r->gate || r->struck ||
-        sim_engine_failed(r->cl, 0) || draw(r, r->p.storm ? 2 : 6) != 0)
+        sim_engine_failed(r->cl, 0) || draw(r, r->p.storm ? 2 : 4) != 0)
         return;
     r->struck = true;
     arm_slow_cut(r, 1);

@@ -9,7 +9,7 @@
 #include "base/assert.h"
 #include "run_int.h"
 
-#define STRIKE_ONE_IN 64u /* steps */
+#define STRIKE_ONE_IN 40u /* steps */
 
 static int make_container(struct run *r, daos_handle_t poh)
 {

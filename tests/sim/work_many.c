@@ -117,10 +117,11 @@ struct many_work {
     daos_obj_id_t oid;
     char key[KEYS][48];
     struct value_ids ids;
-    uint64_t steps;         /* of all clients: the wave */
-    bool destroys;          /* at the height of a wave, instead of shrinking */
-    uint32_t changes[KEYS]; /* called so far */
-    uint32_t open[KEYS];    /* of those, under way or of unknown outcome */
+    uint64_t steps;            /* of all clients: the wave */
+    uint8_t recent, recent_nr; /* the keys of the last run that somebody began */
+    bool destroys;             /* at the height of a wave, instead of shrinking */
+    uint32_t changes[KEYS];    /* called so far */
+    uint32_t open[KEYS];       /* of those, under way or of unknown outcome */
 };
 
 struct many_client {
@@ -320,6 +321,8 @@ static void draw(struct work_client *c, struct many_op *op)
         return;
     }
     *op = (struct many_op){.nr = 1, .key = (uint8_t)below(c, KEYS)};
+    if (w->recent_nr > 0 && below(c, 2)) /* what others are changing */
+        op->key = (uint8_t)(w->recent + below(c, w->recent_nr));
     op->what = r < 25 ? MANY_RUN : r < 45 ? (shrinks ? MANY_REMOVE : MANY_PUT) : MANY_GET;
     if (op->what != MANY_RUN && below(c, 2))
         op->cond = op->what == MANY_PUT && below(c, 2) ? IF_NEW : IF_THERE;
@@ -327,7 +330,10 @@ static void draw(struct work_client *c, struct many_op *op)
         op->id[0] = draw_id(c);
     if (op->what != MANY_RUN)
         return;
+    op->key = (uint8_t)below(c, KEYS);
     op->nr = (uint8_t)(1 + below(c, MIN(RUN, KEYS - op->key)));
+    w->recent = op->key;
+    w->recent_nr = op->nr;
     for (uint32_t i = 0; i < op->nr; i++)
         op->id[i] = shrinks ? 0 : draw_id(c);
 }
