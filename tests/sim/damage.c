@@ -179,13 +179,11 @@ void damage_evict(struct run *r)
 {
     struct engine *eng = r->cl->engine[0].eng;
     struct evict v = {.r = r, .done = RT_EVENT_INIT};
-    int rc;
 
     if (eng == NULL)
         return;
     v.heap = eng->shard.heap;
-    rc = rt_spawn_on(eng->shard.xs, evict_fiber, &v);
-    ASSERT(rc == 0);
+    sim_spawn(eng->shard.xs, evict_fiber, &v);
     rt_event_wait(&v.done);
 }
 

@@ -164,12 +164,9 @@ static void fiber(void *arg)
 
 static int on_engine(struct flip *f, int (*op)(struct shard *s, void *arg))
 {
-    int rc;
-
     rt_event_init(&f->done);
     f->op = op;
-    rc = rt_spawn_on(f->s->xs, fiber, f);
-    ASSERT(rc == 0);
+    sim_spawn(f->s->xs, fiber, f);
     rt_event_wait(&f->done);
     return f->rc;
 }

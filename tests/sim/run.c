@@ -203,7 +203,6 @@ bool sim_run(const struct sim_run_conf *conf, struct sim_result *res)
 {
     struct run *r = calloc(1, sizeof(*r));
     bool ended;
-    int rc;
 
     ASSERT(r != NULL);
     memset(res, 0, sizeof(*res));
@@ -214,8 +213,7 @@ bool sim_run(const struct sim_run_conf *conf, struct sim_result *res)
         return false;
     r->fail.not_aligned = !r->conf.single; /* the same seed is the same run, whatever ran before */
     base_fail_set(&r->fail);
-    rc = rt_spawn_on(r->cl->director, run_direct, r);
-    ASSERT(rc == 0);
+    sim_spawn(r->cl->director, run_direct, r);
     ended = sim_world_run(r->w, is_done, r, RUN_NS_MAX, TURNS_MAX);
     base_fail_set(NULL);
     judge(r, ended);

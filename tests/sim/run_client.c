@@ -164,9 +164,6 @@ static void client_main(void *arg)
 
 void run_clients_spawn(struct run *r)
 {
-    for (uint32_t i = 0; i < r->p.clients; i++) {
-        int rc = rt_spawn_on(r->cl->client[i].xs, client_main, &r->m[i]);
-
-        ASSERT(rc == 0);
-    }
+    for (uint32_t i = 0; i < r->p.clients; i++)
+        sim_spawn(r->cl->client[i].xs, client_main, &r->m[i]);
 }

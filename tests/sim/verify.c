@@ -68,6 +68,21 @@ static void net_quiet(struct run *r, bool quiet)
     }
 }
 
+#define IN_FLIGHT_NS (100 * SIM_MS)
+
+/* The disk does as it is told from here on; what it was asked before is over, and an engine that
+ * it ended, or that a failed flush will end, is another one. */
+static void disk_quiet(struct run *r)
+{
+    run_disk_faults(r, false);
+    if (r->p.faults & (SIM_DISK | SIM_MEMORY))
+        rt_sleep_ns(IN_FLIGHT_NS);
+    while (sim_engine_doomed(r->cl, 0) && !r->work.failed) {
+        run_restart(r, SIM_DEATH_POWER);
+        run_disk_faults(r, false);
+    }
+}
+
 struct verify {
     struct member *m;
     struct rt_event done;
@@ -105,9 +120,8 @@ static void verify_main(void *arg)
 static int as_a_client(struct run *r, void (*fiber)(void *arg))
 {
     struct verify v = {.m = &r->m[0], .done = RT_EVENT_INIT};
-    int rc = rt_spawn_on(r->cl->client[0].xs, fiber, &v);
 
-    ASSERT(rc == 0);
+    sim_spawn(r->cl->client[0].xs, fiber, &v);
     rt_event_wait(&v.done);
     return v.rc;
 }
@@ -129,7 +143,7 @@ static void verify_damaged(struct run *r)
     int64_t n;
     int rc;
 
-    r->work.faults = WORK_ROT;
+    r->work.faults = WORK_ROT | (r->work.faults & WORK_FULL);
     sim_tell(r->w, "director", "compares what damage has left");
     rc = read_back(r);
     if (r->work.failed)
@@ -150,7 +164,7 @@ static void verify_decayed(struct run *r)
 
     if (!damage_memory(r))
         return;
-    r->work.faults = WORK_ROT;
+    r->work.faults = WORK_ROT | (r->work.faults & WORK_FULL);
     rc = read_back(r);
     if (r->work.failed)
         return;
@@ -183,18 +197,15 @@ void run_verify(struct run *r)
     net_quiet(r, true);
     if (r->work.failed)
         return;
-    run_disk_faults(r, false);
-    if (sim_engine_failed(r->cl, 0))
-        run_restart(r, SIM_DEATH_POWER);
-    run_disk_faults(r, false);
+    disk_quiet(r);
     work_settle(&r->work);
     r->work.unknown = 0;
     if (damage_there(r))
         verify_damaged(r);
     if (r->p.faults & SIM_ROT && !r->work.failed && draw(r, 2))
         verify_decayed(r);
-    run_disk_faults(r, false); /* an engine may have been started again */
-    r->work.faults = 0;
+    disk_quiet(r); /* an engine may have been started again */
+    r->work.faults = faults & WORK_FULL;
     if (r->work.failed)
         return;
     tell_room(r);
@@ -217,6 +228,7 @@ void run_pause_and_verify(struct run *r)
 
 /* ---- Room ---- */
 
+#define CONTS_MAX   16u
 #define AGAIN       "again"
 #define AGAIN_BYTES 40000u
 #define ROOM_TRIES  2000u
@@ -246,17 +258,29 @@ static int put_again(daos_handle_t coh)
     return rc;
 }
 
-/* The container goes, and with it everything that took room, in the background; what is needed for
- * the next one is there. */
+/* Of this run, and those that the workload made. */
+static int destroy_all(daos_handle_t poh)
+{
+    struct daos_pool_cont_info cont[CONTS_MAX];
+    daos_size_t nr = CONTS_MAX;
+    int rc = daos_pool_list_cont(poh, &nr, cont, NULL);
+
+    for (daos_size_t i = 0; i < nr && rc == 0; i++)
+        rc = daos_cont_destroy(poh, cont[i].pci_label, 1, NULL);
+    return rc;
+}
+
+/* The containers go, and with them everything that took room, in the background; what is needed
+ * for the next one is there. */
 static void use_again(struct run *r, daos_handle_t poh)
 {
     struct engine_stat st = {.data_used = 1};
     daos_handle_t coh;
     uuid_t uuid;
-    int rc = daos_cont_destroy(poh, RUN_CONT, 1, NULL);
+    int rc = destroy_all(poh);
 
     if (rc != 0) {
-        run_wrong(r, "a full pool's container cannot be destroyed: %d", rc);
+        run_wrong(r, "a full pool's containers cannot be destroyed: %d", rc);
         return;
     }
     for (uint32_t i = 0; i < ROOM_TRIES && (st.data_used > 0 || st.objects > 0); i++) {
@@ -301,10 +325,9 @@ static void room_main(void *arg)
 
 void run_verify_room(struct run *r)
 {
-    run_restart(r, SIM_DEATH_KILL); /* a flush may have failed before: nothing large is written then */
     damage_heal(r);
     net_quiet(r, true);
-    run_disk_faults(r, false);
+    disk_quiet(r);
     sim_tell(r->w, "director", "gives everything back and begins again");
     as_a_client(r, room_main);
     run_check_shard(r, true);
