@@ -111,8 +111,9 @@ static inline daos_epoch_t shard_read_at(struct shard *s, daos_epoch_t asked)
 {
     return asked != 0 ? asked : hlc_get(&s->clock, engine_wall_ns(s->eng));
 }
-/* Forgets what handles cached of a container: it is being destroyed. [L] */
-void shard_cont_forget(struct shard *s, const uint8_t cont[16]);
+/* The store of a container that the service has destroyed goes, and what handles cached of it.
+ * -DER_NONEXIST: there is none. [L] */
+int shard_cont_destroy(struct shard *s, const uint8_t cont[16]);
 
 /* ---- decode.c ---- */
 

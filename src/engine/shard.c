@@ -123,7 +123,8 @@ static void forget(void *arg, struct svc_chdl *h)
     h->priv = NULL;
 }
 
-void shard_cont_forget(struct shard *s, const uint8_t cont[16])
+int shard_cont_destroy(struct shard *s, const uint8_t cont[16])
 {
     svc_each_cont_handle(s->svc, cont, forget, NULL);
+    return vos_cont_destroy(s->vos, cont);
 }

@@ -231,7 +231,7 @@ void run_pause_and_verify(struct run *r)
 #define CONTS_MAX   16u
 #define AGAIN       "again"
 #define AGAIN_BYTES 40000u
-#define ROOM_TRIES  2000u
+#define ROOM_NS     (600 * SIM_S)
 
 static int put_again(daos_handle_t coh)
 {
@@ -275,6 +275,7 @@ static int destroy_all(daos_handle_t poh)
 static void use_again(struct run *r, daos_handle_t poh)
 {
     struct engine_stat st = {.data_used = 1};
+    uint64_t ns = 0, until = sim_world_now(r->w) + ROOM_NS;
     daos_handle_t coh;
     uuid_t uuid;
     int rc = destroy_all(poh);
@@ -283,8 +284,8 @@ static void use_again(struct run *r, daos_handle_t poh)
         run_wrong(r, "a full pool's containers cannot be destroyed: %d", rc);
         return;
     }
-    for (uint32_t i = 0; i < ROOM_TRIES && (st.data_used > 0 || st.objects > 0); i++) {
-        rt_sleep_ns(SIM_MS);
+    while ((st.data_used > 0 || st.objects > 0) && sim_world_now(r->w) < until) {
+        run_wait_more(&ns); /* an engine may stand still for seconds */
         engine_stat(r->cl->engine[0].eng, &st);
     }
     if (st.data_used > 0 || st.objects > 0)
