@@ -154,6 +154,7 @@ static int effect_flush(struct sim_dev *sdev, uint64_t seq, bool faulty)
 {
     if (faulty) {
         sim_media_drop(&sdev->file->media, seq, &sdev->sd->rng);
+        sim_scar_dropped(sdev->file, seq);
         return -DER_IO;
     }
     sim_media_flush(&sdev->file->media, seq);

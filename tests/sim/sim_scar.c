@@ -103,6 +103,22 @@ void sim_scar_flushed(struct sim_file *f, uint64_t seq)
     }
 }
 
+/* What covered a scar may be among what a failed flush has dropped: then it shows again. */
+void sim_scar_dropped(struct sim_file *f, uint64_t seq)
+{
+    struct list *it;
+
+    LIST_FOREACH(it, &f->scars)
+    {
+        struct scar *s = LIST_ENTRY(it, struct scar, link);
+
+        if (!s->covered || s->covered_seq > seq)
+            continue;
+        s->covered = false;
+        s->covered = !shows(f, s);
+    }
+}
+
 /* Where a later write was taken by the power cut, or its bytes are the same as the wrong ones, the
  * scar shows: what it hid may as well be what was lost. */
 void sim_scar_power_on(struct sim_file *f, bool cache_kept)
