@@ -176,7 +176,7 @@ void reclaim_release(struct shard *s)
 struct aggregate {
     struct net_req *req;
     struct vos_anchor where;
-    uint64_t upto;
+    uint64_t upto, lsn;
     bool more;
 };
 
@@ -188,8 +188,10 @@ static int aggregate_step(struct shard *s, void *arg)
     struct vos_cont *c;
     int rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, &c);
 
-    if (rc != 0)
+    if (rc != 0) {
+        a->lsn = heap_lsn(s->heap);
         return rc;
+    }
     rc = vos_aggregate(c, a->upto, &where, &a->more);
     if (rc == 0)
         a->where = where;
@@ -207,5 +209,5 @@ void aggregate_fiber(struct shard *s, struct net_req *req)
         rc = shard_run(s, aggregate_step, &a);
         rt_yield();
     }
-    shard_reply(s, req, rc, rc == 0 ? heap_durable_lsn(s->heap) : 0);
+    shard_reply(s, req, rc, a.lsn);
 }

@@ -72,9 +72,9 @@ static int snap_add(struct shard *s, void *arg)
     struct vos_cont *c;
     int rc = shard_cont(s, q->hdl, DAOS_ACL_PERM_WRITE, &c);
 
+    h->lsn = heap_lsn(s->heap);
     if (rc != 0)
         return rc;
-    h->lsn = heap_lsn(s->heap);
     h->epoch = hlc_get(&s->clock, engine_wall_ns(s->eng));
     return vos_snap_add(c, h->epoch);
 }
