@@ -69,6 +69,7 @@ static void net_quiet(struct run *r, bool quiet)
 }
 
 #define IN_FLIGHT_NS (100 * SIM_MS)
+#define IDLE_NS      (2 * 3600 * SIM_S) /* the sessions of those who are gone are forgotten then */
 
 /* The disk does as it is told from here on; what it was asked before is over, and an engine that
  * it ended, or that a failed flush will end, is another one. */
@@ -126,8 +127,16 @@ static int as_a_client(struct run *r, void (*fiber)(void *arg))
     return v.rc;
 }
 
+/* So many may have come and gone within an hour that a pool as full as that has no room for one
+ * more to connect. */
 static int read_back(struct run *r)
 {
+    int rc = as_a_client(r, verify_main);
+
+    if (rc != -DER_NOSPACE || !(r->p.faults & SIM_FULL) || r->work.failed)
+        return rc;
+    sim_tell(r->w, "director", "waits until the sessions of those who are gone are idle");
+    rt_sleep_ns(IDLE_NS);
     return as_a_client(r, verify_main);
 }
 
@@ -232,8 +241,8 @@ void run_pause_and_verify(struct run *r)
 #define AGAIN       "again"
 #define AGAIN_BYTES 40000u
 #define ROOM_NS     (600 * SIM_S)
-#define ROOM_TRIES  2000u
-#define IDLE_NS     (2 * 3600 * SIM_S) /* the sessions of those who are gone are forgotten then */
+#define ROOM_TRIES  600u
+#define TRY_NS      (60 * SIM_S)
 
 static int put_again(daos_handle_t coh)
 {
@@ -339,6 +348,7 @@ static void room_main(void *arg)
         v->rc = as_somebody_new(r, use_again);
         if (v->rc != -DER_NOSPACE)
             break;
+        rt_sleep_ns(TRY_NS); /* they become idle too */
     }
     if (v->rc != 0)
         run_wrong(r, "a pool in which all is free again cannot be used: %d", v->rc);
