@@ -22,6 +22,8 @@ bool base_fail_hit(void)
     n = __atomic_add_fetch(&f->seen, 1, __ATOMIC_RELAXED);
     if (!f->fail_at || (f->forever ? n < f->fail_at : n != f->fail_at))
         return false;
+    if (f->every != 0)
+        __atomic_add_fetch(&f->fail_at, f->every, __ATOMIC_RELAXED);
     __atomic_add_fetch(&f->failed, 1, __ATOMIC_RELAXED);
     return true;
 }
@@ -52,11 +54,19 @@ void *base_realloc(void *ptr, size_t size)
     return refused(size) ? NULL : realloc(ptr, size ? size : 1);
 }
 
+static bool refused_aligned(size_t size)
+{
+    struct base_fail *f = __atomic_load_n(&injected, __ATOMIC_ACQUIRE);
+
+    return f != NULL && f->not_aligned ? size > PTRDIFF_MAX : refused(size);
+}
+
 void *base_aligned(size_t align, size_t size)
 {
     void *p;
 
-    if (refused(size) || posix_memalign(&p, MAX(align, sizeof(void *)), size ? size : 1) != 0)
+    if (refused_aligned(size) ||
+        posix_memalign(&p, MAX(align, sizeof(void *)), size ? size : 1) != 0)
         return NULL;
     return p;
 }

@@ -20,12 +20,14 @@ char *base_strndup(const char *s, size_t max);
 void base_free(void *ptr); /* NULL: nothing happens */
 
 /* For tests: while installed, counts allocations of all threads and fails the one numbered fail_at
- * (from 1; 0: none), and with forever all later ones too. */
+ * (from 1; 0: none), and with forever all later ones too, with every each so-manieth of them. */
 struct base_fail {
     uint64_t fail_at;
+    uint64_t every; /* 0: once */
     bool forever;
-    uint64_t seen;   /* allocations since it was installed */
-    uint64_t failed; /* how many were refused */
+    bool not_aligned; /* base_aligned() is left out: whether one needs it may depend on addresses */
+    uint64_t seen;    /* allocations since it was installed */
+    uint64_t failed;  /* how many were refused */
 };
 /* For what takes memory by other ways than malloc (stacks, rings): counts one allocation; true if
  * it is to fail. */

@@ -108,21 +108,29 @@ struct open_args {
     daos_handle_t *oh;
 };
 
+/* The handle comes first: once the array is there nothing may fail any more. */
 static int create_body(struct client *c, void *args)
 {
     struct open_args *a = args;
     uint64_t meta[3] = {META_MAGIC, a->cell, a->chunk};
     struct cell_args m;
-    daos_handle_t oh;
+    daos_handle_t oh, array;
     int rc;
 
-    rc = obj_open_local(c, a->coh, a->oid, DAOS_OO_RW, DAOS_HTYPE_OBJ, &oh);
+    rc = open_local(c, a->coh, a->oid, DAOS_OO_RW, a->cell, a->chunk, &array);
     if (rc)
         return rc;
-    cell_args(&m, 0, DAOS_IOD_SINGLE, sizeof(meta), 0, 0, meta, sizeof(meta));
-    rc = daos_obj_update(oh, a->th, DAOS_COND_DKEY_INSERT, &m.dkey, 1, &m.iod, &m.sgl, NULL);
-    obj_close_local(c, oh, DAOS_HTYPE_OBJ);
-    return rc ? rc : open_local(c, a->coh, a->oid, DAOS_OO_RW, a->cell, a->chunk, a->oh);
+    rc = obj_open_local(c, a->coh, a->oid, DAOS_OO_RW, DAOS_HTYPE_OBJ, &oh);
+    if (rc == 0) {
+        cell_args(&m, 0, DAOS_IOD_SINGLE, sizeof(meta), 0, 0, meta, sizeof(meta));
+        rc = daos_obj_update(oh, a->th, DAOS_COND_DKEY_INSERT, &m.dkey, 1, &m.iod, &m.sgl, NULL);
+        obj_close_local(c, oh, DAOS_HTYPE_OBJ);
+    }
+    if (rc == 0)
+        *a->oh = array;
+    else
+        obj_close_local(c, array, DAOS_HTYPE_ARRAY);
+    return rc;
 }
 
 int daos_array_create(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, daos_size_t cell_size,

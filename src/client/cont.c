@@ -175,16 +175,6 @@ struct open_args {
     daos_cont_info_t *info;
 };
 
-static void send_close(struct client *c, struct net_peer *peer, const uint8_t hdl[16])
-{
-    struct msg_cont_close_req q;
-    struct net_call call;
-
-    memcpy(q.hdl, hdl, sizeof(q.hdl));
-    call_wait(c, peer, &call, MSG_CONT_CLOSE, &q, NULL);
-    net_call_fini(&call);
-}
-
 static void open_failed(const struct open_args *a, int rc)
 {
     struct err e = {0};
@@ -214,33 +204,51 @@ static void open_failed(const struct open_args *a, int rc)
     err_last_set(&e);
 }
 
+static int send_open(struct client *c, struct cont *co, const struct open_args *a)
+{
+    struct msg_cont_open_req q = {.cont = a->cont, .flags = a->flags | DAOS_COO_NEW_LAYOUT};
+    struct msg_cont_open_rep r = {0};
+    struct net_call call;
+    int rc;
+
+    memcpy(q.hdl, co->pool->hdl, sizeof(q.hdl));
+    rc = call_wait(c, cont_peer(co), &call, MSG_CONT_OPEN, &q, &r);
+    if (rc == 0) {
+        memcpy(co->uuid, r.info.uuid, sizeof(co->uuid));
+        memcpy(co->hdl, r.hdl, sizeof(co->hdl));
+        co->caps = r.caps;
+        props_in(co, r.props, r.props_nr);
+        if (a->info != NULL)
+            cont_info_out(&r.info, a->info);
+    }
+    net_call_fini(&call);
+    return rc;
+}
+
+/* The handle comes first: once it is open on the other side, which may have closed others for it,
+ * nothing may fail any more. */
 static int open_body(struct client *c, void *args)
 {
     struct open_args *a = args;
-    struct msg_cont_open_req q = {.cont = a->cont, .flags = a->flags | DAOS_COO_NEW_LAYOUT};
-    struct msg_cont_open_rep r = {0};
     struct cont like = {.flags = a->flags, .redun_lvl = DAOS_PROP_CO_REDUN_DEFAULT};
-    struct net_call call;
     struct pool *p = pool_get(c, a->poh);
+    daos_handle_t coh;
+    struct cont *co;
     int rc;
 
     if (p == NULL)
         return -DER_NO_HDL;
-    memcpy(q.hdl, p->hdl, sizeof(q.hdl));
-    rc = call_wait(c, p->conn->peer, &call, MSG_CONT_OPEN, &q, &r);
-    if (rc == 0) {
-        memcpy(like.uuid, r.info.uuid, sizeof(like.uuid));
-        memcpy(like.hdl, r.hdl, sizeof(like.hdl));
-        like.caps = r.caps;
-        props_in(&like, r.props, r.props_nr);
-        rc = cont_new(c, p, &like, a->coh);
-        if (rc)
-            send_close(c, p->conn->peer, r.hdl);
-    }
-    if (rc == 0 && a->info != NULL)
-        cont_info_out(&r.info, a->info);
-    net_call_fini(&call);
+    rc = cont_new(c, p, &like, &coh);
     handle_put(&p->h);
+    if (rc == 0) {
+        co = cont_get(c, coh);
+        rc = send_open(c, co, a);
+        if (rc == 0)
+            *a->coh = coh;
+        else
+            handle_close(&co->h);
+        handle_put(&co->h);
+    }
     if (rc)
         open_failed(a, rc);
     return rc;

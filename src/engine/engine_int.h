@@ -102,17 +102,19 @@ static inline bool shard_again(int rc)
  * -DER_NO_HDL, -DER_NO_PERM, HEAP_*. */
 int shard_cont(struct shard *s, const uint8_t hdl[16], uint64_t need, struct vos_cont **c);
 /* The same for reading at an epoch. One that lies further ahead than clocks may differ is
- * -DER_HLC_SYNC: reads leave marks that every later write must pass. [L] */
-int shard_cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch,
-                    struct vos_cont **c);
+ * -DER_HLC_SYNC: reads leave marks that every later write must pass. Of an error *lsn becomes what
+ * its answer waits for: that a handle is gone may not be durable yet. [L] */
+int shard_cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch, struct vos_cont **c,
+                    uint64_t *lsn);
 /* The epoch that a request reads at: as asked, or for 0 the clock, which is above all that was ever
  * acknowledged. What is read at it stays so: later writes come above. [L] */
 static inline daos_epoch_t shard_read_at(struct shard *s, daos_epoch_t asked)
 {
     return asked != 0 ? asked : hlc_get(&s->clock, engine_wall_ns(s->eng));
 }
-/* Forgets what handles cached of a container: it is being destroyed. [L] */
-void shard_cont_forget(struct shard *s, const uint8_t cont[16]);
+/* The store of a container that the service has destroyed goes, and what handles cached of it.
+ * -DER_NONEXIST: there is none. [L] */
+int shard_cont_destroy(struct shard *s, const uint8_t cont[16]);
 
 /* ---- decode.c ---- */
 

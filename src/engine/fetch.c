@@ -84,7 +84,7 @@ static int run(struct shard *s, void *arg)
     struct fetch *ft = arg;
     const struct msg_obj_fetch_req *m = ft->req->req;
     struct msg_obj_fetch_rep *rep = ft->req->rep;
-    int rc = shard_cont_read(s, m->hdl, m->epoch, &ft->c);
+    int rc = shard_cont_read(s, m->hdl, m->epoch, &ft->c, &ft->f.lsn);
 
     if (rc != 0)
         return rc;

@@ -73,7 +73,7 @@ static int run(struct shard *s, void *arg)
     const struct msg_obj_gather_req *m = g->req->req;
     struct msg_obj_gather_rep *rep = g->req->rep;
     uint32_t missed = 0;
-    int again = 0, rc = shard_cont_read(s, m->hdl, m->epoch, &g->c);
+    int again = 0, rc = shard_cont_read(s, m->hdl, m->epoch, &g->c, &g->lsn);
 
     if (rc != 0)
         return rc;

@@ -56,7 +56,7 @@ static int run(struct shard *s, void *arg)
     struct msg_obj_list_rep *rep = l->req->rep;
     struct vos_key dkey = {m->dkey.buf, m->dkey.len}, akey = {m->akey.buf, m->akey.len};
     struct vos_cont *c;
-    int rc = shard_cont_read(s, m->hdl, m->epoch, &c);
+    int rc = shard_cont_read(s, m->hdl, m->epoch, &c, &l->lsn);
 
     if (rc != 0)
         return rc;

@@ -13,7 +13,7 @@ static int query_key(struct shard *s, struct query *q)
     struct vos_key dkey = {m->dkey.buf, m->dkey.len}, akey = {m->akey.buf, m->akey.len};
     daos_recx_t recx = {0};
     struct vos_cont *c;
-    int rc = shard_cont_read(s, m->hdl, m->epoch, &c);
+    int rc = shard_cont_read(s, m->hdl, m->epoch, &c, &q->lsn);
 
     if (rc != 0)
         return rc;
@@ -31,7 +31,7 @@ static int probe(struct shard *s, struct query *q)
     struct msg_obj_probe_rep *rep = q->req->rep;
     struct vos_key dkey = {m->dkey.buf, m->dkey.len}, akey = {m->akey.buf, m->akey.len};
     struct vos_cont *c;
-    int rc = shard_cont_read(s, m->hdl, m->epoch, &c);
+    int rc = shard_cont_read(s, m->hdl, m->epoch, &c, &q->lsn);
 
     if (rc != 0)
         return rc;

@@ -1,11 +1,11 @@
 /*
  * Giving room back: destroyed containers and what vos_reclaim() finds, in small steps with a yield
  * between them so that requests go first. A container whose data is gone is forgotten by the
- * service (SVC_CONT_GONE).
+ * service (SVC_CONT_GONE), which until then is what knows that a store is still to be destroyed.
  *
  * A round begins after opening, after a destroy, and when a change left more than it could give
- * back itself. A round may have to look at much to find little, so after each the fiber rests as
- * long as the round took.
+ * back itself; one that found no memory is tried again. A round may have to look at much to find
+ * little, so after each the fiber rests as long as the round took.
  */
 #include "engine/engine_int.h"
 
@@ -43,6 +43,17 @@ static int gone_apply(struct shard *s, void *arg)
     return svc_apply(s->svc, svc_applied(s->svc) + 1, &cmd, NULL, NULL, &lsn, &replayed);
 }
 
+/* What could not be done when the container was destroyed: whoever destroyed it has its answer. */
+static int gone_store(struct shard *s, void *arg)
+{
+    struct gone *g = arg;
+    int rc = shard_cont_destroy(s, g->uuid);
+
+    if (rc == 0)
+        s->reclaim_again = true;
+    return rc == -DER_NONEXIST ? 0 : rc;
+}
+
 /* Everything destroyed has been reclaimed: the service need not remember it. */
 static int forget_gone(struct shard *s)
 {
@@ -55,7 +66,9 @@ static int forget_gone(struct shard *s)
         if (rc != 0)
             return rc == -DER_NONEXIST ? 0 : rc;
         rt_mutex_lock(&s->svc_lock);
-        rc = shard_run(s, gone_apply, &g);
+        rc = shard_run(s, gone_store, &g);
+        if (rc == 0)
+            rc = shard_run(s, gone_apply, &g);
         rt_mutex_unlock(&s->svc_lock);
         if (rc != 0)
             return rc;
@@ -99,8 +112,13 @@ static void reclaim(void *arg)
         } while (rc == 0 && more);
         if (rc == 0 && !more && !closing(s))
             rc = forget_gone(s);
-        if (rc == 0 && s->reclaim_again)
+        if (rc == -DER_NOMEM) {
+            rest(s, RECLAIM_REST_MAX_NS);
+            s->reclaim_again = true;
+            rc = 0;
+        } else if (rc == 0 && s->reclaim_again) {
             rest(s, rt_now_ns() - began);
+        }
     } while (rc == 0 && s->reclaim_again && !closing(s) && !s->reclaim_held);
     s->reclaim_running = false;
 }
@@ -158,7 +176,7 @@ void reclaim_release(struct shard *s)
 struct aggregate {
     struct net_req *req;
     struct vos_anchor where;
-    uint64_t upto;
+    uint64_t upto, lsn;
     bool more;
 };
 
@@ -170,8 +188,10 @@ static int aggregate_step(struct shard *s, void *arg)
     struct vos_cont *c;
     int rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, &c);
 
-    if (rc != 0)
+    if (rc != 0) {
+        a->lsn = heap_lsn(s->heap);
         return rc;
+    }
     rc = vos_aggregate(c, a->upto, &where, &a->more);
     if (rc == 0)
         a->where = where;
@@ -189,5 +209,5 @@ void aggregate_fiber(struct shard *s, struct net_req *req)
         rc = shard_run(s, aggregate_step, &a);
         rt_yield();
     }
-    shard_reply(s, req, rc, rc == 0 ? heap_durable_lsn(s->heap) : 0);
+    shard_reply(s, req, rc, a.lsn);
 }

@@ -110,7 +110,8 @@ int shard_cont(struct shard *s, const uint8_t hdl[16], uint64_t need, struct vos
     return 0;
 }
 
-int shard_cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch, struct vos_cont **c)
+static int cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch,
+                     struct vos_cont **c)
 {
     if (epoch != DAOS_EPOCH_MAX && epoch > hlc_peek(&s->clock) &&
         hlc_too_far(epoch, hlc_peek(&s->clock), engine_wall_ns(s->eng), ENGINE_EPSILON_NS))
@@ -118,12 +119,23 @@ int shard_cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch, 
     return shard_cont(s, hdl, DAOS_ACL_PERM_READ, c);
 }
 
+int shard_cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch, struct vos_cont **c,
+                    uint64_t *lsn)
+{
+    int rc = cont_read(s, hdl, epoch, c);
+
+    if (rc != 0)
+        *lsn = heap_lsn(s->heap);
+    return rc;
+}
+
 static void forget(void *arg, struct svc_chdl *h)
 {
     h->priv = NULL;
 }
 
-void shard_cont_forget(struct shard *s, const uint8_t cont[16])
+int shard_cont_destroy(struct shard *s, const uint8_t cont[16])
 {
     svc_each_cont_handle(s->svc, cont, forget, NULL);
+    return vos_cont_destroy(s->vos, cont);
 }

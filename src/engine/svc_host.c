@@ -62,8 +62,7 @@ static int destroy_store(struct shard *s, void *arg)
 {
     struct host *h = arg;
 
-    shard_cont_forget(s, h->cont);
-    return vos_cont_destroy(s->vos, h->cont);
+    return shard_cont_destroy(s, h->cont);
 }
 
 static int snap_add(struct shard *s, void *arg)
@@ -73,9 +72,9 @@ static int snap_add(struct shard *s, void *arg)
     struct vos_cont *c;
     int rc = shard_cont(s, q->hdl, DAOS_ACL_PERM_WRITE, &c);
 
+    h->lsn = heap_lsn(s->heap);
     if (rc != 0)
         return rc;
-    h->lsn = heap_lsn(s->heap);
     h->epoch = hlc_get(&s->clock, engine_wall_ns(s->eng));
     return vos_snap_add(c, h->epoch);
 }
@@ -127,9 +126,9 @@ static int cont_destroy(struct shard *s, struct host *h)
     bool known = shard_run(s, lookup, h) == 0;
     int rc = shard_run(s, apply, h);
 
-    if (rc == 0 && known && !h->replayed) {
-        shard_run(s, destroy_store,
-                  h); /* absent if nothing was ever written; fails: the next opening does it */
+    if (rc == 0 && !h->replayed) {
+        if (known) /* absent if nothing was ever written; fails: the background does it */
+            shard_run(s, destroy_store, h);
         reclaim_kick(s);
     }
     return rc;
@@ -306,7 +305,7 @@ static int destroy_gone(struct shard *s, void *arg)
 {
     struct agree *a = arg;
 
-    return vos_cont_destroy(s->vos, a->uuid);
+    return shard_cont_destroy(s, a->uuid);
 }
 
 /* The snapshots that the store keeps for the container. */

@@ -298,6 +298,7 @@ struct log_read {
 };
 struct log_scan {
     struct wal_mark mark;
+    int mark_unread;   /* 0, or why the other one could not be read */
     struct vrange mem; /* the stream from mark.replay_lsn on, `have` bytes of it */
     uint64_t have;
     uint64_t asked;                  /* bytes that have been read or are being read */

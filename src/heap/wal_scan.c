@@ -127,8 +127,9 @@ static bool mark_possible(const struct wal_mark *m)
 }
 
 /* The newer of the whole ones. One that cannot be read counts like a damaged one: should it have
- * been the newer, the log tells whether anything is missing (judge_end). */
-static int mark_read(struct heap *h, struct wal_mark *best, struct err *e)
+ * been the newer, the log tells whether anything is missing (judge_end). *unread: why one could
+ * not. */
+static int mark_read(struct heap *h, struct wal_mark *best, int *unread, struct err *e)
 {
     uint8_t *buf = io_buf_alloc(WAL_BLOCK);
     bool looks = false, found = false;
@@ -153,6 +154,7 @@ static int mark_read(struct heap *h, struct wal_mark *best, struct err *e)
         found = true;
     }
     io_buf_free(buf);
+    *unread = rc;
     if (rc != 0 && !found)
         return err_set(e, rc, "cannot read the log", "the device reported an error",
                        "check the device");
@@ -284,6 +286,13 @@ static int judge_end(struct heap *h, const struct log_scan *s, struct err *e)
                        "check the device");
     if (claim <= s->end || MUTANT(WAL_END_UNJUDGED))
         return 0;
+    /* likely the newer one: nothing is lost before it is read */
+    if (s->mark_unread != 0)
+        return err_set(e, s->mark_unread, "cannot read the log",
+                       "one of its two checkpoint records cannot be read, and by the other one "
+                       "alone acknowledged updates are missing",
+                       "check the device and open the pool again; if it stays like this restore "
+                       "the pool from a replica or a copy");
     return err_setf(
         e, -DER_CSUM, "restore the pool from a replica or a copy; 'tarn check' says what survives",
         "a log group there is damaged although later records say it was durable: acknowledged "
@@ -298,7 +307,7 @@ int wal_scan(struct heap *h, struct log_scan *s, struct err *e)
     int rc;
 
     *s = (struct log_scan){.ahead = AHEAD_FIRST};
-    rc = mark_read(h, &s->mark, e);
+    rc = mark_read(h, &s->mark, &s->mark_unread, e);
     if (rc != 0)
         return rc;
     h->generation = s->mark.generation;

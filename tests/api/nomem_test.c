@@ -8,7 +8,7 @@
 
 struct story {
     struct api *a;
-    daos_handle_t oh, kv, arr, eq;
+    daos_handle_t oh, kv, arr, eq, rival;
     int n; /* of the attempt */
 };
 
@@ -52,6 +52,24 @@ static int arrays(struct story *s)
     return rc ? rc : daos_array_read(s->arr, DAOS_TX_NONE, &iod, &sgl, NULL);
 }
 
+/* One that could not be created is not there. */
+static int new_arrays(struct story *s)
+{
+    daos_obj_id_t oid = api_oid(s->a, DAOS_OT_ARRAY, 100 + (uint32_t)s->n++);
+    daos_handle_t arr;
+    int rc = daos_array_create(s->a->coh, oid, DAOS_TX_NONE, 1, 8, &arr, NULL), again;
+
+    base_fail_set(NULL);
+    if (rc != 0) {
+        again = daos_array_create(s->a->coh, oid, DAOS_TX_NONE, 1, 8, &arr, NULL);
+        if (again != 0)
+            fail_msg("an array that was not created (%s) cannot be created: %s", d_errstr(rc),
+                     d_errstr(again));
+    }
+    OK(daos_array_close(arr, NULL));
+    return rc;
+}
+
 static int in_the_background(struct story *s)
 {
     daos_event_t ev, *done;
@@ -83,6 +101,21 @@ static int handles(struct story *s)
     /* a close that failed for want of memory is tried again */
     while (daos_cont_close(coh, NULL) == -DER_NOMEM)
         continue;
+    return rc;
+}
+
+/* One that could not be opened has closed no other. */
+static int evictions(struct story *s)
+{
+    daos_handle_t coh;
+    int rc = daos_cont_open(s->a->poh, "rivals", DAOS_COO_RW | DAOS_COO_EVICT, &coh, NULL, NULL);
+
+    base_fail_set(NULL);
+    assert_int_equal(daos_cont_query(s->rival, NULL, NULL, NULL), rc == 0 ? -DER_NO_HDL : 0);
+    if (rc == 0) {
+        OK(daos_cont_close(s->rival, NULL));
+        s->rival = coh;
+    }
     return rc;
 }
 
@@ -156,18 +189,24 @@ static void every_allocation_in_turn(void **state)
     OK(daos_kv_open(a->coh, api_oid(a, DAOS_OT_KV_HASHED, 2), DAOS_OO_RW, &s.kv, NULL));
     OK(daos_array_open_with_attr(a->coh, api_oid(a, DAOS_OT_ARRAY_BYTE, 3), DAOS_TX_NONE,
                                  DAOS_OO_RW, 1, 8, &s.arr, NULL));
+    OK(daos_cont_create_with_label(a->poh, "rivals", NULL, NULL, NULL));
+    OK(daos_cont_open(a->poh, "rivals", DAOS_COO_RW, &s.rival, NULL, NULL));
     OK(daos_eq_create(&s.eq));
     run(&s, "update", updates);
     run(&s, "fetch", fetches);
     run(&s, "key-value", key_values);
     run(&s, "array", arrays);
+    run(&s, "new array", new_arrays);
     run(&s, "event", in_the_background);
     run(&s, "handles", handles);
+    run(&s, "eviction", evictions);
     run(&s, "properties", properties);
     run(&s, "attributes", attributes);
     run(&s, "transaction", transactions);
     assert_string_equal(get(s.oh, "d", "a"), "value");
     assert_string_equal(get(s.oh, "t2", "a"), "2");
+    OK(daos_cont_close(s.rival, NULL));
+    OK(daos_cont_destroy(a->poh, "rivals", 0, NULL));
     OK(daos_eq_destroy(s.eq, 0));
     OK(daos_array_close(s.arr, NULL));
     OK(daos_kv_close(s.kv, NULL));

@@ -8,6 +8,8 @@
 #include "engine/engine_int.h"
 #include "place/place.h"
 
+#define SPAWN_TRIES 10u /* not all that are made one after the other fail */
+
 #define POOL_PREFIX "sim/"
 
 /* ---- Engines ---- */
@@ -50,6 +52,8 @@ int sim_engine_format(struct sim_cluster *cl, uint32_t i)
 {
     struct sim_engine *n = &cl->engine[i];
     struct engine_format f = {.wal_bytes = cl->conf.wal_bytes,
+                              .meta_bytes = cl->conf.meta_bytes,
+                              .data_bytes = cl->conf.data_bytes,
                               .limit_bytes = cl->conf.limit_bytes,
                               .owner = "root@",
                               .group = "root@"};
@@ -113,6 +117,15 @@ void sim_engine_serve(struct sim_cluster *cl, uint32_t i)
     sim_net_listen(cl->net, n->node, n->eng->shard.xs, accepted, n);
 }
 
+void sim_spawn(struct rt_xs *xs, void (*fiber)(void *arg), void *arg)
+{
+    int rc = rt_spawn_on(xs, fiber, arg);
+
+    for (uint32_t i = 0; i < SPAWN_TRIES && rc == -DER_NOMEM; i++)
+        rc = rt_spawn_on(xs, fiber, arg);
+    ASSERT(rc == 0);
+}
+
 struct stopping {
     struct net_acceptor *a;
     struct rt_event done;
@@ -131,7 +144,6 @@ void sim_engine_stop(struct sim_cluster *cl, uint32_t i, enum sim_death how)
     static const char *const words[] = {"loses its power", "is killed", "is shut down"};
     struct sim_engine *n = &cl->engine[i];
     struct stopping s = {.a = n->acceptor, .done = RT_EVENT_INIT};
-    int rc;
 
     if (n->eng == NULL)
         return;
@@ -143,8 +155,7 @@ void sim_engine_stop(struct sim_cluster *cl, uint32_t i, enum sim_death how)
         sim_dir_conf(n->disk)->cut = how == SIM_DEATH_KILL ? SIM_CUT_KEEP_ALL : cl->conf.disk.cut;
         sim_dir_power_cut(n->disk);
     }
-    rc = rt_spawn_on(n->eng->shard.xs, stop_acceptor, &s);
-    ASSERT(rc == 0);
+    sim_spawn(n->eng->shard.xs, stop_acceptor, &s);
     rt_event_wait(&s.done);
     engine_close(n->eng, how == SIM_DEATH_CLEAN);
     n->eng = NULL;
@@ -159,7 +170,15 @@ bool sim_engine_failed(const struct sim_cluster *cl, uint32_t i)
 {
     const struct sim_engine *n = &cl->engine[i];
 
-    return n->eng != NULL && (heap_failed(n->eng->shard.heap) || !sim_dir_powered(n->disk));
+    return n->eng != NULL && (n->eng->shard.heap == NULL || heap_failed(n->eng->shard.heap) ||
+                              !sim_dir_powered(n->disk));
+}
+
+bool sim_engine_doomed(const struct sim_cluster *cl, uint32_t i)
+{
+    const struct engine *eng = cl->engine[i].eng;
+
+    return sim_engine_failed(cl, i) || (eng != NULL && super_dev(eng->shard.super)->flush_lost);
 }
 
 int64_t sim_engine_check(struct sim_cluster *cl, uint32_t i, bool verify_data,

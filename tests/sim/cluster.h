@@ -35,11 +35,11 @@ enum sim_death {
 
 struct sim_cluster_conf {
     uint32_t engines, clients;
-    uint64_t wal_bytes, limit_bytes; /* of a pool's shard */
-    uint32_t checkpoint_pct;         /* see heap_conf */
-    uint64_t mem_limit;              /* see engine_conf */
-    bool drop_handles;               /* an engine that starts evicts the handles of the past */
-    uint32_t fault_ppm;              /* chance that a page access finds the page gone */
+    uint64_t wal_bytes, meta_bytes, data_bytes, limit_bytes; /* of a pool's shard */
+    uint32_t checkpoint_pct;                                 /* see heap_conf */
+    uint64_t mem_limit;                                      /* see engine_conf */
+    bool drop_handles;  /* an engine that starts evicts the handles of the past */
+    uint32_t fault_ppm; /* chance that a page access finds the page gone */
     struct sim_net_conf net;
     struct sim_dir_conf disk; /* its seed is drawn */
 };
@@ -90,12 +90,17 @@ void sim_engine_serve(struct sim_cluster *cl, uint32_t i);
 void sim_engine_stop(struct sim_cluster *cl, uint32_t i, enum sim_death how);
 /* The shard failed (a device error): it answers nothing good until it is stopped and started. */
 bool sim_engine_failed(const struct sim_cluster *cl, uint32_t i);
+/* It failed, or will at its next checkpoint, because a flush has failed. */
+bool sim_engine_doomed(const struct sim_cluster *cl, uint32_t i);
 /* The checker over everything the engine holds, while nobody asks it for anything; each line of
  * what it finds goes to report. The number of problems, or a DER code. */
 int64_t sim_engine_check(struct sim_cluster *cl, uint32_t i, bool verify_data,
                          void (*report)(void *arg, const char *text), void *arg);
 /* Nothing is under way between engines and clients, on wires or being served. */
 bool sim_cluster_idle(const struct sim_cluster *cl);
+
+/* A fiber of the simulation's own: one for which there is memory, whatever fails otherwise. */
+void sim_spawn(struct rt_xs *xs, void (*fiber)(void *arg), void *arg);
 
 /* On the client's xstream. client_use() is the caller's business. */
 int sim_client_start(struct sim_cluster *cl, uint32_t i);

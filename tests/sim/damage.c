@@ -179,13 +179,11 @@ void damage_evict(struct run *r)
 {
     struct engine *eng = r->cl->engine[0].eng;
     struct evict v = {.r = r, .done = RT_EVENT_INIT};
-    int rc;
 
     if (eng == NULL)
         return;
     v.heap = eng->shard.heap;
-    rc = rt_spawn_on(eng->shard.xs, evict_fiber, &v);
-    ASSERT(rc == 0);
+    sim_spawn(eng->shard.xs, evict_fiber, &v);
     rt_event_wait(&v.done);
 }
 
@@ -248,7 +246,8 @@ void damage_heal(struct run *r)
 
 bool damage_refused(struct run *r, int rc, const struct err *e)
 {
-    if ((rc != -DER_CSUM && rc != -DER_IO) || !damage_there(r))
+    /* -DER_DF_INVAL: both checkpoint records are gone */
+    if ((rc != -DER_CSUM && rc != -DER_IO && rc != -DER_DF_INVAL) || !damage_there(r))
         return false;
     return e->what[0] != '\0' && e->why[0] != '\0' && e->next[0] != '\0';
 }

@@ -164,12 +164,9 @@ static void fiber(void *arg)
 
 static int on_engine(struct flip *f, int (*op)(struct shard *s, void *arg))
 {
-    int rc;
-
     rt_event_init(&f->done);
     f->op = op;
-    rc = rt_spawn_on(f->s->xs, fiber, f);
-    ASSERT(rc == 0);
+    sim_spawn(f->s->xs, fiber, f);
     rt_event_wait(&f->done);
     return f->rc;
 }
@@ -211,6 +208,8 @@ void damage_memory_heal(struct run *r)
     rc = on_engine(f, flip_back);
     free(f);
     r->flipped_at = 0;
-    if (rc != 0)
+    if (rc != 0 && sim_engine_failed(r->cl, 0)) /* an earlier flush had failed */
+        run_restart(r, SIM_DEATH_POWER);
+    else if (rc != 0)
         run_wrong(r, "a byte of the heap cannot be written: %d", rc);
 }

@@ -9,38 +9,54 @@
 #define DAMAGE (SIM_ROT | SIM_MISDIRECT)
 
 #define START_TRIES 20u
+#define BURST_PPM   200000u /* of reads that fail, for a while after a start */
+#define BURST_NS    (5 * SIM_MS)
 
 static uint64_t draw(struct run *r, uint64_t n)
 {
     return sim_rng_below(&r->rng, n);
 }
 
-static void disk_faults(struct run *r, bool on)
+void run_disk_faults(struct run *r, bool on)
 {
     struct sim_dir_conf *d = sim_dir_conf(r->cl->engine[0].disk);
     uint32_t ppm = on ? r->p.disk_fail_ppm : 0;
 
-    d->read_fail_ppm = d->write_fail_ppm = d->flush_fail_ppm = ppm;
+    r->burst_ns = 0;
+    d->write_fail_ppm = ppm; /* ends the shard */
+    d->read_fail_ppm = 16 * ppm;
+    d->flush_fail_ppm = on ? r->p.flush_fail_ppm : 0;
+    if (!r->conf.single)
+        r->fail.fail_at = r->fail.every = 0;
+    if (!on && r->struck) {
+        sim_dir_faults_clear(r->cl->engine[0].disk);
+        r->struck = r->astray = false;
+    }
 }
 
-static void report(void *arg, const char *text)
+/* One of the next allocations fails, whoever makes it. */
+static void fail_allocation(struct run *r)
 {
-    struct run *r = arg;
-
-    run_wrong(r, "the shard checker: %s", text);
+    r->fail.fail_at = r->fail.seen + 1 + draw(r, draw(r, 2) ? 60 : 1000);
 }
 
-static void check_shard(struct run *r, bool data)
+/* What a fresh engine does not have in memory is read badly; who sends again what was not answered
+ * meets an engine without memory. */
+static void begin_burst(struct run *r)
 {
-    int64_t n;
+    r->burst_ns = sim_world_now(r->w) + BURST_NS;
+    if (r->p.faults & SIM_DISK)
+        sim_dir_conf(r->cl->engine[0].disk)->read_fail_ppm = BURST_PPM;
+    if (r->p.faults & SIM_MEMORY) {
+        r->fail.every = 5 + draw(r, 60);
+        r->fail.fail_at = r->fail.seen + 1 + draw(r, r->fail.every);
+    }
+}
 
-    if (r->work.failed || sim_engine_failed(r->cl, 0) || damage_there(r))
-        return;
-    n = sim_engine_check(r->cl, 0, data, report, r);
-    if (n > 0)
-        run_wrong(r, "the shard checker found %lld problems", (long long)n);
-    else if (n < 0 && !sim_engine_failed(r->cl, 0) && !(r->p.faults & SIM_DISK))
-        run_wrong(r, "the shard checker failed: %lld", (long long)n);
+static void mind_burst(struct run *r)
+{
+    if (r->burst_ns != 0 && sim_world_now(r->w) >= r->burst_ns)
+        run_disk_faults(r, true);
 }
 
 /* Before another try: a device that failed is powered off and on, damage is healed. False: there is
@@ -55,6 +71,7 @@ static bool start_again(struct run *r, uint32_t tried, int rc, const struct err 
         damage_heal(r);
         return true;
     }
+    sim_dir_conf(r->cl->engine[0].disk)->cut = r->p.cluster.disk.cut;
     sim_dir_power_cut(r->cl->engine[0].disk);
     rt_sleep_ns(SIM_MS);
     return true;
@@ -67,7 +84,7 @@ static void start_engine(struct run *r)
 
     for (uint32_t i = 0; i < START_TRIES && rc != 0 && !r->work.failed; i++) {
         e = (struct err){0};
-        disk_faults(r, i < START_TRIES / 2 && draw(r, 2));
+        run_disk_faults(r, i < START_TRIES / 2 && draw(r, 2));
         if (r->p.faults & DAMAGE)
             damage_fair(r);
         rc = sim_engine_start(r->cl, 0, &e);
@@ -76,11 +93,14 @@ static void start_engine(struct run *r)
     }
     if (rc != 0)
         run_wrong(r, "the engine does not start: %d, %s: %s", rc, e.what, e.why);
+    run_disk_faults(r, false);
     if (rc == 0 && draw(r, 2))
-        check_shard(r, false);
+        run_check_shard(r, false);
     if (rc == 0)
         sim_engine_serve(r->cl, 0);
-    disk_faults(r, true);
+    if (rc == 0 && draw(r, 4) != 0) /* else they find out by themselves, which takes long */
+        sim_net_reset(r->cl->net, r->cl->engine[0].node);
+    run_disk_faults(r, true);
 }
 
 /* Every client that lives ends, and is waited for. */
@@ -112,8 +132,9 @@ static void clients_die(struct run *r)
         r->work.load->evicted(&r->work);
 }
 
-static void restart(struct run *r, enum sim_death how)
+void run_restart(struct run *r, enum sim_death how)
 {
+    run_disk_faults(r, true); /* ends a burst */
     sim_engine_stop(r->cl, 0, how);
     if (r->p.together)
         clients_die(r);
@@ -124,18 +145,58 @@ static void restart(struct run *r, enum sim_death how)
     if (draw(r, 3) == 0)
         rt_sleep_ns(sim_draw_span(&r->rng, SIM_MS, 10 * SIM_S));
     start_engine(r);
+    if (r->p.faults & (SIM_DISK | SIM_MEMORY) && draw(r, 2))
+        begin_burst(r);
 }
 
-/* Cuts the power at some step to come, and waits for it; if none comes, now. */
-static void power_cut(struct run *r)
+/* A write to come takes long, and then the power goes instead: what it would have made durable
+ * others have seen for long, and must not have been told. */
+static void arm_slow_cut(struct run *r, uint64_t nth)
+{
+    sim_dir_fault_at(r->cl->engine[0].disk, NULL, IO_WRITE, nth, SIM_FAULT_POWER,
+                     100 * SIM_US + draw(r, 3 * SIM_MS));
+}
+
+static void wait_for_cut(struct run *r)
 {
     struct sim_dir *disk = r->cl->engine[0].disk;
 
-    sim_dir_power_cut_at(disk, 1 + draw(r, 40));
     for (uint32_t i = 0; i < 50 && sim_dir_powered(disk); i++)
         rt_sleep_ns(200 * SIM_US);
     sim_dir_power_cut_at(disk, 0);
-    restart(r, SIM_DEATH_POWER);
+    sim_dir_faults_clear(disk); /* what did not come to it */
+    r->struck = r->astray = false;
+    run_restart(r, SIM_DEATH_POWER);
+}
+
+/* Cuts the power at some step to come, at the end of a slow write, or at any moment; if it does not
+ * come to that, now. */
+static void power_cut(struct run *r)
+{
+    switch (draw(r, 3)) {
+    case 0:
+        sim_dir_power_cut_at(r->cl->engine[0].disk, 1 + draw(r, 40));
+        wait_for_cut(r);
+        break;
+    case 1:
+        arm_slow_cut(r, 1 + draw(r, 10));
+        wait_for_cut(r);
+        break;
+    default:
+        rt_sleep_ns(draw(r, 2 * SIM_MS));
+        run_restart(r, SIM_DEATH_POWER);
+    }
+}
+
+/* In a storm the power may follow, before what the killed one left in the disk's cache has reached
+ * the medium by itself. */
+static void kill_engine(struct run *r)
+{
+    run_restart(r, draw(r, 3) ? SIM_DEATH_KILL : SIM_DEATH_CLEAN);
+    if (r->p.storm && r->p.faults & SIM_POWER && draw(r, 2) && !r->work.failed) {
+        rt_sleep_ns(draw(r, 2 * SIM_MS));
+        power_cut(r);
+    }
 }
 
 static uint32_t any_client(struct run *r)
@@ -190,169 +251,6 @@ static void disturb_clock(struct run *r)
     sim_world_jump(r->w, node, by);
 }
 
-/* ---- Verifying ---- */
-
-static void everybody_stops(struct run *r)
-{
-    uint64_t ns = 0;
-
-    run_gate_shut(r);
-    for (bool all = false; !all && !r->work.failed;) {
-        all = true;
-        for (uint32_t i = 0; i < r->p.clients; i++)
-            all &= r->m[i].parked;
-        if (!all)
-            run_wait_more(&ns);
-        if (sim_engine_failed(r->cl, 0)) { /* nobody gets an answer otherwise */
-            restart(r, SIM_DEATH_POWER);
-            all = false;
-        }
-    }
-}
-
-static void net_quiet(struct run *r, bool quiet)
-{
-    uint64_t ns = 0;
-
-    *sim_net_conf(r->cl->net) = quiet ? (struct sim_net_conf){0} : r->p.cluster.net;
-    if (!quiet)
-        return;
-    sim_net_heal(r->cl->net);
-    while (!sim_cluster_idle(r->cl) && !r->work.failed) {
-        run_wait_more(&ns);
-        if (sim_engine_failed(r->cl, 0))
-            restart(r, SIM_DEATH_POWER);
-    }
-}
-
-struct verify {
-    struct member *m;
-    struct rt_event done;
-    int rc;
-};
-
-/* With handles of its own, as somebody who comes later. */
-static void verify_main(void *arg)
-{
-    struct verify *v = arg;
-    struct member later = *v->m, *m = &later;
-    struct run *r = m->run;
-    struct client *c;
-
-    m->c.priv = NULL;
-    v->rc = client_create(&c);
-    if (v->rc == 0) {
-        sim_net_up(r->cl->net, r->cl->client[m->index].node);
-        client_use(c);
-        v->rc = run_open_handles(m);
-        if (v->rc == 0) {
-            v->rc = r->work.load->attach(&m->c);
-            if (v->rc == 0) {
-                v->rc = r->work.load->verify(&m->c);
-                r->work.load->detach(&m->c);
-            }
-            run_close_handles(m);
-        }
-        client_use(NULL);
-        client_destroy(c);
-    }
-    rt_event_set(&v->done);
-}
-
-static int read_back(struct run *r)
-{
-    struct verify v = {.m = &r->m[0], .done = RT_EVENT_INIT};
-    int rc = rt_spawn_on(r->cl->client[0].xs, verify_main, &v);
-
-    ASSERT(rc == 0);
-    rt_event_wait(&v.done);
-    return v.rc;
-}
-
-static void note(void *arg, const char *text)
-{
-    sim_tell(((struct run *)arg)->w, "checker", "%s", text);
-}
-
-/* What is damaged may be missing, as long as the checker says so; then it is healed. */
-static void verify_damaged(struct run *r)
-{
-    uint64_t before = r->work.excused;
-    int64_t n;
-    int rc;
-
-    r->work.faults = WORK_ROT;
-    sim_tell(r->w, "director", "compares what damage has left");
-    rc = read_back(r);
-    if (r->work.failed)
-        return;
-    n = sim_engine_check(r->cl, 0, true, note, r);
-    if (n < 0 && n != -DER_CSUM && n != -DER_IO)
-        run_wrong(r, "the shard checker failed for damage: %lld", (long long)n);
-    if (n == 0 && (rc != 0 || r->work.excused != before))
-        run_wrong(r, "something cannot be read (%d), and the shard checker finds nothing", rc);
-    damage_heal(r);
-}
-
-/* One bit of a value in memory is wrong: whoever reads it is told, and the checker finds it. */
-static void verify_decayed(struct run *r)
-{
-    int64_t n;
-    int rc;
-
-    if (!damage_memory(r))
-        return;
-    r->work.faults = WORK_ROT;
-    rc = read_back(r);
-    if (r->work.failed)
-        return;
-    n = sim_engine_check(r->cl, 0, true, note, r);
-    if (n == 0)
-        run_wrong(r, "a bit of a value has flipped, and the shard checker finds nothing (%d)", rc);
-    damage_memory_heal(r);
-}
-
-/* Everybody waits, nothing is under way, the disk does as it is told: everything is read back. */
-static void verify(struct run *r)
-{
-    uint32_t faults = r->work.faults & ~(uint32_t)WORK_ROT;
-    int rc;
-
-    if (!r->set_up)
-        return;
-    net_quiet(r, true);
-    if (r->work.failed)
-        return;
-    disk_faults(r, false);
-    if (sim_engine_failed(r->cl, 0))
-        restart(r, SIM_DEATH_POWER);
-    disk_faults(r, false);
-    work_settle(&r->work);
-    r->work.unknown = 0;
-    if (damage_there(r))
-        verify_damaged(r);
-    if (r->p.faults & SIM_ROT && !r->work.failed && draw(r, 2))
-        verify_decayed(r);
-    r->work.faults = 0;
-    if (r->work.failed)
-        return;
-    sim_tell(r->w, "director", "compares everything");
-    rc = read_back(r);
-    if (rc != 0)
-        run_wrong(r, "what is stored cannot be read: %d", rc);
-    check_shard(r, true);
-    r->work.faults = faults;
-    disk_faults(r, true);
-    net_quiet(r, false);
-}
-
-static void pause_and_verify(struct run *r)
-{
-    everybody_stops(r);
-    verify(r);
-    run_gate_open(r);
-}
-
 static void damage(struct run *r, uint32_t kind)
 {
     if (kind == SIM_ROT)
@@ -365,28 +263,32 @@ static void damage(struct run *r, uint32_t kind)
 
 static void one_deed(struct run *r)
 {
-    static const uint32_t kinds[] = {SIM_POWER, SIM_KILL, SIM_NET,      SIM_CLIENT,
-                                     SIM_CLOCK, SIM_ROT,  SIM_MISDIRECT};
+    static const uint32_t kinds[] = {SIM_POWER, SIM_KILL,      SIM_NET,  SIM_CLIENT, SIM_CLOCK,
+                                     SIM_ROT,   SIM_MISDIRECT, SIM_PAGE, SIM_MEMORY};
     uint32_t mine[ARRAY_LEN(kinds)], nr = 0, kind;
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (r->p.faults & kinds[i])
             mine[nr++] = kinds[i];
     if (nr == 0 || draw(r, 20) == 0) {
-        pause_and_verify(r);
+        run_pause_and_verify(r);
         return;
     }
     kind = mine[draw(r, nr)];
     if (kind == SIM_POWER)
         power_cut(r);
     else if (kind == SIM_KILL)
-        restart(r, draw(r, 3) ? SIM_DEATH_KILL : SIM_DEATH_CLEAN);
+        kill_engine(r);
     else if (kind == SIM_NET)
         disturb_net(r);
     else if (kind == SIM_CLIENT)
         doom_client(r);
     else if (kind == SIM_CLOCK)
         disturb_clock(r);
+    else if (kind == SIM_PAGE)
+        damage_evict(r);
+    else if (kind == SIM_MEMORY)
+        fail_allocation(r);
     else
         damage(r, kind);
 }
@@ -404,25 +306,39 @@ static void wait_for_clients(struct run *r)
 {
     while (!all_ended(r) && !r->work.failed) {
         if (sim_engine_failed(r->cl, 0))
-            restart(r, SIM_DEATH_POWER);
+            run_restart(r, SIM_DEATH_POWER);
         rt_sleep_ns(10 * SIM_MS);
     }
+}
+
+void run_strike(void *arg)
+{
+    struct run *r = arg;
+
+    if (!(r->p.faults & SIM_POWER) || r->conf.single || r->gate || r->struck ||
+        sim_engine_failed(r->cl, 0) || draw(r, r->p.storm ? 2 : 4) != 0)
+        return;
+    r->struck = true;
+    arm_slow_cut(r, 1);
 }
 
 /* Until so many operations are done, or nothing has moved for a while, or the clients want a pause.
  * Faults are spread over operations, not over time: of that a run takes milliseconds or hours. */
 static void wait_for_deed(struct run *r, uint64_t ops)
 {
-    uint64_t seen = 0, still_ns = 0;
+    uint64_t seen = 0, still_ns = 0, failed_ns = 0;
 
-    while (r->work.ops < ops && still_ns < 10 * SIM_S && !r->gate && !r->over && !r->work.failed) {
+    while (r->work.ops < ops && still_ns < 10 * SIM_S && !r->gate && !r->over && !r->work.failed &&
+           !r->struck) {
         uint64_t ns = still_ns < SIM_MS ? 50 * SIM_US : 50 * SIM_MS;
 
         still_ns = r->work.ops == seen ? still_ns + ns : 0;
         seen = r->work.ops;
-        if (sim_engine_failed(r->cl, 0) && still_ns > SIM_MS)
+        failed_ns = sim_engine_failed(r->cl, 0) ? failed_ns + ns : 0;
+        if (failed_ns > SIM_MS)
             return;
         rt_sleep_ns(ns);
+        mind_burst(r);
     }
     rt_sleep_ns(draw(r, 300 * SIM_US)); /* somewhere within an operation */
 }
@@ -438,10 +354,12 @@ static void do_deeds(struct run *r)
         uint64_t share = r->conf.ops / (r->p.deeds + 1), ops = r->work.ops;
 
         wait_for_deed(r, left ? share * done + draw(r, 2 * share + 1) : UINT64_MAX);
-        if (r->gate || (r->work.ops == ops && damage_there(r))) /* damage in everybody's way */
-            pause_and_verify(r);
+        if (r->struck)
+            wait_for_cut(r);
+        else if (r->gate || (r->work.ops == ops && damage_there(r))) /* damage in everybody's way */
+            run_pause_and_verify(r);
         else if (sim_engine_failed(r->cl, 0))
-            restart(r, draw(r, 2) ? SIM_DEATH_POWER : SIM_DEATH_KILL);
+            run_restart(r, draw(r, 2) ? SIM_DEATH_POWER : SIM_DEATH_KILL);
         else if (left && !r->over && !r->work.failed)
             one_deed(r);
         done += left;
@@ -457,22 +375,24 @@ void run_direct(void *arg)
         run_wrong(r, "the pool cannot be made: %d", rc);
     else
         start_engine(r);
-    disk_faults(r, false);
+    run_disk_faults(r, false);
     run_clients_spawn(r);
     while (!r->set_up && !r->work.failed)
         rt_sleep_ns(SIM_MS);
-    disk_faults(r, true);
+    run_disk_faults(r, true);
     do_deeds(r);
     run_gate_open(r);
     run_single_disarm(r);
     sim_net_heal(r->cl->net);
     wait_for_clients(r);
     if (!r->work.failed)
-        verify(r);
+        run_verify(r);
     if (!r->work.failed)
-        restart(r, draw(r, 2) ? SIM_DEATH_POWER : SIM_DEATH_KILL);
+        run_restart(r, draw(r, 2) ? SIM_DEATH_POWER : SIM_DEATH_KILL);
     if (!r->work.failed)
-        verify(r);
+        run_verify(r);
+    if (!r->work.failed && r->p.faults & SIM_FULL)
+        run_verify_room(r);
     if (!r->work.failed)
         sim_engine_stop(r->cl, 0, SIM_DEATH_CLEAN);
     r->done = true;

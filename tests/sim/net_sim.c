@@ -364,6 +364,20 @@ void sim_net_up(struct sim_net *n, uint32_t node)
     n->at[node].down = false;
 }
 
+void sim_net_reset(struct sim_net *n, uint32_t node)
+{
+    struct list *l;
+
+    LIST_FOREACH(l, &n->connections)
+    {
+        struct connection *c = LIST_ENTRY(l, struct connection, link);
+        struct end *mine = &c->end[c->end[1].node == node], *other = peer_of(mine);
+
+        if (mine->node == node && mine->dead && !other->dead && !other->closed)
+            put(other, BROKEN, sim_world_now(n->w) + latency(n), NULL, 0);
+    }
+}
+
 void sim_net_cut(struct sim_net *n, uint32_t from, uint32_t to, uint64_t until_ns)
 {
     sim_tell(n->w, "net", "nothing gets from %s to %s for %llu ms", sim_world_name(n->w, from),

@@ -35,6 +35,31 @@ static void draw_disk(struct sim_rng *r, uint32_t faults, struct sim_dir_conf *d
     }
 }
 
+#define UNIT UINT64_C(65536)
+
+/* So little room at first that it has to grow again and again, and that what is given back is used
+ * again soon. */
+static void draw_small(struct sim_rng *r, struct sim_cluster_conf *c)
+{
+    c->meta_bytes = spread(r, 6 * UNIT, 24 * UNIT) / UNIT * UNIT;
+    c->data_bytes = spread(r, UNIT, 8 * UNIT) / UNIT * UNIT;
+}
+
+/* Metadata or data run out first. The pool's limit ends it, or the disk. */
+static void draw_full(struct sim_rng *r, struct sim_cluster_conf *c)
+{
+    uint64_t end;
+
+    c->meta_bytes =
+        (12 + sim_rng_below(r, 5)) * UNIT; /* a quarter of a MiB of it is kept for deletes */
+    c->data_bytes = (1 + sim_rng_below(r, 4)) * UNIT;
+    end = UNIT + c->wal_bytes + c->meta_bytes + c->data_bytes + sim_rng_below(r, 4) * UNIT;
+    if (sim_rng_below(r, 2))
+        c->limit_bytes = end;
+    else
+        c->disk.capacity_bytes = end;
+}
+
 void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p)
 {
     struct sim_rng rng, *r = &rng;
@@ -64,6 +89,21 @@ void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p)
         p->disk_fail_ppm = (uint32_t)spread(r, 50, 1000);
     if (p->faults & SIM_SHORT)
         p->cluster.disk.short_ppm = (uint32_t)spread(r, 1000, 300000);
+    if (sim_rng_below(r, 2))
+        draw_small(r, &p->cluster);
+    if (p->faults & SIM_FULL || sim_rng_below(r, 2))
+        p->large_pct = (uint8_t)spread(r, 5, 80);
+    if (p->faults & SIM_FULL)
+        draw_full(r, &p->cluster);
+    if (sim_rng_below(r, 2)) {
+        p->cluster.disk.spike_ppm = (uint32_t)spread(r, 1000, 200000);
+        p->cluster.disk.spike_max_ns = spread(r, SIM_MS, 20 * SIM_MS);
+    }
+    if (p->faults & SIM_DISK)
+        p->flush_fail_ppm = (uint32_t)spread(r, 500, 100000);
+    p->storm = sim_rng_below(r, 3) == 0;
+    if (p->storm)
+        p->deeds = (uint32_t)spread(r, 24, 96);
     /* damage excuses much: in a quarter of the runs only */
     if (sim_rng_below(r, 2))
         p->faults &= ~(uint32_t)(SIM_ROT | SIM_MISDIRECT);

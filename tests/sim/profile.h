@@ -10,7 +10,9 @@ struct sim_profile {
     struct sim_world_conf world;
     struct sim_cluster_conf cluster;
     uint32_t deeds; /* of the director, spread over the operations */
-    uint32_t disk_fail_ppm;
+    bool storm;     /* engines die again and again */
+    uint32_t disk_fail_ppm, flush_fail_ppm;
+    uint8_t large_pct;     /* of a hundred values so many are large */
     uint32_t leave_one_in; /* of so many steps of a client one is its last: it goes, and comes again
                               as another; 0: it stays */
     bool together;         /* an engine's clients die with it, as those of an embedded pool do */

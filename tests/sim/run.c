@@ -115,6 +115,10 @@ static uint32_t work_faults(uint32_t faults)
         f |= WORK_NET;
     if (faults & SIM_DISK)
         f |= WORK_DEVICE;
+    if (faults & SIM_FULL)
+        f |= WORK_FULL;
+    if (faults & SIM_MEMORY)
+        f |= WORK_NOMEM | WORK_NET | WORK_DEVICE; /* a checkpoint without memory stops the shard */
     return f;
 }
 
@@ -154,8 +158,10 @@ static int set_stage(struct run *r)
     rt_event_init(&r->open);
     r->work.clients = r->p.clients;
     r->work.faults = work_faults(r->p.faults) | single_faults(r->conf.single);
+    r->work.large_pct = r->p.large_pct;
     r->work.now = now;
     r->work.tell = tell;
+    r->work.hot = run_strike;
     r->work.telling = r->conf.story != NULL;
     r->work.arg = r;
     if (sim_world_create(&r->p.world, &r->w) != 0 ||
@@ -197,7 +203,6 @@ bool sim_run(const struct sim_run_conf *conf, struct sim_result *res)
 {
     struct run *r = calloc(1, sizeof(*r));
     bool ended;
-    int rc;
 
     ASSERT(r != NULL);
     memset(res, 0, sizeof(*res));
@@ -206,9 +211,9 @@ bool sim_run(const struct sim_run_conf *conf, struct sim_result *res)
     r->r = res;
     if (set_stage(r) != 0)
         return false;
+    r->fail.not_aligned = !r->conf.single; /* the same seed is the same run, whatever ran before */
     base_fail_set(&r->fail);
-    rc = rt_spawn_on(r->cl->director, run_direct, r);
-    ASSERT(rc == 0);
+    sim_spawn(r->cl->director, run_direct, r);
     ended = sim_world_run(r->w, is_done, r, RUN_NS_MAX, TURNS_MAX);
     base_fail_set(NULL);
     judge(r, ended);

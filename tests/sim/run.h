@@ -36,7 +36,9 @@
     F(LOG, log, "a small log, so that checkpoints are frequent")                                   \
     F(ROT, rot, "what is stored goes bad, sector by sector")                                       \
     F(MISDIRECT, misdirect, "writes that land at another place")                                   \
-    F(SHORT, short, "transfers that come back short")
+    F(SHORT, short, "transfers that come back short")                                              \
+    F(FULL, full, "a pool so small that it is full now and then")                                  \
+    F(MEMORY, memory, "allocations that fail")
 
 #define SIM_FAULT_BIT_(NAME, name, what) SIM_BIT_##NAME,
 enum sim_fault_bit { SIM_FAULTS(SIM_FAULT_BIT_) SIM_FAULT_KINDS };

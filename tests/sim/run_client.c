@@ -9,6 +9,8 @@
 #include "base/assert.h"
 #include "run_int.h"
 
+#define STRIKE_ONE_IN 40u /* steps */
+
 static int make_container(struct run *r, daos_handle_t poh)
 {
     uuid_t uuid;
@@ -91,6 +93,8 @@ static void work_on(struct member *m)
 {
     while (going(m)) {
         pass_gate(m);
+        if (sim_rng_below(&m->run->rng, STRIKE_ONE_IN) == 0)
+            run_strike(m->run);
         if (!going(m) || m->run->work.load->step(&m->c) != 0)
             break;
         m->c.steps++;
@@ -160,9 +164,6 @@ static void client_main(void *arg)
 
 void run_clients_spawn(struct run *r)
 {
-    for (uint32_t i = 0; i < r->p.clients; i++) {
-        int rc = rt_spawn_on(r->cl->client[i].xs, client_main, &r->m[i]);
-
-        ASSERT(rc == 0);
-    }
+    for (uint32_t i = 0; i < r->p.clients; i++)
+        sim_spawn(r->cl->client[i].xs, client_main, &r->m[i]);
 }

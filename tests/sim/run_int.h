@@ -35,6 +35,8 @@ struct run {
     bool dying;           /* clients that live end, and nobody begins */
     struct rt_event open; /* set when it opens */
     bool done;
+    uint64_t burst_ns;   /* until then reads fail often; 0: they do not */
+    bool struck;         /* the power is about to go: run_strike() */
     uint32_t bad_copy;   /* the copy of the superblock that may be damaged */
     uuid_t cont;         /* of the container everybody uses */
     uint64_t flipped_at; /* byte of the heap whose memory went bad; 0: none */
@@ -67,7 +69,25 @@ void run_gate_open(struct run *r);
 /* Waits a little, each time longer: what takes minutes is not looked at every millisecond. */
 void run_wait_more(uint64_t *ns);
 
+/* ---- verify.c: on the director's fiber ---- */
+
+/* Everything is read back, while nobody else works; what is damaged is healed. */
+void run_verify(struct run *r);
+/* The same, in the middle of the run: everybody stops for it. */
+void run_pause_and_verify(struct run *r);
+/* Of a pool that was full, at the end: everything is given back, and there is room again. */
+void run_verify_room(struct run *r);
+/* The shard checker finds nothing. data: it reads the data extents too. */
+void run_check_shard(struct run *r, bool data);
+
 /* ---- director.c ---- */
+
+/* The disk fails requests, as the profile says, or not. */
+void run_disk_faults(struct run *r, bool on);
+/* The power goes now and then just when something changes that many look at. arg: the run. */
+void run_strike(void *arg);
+/* The engine ends and comes again. */
+void run_restart(struct run *r, enum sim_death how);
 
 /* The director's fiber: makes the pool, starts everything, and ends with run.done. arg: the run. */
 void run_direct(void *arg);

@@ -46,8 +46,9 @@ struct sim_dir;
 enum sim_cut {
     SIM_CUT_RANDOM,   /* each unflushed write kept, lost or torn */
     SIM_CUT_LOSE_ALL, /* the harshest cache: nothing unflushed survives */
-    SIM_CUT_KEEP_ALL, /* what completed survives, only writes in flight are undecided: a killed
-                         process */
+    SIM_CUT_KEEP_ALL, /* a killed process: what completed is still there, in the cache if it was
+                         there; only writes in flight are undecided, and in the cache if they are
+                         kept, whatever their flags */
 };
 
 struct sim_dir_conf {
@@ -60,6 +61,8 @@ struct sim_dir_conf {
     uint64_t latency_min_ns; /* if latency_max_ns > 0: each request takes a drawn time by the
                                 xstream's timers */
     uint64_t latency_max_ns;
+    uint32_t spike_ppm; /* chance of a request to take up to spike_max_ns instead */
+    uint64_t spike_max_ns;
     uint32_t read_fail_ppm; /* chance of failure, in millionths of requests */
     uint32_t write_fail_ppm;
     uint32_t flush_fail_ppm;
@@ -109,6 +112,7 @@ enum sim_fault {
     SIM_FAULT_FAIL,      /* completes with -DER_IO; see the model above */
     SIM_FAULT_LOSE,      /* write: completes well, stores nothing */
     SIM_FAULT_MISDIRECT, /* write: completes well, lands at byte offset arg of the device */
+    SIM_FAULT_POWER,     /* write: takes arg nanoseconds, and then the power goes instead */
     SIM_FAULT_CORRUPT,   /* write: completes well, bit arg (modulo its bits) is flipped; read: the
                             same in the buffer */
 };

@@ -81,10 +81,11 @@ struct sim_io {
 /* sim_scar.c. With sd->mutex held. A write that is falsified: w says where it belongs, `to` where
  * it lands; false: it must land nowhere. */
 bool sim_scar_misdirect(struct sim_file *f, const struct sim_write *w, uint64_t to);
-/* A write has completed as it should, a flush has, the power is on again. */
+/* A write has completed as it should, a flush has or has not, the power is on again. */
 void sim_scar_written(struct sim_file *f, const struct sim_write *w, bool durable);
 void sim_scar_flushed(struct sim_file *f, uint64_t seq);
-void sim_scar_power_on(struct sim_file *f, bool all_kept);
+void sim_scar_dropped(struct sim_file *f, uint64_t seq);
+void sim_scar_power_on(struct sim_file *f, bool cache_kept);
 void sim_scar_forget(struct sim_file *f);
 
 struct sim_dir *sim_io_dir(struct io_req *req);

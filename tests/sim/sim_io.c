@@ -144,6 +144,8 @@ static int effect_write(struct sim_dev *sdev, const struct bytes *b, bool durabl
     case SIM_FAULT_CORRUPT:
         write_corrupt(sdev, &w, durable, arg);
         return 0;
+    case SIM_FAULT_POWER:
+        break;
     }
     return 0;
 }
@@ -152,6 +154,7 @@ static int effect_flush(struct sim_dev *sdev, uint64_t seq, bool faulty)
 {
     if (faulty) {
         sim_media_drop(&sdev->file->media, seq, &sdev->sd->rng);
+        sim_scar_dropped(sdev->file, seq);
         return -DER_IO;
     }
     sim_media_flush(&sdev->file->media, seq);
@@ -197,10 +200,11 @@ static uint64_t draw_delay(struct sim_dir *sd)
 {
     const struct sim_dir_conf *c = &sd->conf;
 
-    return c->latency_max_ns == 0
-               ? 0
-               : c->latency_min_ns +
-                     sim_rng_below(&sd->rng, c->latency_max_ns - c->latency_min_ns + 1);
+    if (c->spike_ppm > 0 && sim_rng_below(&sd->rng, 1000000) < c->spike_ppm)
+        return sim_rng_below(&sd->rng, c->spike_max_ns);
+    if (c->latency_max_ns == 0)
+        return 0;
+    return c->latency_min_ns + sim_rng_below(&sd->rng, c->latency_max_ns - c->latency_min_ns + 1);
 }
 
 static void schedule(struct sim_dev *sdev, struct sim_io *io, uint64_t delay_ns);
@@ -212,10 +216,14 @@ static void fire(struct sim_io *io)
     struct sim_dev *sdev = req_dev(req);
     struct sim_dir *sd = sdev->sd;
     struct bytes b = {0};
-    uint64_t delay_ns = 0;
+    enum sim_fault fault;
+    uint64_t delay_ns = 0, arg;
     int rc = -DER_IO;
 
     pthread_mutex_lock(&sd->mutex);
+    if (sdev->generation == sd->generation && tag_fault(io, &fault, &arg) &&
+        fault == SIM_FAULT_POWER)
+        sim_cut_locked(sd); /* it is still in flight: undecided */
     list_del(&io->link);
     if (sdev->generation == sd->generation) {
         rc = req->op == IO_FLUSH ? effect_flush(sdev, io->seq, io->tag != 0)
@@ -352,9 +360,11 @@ static void sim_submit(struct io_dev *dev, struct io_req *req)
             io->seq = sd->seq;
             sim_trace(sd, SIM_STEP_FLUSH, sdev->file->name, 0, NULL, 0);
         }
-        if (sim_fault_draw(sd, sdev->file->name, req->op, &fault, &arg))
-            io->tag = (arg << TAG_ARG_SHIFT) | ((uint64_t)fault + 1);
         delay_ns = draw_delay(sd);
+        if (sim_fault_draw(sd, sdev->file->name, req->op, &fault, &arg)) {
+            io->tag = (arg << TAG_ARG_SHIFT) | ((uint64_t)fault + 1);
+            delay_ns = fault == SIM_FAULT_POWER ? arg : delay_ns;
+        }
         list_add_tail(&sd->inflight, &io->link);
         cut = req->op != IO_READ && sim_step(sd);
         if (cut)

@@ -297,14 +297,39 @@ void sim_media_drop(struct sim_media *m, uint64_t seq, struct sim_rng *rng)
     }
 }
 
+/* The process is gone, the power is not: what had completed is still in the cache, what was in
+ * flight joins it, undecided. */
+static void killed(struct sim_media *m, struct sim_rng *rng, struct sim_dir_stat *stat)
+{
+    struct list *it, *tmp;
+
+    LIST_FOREACH_SAFE(it, tmp, &m->cache)
+    {
+        struct cached *c = LIST_ENTRY(it, struct cached, link);
+        uint64_t fate = c->in_flight ? sim_rng_below(rng, 3) : 0; /* kept, lost, torn */
+
+        *(fate == 0 ? &stat->cut_kept : fate == 1 ? &stat->cut_lost : &stat->cut_torn) += 1;
+        if (fate == 1) {
+            cached_free(m, c);
+            continue;
+        }
+        for (size_t s = 0; c->in_flight && s < c->len / SIM_SECTOR; s++) {
+            c->dead[s] = fate == 2 && sim_rng_below(rng, 2);
+            if (!c->dead[s])
+                store(&m->view, c->off + s * SIM_SECTOR, c->data + s * SIM_SECTOR, SIM_SECTOR);
+        }
+        c->in_flight = false;
+    }
+}
+
 /* One write at a power cut. */
 static void decide(struct sim_media *m, struct cached *c, enum sim_cut how, struct sim_rng *rng,
                    struct sim_dir_stat *stat)
 {
     uint64_t fate = sim_rng_below(rng, 3); /* kept, lost, torn */
 
-    if (!c->in_flight && how != SIM_CUT_RANDOM)
-        fate = how == SIM_CUT_KEEP_ALL ? 0 : 1;
+    if (!c->in_flight && how == SIM_CUT_LOSE_ALL)
+        fate = 1;
     if (fate == 2) {
         for (size_t s = 0; s < c->len / SIM_SECTOR; s++)
             c->dead[s] |= (uint8_t)sim_rng_below(rng, 2);
@@ -317,16 +342,20 @@ static void decide(struct sim_media *m, struct cached *c, enum sim_cut how, stru
 void sim_media_cut(struct sim_media *m, enum sim_cut how, struct sim_rng *rng,
                    struct sim_dir_stat *stat)
 {
-    uint64_t nr = m->cache_nr;
-    struct cached **all = must(malloc((nr + 1) * sizeof(*all)));
+    uint64_t nr = m->cache_nr, i = 0;
+    struct cached **all;
     struct list *it;
-    uint64_t i = 0;
+
+    if (how == SIM_CUT_KEEP_ALL) {
+        killed(m, rng, stat);
+        return;
+    }
+    all = must(malloc((nr + 1) * sizeof(*all)));
 
     LIST_FOREACH(it, &m->cache)
     all[i++] = LIST_ENTRY(it, struct cached, link);
     ASSERT(i == nr);
-    /* Any order, except where the order is known because all completed writes are kept. */
-    for (i = nr; how != SIM_CUT_KEEP_ALL && i > 1; i--) {
+    for (i = nr; i > 1; i--) { /* any order */
         uint64_t j = sim_rng_below(rng, i);
         struct cached *swap = all[j];
 

@@ -103,9 +103,25 @@ void sim_scar_flushed(struct sim_file *f, uint64_t seq)
     }
 }
 
+/* What covered a scar may be among what a failed flush has dropped: then it shows again. */
+void sim_scar_dropped(struct sim_file *f, uint64_t seq)
+{
+    struct list *it;
+
+    LIST_FOREACH(it, &f->scars)
+    {
+        struct scar *s = LIST_ENTRY(it, struct scar, link);
+
+        if (!s->covered || s->covered_seq > seq)
+            continue;
+        s->covered = false;
+        s->covered = !shows(f, s);
+    }
+}
+
 /* Where a later write was taken by the power cut, or its bytes are the same as the wrong ones, the
  * scar shows: what it hid may as well be what was lost. */
-void sim_scar_power_on(struct sim_file *f, bool all_kept)
+void sim_scar_power_on(struct sim_file *f, bool cache_kept)
 {
     struct list *it, *tmp;
 
@@ -113,10 +129,8 @@ void sim_scar_power_on(struct sim_file *f, bool all_kept)
     {
         struct scar *s = LIST_ENTRY(it, struct scar, link);
 
-        if (s->covered && all_kept) {
-            drop(s);
+        if (s->covered && cache_kept)
             continue;
-        }
         s->covered = false;
         if (!shows(f, s))
             drop(s);

@@ -6,15 +6,28 @@
 
 #define IDS_SHORT 250u
 
+static uint16_t next_long(struct value_ids *v)
+{
+    if (v->last_long < VALUE_LONG || ++v->last_long == VALUE_TORN)
+        v->last_long = VALUE_LONG;
+    return v->last_long;
+}
+
 uint16_t value_id(struct value_ids *v, struct sim_rng *rng)
 {
+    uint16_t id;
+
+    if (v->large_pct > 0 && sim_rng_below(rng, 100) < v->large_pct) {
+        do
+            id = next_long(v);
+        while (value_len(id) <= VALUE_HEAP);
+        return id;
+    }
     if (sim_rng_below(rng, 12) == 0) {
         v->last_short = (uint16_t)(v->last_short % IDS_SHORT + 1);
         return v->last_short;
     }
-    if (v->last_long < VALUE_LONG || ++v->last_long == VALUE_TORN)
-        v->last_long = VALUE_LONG;
-    return v->last_long;
+    return next_long(v);
 }
 
 uint32_t value_len(uint16_t id)

@@ -12,11 +12,14 @@
 #include "sim_media.h"
 
 #define VALUE_LONG 256u    /* ids from here on make values of 4 bytes and more */
+#define VALUE_HEAP 4096u   /* longer ones lie in data extents */
 #define VALUE_TORN 0xffffu /* the id of bytes nobody wrote like this */
 
 /* Draws ids: in a row, and again from the beginning after 65,000 of them. */
 struct value_ids {
     uint16_t last_short, last_long;
+    uint8_t large_pct; /* of so many in a hundred the single value is too large for the heap; set
+                          before the first is drawn */
 };
 /* Of a value of 1 byte now and then. */
 uint16_t value_id(struct value_ids *v, struct sim_rng *rng);

@@ -452,6 +452,7 @@ static int setup(struct work_client *c)
     uint64_t first = sim_rng_below(&c->rng, ARRAY_LEN(types));
     int rc = 0;
 
+    w->ids.large_pct = c->work->large_pct;
     w->h = work_hist(c, &kv_spec, &nothing);
     for (uint32_t i = 0; i < KV_OBJS * KV_KEYS; i++)
         w->one[i / KV_KEYS][i % KV_KEYS] = work_hist(c, &kv_spec, &nothing);

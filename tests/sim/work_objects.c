@@ -419,6 +419,7 @@ static int setup(struct work_client *c)
     bool upper = ob_coin(c, 2), same;
     int rc = 0;
 
+    w->ids.large_pct = c->work->large_pct;
     w->h = work_hist(c, &ob_spec, &nothing);
     same = upper && ob_coin(c, 2);
     for (uint32_t i = 0; i < OB_OBJS && rc == 0; i++)

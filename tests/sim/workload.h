@@ -91,6 +91,7 @@ struct work {
     const struct workload *load;
     uint32_t clients;
     uint32_t faults;     /* WORK_*, may change during the run */
+    uint8_t large_pct;   /* of a hundred values so many are large (value.h), beside the rest */
     void *priv;          /* the workload's, shared by its clients; setup makes it */
     struct hist **hists; /* its oracles */
     uint32_t hists_nr;
@@ -98,6 +99,8 @@ struct work {
     /* One line of the story: printf, when somebody listens (telling), NULL otherwise. */
     void (*tell)(void *arg, uint32_t client, const char *line);
     bool telling;
+    /* A change begins that many will look at soon: what a fault would do now shows. May be NULL. */
+    void (*hot)(void *arg);
     void *arg;
     bool waits;  /* no bursts: a run on threads is the same each time then */
     bool failed; /* by work_wrong() */

@@ -1,6 +1,7 @@
 /* Containers, snapshots, properties and handles through an engine, and what a restart makes of
  * them. */
 #include "engine_rig.h"
+#include "base/fail.h"
 #include "engine/engine_int.h"
 
 static int destroy(struct rig *r, const char *name, uint8_t force)
@@ -440,6 +441,39 @@ static void test_containers_with_faulting_pages(void **state)
     }
 }
 
+/* What a destroy could not do at once, because memory ran out after it was decided, the background
+ * does while the pool stays open. */
+static void test_a_destroy_is_finished_without_a_restart(void **state)
+{
+    struct rig *r = *state;
+    struct engine_stat st;
+
+    for (uint64_t at = 1; at <= 60; at++) {
+        struct base_fail f = {.fail_at = at};
+        int rc;
+
+        assert_int_equal(rig_cont_create(r, "victim", (uint8_t)(10 + at)), 0);
+        assert_int_equal(rig_cont_open(r, "victim", DAOS_COO_RW), 0);
+        assert_int_equal(rig_put(r, 1, "d", "a", "v", 1), 0);
+        r->fault_every = 2;
+        base_fail_set(&f);
+        rc = destroy(r, "victim", 1);
+        base_fail_set(NULL);
+        r->fault_every = 0;
+        if (rc != 0) {
+            assert_int_equal(rc, -DER_NOMEM);
+            assert_int_equal(destroy(r, "victim", 1), 0);
+        }
+    }
+    for (int i = 0; i < 5000; i++) {
+        engine_stat(r->eng, &st);
+        if (st.objects == 0)
+            break;
+        rt_sleep_ns(1000000);
+    }
+    assert_int_equal(st.objects, 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -457,6 +491,7 @@ int main(void)
         T(test_a_directory_has_one_engine),
         cmocka_unit_test(test_format_refuses_bad_properties),
         T(test_containers_with_faulting_pages),
+        T(test_a_destroy_is_finished_without_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -372,6 +372,39 @@ static void one_unreadable_checkpoint_record_does_not_matter(struct rig *r)
     CHECK(rig_open(r, NULL) == -DER_IO);
 }
 
+/* The newest record cannot be read this time, and the older one's log is overwritten: the device
+ * failed, nothing is lost, and nobody is sent to a copy. */
+static void a_checkpoint_record_that_cannot_be_read_now_is_no_damage(struct rig *r)
+{
+    uint32_t refused = 0;
+    struct err e = {0};
+    uint64_t seq;
+    int rc;
+
+    r->wal_size = 768u << 10;
+    r->conf.checkpoint_pct = 1000;
+    r->own_checkpoints = true;
+    start(r, 15);
+    for (uint32_t i = 0; i < 12; i++) {
+        CHECK(rig_work(r, 60) == 0);
+        CHECK(heap_checkpoint(r->h) == 0);
+        for (uint32_t n = 0; n < i * 12; n++)
+            CHECK(heap_wait_durable(r->h, put(r)) == 0);
+        rig_ack(r);
+        seq = r->h->wal.mark_seq;
+        restart(r, false);
+        sim_dir_fault_at(r->sd, "shard", IO_READ, 1 + seq % 2, SIM_FAULT_FAIL, 0);
+        rc = rig_open(r, &e);
+        CHECK(rc == 0 || (rc == -DER_IO && strstr(e.next, "open the pool again") != NULL));
+        refused += rc != 0;
+        if (rc != 0)
+            CHECK(rig_open(r, NULL) == 0);
+        rig_verify(r, true);
+    }
+    CHECK(refused > 0);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
 static void read_only_replays_and_writes_nothing(struct rig *r)
 {
     struct sim_dir_stat a, b;
@@ -414,6 +447,7 @@ static void read_only_replays_and_writes_nothing(struct rig *r)
     X(damaged_checkpoint_records)                                                                  \
     X(an_older_checkpoint_record_is_not_taken_for_the_newest)                                      \
     X(one_unreadable_checkpoint_record_does_not_matter)                                            \
+    X(a_checkpoint_record_that_cannot_be_read_now_is_no_damage)                                    \
     X(read_only_replays_and_writes_nothing)
 
 RIG_MAIN(STORIES)
