@@ -4,14 +4,15 @@
  * service (SVC_CONT_GONE), which until then is what knows that a store is still to be destroyed.
  *
  * A round begins after opening, after a destroy, and when a change left more than it could give
- * back itself; one that found no memory is tried again. A round may have to look at much to find
- * little, so after each the fiber rests as long as the round took.
+ * back itself; one that found no memory, or a device that failed, is tried again. A round may have
+ * to look at much to find little, so after each the fiber rests as long as the round took.
  */
 #include "engine/engine_int.h"
 
 #define RECLAIM_PAUSE_NS    200000u     /* between steps while requests are under way */
 #define RECLAIM_REST_NS     5000000u    /* between rounds, at least */
 #define RECLAIM_REST_MAX_NS 1000000000u /* ... at most */
+#define RECLAIM_TRIES       60u         /* rounds that end with an error, one after the other */
 
 static int step(struct shard *s, void *arg)
 {
@@ -91,6 +92,7 @@ static void rest(struct shard *s, uint64_t ns)
 static void reclaim(void *arg)
 {
     struct shard *s = arg;
+    uint32_t failed = 0;
     uint64_t began;
     bool more;
     int rc = 0;
@@ -112,7 +114,8 @@ static void reclaim(void *arg)
         } while (rc == 0 && more);
         if (rc == 0 && !more && !closing(s))
             rc = forget_gone(s);
-        if (rc == -DER_NOMEM) {
+        failed = rc != 0 ? failed + 1 : 0;
+        if (rc != 0 && failed <= RECLAIM_TRIES && !heap_failed(s->heap)) {
             rest(s, RECLAIM_REST_MAX_NS);
             s->reclaim_again = true;
             rc = 0;

@@ -51,6 +51,8 @@ void ad_oids_given(struct work_client *c, uint64_t first, uint64_t nr)
 #define BIG_BYTES  60000u
 #define SLACK      (128u << 10) /* metadata grows by pages */
 #define TRIES      400u
+#define SAME_MAX   100u
+#define LONG_NS    UINT64_C(100000000)
 #define TRY_NS     UINT64_C(20000000)
 
 static int used(struct work_client *c, uint64_t *bytes)
@@ -76,13 +78,13 @@ static int wait_for(struct work_client *c, uint64_t want, uint64_t *bytes)
     uint32_t same = 0;
     int rc = 0;
 
-    for (uint32_t i = 0; i < TRIES && rc == 0 && same < 50; i++) {
+    for (uint32_t i = 0; i < TRIES && rc == 0 && same < SAME_MAX; i++) {
         rc = used(c, bytes);
         if (rc != 0 || *bytes <= want)
             return rc;
         same = *bytes == before ? same + 1 : 0;
         before = *bytes;
-        rt_sleep_ns(TRY_NS);
+        rt_sleep_ns(same < SAME_MAX / 2 ? TRY_NS : LONG_NS); /* a failed round is tried again */
     }
     return rc;
 }
