@@ -392,12 +392,28 @@ struct read {
     uint32_t first, nr;
 };
 
+/* When a read of several failed each is read alone: what lies between them may be what cannot be
+ * read. */
+static int read_end(struct shard *s, const struct read *r, struct data_want *w)
+{
+    int rc = r->t.io.rc;
+
+    if (rc == 0)
+        return read_finish(&r->t, w, r->nr);
+    for (uint32_t i = 0; i < r->nr && r->nr > 1; i++) {
+        rc = data_read(s, &w[i], 1);
+        if (rc != 0)
+            break;
+    }
+    return rc;
+}
+
 int data_read(struct shard *s, struct data_want *want, uint32_t nr)
 {
     struct read *rs = base_calloc(nr, sizeof(*rs));
     uint32_t n = 0;
     struct batch b;
-    int rc = 0, rc2;
+    int rc = 0;
 
     if (rs == NULL)
         return -DER_NOMEM;
@@ -418,10 +434,9 @@ int data_read(struct shard *s, struct data_want *want, uint32_t nr)
         s->eng->data_reads++;
         transfer_start(s, &b, &r->t, IO_READ, 0, dev_off(&want[i]));
     }
-    rc2 = batch_wait(&b);
-    rc = rc != 0 ? rc : rc2;
+    batch_wait(&b);
     for (uint32_t i = 0; i < n && rc == 0; i++)
-        rc = read_finish(&rs[i].t, &want[rs[i].first], rs[i].nr);
+        rc = read_end(s, &rs[i], &want[rs[i].first]);
     for (uint32_t i = 0; i < nr; i++)
         transfer_fini(s, &rs[i].t);
     base_free(rs);

@@ -2,6 +2,8 @@
  * Giving room back: destroyed containers and what vos_reclaim() finds, in small steps with a yield
  * between them so that requests go first. A container whose data is gone is forgotten by the
  * service (SVC_CONT_GONE), which until then is what knows that a store is still to be destroyed.
+ * Now and then the service's sessions that have been idle for long go too: a pool may be so full of
+ * them that nobody who comes would find room to be rid of them.
  *
  * A round begins after opening, after a destroy, and when a change left more than it could give
  * back itself; one that found no memory, or a device that failed, is tried again. A round may have
@@ -13,6 +15,7 @@
 #define RECLAIM_REST_NS     5000000u    /* between rounds, at least */
 #define RECLAIM_REST_MAX_NS 1000000000u /* ... at most */
 #define RECLAIM_TRIES       60u         /* rounds that end with an error, one after the other */
+#define RECLAIM_SESSIONS_NS (UINT64_C(60) * 1000000000) /* between looks at the sessions */
 
 static int step(struct shard *s, void *arg)
 {
@@ -81,6 +84,59 @@ static bool closing(const struct shard *s)
     return gate_is_closed(&s->eng->gate);
 }
 
+struct idle {
+    uint8_t at[16], next[16]; /* sessions: behind that one is gone on; that one is looked at */
+    bool started, idle;
+};
+
+static int session_next(struct shard *s, void *arg)
+{
+    struct idle *i = arg;
+    bool started = i->started;
+
+    memcpy(i->next, i->at, sizeof(i->next));
+    return svc_next_session(s->svc, hlc_get(&s->clock, engine_wall_ns(s->eng)), i->next, &started,
+                            &i->idle);
+}
+
+static int session_apply(struct shard *s, void *arg)
+{
+    struct idle *i = arg;
+    struct svc_session_gone body;
+    struct svc_cmd cmd = {.opcode = SVC_SESSION_GONE,
+                          .req = &body,
+                          .now = hlc_get(&s->clock, engine_wall_ns(s->eng))};
+    uint64_t lsn;
+    bool replayed;
+
+    memcpy(body.session, i->next, sizeof(body.session));
+    return svc_apply(s->svc, svc_applied(s->svc) + 1, &cmd, NULL, NULL, &lsn, &replayed);
+}
+
+static int forget_sessions(struct shard *s)
+{
+    struct idle i = {.started = false};
+    int rc = 0;
+
+    if (s->sessions_seen_ns != 0 && rt_now_ns() - s->sessions_seen_ns < RECLAIM_SESSIONS_NS)
+        return 0;
+    s->sessions_seen_ns = rt_now_ns();
+    while (rc == 0 && !closing(s) && !s->reclaim_held) {
+        rc = shard_run(s, session_next, &i);
+        if (rc == 0 && i.idle) {
+            rt_mutex_lock(&s->svc_lock);
+            rc = shard_run(s, session_apply, &i);
+            rt_mutex_unlock(&s->svc_lock);
+            rc = rc == -DER_NONEXIST ? 0 : rc; /* somebody who came was rid of it */
+        } else if (rc == 0) {
+            memcpy(i.at, i.next, sizeof(i.at));
+            i.started = true;
+        }
+        rt_yield();
+    }
+    return rc == -DER_NONEXIST ? 0 : rc;
+}
+
 static void rest(struct shard *s, uint64_t ns)
 {
     uint64_t until = rt_now_ns() + MIN(MAX(ns, RECLAIM_REST_NS), RECLAIM_REST_MAX_NS);
@@ -114,6 +170,8 @@ static void reclaim(void *arg)
         } while (rc == 0 && more);
         if (rc == 0 && !more && !closing(s))
             rc = forget_gone(s);
+        if (rc == 0 && !more)
+            rc = forget_sessions(s);
         failed = rc != 0 ? failed + 1 : 0;
         if (rc != 0 && failed <= RECLAIM_TRIES && !heap_failed(s->heap)) {
             rest(s, RECLAIM_REST_MAX_NS);

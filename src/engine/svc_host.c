@@ -253,6 +253,8 @@ void svc_host_fiber(struct shard *s, struct net_req *req)
     rc = changes ? change(s, &h) : query(s, &h);
     if (alone)
         rt_mutex_unlock(&s->svc_lock);
+    if (rc == -DER_NOSPACE) /* of those who are gone, perhaps */
+        reclaim_kick(s);
     if (MUTANT(ENGINE_OID_EARLY) && req->hdr.opcode == MSG_OID_ALLOC)
         h.lsn = 0;
     shard_reply(s, req, rc, h.lsn);

@@ -29,6 +29,7 @@ static size_t redo_bound(const struct svc *s, const struct svc_cmd *c)
     switch (c->opcode) {
     case SVC_EVICT_ALL:
     case SVC_CONT_GONE:
+    case SVC_SESSION_GONE:
         puts = 48;
         break;
     case MSG_CONT_DESTROY:
@@ -70,6 +71,7 @@ static bool works_when_full(uint16_t opcode)
     case MSG_SNAP_DESTROY:
     case SVC_EVICT_ALL:
     case SVC_CONT_GONE:
+    case SVC_SESSION_GONE:
         return true;
     default:
         return false;

@@ -32,7 +32,8 @@ struct op {
     C(MSG_SNAP_DESTROY, snap_destroy)                                                              \
     C(MSG_OID_ALLOC, oid_alloc)                                                                    \
     C(SVC_EVICT_ALL, evict_all)                                                                    \
-    C(SVC_CONT_GONE, cont_gone)
+    C(SVC_CONT_GONE, cont_gone)                                                                    \
+    C(SVC_SESSION_GONE, session_gone)
 
 /* R(OPCODE constant, function): queries. */
 #define SVC_READS(R)                                                                               \
@@ -57,6 +58,8 @@ SVC_READS(OP_DECL_)
 int outcome_recall(struct op *o, void *rep, bool *found);
 /* It is applied now: keeps the reply, forgets what was acknowledged and sessions that are gone. */
 int outcome_remember(struct op *o, const void *rep);
+/* Has the session given no command for so long that it is forgotten? -DER_NONEXIST. */
+int outcome_is_idle(struct svc *s, const uint8_t session[16], uint64_t now, bool *idle);
 
 /* Pool handle of a request, in the reply's memory. */
 int op_pool(struct op *o, const uint8_t hdl[16], struct phdl *p);

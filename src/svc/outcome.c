@@ -8,7 +8,8 @@
  *
  * A client that is gone acknowledges nothing any more. So a session that gave no command for an
  * hour is forgotten: each command that begins a session looks at a few others, from a cursor on,
- * which goes round and stays ahead of what comes in. `forgotten` is the newest start of those: a
+ * which goes round and stays ahead of what comes in; and SVC_SESSION_GONE takes those that nobody
+ * comes for, or for whose successor there is no room. `forgotten` is the newest start of those: a
  * command whose session is unknown and not younger may be a copy of one that was applied. It is
  * refused, also when it is sent for the first time: if it made the session known again, a copy of
  * an earlier one would pass for new.
@@ -25,6 +26,7 @@
 #define TOUCH_HLC      (600 * HLC_SECOND) /* the last use is known to that */
 #define LOOK_MAX       4u                 /* sessions looked at */
 #define DROP_MAX       6u                 /* outcomes deleted with them, by one command */
+#define GONE_STEP      24u                /* ... by SVC_SESSION_GONE */
 _Static_assert(LOOK_MAX + DROP_MAX + 2 <= OUTCOME_CHANGES, "redo");
 
 struct sweep_rec { /* persistent: META "sessions" */
@@ -125,18 +127,47 @@ static int drop_outcomes(struct op *o, const uint8_t session[16], uint32_t *left
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
-/* Forgets the session at the scan if it is idle; it stays when it has more outcomes than *left. */
-static int forget_idle(struct op *o, const struct scan *sc, struct sweep_rec *sweep, uint32_t *left)
+/* One that began ahead of our clock waits for it: whoever hears that clock begins a session that is
+ * younger than all that were forgotten. */
+int outcome_is_idle(struct svc *s, const uint8_t session[16], uint64_t now, bool *idle)
 {
     uint64_t last = 0, start;
-    int rc = st_get_rec(o->s, T_SESSION, sc->key, 16, &last, sizeof(last));
+    int rc = st_get_rec(s, T_SESSION, session, 16, &last, sizeof(last));
 
-    if (rc != 0 || last + IDLE_HLC >= o->cmd->now)
+    memcpy(&start, session, sizeof(start));
+    last = MAX(last, start);
+    *idle = rc == 0 && last < now && now - last > IDLE_HLC;
+    return rc;
+}
+
+/* Forgets the session if it is idle; it stays when it has more outcomes than *left. */
+static int forget_idle(struct op *o, const uint8_t session[16], struct sweep_rec *sweep,
+                       uint32_t *left)
+{
+    uint64_t start;
+    bool idle;
+    int rc = outcome_is_idle(o->s, session, o->cmd->now, &idle);
+
+    if (rc != 0 || !idle)
         return rc;
-    memcpy(&start, sc->key, sizeof(start));
+    memcpy(&start, session, sizeof(start));
     sweep->forgotten = MAX(sweep->forgotten, start);
-    rc = drop_outcomes(o, sc->key, left);
-    return rc != 0 || *left == 0 ? rc : st_del(o->s, T_SESSION, sc->key, 16);
+    rc = drop_outcomes(o, session, left);
+    return rc != 0 || *left == 0 ? rc : st_del(o->s, T_SESSION, session, 16);
+}
+
+int session_gone(struct op *o, const void *req, void *rep)
+{
+    const struct svc_session_gone *q = req;
+    uint32_t left = GONE_STEP;
+    struct sweep_rec sw;
+    int rc = get_or_zero(o, T_META, sweep_key, strlen(sweep_key), &sw, sizeof(sw));
+
+    if (rc == 0)
+        rc = forget_idle(o, q->session, &sw, &left);
+    if (rc == 0)
+        rc = st_put(o->s, T_META, sweep_key, strlen(sweep_key), &sw, sizeof(sw));
+    return rc;
 }
 
 static int sweep(struct op *o)
@@ -157,7 +188,7 @@ static int sweep(struct op *o)
             break;
         }
         if (rc == 0)
-            rc = forget_idle(o, &sc, &sw, &left);
+            rc = forget_idle(o, sc.key, &sw, &left);
         if (left > 0)
             memcpy(sw.cursor, sc.key, sizeof(sw.cursor));
     }

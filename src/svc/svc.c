@@ -230,6 +230,23 @@ int svc_next_gone(struct svc *s, uint8_t uuid[16], bool *started)
     return next_uuid(s, T_GONE, uuid, started);
 }
 
+int svc_next_session(struct svc *s, uint64_t now, uint8_t session[16], bool *started, bool *idle)
+{
+    bool begun = *started;
+    uint8_t key[16];
+    int rc;
+
+    memcpy(key, session, sizeof(key));
+    rc = next_uuid(s, T_SESSION, key, &begun);
+    if (rc == 0)
+        rc = outcome_is_idle(s, key, now, idle);
+    if (rc != 0)
+        return rc; /* perhaps to be run again, from the same one */
+    memcpy(session, key, sizeof(key));
+    *started = true;
+    return 0;
+}
+
 int svc_has_snap(struct svc *s, const uint8_t cont[16], uint64_t epoch, bool *yes)
 {
     uint8_t key[24];

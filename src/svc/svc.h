@@ -55,12 +55,13 @@ uint64_t svc_applied(const struct svc *svc);
 
 /* Commands that no client sends. */
 enum svc_own {
-    /* Both do a bounded part of the work: again while svc_has_handles() says so, or svc_next_gone()
-       still finds it. */
+    /* Each does a bounded part of the work: again while svc_has_handles() says so, svc_next_gone()
+       or svc_next_session() still finds it. */
     SVC_EVICT_ALL = 0x8000, /* handles and remembered outcomes go: the engine was restarted and its
                                clients died with it */
     SVC_CONT_GONE, /* the destroyed container's data is reclaimed: forget it (struct svc_cont_gone)
                     */
+    SVC_SESSION_GONE, /* an idle session and its outcomes are forgotten (struct svc_session_gone) */
     SVC_OPCODE_MAX,
 };
 
@@ -77,6 +78,11 @@ struct svc_cmd {
 /* Body of SVC_CONT_GONE. */
 struct svc_cont_gone {
     uint8_t uuid[16];
+};
+
+/* Body of SVC_SESSION_GONE. */
+struct svc_session_gone {
+    uint8_t session[16];
 };
 
 /* Applies command number index (svc_applied() + 1). rep: reply struct of the opcode, zeroed by the
@@ -120,6 +126,8 @@ int svc_cont_lookup(struct svc *svc, const char *name, uint8_t uuid[16]);
  * uuid in: the one before (first: all zero and *more false); -DER_NONEXIST at the end. */
 int svc_next_cont(struct svc *svc, uint8_t uuid[16], bool *started);
 int svc_next_gone(struct svc *svc, uint8_t uuid[16], bool *started);
+/* The session behind this one, in the same way. *idle: SVC_SESSION_GONE forgets it. now: HLC. */
+int svc_next_session(struct svc *svc, uint64_t now, uint8_t session[16], bool *started, bool *idle);
 /* Is it a snapshot of the container? */
 int svc_has_snap(struct svc *svc, const uint8_t cont[16], uint64_t epoch, bool *yes);
 /* Are there handles or outcomes that SVC_EVICT_ALL would drop? */

@@ -290,7 +290,10 @@ int session_reclaim(struct vos *v, bool *more)
         id[0] = r->hlc;
         id[1] = r->rand;
         k = (struct tree_key){.order = order, .key = id, .len = sizeof id};
-        if (last + IDLE_HLC >= now)
+        /* one that began ahead of our clock waits for it: a new one is younger than all that were
+         * forgotten */
+        last = MAX(last, r->hlc);
+        if (last >= now || now - last <= IDLE_HLC)
             continue;
         rc = heap_tx_begin(h, TREE_REDO_MAX + 4 * REDO_REC);
         if (rc)

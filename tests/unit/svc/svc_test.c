@@ -467,6 +467,83 @@ static void test_sessions_that_are_gone_are_forgotten(void **state)
     assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &p), 0);
 }
 
+/* As the engine does it in the background. */
+static void forget_idle_sessions(struct rig *r)
+{
+    struct svc_session_gone gone = {{0}};
+    uint8_t at[16] = {0};
+    bool started = false, idle, begun;
+    uint64_t none[4];
+    int rc;
+
+    for (;;) {
+        memcpy(gone.session, at, 16);
+        begun = started;
+        RIG_RUN(r, rc, svc_next_session(r->svc, r->now, gone.session, &begun, &idle));
+        if (rc == -DER_NONEXIST)
+            break;
+        assert_int_equal(rc, 0);
+        if (idle) {
+            r->seq = 0;
+            assert_int_equal(rig_apply(r, SVC_SESSION_GONE, &gone, none, 0), 0);
+        } else {
+            memcpy(at, gone.session, 16);
+            started = true;
+        }
+    }
+}
+
+static void test_sessions_go_though_nobody_comes(void **state)
+{
+    const uint64_t hour = UINT64_C(3600) * 16 * 1000000000;
+    struct rig *r = *state;
+    struct msg_pool_connect_rep p;
+    uint64_t first;
+
+    r->now = UINT64_C(1) << 60;
+    first = r->session = r->now;
+    for (r->seq = 1; r->seq <= 60; r->seq++)
+        assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &p), 0);
+    r->now += hour;
+    r->session = r->now;
+    r->seq = 1;
+    assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &p), 0);
+    r->now += hour / 2;
+    forget_idle_sessions(r);
+    assert_int_equal(entries(r, T_SESSION), 1);
+    assert_true(entries(r, T_OPS) <= 2);
+    r->session = first;
+    r->seq = 60;
+    assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &p), -DER_STALE);
+}
+
+/* A client whose clock was ahead, and who is gone: that it is forgotten shuts out nobody whose
+ * clock is right. */
+static void test_a_session_of_the_future_waits(void **state)
+{
+    const uint64_t hour = UINT64_C(3600) * 16 * 1000000000;
+    struct rig *r = *state;
+    struct msg_pool_connect_rep p;
+
+    r->now = UINT64_C(1) << 60;
+    r->session = r->now + 2 * hour;
+    r->seq = 1;
+    assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &p), 0);
+    r->now += 3 * hour / 2;
+    forget_idle_sessions(r);
+    for (uint32_t i = 0; i < 10; i++) {
+        r->session = r->now;
+        r->seq = 1;
+        assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &p), 0);
+    }
+    r->now += 2 * hour;
+    forget_idle_sessions(r);
+    assert_int_equal(entries(r, T_SESSION), 0);
+    r->session = r->now;
+    r->seq = 1;
+    assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &p), 0);
+}
+
 static void test_restart_keeps_state_and_evicts_when_told(void **state)
 {
     struct rig *r = *state;
@@ -617,6 +694,8 @@ int main(void)
         T(test_object_numbers),
         T(test_a_command_sent_twice_is_applied_once),
         T(test_sessions_that_are_gone_are_forgotten),
+        T(test_sessions_go_though_nobody_comes),
+        T(test_a_session_of_the_future_waits),
         T(test_restart_keeps_state_and_evicts_when_told),
         T(test_destroyed_containers_are_forgotten_in_steps),
         T(test_pool_properties),

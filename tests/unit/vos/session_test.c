@@ -119,6 +119,26 @@ static void idle_sessions_are_forgotten(void **state)
     rig_stop(&r);
 }
 
+/* Of a client whose clock was ahead: that it is forgotten shuts out nobody whose clock is right. */
+static void one_of_the_future_waits(void **state)
+{
+    const uint64_t hour = UINT64_C(3600) * 1000000000;
+    struct rig r;
+    bool more = true;
+
+    (void)state;
+    rig_start(&r, NULL, 6, 10);
+    assert_int_equal(put_as(&r, hlc_get(&r.clock, r.wall_ns) + 5 * hour * 16, 1, 0, "one"), 0);
+    for (int i = 0; i < 2; i++) {
+        r.wall_ns += 4 * hour;
+        assert_int_equal(put_as(&r, hlc_get(&r.clock, r.wall_ns), 1, 0, "two"), 0);
+        for (more = true; more;)
+            assert_int_equal(RIG_RETRY(&r, vos_reclaim(r.v, &more)), 0);
+        assert_int_equal(put_as(&r, hlc_get(&r.clock, r.wall_ns), 1, 0, "three"), 0);
+    }
+    rig_stop(&r);
+}
+
 /* A wall clock set back by a year: epochs go on rising, nothing is lost. */
 static void the_clock_never_goes_back(void **state)
 {
@@ -152,6 +172,7 @@ int main(void)
         cmocka_unit_test(any_order),
         cmocka_unit_test(one_is_far_behind),
         cmocka_unit_test(idle_sessions_are_forgotten),
+        cmocka_unit_test(one_of_the_future_waits),
         cmocka_unit_test(the_clock_never_goes_back),
     };
 
