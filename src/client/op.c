@@ -192,7 +192,7 @@ static int stamp(struct client *c, struct net_call *call, struct txid *id, uint1
 static bool renamed(struct client *c, struct net_call *call, struct txid *id,
                     const struct net_hdr *asked, uint32_t *times)
 {
-    if (call->rc != -DER_STALE || id->session == NULL)
+    if (call->rc != -DER_STALE || id->session == NULL || MUTANT(CLIENT_NO_RENAME))
         return false;
     if (++*times > RENAMES_MAX) {
         call->rc = -DER_HLC_SYNC; /* its clock is behind, and does not follow */
