@@ -91,6 +91,34 @@ static void renewed_when_empty(void **state)
     session_set_fini(&s);
 }
 
+/* A session that was refused gives no more ids; the others go on. */
+static void a_refused_one_is_renamed(void **state)
+{
+    struct session_set s;
+    struct hlc clock = {0};
+    struct txid full[SESSION_WINDOW], other, next;
+
+    (void)state;
+    session_set_init(&s);
+    for (uint32_t i = 0; i < SESSION_WINDOW; i++)
+        assert_int_equal(session_begin(&s, &clock, &full[i]), 0);
+    assert_int_equal(session_begin(&s, &clock, &other), 0);
+    assert_ptr_not_equal(other.session, full[0].session);
+    session_refused(&s, &full[5]);
+    session_end(&s, &full[5]);
+    session_end(&s, &full[0]);
+    assert_int_equal(session_begin(&s, &clock, &next), 0);
+    assert_ptr_equal(next.session, other.session);
+    session_end(&s, &next);
+    for (uint32_t i = 0; i < SESSION_WINDOW; i++)
+        session_end(&s, &full[i]);
+    assert_int_equal(session_begin(&s, &clock, &next), 0);
+    assert_true(next.rand != full[0].rand && next.seq == 1);
+    session_end(&s, &next);
+    session_end(&s, &other);
+    session_set_fini(&s);
+}
+
 static void any_order_of_answers(void **state)
 {
     enum { N = 100 };
@@ -132,6 +160,7 @@ int main(void)
         cmocka_unit_test(the_mark_moves_over_answered_ids),
         cmocka_unit_test(a_full_window_opens_another_session),
         cmocka_unit_test(renewed_when_empty),
+        cmocka_unit_test(a_refused_one_is_renamed),
         cmocka_unit_test(any_order_of_answers),
     };
 
