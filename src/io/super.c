@@ -11,6 +11,10 @@
  * second pair leaves the new; a failed change is reported and the state in memory stays the old one
  * (a role that did not grow is not used beyond its old size, so either state on the device is
  * good).
+ *
+ * A state is in force only where two copies or more hold it: whoever opens for writing first writes
+ * the newest to the copies that are not whole. Otherwise what is stored by it would be lost with
+ * the one copy that a cut change had left.
  */
 #include "io/super_int.h"
 #include "base/assert.h"
@@ -24,6 +28,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define READ_TRIES      3
+#define UNKNOWN_NEWER   (UINT64_C(1) << 20) /* generations that an unreadable copy may be ahead */
 #define CROWDED_EXTENTS (SUPER_EXTENTS_MAX / 2) /* from here on growth comes in large steps */
 #define CROWDED_SHARE   16                      /* ... of this share of the device */
 
@@ -98,7 +104,9 @@ static int survey(struct io_dev *dev, uint8_t *buf, struct super_block *seen, st
 
         if (dev->size < off + SUPER_COPY_STEP)
             break;
-        rc = io_read_wait(dev, off, buf, SUPER_COPY_STEP);
+        for (int tries = 0; (rc = io_read_wait(dev, off, buf, SUPER_COPY_STEP)) == -DER_IO; tries++)
+            if (tries + 1 == READ_TRIES)
+                break;
         if (rc != 0 && rc != -DER_IO)
             return rc;
         if (rc != 0) {
@@ -178,6 +186,17 @@ static int accept(const struct io_dev *dev, const struct survey *sv, struct err 
     return 0;
 }
 
+/* A change puts its state first into a pair of copies. Two that cannot be read may be such a pair,
+ * unless the device is no longer than the others say: growth comes before its change. */
+static int refuse_hidden(const struct io_dev *dev, const struct survey *sv, struct err *e)
+{
+    if (sv->unreadable < 2 || super_block_end(&sv->best) == dev->size)
+        return 0;
+    return err_setf(e, -DER_IO, "try again; if it stays so, copy the device and restore it",
+                    "two copies of its superblock cannot be read, and may be newer than the others",
+                    "cannot open device %s", dev->name);
+}
+
 static struct super *super_make(struct io_dev *dev)
 {
     struct super *s = base_calloc(1, sizeof(*s));
@@ -202,6 +221,43 @@ void super_close(struct super *s)
     base_free(s);
 }
 
+static uint32_t whole_nr(const struct super *s)
+{
+    uint32_t nr = 0;
+
+    for (uint32_t i = 0; i < SUPER_COPIES; i++)
+        nr += s->whole[i];
+    return nr;
+}
+
+/* Writes the state in force to the copies that do not hold it. What holds it is made durable first:
+ * it may be all there is. */
+static int complete(struct super *s, struct err *e)
+{
+    bool written[SUPER_COPIES] = {false};
+    int rc;
+
+    if (whole_nr(s) == SUPER_COPIES || MUTANT(SUPER_ONE_COPY))
+        return 0;
+    rc = io_flush_wait(s->dev);
+    for (uint32_t i = 0; i < SUPER_COPIES && rc == 0; i++) {
+        if (s->whole[i])
+            continue;
+        super_encode(&s->block, i, s->buf);
+        written[i] =
+            io_write_wait(s->dev, i * (uint64_t)SUPER_COPY_STEP, s->buf, SUPER_BYTES, 0) == 0;
+    }
+    if (rc == 0)
+        rc = io_flush_wait(s->dev);
+    for (uint32_t i = 0; i < SUPER_COPIES && rc == 0; i++)
+        s->whole[i] = s->whole[i] || written[i];
+    if (rc == 0 && whole_nr(s) >= 2)
+        return 0;
+    return err_setf(e, rc != 0 ? rc : -DER_IO, "look at the system's log for errors of this device",
+                    "its superblock is not safe: copies of it cannot be written",
+                    "cannot open device %s", s->dev->name);
+}
+
 int super_open(struct io_dev *dev, struct super **out, struct err *e)
 {
     struct super *s = super_make(dev);
@@ -218,15 +274,20 @@ int super_open(struct io_dev *dev, struct super **out, struct err *e)
                  dev->name);
     else
         rc = sv->found ? accept(dev, sv, e) : refuse_nothing_found(dev, sv, e);
+    if (rc == 0)
+        rc = refuse_hidden(dev, sv, e);
     if (rc != 0)
         goto out;
     s->block = sv->best;
-    s->generation_max = sv->best.generation;
+    s->generation_max = sv->best.generation + (sv->unreadable > 0 ? UNKNOWN_NEWER : 0);
     memcpy(s->whole, sv->whole, sizeof(s->whole));
-    if (sv->damaged + sv->unreadable > 0)
-        LOG_INFO("%s: %u of its superblock copies are damaged; the next change writes them anew",
-                 dev->name, sv->damaged + sv->unreadable);
-    *out = s;
+    if (!dev->readonly)
+        rc = complete(s, e);
+    if (rc == 0 && sv->damaged + sv->unreadable > 0)
+        LOG_INFO("%s: %u of its superblock copies were damaged, %u still are", dev->name,
+                 sv->damaged + sv->unreadable, SUPER_COPIES - whole_nr(s));
+    if (rc == 0)
+        *out = s;
 out:
     base_free(sv);
     if (rc != 0)

@@ -53,6 +53,9 @@ struct super; /* an open, formatted device */
 int super_format(struct io_dev *dev, const struct super_id *id,
                  const uint64_t role_size[SUPER_ROLE_NR], uint64_t compat, uint64_t ro_compat,
                  uint64_t incompat, bool force, struct super **out, struct err *e);
+/* Takes the newest state that a whole copy holds, and, unless dev is read-only, completes its
+ * copies. -DER_CSUM none is whole, -DER_IO it cannot be read or not be made safe, -DER_DF_INVAL not
+ * a Tarn device, -DER_DF_INCOMPT of a newer version. */
 int super_open(struct io_dev *dev, struct super **out, struct err *e);
 /* Does not close the device. */
 void super_close(struct super *s);

@@ -123,6 +123,14 @@ static bool run_script(struct rig *r, struct state *s, struct state *next, enum 
     return true;
 }
 
+/* What was opened once stays what is found, whichever copy is lost afterwards. */
+static void any_copy_may_go(struct rig *r, const struct state *s, uint32_t copy)
+{
+    CHECK_RC(sim_dev_unreadable(r->sd, "d", copy * (uint64_t)SUPER_COPY_STEP, 512), 0);
+    CHECK_RC(rig_power_cycle(r), 0);
+    CHECK(is_state(r, s));
+}
+
 /* Interrupted at step nth; what was decided by the seed is old or new, and the script can go on to
  * its end. */
 static bool cut_once(struct rt_xs *xs, uint64_t nth, uint64_t seed)
@@ -138,6 +146,7 @@ static bool cut_once(struct rt_xs *xs, uint64_t nth, uint64_t seed)
     CHECK(rc == 0 || !s.formatted);
     if (rc == 0) {
         CHECK(is_state(&r, &s) || is_state(&r, &next));
+        any_copy_may_go(&r, is_state(&r, &next) ? &next : &s, seed % SUPER_COPIES);
         check_wal_zero(&r);
         s.formatted = true;
         s.clean = super_is_clean(r.super);

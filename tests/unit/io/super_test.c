@@ -196,7 +196,7 @@ static void flipped_bits(struct rt_xs *xs, void *arg)
                 if (i != spared)
                     CHECK_RC(sim_dev_flip(r.sd, "d", i * SUPER_COPY_STEP + places[p], p % 8), 0);
             }
-            CHECK_RC(rig_reopen(&r, false, NULL), 0);
+            CHECK_RC(rig_reopen(&r, true, NULL), 0);
             CHECK(super_role_size(r.super, SUPER_META) == rig_sizes[SUPER_META]);
             CHECK_RC(sim_dev_flip(r.sd, "d", spared * SUPER_COPY_STEP + places[p], p % 8), 0);
             expect_refused(&r, false, -DER_CSUM, "superblock damaged");
@@ -205,8 +205,18 @@ static void flipped_bits(struct rt_xs *xs, void *arg)
     }
 }
 
-/* The next change repairs all copies. */
-static void a_change_repairs(struct rt_xs *xs, void *arg)
+static void check_all_whole(struct rig *r, uint64_t generation)
+{
+    for (uint32_t i = 0; i < SUPER_COPIES; i++) {
+        struct super_block b;
+
+        CHECK_RC(sim_dev_peek(r->sd, "d", i * SUPER_COPY_STEP, r->buf, SUPER_COPY_STEP, true), 0);
+        CHECK(super_decode(r->buf, i, &b) == SUPER_COPY_WHOLE && b.generation == generation);
+    }
+}
+
+/* Whoever opens for writing repairs all copies; no generation comes twice. */
+static void an_opening_repairs(struct rt_xs *xs, void *arg)
 {
     struct rig r = rig_make(xs, PLAIN);
 
@@ -216,13 +226,53 @@ static void a_change_repairs(struct rt_xs *xs, void *arg)
     CHECK_RC(sim_dev_unreadable(r.sd, "d", SUPER_COPY_STEP, 512), 0);
     CHECK_RC(sim_dev_poke(r.sd, "d", 2 * SUPER_COPY_STEP, "no magic", 8), 0);
     CHECK_RC(rig_reopen(&r, false, NULL), 0);
+    check_all_whole(&r, 1);
     CHECK_RC(super_mark(r.super, false), 0);
-    for (uint32_t i = 0; i < SUPER_COPIES; i++) {
-        struct super_block b;
+    CHECK(super_generation(r.super) > 2); /* the unreadable one may have been of the second */
+    check_all_whole(&r, super_generation(r.super));
+    rig_free(&r);
+}
 
-        CHECK_RC(sim_dev_peek(r.sd, "d", i * SUPER_COPY_STEP, r.buf, SUPER_COPY_STEP, true), 0);
-        CHECK(super_decode(r.buf, i, &b) == SUPER_COPY_WHOLE && b.generation == 2);
-    }
+/* A device on which the newest state can be written to one copy only is not opened. */
+static void one_copy_is_not_enough(struct rt_xs *xs, void *arg)
+{
+    struct rig r = rig_make(xs, PLAIN);
+    struct err e = {0};
+
+    (void)arg;
+    CHECK_RC(rig_format(&r, NULL), 0);
+    for (uint32_t i = 1; i < SUPER_COPIES; i++)
+        CHECK_RC(sim_dev_flip(r.sd, "d", i * SUPER_COPY_STEP + 100, 1), 0);
+    for (uint32_t nth = 1; nth <= 3; nth++)
+        sim_dir_fault_at(r.sd, "d", IO_WRITE, nth, SIM_FAULT_FAIL, 0);
+    CHECK_RC(rig_reopen(&r, false, &e), -DER_IO);
+    CHECK(strstr(e.why, "not safe"));
+    sim_dir_faults_clear(r.sd);
+    CHECK_RC(rig_reopen(&r, false, NULL), 0);
+    check_all_whole(&r, 1);
+    rig_free(&r);
+}
+
+/* Two copies that cannot be read may be the first pair of a change that the others know nothing of:
+ * such a device is longer than they say. */
+static void two_that_hide_a_change(struct rt_xs *xs, void *arg)
+{
+    struct rig r = rig_make(xs, PLAIN);
+    uint8_t *old = malloc(SUPER_AREA);
+
+    (void)arg;
+    CHECK(old);
+    CHECK_RC(rig_format(&r, NULL), 0);
+    CHECK_RC(sim_dev_peek(r.sd, "d", 0, old, SUPER_AREA, true), 0);
+    CHECK_RC(super_grow(r.super, SUPER_META, KIB64), 0);
+    CHECK_RC(sim_dev_poke(r.sd, "d", 2 * SUPER_COPY_STEP, old + 2 * SUPER_COPY_STEP,
+                          2 * SUPER_COPY_STEP),
+             0);
+    for (uint32_t i = 0; i < 2; i++)
+        CHECK_RC(sim_dev_unreadable(r.sd, "d", i * SUPER_COPY_STEP, 512), 0);
+    expect_refused(&r, false, -DER_IO, "may be newer");
+    expect_refused(&r, true, -DER_IO, "may be newer");
+    free(old);
     rig_free(&r);
 }
 
@@ -235,7 +285,7 @@ static void a_copy_in_the_wrong_place_is_not_whole(struct rt_xs *xs, void *arg)
     CHECK_RC(sim_dev_peek(r.sd, "d", 0, r.buf, SUPER_BYTES, true), 0);
     for (uint32_t i = 1; i < SUPER_COPIES; i++)
         CHECK_RC(sim_dev_poke(r.sd, "d", i * SUPER_COPY_STEP, r.buf, SUPER_BYTES), 0);
-    CHECK_RC(rig_reopen(&r, false, NULL), 0);
+    CHECK_RC(rig_reopen(&r, true, NULL), 0);
     CHECK_RC(sim_dev_flip(r.sd, "d", 50, 0), 0);
     expect_refused(&r, false, -DER_CSUM, "superblock damaged");
     rig_free(&r);
@@ -264,7 +314,7 @@ static void unreadable(struct rt_xs *xs, void *arg)
     CHECK_RC(rig_format(&r, NULL), 0);
     for (uint32_t i = 0; i < 3; i++)
         CHECK_RC(sim_dev_unreadable(r.sd, "d", i * SUPER_COPY_STEP, 512), 0);
-    CHECK_RC(rig_reopen(&r, false, NULL), 0);
+    CHECK_RC(rig_reopen(&r, true, NULL), 0);
     CHECK_RC(sim_dev_unreadable(r.sd, "d", 3 * SUPER_COPY_STEP, 512), 0);
     expect_refused(&r, false, -DER_IO, "cannot be read");
     rig_free(&r);
@@ -552,7 +602,9 @@ static void two_fibers_grow_at_once(struct rt_xs *xs, void *arg)
     X(impossible_wishes)                                                                           \
     X(no_superblock)                                                                               \
     X(flipped_bits)                                                                                \
-    X(a_change_repairs)                                                                            \
+    X(an_opening_repairs)                                                                          \
+    X(one_copy_is_not_enough)                                                                      \
+    X(two_that_hide_a_change)                                                                      \
     X(a_copy_in_the_wrong_place_is_not_whole)                                                      \
     X(truncated)                                                                                   \
     X(unreadable)                                                                                  \
