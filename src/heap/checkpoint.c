@@ -30,6 +30,10 @@
 #define CKPT_BATCH 128u /* pages written together */
 #define CKPT_HOLD  8u   /* pages copied under one hold of the lock */
 
+/* What is needed in the middle of a checkpoint is little, and comes again. */
+#define NOMEM_TRIES   500u
+#define NOMEM_REST_NS 10000000u
+
 struct run { /* one write */
     struct io_req req;
     struct iovec iov;
@@ -41,10 +45,11 @@ struct batch {
     uint32_t nr;
     uint8_t *buf; /* copies, in order */
     uint32_t page[CKPT_BATCH];
-    uint64_t lsn;    /* of the last PAGE_SUM */
-    struct run *run; /* of nr pages, under way */
+    uint64_t lsn;               /* of the last PAGE_SUM */
+    struct run run[CKPT_BATCH]; /* under way */
     uint32_t runs;
 };
+#define BATCHES 2u
 
 /* ---- Beginning ---- */
 
@@ -199,14 +204,14 @@ static int copy_hold(struct batch *b, uint32_t *at)
         heap_unlock(h);
         return rc;
     }
-    for (n = 0; rc == 0 && n < CKPT_HOLD && b->nr < CKPT_BATCH && *at < h->ckpt.pages.nr;
-         n++, (*at)++) {
+    for (n = 0; rc == 0 && n < CKPT_HOLD && b->nr < CKPT_BATCH && *at < h->ckpt.pages.nr; n++) {
         uint32_t page = h->ckpt.pages.v[*at];
 
         if (page_in_use(h, page))
             rc = copy_page(b, page, sums, &nr);
         else
             ckpt_drop(h, page);
+        *at += rc == 0;
     }
     ASSERT(rc == 0 || rc == -DER_NOMEM); /* log space was kept */
     heap_tx_commit(h, NULL);
@@ -231,13 +236,10 @@ static void run_done(struct io_req *req)
 }
 
 /* Starts the writes of the batch's copies, neighbours together. */
-static int batch_write(struct batch *b)
+static void batch_write(struct batch *b)
 {
     struct heap *h = b->h;
 
-    b->run = base_alloc((b->nr + 1) * sizeof(*b->run));
-    if (b->run == NULL)
-        return -DER_NOMEM;
     for (uint32_t i = 0, n; i < b->nr; i += n, b->runs++) {
         struct run *r = &b->run[b->runs];
 
@@ -253,7 +255,6 @@ static int batch_write(struct batch *b)
                                  .arg = r};
         super_submit(h->conf.dev[SUPER_META], SUPER_META, &r->req);
     }
-    return 0;
 }
 
 /* Waits for them; the batch may be used again. */
@@ -265,8 +266,6 @@ static int batch_end(struct batch *b)
         rt_event_wait(&b->run[i].done);
         rc = rc != 0 ? rc : b->run[i].req.rc;
     }
-    base_free(b->run);
-    b->run = NULL;
     if (b->runs > 0)
         heap_step(b->h, HEAP_STEP_CKPT_PAGES);
     b->runs = 0;
@@ -278,10 +277,15 @@ static int batch_end(struct batch *b)
 static int batch_run(struct batch *b, uint32_t *at)
 {
     struct heap *h = b->h;
+    uint32_t tries = 0;
     int rc = 0;
 
     while (rc == 0 && b->nr < CKPT_BATCH && *at < h->ckpt.pages.nr) {
         rc = copy_hold(b, at);
+        if (rc == -DER_NOMEM && tries++ < NOMEM_TRIES) {
+            rt_sleep_ns(NOMEM_REST_NS);
+            rc = 0;
+        }
         rt_yield();
     }
     heap_step(h, HEAP_STEP_CKPT_COPIED);
@@ -291,33 +295,52 @@ static int batch_run(struct batch *b, uint32_t *at)
     h->dirty_nr -= b->nr;
     heap_unlock(h);
     heap_step(h, HEAP_STEP_CKPT_SUMMED);
-    return rc == 0 ? batch_write(b) : rc;
+    if (rc == 0)
+        batch_write(b);
+    return rc;
 }
 
 /* While one batch is being written the next is copied. */
-static int write_pages(struct heap *h)
+static int write_pages(struct heap *h, struct batch *b)
 {
-    struct batch b[2] = {{.h = h}, {.h = h}};
     uint32_t at = 0, turn = 0;
     int rc = 0, rc2;
 
-    for (uint32_t i = 0; i < ARRAY_LEN(b); i++) {
-        b[i].buf = io_buf_alloc((size_t)CKPT_BATCH * HEAP_PAGE_SIZE);
-        if (b[i].buf == NULL)
-            rc = -DER_NOMEM;
-    }
     while (rc == 0 && at < h->ckpt.pages.nr) {
         rc = batch_end(&b[turn]);
         if (rc == 0)
             rc = batch_run(&b[turn], &at);
-        turn = (turn + 1) % ARRAY_LEN(b);
+        turn = (turn + 1) % BATCHES;
     }
-    for (uint32_t i = 0; i < ARRAY_LEN(b); i++) {
+    for (uint32_t i = 0; i < BATCHES; i++) {
         rc2 = batch_end(&b[i]);
         rc = rc != 0 ? rc : rc2;
-        io_buf_free(b[i].buf);
     }
     return rc;
+}
+
+static void batches_free(struct batch *b)
+{
+    for (uint32_t i = 0; b != NULL && i < BATCHES; i++)
+        io_buf_free(b[i].buf);
+    base_free(b);
+}
+
+static struct batch *batches_make(struct heap *h)
+{
+    struct batch *b = base_calloc(BATCHES, sizeof(*b));
+    bool all = b != NULL;
+
+    for (uint32_t i = 0; b != NULL && i < BATCHES; i++) {
+        b[i].h = h;
+        b[i].buf = io_buf_alloc((size_t)CKPT_BATCH * HEAP_PAGE_SIZE);
+        all = all && b[i].buf != NULL;
+    }
+    if (!all) {
+        batches_free(b);
+        b = NULL;
+    }
+    return b;
 }
 
 /* ---- The whole ---- */
@@ -352,14 +375,20 @@ static int wait_all(struct heap *h)
 static int checkpoint(struct heap *h)
 {
     struct wal_mark m = {.generation = h->generation};
-    int rc;
+    struct batch *b = batches_make(h);
+    int rc = -DER_NOMEM;
 
     heap_lock(h);
-    rc = ckpt_begin(h, &m);
+    if (b != NULL)
+        rc = ckpt_begin(h, &m);
     heap_unlock(h);
+    if (rc != 0) { /* nothing has begun: it is tried again */
+        batches_free(b);
+        return rc;
+    }
     heap_step(h, HEAP_STEP_CKPT_BEGIN);
-    if (rc == 0)
-        rc = write_pages(h);
+    rc = write_pages(h, b);
+    batches_free(b);
     if (rc == 0)
         rc = wait_all(h);
     if (rc == 0 && !MUTANT(CKPT_NO_FLUSH))

@@ -273,7 +273,7 @@ static int close_clean(struct heap *h)
     if (wal_used(h) > REPLAY_MAX)
         rc = heap_checkpoint(h);
     wal_stop(h, true);
-    if (rc != 0 || heap_failed(h))
+    if ((rc != 0 && rc != -DER_NOMEM) || heap_failed(h)) /* without memory the log stays longer */
         return -DER_IO;
     heap_step(h, HEAP_STEP_CLOSE_DURABLE);
     m = (struct wal_mark){.flags = WAL_MARK_CLEAN,
