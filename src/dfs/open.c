@@ -303,21 +303,15 @@ int dfs_get_symlink_value(dfs_obj_t *obj, char *buf, daos_size_t *size)
 
 int dfs_update_parent(dfs_obj_t *obj, dfs_obj_t *src_obj, const char *name)
 {
-    int rc;
-
-    if (obj == NULL)
+    if (obj == NULL || (name != NULL && dfs_name_check(name, NULL) != 0))
         return EINVAL;
     if (src_obj != NULL) {
         obj->parent_oid = src_obj->parent_oid;
         if (name == NULL)
-            strcpy(obj->name, src_obj->name);
+            name = src_obj->name;
     }
-    if (name != NULL) {
-        rc = dfs_name_check(name, NULL);
-        if (rc != 0)
-            return rc;
+    if (name != NULL && name != obj->name)
         strcpy(obj->name, name);
-    }
     return 0;
 }
 
