@@ -362,6 +362,73 @@ static void a_log_that_is_too_small_says_so(struct rt_xs *xs)
     rig_stop(&r);
 }
 
+/* Room in small pieces: a large value takes many of them, each with a checksum of its own. */
+static int count_pieces(void *arg, const struct vos_piece *p)
+{
+    uint32_t *nr = arg;
+
+    CHECK(p->csum_len > 0 && p->len <= (uint64_t)p->ext.nr * SPACE_BLOCK);
+    ++*nr;
+    return 0;
+}
+
+static uint32_t pieces(struct rig *r)
+{
+    struct vos_anchor at = {{0}, 0};
+    uint64_t problems = 0;
+    uint32_t nr = 0, pct = r->fault_pct;
+    bool more = true;
+
+    r->fault_pct = 0; /* what is tried again would be counted again */
+    while (more)
+        CHECK_EQ(
+            RIG_RETRY(r, vos_check(r->v, &at, rig_problem, count_pieces, &nr, &problems, &more)),
+            0);
+    CHECK_EQ(problems, 0);
+    r->fault_pct = pct;
+    return nr;
+}
+
+static void a_value_in_many_pieces(struct rt_xs *xs)
+{
+    daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1);
+    static char small[2 * SPACE_BLOCK], large[100000], got[100000];
+    char name[16];
+    uint32_t nr = 0, before;
+    struct rig r;
+
+    rig_start(&r, xs, 8, 2);
+    memset(small, 's', sizeof small);
+    for (size_t i = 0; i < sizeof large; i++)
+        large[i] = (char)mix64(i);
+    while (stat_of(&r).data_used + sizeof small <= stat_of(&r).data_total) {
+        snprintf(name, sizeof name, "d%u", nr++);
+        CHECK_EQ(put(&r, o, K(name), K("a"), small, sizeof small, 0, 0), 0);
+    }
+    for (uint32_t i = 0; i < nr; i += 2) {
+        snprintf(name, sizeof name, "d%u", i);
+        CHECK_EQ(punch(&r, VOS_DKEY, o, name, NULL, 0), 0);
+    }
+    reclaim_all(&r);
+    rig_reopen(&r, true);
+    before = pieces(&r);
+    CHECK_EQ(before, nr / 2);
+    CHECK_EQ(put(&r, o, K("large"), K("a"), large, sizeof large, 0, 0), 0);
+    CHECK(pieces(&r) - before > 10);
+    rig_reopen(&r, true);
+    CHECK_EQ(get(&r, LATEST, o, K("large"), K("a"), got, sizeof got, 0), sizeof got);
+    CHECK(memcmp(got, large, sizeof got) == 0);
+    for (uint32_t i = 0; i < nr; i++) {
+        snprintf(name, sizeof name, "d%u", i);
+        CHECK_EQ(get(&r, LATEST, o, K(name), K("a"), got, sizeof got, 0), i % 2 ? sizeof small : 0);
+    }
+    CHECK_EQ(punch(&r, VOS_DKEY, o, "large", NULL, 0), 0);
+    reclaim_all(&r);
+    check_clean(&r);
+    CHECK_EQ(pieces(&r), before);
+    rig_stop(&r);
+}
+
 static void on_disk(void **state)
 {
     (void)state;
@@ -369,6 +436,7 @@ static void on_disk(void **state)
     rig_run(a_log_that_is_too_small_says_so);
     rig_run(snapshots_keep_and_let_go);
     rig_run(many_values_leave_the_heap);
+    rig_run(a_value_in_many_pieces);
     rig_run(checksums_travel);
     rig_run(unanswered_fetches_leave_no_trace);
 }
