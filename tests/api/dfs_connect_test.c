@@ -1,5 +1,7 @@
 /* Connections by names, and mounts and files handed over as blobs. */
+#include <pthread.h>
 #include "dfs_api.h"
+#include "dfs/dfs_int.h"
 
 static void before_init(void **state)
 {
@@ -248,5 +250,55 @@ static void blobs_that_do_not_fit(void **state)
     OK(dfs_fini());
 }
 
+struct maker {
+    daos_handle_t coh;
+    struct daos_prop_co_roots roots;
+    int rc;
+};
+
+static void *finish_later(void *arg)
+{
+    struct maker *m = arg;
+
+    rt_sleep_ns(100000000);
+    m->rc = dfs_sb_create(m->coh, NULL, m->roots.cr_oids[0], m->roots.cr_oids[1]);
+    return NULL;
+}
+
+/* A container that another process is just making has no superblock yet: who would have made it
+ * itself waits, who would not is told. */
+static void while_another_makes_it(void **state)
+{
+    struct api *a = *state;
+    struct maker m = {.rc = -1};
+    daos_prop_t *prop = daos_prop_alloc(2);
+    pthread_t t;
+    dfs_t *dfs;
+
+    m.roots.cr_oids[1].hi = 1;
+    for (int i = 0; i < 2; i++)
+        OK(daos_obj_generate_oid(a->coh, &m.roots.cr_oids[i], DAOS_OT_MULTI_HASHED, OC_S1, 0, 0));
+    prop->dpp_entries[0].dpe_type = DAOS_PROP_CO_LAYOUT_TYPE;
+    prop->dpp_entries[0].dpe_val = DAOS_PROP_CO_LAYOUT_POSIX;
+    prop->dpp_entries[1].dpe_type = DAOS_PROP_CO_ROOTS;
+    OK(daos_prop_entry_set_ptr(&prop->dpp_entries[1], &m.roots, sizeof(m.roots)));
+    OK(daos_cont_create_with_label(a->poh, "half", prop, NULL, NULL));
+    daos_prop_free(prop);
+    OK(daos_cont_open(a->poh, "half", DAOS_COO_RW, &m.coh, NULL, NULL));
+    OK(dfs_init());
+    IS(ENOENT, dfs_connect("apipool", NULL, "half", O_RDWR, NULL, &dfs));
+    assert_int_equal(pthread_create(&t, NULL, finish_later, &m), 0);
+    OK(dfs_connect("apipool", NULL, "half", O_RDWR | O_CREAT, NULL, &dfs));
+    assert_int_equal(pthread_join(t, NULL), 0);
+    OK(m.rc);
+    fs_text(dfs, NULL, "f", "hello");
+    SHOWS("hello", dfs, NULL, "f");
+    OK(dfs_disconnect(dfs));
+    OK(daos_cont_close(m.coh, NULL));
+    OK(dfs_destroy("apipool", NULL, "half", 0, NULL));
+    OK(dfs_fini());
+}
+
 API_MAIN(FS_TEST(before_init), FS_TEST(by_names), FS_TEST(at_a_snapshot), FS_TEST(as_blobs),
-         FS_TEST(prefix_hint_owner), FS_TEST(blobs_that_do_not_fit))
+         FS_TEST(prefix_hint_owner), FS_TEST(blobs_that_do_not_fit),
+         FS_TEST(while_another_makes_it))
