@@ -221,6 +221,59 @@ static void checksums_travel(struct rt_xs *xs)
     free(got);
 }
 
+/* Checksums that somebody else computes and checks are kept as they are, whatever their length. */
+static void checksums_of_every_length(struct rt_xs *xs)
+{
+    static const struct {
+        uint16_t type;
+        uint16_t len;
+    } types[] = {{CSUM_CRC16, 2}, {CSUM_CRC32, 4}, {CSUM_ADLER32, 4}, {CSUM_CRC64, 8},
+                 {CSUM_XXH3, 8},  {CSUM_SHA1, 20}, {CSUM_SHA256, 32}, {CSUM_SHA512, 64}};
+    daos_obj_id_t f = OID(DAOS_OT_ARRAY_BYTE, 2);
+    static char buf[20000];
+    uint8_t sum[64];
+    struct rig r;
+
+    rig_start(&r, xs, 10, 2);
+    for (size_t i = 0; i < sizeof sum; i++)
+        sum[i] = (uint8_t)(i + 1);
+    for (uint64_t i = 0; i <= ARRAY_LEN(types); i++) {
+        bool unknown = i == ARRAY_LEN(types);
+        struct vos_csum cs = {.type = unknown ? 99 : types[i].type,
+                              .len = unknown ? 4 : types[i].len,
+                              .nr = 1,
+                              .bytes = sum};
+        daos_recx_t recx = {0, sizeof buf};
+        struct iovec iov = {buf, sizeof buf};
+        struct vos_iod iod = {.akey = K("0"),
+                              .type = DAOS_IOD_ARRAY,
+                              .rec_size = 1,
+                              .recx_nr = 1,
+                              .recxs = &recx,
+                              .iov = &iov,
+                              .iov_nr = 1,
+                              .csums = &cs};
+        struct vos_fetch_iod fi = {
+            .akey = K("0"), .type = DAOS_IOD_ARRAY, .recx_nr = 1, .recxs = &recx, .dst = &iov};
+        struct vos_key d = {&i, 8};
+        struct vos_op op = {.kind = VOS_OP_UPDATE, .oid = f, .dkey = d, .akey_nr = 1, .iods = &iod};
+        struct vos_fetch ft;
+
+        fi.dst_nr = 1;
+        CHECK_EQ(rig_apply(&r, &op, 1, 0, NULL), unknown ? -DER_INVAL : 0);
+        if (unknown)
+            break;
+        CHECK_EQ(RIG_RETRY(&r, vos_fetch(r.c, LATEST, 0, f, &d, 1, &fi, &ft)), 0);
+        CHECK_EQ(ft.piece_nr, 1);
+        CHECK_EQ(ft.pieces[0].csum_type, types[i].type);
+        CHECK_EQ(ft.pieces[0].csum_len, types[i].len);
+        CHECK(memcmp(ft.pieces[0].csums, sum, types[i].len) == 0);
+        vos_fetch_fini(r.c, &ft);
+    }
+    check_clean(&r);
+    rig_stop(&r);
+}
+
 /* A fetch that runs again, somewhere else or later, may find another state: bytes of its first run
  * in the holes of its second would be a state that never was. */
 static void unanswered_fetches_leave_no_trace(struct rt_xs *xs)
@@ -438,6 +491,7 @@ static void on_disk(void **state)
     rig_run(many_values_leave_the_heap);
     rig_run(a_value_in_many_pieces);
     rig_run(checksums_travel);
+    rig_run(checksums_of_every_length);
     rig_run(unanswered_fetches_leave_no_trace);
 }
 
