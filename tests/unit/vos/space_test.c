@@ -482,6 +482,88 @@ static void a_value_in_many_pieces(struct rt_xs *xs)
     rig_stop(&r);
 }
 
+/* More extents than one look of pruning takes (PRUNE_WINDOW), in layers that cover each other in
+ * part: every reader goes on seeing what it saw. */
+#define RECORDS 4000u
+
+static void aggregate_all(struct rig *r)
+{
+    struct vos_anchor at = {{0}, 0};
+    bool more = true;
+
+    while (more)
+        CHECK_EQ(RIG_RETRY(r, vos_aggregate(r->c, 0, &at, &more)), 0);
+}
+
+static void shows(struct rig *r, uint64_t epoch, daos_obj_id_t f, const char *want)
+{
+    static char got[RECORDS];
+
+    memset(got, '.', sizeof got);
+    CHECK_EQ(read_arr(r, epoch, f, K("d"), K("0"), 0, RECORDS, got, RECORDS, NULL, NULL), 1);
+    for (uint32_t i = 0; i < RECORDS; i++)
+        if (got[i] != want[i])
+            fail_msg("record %u: '%c', not '%c'", i, got[i], want[i]);
+}
+
+static uint64_t extents(struct rig *r)
+{
+    struct vos_stat st;
+
+    heap_lock(r->h);
+    vos_stat(r->v, &st);
+    heap_unlock(r->h);
+    return st.extents;
+}
+
+static void many_extents_are_pruned(void **state)
+{
+    daos_obj_id_t f = OID(DAOS_OT_MULTI_HASHED, 4);
+    static char now[RECORDS], then[RECORDS], bytes[RECORDS];
+    uint64_t epoch, before;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 11, 1);
+    memset(now, '.', sizeof now);
+    for (uint32_t i = 0; i < RECORDS; i += 2) {
+        now[i] = (char)('a' + i % 26);
+        CHECK_EQ(write_arr(&r, f, K("d"), K("0"), i, 1, 1, &now[i]), 0);
+    }
+    memcpy(then, now, sizeof now);
+    epoch = hlc_peek(&r.clock);
+    CHECK_EQ(RIG_RETRY(&r, vos_snap_add(r.c, epoch)), 0);
+    for (uint32_t n = 0; n < 1500; n++) {
+        uint64_t at = rig_draw(&r, RECORDS - 60), nr = 1 + rig_draw(&r, n % 50 ? 20 : 60);
+        bool hole = n % 7 == 0;
+
+        memset(now + at, hole ? '.' : 'A' + (int)(n % 26), nr);
+        CHECK_EQ(write_arr(&r, f, K("d"), K("0"), at, nr, hole ? 0 : 1, now + at), 0);
+    }
+    for (int round = 0; round < 3; round++) {
+        shows(&r, LATEST, f, now);
+        if (round < 2)
+            shows(&r, epoch, f, then);
+        check_clean(&r);
+        before = extents(&r);
+        if (round == 1)
+            CHECK_EQ(RIG_RETRY(&r, vos_snap_del(r.c, epoch)), 0);
+        aggregate_all(&r);
+        if (round < 2)
+            CHECK(extents(&r) < before);
+        else
+            CHECK_EQ(extents(&r), before); /* nothing is left to do */
+    }
+    memset(bytes, 'Z', sizeof bytes);
+    CHECK_EQ(write_arr(&r, f, K("d"), K("0"), 0, RECORDS, 1, bytes), 0);
+    shows(&r, LATEST, f, bytes);
+    aggregate_all(&r);
+    shows(&r, LATEST, f, bytes);
+    CHECK_EQ(extents(&r), 1);
+    check_clean(&r);
+    rig_stop(&r);
+}
+
 static void on_disk(void **state)
 {
     (void)state;
@@ -564,6 +646,7 @@ int main(void)
         cmocka_unit_test(overwrite_loops_stay_flat),
         cmocka_unit_test(churn_stays_flat),
         cmocka_unit_test(on_disk),
+        cmocka_unit_test(many_extents_are_pruned),
         cmocka_unit_test(large_objects_go_in_steps),
         cmocka_unit_test(a_container_destroyed_under_an_update),
     };
