@@ -176,6 +176,7 @@ static void test_properties_of_a_container(void **state)
     struct msg_cont_open_rep c;
     struct msg_prop csum = {.type = DAOS_PROP_CO_CSUM, .val = DAOS_PROP_CO_CSUM_CRC32};
     struct msg_prop wrong = {.type = DAOS_PROP_CO_CSUM, .val = 99};
+    struct msg_prop domain = {.type = DAOS_PROP_CO_PERF_DOMAIN, .val = 7};
     struct msg_prop alien = {.type = DAOS_PROP_PO_SPACE_RB, .val = 1};
     struct msg_prop fixed = {.type = DAOS_PROP_CO_GLOBAL_VERSION, .val = 1};
     struct msg_prop set[2] = {{.type = DAOS_PROP_CO_LABEL, .text = "renamed"},
@@ -192,6 +193,9 @@ static void test_properties_of_a_container(void **state)
     assert_int_equal(rig_create(r, p.hdl, 1, "c", &wrong, 1), -DER_INVAL);
     assert_int_equal(rig_create(r, p.hdl, 1, "c", &alien, 1), -DER_INVAL);
     assert_int_equal(rig_create(r, p.hdl, 1, "c", &fixed, 1), -DER_INVAL);
+    assert_int_equal(rig_create(r, p.hdl, 1, "c", &domain, 1), -DER_INVAL);
+    domain.val = DAOS_PROP_PERF_DOMAIN_GROUP;
+    assert_int_equal(rig_create(r, p.hdl, 3, "near", &domain, 1), 0);
     assert_int_equal(rig_create(r, p.hdl, 1, "c", &csum, 1), 0);
     assert_int_equal(rig_create(r, p.hdl, 2, "taken", NULL, 0), 0);
     assert_int_equal(rig_cont_open(r, p.hdl, "c", DAOS_COO_RW, &c), 0);
