@@ -362,6 +362,7 @@ int client_event_hook(daos_event_t *ev, int (*hook)(void *arg, int rc), void *ar
     struct client *c = client_current();
     struct event *e;
     struct eq *eq;
+    int rc;
 
     if (ev == NULL || event_of(ev)->magic != EVENT_MAGIC)
         return -DER_INVAL;
@@ -372,11 +373,15 @@ int client_event_hook(daos_event_t *ev, int (*hook)(void *arg, int rc), void *ar
     if (eq == NULL)
         return -DER_NONEXIST;
     lock_short(&eq->lock);
-    e->hook = hook;
-    e->hook_arg = arg;
+    /* the hook of an operation that runs is that operation's */
+    rc = e->status == DAOS_EVS_READY ? 0 : -DER_NO_PERM;
+    if (rc == 0) {
+        e->hook = hook;
+        e->hook_arg = arg;
+    }
     rt_mutex_unlock(&eq->lock);
     eq_put(eq);
-    return 0;
+    return rc;
 }
 
 int client_event_complete_now(daos_event_t *ev, int rc)

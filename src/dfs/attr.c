@@ -191,17 +191,22 @@ int dfs_chown(dfs_t *dfs, dfs_obj_t *parent, const char *name, uid_t uid, gid_t 
 }
 
 /* Groups of the process as access(2) counts them: the real one and the supplementary ones. */
-static bool in_group(gid_t gid)
+static int in_group(gid_t gid, bool *in)
 {
-    gid_t groups[256];
-    int nr = getgroups((int)ARRAY_LEN(groups), groups);
+    int nr = getgroups(0, NULL);
+    gid_t *groups;
 
-    if (getgid() == gid)
-        return true;
-    for (int i = 0; i < nr; i++)
-        if (groups[i] == gid)
-            return true;
-    return false;
+    *in = getgid() == gid;
+    if (*in || nr == 0)
+        return 0;
+    groups = nr < 0 ? NULL : base_calloc((size_t)nr, sizeof(*groups));
+    if (groups == NULL)
+        return nr < 0 ? errno : ENOMEM;
+    nr = getgroups(nr, groups);
+    for (int i = 0; i < nr && !*in; i++)
+        *in = groups[i] == gid;
+    base_free(groups);
+    return nr < 0 ? EAGAIN : 0; /* more than a moment ago */
 }
 
 /* Attributes of what a name stands for, links followed. */
@@ -220,6 +225,7 @@ int dfs_access(dfs_t *dfs, dfs_obj_t *parent, const char *name, int mask)
 {
     mode_t granted;
     struct stat st;
+    bool member;
     int rc;
 
     if (mask & ~(R_OK | W_OK | X_OK))
@@ -232,8 +238,11 @@ int dfs_access(dfs_t *dfs, dfs_obj_t *parent, const char *name, int mask)
     if (getuid() == 0)
         return (mask & X_OK) && S_ISREG(st.st_mode) && !(st.st_mode & 0111) ? EACCES : 0;
     /* any class the caller belongs to may grant */
+    rc = in_group(st.st_gid, &member);
+    if (rc != 0)
+        return rc;
     granted = st.st_mode & 07;
-    if (in_group(st.st_gid))
+    if (member)
         granted |= (st.st_mode >> 3) & 07;
     if (getuid() == st.st_uid)
         granted |= (st.st_mode >> 6) & 07;

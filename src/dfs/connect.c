@@ -7,7 +7,6 @@
  * The slot's lock is held while a handle is opened or closed, so that two threads that connect to
  * one pool open it once.
  */
-#include <stdlib.h>
 #include "base/list.h"
 #include "dfs/dfs_int.h"
 
@@ -48,8 +47,8 @@ static void shared_put(struct shared *s)
         daos_cont_close(s->hdl, NULL);
     else
         daos_pool_disconnect(s->hdl, NULL);
-    free(s->name);
-    free(s);
+    base_free(s->name);
+    base_free(s);
     shared_put(of);
 }
 
@@ -57,12 +56,12 @@ static void shared_put(struct shared *s)
 static int shared_new(struct conns *cs, struct shared *of, const char *name, unsigned int flags,
                       daos_handle_t hdl, struct shared **out)
 {
-    struct shared *s = calloc(1, sizeof(*s));
+    struct shared *s = base_calloc(1, sizeof(*s));
 
     if (s != NULL)
-        s->name = strdup(name);
+        s->name = base_strdup(name);
     if (s == NULL || s->name == NULL) {
-        free(s);
+        base_free(s);
         if (of != NULL)
             daos_cont_close(hdl, NULL);
         else
@@ -153,7 +152,7 @@ static int mount_wait(struct dfs_conn *cn, int flags, daos_epoch_t epoch)
 static int conn_open(struct conns *cs, const char *pool, const char *sys, const char *cont,
                      int flags, daos_epoch_t epoch, dfs_attr_t *attr, dfs_t **dfs)
 {
-    struct dfs_conn *cn = calloc(1, sizeof(*cn));
+    struct dfs_conn *cn = base_calloc(1, sizeof(*cn));
     int rc;
 
     if (cn == NULL)
@@ -168,7 +167,7 @@ static int conn_open(struct conns *cs, const char *pool, const char *sys, const 
     if (rc != 0) {
         shared_put(cn->cont);
         shared_put(cn->pool);
-        free(cn);
+        base_free(cn);
         return rc;
     }
     cn->dfs->owner = cn;
@@ -183,7 +182,7 @@ static void conn_close(struct dfs_conn *cn)
     dfs_mount_free(cn->dfs);
     shared_put(cn->cont);
     shared_put(cn->pool);
-    free(cn);
+    base_free(cn);
 }
 
 /* The record with its lock held; EACCES before dfs_init(). */
@@ -223,7 +222,7 @@ int dfs_init(void)
     rt_mutex_lock(&slot->lock);
     cs = slot->data;
     if (cs == NULL) {
-        cs = calloc(1, sizeof(*cs));
+        cs = base_calloc(1, sizeof(*cs));
         if (cs != NULL) {
             list_init(&cs->handles);
             list_init(&cs->open);
@@ -252,7 +251,7 @@ int dfs_fini(void)
         while (!list_empty(&cs->open))
             conn_close(LIST_ENTRY(list_first(&cs->open), struct dfs_conn, link));
         slot->data = NULL;
-        free(cs);
+        base_free(cs);
     }
     rt_mutex_unlock(&slot->lock);
     return dfs_errno(daos_fini());
@@ -343,23 +342,23 @@ int dfs_conn_adopt(daos_handle_t poh, daos_handle_t coh, struct dfs *dfs)
 
     if (rc != 0)
         return rc;
-    cn = calloc(1, sizeof(*cn));
+    cn = base_calloc(1, sizeof(*cn));
     if (cn != NULL)
-        cn->pool = calloc(1, sizeof(*cn->pool));
+        cn->pool = base_calloc(1, sizeof(*cn->pool));
     if (cn != NULL)
-        cn->cont = calloc(1, sizeof(*cn->cont));
+        cn->cont = base_calloc(1, sizeof(*cn->cont));
     if (cn == NULL || cn->pool == NULL || cn->cont == NULL) {
         rc = ENOMEM;
         if (cn != NULL) {
-            free(cn->pool);
-            free(cn->cont);
+            base_free(cn->pool);
+            base_free(cn->cont);
         }
-        free(cn);
+        base_free(cn);
         goto out;
     }
     /* nameless, so that nobody else finds them */
-    *cn->pool = (struct shared){.name = calloc(1, 1), .hdl = poh, .refs = 2};
-    *cn->cont = (struct shared){.of = cn->pool, .name = calloc(1, 1), .hdl = coh, .refs = 1};
+    *cn->pool = (struct shared){.name = base_calloc(1, 1), .hdl = poh, .refs = 2};
+    *cn->cont = (struct shared){.of = cn->pool, .name = base_calloc(1, 1), .hdl = coh, .refs = 1};
     list_add_tail(&cs->handles, &cn->pool->link);
     list_add_tail(&cs->handles, &cn->cont->link);
     cn->dfs = dfs;

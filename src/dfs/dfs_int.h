@@ -5,8 +5,8 @@
  * A container of layout type POSIX has a superblock object and a root directory (property ROOTS
  * names them). A directory is an object whose dkeys are the names in it; each name's akey DFS_INODE
  * holds the inode record (entry.c draws it), a symlink's target is akey DFS_SLINK, an extended
- * attribute akey "x:NAME". A directory's own dkey "." says where it is (dot.c). A file's bytes are a
- * byte array object. There is no inode table and there are no hard links: the entry is the inode.
+ * attribute akey "x:NAME". A directory's own dkey "." says where it is (dot.c). A file's bytes are
+ * a byte array object. There is no inode table and there are no hard links: the entry is the inode.
  *
  * Every change of the namespace is one compound request (client/compound.h): it checks that the
  * entries it was computed from are unchanged, so two clients that race see one of them succeed and
@@ -22,6 +22,7 @@
 #include <daos.h>
 #include <daos_fs.h>
 #include "base/assert.h"
+#include "base/fail.h"
 #include "base/mutant.h"
 #include "client/client.h"
 #include "client/compound.h"

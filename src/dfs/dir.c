@@ -1,5 +1,4 @@
 /* Reading directories. A directory's names are the dkeys of its object; positions are anchors. */
-#include <stdlib.h>
 #include "dfs/dfs_int.h"
 #include "dfs/dfs_fast.h"
 
@@ -111,7 +110,7 @@ int dfs_readdir_more(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t
         return rc;
     if (anchor == NULL || nr == NULL || dirs == NULL || *nr == 0)
         return EINVAL;
-    b = malloc(sizeof(*b));
+    b = base_alloc(sizeof(*b));
     if (b == NULL)
         return ENOMEM;
     while (rc == 0 && n < *nr && !daos_anchor_is_eof(anchor)) {
@@ -119,7 +118,7 @@ int dfs_readdir_more(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t
         if (rc == 0)
             rc = batch_out(dfs, obj, b, dirs, stbufs, more, &n);
     }
-    free(b);
+    base_free(b);
     if (MUTANT(DFS_READDIR_PAGE) && n > 1 && n == *nr)
         n--;
     if (rc == 0)
@@ -150,7 +149,7 @@ int dfs_iterate(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,
         return rc;
     if (anchor == NULL || nr == NULL || *nr == 0 || size == 0)
         return EINVAL;
-    b = malloc(sizeof(*b));
+    b = base_alloc(sizeof(*b));
     if (b == NULL)
         return ENOMEM;
     while (rc == 0 && n < *nr && !daos_anchor_is_eof(anchor)) {
@@ -170,7 +169,7 @@ int dfs_iterate(dfs_t *dfs, dfs_obj_t *obj, daos_anchor_t *anchor, uint32_t *nr,
             n++;
         }
     }
-    free(b);
+    base_free(b);
     *nr = n;
     return rc;
 }

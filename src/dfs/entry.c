@@ -22,7 +22,6 @@
  * disagree, neither now nor in a snapshot. It is tied to ctime because a program that does not know
  * marks keeps these bytes as they are when it sets an attribute, but not ctime: that ends the mark.
  */
-#include <stdlib.h>
 #include "dfs/dfs_fast.h"
 #include "dfs/dfs_int.h"
 
@@ -146,7 +145,7 @@ struct entries_op {
 int dfs_entries_fetch(struct dfs *dfs, daos_obj_id_t parent, uint32_t nr, const daos_key_t *names,
                       struct dfs_entry *e)
 {
-    struct entries_op *op = malloc(sizeof(*op));
+    struct entries_op *op = base_alloc(sizeof(*op));
     int rc;
 
     ASSERT(nr <= DFS_ENTRIES_MAX);
@@ -169,7 +168,7 @@ int dfs_entries_fetch(struct dfs *dfs, daos_obj_id_t parent, uint32_t nr, const 
         dfs_entry_decode(&e[i], op->one[i].buf);
         e[i].epoch = op->get[i].epoch;
     }
-    free(op);
+    base_free(op);
     return rc;
 }
 

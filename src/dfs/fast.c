@@ -1,5 +1,4 @@
 /* Small files in one request; see dfs_fast.h. */
-#include <stdlib.h>
 #include "dfs/dfs_int.h"
 #include "dfs/dfs_fast.h"
 
@@ -25,7 +24,7 @@ static void put_free(struct put_op *op)
 {
     if (op->c != NULL)
         compound_free(op->c);
-    free(op);
+    base_free(op);
 }
 
 static int put_hook(void *arg, int rc)
@@ -107,7 +106,7 @@ static bool put_twice(const struct put_op *op, struct dfs_obj **dirs, uint32_t i
 static int put_prepare(struct dfs *dfs, uint32_t nr, const struct dfs_put *files,
                        struct dfs_obj **dirs, struct put_op **out)
 {
-    struct put_op *op = calloc(1, sizeof(*op) + nr * sizeof(op->file[0]));
+    struct put_op *op = base_calloc(1, sizeof(*op) + nr * sizeof(op->file[0]));
     int rc = op == NULL ? ENOMEM : 0;
 
     for (uint32_t i = 0; i < nr && rc == 0; i++) {
@@ -122,7 +121,7 @@ static int put_prepare(struct dfs *dfs, uint32_t nr, const struct dfs_put *files
             rc = EINVAL;
     }
     if (rc != 0) {
-        free(op);
+        base_free(op);
         return rc;
     }
     op->nr = nr;
@@ -282,7 +281,7 @@ static int get_end(struct get_op *op, int rc)
 static int get_hook(void *arg, int rc)
 {
     rc = get_end(arg, rc);
-    free(arg);
+    base_free(arg);
     return rc;
 }
 
@@ -313,7 +312,7 @@ int dfs_get_small(dfs_t *dfs, daos_obj_id_t oid, daos_size_t chunk_size, void *b
     if (cap == 0)
         return ev == NULL ? 0 : dfs_errno(client_event_complete_now(ev, 0));
     if (ev != NULL) {
-        op = malloc(sizeof(*op));
+        op = base_alloc(sizeof(*op));
         if (op == NULL)
             return ENOMEM;
     }
@@ -332,7 +331,7 @@ int dfs_get_small(dfs_t *dfs, daos_obj_id_t oid, daos_size_t chunk_size, void *b
     daos_array_close(op->oh, NULL);
 fail:
     if (ev != NULL)
-        free(op);
+        base_free(op);
     return dfs_errno(rc);
 }
 
@@ -356,7 +355,7 @@ static int gets_end(struct gets_op *op, int rc)
         op->gets[i].len = op->get[i].bytes;
         op->gets[i].whole = op->get[i].found && op->get[i].bytes == op->gets[i].cap;
     }
-    free(op);
+    base_free(op);
     return dfs_errno(rc);
 }
 
@@ -373,7 +372,7 @@ static int gets_new(struct dfs *dfs, uint32_t nr, struct dfs_get *gets, struct g
         if (gets[i].buf == NULL || gets[i].cap == 0 || !daos_is_array(gets[i].oid) ||
             gets[i].cap > (gets[i].chunk_size ? gets[i].chunk_size : dfs->sb.chunk_size))
             return EINVAL;
-    op = calloc(1, sizeof(*op));
+    op = base_calloc(1, sizeof(*op));
     if (op == NULL)
         return ENOMEM;
     op->gets = gets;
@@ -418,7 +417,7 @@ int dfs_get_files(dfs_t *dfs, uint32_t nr, struct dfs_get *gets, daos_event_t *e
             return 0;
         client_event_hook(ev, NULL, NULL);
     }
-    free(op);
+    base_free(op);
     return dfs_errno(rc);
 }
 

@@ -1,5 +1,4 @@
 /* File data: reads, writes, holes, sizes. A file is a byte array; holes read as zeros. */
-#include <stdlib.h>
 #include "dfs/dfs_int.h"
 
 static int file_check(struct dfs *dfs, struct dfs_obj *obj, bool write)
@@ -30,7 +29,7 @@ static int op_result(struct file_op *op, int rc)
 static int op_hook(void *arg, int rc)
 {
     rc = op_result(arg, rc);
-    free(arg);
+    base_free(arg);
     return rc;
 }
 
@@ -54,12 +53,12 @@ static int run_ranges(struct dfs *dfs, struct dfs_obj *obj, daos_size_t nr, daos
     int rc;
 
     if (ev != NULL) {
-        op = malloc(sizeof(*op));
+        op = base_alloc(sizeof(*op));
         if (op == NULL)
             return ENOMEM;
         rc = client_event_hook(ev, op_hook, op);
         if (rc != 0) {
-            free(op);
+            base_free(op);
             return dfs_errno(rc);
         }
     }
@@ -77,7 +76,7 @@ static int run_ranges(struct dfs *dfs, struct dfs_obj *obj, daos_size_t nr, daos
         return op_result(op, rc);
     if (rc != 0) { /* it did not start */
         client_event_hook(ev, NULL, NULL);
-        free(op);
+        base_free(op);
     }
     return dfs_errno(rc);
 }

@@ -1,5 +1,4 @@
 /* Finding objects by name and by path. */
-#include <stdlib.h>
 #include "dfs/dfs_int.h"
 
 int dfs_name_check(const char *name, size_t *len)
@@ -62,7 +61,7 @@ static int read_link(struct dfs *dfs, daos_obj_id_t parent, const char *name,
 
     if (size > DFS_MAX_PATH)
         return EIO;
-    buf = calloc(1, size + 1);
+    buf = base_calloc(1, size + 1);
     if (buf == NULL)
         return ENOMEM;
     d_iov_set(&dkey, (void *)name, strlen(name));
@@ -73,7 +72,7 @@ static int read_link(struct dfs *dfs, daos_obj_id_t parent, const char *name,
     d_iov_set(&iov, buf, size);
     rc = client_fetch_oid(dfs->coh, dfs->th, parent, 0, &dkey, 1, &iod, &sgl, &epoch, NULL);
     if (rc != 0 || iod.iod_size != size || (epoch > e->epoch && !MUTANT(DFS_LINK_TORN))) {
-        free(buf);
+        base_free(buf);
         return rc == 0 || rc == -DER_REC2BIG ? ESTALE : dfs_errno(rc);
     }
     *value = buf;
@@ -107,11 +106,11 @@ static int link_target(struct dfs *dfs, daos_obj_id_t parent, const char *name, 
 int dfs_obj_new(struct dfs *dfs, daos_obj_id_t parent, const char *name, const struct dfs_entry *e,
                 int flags, char *value, struct dfs_obj **out)
 {
-    struct dfs_obj *obj = calloc(1, sizeof(*obj));
+    struct dfs_obj *obj = base_calloc(1, sizeof(*obj));
     int rc;
 
     if (obj == NULL) {
-        free(value);
+        base_free(value);
         return ENOMEM;
     }
     obj->dfs = dfs;
@@ -126,8 +125,8 @@ int dfs_obj_new(struct dfs *dfs, daos_obj_id_t parent, const char *name, const s
     obj->value = value;
     rc = dfs_obj_open_handle(dfs, obj, flags); /* of a link: none */
     if (rc != 0) {
-        free(value);
-        free(obj);
+        base_free(value);
+        base_free(obj);
         return rc;
     }
     *out = obj;
@@ -148,7 +147,7 @@ int dfs_obj_set_up(struct dfs_obj *obj, const daos_obj_id_t *above, uint32_t nr,
 {
     if (!S_ISDIR(obj->mode))
         return 0;
-    obj->up = calloc((size_t)nr + 1, sizeof(*obj->up));
+    obj->up = base_calloc((size_t)nr + 1, sizeof(*obj->up));
     if (obj->up == NULL)
         return ENOMEM;
     if (nr > 0)
@@ -190,7 +189,7 @@ struct found {
 /* In the root, without a step taken. */
 static struct walk *walk_new(struct dfs *dfs)
 {
-    struct walk *w = malloc(sizeof(*w));
+    struct walk *w = base_alloc(sizeof(*w));
 
     if (w == NULL)
         return NULL;
@@ -285,7 +284,7 @@ static int walk_one(struct walk *w, const char *name, bool last, bool follow_las
         return rc;
     if (target != NULL) {
         rc = walk_link(w, f, target);
-        free(target);
+        base_free(target);
         if (rc != 0 || last)
             return rc;
         if (f->here)
@@ -380,7 +379,7 @@ static int lookup_path(struct dfs *dfs, const char *path, int flags, dfs_obj_t *
                        struct stat *st)
 {
     struct walk *w = walk_new(dfs);
-    struct found *f = calloc(1, sizeof(*f));
+    struct found *f = base_calloc(1, sizeof(*f));
     int rc = ENOMEM;
 
     if (w != NULL && f != NULL) {
@@ -388,8 +387,8 @@ static int lookup_path(struct dfs *dfs, const char *path, int flags, dfs_obj_t *
         if (rc == 0)
             rc = found_open(w, f, flags, obj, mode, st);
     }
-    free(w);
-    free(f);
+    base_free(w);
+    base_free(f);
     return rc;
 }
 
@@ -418,7 +417,7 @@ static int open_linked(struct dfs_obj *dir, const char *name, int flags, dfs_obj
                        mode_t *mode, struct stat *st)
 {
     struct walk *w = walk_new(dir->dfs);
-    struct found *f = calloc(1, sizeof(*f));
+    struct found *f = base_calloc(1, sizeof(*f));
     int rc = w == NULL || f == NULL ? ENOMEM : 0;
 
     if (rc == 0 && dir->up_nr == 0)
@@ -434,8 +433,8 @@ static int open_linked(struct dfs_obj *dir, const char *name, int flags, dfs_obj
     if (rc == 0)
         rc = found_open(w, f, flags, obj, mode, st);
 out:
-    free(w);
-    free(f);
+    base_free(w);
+    base_free(f);
     return rc;
 }
 

@@ -180,7 +180,7 @@ int dfs_mount_at(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t e
 
     if (out == NULL || (amode != O_RDONLY && amode != O_RDWR))
         return EINVAL;
-    dfs = calloc(1, sizeof(*dfs));
+    dfs = base_calloc(1, sizeof(*dfs));
     if (dfs == NULL)
         return ENOMEM;
     dfs->poh = poh;
@@ -224,7 +224,7 @@ int dfs_mount_at(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t e
 fail:
     if (daos_handle_is_valid(dfs->th))
         daos_tx_close(dfs->th, NULL);
-    free(dfs);
+    base_free(dfs);
     return rc;
 }
 
@@ -267,8 +267,8 @@ void dfs_mount_free(struct dfs *dfs)
     daos_obj_close(dfs->root.oh, NULL);
     if (daos_handle_is_valid(dfs->th))
         daos_tx_close(dfs->th, NULL);
-    free(dfs->prefix);
-    free(dfs);
+    base_free(dfs->prefix);
+    base_free(dfs);
 }
 
 int dfs_set_prefix(dfs_t *dfs, const char *prefix)
@@ -282,11 +282,11 @@ int dfs_set_prefix(dfs_t *dfs, const char *prefix)
     if (prefix != NULL) {
         for (len = strlen(prefix); len > 0 && prefix[len - 1] == '/'; len--)
             continue;
-        copy = strndup(prefix, len);
+        copy = base_strndup(prefix, len);
         if (copy == NULL)
             return ENOMEM;
     }
-    free(dfs->prefix);
+    base_free(dfs->prefix);
     dfs->prefix = copy;
     return 0;
 }

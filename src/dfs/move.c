@@ -4,7 +4,6 @@
  * step. All of it is one compound that holds only if none of the entries changed since they were
  * read, so a crash or another client sees the names before or after, never between.
  */
-#include <stdlib.h>
 #include "dfs/dfs_int.h"
 #include "dfs/dfs_fast.h"
 
@@ -29,10 +28,10 @@ struct side {
 
 static void side_free(struct side *s)
 {
-    free(s->link);
-    free(s->iods);
-    free(s->sgls);
-    free(s->iovs);
+    base_free(s->link);
+    base_free(s->iods);
+    base_free(s->sgls);
+    base_free(s->iovs);
     dfs_xattrs_free(&s->x);
     s->link = NULL;
     s->iods = NULL;
@@ -92,9 +91,9 @@ static int side_prepare(struct side *s, const char *name)
 
     dfs_entry_io_set(&s->io, name, &s->e, s->link);
     nr = s->nr = s->io.nr + s->x.nr;
-    s->iods = calloc(nr, sizeof(*s->iods));
-    s->sgls = calloc(nr, sizeof(*s->sgls));
-    s->iovs = calloc(nr, sizeof(*s->iovs));
+    s->iods = base_calloc(nr, sizeof(*s->iods));
+    s->sgls = base_calloc(nr, sizeof(*s->sgls));
+    s->iovs = base_calloc(nr, sizeof(*s->iovs));
     if (s->iods == NULL || s->sgls == NULL || s->iovs == NULL)
         return ENOMEM;
     memcpy(s->iods, s->io.iods, s->io.nr * sizeof(*s->iods));

@@ -1,5 +1,4 @@
 /* Creating and opening by name, and the life of an open object. */
-#include <stdlib.h>
 #include <unistd.h>
 #include "dfs/dfs_int.h"
 #include "dfs/dfs_fast.h"
@@ -51,7 +50,7 @@ static int entry_make(struct dfs *dfs, struct dfs_obj *dir, mode_t mode, daos_oc
 static int create_open(struct dfs *dfs, struct dfs_obj *dir, const char *name, int flags,
                        struct dfs_entry *e, const char *value, struct dfs_obj **out)
 {
-    char *target = S_ISLNK(e->mode) ? strdup(value) : NULL;
+    char *target = S_ISLNK(e->mode) ? base_strdup(value) : NULL;
     struct dfs_obj *obj;
     int rc;
 
@@ -206,7 +205,7 @@ int dfs_dup(dfs_t *dfs, dfs_obj_t *obj, int flags, dfs_obj_t **new_obj)
         return EINVAL;
     if (dfs->readonly && (flags & O_ACCMODE) != O_RDONLY)
         return EPERM;
-    dup = calloc(1, sizeof(*dup));
+    dup = base_calloc(1, sizeof(*dup));
     if (dup == NULL)
         return ENOMEM;
     *dup = *obj;
@@ -216,13 +215,13 @@ int dfs_dup(dfs_t *dfs, dfs_obj_t *obj, int flags, dfs_obj_t **new_obj)
     dup->value = NULL;
     dup->up = NULL;
     if (obj->value != NULL) {
-        dup->value = strdup(obj->value);
+        dup->value = base_strdup(obj->value);
         rc = dup->value == NULL ? ENOMEM : 0;
     } else {
         rc = dfs_obj_open_handle(dfs, dup, flags);
     }
     if (rc != 0) {
-        free(dup);
+        base_free(dup);
         return rc;
     }
     rc = dfs_obj_set_up(dup, obj->up, obj->up_nr, NULL);
@@ -248,9 +247,9 @@ int dfs_release(dfs_obj_t *obj)
         rc = daos_array_close(obj->oh, NULL);
     else if (S_ISDIR(obj->mode))
         rc = daos_obj_close(obj->oh, NULL);
-    free(obj->value);
-    free(obj->up);
-    free(obj);
+    base_free(obj->value);
+    base_free(obj->up);
+    base_free(obj);
     return dfs_errno(rc);
 }
 
@@ -304,21 +303,15 @@ int dfs_get_symlink_value(dfs_obj_t *obj, char *buf, daos_size_t *size)
 
 int dfs_update_parent(dfs_obj_t *obj, dfs_obj_t *src_obj, const char *name)
 {
-    int rc;
-
-    if (obj == NULL)
+    if (obj == NULL || (name != NULL && dfs_name_check(name, NULL) != 0))
         return EINVAL;
     if (src_obj != NULL) {
         obj->parent_oid = src_obj->parent_oid;
         if (name == NULL)
-            strcpy(obj->name, src_obj->name);
+            name = src_obj->name;
     }
-    if (name != NULL) {
-        rc = dfs_name_check(name, NULL);
-        if (rc != 0)
-            return rc;
+    if (name != NULL && name != obj->name)
         strcpy(obj->name, name);
-    }
     return 0;
 }
 

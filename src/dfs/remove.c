@@ -1,6 +1,5 @@
 /* Removing names. The entry and the object behind it go in one step; a directory only while it is
  * empty. */
-#include <stdlib.h>
 #include "dfs/dfs_int.h"
 #include "dfs/dfs_fast.h"
 
@@ -64,12 +63,12 @@ static int empty_dir(struct dfs *dfs, const struct above *up, const struct dfs_e
 
     if (rc != 0)
         return rc;
-    ents = malloc(64 * sizeof(*ents));
+    ents = base_alloc(64 * sizeof(*ents));
     if (ents == NULL)
         return ENOMEM;
     rc = dfs_obj_open_handle(dfs, &dir, O_RDWR);
     if (rc != 0) {
-        free(ents);
+        base_free(ents);
         return rc;
     }
     while (rc == 0 && !daos_anchor_is_eof(&anchor)) {
@@ -83,7 +82,7 @@ static int empty_dir(struct dfs *dfs, const struct above *up, const struct dfs_e
         }
     }
     daos_obj_close(dir.oh, NULL);
-    free(ents);
+    base_free(ents);
     return rc;
 }
 

@@ -9,7 +9,6 @@
  * DIRS_MAX directories are kept, the longest unused goes first; one in use (refs) is closed by the
  * last user.
  */
-#include <stdlib.h>
 #include "dfs/dfs_sys.h"
 
 static uint32_t bucket_of(const char *path)
@@ -24,8 +23,8 @@ static uint32_t bucket_of(const char *path)
 static void dir_free(struct sys_dir *d)
 {
     dfs_release(d->obj);
-    free(d->path);
-    free(d);
+    base_free(d->path);
+    base_free(d);
 }
 
 /* Takes d out of the cache; its last user closes it. Under the lock. */
@@ -119,9 +118,9 @@ static int dir_get(struct dfs_sys *s, const char *path, struct sys_dir **out)
         if (*out != NULL)
             return 0;
     }
-    d = calloc(1, sizeof(*d));
-    if (d == NULL || (d->path = strdup(path)) == NULL) {
-        free(d);
+    d = base_calloc(1, sizeof(*d));
+    if (d == NULL || (d->path = base_strdup(path)) == NULL) {
+        base_free(d);
         return ENOMEM;
     }
     list_init(&d->hash);
@@ -134,8 +133,8 @@ static int dir_get(struct dfs_sys *s, const char *path, struct sys_dir **out)
         rc = ENOTDIR;
     }
     if (rc != 0) {
-        free(d->path);
-        free(d);
+        base_free(d->path);
+        base_free(d);
         return rc;
     }
     if (cache) {
@@ -178,7 +177,7 @@ int sys_at(struct dfs_sys *s, const char *path, struct sys_at *at)
     memset(at, 0, sizeof(*at));
     if (s == NULL)
         return EINVAL;
-    at->path = malloc(2 * DFS_MAX_PATH);
+    at->path = base_alloc(2 * DFS_MAX_PATH);
     if (at->path == NULL)
         return ENOMEM;
     rc = path_clean(s, path, at->path);
@@ -201,7 +200,7 @@ int sys_at(struct dfs_sys *s, const char *path, struct sys_at *at)
         at->parent = at->dir->obj;
 out:
     if (rc != 0)
-        free(at->path);
+        base_free(at->path);
     return rc;
 }
 
@@ -216,14 +215,14 @@ void sys_done(struct dfs_sys *s, struct sys_at *at)
         if (last)
             dir_free(at->dir);
     }
-    free(at->path);
+    base_free(at->path);
 }
 
 /* ---- Mounting ---- */
 
 int dfs_sys_wrap(struct dfs *dfs, int sflags, dfs_sys_t **out)
 {
-    struct dfs_sys *s = calloc(1, sizeof(*s));
+    struct dfs_sys *s = base_calloc(1, sizeof(*s));
 
     if (s == NULL)
         return ENOMEM;
@@ -316,7 +315,7 @@ static int sys_end(dfs_sys_t *s, bool connected)
     sys_forget_all(s);
     rc = connected ? dfs_disconnect(s->dfs) : dfs_umount(s->dfs);
     if (rc == 0)
-        free(s);
+        base_free(s);
     return rc;
 }
 

@@ -1,6 +1,5 @@
 /* The calls of daos_fs_sys.h: each finds the directory of its path and does there what daos_fs.h
  * does by name. */
-#include <stdlib.h>
 #include "dfs/dfs_sys.h"
 
 /* Opens what a path names for a look or a change of attributes; O_NOFOLLOW in flags: the link
@@ -382,7 +381,7 @@ int dfs_sys_mkdir_p(dfs_sys_t *dfs_sys, const char *dir_path, mode_t mode, daos_
     if (rc != ENOENT && rc != EEXIST)
         return rc;
     if (rc == ENOENT) {
-        path = strdup(dir_path);
+        path = base_strdup(dir_path);
         if (path == NULL)
             return ENOMEM;
         skip = dfs_sys->dfs->prefix == NULL ? 0 : strlen(dfs_sys->dfs->prefix);
@@ -395,7 +394,7 @@ int dfs_sys_mkdir_p(dfs_sys_t *dfs_sys, const char *dir_path, mode_t mode, daos_
             rc = rc == EEXIST ? 0 : rc;
             *p = '/';
         }
-        free(path);
+        base_free(path);
         if (rc == 0)
             rc = dfs_sys_mkdir(dfs_sys, dir_path, mode, cid);
     }
@@ -433,7 +432,7 @@ int dfs_sys_opendir(dfs_sys_t *dfs_sys, const char *dir, int flags, DIR **dirp)
     rc = dfs_get_mode(obj, &mode);
     if (rc == 0 && !S_ISDIR(mode))
         rc = ENOTDIR;
-    s = rc == 0 ? calloc(1, sizeof(*s)) : NULL;
+    s = rc == 0 ? base_calloc(1, sizeof(*s)) : NULL;
     if (s == NULL) {
         dfs_release(obj);
         return rc ? rc : ENOMEM;
@@ -453,7 +452,7 @@ int dfs_sys_closedir(DIR *dirp)
         return EINVAL;
     s->magic = 0;
     rc = dfs_release(s->obj);
-    free(s);
+    base_free(s);
     return rc;
 }
 

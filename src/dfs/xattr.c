@@ -2,7 +2,6 @@
  * Extended attributes: single-value akeys "x:NAME" beside the inode record. A value is stored with
  * one zero byte behind it, because the store knows no empty values and POSIX does.
  */
-#include <stdlib.h>
 #include <sys/xattr.h>
 #include "dfs/dfs_fast.h"
 #include "dfs/dfs_int.h"
@@ -277,12 +276,12 @@ int dfs_removexattr(dfs_t *dfs, dfs_obj_t *obj, const char *name)
 static int collect_each(const char *key, size_t len, void *arg)
 {
     struct dfs_xattrs *x = arg;
-    char **names = realloc(x->names, (x->nr + 1) * sizeof(*names));
+    char **names = base_realloc(x->names, (x->nr + 1) * sizeof(*names));
 
     if (names == NULL)
         return ENOMEM;
     x->names = names;
-    names[x->nr] = strndup(key, len);
+    names[x->nr] = base_strndup(key, len);
     if (names[x->nr] == NULL)
         return ENOMEM;
     x->nr++;
@@ -297,7 +296,7 @@ static int value_read(struct dfs *dfs, daos_obj_id_t parent, const char *name, c
     daos_iod_t iod = {0};
     d_iov_t iov;
     d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
-    void *buf = malloc(DFS_MAX_XATTR_LEN + 1);
+    void *buf = base_alloc(DFS_MAX_XATTR_LEN + 1);
     int rc;
 
     if (buf == NULL)
@@ -310,7 +309,7 @@ static int value_read(struct dfs *dfs, daos_obj_id_t parent, const char *name, c
     d_iov_set(&iov, buf, DFS_MAX_XATTR_LEN + 1);
     rc = client_fetch_oid(dfs->coh, dfs->th, parent, 0, &dkey, 1, &iod, &sgl, NULL, NULL);
     if (rc != 0 || iod.iod_size == 0) {
-        free(buf);
+        base_free(buf);
         return rc == 0 ? ENODATA : dfs_errno(rc);
     }
     *value = buf;
@@ -326,8 +325,8 @@ int dfs_xattrs_read(struct dfs *dfs, daos_obj_id_t parent, const char *name, str
     rc = each_xattr(dfs, parent, name, collect_each, x);
     if (rc != 0 || x->nr == 0)
         goto out;
-    x->values = calloc(x->nr, sizeof(*x->values));
-    x->sizes = calloc(x->nr, sizeof(*x->sizes));
+    x->values = base_calloc(x->nr, sizeof(*x->values));
+    x->sizes = base_calloc(x->nr, sizeof(*x->sizes));
     if (x->values == NULL || x->sizes == NULL)
         rc = ENOMEM;
     for (uint32_t i = 0; rc == 0 && i < x->nr;) {
@@ -335,7 +334,7 @@ int dfs_xattrs_read(struct dfs *dfs, daos_obj_id_t parent, const char *name, str
         if (rc == 0) {
             i++;
         } else if (rc == ENODATA) { /* left out: the move's check will see that the entry changed */
-            free(x->names[i]);
+            base_free(x->names[i]);
             x->names[i] = x->names[--x->nr];
             rc = 0;
         }
@@ -349,12 +348,12 @@ out:
 void dfs_xattrs_free(struct dfs_xattrs *x)
 {
     for (uint32_t i = 0; i < x->nr; i++) {
-        free(x->names[i]);
+        base_free(x->names[i]);
         if (x->values != NULL)
-            free(x->values[i]);
+            base_free(x->values[i]);
     }
-    free(x->names);
-    free(x->values);
-    free(x->sizes);
+    base_free(x->names);
+    base_free(x->values);
+    base_free(x->sizes);
     memset(x, 0, sizeof(*x));
 }

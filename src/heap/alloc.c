@@ -185,11 +185,6 @@ int alloc_open(struct heap *h)
     return 0;
 }
 
-void alloc_close(struct heap *h)
-{
-    (void)h;
-}
-
 /* The transaction changes what the allocator derives its lists from. */
 static int touch(struct heap *h, uint64_t page)
 {

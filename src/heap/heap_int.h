@@ -262,7 +262,6 @@ void heap_space_attach(struct heap *h, const struct heap_space_ops *ops, void *s
 /* alloc.c */
 void alloc_classes(struct alloc *a);
 int alloc_open(struct heap *h); /* lists and bitmap from the descriptors */
-void alloc_close(struct heap *h);
 void alloc_page_relist(struct heap *h, uint64_t page);
 void alloc_page_freed(struct heap *h, uint64_t page); /* at commit */
 void alloc_page_loaded(struct heap *h, uint64_t page);

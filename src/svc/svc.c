@@ -152,11 +152,6 @@ void svc_set_readonly(struct svc *s)
     htable_init(&s->handles);
 }
 
-void svc_pool_uuid(const struct svc *s, uint8_t pool[16])
-{
-    memcpy(pool, s->pool, 16);
-}
-
 uint64_t svc_applied(const struct svc *s)
 {
     return s->applied;

@@ -48,7 +48,6 @@ void svc_close(struct svc *svc);
 /* The heap is read-only: handles of the past do not count, new ones live in memory; commands that
  * change anything else are -DER_NO_PERM. Before the first command. */
 void svc_set_readonly(struct svc *svc);
-void svc_pool_uuid(const struct svc *svc, uint8_t pool[16]);
 uint64_t svc_applied(const struct svc *svc);
 
 /* ---- Commands ---- */

@@ -105,23 +105,6 @@ int view_absent(const struct view *v)
     return v->mark && !v->exact ? -DER_TX_RESTART : -DER_NONEXIST;
 }
 
-int life_newest(struct heap *h, uint64_t life, struct when *w)
-{
-    *w = (struct when){0, 0};
-    while (life) {
-        const struct ver *r = heap_ptr(h, life, sizeof *r);
-
-        if (r == NULL)
-            return heap_rc(h);
-        if (r->kind == REC_PUNCH) {
-            *w = (struct when){r->epoch, r->minor};
-            return 0;
-        }
-        life = r->older;
-    }
-    return 0;
-}
-
 int life_insert(struct vos_tx *t, uint64_t head_off, uint64_t rec, struct when w)
 {
     struct heap *h = t->v->h;

@@ -274,8 +274,6 @@ int life_mark(struct vos_tx *t, uint64_t head_off, uint64_t epoch);
 int life_free(struct vos_tx *t, uint64_t head_off);
 /* Takes one record out of the list and frees it. */
 int life_remove(struct vos_tx *t, uint64_t head_off, uint64_t rec);
-/* Newest punch. */
-int life_newest(struct heap *h, uint64_t life, struct when *w);
 
 /* ---- layout.c: bytes of a version ---- */
 

@@ -1,5 +1,6 @@
 /* Attributes: what stat tells, when times move, modes, owners, access, defaults, extended
  * attributes. */
+#include <grp.h>
 #include "dfs_api.h"
 
 static struct stat st_of(dfs_t *dfs, dfs_obj_t *dir, const char *name)
@@ -386,5 +387,98 @@ static void inherited(void **state)
     OK(dfs_umount(dfs));
 }
 
+/* Rights are those of the real user and of all its groups, however many. */
+static void access_as_somebody_else(void **state)
+{
+    gid_t before[256], many[400];
+    int nr = getgroups(256, before);
+    const uid_t me = 4242;
+    const gid_t mine = 4343;
+    dfs_t *dfs;
+
+    if (getuid() != 0 || nr < 0)
+        skip();
+    dfs = fs_mount(*state, O_RDWR);
+    for (gid_t i = 0; i < 400; i++)
+        many[i] = 50000 + i;
+    fs_text(dfs, NULL, "f", "");
+    fs_link(dfs, NULL, "l", "f");
+    OK(setgroups(400, many));
+    OK(setresgid(mine, 0, 0));
+    OK(setresuid(me, 0, 0)); /* may still do everything, but it is not who asks */
+
+    OK(dfs_chown(dfs, NULL, "f", me, 1, 0));
+    OK(dfs_chmod(dfs, NULL, "f", 0640));
+    OK(dfs_access(dfs, NULL, "f", R_OK | W_OK)); /* the owner */
+    OK(dfs_access(dfs, NULL, "l", R_OK | W_OK));
+    IS(EACCES, dfs_access(dfs, NULL, "f", X_OK));
+    IS(EACCES, dfs_access(dfs, NULL, "f", R_OK | X_OK));
+    OK(dfs_chown(dfs, NULL, "f", me + 1, mine, 0));
+    OK(dfs_access(dfs, NULL, "f", R_OK)); /* the group */
+    IS(EACCES, dfs_access(dfs, NULL, "f", W_OK));
+    OK(dfs_chown(dfs, NULL, "f", me + 1, many[399], 0));
+    OK(dfs_access(dfs, NULL, "f", R_OK)); /* one of the others it is in */
+    IS(EACCES, dfs_access(dfs, NULL, "f", W_OK));
+    OK(dfs_chown(dfs, NULL, "f", me + 1, 1, 0));
+    IS(EACCES, dfs_access(dfs, NULL, "f", R_OK)); /* nobody */
+    OK(dfs_access(dfs, NULL, "f", F_OK));
+    OK(dfs_chmod(dfs, NULL, "f", 0604));
+    OK(dfs_access(dfs, NULL, "f", R_OK));
+
+    OK(setresuid(0, 0, 0));
+    OK(setresgid(0, 0, 0));
+    OK(setgroups((size_t)nr, before));
+    OK(dfs_umount(dfs));
+}
+
+/* Data lies where the chunk size says: only a file without data can change its own. */
+static void chunk_size_of_a_file(void **state)
+{
+    dfs_t *dfs = fs_mount(*state, O_RDWR), *ro = fs_mount(*state, O_RDONLY);
+    dfs_obj_t *f, *l, *g;
+    daos_size_t chunk, got;
+    char data[10000], buf[10000];
+
+    memset(data, 'x', sizeof(data));
+    OK(dfs_open(dfs, NULL, "f", S_IFREG | 0644, O_CREAT | O_RDWR, 0, 65536, NULL, &f));
+    OK(dfs_obj_set_chunk_size(dfs, f, 0, 4096));
+    OK(dfs_get_chunk_size(f, &chunk));
+    assert_int_equal(chunk, 4096);
+    OK(fs_write(dfs, f, data, sizeof(data), 0)); /* three chunks */
+    IS(EINVAL, dfs_obj_set_chunk_size(dfs, f, 0, 8192));
+    OK(dfs_get_chunk_size(f, &chunk));
+    assert_int_equal(chunk, 4096);
+
+    OK(dfs_lookup(ro, "/f", O_RDONLY, &g, NULL, NULL)); /* who looks now finds them */
+    OK(dfs_get_chunk_size(g, &chunk));
+    assert_int_equal(chunk, 4096);
+    OK(fs_read(ro, g, buf, sizeof(buf), 0, &got));
+    assert_int_equal(got, sizeof(data));
+    assert_memory_equal(buf, data, sizeof(data));
+    IS(EPERM, dfs_obj_set_chunk_size(ro, g, 0, 8192));
+    IS(EPERM, dfs_obj_set_oclass(ro, g, 0, OC_S1));
+    OK(dfs_release(g));
+
+    OK(dfs_punch(dfs, f, 0, DFS_MAX_FSIZE)); /* without data once more */
+    OK(dfs_obj_set_chunk_size(dfs, f, 0, 8192));
+    OK(fs_write(dfs, f, data, sizeof(data), 5));
+    OK(dfs_lookup(ro, "/f", O_RDONLY, &g, NULL, NULL));
+    OK(dfs_get_chunk_size(g, &chunk));
+    assert_int_equal(chunk, 8192);
+    OK(fs_read(ro, g, buf, sizeof(buf), 5, &got));
+    assert_int_equal(got, sizeof(data));
+    assert_memory_equal(buf, data, sizeof(data));
+    OK(dfs_release(g));
+    OK(dfs_release(f));
+
+    fs_link(dfs, NULL, "l", "f");
+    OK(dfs_lookup(dfs, "/l", O_RDWR | O_NOFOLLOW, &l, NULL, NULL));
+    IS(ENOTSUP, dfs_obj_set_chunk_size(dfs, l, 0, 4096));
+    OK(dfs_release(l));
+    OK(dfs_umount(ro));
+    OK(dfs_umount(dfs));
+}
+
 API_MAIN(FS_TEST(what_stat_tells), FS_TEST(times), FS_TEST(setting), FS_TEST(access_by_mode),
-         FS_TEST(extended), FS_TEST(inherited))
+         FS_TEST(access_as_somebody_else), FS_TEST(chunk_size_of_a_file), FS_TEST(extended),
+         FS_TEST(inherited))

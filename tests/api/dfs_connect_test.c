@@ -1,5 +1,7 @@
 /* Connections by names, and mounts and files handed over as blobs. */
+#include <pthread.h>
 #include "dfs_api.h"
+#include "dfs/dfs_int.h"
 
 static void before_init(void **state)
 {
@@ -196,5 +198,107 @@ static void prefix_hint_owner(void **state)
     OK(dfs_umount(dfs));
 }
 
+/* A blob whose parts do not belong together, or are none: no handle stays open. */
+static void blobs_that_do_not_fit(void **state)
+{
+    struct api *a = *state;
+    dfs_t *dfs, *other, *copy = NULL;
+    char buf[4096], two[4096], mixed[4096];
+    uint32_t *lens = (uint32_t *)(void *)buf, *lens2 = (uint32_t *)(void *)two;
+    d_iov_t glob = {0}, glob2 = {0}, mix;
+    daos_cont_info_t info = {0};
+    daos_handle_t coh;
+    size_t at;
+
+    OK(dfs_init());
+    OK(dfs_cont_create_with_label(a->poh, "other", NULL, NULL, &coh, NULL));
+    OK(dfs_connect("apipool", NULL, a->label, O_RDWR, NULL, &dfs));
+    OK(dfs_connect("apipool", NULL, "other", O_RDWR, NULL, &other));
+    d_iov_set(&glob, buf, sizeof(buf));
+    OK(dfs_local2global_all(dfs, &glob));
+    d_iov_set(&glob2, two, sizeof(two));
+    OK(dfs_local2global_all(other, &glob2));
+    at = 16 + lens[1]; /* of the container's part, after the four words and the pool's */
+    assert_int_equal(glob2.iov_len, glob.iov_len);
+
+    d_iov_set(&mix, mixed, glob.iov_len);
+    memcpy(mixed, buf, glob.iov_len); /* no pool */
+    memset(mixed + 16, 0, lens[1]);
+    IS(EINVAL, dfs_global2local_all(O_RDWR, mix, &copy));
+    memcpy(mixed, buf, glob.iov_len); /* no container */
+    memset(mixed + at, 0, lens[2]);
+    IS(EINVAL, dfs_global2local_all(O_RDWR, mix, &copy));
+    memcpy(mixed, buf, glob.iov_len); /* a mount of the other container */
+    memcpy(mixed + at + lens[2], two + at + lens2[2], lens2[3]);
+    IS(EINVAL, dfs_global2local_all(O_RDWR, mix, &copy));
+    memcpy(mixed, buf, glob.iov_len); /* a part longer than the blob */
+    ((uint32_t *)(void *)mixed)[3] = UINT32_MAX;
+    IS(EINVAL, dfs_global2local_all(O_RDWR, mix, &copy));
+    memcpy(mixed, buf, glob.iov_len); /* another kind of blob */
+    mixed[0] ^= 1;
+    IS(EINVAL, dfs_global2local_all(O_RDWR, mix, &copy));
+    assert_null(copy);
+
+    OK(dfs_disconnect(other));
+    OK(daos_cont_query(coh, &info, NULL, NULL));
+    assert_int_equal(info.ci_nhandles, 1); /* ours */
+    OK(daos_cont_close(coh, NULL));
+    OK(dfs_destroy("apipool", NULL, "other", 0, NULL));
+    OK(dfs_disconnect(dfs));
+    OK(daos_cont_query(a->coh, &info, NULL, NULL));
+    assert_int_equal(info.ci_nhandles, 1);
+    OK(dfs_fini());
+}
+
+struct maker {
+    daos_handle_t coh;
+    struct daos_prop_co_roots roots;
+    int rc;
+};
+
+static void *finish_later(void *arg)
+{
+    struct maker *m = arg;
+
+    rt_sleep_ns(100000000);
+    m->rc = dfs_sb_create(m->coh, NULL, m->roots.cr_oids[0], m->roots.cr_oids[1]);
+    return NULL;
+}
+
+/* A container that another process is just making has no superblock yet: who would have made it
+ * itself waits, who would not is told. */
+static void while_another_makes_it(void **state)
+{
+    struct api *a = *state;
+    struct maker m = {.rc = -1};
+    daos_prop_t *prop = daos_prop_alloc(2);
+    pthread_t t;
+    dfs_t *dfs;
+
+    m.roots.cr_oids[1].hi = 1;
+    for (int i = 0; i < 2; i++)
+        OK(daos_obj_generate_oid(a->coh, &m.roots.cr_oids[i], DAOS_OT_MULTI_HASHED, OC_S1, 0, 0));
+    prop->dpp_entries[0].dpe_type = DAOS_PROP_CO_LAYOUT_TYPE;
+    prop->dpp_entries[0].dpe_val = DAOS_PROP_CO_LAYOUT_POSIX;
+    prop->dpp_entries[1].dpe_type = DAOS_PROP_CO_ROOTS;
+    OK(daos_prop_entry_set_ptr(&prop->dpp_entries[1], &m.roots, sizeof(m.roots)));
+    OK(daos_cont_create_with_label(a->poh, "half", prop, NULL, NULL));
+    daos_prop_free(prop);
+    OK(daos_cont_open(a->poh, "half", DAOS_COO_RW, &m.coh, NULL, NULL));
+    OK(dfs_init());
+    IS(ENOENT, dfs_connect("apipool", NULL, "half", O_RDWR, NULL, &dfs));
+    assert_int_equal(pthread_create(&t, NULL, finish_later, &m), 0);
+    OK(dfs_connect("apipool", NULL, "half", O_RDWR | O_CREAT, NULL, &dfs));
+    assert_int_equal(pthread_join(t, NULL), 0);
+    OK(m.rc);
+    fs_text(dfs, NULL, "f", "hello");
+    SHOWS("hello", dfs, NULL, "f");
+    OK(dfs_disconnect(dfs));
+    OK(daos_cont_close(m.coh, NULL));
+    OK(dfs_destroy("apipool", NULL, "half", 0, NULL));
+    OK(dfs_fini());
+}
+
 API_MAIN(FS_TEST(before_init), FS_TEST(by_names), FS_TEST(at_a_snapshot), FS_TEST(as_blobs),
-         FS_TEST(prefix_hint_owner))
+         FS_TEST(prefix_hint_owner), FS_TEST(blobs_that_do_not_fit),
+         FS_TEST(while_another_makes_it))

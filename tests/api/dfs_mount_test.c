@@ -236,5 +236,105 @@ static void reopened(void **state)
     OK(dfs_umount(dfs));
 }
 
+/* Properties a program gives along; those that make it a file system are not its to choose. */
+static void with_properties(void **state)
+{
+    struct api *a = *state;
+    daos_prop_t *prop = daos_prop_alloc(1), *got = daos_prop_alloc(3);
+    dfs_attr_t attr = {.da_props = prop};
+    daos_handle_t coh;
+    dfs_t *dfs;
+
+    prop->dpp_entries[0].dpe_type = DAOS_PROP_CO_CSUM;
+    prop->dpp_entries[0].dpe_val = DAOS_PROP_CO_CSUM_CRC32;
+    OK(dfs_cont_create_with_label(a->poh, "props", &attr, NULL, &coh, &dfs));
+    got->dpp_entries[0].dpe_type = DAOS_PROP_CO_CSUM;
+    got->dpp_entries[1].dpe_type = DAOS_PROP_CO_LABEL;
+    got->dpp_entries[2].dpe_type = DAOS_PROP_CO_LAYOUT_TYPE;
+    OK(daos_cont_query(coh, NULL, got, NULL));
+    assert_int_equal(got->dpp_entries[0].dpe_val, DAOS_PROP_CO_CSUM_CRC32);
+    assert_string_equal(got->dpp_entries[1].dpe_str, "props");
+    assert_int_equal(got->dpp_entries[2].dpe_val, DAOS_PROP_CO_LAYOUT_POSIX);
+    daos_prop_free(got);
+    fs_text(dfs, NULL, "f", "hello");
+    SHOWS("hello", dfs, NULL, "f");
+    OK(dfs_umount(dfs));
+    OK(daos_cont_close(coh, NULL));
+    OK(daos_cont_destroy(a->poh, "props", 0, NULL));
+
+    prop->dpp_entries[0].dpe_val = 99; /* there is no such checksum */
+    IS(EINVAL, dfs_cont_create_with_label(a->poh, "props", &attr, NULL, NULL, NULL));
+    FAILS(DER_NONEXIST, daos_cont_open(a->poh, "props", DAOS_COO_RO, &coh, NULL, NULL));
+    prop->dpp_entries[0].dpe_type = DAOS_PROP_CO_LAYOUT_TYPE;
+    prop->dpp_entries[0].dpe_val = DAOS_PROP_CO_LAYOUT_HDF5;
+    OK(dfs_cont_create_with_label(a->poh, "props", &attr, NULL, &coh, &dfs));
+    OK(dfs_umount(dfs));
+    OK(daos_cont_close(coh, NULL));
+    OK(daos_cont_destroy(a->poh, "props", 0, NULL));
+    daos_prop_free(prop);
+}
+
+/* A creator who may not open what it makes for writing leaves nothing behind. */
+static void taken_back(void **state)
+{
+    struct api *a = *state;
+    const char *ro[] = {"A::OWNER@:rdtTaAo", "A:G:GROUP@:"};
+    daos_prop_t *prop = daos_prop_alloc(1);
+    dfs_attr_t attr = {.da_props = prop};
+    struct daos_acl *acl;
+    daos_handle_t coh;
+
+    OK(daos_acl_from_strs(ro, 2, &acl));
+    prop->dpp_entries[0].dpe_type = DAOS_PROP_CO_ACL;
+    OK(daos_prop_set_ptr(prop, DAOS_PROP_CO_ACL, acl, (size_t)daos_acl_get_size(acl)));
+    IS(EPERM, dfs_cont_create_with_label(a->poh, "mine", &attr, NULL, NULL, NULL));
+    FAILS(DER_NONEXIST, daos_cont_open(a->poh, "mine", DAOS_COO_RO, &coh, NULL, NULL));
+    daos_acl_free(acl);
+    daos_prop_free(prop);
+}
+
+/* A mode in the environment, for programs that cannot be told otherwise. */
+static void mode_of_the_environment(void **state)
+{
+    struct api *a = *state;
+    const char *values[] = {"0", "1", "false", "true"};
+
+    for (int i = 0; i < 4; i++) {
+        char blob[4096];
+        d_iov_t glob = {0};
+        dfs_t *dfs, *copy;
+
+        setenv("DFS_USE_DTX", values[i], 1);
+        dfs = fs_mount(a, O_RDWR | (int)(i % 2 ? DFS_RELAXED : DFS_BALANCED));
+        OK(dfs_local2global(dfs, &glob));
+        d_iov_set(&glob, blob, glob.iov_buf_len);
+        OK(dfs_local2global(dfs, &glob));
+        unsetenv("DFS_USE_DTX");
+        assert_int_equal(((uint32_t *)(void *)blob)[1], i % 2); /* what it hands on */
+        OK(dfs_global2local(a->poh, a->coh, O_RDWR, glob, &copy));
+        OK(dfs_umount(copy));
+        OK(dfs_umount(dfs));
+    }
+}
+
+/* What is no epoch of the container cannot be mounted. */
+static void at_the_wrong_epoch(void **state)
+{
+    struct api *a = *state;
+    daos_epoch_t epoch;
+    daos_epoch_range_t range;
+    dfs_t *dfs;
+
+    OK(daos_cont_create_snap(a->coh, &epoch, NULL, NULL));
+    IS(ENOTSUP, dfs_mount_snap(a->poh, a->coh, O_RDONLY, 0, "name", &dfs));
+    IS(EBADF, dfs_mount_snap(a->poh, DAOS_HDL_INVAL, O_RDONLY, epoch, NULL, &dfs));
+    /* before there was a superblock */
+    IS(ENOENT, dfs_mount_snap(a->poh, a->coh, O_RDONLY, 1, NULL, &dfs));
+    range.epr_lo = range.epr_hi = epoch;
+    OK(daos_cont_destroy_snap(a->coh, range, NULL));
+}
+
 API_MAIN(FS_TEST(mount_rules), FS_TEST(not_a_file_system), FS_TEST(created_as_asked),
-         FS_TEST(reading_only), FS_TEST(as_of_a_snapshot), FS_TEST(reopened))
+         FS_TEST(reading_only), FS_TEST(as_of_a_snapshot), FS_TEST(reopened),
+         FS_TEST(with_properties), FS_TEST(taken_back), FS_TEST(mode_of_the_environment),
+         FS_TEST(at_the_wrong_epoch))

@@ -590,6 +590,49 @@ static void exchanging(void **state)
     OK(dfs_umount(dfs));
 }
 
+/* A program that moves a name itself tells its open objects. */
+static void told_of_a_move(void **state)
+{
+    dfs_t *dfs = fs_mount(*state, O_RDWR);
+    dfs_obj_t *d = fs_dir(dfs, NULL, "d"), *f, *other;
+    struct stat st;
+
+    fs_text(dfs, NULL, "f", "hello");
+    fs_text(dfs, d, "other", "");
+    OK(dfs_lookup(dfs, "/f", O_RDWR, &f, NULL, NULL));
+    OK(dfs_lookup(dfs, "/d/other", O_RDWR, &other, NULL, NULL));
+    OK(dfs_move(dfs, NULL, "f", NULL, "g", NULL));
+    IS(ENOENT, dfs_ostat(dfs, f, &st));
+    OK(dfs_update_parent(f, NULL, "g")); /* another name in the same directory */
+    OK(dfs_ostat(dfs, f, &st));
+    OK(dfs_move(dfs, NULL, "g", d, "h", NULL));
+    OK(dfs_update_parent(f, other, "h")); /* where other is */
+    OK(dfs_ostat(dfs, f, &st));
+    assert_int_equal(st.st_size, 5);
+
+    /* what is no name changes nothing */
+    IS(EINVAL, dfs_update_parent(NULL, other, "h"));
+    OK(dfs_release(other));
+    OK(dfs_open(dfs, NULL, "top", S_IFREG | 0600, O_CREAT | O_RDWR, 0, 0, NULL, &other));
+    IS(EINVAL, dfs_update_parent(f, other, "a/b"));
+    IS(EINVAL, dfs_update_parent(f, other, ""));
+    OK(dfs_ostat(dfs, f, &st));
+    OK(dfs_update_parent(f, NULL, NULL));
+    OK(dfs_ostat(dfs, f, &st));
+    OK(dfs_release(other));
+
+    /* the other's name too */
+    OK(dfs_lookup(dfs, "/d/other", O_RDWR, &other, NULL, NULL));
+    OK(dfs_move(dfs, d, "h", d, "other", NULL));
+    OK(dfs_update_parent(f, other, NULL));
+    OK(dfs_ostat(dfs, f, &st));
+    assert_int_equal(st.st_size, 5);
+    OK(dfs_release(other));
+    OK(dfs_release(f));
+    OK(dfs_release(d));
+    OK(dfs_umount(dfs));
+}
+
 API_MAIN(FS_TEST(names_that_may_not_be), FS_TEST(paths), FS_TEST(symbolic_links),
          FS_TEST(links_through_dots), FS_TEST(opening), FS_TEST(removing), FS_TEST(moving),
-         FS_TEST(moving_everything), FS_TEST(exchanging))
+         FS_TEST(moving_everything), FS_TEST(exchanging), FS_TEST(told_of_a_move))

@@ -216,4 +216,91 @@ static void many_read_at_once(void **state)
     OK(dfs_umount(dfs));
 }
 
-API_MAIN(FS_TEST(many_read_at_once), FS_TEST(many_at_once), FS_TEST(all_or_none))
+/* Small files one at a time, in the background; what cannot be started leaves no trace, neither of
+ * itself nor on an event that is in use. */
+static void reading_in_the_background(void **state)
+{
+    dfs_t *dfs = fs_mount(*state, O_RDWR);
+    struct many *m = many_new("f", 12, NULL, NULL), *again = many_new("f", 2, NULL, NULL);
+    static char buf[EACH_MAX + 1];
+    struct dfs_get get = {.buf = buf, .cap = sizeof(buf)};
+    daos_event_t ev[12], *done[12], dead = {0};
+    daos_size_t len[12], other = 77;
+    static char bufs[12][EACH_MAX + 1];
+    struct dfs_more more;
+    daos_handle_t eq;
+
+    OK(dfs_put_files(dfs, m->nr, m->put, NULL));
+    OK(daos_eq_create(&eq));
+    for (uint32_t i = 0; i < m->nr; i++) {
+        OK(daos_event_init(&ev[i], eq, NULL));
+        OK(dfs_stat_name(dfs, NULL, m->name[i], NULL, &more));
+        len[i] = 99;
+        OK(dfs_get_small(dfs, more.oid, more.chunk_size, bufs[i], i == 1 ? 0 : sizeof(bufs[i]),
+                         &len[i], &ev[i]));
+    }
+    /* more is of the last one; its event is running, or waits to be polled */
+    get.oid = more.oid;
+    IS(EPERM, dfs_get_small(dfs, more.oid, 0, buf, sizeof(buf), &other, &ev[11]));
+    IS(EPERM, dfs_get_files(dfs, 1, &get, &ev[11]));
+    IS(EPERM, dfs_put_files(dfs, again->nr, again->put, &ev[11]));
+    for (uint32_t i = 0; i < m->nr; i++) {
+        assert_int_equal(daos_eq_poll(eq, 1, DAOS_EQ_WAIT, 1, done), 1);
+        assert_int_equal(done[0]->ev_error, 0);
+    }
+    for (uint32_t i = 0; i < m->nr; i++) {
+        assert_int_equal(len[i], i == 1 ? 0 : size_of(i)); /* [1] asked for nothing */
+        assert_memory_equal(bufs[i], m->data[i], len[i]);
+        OK(daos_event_fini(&ev[i]));
+    }
+    OK(daos_eq_destroy(eq, 0));
+
+    IS(EINVAL, dfs_get_small(dfs, more.oid, 0, buf, sizeof(buf), &other, &dead));
+    IS(EINVAL, dfs_get_files(dfs, 1, &get, &dead));
+    IS(EINVAL, dfs_put_files(dfs, again->nr, again->put, &dead));
+    IS(EINVAL, dfs_get_small(dfs, more.oid, 0, buf, sizeof(buf), NULL, NULL));
+    IS(EINVAL, dfs_get_small(dfs, more.oid, 0, NULL, 1, &other, NULL));
+    IS(EINVAL, dfs_get_small(NULL, more.oid, 0, buf, 1, &other, NULL));
+    IS(EINVAL, dfs_get_small(dfs, (daos_obj_id_t){5, 0}, 0, buf, 1, &other, NULL));
+    free(m);
+    free(again);
+    OK(dfs_umount(dfs));
+}
+
+/* A name that goes while somebody has the file open: its data stays until it is dropped. */
+static void kept_and_dropped(void **state)
+{
+    dfs_t *dfs = fs_mount(*state, O_RDWR), *ro = fs_mount(*state, O_RDONLY);
+    daos_obj_id_t oid, kept = {0};
+    daos_size_t got = 0;
+    char buf[8] = "";
+    mode_t mode;
+
+    fs_text(dfs, NULL, "f", "hello");
+    OK(dfs_mkdir(dfs, NULL, "d", 0710, 0));
+    OK(dfs_peek(dfs, NULL, "d", &mode, &oid));
+    assert_int_equal(mode, S_IFDIR | 0710);
+    OK(dfs_peek(dfs, NULL, "f", &mode, &oid));
+    assert_int_equal(mode, S_IFREG | 0644);
+    IS(ENOENT, dfs_peek(dfs, NULL, "x", &mode, &oid));
+    IS(EINVAL, dfs_peek(dfs, NULL, "a/b", &mode, &oid));
+    IS(EINVAL, dfs_peek(NULL, NULL, "f", &mode, &oid));
+
+    IS(EPERM, dfs_remove_flags(ro, NULL, "f", DFS_KEEP, &kept));
+    OK(dfs_remove_flags(dfs, NULL, "f", DFS_KEEP, &kept));
+    assert_memory_equal(&kept, &oid, sizeof(oid));
+    SHOWS("ENOENT", dfs, NULL, "f");
+    OK(dfs_get_small(dfs, kept, 0, buf, sizeof(buf), &got, NULL));
+    assert_int_equal(got, 5);
+    assert_memory_equal(buf, "hello", 5);
+    IS(EPERM, dfs_drop(ro, kept));
+    IS(EINVAL, dfs_drop(NULL, kept));
+    OK(dfs_drop(dfs, kept));
+    OK(dfs_get_small(dfs, kept, 0, buf, sizeof(buf), &got, NULL));
+    assert_int_equal(got, 0);
+    OK(dfs_umount(ro));
+    OK(dfs_umount(dfs));
+}
+
+API_MAIN(FS_TEST(many_read_at_once), FS_TEST(many_at_once), FS_TEST(all_or_none),
+         FS_TEST(reading_in_the_background), FS_TEST(kept_and_dropped))

@@ -320,5 +320,86 @@ static void threads(void **state)
     OK(dfs_sys_umount(s));
 }
 
+/* More directories than the cache keeps (one, by as many paths): the longest unused goes, and is
+ * found again. */
+static void more_than_the_cache_keeps(void **state)
+{
+    dfs_sys_t *s = sys_mount(*state, O_RDWR, 0);
+    char path[16];
+    struct stat st;
+
+    sys_put(s, "/f", "hello");
+    for (char c = 'g'; c <= 'w'; c++) {
+        snprintf(path, sizeof(path), "/%c", c);
+        OK(dfs_sys_symlink(s, ".", path));
+    }
+    for (int i = 0; i < 4910; i++) {
+        int k = i % 4900; /* the first ones once more */
+
+        snprintf(path, sizeof(path), "/%c/%c/%c/f", 'g' + k % 17, 'g' + k / 17 % 17, 'g' + k / 289);
+        OK(dfs_sys_stat(s, path, 0, &st));
+        assert_int_equal(st.st_size, 5);
+    }
+    OK(dfs_sys_umount(s)); /* and all of them are closed: the container closes */
+}
+
+/* What is no path of this file system, and what a call cannot do with one that is. */
+static void paths_that_may_not_be(void **state)
+{
+    dfs_sys_t *s = sys_mount(*state, O_RDWR, 0), *ro = sys_mount(*state, O_RDONLY, 0);
+    struct timespec bad[2] = {{.tv_nsec = -1}, {.tv_nsec = 0}};
+    char name[DFS_MAX_NAME + 3], *path = calloc(1, DFS_MAX_PATH + 2);
+    struct stat st, before;
+    dfs_obj_t *obj;
+    DIR *dir;
+
+    sys_put(s, "/f", "hello");
+    OK(dfs_sys_mkdir(s, "/d", 0755, 0));
+    memset(name, 'n', sizeof(name));
+    name[0] = '/';
+    name[sizeof(name) - 1] = '\0';
+    memset(path, '/', DFS_MAX_PATH + 1);
+    IS(ENAMETOOLONG, dfs_sys_stat(s, name, 0, &st));
+    IS(ENAMETOOLONG, dfs_sys_stat(s, path, 0, &st));
+    IS(ENOTSUP, dfs_sys_stat(s, "/d/.", 0, &st));
+    IS(ENOTSUP, dfs_sys_stat(s, "/d/..", 0, &st));
+    IS(EINVAL, dfs_sys_stat(s, "d", 0, &st));
+    IS(EINVAL, dfs_sys_stat(s, NULL, 0, &st));
+    IS(EINVAL, dfs_sys_stat(NULL, "/d", 0, &st));
+    IS(ENOTDIR, dfs_sys_stat(s, "/f/x", 0, &st));
+    IS(ENOTSUP, dfs_sys_stat(s, "/d", O_EXCL, &st));
+    IS(EINVAL, dfs_sys_stat(NULL, "/d", O_EXCL, &st));
+    IS(ENOTSUP, dfs_sys_opendir(s, "/d", O_EXCL, &dir));
+    IS(ENOTSUP, dfs_sys_access(s, "/d", R_OK, AT_EACCESS));
+    free(path);
+
+    /* times: none given are now */
+    IS(EINVAL, dfs_sys_utimens(s, "/f", bad, 0));
+    OK(dfs_sys_utimens(s, "/f", (struct timespec[2]){{1, 0}, {1, 0}}, 0));
+    OK(dfs_sys_stat(s, "/f", 0, &before));
+    assert_int_equal(before.st_mtim.tv_sec, 1);
+    OK(dfs_sys_utimens(s, "/f", NULL, 0));
+    OK(dfs_sys_stat(s, "/f", 0, &st));
+    assert_in_range(st.st_mtim.tv_sec, before.st_ctim.tv_sec - 1, before.st_ctim.tv_sec + 600);
+
+    /* the link itself grants everything, except on what is mounted read-only */
+    OK(dfs_sys_symlink(s, "nowhere", "/gone"));
+    OK(dfs_sys_symlink(s, "f", "/l"));
+    OK(dfs_sys_access(s, "/gone", R_OK | W_OK, O_NOFOLLOW));
+    OK(dfs_sys_access(ro, "/gone", R_OK, O_NOFOLLOW));
+    IS(EPERM, dfs_sys_access(ro, "/gone", W_OK, O_NOFOLLOW));
+    IS(ENOENT, dfs_sys_access(s, "/gone", R_OK, 0));
+
+    /* through a link, cut on the way */
+    IS(ENOTDIR, dfs_sys_open(s, "/l", S_IFDIR, O_RDWR, 0, 0, NULL, &obj));
+    OK(dfs_sys_open(s, "/l", S_IFREG, O_RDWR | O_TRUNC, 0, 0, NULL, &obj));
+    OK(dfs_sys_close(obj));
+    OK(dfs_sys_stat(s, "/f", 0, &st));
+    assert_int_equal(st.st_size, 0);
+    OK(dfs_sys_umount(ro));
+    OK(dfs_sys_umount(s));
+}
+
 API_MAIN(FS_TEST(with_cache), FS_TEST(without_cache), FS_TEST(without_lock), FS_TEST(listing),
-         FS_TEST(asynchronous), FS_TEST(connected), FS_TEST(threads))
+         FS_TEST(asynchronous), FS_TEST(connected), FS_TEST(threads),
+         FS_TEST(more_than_the_cache_keeps), FS_TEST(paths_that_may_not_be))

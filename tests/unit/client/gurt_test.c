@@ -168,6 +168,121 @@ static void wrong_names_and_flags(void **state)
     assert_int_equal(daos_fini(), 0);
 }
 
+static void settings_of_the_environment(void **state)
+{
+    uint64_t big = 7;
+    uint32_t num = 7;
+    unsigned int u = 7;
+    char text[4], c = 'x', *copy;
+    bool yes = false;
+
+    assert_int_equal(d_setenv("TARN_GURT", "0x10", 1), 0);
+    assert_true(d_isenv_def((char *)"TARN_GURT"));
+    assert_int_equal(d_setenv("TARN_GURT", "other", 0), 0); /* it has a value */
+    assert_int_equal(d_getenv_uint64_t("TARN_GURT", &big), 0);
+    assert_int_equal(big, 16);
+    assert_int_equal(d_getenv_uint32_t("TARN_GURT", &num), 0);
+    assert_int_equal(num, 16);
+    assert_int_equal(d_getenv_str(text, sizeof(text), "TARN_GURT"), -DER_TRUNC);
+    assert_string_equal(text, "0x1");
+    assert_int_equal(d_agetenv_str(&copy, "TARN_GURT"), 0);
+    assert_string_equal(copy, "0x10");
+    d_freeenv_str(&copy);
+    assert_null(copy);
+    assert_int_equal(d_getenv_char("TARN_GURT", &c), -DER_INVAL);
+    assert_int_equal(d_getenv_bool("TARN_GURT", &yes), 0);
+    assert_true(yes);
+
+    assert_int_equal(d_setenv("TARN_GURT", "0", 1), 0);
+    assert_int_equal(d_getenv_bool("TARN_GURT", &yes), 0);
+    assert_false(yes);
+    assert_int_equal(d_getenv_char("TARN_GURT", &c), 0);
+    assert_int_equal(c, '0');
+    assert_int_equal(d_setenv("TARN_GURT", "4294967296", 1), 0);
+    assert_int_equal(d_getenv_uint64_t("TARN_GURT", &big), 0);
+    assert_int_equal(big, UINT64_C(1) << 32);
+    assert_int_equal(d_getenv_uint("TARN_GURT", &u), -DER_INVAL);
+    assert_int_equal(d_getenv_int("TARN_GURT", &u), -DER_INVAL);
+    assert_int_equal(u, 7);
+    assert_int_equal(d_setenv("TARN_GURT", "12 apples", 1), 0);
+    assert_int_equal(d_getenv_uint64_t("TARN_GURT", &big), -DER_INVAL);
+
+    assert_int_equal(d_unsetenv("TARN_GURT"), 0);
+    assert_false(d_isenv_def((char *)"TARN_GURT"));
+    assert_int_equal(d_getenv_uint64_t("TARN_GURT", &big), -DER_NONEXIST);
+    assert_int_equal(d_getenv_str(text, sizeof(text), "TARN_GURT"), -DER_NONEXIST);
+    assert_int_equal(d_agetenv_str(&copy, "TARN_GURT"), -DER_NONEXIST);
+    assert_null(copy);
+    assert_int_equal(d_getenv_bool("TARN_GURT", &yes), -DER_NONEXIST);
+    assert_int_equal(d_getenv_char("TARN_GURT", &c), -DER_NONEXIST);
+    assert_int_equal(d_setenv("", "x", 1), -DER_MISC);
+}
+
+static void text_that_grows(void **state)
+{
+    struct d_string_buffer_t buf = {0};
+    char *s = NULL, padded[] = " \t a b \n", blank[] = "  ";
+    uint8_t uuid[16] = {0xab, 0xcd};
+    daos_key_t key;
+    int rc;
+
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(d_write_string_buffer(&buf, "%d,", i % 10), 0);
+    assert_int_equal(buf.str_size, 200);
+    assert_int_equal(strlen(buf.str), 200);
+    assert_memory_equal(buf.str + 190, "5,6,7,8,9,", 10);
+    buf.status = -DER_NOMEM; /* once it has failed it stays so */
+    assert_int_equal(d_write_string_buffer(&buf, "x"), -DER_NOMEM);
+    assert_int_equal(buf.str_size, 200);
+    d_free_string(&buf);
+    assert_null(buf.str);
+    assert_int_equal(d_asprintf(&s, "%s-%d", "a", 12), 4);
+    assert_string_equal(s, "a-12");
+    d_free(s);
+    s = d_asprintf2(&rc, "%c", 'z');
+    assert_int_equal(rc, 1);
+    assert_string_equal(s, "z");
+    d_free(s);
+
+    assert_string_equal(daos_str_trimwhite(padded), "a b");
+    assert_null(daos_str_trimwhite(blank));
+    assert_string_equal(DP_UUID(uuid), "abcd0000-0000-0000-0000-000000000000");
+    assert_string_equal(DP_UUID(NULL), "?");
+    d_iov_set(&key, (void *)"a\1b", 3);
+    assert_string_equal(daos_key2str(&key), "a?b");
+    assert_string_equal(daos_key2str(NULL), "<NULL>");
+    assert_string_equal(daos_path2str("/x\n"), "/x?");
+    s = DP_UUID(uuid); /* eight of them stay what they are */
+    for (int i = 0; i < 7; i++)
+        daos_de2str("other");
+    assert_int_equal(s[0], 'a');
+}
+
+static void memory_of_programs(void **state)
+{
+    char *s = d_strndup("hello", 3), *z;
+
+    assert_string_equal(s, "hel");
+    s = d_realloc(s, 100);
+    assert_string_equal(s, "hel");
+    d_free(s);
+    z = d_calloc(3, 5);
+    for (int i = 0; i < 15; i++)
+        assert_int_equal(z[i], 0);
+    d_free(z);
+    assert_null(d_calloc(SIZE_MAX, 2));
+    z = d_aligned_alloc(4096, 100, true);
+    assert_int_equal((uintptr_t)z % 4096, 0);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(z[i], 0);
+    d_free(z);
+    d_free(d_malloc(0));
+    d_free(NULL);
+    s = d_realpath("/../", NULL);
+    assert_string_equal(s, "/");
+    d_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +292,9 @@ int main(void)
         cmocka_unit_test(pools_of_this_user),
         cmocka_unit_test(filters_of_containers),
         cmocka_unit_test(wrong_names_and_flags),
+        cmocka_unit_test(settings_of_the_environment),
+        cmocka_unit_test(text_that_grows),
+        cmocka_unit_test(memory_of_programs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,7 @@
 /* Many dkeys read with one request. */
+#include <pthread.h>
 #include "engine_rig.h"
+#include "engine/engine_int.h"
 #include "base/assert.h"
 #include "engine/engine_int.h"
 
@@ -265,6 +267,46 @@ static void test_what_is_refused(void **state)
     assert_int_equal(gather(r, MANY, DAOS_EPOCH_MAX, is_what_was_put), 0);
 }
 
+struct asker {
+    struct rig *r;
+    int rc;
+};
+
+static void *ask(void *arg)
+{
+    struct asker *a = arg;
+
+    a->rc = gather(a->r, MANY, DAOS_EPOCH_MAX, NULL);
+    return NULL;
+}
+
+/* Somebody has the heap: the caller's thread does not wait for it, a fiber of the engine does. */
+static void test_while_the_heap_is_locked(void **state)
+{
+    struct rig *r = *state;
+    struct asker a = {.r = r, .rc = -1};
+    uint64_t before;
+    pthread_t t;
+
+    prepare();
+    put_all(r);
+    before = __atomic_load_n(&r->eng->requests, __ATOMIC_RELAXED);
+    heap_lock(r->eng->shard.heap);
+    assert_int_equal(pthread_create(&t, NULL, ask, &a), 0);
+    while (__atomic_load_n(&r->eng->requests, __ATOMIC_RELAXED) == before)
+        rt_sleep_ns(1000000);
+    for (uint32_t i = 0; i < MANY; i++)
+        assert_int_equal(got[i][0], '.'); /* nothing yet */
+    heap_unlock(r->eng->shard.heap);
+    assert_int_equal(pthread_join(t, NULL), 0);
+    assert_int_equal(a.rc, 0);
+    for (uint32_t i = 0; i < MANY; i++) {
+        assert_memory_equal(got[i], bytes[i], size_of(i));
+        if (size_of(i) < ROOM)
+            assert_int_equal(got[i][size_of(i)], '.');
+    }
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -275,6 +317,7 @@ int main(void)
         T(test_what_lies_between_need_not_be_readable),
         T(test_a_hole_is_zeros),
         T(test_what_is_refused),
+        T(test_while_the_heap_is_locked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -368,6 +368,33 @@ static void test_format_refuses_bad_properties(void **state)
     io_dir_close(conf.dir);
 }
 
+/* Sizes asked for are those it begins with; a limit below what it begins with is refused. */
+static void test_format_keeps_to_sizes(void **state)
+{
+    struct engine_format f = {.meta_bytes = 4u << 20,
+                              .data_bytes = (3u << 20) - 1,
+                              .limit_bytes = 12u << 20,
+                              .owner = "a@",
+                              .group = "b@"};
+    struct engine_conf conf = {.locked = true, .cpu = -1};
+    struct engine_stat st;
+    struct engine *eng;
+    struct err e = {0};
+
+    assert_int_equal(io_dir_open_mem(&conf.dir), 0);
+    assert_int_equal(engine_pool_format(&conf, &f, &e), -DER_NOSPACE);
+    assert_non_null(strstr(e.what, "12582912 bytes"));
+    assert_true(e.why[0] != '\0' && e.next[0] != '\0');
+    memset(&e, 0, sizeof(e));
+    f.limit_bytes = 64u << 20; /* nothing of the first attempt is in the way */
+    assert_int_equal(engine_pool_format(&conf, &f, &e), 0);
+    assert_int_equal(engine_open(&conf, &eng, &e), 0);
+    engine_stat(eng, &st);
+    assert_int_equal(st.data_total, 3u << 20);
+    engine_close(eng, true);
+    io_dir_close(conf.dir);
+}
+
 /* A copy of a message whose answer was lost: the same session and sequence. */
 static int send_copy(struct rig *r, uint16_t opcode, uint64_t seq, bool again, const void *req,
                      void *rep)
@@ -490,6 +517,7 @@ int main(void)
         T(test_a_read_only_engine_reads_and_nothing_else),
         T(test_a_directory_has_one_engine),
         cmocka_unit_test(test_format_refuses_bad_properties),
+        cmocka_unit_test(test_format_keeps_to_sizes),
         T(test_containers_with_faulting_pages),
         T(test_a_destroy_is_finished_without_a_restart),
     };

@@ -520,6 +520,89 @@ static void a_full_device_refuses_politely_and_deletes_work(struct rig *r)
     CHECK(heap_close(r->h, true) == 0);
 }
 
+/* ---- What memory says against what the pages say ---- */
+
+static char said[8192];
+
+static void note_problem(void *arg, const char *text)
+{
+    snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s\n", text);
+}
+
+static uint64_t check_says(struct rig *r, const char *what)
+{
+    uint64_t problems = 0;
+
+    said[0] = '\0';
+    CHECK(heap_check(r->h, note_problem, NULL, &problems) == 0);
+    if (what != NULL && (problems == 0 || strstr(said, what) == NULL)) {
+        fprintf(stderr, "\"%s\" is not among\n%s", what, said);
+        abort();
+    }
+    return problems;
+}
+
+/* A page of the kind that is clean and in memory. */
+static uint64_t page_of_kind(struct rig *r, uint32_t kind, bool listed)
+{
+    for (uint64_t page = 2; page < r->h->pages; page++)
+        if (!page_is_core(page) && page_desc(r->h, page)->kind == kind &&
+            ((r->h->vol[page].flags & PV_LISTED) != 0) == listed)
+            return page;
+    abort();
+}
+
+static void the_checker_compares_memory_with_the_pages(struct rig *r)
+{
+    uint64_t *bits, lone, full;
+    uint32_t was;
+    char *image;
+
+    start(r, 14, NULL);
+    CHECK(rig_work(r, 300) == 0);
+    CHECK(heap_checkpoint(r->h) == 0);
+    CHECK(load_all(r) == 0);
+    CHECK(check_says(r, NULL) == 0);
+    lone = page_of_kind(r, PAGE_SLOT, true);
+    full = page_of_kind(r, PAGE_FREE, false);
+    bits = (uint64_t *)(void *)r->h->alloc.free.base;
+
+    bits[lone / 64] ^= 1ull << lone % 64;
+    check_says(r, "is in the list of free pages, its descriptor says otherwise");
+    check_says(r, "pages are free, the allocator counts");
+    bits[lone / 64] ^= 1ull << lone % 64;
+    bits[full / 64] ^= 1ull << full % 64;
+    check_says(r, "is not in the list of free pages, its descriptor says otherwise");
+    bits[full / 64] ^= 1ull << full % 64;
+
+    r->h->vol[lone].flags ^= PV_LISTED;
+    check_says(r, "is not in a list of pages with room, its descriptor says otherwise");
+    check_says(r, "say they are listed");
+    r->h->vol[lone].flags ^= PV_LISTED;
+    r->h->vol[full].flags ^= PV_LISTED;
+    check_says(r, "is in a list of pages with room, its descriptor says otherwise");
+    r->h->vol[full].flags ^= PV_LISTED;
+
+    was = r->h->vol[lone].prev;
+    r->h->vol[lone].prev = (uint32_t)full;
+    check_says(r, "is broken there");
+    r->h->vol[lone].prev = was;
+
+    image = page_addr(r->h, lone);
+    image[HEAP_PAGE_SIZE - 1] ^= 1;
+    check_says(r, "counts as clean, but the device has other bytes than memory");
+    image[HEAP_PAGE_SIZE - 1] ^= 1;
+    CHECK(check_says(r, NULL) == 0);
+
+    /* a sector that cannot be read hides no other page */
+    CHECK(
+        sim_dev_unreadable(r->sd, "shard",
+                           SUPER_AREA + super_role_size(r->sup, SUPER_WAL) + lone * HEAP_PAGE_SIZE,
+                           HEAP_PAGE_SIZE) == 0);
+    CHECK(check_says(r, "the device cannot read it") == 3); /* it, what it held, and the sums */
+    heap_close(r->h, false);
+}
+
 #define STORIES(X)                                                                                 \
     X(a_small_log_carries_endless_work)                                                            \
     X(after_a_checkpoint_every_page_can_leave_and_come_back)                                       \
@@ -533,6 +616,7 @@ static void a_full_device_refuses_politely_and_deletes_work(struct rig *r)
     X(a_log_filled_to_the_brim_still_has_room_for_the_checkpoint)                                  \
     X(the_log_is_not_reused_before_the_record_is_durable)                                          \
     X(pages_a_completed_checkpoint_wrote_are_clean_after_a_crash)                                  \
-    X(a_full_device_refuses_politely_and_deletes_work)
+    X(a_full_device_refuses_politely_and_deletes_work)                                             \
+    X(the_checker_compares_memory_with_the_pages)
 
 RIG_MAIN(STORIES)

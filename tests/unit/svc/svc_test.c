@@ -176,6 +176,7 @@ static void test_properties_of_a_container(void **state)
     struct msg_cont_open_rep c;
     struct msg_prop csum = {.type = DAOS_PROP_CO_CSUM, .val = DAOS_PROP_CO_CSUM_CRC32};
     struct msg_prop wrong = {.type = DAOS_PROP_CO_CSUM, .val = 99};
+    struct msg_prop domain = {.type = DAOS_PROP_CO_PERF_DOMAIN, .val = 7};
     struct msg_prop alien = {.type = DAOS_PROP_PO_SPACE_RB, .val = 1};
     struct msg_prop fixed = {.type = DAOS_PROP_CO_GLOBAL_VERSION, .val = 1};
     struct msg_prop set[2] = {{.type = DAOS_PROP_CO_LABEL, .text = "renamed"},
@@ -192,6 +193,9 @@ static void test_properties_of_a_container(void **state)
     assert_int_equal(rig_create(r, p.hdl, 1, "c", &wrong, 1), -DER_INVAL);
     assert_int_equal(rig_create(r, p.hdl, 1, "c", &alien, 1), -DER_INVAL);
     assert_int_equal(rig_create(r, p.hdl, 1, "c", &fixed, 1), -DER_INVAL);
+    assert_int_equal(rig_create(r, p.hdl, 1, "c", &domain, 1), -DER_INVAL);
+    domain.val = DAOS_PROP_PERF_DOMAIN_GROUP;
+    assert_int_equal(rig_create(r, p.hdl, 3, "near", &domain, 1), 0);
     assert_int_equal(rig_create(r, p.hdl, 1, "c", &csum, 1), 0);
     assert_int_equal(rig_create(r, p.hdl, 2, "taken", NULL, 0), 0);
     assert_int_equal(rig_cont_open(r, p.hdl, "c", DAOS_COO_RW, &c), 0);
@@ -255,6 +259,70 @@ static void test_rights_on_a_container(void **state)
     assert_int_equal(rig_cont_open(r, bob.hdl, "bobs", DAOS_COO_RW, &b), 0);
     assert_int_equal(rig_cont_close(r, a.hdl), 0);
     assert_int_equal(rig_cont_open(r, ann.hdl, "bobs", DAOS_COO_RO, &a), -DER_NO_PERM);
+}
+
+/* What a creator gives is merged over the list that every container gets. */
+static void test_a_list_given_at_creation(void **state)
+{
+    struct rig *r = *state;
+    struct msg_pool_connect_rep ann, bob, eve;
+    struct msg_cont_open_rep a;
+    uint8_t acl[256];
+    struct daos_acl *head = (struct daos_acl *)acl;
+    struct daos_ace *ace = (struct daos_ace *)(acl + sizeof(*head));
+    struct msg_prop given = {.type = DAOS_PROP_CO_ACL};
+
+    memset(acl, 0, sizeof(acl));
+    head->dal_ver = DAOS_ACL_VERSION;
+    head->dal_len = sizeof(*ace) + 8;
+    ace->dae_access_types = DAOS_ACL_ACCESS_ALLOW;
+    ace->dae_principal_type = DAOS_ACL_USER;
+    ace->dae_principal_len = 8;
+    ace->dae_allow_perms = DAOS_ACL_PERM_READ | DAOS_ACL_PERM_GET_PROP;
+    strcpy(ace->dae_principal, "eve@");
+    given.blob = (struct msg_buf){acl, (uint32_t)sizeof(*head) + head->dal_len};
+
+    assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &ann), 0);
+    assert_int_equal(rig_connect(r, "bob@", "lab@", DAOS_PC_RW, &bob), 0);
+    assert_int_equal(rig_connect(r, "eve@", "lab@", DAOS_PC_RW, &eve), 0);
+    assert_int_equal(rig_create(r, ann.hdl, 1, "c", &given, 1), 0);
+    assert_int_equal(rig_cont_open(r, ann.hdl, "c", DAOS_COO_RW, &a), 0);
+    assert_int_equal(a.caps, DAOS_ACL_PERM_CONT_ALL);
+    assert_int_equal(rig_cont_open(r, bob.hdl, "c", DAOS_COO_RW, &a), 0); /* by the group */
+    assert_int_equal(rig_cont_open(r, eve.hdl, "c", DAOS_COO_RW, &a), -DER_NO_PERM);
+    assert_int_equal(rig_cont_open(r, eve.hdl, "c", DAOS_COO_RO, &a), 0);
+    assert_int_equal(a.caps, DAOS_ACL_PERM_READ | DAOS_ACL_PERM_GET_PROP);
+    given.blob.len -= 8; /* cut */
+    assert_int_equal(rig_create(r, ann.hdl, 2, "d", &given, 1), -DER_INVAL);
+}
+
+/* Owners are set by who may set owners; a pool that is open for reading loses no container. */
+static void test_who_may_take_a_container_away(void **state)
+{
+    struct rig *r = *state;
+    struct msg_pool_connect_rep ann, bob, ro;
+    struct msg_cont_open_rep b;
+    struct msg_prop owner = {.type = DAOS_PROP_CO_OWNER, .text = "bob@"};
+    struct msg_cont_set_prop_req sq = {.props = &owner, .props_nr = 1};
+    struct msg_cont_destroy_req dq = {.cont = "c"};
+    uint64_t none[8];
+
+    assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RW, &ann), 0);
+    assert_int_equal(rig_connect(r, "bob@", "lab@", DAOS_PC_RW, &bob), 0);
+    assert_int_equal(rig_connect(r, "ann@", "lab@", DAOS_PC_RO, &ro), 0);
+    assert_int_equal(rig_create(r, ann.hdl, 1, "c", NULL, 0), 0);
+    assert_int_equal(rig_cont_open(r, bob.hdl, "c", DAOS_COO_RW, &b), 0);
+    memcpy(sq.hdl, b.hdl, 16);
+    assert_int_equal(rig_apply(r, MSG_CONT_SET_PROP, &sq, none, 0), -DER_NO_PERM);
+    owner.type = DAOS_PROP_CO_ACL;
+    assert_int_equal(rig_apply(r, MSG_CONT_SET_PROP, &sq, none, 0), -DER_NO_PERM);
+    assert_int_equal(rig_cont_close(r, b.hdl), 0);
+    memcpy(dq.hdl, ro.hdl, 16);
+    assert_int_equal(rig_apply(r, MSG_CONT_DESTROY, &dq, none, 0), -DER_NO_PERM);
+    assert_int_equal(rig_cont_open(r, ann.hdl, "c", DAOS_COO_RO, &b), 0); /* it is there */
+    assert_int_equal(rig_cont_close(r, b.hdl), 0);
+    memcpy(dq.hdl, ann.hdl, 16);
+    assert_int_equal(rig_apply(r, MSG_CONT_DESTROY, &dq, none, 0), 0);
 }
 
 static void test_attributes(void **state)
@@ -689,6 +757,8 @@ int main(void)
         T(test_open_flags_and_conflicts),
         T(test_properties_of_a_container),
         T(test_rights_on_a_container),
+        T(test_a_list_given_at_creation),
+        T(test_who_may_take_a_container_away),
         T(test_attributes),
         T(test_snapshots),
         T(test_object_numbers),

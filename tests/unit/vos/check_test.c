@@ -4,12 +4,13 @@
 
 #define LATEST DAOS_EPOCH_MAX
 
-static char last[512];
+static char last[512], said[16384]; /* the last line; all of them */
 
 static void note(void *arg, const char *text)
 {
     (void)arg;
     snprintf(last, sizeof last, "%s", text);
+    snprintf(said + strlen(said), sizeof said - strlen(said), "%s\n", text);
 }
 
 static uint64_t check(struct rig *r)
@@ -113,20 +114,119 @@ static void damage_is_found_and_named(void **state)
     rig_stop(&r);
 }
 
+/* A place with bytes to put there, and what the checker then says. */
+struct wound {
+    uint64_t off;
+    uint64_t bytes; /* little end first */
+    size_t len;
+    const char *says;
+};
+
+static uint64_t single_of(struct rig *r, daos_obj_id_t o, uint64_t dkey, const char *akey)
+{
+    struct vos_key a = K(akey);
+    uint64_t off;
+
+    CHECK_EQ(akey_find(r->h, dkey, o, &a, DAOS_IOD_SINGLE, &off), 0);
+    return off;
+}
+
+/* Each alone, and then healed: what was said before is not said again. */
+static void every_wound_has_a_name(void **state)
+{
+    daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1);
+    struct vos_key d = K("d"), gone = K("gone"), w = K("w");
+    uint64_t obj, dkey, cut, single, value, arr, ext, at[6];
+    struct walk walk;
+    struct rig r;
+
+    (void)state;
+    log_set_level((enum log_level)(LOG_LEVEL_ERROR - 1));
+    rig_start(&r, NULL, 1, 0);
+    for (int i = 0; i < 3; i++) { /* each state is kept: by a snapshot */
+        CHECK_EQ(put_s(&r, o, "d", "a", "value"), 0);
+        CHECK_EQ(put_s(&r, o, "gone", "a", "value"), 0);
+        CHECK_EQ(RIG_RETRY(&r, vos_snap_add(r.c, hlc_peek(&r.clock))), 0);
+        CHECK_EQ(punch(&r, VOS_DKEY, o, "gone", NULL, 0), 0);
+        CHECK_EQ(RIG_RETRY(&r, vos_snap_add(r.c, hlc_peek(&r.clock))), 0);
+    }
+    CHECK_EQ(write_arr(&r, o, d, w, 0, 10, 1, "0123456789"), 0);
+    assert_int_equal(check(&r), 0);
+
+    heap_lock(r.h);
+    CHECK_EQ(obj_find(r.c, o, &obj), 0);
+    CHECK_EQ(dkey_find(r.h, obj, o, &d, &dkey), 0);
+    CHECK_EQ(dkey_find(r.h, obj, o, &gone, &cut), 0);
+    single = single_of(&r, o, dkey, "a");
+    value = ((const struct akey_rec *)heap_ptr(r.h, single, sizeof(struct akey_rec)))->values.word0;
+    CHECK_EQ(akey_find(r.h, dkey, o, &w, DAOS_IOD_ARRAY, &arr), 0);
+    walk_ext(&walk, r.h, arr, 0, false);
+    CHECK_EQ(walk_next(&walk, &ext), 0);
+    ext = ext_off(ext);
+    at[0] = ((const struct dkey_rec *)heap_ptr(r.h, cut, sizeof(struct dkey_rec)))->life;
+    for (int i = 0; i < 2; i++)
+        at[i + 1] = ((const struct ver *)heap_ptr(r.h, at[i], sizeof(struct ver)))->older;
+    CHECK(at[0] && at[1] && at[2]);
+    heap_unlock(r.h);
+
+    struct wound wounds[] = {
+        {at[0], REC_SINGLE, 1, "does not belong here"},
+        {at[1], REC_MARK, 1, "does not belong here"},
+        {at[0] + offsetof(struct ver, epoch), 5, 8, "existence log at heap offset"},
+        {value + offsetof(struct ver, epoch), 5, 8, "not newest first"},
+        {ext + offsetof(struct ext, nr), 0, 4, "extent at heap offset"},
+        {ext + offsetof(struct ext, epoch), UINT64_C(1) << 62, 8, "the ceiling is"},
+        {arr + offsetof(struct akey_rec, type), 77, 1, "akey at heap offset"},
+        {single + sizeof(struct akey_rec), 'b', 1, "not where its name belongs"},
+        {dkey + sizeof(struct dkey_rec), 'e', 1, "not where its name belongs"},
+        {obj + offsetof(struct obj_rec, changed), UINT64_C(1) << 62, 8, "above the ceiling"},
+        {obj + offsetof(struct obj_rec, oid_lo), 99, 8, "not where its id belongs"},
+        {dkey, 'X', 1, "dkey at heap offset"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wounds); i++) {
+        said[0] = 0;
+        swap(&r, wounds[i].off, &wounds[i].bytes, wounds[i].len);
+        if (check(&r) == 0 || strstr(said, wounds[i].says) == NULL)
+            fail_msg("wound %d: \"%s\" is not among\n%s", (int)i, wounds[i].says, said);
+        swap(&r, wounds[i].off, &wounds[i].bytes, wounds[i].len);
+        assert_int_equal(check(&r), 0);
+    }
+    rig_stop(&r);
+}
+
 static void a_dump_is_for_people(void **state)
 {
-
-    daos_obj_id_t f = OID(DAOS_OT_ARRAY_BYTE, 2);
+    daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1), f = OID(DAOS_OT_ARRAY_BYTE, 2);
+    struct vos_key d = K("d"), w = K("w");
     uint64_t one = 1;
     struct rig r;
 
     (void)state;
     rig_start(&r, NULL, 1, 20);
     CHECK_EQ(write_arr(&r, f, (struct vos_key){&one, 8}, K("0"), 0, 4, 1, "abcd"), 0);
-    last[0] = 0;
+    said[0] = last[0] = 0;
     assert_int_equal(RIG_RETRY(&r, vos_dump(r.c, f, note, NULL)), 0);
+    assert_non_null(strstr(said, "  dkey 1 changed"));
     assert_non_null(strstr(last, "      records 0+4 of 1 bytes"));
     assert_int_equal(RIG_RETRY(&r, vos_dump(r.c, OID(0, 99), note, NULL)), -DER_NONEXIST);
+
+    CHECK_EQ(put_s(&r, o, "d", "a\n", "value"), 0);
+    CHECK_EQ(put_s(&r, o, "gone", "a", "value"), 0);
+    CHECK_EQ(write_arr(&r, o, d, w, 0, 10, 1, "0123456789"), 0);
+    CHECK_EQ(RIG_RETRY(&r, vos_snap_add(r.c, hlc_peek(&r.clock))), 0);
+    CHECK_EQ(put_s(&r, o, "d", "a\n", "longer value"), 0);
+    CHECK_EQ(punch(&r, VOS_DKEY, o, "gone", NULL, 0), 0);
+    CHECK_EQ(write_arr(&r, o, d, w, 2, 3, 0, NULL), 0);               /* a hole */
+    CHECK_EQ(write_arr(&r, o, d, w, 0, 4u * EXT_NR_MAX, 0, NULL), 0); /* one that covers much */
+    said[0] = 0;
+    assert_int_equal(RIG_RETRY(&r, vos_dump(r.c, o, note, NULL)), 0);
+    assert_non_null(strstr(said, "  dkey d changed"));
+    assert_non_null(strstr(said, "  dkey gone changed"));
+    assert_non_null(strstr(said, " dead\n    punch at "));
+    assert_non_null(strstr(said, "    akey a\\x0a single\n      value of 12 bytes at "));
+    assert_non_null(strstr(said, "\n      value of 5 bytes at "));
+    assert_non_null(strstr(said, "    akey w array\n      hole 0+4194304 at "));
+    assert_non_null(strstr(said, "      records 0+10 of 1 bytes at "));
     rig_stop(&r);
 }
 
@@ -134,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damage_is_found_and_named),
+        cmocka_unit_test(every_wound_has_a_name),
         cmocka_unit_test(a_dump_is_for_people),
     };
 

@@ -66,6 +66,73 @@ static void replay_in_any_order(void **state)
     }
 }
 
+/* One change of the akey "w" at its epoch: records written, punched, or all of it punched. */
+struct array_change {
+    uint64_t epoch;
+    uint64_t at, nr;
+    const char *bytes; /* NULL: a hole; nr 0: punch of the akey */
+};
+
+static int array_at(struct rig *r, uint64_t base, const struct array_change *c)
+{
+    struct iovec iov = {(void *)(uintptr_t)c->bytes, c->nr};
+    daos_recx_t recx = {c->at, c->nr};
+    struct vos_key w = K("w");
+    struct vos_iod iod = {.akey = w,
+                          .type = DAOS_IOD_ARRAY,
+                          .rec_size = c->bytes ? 1 : 0,
+                          .recx_nr = 1,
+                          .recxs = &recx,
+                          .iov = &iov,
+                          .iov_nr = c->bytes ? 1 : 0};
+    struct vos_op op = {
+        .kind = VOS_OP_UPDATE, .oid = O, .dkey = K("d"), .akey_nr = 1, .iods = &iod};
+
+    if (c->nr == 0)
+        op = (struct vos_op){.kind = VOS_OP_PUNCH,
+                             .level = VOS_AKEY,
+                             .oid = O,
+                             .dkey = K("d"),
+                             .akey_nr = 1,
+                             .akeys = &w};
+    return rig_apply(r, &op, 1, base + c->epoch, NULL);
+}
+
+static void arrays_in_any_order(void **state)
+{
+    static const struct array_change HISTORY[] = {
+        {100, 0, 10, "aaaaaaaaaa"}, {200, 2, 5, NULL}, {300, 4, 4, "bbbb"},
+        {400, 0, 0, NULL},          {500, 1, 2, "cc"}, {600, 2, UINT64_C(1) << 22, NULL}};
+    static const char *const SHOWN[] = {"..........", "aaaaaaaaaa", "aa.....aaa", "aa..bbbbaa",
+                                        "..........", ".cc.......", ".c........"};
+
+    (void)state;
+    for (uint64_t seed = 1; seed < 30; seed++) {
+        uint64_t base;
+        struct rig r;
+
+        rig_start(&r, NULL, seed, 10);
+        base = hlc_peek(&r.clock);
+        CHECK_EQ(vos_hold(r.c, 1), 0);
+        for (uint32_t done = 0; done != (1u << ARRAY_LEN(HISTORY)) - 1;) {
+            uint32_t i = (uint32_t)rig_draw(&r, ARRAY_LEN(HISTORY));
+
+            CHECK_EQ(array_at(&r, base, &HISTORY[i]), 0);
+            done |= 1u << i;
+        }
+        for (uint32_t i = 0; i <= ARRAY_LEN(SHOWN); i++) {
+            bool last = i == ARRAY_LEN(SHOWN);
+            char buf[11] = "..........";
+            long rc = read_arr(&r, last ? LATEST : base + i * 100 + 50, O, K("d"), K("w"), 0, 10,
+                               buf, 10, NULL, NULL);
+
+            CHECK(rc >= 0);
+            assert_string_equal(buf, SHOWN[last ? i - 1 : i]);
+        }
+        rig_stop(&r);
+    }
+}
+
 /* ---- Enumeration under change ---- */
 
 #define NAMES 400u
@@ -340,6 +407,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(on_disk),
         cmocka_unit_test(replay_in_any_order),
+        cmocka_unit_test(arrays_in_any_order),
         cmocka_unit_test(list_while_things_change),
         cmocka_unit_test(what_a_transaction_saw_is_checked),
         cmocka_unit_test(answers_wait_for_what_they_saw),

@@ -164,6 +164,30 @@ static void the_clock_never_goes_back(void **state)
     rig_stop(&r);
 }
 
+/* Sessions whose start and random number hash to the same place are told from each other. */
+static void sessions_of_one_hash(void **state)
+{
+    const uint64_t c = UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t first;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 6, 5);
+    first = hlc_get(&r.clock, r.wall_ns);
+    for (int copy = 0; copy < 3; copy++) {
+        for (uint64_t n = 0; n < 200; n++) {
+            uint64_t hlc = first + n * 7 % 200,
+                     rnd = mix64(first ^ c) + 99 - mix64(hlc ^ c); /* mix128(hlc, rnd): all equal */
+
+            r.txid = (struct vos_txid){hlc, rnd, 1, 0};
+            assert_int_equal(put_s(&r, O, "d", "a", "v"), 0);
+            assert_int_equal(r.replayed, copy > 0);
+        }
+        rig_reopen(&r, copy > 0);
+    }
+    rig_stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +198,7 @@ int main(void)
         cmocka_unit_test(idle_sessions_are_forgotten),
         cmocka_unit_test(one_of_the_future_waits),
         cmocka_unit_test(the_clock_never_goes_back),
+        cmocka_unit_test(sessions_of_one_hash),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,6 +221,59 @@ static void checksums_travel(struct rt_xs *xs)
     free(got);
 }
 
+/* Checksums that somebody else computes and checks are kept as they are, whatever their length. */
+static void checksums_of_every_length(struct rt_xs *xs)
+{
+    static const struct {
+        uint16_t type;
+        uint16_t len;
+    } types[] = {{CSUM_CRC16, 2}, {CSUM_CRC32, 4}, {CSUM_ADLER32, 4}, {CSUM_CRC64, 8},
+                 {CSUM_XXH3, 8},  {CSUM_SHA1, 20}, {CSUM_SHA256, 32}, {CSUM_SHA512, 64}};
+    daos_obj_id_t f = OID(DAOS_OT_ARRAY_BYTE, 2);
+    static char buf[20000];
+    uint8_t sum[64];
+    struct rig r;
+
+    rig_start(&r, xs, 10, 2);
+    for (size_t i = 0; i < sizeof sum; i++)
+        sum[i] = (uint8_t)(i + 1);
+    for (uint64_t i = 0; i <= ARRAY_LEN(types); i++) {
+        bool unknown = i == ARRAY_LEN(types);
+        struct vos_csum cs = {.type = unknown ? 99 : types[i].type,
+                              .len = unknown ? 4 : types[i].len,
+                              .nr = 1,
+                              .bytes = sum};
+        daos_recx_t recx = {0, sizeof buf};
+        struct iovec iov = {buf, sizeof buf};
+        struct vos_iod iod = {.akey = K("0"),
+                              .type = DAOS_IOD_ARRAY,
+                              .rec_size = 1,
+                              .recx_nr = 1,
+                              .recxs = &recx,
+                              .iov = &iov,
+                              .iov_nr = 1,
+                              .csums = &cs};
+        struct vos_fetch_iod fi = {
+            .akey = K("0"), .type = DAOS_IOD_ARRAY, .recx_nr = 1, .recxs = &recx, .dst = &iov};
+        struct vos_key d = {&i, 8};
+        struct vos_op op = {.kind = VOS_OP_UPDATE, .oid = f, .dkey = d, .akey_nr = 1, .iods = &iod};
+        struct vos_fetch ft;
+
+        fi.dst_nr = 1;
+        CHECK_EQ(rig_apply(&r, &op, 1, 0, NULL), unknown ? -DER_INVAL : 0);
+        if (unknown)
+            break;
+        CHECK_EQ(RIG_RETRY(&r, vos_fetch(r.c, LATEST, 0, f, &d, 1, &fi, &ft)), 0);
+        CHECK_EQ(ft.piece_nr, 1);
+        CHECK_EQ(ft.pieces[0].csum_type, types[i].type);
+        CHECK_EQ(ft.pieces[0].csum_len, types[i].len);
+        CHECK(memcmp(ft.pieces[0].csums, sum, types[i].len) == 0);
+        vos_fetch_fini(r.c, &ft);
+    }
+    check_clean(&r);
+    rig_stop(&r);
+}
+
 /* A fetch that runs again, somewhere else or later, may find another state: bytes of its first run
  * in the holes of its second would be a state that never was. */
 static void unanswered_fetches_leave_no_trace(struct rt_xs *xs)
@@ -362,6 +415,155 @@ static void a_log_that_is_too_small_says_so(struct rt_xs *xs)
     rig_stop(&r);
 }
 
+/* Room in small pieces: a large value takes many of them, each with a checksum of its own. */
+static int count_pieces(void *arg, const struct vos_piece *p)
+{
+    uint32_t *nr = arg;
+
+    CHECK(p->csum_len > 0 && p->len <= (uint64_t)p->ext.nr * SPACE_BLOCK);
+    ++*nr;
+    return 0;
+}
+
+static uint32_t pieces(struct rig *r)
+{
+    struct vos_anchor at = {{0}, 0};
+    uint64_t problems = 0;
+    uint32_t nr = 0, pct = r->fault_pct;
+    bool more = true;
+
+    r->fault_pct = 0; /* what is tried again would be counted again */
+    while (more)
+        CHECK_EQ(
+            RIG_RETRY(r, vos_check(r->v, &at, rig_problem, count_pieces, &nr, &problems, &more)),
+            0);
+    CHECK_EQ(problems, 0);
+    r->fault_pct = pct;
+    return nr;
+}
+
+static void a_value_in_many_pieces(struct rt_xs *xs)
+{
+    daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1);
+    static char small[2 * SPACE_BLOCK], large[100000], got[100000];
+    char name[16];
+    uint32_t nr = 0, before;
+    struct rig r;
+
+    rig_start(&r, xs, 8, 2);
+    memset(small, 's', sizeof small);
+    for (size_t i = 0; i < sizeof large; i++)
+        large[i] = (char)mix64(i);
+    while (stat_of(&r).data_used + sizeof small <= stat_of(&r).data_total) {
+        snprintf(name, sizeof name, "d%u", nr++);
+        CHECK_EQ(put(&r, o, K(name), K("a"), small, sizeof small, 0, 0), 0);
+    }
+    for (uint32_t i = 0; i < nr; i += 2) {
+        snprintf(name, sizeof name, "d%u", i);
+        CHECK_EQ(punch(&r, VOS_DKEY, o, name, NULL, 0), 0);
+    }
+    reclaim_all(&r);
+    rig_reopen(&r, true);
+    before = pieces(&r);
+    CHECK_EQ(before, nr / 2);
+    CHECK_EQ(put(&r, o, K("large"), K("a"), large, sizeof large, 0, 0), 0);
+    CHECK(pieces(&r) - before > 10);
+    rig_reopen(&r, true);
+    CHECK_EQ(get(&r, LATEST, o, K("large"), K("a"), got, sizeof got, 0), sizeof got);
+    CHECK(memcmp(got, large, sizeof got) == 0);
+    for (uint32_t i = 0; i < nr; i++) {
+        snprintf(name, sizeof name, "d%u", i);
+        CHECK_EQ(get(&r, LATEST, o, K(name), K("a"), got, sizeof got, 0), i % 2 ? sizeof small : 0);
+    }
+    CHECK_EQ(punch(&r, VOS_DKEY, o, "large", NULL, 0), 0);
+    reclaim_all(&r);
+    check_clean(&r);
+    CHECK_EQ(pieces(&r), before);
+    rig_stop(&r);
+}
+
+/* More extents than one look of pruning takes (PRUNE_WINDOW), in layers that cover each other in
+ * part: every reader goes on seeing what it saw. */
+#define RECORDS 4000u
+
+static void aggregate_all(struct rig *r)
+{
+    struct vos_anchor at = {{0}, 0};
+    bool more = true;
+
+    while (more)
+        CHECK_EQ(RIG_RETRY(r, vos_aggregate(r->c, 0, &at, &more)), 0);
+}
+
+static void shows(struct rig *r, uint64_t epoch, daos_obj_id_t f, const char *want)
+{
+    static char got[RECORDS];
+
+    memset(got, '.', sizeof got);
+    CHECK_EQ(read_arr(r, epoch, f, K("d"), K("0"), 0, RECORDS, got, RECORDS, NULL, NULL), 1);
+    for (uint32_t i = 0; i < RECORDS; i++)
+        if (got[i] != want[i])
+            fail_msg("record %u: '%c', not '%c'", i, got[i], want[i]);
+}
+
+static uint64_t extents(struct rig *r)
+{
+    struct vos_stat st;
+
+    heap_lock(r->h);
+    vos_stat(r->v, &st);
+    heap_unlock(r->h);
+    return st.extents;
+}
+
+static void many_extents_are_pruned(void **state)
+{
+    daos_obj_id_t f = OID(DAOS_OT_MULTI_HASHED, 4);
+    static char now[RECORDS], then[RECORDS], bytes[RECORDS];
+    uint64_t epoch, before;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 11, 1);
+    memset(now, '.', sizeof now);
+    for (uint32_t i = 0; i < RECORDS; i += 2) {
+        now[i] = (char)('a' + i % 26);
+        CHECK_EQ(write_arr(&r, f, K("d"), K("0"), i, 1, 1, &now[i]), 0);
+    }
+    memcpy(then, now, sizeof now);
+    epoch = hlc_peek(&r.clock);
+    CHECK_EQ(RIG_RETRY(&r, vos_snap_add(r.c, epoch)), 0);
+    for (uint32_t n = 0; n < 1500; n++) {
+        uint64_t at = rig_draw(&r, RECORDS - 60), nr = 1 + rig_draw(&r, n % 50 ? 20 : 60);
+        bool hole = n % 7 == 0;
+
+        memset(now + at, hole ? '.' : 'A' + (int)(n % 26), nr);
+        CHECK_EQ(write_arr(&r, f, K("d"), K("0"), at, nr, hole ? 0 : 1, now + at), 0);
+    }
+    for (int round = 0; round < 3; round++) {
+        shows(&r, LATEST, f, now);
+        if (round < 2)
+            shows(&r, epoch, f, then);
+        check_clean(&r);
+        before = extents(&r);
+        if (round == 1)
+            CHECK_EQ(RIG_RETRY(&r, vos_snap_del(r.c, epoch)), 0);
+        aggregate_all(&r);
+        if (round < 2)
+            CHECK(extents(&r) < before);
+        else
+            CHECK_EQ(extents(&r), before); /* nothing is left to do */
+    }
+    memset(bytes, 'Z', sizeof bytes);
+    CHECK_EQ(write_arr(&r, f, K("d"), K("0"), 0, RECORDS, 1, bytes), 0);
+    shows(&r, LATEST, f, bytes);
+    aggregate_all(&r);
+    shows(&r, LATEST, f, bytes);
+    CHECK_EQ(extents(&r), 1);
+    check_clean(&r);
+    rig_stop(&r);
+}
+
 static void on_disk(void **state)
 {
     (void)state;
@@ -369,7 +571,9 @@ static void on_disk(void **state)
     rig_run(a_log_that_is_too_small_says_so);
     rig_run(snapshots_keep_and_let_go);
     rig_run(many_values_leave_the_heap);
+    rig_run(a_value_in_many_pieces);
     rig_run(checksums_travel);
+    rig_run(checksums_of_every_length);
     rig_run(unanswered_fetches_leave_no_trace);
 }
 
@@ -442,6 +646,7 @@ int main(void)
         cmocka_unit_test(overwrite_loops_stay_flat),
         cmocka_unit_test(churn_stays_flat),
         cmocka_unit_test(on_disk),
+        cmocka_unit_test(many_extents_are_pruned),
         cmocka_unit_test(large_objects_go_in_steps),
         cmocka_unit_test(a_container_destroyed_under_an_update),
     };
