@@ -513,6 +513,11 @@ bool hist_good(const struct hist *h)
     return !h->bad;
 }
 
+bool hist_gave_up(const struct hist *h)
+{
+    return h->bad && h->overflow;
+}
+
 uint32_t hist_states(const struct hist *h, uint32_t *most)
 {
     if (most != NULL)

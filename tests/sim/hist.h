@@ -37,7 +37,7 @@
 #define HIST_OPEN_MAX                                                                              \
     64u /* operations under way or of unknown outcome; more: a violation, the story says why */
 #define HIST_STATES_MAX                                                                            \
-    4096u /* possible states kept; more: hist_return says false and the story why */
+    4096u /* possible states kept; more: hist_return says false and hist_gave_up() true */
 
 /* From so many on, possibilities that differ only in the moments at which operations still open
  * could have been answered are taken for one: an operation that stays open for long while many
@@ -95,6 +95,9 @@ bool hist_failed(struct hist *h, uint32_t id);
 void hist_settle(struct hist *h);
 
 bool hist_good(const struct hist *h);
+/* Not good, but only because there were more possibilities than HIST_STATES_MAX: nothing is known.
+ */
+bool hist_gave_up(const struct hist *h);
 /* Why not: the last operations with their times and results, and the states before the last answer.
  * Valid until the next call. */
 const char *hist_story(struct hist *h);

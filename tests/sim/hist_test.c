@@ -80,6 +80,7 @@ static void one_after_the_other(void **state)
     assert_true(hist_good(h));
     assert_false(at_once(h, rd(0, 1))); /* lost update */
     assert_false(hist_good(h));
+    assert_false(hist_gave_up(h)); /* it is wrong, not too much to think of */
     assert_non_null(strstr(hist_story(h), "read 0 (0) = 1"));
     assert_non_null(strstr(hist_story(h), "2 0 0, snapshot"));
     assert_false(at_once(h, rd(0, 2))); /* for ever after */

@@ -194,6 +194,7 @@ static void judge(struct run *r, bool ended)
                   res->turns >= TURNS_MAX         ? "too many turns"
                   : res->virtual_ns >= RUN_NS_MAX ? "a day has passed"
                                                   : "everybody waits, and nothing will happen");
+    res->gave_up = r->work.gave_up;
     res->ok = !r->work.failed;
     if (!res->ok)
         snprintf(res->why, sizeof(res->why), "%s", r->work.why);

@@ -76,6 +76,7 @@ struct sim_run_conf {
 
 struct sim_result {
     bool ok;
+    bool gave_up; /* not ok, but only because the oracle had more to think of than it can */
     char why[20000];
     const char *load;
     uint32_t faults; /* kinds that the profile had */

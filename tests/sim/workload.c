@@ -157,6 +157,7 @@ static void violated(struct work *w, struct hist *h)
     const char *story = hist_story(h);
     size_t len = strlen(story);
 
+    w->gave_up = !w->failed && hist_gave_up(h);
     if (len < sizeof(w->why))
         work_wrong(w, "%s", story);
     else

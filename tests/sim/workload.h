@@ -102,8 +102,9 @@ struct work {
     /* A change begins that many will look at soon: what a fault would do now shows. May be NULL. */
     void (*hot)(void *arg);
     void *arg;
-    bool waits;  /* no bursts: a run on threads is the same each time then */
-    bool failed; /* by work_wrong() */
+    bool waits;   /* no bursts: a run on threads is the same each time then */
+    bool failed;  /* by work_wrong() */
+    bool gave_up; /* failed, but only because the oracle could not think of it all */
     char why[16384];
     uint64_t ops;         /* operations that reached the oracle */
     uint32_t unknown;     /* of them, those of unknown outcome since the last settle() */
