@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <endian.h>
 #include <string.h>
 
 static const uint16_t xattr_len[] = {2, 40, 300, DFS_XATTR_MAX};
@@ -28,10 +29,13 @@ const char *dfs_xattr_name(uint8_t which)
 
 static void fill(uint64_t seed, uint16_t val, uint8_t *buf, size_t len)
 {
+    for (size_t i = 0; i < len; i += 8) {
+        uint64_t w = htole64(mix64(seed + i / 8)) | UINT64_C(0x0101010101010101);
+
+        memcpy(buf + i, &w, MIN((size_t)8, len - i));
+    }
     buf[0] = (uint8_t)val;
     buf[1] = (uint8_t)(val >> 8);
-    for (size_t i = 2; i < len; i++)
-        buf[i] = (uint8_t)((mix64(seed + i / 8) >> (8 * (i % 8))) | 1);
 }
 
 size_t dfs_xattr_value(uint16_t val, uint8_t *buf)
