@@ -1,9 +1,9 @@
 /*
  * How pages larger than memory could be kept, two ways (docs/decisions/0006): an anonymous mapping
- * with every page at its own address, whose memory madvise() gives back; and a pool of frames with a
- * table that says where a page is. What a hit and a miss cost in each, in one run. The misses read
- * from a file in the directory given (default /dev/shm, where the device costs least and the rest
- * shows best).
+ * with every page at its own address, whose memory madvise() gives back; and a pool of frames with
+ * a table that says where a page is. What a hit and a miss cost in each, in one run. The misses
+ * read from a file in the directory given (default /dev/shm, where the device costs least and the
+ * rest shows best).
  *
  *     residency_bench [DIR]
  */
@@ -19,11 +19,11 @@
 #include "base/assert.h"
 #include "base/hash.h"
 
-#define PAGE    16384ull
-#define PAGES   (uint32_t)((2ull << 30) / PAGE)   /* of the file */
-#define FRAMES  (uint32_t)((256ull << 20) / PAGE) /* that may be in memory */
-#define HITS    20000000u
-#define MISSES  40000u
+#define PAGE     16384ull
+#define PAGES    (uint32_t)((2ull << 30) / PAGE)   /* of the file */
+#define FRAMES   (uint32_t)((256ull << 20) / PAGE) /* that may be in memory */
+#define HITS     20000000u
+#define MISSES   40000u
 #define RESIDENT 1u
 #define USED     2u
 

@@ -41,8 +41,8 @@ struct client_slot *client_dfs_slot(void);
 /* Libraries above (libdfs): before ev is given to an operation, hook is set to run once at its
  * completion, before the program's callbacks and on whatever thread completes it; it must not wait,
  * and what it returns becomes the event's result (libdfs answers errnos). It is dropped when it has
- * run; NULL takes it back (the operation did not start). -DER_NO_PERM: the event is in use, and what
- * runs keeps its own. DER codes of event functions. */
+ * run; NULL takes it back (the operation did not start). -DER_NO_PERM: the event is in use, and
+ * what runs keeps its own. DER codes of event functions. */
 int client_event_hook(daos_event_t *ev, int (*hook)(void *arg, int rc), void *arg);
 /* Launches and completes ev at once with rc: an asynchronous call that had nothing to do. */
 int client_event_complete_now(daos_event_t *ev, int rc);

@@ -40,7 +40,8 @@ static int recall(struct shard *s, struct update *up)
     return 0;
 }
 
-/* The container behind the handle. What was done stays done, whatever became of the handle since. */
+/* The container behind the handle. What was done stays done, whatever became of the handle since.
+ */
 static int may_write(struct shard *s, struct update *up, struct vos_cont **c)
 {
     const struct msg_obj_update_req *m = up->req->req;

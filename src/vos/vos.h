@@ -172,9 +172,9 @@ int vos_update_begin(struct vos_cont *c, const struct vos_op *ops, uint32_t nr,
  * was applied before; nothing was done. Frees u except after HEAP_FAULT, HEAP_WAIT and HEAP_GROW.
  * On error reservations are given back. -DER_EXIST, -DER_NONEXIST, VOS_NOTEMPTY, -DER_TX_RESTART,
  * -DER_REC_SIZE, -DER_INVAL (the akey holds the other value type), -DER_TX_ID_REUSED (below the
- * acked mark), -DER_STALE (the session may have been forgotten: nothing was done, whatever became of
- * an earlier copy), -DER_AGAIN (more than VOS_SESSION_OUTCOMES unacknowledged), -DER_OVERFLOW (as begin; only now was it certain),
- * -DER_NOSPACE. */
+ * acked mark), -DER_STALE (the session may have been forgotten: nothing was done, whatever became
+ * of an earlier copy), -DER_AGAIN (more than VOS_SESSION_OUTCOMES unacknowledged), -DER_OVERFLOW
+ * (as begin; only now was it certain), -DER_NOSPACE. */
 int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
                        daos_epoch_t epoch_in, daos_epoch_t *epoch_out, uint64_t *lsn,
                        bool *replayed);

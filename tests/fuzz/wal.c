@@ -34,9 +34,7 @@ struct store {
 
 static struct heap_conf conf_of(struct store *s, bool readonly)
 {
-    struct heap_conf c = {.xs = fuzz_xs(),
-                          .readonly = readonly,
-                          .group_max_bytes = 32u << 10};
+    struct heap_conf c = {.xs = fuzz_xs(), .readonly = readonly, .group_max_bytes = 32u << 10};
 
     for (int r = 0; r < SUPER_ROLE_NR; r++)
         c.dev[r] = s->super;

@@ -50,8 +50,8 @@ int sim_net_dial(struct sim_net *n, uint32_t from, uint32_t to, struct net_wire 
 /* The node loses its connections, and can make none until it is up. told: its peers hear of it. */
 void sim_net_down(struct sim_net *n, uint32_t node, bool told);
 void sim_net_up(struct sim_net *n, uint32_t node);
-/* Those who still hold connections to an earlier life of the node hear of it soon: it is there again,
- * and knows nothing of them. */
+/* Those who still hold connections to an earlier life of the node hear of it soon: it is there
+ * again, and knows nothing of them. */
 void sim_net_reset(struct sim_net *n, uint32_t node);
 /* Nothing gets from one node to the other until then. */
 void sim_net_cut(struct sim_net *n, uint32_t from, uint32_t to, uint64_t until_ns);
