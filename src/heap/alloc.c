@@ -18,8 +18,7 @@
 
 #include <string.h>
 
-#define NEAR_PAGES 8u  /* how far from a hint a page with a free slot still counts as near */
-#define PAGES_KEPT 16u /* free pages only transactions that delete may take */
+#define NEAR_PAGES 8u /* how far from a hint a page with a free slot still counts as near */
 
 /* ---- Classes ---- */
 
@@ -249,7 +248,7 @@ static int page_new(struct heap *h, uint32_t cls, uint64_t near, uint64_t *page_
 
     if (h->alloc.free_pages * 10 < h->pages)
         background_kick(h); /* grows ahead */
-    if (h->alloc.free_pages <= (tx->reserve_ok ? 0 : PAGES_KEPT)) {
+    if (h->alloc.free_pages <= tx->leaves) {
         h->grow_data = false;
         return HEAP_GROW;
     }

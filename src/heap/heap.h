@@ -127,9 +127,15 @@ int heap_tx_alloc(struct heap *h, size_t size, uint64_t near, uint64_t *off, voi
 /* The same, for a caller that writes all size bytes himself before anything else: they are not
  * zeroed first. */
 int heap_tx_alloc_raw(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr);
-/* The open transaction deletes: it may use the pages kept so that deletes work when the heap is
- * full. */
-void heap_tx_use_reserve(struct heap *h);
+/* Free pages are kept so that room can be given back when the heap is full. Each kind of
+ * transaction leaves some to those below it, without which what it did could not be undone: */
+enum heap_reserve {
+    HEAP_RESERVE_DELETE, /* deletes what is small, and may be one of very many */
+    HEAP_RESERVE_COME,   /* makes what one needs to ask for a deletion: handles */
+    HEAP_RESERVE_LAST,   /* deletes what holds much, or gives back what others have deleted */
+};
+/* The open transaction is of this kind. */
+void heap_tx_use_reserve(struct heap *h, enum heap_reserve kind);
 /* Gives an allocation back; reusable by later transactions at once. The size is known to the heap.
  */
 int heap_tx_free(struct heap *h, uint64_t off);

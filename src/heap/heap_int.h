@@ -89,6 +89,8 @@ struct alloc {
 
 /* ---- The open transaction ---- */
 
+#define PAGES_KEPT 24u /* free pages that only those take who make room: heap_tx_use_reserve() */
+
 struct tx_range {
     uint64_t off;
     uint32_t len;
@@ -98,8 +100,8 @@ struct tx_range {
 
 struct tx {
     bool active;
-    bool reserve_ok; /* may use the pages kept for deletes */
     bool internal;   /* checkpoint: may use the log space kept for it */
+    uint32_t leaves; /* so many free pages to others */
     uint64_t need;   /* log bytes reserved */
     uint64_t used;   /* log bytes the record takes so far, upper bound */
     struct arena undo;

@@ -63,7 +63,7 @@ static int begin(struct heap *h, size_t redo_max, bool internal)
     }
     tx->active = true;
     tx->internal = internal;
-    tx->reserve_ok = internal;
+    tx->leaves = internal ? 0 : PAGES_KEPT;
     tx->need = need;
     tx->used = sizeof(struct wal_rec_hdr);
     tx->nr = 0;
@@ -91,9 +91,13 @@ int tx_begin_internal(struct heap *h, size_t redo_max)
     return begin(h, redo_max, true);
 }
 
-void heap_tx_use_reserve(struct heap *h)
+void heap_tx_use_reserve(struct heap *h, enum heap_reserve kind)
 {
-    h->tx.reserve_ok = true;
+    static const uint32_t leaves[] = {[HEAP_RESERVE_DELETE] = PAGES_KEPT * 5 / 8,
+                                      [HEAP_RESERVE_COME] = PAGES_KEPT / 4,
+                                      [HEAP_RESERVE_LAST] = 0};
+
+    h->tx.leaves = MUTANT(HEAP_RESERVE_SHARED) ? 0 : leaves[kind];
 }
 
 bool heap_tx_active(const struct heap *h)

@@ -58,23 +58,28 @@ static size_t redo_bound(const struct svc *s, const struct svc_cmd *c)
 
 /* Commands that must work in a full pool: those that give room back, and the handles one needs to
  * give such a command. */
-static bool works_when_full(uint16_t opcode)
+static void use_reserve(struct svc *s, uint16_t opcode)
 {
     switch (opcode) {
+    case MSG_ATTR_DEL:
+        heap_tx_use_reserve(s->h, HEAP_RESERVE_DELETE);
+        break;
     case MSG_POOL_CONNECT:
+    case MSG_CONT_OPEN:
+        heap_tx_use_reserve(s->h, HEAP_RESERVE_COME);
+        break;
     case MSG_POOL_DISCONNECT:
     case MSG_POOL_EVICT:
-    case MSG_CONT_OPEN:
     case MSG_CONT_CLOSE:
     case MSG_CONT_DESTROY:
-    case MSG_ATTR_DEL:
     case MSG_SNAP_DESTROY:
     case SVC_EVICT_ALL:
     case SVC_CONT_GONE:
     case SVC_SESSION_GONE:
-        return true;
+        heap_tx_use_reserve(s->h, HEAP_RESERVE_LAST);
+        break;
     default:
-        return false;
+        break;
     }
 }
 
@@ -150,8 +155,7 @@ int svc_apply(struct svc *s, uint64_t index, const struct svc_cmd *cmd, struct a
     rc = heap_tx_begin(s->h, redo_bound(s, cmd));
     if (rc != 0)
         return rc;
-    if (works_when_full(cmd->opcode))
-        heap_tx_use_reserve(s->h);
+    use_reserve(s, cmd->opcode);
     rc = apply_in_tx(&o, index, rep, &again);
     if (rc == 0 && !again) {
         heap_tx_commit(s->h, lsn);

@@ -354,7 +354,7 @@ int vos_cont_destroy(struct vos *v, const uuid_t uuid)
     rc = heap_tx_begin(v->h, 2 * OP_REDO + sizeof *r);
     if (rc)
         return rc;
-    heap_tx_use_reserve(v->h);
+    heap_tx_use_reserve(v->h, HEAP_RESERVE_LAST);
     k = cont_key(uuid);
     rc = tree_remove(v->h, &cont_class, root, &k);
     if (rc)

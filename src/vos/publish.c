@@ -486,7 +486,7 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
     if (rc)
         return rc;
     if (only_deletes(u))
-        heap_tx_use_reserve(v->h);
+        heap_tx_use_reserve(v->h, HEAP_RESERVE_DELETE);
     t.w = (struct when){*epoch, 0};
     t.replay = epoch_in != 0;
     t.floor = vos_keep_floor(u->c);

@@ -29,7 +29,7 @@ static int begin(struct vos_tx *t, struct vos_cont *c, size_t redo)
     int rc = vos_tx_begin(t, c, redo);
 
     if (rc == 0)
-        heap_tx_use_reserve(c->v->h);
+        heap_tx_use_reserve(c->v->h, HEAP_RESERVE_LAST);
     t->w = (struct when){hlc_peek(c->v->clock), 0};
     t->floor = vos_keep_floor(c);
     t->replay = false;

@@ -298,6 +298,7 @@ int session_reclaim(struct vos *v, bool *more)
         rc = heap_tx_begin(h, TREE_REDO_MAX + 4 * REDO_REC);
         if (rc)
             return rc;
+        heap_tx_use_reserve(h, HEAP_RESERVE_LAST);
         s = REC(h, v->super, super_rec, REC_SUPER, &rc);
         if (rc == 0 && s->forgotten_start < id[0])
             rc = tx_put64(h, v->super + offsetof(struct super_rec, forgotten_start), id[0]);

@@ -167,7 +167,7 @@ int vos_snap_del(struct vos_cont *c, daos_epoch_t epoch)
     rc = vos_tx_begin(&t, c, TREE_REDO_MAX);
     if (rc)
         return rc;
-    heap_tx_use_reserve(c->v->h);
+    heap_tx_use_reserve(c->v->h, HEAP_RESERVE_LAST);
     rc = tree_remove(c->v->h, &snap_class, c->off + offsetof(struct cont_rec, snaps), &k);
     if (rc == 0)
         rc = vos_tx_commit(&t, &c->pend_any);

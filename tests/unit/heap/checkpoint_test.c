@@ -464,7 +464,7 @@ static int chain_add(struct rig *r, bool del)
         rc = heap_tx_begin(r->h, 3 * HEAP_ALLOC_MAX);
         if (rc == 0) {
             if (del)
-                heap_tx_use_reserve(r->h);
+                heap_tx_use_reserve(r->h, HEAP_RESERVE_DELETE);
             rc = heap_root_get(r->h, HEAP_ROOT_SVC, &head);
             if (rc == 0 && del) {
                 const uint64_t *h = heap_ptr(r->h, head, 8);
@@ -517,6 +517,50 @@ static void a_full_device_refuses_politely_and_deletes_work(struct rig *r)
     rig_check(r);
     reopen(r, false);
     rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+/* A page's worth, as a transaction of that kind. */
+static int take(struct rig *r, enum heap_reserve kind)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    uint64_t off;
+    int rc;
+
+    do {
+        heap_lock(r->h);
+        rc = heap_tx_begin(r->h, 2 * HEAP_ALLOC_MAX);
+        if (rc == 0) {
+            heap_tx_use_reserve(r->h, kind);
+            rc = heap_tx_alloc(r->h, HEAP_ALLOC_MAX, 0, &off, NULL);
+            if (rc == 0)
+                heap_tx_commit(r->h, NULL);
+            else
+                heap_tx_abort(r->h);
+        }
+        heap_pins_take(r->h, &pins);
+        heap_unlock(r->h);
+    } while (heap_retry(r->h, &pins, &rc));
+    heap_pins_drop(r->h, &pins);
+    return rc;
+}
+
+/* However many small deletes and newcomers there were, who gives much back finds room. */
+static void each_kind_leaves_room_for_the_next(struct rig *r)
+{
+    uint32_t took[3] = {0};
+    int rc;
+
+    r->wal_size = 2u << 20;
+    start(r, 11, &(struct sim_dir_conf){.seed = 11, .capacity_bytes = 24u << 20});
+    while ((rc = chain_add(r, false)) == 0)
+        ;
+    for (int kind = HEAP_RESERVE_DELETE; kind <= HEAP_RESERVE_LAST && rc == -DER_NOSPACE; kind++)
+        while ((rc = take(r, (enum heap_reserve)kind)) == 0)
+            took[kind]++;
+    CHECK(rc == -DER_NOSPACE);
+    for (int kind = HEAP_RESERVE_DELETE; kind <= HEAP_RESERVE_LAST; kind++)
+        CHECK(took[kind] >= 5);
     CHECK(heap_close(r->h, true) == 0);
 }
 
@@ -617,6 +661,7 @@ static void the_checker_compares_memory_with_the_pages(struct rig *r)
     X(the_log_is_not_reused_before_the_record_is_durable)                                          \
     X(pages_a_completed_checkpoint_wrote_are_clean_after_a_crash)                                  \
     X(a_full_device_refuses_politely_and_deletes_work)                                             \
+    X(each_kind_leaves_room_for_the_next)                                                          \
     X(the_checker_compares_memory_with_the_pages)
 
 RIG_MAIN(STORIES)
