@@ -313,6 +313,8 @@ int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont
     rc = heap_tx_begin(v->h, OP_REDO + sizeof *r);
     if (rc)
         goto out_free;
+    /* the service knows it already, and a read in a full pool may be the first that looks */
+    heap_tx_use_reserve(v->h, HEAP_RESERVE_COME);
     rc = heap_tx_alloc(v->h, sizeof *r, 0, &off, (void **)&r);
     if (rc == 0) {
         struct tree_key k = cont_key(uuid);
