@@ -7,11 +7,7 @@
 #include <string.h>
 #define XXH_STATIC_LINKING_ONLY    /* the layout of XXH3_state_t, so that a struct csum needs no   \
                                       allocation */
-#ifdef TARN_XXH_DISPATCH
-#include <xxh_x86dispatch.h>
-#else
-#include <xxhash.h>
-#endif
+#include "base/xxh.h"
 
 #include "base/assert.h"
 #include "base/mutant.h"

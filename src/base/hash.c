@@ -1,10 +1,5 @@
 #include "base/hash.h"
-
-#ifdef TARN_XXH_DISPATCH
-#include <xxh_x86dispatch.h>
-#else
-#include <xxhash.h>
-#endif
+#include "base/xxh.h"
 
 uint64_t hash_bytes(const void *buf, size_t len)
 {

@@ -2,6 +2,7 @@
  * Updates, punches and checks: one compound each.
  *
  * vos_update_begin() checks and reserves; large values are written to their extents, durably;
+ * then the handle is looked up again, for who took it away meanwhile was told so;
  * vos_update_publish() evaluates everything again and changes the heap in one transaction; the
  * answer waits for that transaction's LSN. A failure on the way cancels the reservation and leaves
  * nothing. The inline form does the same when nothing has to wait between begin and publish.
