@@ -24,6 +24,7 @@ struct world {
     struct op op[OPS_MAX]; /* [1..committed] */
     uint32_t now[NR];      /* version of each slot */
     bool live, inside;
+    bool growing;      /* inside: of a growth; who waited for one would wait for himself */
     uint32_t per_step; /* chance of transactions at a step, in percent */
     uint32_t only_at;  /* step; HEAP_STEP_NR: all */
     uint32_t spurious; /* percent of touches of unpinned pages */
@@ -135,7 +136,8 @@ static int one_tx(struct world *w, bool wait)
         }
         heap_pins_take(r->h, &pins);
         heap_unlock(r->h);
-    } while ((rc != HEAP_WAIT || wait) && heap_retry(r->h, &pins, &rc));
+    } while ((rc != HEAP_WAIT || wait) && (rc != HEAP_GROW || !w->growing) &&
+             heap_retry(r->h, &pins, &rc));
     heap_pins_drop(r->h, &pins);
     return rc;
 }
@@ -157,10 +159,11 @@ static void on_step(void *arg, uint32_t step)
         rig_draw(w->r, 100) >= w->per_step)
         return;
     w->inside = true;
+    w->growing = step == HEAP_STEP_GROW_DEVICE || step == HEAP_STEP_GROW_LOGGED;
     ack(w);
     for (uint64_t n = 1 + rig_draw(w->r, 3); n > 0; n--)
         (void)one_tx(w, false);
-    w->inside = false;
+    w->inside = w->growing = false;
 }
 
 static bool spurious(void *arg, uint64_t page)
