@@ -146,7 +146,7 @@ int vos_format(struct heap *h)
     rc = heap_tx_alloc(h, sizeof *s, 0, &off, (void **)&s);
     if (rc == 0) {
         s->kind = REC_SUPER;
-        s->version = VOS_FORMAT_VERSION;
+        s->version = 1; /* raised by what older programs do not know */
         s->magic = VOS_MAGIC;
         rc = heap_tx_root_set(h, HEAP_ROOT_VOS, off);
     }

@@ -9,6 +9,7 @@
  *   value.c                      single values
  *   array.c extent.c prune.c     arrays: reading, writing, giving back what is covered
  *   key.c layout.c               finding and making records; the bytes of a version
+ *   pack.c                       a dkey, its only akey and that one's only version in one record
  *   cont.c snap.c session.c marks.c   containers, the keep floor, sessions, pending LSNs
  *
  * Everything runs inside the heap's lock. Functions return 0, DER codes, or HEAP_FAULT; none has a
@@ -187,6 +188,11 @@ int dkey_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vo
               uint64_t *off);
 int akey_make(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
               uint8_t type, uint64_t *off);
+/* The record alone, of which the tree of dkeys does not know yet. */
+int dkey_alloc(struct vos_tx *t, uint64_t obj, const struct vos_key *key, uint64_t *off);
+/* Makes an akey that is not there; counted by the caller. */
+int akey_add(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
+             uint8_t type, uint64_t *off);
 /* Key bytes of a dkey or akey record. */
 int dkey_name(struct heap *h, uint64_t off, struct vos_key *key);
 int akey_name(struct heap *h, uint64_t off, struct vos_key *key, uint8_t *type);
@@ -222,6 +228,7 @@ struct walk {
     struct tree_entry ent[64];
     uint32_t at, nr;
     bool started, down, placed;
+    bool only; /* of a packed record: what ent holds is all */
     enum tree_seek
         how; /* placed: where to start; key and room must stay until the first walk_next() */
     struct tree_key key;
@@ -234,6 +241,48 @@ void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uin
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down);
 /* -DER_NONEXIST at the end. */
 int walk_next(struct walk *w, uint64_t *value);
+
+/* ---- pack.c ---- */
+
+/* Wherever the offset of a dkey's record is given it may be that of a packed one, and that of an
+ * akey a handle into one. Writers call dkey_plain() first (dkey_make() does). */
+static inline bool akey_is_packed(uint64_t akey)
+{
+    return akey & 1;
+}
+static inline uint64_t pack_akey(uint64_t dkey)
+{
+    return dkey | 1;
+}
+static inline uint64_t pack_of(uint64_t akey)
+{
+    return akey & ~UINT64_C(1);
+}
+
+struct pack {          /* what a packed record says */
+    uint64_t off, ver; /* of the record, and of the struct ver or ext in it */
+    uint8_t type;
+    uint16_t flags, keys_at; /* flags: of the version */
+    struct when w;
+    uint64_t start, nr; /* array */
+    uint32_t rec_size;
+    struct vos_key dkey, akey; /* in the heap */
+};
+int pack_is(struct heap *h, uint64_t dkey, bool *yes);
+int pack_get(struct heap *h, uint64_t off, struct pack *p);
+/* Copies of the records of a dkey and an akey; of packed ones: what they would be, with no trees
+ * (a walk finds what is in them), values.word0 not 0. */
+int dkey_look(struct heap *h, uint64_t off, struct dkey_rec *d);
+int akey_look(struct heap *h, uint64_t akey, struct akey_rec *a);
+/* Writes the only akey of an update, if that makes a packed dkey or leaves one: *done. The caller
+ * notes the change in the object. */
+struct prep;
+int pack_write(struct vos_tx *t, uint64_t obj, const struct vos_op *op, const struct prep *pr,
+               bool *done);
+/* Unpacks *dkey if it is packed: *dkey is then another. */
+int dkey_plain(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t *dkey);
+/* Frees a packed record and what it holds; the caller takes it out of its tree first. */
+int pack_free(struct vos_tx *t, uint64_t dkey);
 
 /* ---- life.c ---- */
 
@@ -344,6 +393,9 @@ int single_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, con
 /* Drops versions no reader may ask for, up to epoch upto; punches newer than a version hide it. */
 int single_prune(struct vos_tx *t, uint64_t akey, struct when hide, uint64_t upto);
 int single_free(struct vos_tx *t, uint64_t off);
+/* Fills a record of the part's layout at off, whose bytes are writable at p. */
+int single_fill(struct vos_tx *t, uint64_t off, uint8_t *p, const struct vos_iod *iod,
+                const struct part *part, uint16_t extra_flags, uint64_t older);
 
 struct piece { /* a visible stretch of an array */
     uint64_t start, nr;
@@ -364,8 +416,6 @@ struct pieces {
 int array_visible(const struct view *v, uint64_t akey, uint64_t from, uint64_t to, bool down,
                   uint32_t max_collect, struct arena *a, struct pieces *out, uint64_t *reached);
 int array_any(const struct view *v, uint64_t akey, bool *any);
-/* A copy of the akey's record. */
-int array_rec(struct heap *h, uint64_t akey, struct akey_rec *out);
 /* Where a search for what overlaps `from` must begin. */
 uint64_t array_search_from(const struct akey_rec *a, uint64_t from);
 /* The extent behind a tree entry. */
@@ -386,6 +436,8 @@ int array_hole(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, boo
 int array_prune(struct vos_tx *t, uint64_t akey, struct when akey_hide, uint64_t upto,
                 uint64_t *cursor, bool *more);
 int ext_free(struct vos_tx *t, uint64_t off);
+int ext_fill(struct vos_tx *t, uint64_t off, uint8_t *rec, const struct vos_iod *iod,
+             const struct part *p, uint16_t extra);
 int akey_rec_size(struct heap *h, uint64_t akey, uint32_t *rec_size);
 
 /* ---- visible.c ---- */

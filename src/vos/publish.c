@@ -43,7 +43,7 @@ int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid,
     struct heap *h = c->v->h;
     struct view v = *top;
     const struct obj_rec *o;
-    const struct dkey_rec *d;
+    struct dkey_rec d;
     uint64_t off = 0, child;
     int rc = 0;
 
@@ -76,15 +76,15 @@ int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid,
     }
     if (rc)
         return rc;
-    d = REC(h, child, dkey_rec, REC_DKEY, &rc);
-    if (d == NULL)
+    rc = dkey_look(h, child, &d);
+    if (rc)
         return rc;
-    *changed = MAX(d->changed, v.hide.epoch);
+    *changed = MAX(d.changed, v.hide.epoch);
     if (level == VOS_DKEY) {
         rc = dkey_visible(&v, child, oid, yes, &v);
         goto answer;
     }
-    rc = view_life(&v, d->life);
+    rc = view_life(&v, d.life);
     if (rc)
         return rc;
     /* An akey has no epoch of its last change: that of its dkey stands in, which is never too old.
@@ -318,6 +318,10 @@ static int apply_hole(struct vos_tx *t, const struct vos_op *op, const struct vo
             rc = dkey_find(t->v->h, obj, op->oid, &op->dkey, &dkey);
         if (rc == 0)
             rc = akey_find(t->v->h, dkey, op->oid, &iod->akey, DAOS_IOD_ARRAY, &akey);
+        if (rc == 0)
+            rc = dkey_plain(t, obj, op->oid, &dkey);
+        if (rc == 0)
+            rc = akey_find(t->v->h, dkey, op->oid, &iod->akey, DAOS_IOD_ARRAY, &akey);
     }
     if (rc)
         return rc == -DER_NONEXIST ? 0 : rc; /* nothing there to punch */
@@ -367,6 +371,7 @@ static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos
 static int apply_update(struct vos_tx *t, const struct vos_op *op, const struct prep *preps)
 {
     uint64_t obj = 0, dkey = 0;
+    bool packed = false;
     struct view v;
     int rc = 0;
 
@@ -382,9 +387,12 @@ static int apply_update(struct vos_tx *t, const struct vos_op *op, const struct 
 
             rc = obj_make(t, op->oid, &obj);
             if (rc == 0)
-                rc = dkey_make(t, obj, op->oid, &op->dkey, &dkey);
-            if (rc == 0)
                 rc = rec_touch(t, obj, false);
+            if (rc == 0 && op->akey_nr == 1)
+                rc = pack_write(t, obj, op, preps, &packed);
+            if (rc || packed)
+                return rc;
+            rc = dkey_make(t, obj, op->oid, &op->dkey, &dkey);
             if (rc == 0)
                 rc = rec_touch(t, dkey, false);
             if (rc)

@@ -103,15 +103,18 @@ static int shred_obj(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, bool *go
     union key_room room;
     struct tree_key k;
     uint64_t order, dkey, akey;
-    bool empty;
+    bool empty, packed;
     int rc = tree_seek(h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), TREE_FIRST, NULL,
                        &order, &dkey);
 
     *gone = rc == -DER_NONEXIST;
+    if (rc == 0)
+        rc = pack_is(h, dkey, &packed);
     if (rc)
         return *gone ? 0 : rc;
-    rc = tree_seek(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), TREE_FIRST, NULL,
-                   &order, &akey);
+    rc = packed ? -DER_NONEXIST
+                : tree_seek(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), TREE_FIRST,
+                            NULL, &order, &akey);
     if (rc == -DER_NONEXIST) {
         rc = dkey_key(h, dkey_korder(oid), dkey, &room, &k);
         if (rc == 0)
@@ -360,6 +363,37 @@ static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
     return end(&t, rc);
 }
 
+/* A packed dkey has one version, which only a punch of the object can hide. */
+static int prune_packed(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+                        uint64_t upto)
+{
+    struct heap *h = c->v->h;
+    struct when hide = {0, 0};
+    struct pack p;
+    struct vos_tx t;
+    uint64_t life;
+    int rc = life_head(h, obj, &life);
+
+    if (rc || life == 0)
+        return rc;
+    rc = begin(&t, c, PRUNE_REDO);
+    if (rc)
+        return rc;
+    upto = MIN(upto, t.floor);
+    rc = hide_at(h, obj, upto, &hide);
+    if (rc == 0)
+        rc = pack_get(h, dkey, &p);
+    if (rc || hide.epoch == 0 || when_cmp(p.w, hide) > 0 ||
+        (snap_between(c, p.w.epoch, hide.epoch) && !MUTANT(PRUNE_IGNORES_SNAP)) ||
+        !may_go(&t, dkey_korder(oid), p.dkey.len, p.w.epoch) ||
+        !may_go(&t, akey_korder(oid), p.akey.len, p.w.epoch))
+        return end(&t, rc);
+    rc = cut_punch(&t, obj, hide);
+    if (rc == 0)
+        rc = dkey_remove(&t, obj, oid, dkey, p.w.epoch);
+    return end(&t, rc);
+}
+
 static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
                       uint64_t upto)
 {
@@ -367,9 +401,11 @@ static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
     struct pos at = {0};
     struct vos_tx t;
     uint64_t last;
-    bool empty = false;
-    int rc;
+    bool empty = false, packed;
+    int rc = pack_is(h, dkey, &packed);
 
+    if (rc || packed)
+        return rc ? rc : prune_packed(c, obj, dkey, oid, upto);
     for (;;) { /* akey by akey; each may vanish */
         struct akey_id room;
         struct vos_key name;
