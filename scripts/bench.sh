@@ -53,6 +53,11 @@ ratio() { # label peer-file tarn-file peer-name
 ratio "copy in " cp.in tarn.in "cp -r and sync -f"
 ratio "copy out" cp.out tarn.out "cp -r"
 
+echo "== what things cost in metadata"
+mkdir "$work/shape"
+"$build/bench/shape_bench" "$work/shape"
+rm -rf "$work/shape"
+
 echo "== a pool of a million files"
 mkdir "$work/million"
 "$build/bench/million_bench" "$work/million" "${BENCH_FILES:-1000000}"
