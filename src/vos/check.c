@@ -351,7 +351,8 @@ static int check_pack(struct check *k, uint64_t dkey)
         return soft(k, rc, "version of the packed dkey", dkey);
     check_epoch(k, p.w.epoch, "packed dkey", dkey);
     if (key_check(akey_korder(k->oid), &p.akey) || p.ver + l.total != dkey + p.keys_at ||
-        (l.flags & VER_TOMBSTONE) || (array && (p.nr == 0 || p.nr > EXT_NR_MAX)))
+        (l.flags & VER_TOMBSTONE) ||
+        (array ? pack_ext(&p) != 0 : ((const struct ver *)rec)->older != 0))
         problem(k, "packed dkey at heap offset %llu: its parts do not fit each other",
                 (unsigned long long)dkey);
     k->stat[ST_DKEY]++;

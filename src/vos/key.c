@@ -139,9 +139,9 @@ int akey_rec_size(struct heap *h, uint64_t akey, uint32_t *rec_size)
 {
     const uint32_t *p;
 
-    ASSERT(!akey_is_packed(akey));
+    if (akey_is_packed(akey)) /* writers have unpacked it: out of a damaged tree */
+        return rec_bad("a packed akey where none can be", akey);
     p = heap_ptr(h, akey + sizeof(struct akey_rec), sizeof *p);
-
     if (p == NULL)
         return heap_rc(h);
     *rec_size = *p;
@@ -557,6 +557,8 @@ static int walk_packed(struct walk *w, bool *yes)
         return rc;
     owner = akeys ? owner : pack_of(owner);
     rc = pack_get(w->h, owner, &p);
+    if (rc == 0 && !akeys)
+        rc = pack_ext(&p);
     if (rc)
         return rc;
     id = (struct akey_id){p.akey.buf, p.akey.len, p.type};

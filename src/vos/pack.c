@@ -65,6 +65,13 @@ int pack_get(struct heap *h, uint64_t off, struct pack *p)
     return 0;
 }
 
+int pack_ext(const struct pack *p)
+{
+    if (p->ver % 8 || p->nr == 0 || p->nr > EXT_NR_MAX || p->start > (UINT64_C(1) << 63) - p->nr)
+        return rec_bad("a packed extent that is not possible", p->off);
+    return 0;
+}
+
 int dkey_look(struct heap *h, uint64_t off, struct dkey_rec *d)
 {
     const struct dkey_rec *r;
@@ -201,6 +208,8 @@ int dkey_plain(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t *dkey
     if (rc || !packed)
         return rc;
     rc = pack_get(h, old, &p);
+    if (rc == 0 && p.type == DAOS_IOD_ARRAY)
+        rc = pack_ext(&p);
     if (rc)
         return rc;
     total = p.keys_at + p.dkey.len + p.akey.len;

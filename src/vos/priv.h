@@ -270,6 +270,9 @@ struct pack {          /* what a packed record says */
 };
 int pack_is(struct heap *h, uint64_t dkey, bool *yes);
 int pack_get(struct heap *h, uint64_t off, struct pack *p);
+/* Can the extent of a packed array be? To be asked before it is taken for an entry of a tree:
+ * -DER_CSUM. */
+int pack_ext(const struct pack *p);
 /* Copies of the records of a dkey and an akey; of packed ones: what they would be, with no trees
  * (a walk finds what is in them), values.word0 not 0. */
 int dkey_look(struct heap *h, uint64_t off, struct dkey_rec *d);

@@ -49,6 +49,12 @@ static void check_clean(struct rig *r)
     CHECK_EQ(problems, 0);
 }
 
+static void no_line(void *arg, const char *text)
+{
+    (void)arg;
+    (void)text;
+}
+
 static uint64_t snap(struct rig *r)
 {
     uint64_t epoch = hlc_get(&r->clock, r->wall_ns);
@@ -334,6 +340,79 @@ static void the_version_rises_with_the_first(void **state)
     rig_stop(&r);
 }
 
+/* Changes bytes behind everybody's back; the old ones come back with a second call. */
+static void swap(struct rig *r, uint64_t off, uint64_t *bytes, size_t len)
+{
+    uint64_t was = 0;
+    void *p;
+
+    heap_lock(r->h);
+    CHECK_EQ(heap_tx_begin(r->h, 200), 0);
+    p = heap_tx_write(r->h, off, len);
+    memcpy(&was, p, len);
+    memcpy(p, bytes, len);
+    *bytes = was;
+    heap_tx_commit(r->h, NULL);
+    heap_unlock(r->h);
+}
+
+static uint64_t problems(struct rig *r)
+{
+    struct vos_anchor at = {{0}, 0};
+    uint64_t n = 0;
+    bool more = true;
+
+    while (more)
+        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at, no_line, NULL, NULL, &n, &more)), 0);
+    return n;
+}
+
+/* A damaged record is an error to who reads, lists or changes it, and a problem to the checker. */
+static void damage_is_an_error(void **state)
+{
+    const uint32_t ext = sizeof(struct pack_rec) + 8, ver = sizeof(struct pack_rec);
+    daos_obj_id_t f = OID(DAOS_OT_ARRAY_BYTE, 2);
+    char out[64], bytes[32] = {0};
+    uint64_t one = 1, array, single;
+    struct vos_key d = {&one, 8}, a = K("0");
+    struct rig r;
+
+    (void)state;
+    log_set_level((enum log_level)(LOG_LEVEL_ERROR - 1)); /* here damage is no news */
+    rig_start(&r, NULL, 1, 0);
+    CHECK_EQ(write_arr(&r, f, d, a, 10, 10, 1, bytes), 0);
+    CHECK_EQ(put_s(&r, kv(), "k", "a", "value"), 0);
+    array = dkey_at(&r, f, d);
+    single = dkey_at(&r, kv(), K("k"));
+    struct {
+        uint64_t off, bytes;
+        uint32_t len;
+        bool unreadable;
+    } wounds[] = {
+        {array + ext + offsetof(struct ext, nr), UINT32_MAX, 4, true},
+        {array + ext + offsetof(struct ext, nr), EXT_NR_MAX + 1, 4, true},
+        {array + ext + offsetof(struct ext, nr), 0, 4, true},
+        {array + offsetof(struct pack_rec, keys_at), 65535, 2, true},
+        {array + offsetof(struct pack_rec, keys_at), 12, 2, true},
+        {array + offsetof(struct pack_rec, type), DAOS_IOD_SINGLE, 1, false},
+        {single + ver + offsetof(struct ver, older), single + ver, 8, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wounds); i++) {
+        swap(&r, wounds[i].off, &wounds[i].bytes, wounds[i].len);
+        if (problems(&r) == 0)
+            fail_msg("wound %d is not noticed", (int)i);
+        if (wounds[i].unreadable) {
+            assert_true(read_arr(&r, LATEST, f, d, a, 0, 40, out, 40, NULL, NULL) < 0);
+            assert_true(write_arr(&r, f, d, a, 12, 2, 1, bytes) < 0);
+            assert_true(write_arr(&r, f, d, a, 12, 2, 0, NULL) < 0);
+            assert_true(rig_punch(&r, VOS_DKEY, f, d, a, 0) < 0);
+        }
+        swap(&r, wounds[i].off, &wounds[i].bytes, wounds[i].len);
+        assert_int_equal(problems(&r), 0);
+    }
+    rig_stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +425,7 @@ int main(void)
         cmocka_unit_test(many_go_later),
         cmocka_unit_test(a_container_goes),
         cmocka_unit_test(the_version_rises_with_the_first),
+        cmocka_unit_test(damage_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
