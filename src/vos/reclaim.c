@@ -363,9 +363,12 @@ static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
     return end(&t, rc);
 }
 
-/* A packed dkey has one version, which only a punch of the object can hide. */
-static int prune_packed(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
-                        uint64_t upto)
+/* A packed dkey has one version, which only a punch of the object can hide. One whose names must
+ * stay for a while is unpacked, so that its value need not: *packed is then false and *dkey
+ * another.
+ */
+static int prune_packed(struct vos_cont *c, uint64_t obj, uint64_t *dkey, daos_obj_id_t oid,
+                        uint64_t upto, bool *packed)
 {
     struct heap *h = c->v->h;
     struct when hide = {0, 0};
@@ -382,15 +385,17 @@ static int prune_packed(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_ob
     upto = MIN(upto, t.floor);
     rc = hide_at(h, obj, upto, &hide);
     if (rc == 0)
-        rc = pack_get(h, dkey, &p);
+        rc = pack_get(h, *dkey, &p);
     if (rc || hide.epoch == 0 || when_cmp(p.w, hide) > 0 ||
-        (snap_between(c, p.w.epoch, hide.epoch) && !MUTANT(PRUNE_IGNORES_SNAP)) ||
-        !may_go(&t, dkey_korder(oid), p.dkey.len, p.w.epoch) ||
-        !may_go(&t, akey_korder(oid), p.akey.len, p.w.epoch))
+        (snap_between(c, p.w.epoch, hide.epoch) && !MUTANT(PRUNE_IGNORES_SNAP)))
         return end(&t, rc);
+    *packed = may_go(&t, dkey_korder(oid), p.dkey.len, p.w.epoch) &&
+              may_go(&t, akey_korder(oid), p.akey.len, p.w.epoch);
+    if (!*packed)
+        return end(&t, dkey_plain(&t, obj, oid, dkey));
     rc = cut_punch(&t, obj, hide);
     if (rc == 0)
-        rc = dkey_remove(&t, obj, oid, dkey, p.w.epoch);
+        rc = dkey_remove(&t, obj, oid, *dkey, p.w.epoch);
     return end(&t, rc);
 }
 
@@ -404,8 +409,10 @@ static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
     bool empty = false, packed;
     int rc = pack_is(h, dkey, &packed);
 
+    if (rc == 0 && packed)
+        rc = prune_packed(c, obj, &dkey, oid, upto, &packed);
     if (rc || packed)
-        return rc ? rc : prune_packed(c, obj, dkey, oid, upto);
+        return rc;
     for (;;) { /* akey by akey; each may vanish */
         struct akey_id room;
         struct vos_key name;

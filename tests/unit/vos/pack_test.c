@@ -413,6 +413,33 @@ static void damage_is_an_error(void **state)
     rig_stop(&r);
 }
 
+/* Names that an anchor may need stay for a while, but not their values. */
+static void values_of_long_names_go(void **state)
+{
+    static uint8_t big[4000];
+    struct vos_stat st;
+    struct rig r;
+    bool more;
+
+    (void)state;
+    rig_start(&r, NULL, 1, 1);
+    for (uint32_t i = 0; i < 60; i++) {
+        char name[80];
+
+        snprintf(name, sizeof name, "%060u", i);
+        CHECK_EQ(put(&r, kv(), K(name), K("a"), big, sizeof big, 0, 0), 0);
+    }
+    CHECK_EQ(punch(&r, VOS_OBJ, kv(), NULL, NULL, 0), 0);
+    for (more = true; more;)
+        CHECK_EQ(RIG_RETRY(&r, vos_reclaim(r.v, &more)), 0);
+    vos_stat(r.v, &st);
+    assert_int_equal(st.value_heap_bytes, 0);
+    assert_int_equal(st.dkeys, 60);
+    assert_string_equal(names(&r, LATEST, VOS_DKEY, kv(), NULL), "");
+    check_clean(&r);
+    rig_stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +452,7 @@ int main(void)
         cmocka_unit_test(many_go_later),
         cmocka_unit_test(a_container_goes),
         cmocka_unit_test(the_version_rises_with_the_first),
+        cmocka_unit_test(values_of_long_names_go),
         cmocka_unit_test(damage_is_an_error),
     };
 
