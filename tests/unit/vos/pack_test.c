@@ -440,6 +440,48 @@ static void values_of_long_names_go(void **state)
     rig_stop(&r);
 }
 
+#define MANY 3000u
+
+/* Names with the same beginning are told apart by their records also in the inner nodes of the
+ * tree, which must follow when a record moves. */
+static void they_move_under_names_alike(void **state)
+{
+    static uint8_t len[MANY], buf[256], out[256];
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 1, 0);
+    memset(len, 0, sizeof len);
+    for (uint32_t i = 0; i < 12 * MANY; i++) {
+        uint32_t n = (uint32_t)rig_draw(&r, MANY), what = (uint32_t)rig_draw(&r, 16);
+        char name[40];
+
+        snprintf(name, sizeof name, "the same beginning %06u", n);
+        if (what == 0) {
+            CHECK_EQ(punch(&r, VOS_DKEY, kv(), name, NULL, 0), 0);
+            len[n] = 0;
+        } else if (what == 1 && len[n]) {
+            CHECK_EQ(put_s(&r, kv(), name, "b", "x"), 0);
+        } else {
+            len[n] = (uint8_t)(1 + rig_draw(&r, 255));
+            memset(buf, (int)(n % 251), len[n]);
+            CHECK_EQ(put(&r, kv(), K(name), K("a"), buf, len[n], 0, 0), 0);
+        }
+        if (i % (3 * MANY) == 0)
+            check_clean(&r);
+    }
+    check_clean(&r);
+    for (uint32_t n = 0; n < MANY; n++) {
+        char name[40];
+
+        snprintf(name, sizeof name, "the same beginning %06u", n);
+        memset(buf, (int)(n % 251), sizeof buf);
+        assert_int_equal(get(&r, LATEST, kv(), K(name), K("a"), out, sizeof out, 0), len[n]);
+        assert_memory_equal(out, buf, len[n]);
+    }
+    rig_stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -453,6 +495,7 @@ int main(void)
         cmocka_unit_test(a_container_goes),
         cmocka_unit_test(the_version_rises_with_the_first),
         cmocka_unit_test(values_of_long_names_go),
+        cmocka_unit_test(they_move_under_names_alike),
         cmocka_unit_test(damage_is_an_error),
     };
 
