@@ -5,7 +5,7 @@
 #include "rig.h"
 #include "vos/priv.h"
 
-#define DKEYS  6u
+#define DKEYS  4u
 #define AKEYS  2u
 #define EPOCHS 256u
 #define OPS    3u
@@ -152,7 +152,7 @@ static void change(struct twins *t)
     for (uint32_t i = 0; i < nr; i++)
         draw_change(t, &c[i]);
     if (t->replay && t->epoch_nr && draw(t, 4) == 0)
-        at = t->epoch[t->epoch_nr - 1 - draw(t, MIN(t->epoch_nr, 12))] +
+        at = t->epoch[t->epoch_nr - 1 - draw(t, MIN(t->epoch_nr, 24))] +
              (1 + draw(t, 2)) * 2 * BESIDE;
     for (int s = 0; s < 2; s++) {
         for (uint32_t i = 0; i < nr; i++) {
@@ -403,7 +403,7 @@ static void live(uint64_t seed, uint64_t steps, bool replay, bool reclaim)
     for (uint32_t i = 0; i < DKEYS; i++) {
         for (int side = 0; side < 2; side++)
             snprintf(t->dkey[side][i], sizeof t->dkey[side][i], "%u%0*u", i,
-                     reclaim ? (side ? 300 : 2) : (i < 3 ? 2 : 56), i);
+                     reclaim ? (side ? 300 : 2) : (i < 2 ? 2 : 56), i);
         t->ints[i] = i * 7;
     }
     for (uint32_t i = 0; i < AKEYS; i++)
@@ -417,7 +417,8 @@ static void live(uint64_t seed, uint64_t steps, bool replay, bool reclaim)
     for (t->step = 0; t->step < steps; t->step++) {
         change(t);
         counts(t);
-        look(t);
+        for (uint32_t i = 0; i < 4; i++)
+            look(t);
         if (draw(t, 10) == 0)
             around(t);
         if (draw(t, 100) == 0)
