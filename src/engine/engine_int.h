@@ -146,6 +146,7 @@ void gather_fiber(struct shard *s, struct net_req *req);
 void list_fiber(struct shard *s, struct net_req *req);
 void query_fiber(struct shard *s, struct net_req *req);
 void aggregate_fiber(struct shard *s, struct net_req *req);
+void rollback_fiber(struct shard *s, struct net_req *req);
 void stat_fiber(struct shard *s, struct net_req *req);
 /* Messages with MSG_SVC. svc_host.c */
 void svc_host_fiber(struct shard *s, struct net_req *req);

@@ -184,6 +184,8 @@ static int cont_load(struct vos *v, uint64_t off, struct vos_cont **out)
     c->gone = r->flags & CONT_DESTROYED;
     memcpy(c->uuid, r->uuid, sizeof c->uuid);
     memcpy(c->stat, r->stat, sizeof c->stat);
+    c->rollback = r->rollback;
+    memcpy(c->discarded, r->discarded, sizeof c->discarded);
     list_add_tail(&v->conts, &c->link);
     rc = snap_load(c);
     if (rc) {

@@ -340,7 +340,7 @@ int dkey_remove(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t dkey
      * changed since". */
     if (empty)
         rc = trash_add(t, obj);
-    if (rc || MUTANT(MARK_UNSET))
+    if (rc || cut == 0 || MUTANT(MARK_UNSET))
         return rc;
     return life_mark(t, obj + offsetof(struct obj_rec, life), cut);
 }
@@ -356,7 +356,7 @@ int akey_remove(struct vos_tx *t, uint64_t dkey, enum korder ko, uint64_t akey, 
         rc = tree_remove(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), &k);
     if (rc == 0)
         rc = akey_free(t, akey);
-    return rc ? rc : life_mark(t, dkey + offsetof(struct dkey_rec, life), cut);
+    return rc || cut == 0 ? rc : life_mark(t, dkey + offsetof(struct dkey_rec, life), cut);
 }
 
 /* Is the tree of children empty? */

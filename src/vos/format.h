@@ -49,7 +49,7 @@
 
 #define VOS_MAGIC          UINT64_C(0x31736f766e726174) /* "tarnvos1" */
 #define VOS_FORMAT_VERSION 2u                           /* newest that this program reads */
-#define VOS_FORMAT_PACKED  2u                           /* from here on: REC_PACK */
+#define VOS_FORMAT_PACKED  2u /* from here on: REC_PACK, cont_rec.rollback */
 
 enum rec_kind {
     REC_SUPER = 'V',
@@ -106,6 +106,11 @@ struct super_rec { /* 128 bytes */
 
 #define CONT_DESTROYED 0x0001u
 
+struct epochs {
+    uint64_t first, last;
+};
+#define DISCARDS 3u
+
 struct cont_rec { /* 256 bytes */
     uint8_t kind, pad;
     uint16_t flags;
@@ -118,8 +123,10 @@ struct cont_rec { /* 256 bytes */
     uint64_t agg_epoch; /* aggregated up to here */
     uint64_t stat[8]; /* conts (unused), objects, dkeys, akeys, singles, extents, value bytes in the
                          heap, in data extents */
-    uint64_t spare[13]; /* in-doubt table, decided ids, EC boundary, stable epoch: zero until they
-                           exist */
+    uint64_t rollback; /* everything after this epoch is being discarded; 0: nothing is */
+    struct epochs discarded[DISCARDS]; /* what was discarded last, newest first */
+    uint64_t spare[6]; /* in-doubt table, decided ids, EC boundary, stable epoch: zero until they
+                          exist */
 };
 
 /* ---- Keys ---- */

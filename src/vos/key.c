@@ -148,6 +148,20 @@ int akey_rec_size(struct heap *h, uint64_t akey, uint32_t *rec_size)
     return 0;
 }
 
+int akey_set_rec_size(struct vos_tx *t, uint64_t akey, uint64_t rec_size)
+{
+    uint32_t is = 0, *p;
+    int rc = akey_rec_size(t->v->h, akey, &is);
+
+    if (rc || is == rec_size)
+        return rc;
+    p = heap_tx_write(t->v->h, akey + sizeof(struct akey_rec), sizeof *p);
+    if (p == NULL)
+        return heap_rc(t->v->h);
+    *p = (uint32_t)rec_size;
+    return 0;
+}
+
 static int dkey_cmp(struct heap *h, uint64_t value, const struct tree_key *key, int *order)
 {
     struct vos_key k;

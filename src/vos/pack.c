@@ -234,8 +234,33 @@ int dkey_plain(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t *dkey
     return rc;
 }
 
-/* Stores in the superblock that this shard has packed records, which older programs do not know. */
-static int note_format(struct vos_tx *t)
+int pack_bury(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t dkey)
+{
+    char name[UINT8_MAX];
+    struct vos_key key;
+    uint64_t plain;
+    struct pack p;
+    int rc = pack_get(t->v->h, dkey, &p);
+
+    if (rc)
+        return rc;
+    memcpy(name, p.dkey.buf, p.dkey.len);
+    key = (struct vos_key){name, p.dkey.len};
+    rc = dkey_alloc(t, obj, &key, &plain);
+    if (rc == 0)
+        rc = dkey_replace(t, obj, oid, &key, plain);
+    if (rc == 0)
+        rc = pack_free(t, dkey);
+    if (rc)
+        return rc;
+    t->stat[ST_DKEY]++;
+    rc = life_mark(t, plain + offsetof(struct dkey_rec, life), t->w.epoch);
+    if (rc == 0)
+        rc = rec_touch(t, plain, true);
+    return rc ? rc : trash_add(t, obj);
+}
+
+int vos_note_format(struct vos_tx *t)
 {
     struct heap *h = t->v->h;
     int rc = 0;
@@ -288,7 +313,7 @@ static int pack_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const st
                          .len = n->dkey->len};
     uint64_t off;
     void *rec;
-    int rc = note_format(t);
+    int rc = vos_note_format(t);
 
     if (rc == 0)
         rc = heap_tx_alloc(t->v->h, n->total, obj, &off, &rec);

@@ -3,7 +3,8 @@
  *
  *   update.c publish.c           begin (shapes, reservations); conditions, then one transaction
  *   fetch.c list.c query.c       reads
- *   reclaim.c check.c dump.c     background and tools
+ *   reclaim.c discard.c          background: giving back, taking back
+ *   check.c dump.c               tools
  *   punch.c drop.c               punches; giving records back
  *   visible.c life.c             does a key exist at an epoch; existence logs
  *   value.c                      single values
@@ -93,6 +94,10 @@ struct vos_cont {
     uint64_t *holds; /* epochs of readers and barriers, ascending */
     uint32_t hold_nr, hold_max;
     uint64_t pend_any; /* newest LSN of any change */
+    uint64_t rollback; /* as stored: readers see nothing after it */
+    struct epochs discarded[DISCARDS];
+    uint64_t rollback_lsn;         /* of the newest begin of one */
+    struct vos_anchor rollback_at; /* how far reclaim is with it */
     uint64_t stat[ST_NR];
     struct vos_anchor trash_at; /* reclaim: this round's place */
     bool trash_done;
@@ -118,6 +123,8 @@ int vos_tx_commit(struct vos_tx *t, uint64_t *lsn);
 void vos_tx_abort(struct vos_tx *t);
 /* The ceiling must be above epoch once t commits. */
 int vos_ceiling_raise(struct vos_tx *t, uint64_t epoch);
+/* The shard has from now on what only VOS_FORMAT_PACKED knows. (pack.c) */
+int vos_note_format(struct vos_tx *t);
 /* A read at this epoch happens: later writes come after it. Opens a transaction of its own if the
  * ceiling must rise. */
 int vos_read_mark(struct vos *v, uint64_t epoch);
@@ -284,6 +291,8 @@ int pack_write(struct vos_tx *t, uint64_t obj, const struct vos_op *op, const st
                bool *done);
 /* Unpacks *dkey if it is packed: *dkey is then another. */
 int dkey_plain(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t *dkey);
+/* A punch of a packed dkey that may go whole, but for its name, which an anchor may need. */
+int pack_bury(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t dkey);
 /* Frees a packed record and what it holds; the caller takes it out of its tree first. */
 int pack_free(struct vos_tx *t, uint64_t dkey);
 
@@ -442,6 +451,7 @@ int ext_free(struct vos_tx *t, uint64_t off);
 int ext_fill(struct vos_tx *t, uint64_t off, uint8_t *rec, const struct vos_iod *iod,
              const struct part *p, uint16_t extra);
 int akey_rec_size(struct heap *h, uint64_t akey, uint32_t *rec_size);
+int akey_set_rec_size(struct vos_tx *t, uint64_t akey, uint64_t rec_size);
 
 /* ---- visible.c ---- */
 
@@ -486,6 +496,34 @@ int akey_remove(struct vos_tx *t, uint64_t dkey, enum korder ko, uint64_t akey, 
 int dkey_is_empty(struct vos_tx *t, uint64_t dkey, bool *empty);
 int trash_add(struct vos_tx *t, uint64_t obj);
 int trash_take(struct vos_tx *t, uint64_t obj);
+
+/* ---- reclaim.c, discard.c ---- */
+
+/* A walk over every dkey of a tree of objects, a step each, in an anchor. */
+struct round {
+    uint64_t upto;        /* pruning: what newer versions up to here cover */
+    uint64_t first, last; /* discarding: what changed at these epochs */
+    uint64_t *newest;     /* ... and the newest below them that stays */
+    int (*dkey)(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+                const struct round *r);
+    int (*obj)(struct vos_cont *c, uint64_t obj, const struct round *r); /* after its dkeys */
+};
+/* root_at: of the tree in the container's record. */
+int round_step(struct vos_cont *c, size_t root_at, const struct round *r, struct vos_anchor *where,
+               bool *done);
+bool round_started(const struct vos_anchor *where);
+/* Calls fn for each akey of a dkey that is not packed; each may vanish. */
+int each_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+              const struct round *r,
+              int (*fn)(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+                        uint64_t akey, const struct round *r));
+/* A transaction of the background. */
+int round_begin(struct vos_tx *t, struct vos_cont *c, size_t redo);
+int round_end(struct vos_tx *t, int rc);
+#define PRUNE_REDO (512u << 10)
+
+/* Was something at this epoch discarded not long ago? Who has read it must not commit. */
+bool was_discarded(const struct vos_cont *c, uint64_t epoch);
 
 /* ---- publish.c ---- */
 

@@ -204,7 +204,8 @@ static int cond_check(const struct view *v, const struct vos_op *op)
             return -DER_EXIST;
         if (op->check == VOS_CHECK_EMPTY && yes)
             return VOS_NOTEMPTY;
-        if (op->check == VOS_CHECK_UNCHANGED && changed > op->seen)
+        if (op->check == VOS_CHECK_UNCHANGED &&
+            (changed > op->seen || was_discarded(v->c, op->seen)))
             return -DER_TX_RESTART;
     }
     return 0;
@@ -283,20 +284,6 @@ static int check_type(struct vos_tx *t, const struct view *in_dkey, uint64_t dke
     return 0;
 }
 
-static int set_rec_size(struct vos_tx *t, uint64_t akey, uint64_t rec_size)
-{
-    uint32_t is, *p;
-    int rc = akey_rec_size(t->v->h, akey, &is);
-
-    if (rc || is == rec_size)
-        return rc;
-    p = heap_tx_write(t->v->h, akey + sizeof(struct akey_rec), sizeof *p);
-    if (p == NULL)
-        return heap_rc(t->v->h);
-    *p = (uint32_t)rec_size;
-    return 0;
-}
-
 /* Punch through an update: a single value as a whole, or extents of an array. */
 static int apply_hole(struct vos_tx *t, const struct vos_op *op, const struct vos_iod *iod)
 {
@@ -361,7 +348,7 @@ static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos
     }
     rc = MUTANT(AKEY_STAYS_DEAD) ? 0 : akey_touch(t, akey, false);
     if (rc == 0 && iod->type == DAOS_IOD_ARRAY)
-        rc = set_rec_size(t, akey, iod->rec_size);
+        rc = akey_set_rec_size(t, akey, iod->rec_size);
     for (uint32_t i = 0; i < pr->part_nr && rc == 0; i++)
         rc = iod->type == DAOS_IOD_ARRAY ? array_write(t, akey, iod, &pr->parts[i], &left)
                                          : single_write(t, akey, iod, &pr->parts[i]);
@@ -529,6 +516,8 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
         return -DER_NO_HDL;
     }
     rc = vos_txid_check(v, txid, replayed, &epoch);
+    if (rc == 0 && !*replayed && u->c->rollback)
+        rc = -DER_AGAIN;
     if (rc == 0 && *replayed) {
         *epoch_out = epoch;
         *lsn = heap_lsn(v->h);

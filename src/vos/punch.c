@@ -84,7 +84,7 @@ int punch_dkey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *key)
     uint32_t budget = DROP_MAX;
     uint64_t obj, dkey, oldest = UINT64_MAX;
     struct view v, in;
-    bool yes, small = false;
+    bool yes, small = false, packed;
     int rc = t->replay ? obj_make(t, oid, &obj) : obj_find(t->c, oid, &obj);
 
     if (rc == 0)
@@ -112,7 +112,11 @@ int punch_dkey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *key)
             return rc;
         if (small && !pos_needs(dkey_korder(oid), key->len))
             return dkey_remove(t, obj, oid, dkey, t->w.epoch);
-        rc = dkey_plain(t, obj, oid, &dkey);
+        rc = pack_is(t->v->h, dkey, &packed);
+        if (rc == 0 && packed && small)
+            return pack_bury(t, obj, oid, dkey);
+        if (rc == 0)
+            rc = dkey_plain(t, obj, oid, &dkey);
         if (rc == 0)
             rc = trash_add(t, obj);
     } else {
@@ -151,8 +155,9 @@ static int punch_one(struct vos_tx *t, const struct view *in_dkey, uint64_t obj,
             rc = dkey_name(t->v->h, dkey, &name);
             if (rc)
                 return rc;
-            if (!pos_needs(dkey_korder(oid), name.len))
-                return dkey_remove(t, obj, oid, dkey, t->w.epoch);
+            return pos_needs(dkey_korder(oid), name.len)
+                       ? pack_bury(t, obj, oid, dkey)
+                       : dkey_remove(t, obj, oid, dkey, t->w.epoch);
         }
         if (packed) {
             rc = dkey_plain(t, obj, oid, &dkey);

@@ -590,6 +590,8 @@ int vos_update_begin(struct vos_cont *c, const struct vos_op *ops, uint32_t nr,
 
     if (c->gone)
         return -DER_NO_HDL;
+    if (c->rollback)
+        return -DER_AGAIN;
     if (nr == 0 || nr > VOS_OPS_MAX)
         return -DER_INVAL;
     u = update_new(c);

@@ -80,6 +80,11 @@ void run_verify_room(struct run *r);
 /* The shard checker finds nothing. data: it reads the data extents too. */
 void run_check_shard(struct run *r, bool data);
 
+/* ---- undo.c: on the director's fiber, while nobody works ---- */
+
+/* A snapshot, changes that the oracle does not hear of, and back: all is as it was. */
+void run_undo(struct run *r);
+
 /* ---- director.c ---- */
 
 /* The disk fails requests, as the profile says, or not. */

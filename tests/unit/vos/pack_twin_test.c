@@ -178,10 +178,17 @@ static void change(struct twins *t)
 /* ---- Reads ---- */
 
 /* Pruning plain dkeys says of punches that something went below them before it knows; of packed
- * ones it does know. So the plain store may be less sure than the other, never the reverse. */
-static bool unsure(const struct twins *t, long rc)
+ * ones it does know. Of a packed dkey whose name must stay the rest goes with the punch, of a plain
+ * one later. So at epochs that nothing keeps one of the two may be less sure than the other. */
+static bool unsure(const struct twins *t, uint64_t epoch, const long rc[2])
 {
-    return t->reclaim && rc == -DER_TX_RESTART;
+    bool kept = epoch == DAOS_EPOCH_MAX;
+
+    for (uint32_t i = 0; i < ARRAY_LEN(t->snap); i++)
+        kept = kept || t->snap[i] == epoch;
+    for (uint32_t i = 0; i < ARRAY_LEN(t->hold); i++)
+        kept = kept || (t->hold[i] && epoch >= t->hold[i]);
+    return (t->reclaim && rc[1] == -DER_TX_RESTART) || (!kept && rc[0] == -DER_TX_RESTART);
 }
 
 static void read_one(struct twins *t, uint64_t epoch, uint32_t o, uint32_t d, uint32_t a)
@@ -198,7 +205,7 @@ static void read_one(struct twins *t, uint64_t epoch, uint32_t o, uint32_t d, ui
         rc[s] = get(&t->r[s], epoch, oid_of(t, o), dkey_of(t, s, oid_of(t, o), d), akey_of(t, s, a),
                     out[s], sizeof out[s], 0);
     }
-    if (!unsure(t, rc[1])) {
+    if (!unsure(t, epoch, rc)) {
         SAME(t, rc[0], rc[1], "the size of a value");
         SAME(t, memcmp(out[0], out[1], sizeof out[0]), 0, "the bytes of a value");
     }
@@ -207,11 +214,11 @@ static void read_one(struct twins *t, uint64_t epoch, uint32_t o, uint32_t d, ui
         rc[s] = read_arr(&t->r[s], epoch, oid_of(t, o), dkey_of(t, s, oid_of(t, o), d),
                          akey_of(t, s, a), from, SPAN, out[s], sizeof out[s], map[s], &map_nr[s]);
     }
-    if (!unsure(t, rc[1])) {
+    if (!unsure(t, epoch, rc)) {
         SAME(t, rc[0], rc[1], "the record size of an array");
         SAME(t, memcmp(out[0], out[1], sizeof out[0]), 0, "the bytes of an array");
     }
-    if (rc[1] >= 0) {
+    if (rc[1] >= 0 && !unsure(t, epoch, rc)) {
         SAME(t, map_nr[0], map_nr[1], "the map of an array");
         SAME(t, memcmp(map[0], map[1], map_nr[0] * sizeof map[0][0]), 0, "the map of an array");
     }
@@ -222,7 +229,7 @@ static void read_one(struct twins *t, uint64_t epoch, uint32_t o, uint32_t d, ui
             rc[s] = RIG_RETRY(&t->r[s], vos_probe(t->r[s].c, epoch, (enum vos_level)level,
                                                   oid_of(t, o), &dk, &ak, &changed[s], &lsn));
         }
-        if (unsure(t, rc[1]))
+        if (unsure(t, epoch, rc))
             continue;
         SAME(t, rc[0], rc[1], "whether it is there");
         if (rc[0] == 0)
@@ -249,7 +256,7 @@ static void list_one(struct twins *t, uint64_t epoch, enum vos_level what, uint3
 {
     uint32_t a = (uint32_t)draw(t, AKEYS);
     struct sum sum[2] = {{0}};
-    int rc[2];
+    long rc[2];
 
     for (int s = 0; s < 2; s++) {
         struct vos_anchor at = {{0}, 0};
@@ -261,7 +268,7 @@ static void list_one(struct twins *t, uint64_t epoch, enum vos_level what, uint3
                                                  down, &at, add, &sum[s], &lsn));
         } while (rc[s] == 0 && !at.eof);
     }
-    if (unsure(t, rc[1]))
+    if (unsure(t, epoch, rc))
         return;
     SAME(t, rc[0], rc[1], "a list");
     if (rc[0])
@@ -278,7 +285,7 @@ static void query_one(struct twins *t, uint64_t epoch, uint32_t d, uint32_t a)
     uint64_t got[2] = {0, 0}, size[2] = {0, 0}, newest[2] = {0, 0}, akey, lsn;
     struct vos_key dk = dkey_of(t, 0, oid_of(t, 1), d);
     daos_recx_t recx[2] = {{0}};
-    int rc[2];
+    long rc[2];
 
     for (int s = 0; s < 2; s++) {
         struct vos_key ak = akey_of(t, s, a);
@@ -287,6 +294,8 @@ static void query_one(struct twins *t, uint64_t epoch, uint32_t d, uint32_t a)
             RIG_RETRY(&t->r[s], vos_query_key(t->r[s].c, epoch, flags, oid_of(t, 1), &got[s], &dk,
                                               &akey, &ak, &recx[s], &size[s], &newest[s], &lsn));
     }
+    if (unsure(t, epoch, rc))
+        return;
     SAME(t, rc[0], rc[1], "a query");
     if (rc[0])
         return;
@@ -329,10 +338,10 @@ static void counts(struct twins *t)
         vos_stat(t->r[s].v, &st[s]);
     SAME(t, st[0].objects, st[1].objects, "objects");
     SAME(t, st[0].dkeys, st[1].dkeys, "dkeys");
-    SAME(t, st[0].akeys, st[1].akeys, "akeys");
-    SAME(t, st[0].singles, st[1].singles, "singles");
-    SAME(t, st[0].extents, st[1].extents, "extents");
-    SAME(t, st[0].value_heap_bytes, st[1].value_heap_bytes, "bytes");
+    /* of a packed dkey whose name has to stay for a while everything else goes at once */
+    CHECK(st[0].akeys <= st[1].akeys && st[0].singles <= st[1].singles);
+    CHECK(st[0].extents <= st[1].extents);
+    CHECK(st[0].value_heap_bytes <= st[1].value_heap_bytes);
 }
 
 static void give_back(struct twins *t, bool all)
