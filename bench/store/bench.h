@@ -4,8 +4,8 @@
  *
  * Parts: work.c the keys and values everyone is given; tarn.c, peer_lmdb.c, peer_rocksdb.c the
  * contenders behind struct contender; rows.c the rows that all of them run, tarn_extent.c those of
- * Tarn alone, reopen.c the one that kills processes; report.c, report_json.c and plot.c say what
- * came out. Nothing is judged that was not measured in the run.
+ * Tarn alone, reopen.c the one that kills processes; clean.c removes what is left; report.c,
+ * report_json.c and plot.c say what came out. Nothing is judged that was not measured in the run.
  *
  * What is timed is the contender's own call with its own loop, on one CPU for all its threads: the
  * process is pinned before any of them starts. In rows where nobody waits for a device, time is the
@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define KEY_BYTES   16u
 #define VALUE_BYTES 100u
@@ -113,7 +114,6 @@ enum goal_kind {
     GOAL_LMDB,    /* at least so many times as fast as LMDB */
     GOAL_ROCKSDB, /* ... as RocksDB */
     GOAL_MOST,    /* the figure at most this; only with `only_pairs` pairs, if not 0 */
-    GOAL_LEAST,   /* the figure at least this */
     GOAL_EXTRA,   /* the row's second figure at least this */
 };
 struct goal {
@@ -184,6 +184,13 @@ void rows_reopen(struct bench *b);
 /* The process that is killed: opens, says how long that took, puts until it is killed. */
 int reopen_child(int argc, char **argv);
 
+/* ---- Nothing stays behind (clean.c) ---- */
+
+/* Returns in a child that does the work; the caller itself waits for it, removes what it left, and
+ * ends. */
+void supervise(const struct conf *c);
+/* For a child, first of all. */
+void die_with_parent(pid_t parent);
 /* Directories for stores; made new, and removed with what is in them. */
 void dir_make(char path[4200], const char *parent, const char *name);
 void dir_remove(const char *path);

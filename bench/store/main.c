@@ -147,6 +147,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "--child") == 0)
         return reopen_child(argc - 1, argv + 1);
     options(&b.conf, argc, argv);
+    supervise(&b.conf);
     rows_init(b.rows);
     for (enum who who = LMDB; who < WHO_NR; who++)
         if (contender_get(who) == NULL)

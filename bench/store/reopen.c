@@ -60,13 +60,14 @@ static double child(struct bench *b, const struct contender *c, const char *dir,
     char pairs[32], line[64] = "";
     struct timespec ts = {0, WRITES_NS};
     int fd[2], status;
+    pid_t self = getpid(), pid;
     FILE *in;
-    pid_t pid;
 
     snprintf(pairs, sizeof(pairs), "%llu", (unsigned long long)b->conf.pairs);
     if (pipe(fd) != 0 || (pid = fork()) < 0)
         die("reopen: process", strerror(errno), "end other programs");
     if (pid == 0) {
+        die_with_parent(self);
         dup2(fd[1], 1);
         close(fd[0]);
         execl("/proc/self/exe", "store_bench", "--child", c->name, dir, pairs, how, (char *)NULL);

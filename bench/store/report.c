@@ -136,9 +136,6 @@ enum verdict goal_verdict(const struct bench *b, const struct row *r, const stru
         if (r->who[TARN].nr == 0 || (g->only_pairs != 0 && g->only_pairs != b->conf.pairs))
             return NOT_MEASURED;
         return *figure <= g->bound ? REACHED : MISSED;
-    case GOAL_LEAST:
-        *figure = samples_median(&r->who[TARN]);
-        break;
     case GOAL_EXTRA:
         *figure = samples_median(&r->extra);
         break;
@@ -162,9 +159,6 @@ void goal_text(const struct goal *g, const struct row *r, char *buf, size_t len)
         break;
     case GOAL_MOST:
         snprintf(buf, len, "<= %g %s", g->bound, r->unit);
-        break;
-    case GOAL_LEAST:
-        snprintf(buf, len, ">= %g %s", g->bound, r->unit);
         break;
     case GOAL_EXTRA:
         snprintf(buf, len, ">= %g %s", g->bound, r->extra_name);

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Runs store_bench small: every row must have figures of every contender it was built with, every goal a verdict."""
+"""Runs store_bench small: every row must have figures of every contender it was built with, every goal a verdict;
+a run that is interrupted leaves nothing behind."""
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import xml.dom.minidom
 
 ALL = {"1", "2", "2b", "3", "4", "4k", "7", "8"}  # rows of all contenders
@@ -12,9 +15,24 @@ OWN = {"5", "5m", "6", "6s"}                      # of Tarn alone
 AT_A_MILLION = {"<= 0.6 us", "<= 1.2 us"}         # goals that hold for a million pairs only
 
 
+def interrupted(program, d, row):
+    """Whoever ends a run finds nothing of it afterwards."""
+    run = subprocess.Popen([program, "--pairs", "300000", "--rows", row, "--dir", d, "--disk", d], stderr=subprocess.DEVNULL)
+    for _ in range(600):
+        if os.listdir(d) or run.poll() is not None:
+            break
+        time.sleep(0.1)
+    assert os.listdir(d), "it made no store"
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(60) != 0
+    assert not os.listdir(d), os.listdir(d)
+
+
 def main():
     program, where = sys.argv[1:]
     with tempfile.TemporaryDirectory(dir=where) as d:
+        interrupted(program, d, "2")
+        interrupted(program, d, "7")
         out, svg = os.path.join(d, "result.json"), os.path.join(d, "result.svg")
         subprocess.run([program, "--pairs", "2000", "--durable", "1000", "--reps", "2", "--overwrite-seconds", "1",
                         "--dir", d, "--disk", d, "--json", out, "--plot", svg], check=True)

@@ -1,12 +1,8 @@
 /* The pairs: keys of 16 random-looking bytes, values of 100 that depend on every bit of the pair's
  * number, in orders drawn from a fixed seed. All of it is made before anything is timed. */
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "bench.h"
@@ -135,24 +131,4 @@ void work_free(struct work *w)
     keys_free(&w->load);
     keys_free(&w->gets);
     keys_free(&w->durable);
-}
-
-void dir_make(char path[4200], const char *parent, const char *name)
-{
-    snprintf(path, 4200, "%s/store_bench.%s.XXXXXX", parent, name);
-    if (mkdtemp(path) == NULL)
-        die(path, strerror(errno), "name a directory that can be written with --dir and --disk");
-}
-
-void dir_remove(const char *path)
-{
-    DIR *d = opendir(path);
-    struct dirent *e;
-
-    while (d != NULL && (e = readdir(d)) != NULL)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            unlinkat(dirfd(d), e->d_name, 0);
-    if (d != NULL)
-        closedir(d);
-    rmdir(path);
 }
