@@ -7,6 +7,7 @@
 
 #define LEFT  330
 #define WIDTH 460
+#define OVER  (WIDTH * 14 / 10) /* whiskers end here */
 #define BAR   14
 #define GAP   16
 
@@ -34,8 +35,8 @@ static void bar(FILE *f, const struct row *r, enum who w, double scale, int y)
     double to = WIDTH * (r->rate ? hi : 1 / lo) / scale;
     double text = to > len ? to : len;
 
-    if (text > 2 * WIDTH) /* a repetition far better than the median: not off the picture */
-        text = to = 2 * WIDTH;
+    if (text > OVER) /* a repetition far better than the median: not off the picture */
+        text = to = OVER;
     fprintf(f, "<rect x='%d' y='%d' width='%.1f' height='%d' fill='%s'/>\n", LEFT, y, len, BAR - 2,
             colour[w]);
     fprintf(f, "<path d='M%.1f %d H%.1f' stroke='#222' stroke-width='1'/>\n", LEFT + from,
@@ -85,7 +86,7 @@ void plot(const struct bench *b, const char *path)
             "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' "
             "font-family='sans-serif' font-size='13'>\n<rect width='100%%' height='100%%' "
             "fill='white'/>\n",
-            LEFT + WIDTH + 250, 80 + (int)ROW_NR * (3 * BAR + GAP));
+            LEFT + OVER + 170, 80 + (int)ROW_NR * (3 * BAR + GAP));
     fprintf(f,
             "<text x='20' y='28' font-size='16'>One shard of Tarn beside LMDB and RocksDB, %llu "
             "pairs</text>\n<text x='20' y='46' font-size='11'>longer is better; line: from the "
