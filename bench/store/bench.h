@@ -125,8 +125,9 @@ struct goal {
 /* A line of the result. */
 struct row {
     const char *id, *work, *unit;
-    bool rate;                                /* more is better; otherwise less */
-    struct samples who[WHO_NR], wall[WHO_NR]; /* wall: where `who` is CPU time */
+    bool rate; /* more is better; otherwise less */
+    struct samples who[WHO_NR];
+    struct samples beside[WHO_NR]; /* the same by the other clock: wall for CPU, CPU for wall */
     const char *extra_name, *note;
     const char *form[WHO_NR]; /* in which of its ways a contender did it */
     struct samples extra;     /* Tarn's second figure */

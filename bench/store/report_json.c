@@ -52,8 +52,9 @@ static json_t *of_row(const struct bench *b, const struct row *r)
     for (enum who w = 0; w < WHO_NR; w++) {
         json_t *s = of_samples(&r->who[w]);
 
-        if (r->wall[w].nr > 0)
-            json_object_set_new(s, "wall", of_samples(&r->wall[w]));
+        if (r->beside[w].nr > 0)
+            json_object_set_new(s, r == &b->rows[ROW_REOPEN] ? "cpu" : "wall",
+                                of_samples(&r->beside[w]));
         if (r->form[w] != NULL)
             json_object_set_new(s, "form", json_string(r->form[w]));
         json_object_set_new(row, names[w], s);

@@ -53,7 +53,7 @@ static void both_samples(struct bench *b, enum row_id row, enum who who, double 
                          uint64_t nr)
 {
     sample(&b->rows[row].who[who], cpu * 1e6 / (double)nr);
-    sample(&b->rows[row].wall[who], wall * 1e6 / (double)nr);
+    sample(&b->rows[row].beside[who], wall * 1e6 / (double)nr);
 }
 
 static void load(struct bench *b, struct open_store *o, enum who who, enum row_id row,
