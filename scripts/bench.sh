@@ -18,6 +18,11 @@ mkdir "$work/put"
 "$build/bench/put_bench" "$work/put"
 rm -rf "$work/put"
 
+echo "== one shard beside LMDB and RocksDB"
+"$build/bench/store/store_bench" --pairs "${BENCH_PAIRS:-1000000}" --reps "$rounds" --disk "$work" \
+    --json "$build/store_bench.json" --plot "$build/store_bench.svg"
+echo "for programs: $build/store_bench.json; as a picture: $build/store_bench.svg"
+
 echo "== copies: 20,000 files of 1 to 8 KiB in 200 directories"
 python3 - "$work/tree" <<'PY'
 import os, random, sys

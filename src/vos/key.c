@@ -494,7 +494,7 @@ void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uin
     w->root = root;
     w->ko = ko;
     w->at = w->nr = 0;
-    w->started = w->down = w->placed = w->only = false;
+    w->started = w->down = w->placed = w->only = w->ahead = false;
 }
 
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down)
@@ -622,6 +622,8 @@ int walk_next(struct walk *w, uint64_t *value)
         w->started = true;
         if (w->nr == 0)
             return -DER_NONEXIST;
+        if (w->ahead)
+            ahead_dkeys(w->h, w->ent, w->nr);
     }
     *value = w->ent[w->at++].value;
     return 0;

@@ -327,6 +327,7 @@ static int list_run(struct listing *l, enum vos_level what, const struct vos_key
             return rc; /* a name may be missing */
         rc = pos_walk(&pl->pos, &w, h, &dkey_class, obj + offsetof(struct obj_rec, dkeys),
                       dkey_korder(l->oid), &room);
+        w.ahead = true;
         return rc ? rc : list_keys(l, &w, one_dkey, pl, eof);
     }
     rc = dkey_find(h, obj, l->oid, dkey, &dk);

@@ -227,15 +227,17 @@ uint64_t ext_value(uint64_t off, uint64_t nr);
 uint64_t ext_bound(uint64_t value); /* records at most */
 
 /* Walks all entries of a tree, not changing it. */
+#define WALK_ENT_MAX 64u
 struct walk {
     struct heap *h;
     const struct tree_class *cls;
     uint64_t root;
     enum korder ko;
-    struct tree_entry ent[64];
+    struct tree_entry ent[WALK_ENT_MAX];
     uint32_t at, nr;
     bool started, down, placed;
     bool only; /* of a packed record: what ent holds is all */
+    bool ahead; /* dkeys: every entry will be looked at, and what is below it */
     enum tree_seek
         how; /* placed: where to start; key and room must stay until the first walk_next() */
     struct tree_key key;
@@ -246,6 +248,8 @@ void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uin
 /* Extents only: starts at the first entry with start >= from, or (down) at the last with start <
  * from. */
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down);
+/* ahead.c */
+void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr);
 /* -DER_NONEXIST at the end. */
 int walk_next(struct walk *w, uint64_t *value);
 
