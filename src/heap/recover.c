@@ -482,7 +482,9 @@ static int flush_roles(struct heap *h, struct err *e)
             seen = seen || h->conf.dev[j] == s;
         if (seen)
             continue;
-        rc = MUTANT(RECOVER_NO_FLUSH) ? 0 : super_flush_wait(s);
+        if (!MUTANT(RECOVER_NO_FLUSH) &&
+            !(MUTANT(RECOVER_FLUSH_META) && s != h->conf.dev[SUPER_META]))
+            rc = super_flush_wait(s);
         if (rc == 0 && super_is_clean(s) && !h->readonly)
             rc = super_mark(s, false);
     }

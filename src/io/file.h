@@ -8,7 +8,7 @@ struct io_file {
     int fd;
     uint64_t size;
     bool readonly;
-    bool block;       /* a block device: cannot grow */
+    bool fixed;       /* a block device: cannot grow */
     const char *name; /* for messages, from base_alloc */
 };
 
@@ -20,5 +20,7 @@ int threads_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev 
 /* Allocates [from, to) of the file and makes size and allocation durable; the new part reads as
  * zeros. What was there is untouched; on failure the file is as long as before. Blocks. */
 int io_file_extend(int fd, uint64_t from, uint64_t to);
+/* Bytes that a file could still grow by. */
+uint64_t io_file_room(int fd);
 
 #endif

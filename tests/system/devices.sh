@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Log, metadata and data on devices of their own: files, block devices, memory. What belongs to the pool is used, and given
+# back; what does not is left alone.
+. "$(dirname "$0")/lib.sh" "$1"
+
+# ---- in files elsewhere
+mkdir dev
+ok tarn pool create ./r --wal dev/wal --data dev/data --wal-size 8M
+[ -f dev/wal ] && [ -f dev/data ] && [ -L r/target0.wal ] || bad "the devices are not where they should be"
+ok tarn inspect ./r
+says 'device target0: roles meta; '
+says 'device target0.wal: roles wal; .*/dev/wal$'
+json 'sorted((d["name"], d["roles"]) for d in r["devices"]) == [("target0", ["meta"]), ("target0.data", ["data"]), ("target0.wal", ["wal"])]' tarn inspect ./r
+ok tarn cont create ./r c --type POSIX
+ok tarn fs put "$TARN" ./r/c/program
+mv r moved
+ok tarn fs get daos://./moved/c/program program
+same "$TARN" program
+ok tarn check ./moved
+fails 6 DER_BUSY 'holds 1 container' tarn pool destroy ./moved
+ok tarn pool destroy ./moved --recursive
+[ ! -e dev/wal ] && [ ! -e dev/data ] && [ ! -e moved ] || bad "what the pool had is still there"
+
+# ---- all of them in one file, in memory (tmpfs)
+shm=$(mktemp -u /dev/shm/tarn-test-XXXXXX)
+if touch "$shm" 2>/dev/null; then
+    rm "$shm"
+    ok tarn pool create ./m --wal "$shm" --meta "$shm" --data "$shm" --wal-size 8M
+    ok tarn cont create ./m c --type POSIX
+    ok tarn fs put "$TARN" ./m/c/program
+    ok tarn check ./m
+    ok tarn pool destroy ./m --recursive
+    [ ! -e "$shm" ] || bad "the pool's file is still there"
+fi
+
+# ---- missing, of another pool, not Tarn's to overwrite
+echo mine >dev/mine
+fails 4 DER_EXIST 'mine' tarn pool create ./x --data dev/mine
+[ "$(cat dev/mine)" = mine ] && [ ! -e x/target0 ] && [ ! -L x/target0.data ] || bad "a refused pool changed something"
+fails 3 DER_NONEXIST 'nowhere' tarn pool create ./x --wal dev/nowhere/wal
+fails 8 DER_INVAL 'own directory' tarn pool create ./x --wal x/wal
+ok tarn pool create ./x --wal dev/xw --wal-size 8M
+ok tarn pool create ./y --wal dev/yw --wal-size 8M
+mv dev/xw dev/xw2
+fails 3 DER_NONEXIST 'dev/xw' tarn pool query ./x
+fails 3 DER_NONEXIST 'dev/xw' tarn pool destroy ./x --recursive
+ln -sfn "$WORLD/dev/yw" x/target0.wal
+fails 9 DER_DF_INVAL 'belongs to pool' tarn pool query ./x
+fails 9 DER_DF_INVAL 'another pool' tarn pool destroy ./x --recursive
+ok tarn pool query ./y
+ok tarn pool destroy ./x --force
+[ -e dev/yw ] && [ ! -e x/target0 ] || bad "the wrong device went"
+ok tarn pool query ./y
+ok tarn pool destroy ./y
+finish
