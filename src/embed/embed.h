@@ -23,7 +23,8 @@ struct embed_pool_conf {
                              far as the file system has room */
     daos_prop_t *prop;    /* pool properties or NULL */
     /* Where log, metadata and data lie: a block device, or a file that is not there yet. NULL: with
-     * what else has no path, in the pool's directory. Roles may share one. */
+     * what else has no path, in the pool's directory. Roles may share one.
+     * "pmem:" before a path: it must be persistent memory (which is used as such anyway). */
     const char *wal, *meta, *data;
     bool force; /* block devices may hold foreign data, which is overwritten */
 };

@@ -9,6 +9,8 @@
 #include "base/fail.h"
 #include "embed/embed_int.h"
 
+#define PMEM "pmem:"
+
 void places_free(struct places *p)
 {
     for (uint32_t r = 0; r < SUPER_ROLE_NR; r++)
@@ -75,16 +77,20 @@ int places_choose(const char *real, const struct embed_pool_conf *conf, struct p
     int rc = 0;
 
     for (uint32_t r = 0; r < SUPER_ROLE_NR && rc == 0; r++) {
+        bool pmem = given[r] != NULL && strncmp(given[r], PMEM, strlen(PMEM)) == 0;
         uint32_t i = 0;
 
         if (given[r] != NULL)
-            rc = absolute(given[r], &p->path[r], e);
+            rc = absolute(given[r] + (pmem ? strlen(PMEM) : 0), &p->path[r], e);
         if (rc == 0 && p->path[r] != NULL && is_in(p->path[r], real))
             rc = err_setf(e, -DER_INVAL, "name one elsewhere, or leave the option away",
                           "it lies in the pool's own directory", "cannot use device %s", given[r]);
         while (i < r && !same_device(p->path[i], p->path[r]))
             i++;
-        place[r] = (struct engine_place){.device = (uint8_t)i, .path = p->path[i]};
+        place[r] = (struct engine_place){.device = (uint8_t)i, .path = p->path[i], .pmem = pmem};
+        for (uint32_t k = 0; k < r; k++) /* said of one, it holds for all of the device */
+            if (place[k].device == i)
+                place[r].pmem = place[k].pmem = place[k].pmem || pmem;
     }
     return rc;
 }

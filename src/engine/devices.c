@@ -182,6 +182,7 @@ int devices_open(const struct engine_conf *conf, struct rt_xs *xs, struct device
 /* A device that is to be: what its roles have in common. */
 struct plan {
     const char *name, *path;
+    bool pmem;
     uint32_t roles;
 };
 
@@ -198,7 +199,8 @@ static uint32_t plan_devices(const struct engine_format *fmt, struct plan p[SUPE
             k++;
         if (k == nr) {
             number[nr++] = fmt->place[r].device;
-            p[k] = (struct plan){.name = device_names[r], .path = fmt->place[r].path};
+            p[k] = (struct plan){
+                .name = device_names[r], .path = fmt->place[r].path, .pmem = fmt->place[r].pmem};
         }
         p[k].roles |= 1u << r;
     }
@@ -234,6 +236,18 @@ static int format_one(struct device *d, const struct plan *p, const struct super
     return super_format(d->dev, &id, mine, 0, 0, 0, force, &d->super, e);
 }
 
+static int refuse_pmem(const struct device *d, struct err *e)
+{
+    return err_setf(e, -DER_NOTSUPPORTED,
+                    io_has_pmem()
+                        ? "name a file on a file system that is mounted with -o dax, or leave the "
+                          "\"pmem:\" away"
+                        : "install libpmem-dev and build again, or leave the \"pmem:\" away",
+                    io_has_pmem() ? "it is not persistent memory that can be mapped"
+                                  : "this program was built without libpmem",
+                    "cannot use device pmem:%s", d->dev->name);
+}
+
 int devices_format(const struct engine_conf *conf, struct rt_xs *xs,
                    const struct engine_format *fmt, const struct super_id *id,
                    const uint64_t size[SUPER_ROLE_NR], struct devices *ds, struct err *e)
@@ -248,6 +262,8 @@ int devices_format(const struct engine_conf *conf, struct rt_xs *xs,
         ds->d[i].name = p[i].name;
         rc = io_dir_create_dev(conf->dir, xs, p[i].name, SUPER_AREA, &ds->d[i].dev, e);
         ds->nr += rc == 0;
+        if (rc == 0 && p[i].pmem && !ds->d[i].dev->pmem)
+            rc = refuse_pmem(&ds->d[i], e);
     }
     if (rc == 0 && (nr > 1 || p[0].path != NULL))
         rc = io_dir_sync(conf->dir);

@@ -181,6 +181,7 @@ uint32_t engine_devices(const struct engine *eng, struct engine_device *d)
                                       .path = ds->d[i].dev->name,
                                       .roles = super_id(ds->d[i].super)->roles,
                                       .bytes = super_bytes(ds->d[i].super),
-                                      .fixed = ds->d[i].dev->fixed};
+                                      .fixed = ds->d[i].dev->fixed,
+                                      .pmem = ds->d[i].dev->pmem};
     return ds->nr;
 }

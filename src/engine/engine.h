@@ -50,6 +50,7 @@ struct engine_conf {
 struct engine_place {
     uint8_t device;   /* roles with the same number share a device: one has the same path for all */
     const char *path; /* of a device elsewhere, see io_dir_link(); NULL: in the directory */
+    bool pmem;        /* it must be persistent memory: -DER_NOTSUPPORTED if it is not */
 };
 
 struct engine_format {
@@ -113,6 +114,7 @@ struct engine_device {
     uint32_t roles;   /* bit (1 << enum super_role) */
     uint64_t bytes;   /* of superblock and extents */
     bool fixed;       /* a block device */
+    bool pmem;        /* persistent memory, written by stores */
 };
 /* The pool's devices, at most SUPER_ROLE_NR; how many. */
 uint32_t engine_devices(const struct engine *eng, struct engine_device *d);

@@ -3,7 +3,7 @@
  *
  * Redo is physical: bytes at a place, so replay ignores what LSN a page already includes; a page
  * image that is newer than the first records, older, or (after a power cut while a checkpoint wrote
- * it) a mixture of both by sectors comes out right, because every byte in which the two differ was
+ * it) a mixture of both comes out right, because every byte in which the two differ was
  * changed by a record that is replayed. What vouches for the result is the page's last PAGE_SUM: at
  * its position in the log the page must be exactly what the checkpoint copied.
  *

@@ -1,7 +1,7 @@
 /*
  * Devices of a directory of the file system: regular files in it, and files and block devices that
  * lie elsewhere, to which a symbolic link in it leads. Opened with O_DIRECT for io_uring, or, where
- * one of the two is refused, served by threads.c.
+ * one of the two is refused, served by threads.c; in persistent memory by pmem.c.
  *
  * What Tarn makes it may remove: a regular file is made by file_create(), with O_EXCL, so what a
  * name led to before is never overwritten, and goes with its name. A block device was there before
@@ -198,6 +198,12 @@ static int choose_backend(struct file_dir *d, struct rt_xs *xs, const struct io_
 {
     bool ring = rt_xs_ring(xs) != NULL;
 
+    if (!f->readonly && !f->fixed && pmem_suits(f->fd)) {
+        int rc = pmem_dev_create(xs, f, dev);
+
+        if (rc != -DER_NOTSUPPORTED)
+            return rc;
+    }
     if (ring && direct)
         return uring_dev_create(xs, f, dev);
     if (!d->said_fallback) {

@@ -1,4 +1,4 @@
-/* Device files: the two backends that serve an open file, and what both need. Private to io. */
+/* Device files: the three backends that serve an open file, and what they need. Private to io. */
 #ifndef TARN_IO_FILE_H
 #define TARN_IO_FILE_H
 
@@ -16,6 +16,11 @@ struct io_file {
  * -DER_NOMEM. */
 int uring_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **out);
 int threads_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **out);
+/* As these, for a file that pmem_suits(), open for writing. -DER_NOTSUPPORTED: not persistent
+ * memory after all, or libpmem is not in this program. */
+int pmem_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **out);
+/* Does the file lie in persistent memory that can be mapped (DAX)? */
+bool pmem_suits(int fd);
 
 /* Allocates [from, to) of the file and makes size and allocation durable; the new part reads as
  * zeros. What was there is untouched; on failure the file is as long as before. Blocks. */

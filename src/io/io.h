@@ -3,15 +3,17 @@
  *
  * Two layers:
  *
- *   struct io_dir   where device files live: create, open, grow, remove, lock, sync.  real |
- * simulated struct io_dev   one device: aligned reads and writes, flush.  uring file | threads file
- * | memory | simulated
+ *   struct io_dir   where devices live: create, open, grow, remove, lock, sync.
+ *                   real | memory | simulated
+ *   struct io_dev   one device: aligned reads and writes, flush.
+ *                   uring file | threads file | persistent memory | memory | simulated
  *
  * A completion of a write means only that the device took it. It is durable after a flush that was
  * submitted after the completion has completed, or at once if the write carried IO_DURABLE. A
- * failed write leaves the old, the new or torn content per 512-byte sector; a failed flush may have
- * dropped any write since the last good one, whoever made it, and the next one would succeed and
- * prove nothing: so after it every flush of this open device is -DER_IO.
+ * failed write leaves the old, the new or torn content; no more than 8 bytes are written at once on
+ * every device, so sectors prove nothing. A failed flush may have dropped any write since the last
+ * good one, whoever made it, and the next one would succeed and prove nothing: so after it every
+ * flush of this open device is -DER_IO.
  *
  * Above raw devices, io/super.h formats a device (superblock copies, named growable extents); heap
  * uses that.
@@ -83,6 +85,7 @@ struct io_dev {
     uint64_t size; /* bytes */
     bool readonly;
     bool fixed;        /* a block device: it has the size it has */
+    bool pmem;         /* persistent memory, written by stores */
     bool volatile_mem; /* nothing survives: flush is free */
     bool flush_lost;   /* a flush failed */
     bool grow_blocks;  /* grow() may take long: io_grow_wait gives it a thread of its own */
@@ -149,8 +152,9 @@ int io_dir_open_mem(struct io_dir **dir);
  * A device has one writer: opening it for writing waits up to 2 s for requests of a killed
  * predecessor to end, then -DER_BUSY, so that none of them lands on what the new one writes; a
  * block device that is mounted or part of a volume is -DER_BUSY too. Picks
- * io_uring with O_DIRECT; where io_uring is refused or O_DIRECT not supported, threads with
- * pread/pwrite and fdatasync, which the log says once at level INFO. */
+ * stores and flushes for a file in persistent memory (if libpmem was there when this program was
+ * built), else io_uring with O_DIRECT; where io_uring is refused or O_DIRECT not supported, threads
+ * with pread/pwrite and fdatasync, which the log says once at level INFO. */
 int io_dir_create_dev(struct io_dir *d, struct rt_xs *xs, const char *name, uint64_t size,
                       struct io_dev **dev, struct err *e);
 int io_dir_open_dev(struct io_dir *d, struct rt_xs *xs, const char *name, bool readonly,
@@ -179,5 +183,8 @@ bool io_dir_target(struct io_dir *d, const char *name, char path[IO_PATH_MAX]);
  * as well. Never removes the file. */
 int io_dir_lock(struct io_dir *d, struct err *e);
 void io_dir_close(struct io_dir *d);
+
+/* Was this program built with libpmem? Without it files in persistent memory are as others. */
+bool io_has_pmem(void);
 
 #endif

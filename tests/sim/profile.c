@@ -83,7 +83,10 @@ static void draw_devices(uint64_t seed, uint32_t devices, struct sim_profile *p)
         c->limit_bytes += more;
     if (c->disk.capacity_bytes != 0)
         c->disk.capacity_bytes += more;
-    if (sim_rng_below(&rng, 3) != 0 || devices == 1)
+    if (devices == 1) /* as all was before there were several */
+        return;
+    c->disk.tear_words = sim_rng_below(&rng, 3) == 0;
+    if (sim_rng_below(&rng, 3) != 0)
         return;
     /* a full one ends at its limit, or at what is left of a device */
     if (c->disk.capacity_bytes == 0)
@@ -166,6 +169,8 @@ void sim_profile_text(const struct sim_profile *p, char *buf, size_t len)
         at += (size_t)snprintf(buf + at, len - at, "; on %u devices", p->devices);
     if (p->cluster.disk.fixed_bytes != 0 && at < len)
         at += (size_t)snprintf(buf + at, len - at, "; block devices");
+    if (p->cluster.disk.tear_words && at < len)
+        at += (size_t)snprintf(buf + at, len - at, "; torn at words");
     if (p->leave_one_in != 0 && at < len)
         snprintf(buf + at, len - at, "; clients leave after about %u steps", p->leave_one_in);
 }

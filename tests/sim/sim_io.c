@@ -497,6 +497,7 @@ static void file_add(struct sim_dir *sd, const char *name, uint64_t size)
     f->present = true;
     list_init(&f->scars);
     sim_media_init(&f->media, size);
+    f->media.tear_words = sd->conf.tear_words;
     LIST_FOREACH(it, &sd->files)
     {
         if (strcmp(LIST_ENTRY(it, struct sim_file, link)->name, name) > 0)

@@ -33,6 +33,26 @@ if touch "$shm" 2>/dev/null; then
     [ ! -e "$shm" ] || bad "the pool's file is still there"
 fi
 
+# ---- in persistent memory, which this machine hardly has: libpmem's emulation takes any file for it
+fails 16 DER_NOTSUPPORTED 'not persistent memory|without libpmem' tarn pool create ./pm --wal pmem:dev/pm
+[ ! -e pm/target0 ] && [ ! -e dev/pm ] || bad "a refused pool left something behind"
+export PMEM_IS_PMEM_FORCE=1
+if tarn pool create ./pm --wal pmem:dev/pm --wal-size 8M >.out 2>.err; then
+    json 'len(r["devices"]) == 2' tarn inspect ./pm
+    ok tarn cont create ./pm c --type POSIX
+    ok tarn fs put "$TARN" ./pm/c/program
+    unset PMEM_IS_PMEM_FORCE
+    # how it is reached is no part of what is stored
+    ok tarn fs get --force daos://./pm/c/program program
+    same "$TARN" program
+    ok tarn check ./pm
+    ok tarn pool destroy ./pm --recursive
+    [ ! -e dev/pm ] || bad "the log in persistent memory is still there"
+else
+    grep -q 'without libpmem' .err || bad "no pool in persistent memory"
+fi
+unset PMEM_IS_PMEM_FORCE
+
 # ---- missing, of another pool, not Tarn's to overwrite
 echo mine >dev/mine
 fails 4 DER_EXIST 'mine' tarn pool create ./x --data dev/mine
