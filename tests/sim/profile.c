@@ -85,7 +85,8 @@ static void draw_devices(uint64_t seed, uint32_t devices, struct sim_profile *p)
         c->disk.capacity_bytes += more;
     if (devices == 1) /* as all was before there were several */
         return;
-    c->disk.tear_words = sim_rng_below(&rng, 3) == 0;
+    /* damage is remembered by sectors: half a sector of it could not be healed */
+    c->disk.tear_words = sim_rng_below(&rng, 3) == 0 && !(p->faults & (SIM_ROT | SIM_MISDIRECT));
     if (sim_rng_below(&rng, 3) != 0)
         return;
     /* a full one ends at its limit, or at what is left of a device */
