@@ -101,7 +101,7 @@ static void end(struct bench *b)
     dfs_umount(b->dfs);
     daos_cont_close(b->coh, NULL);
     daos_pool_disconnect(b->poh, NULL);
-    must("destroy pool", embed_pool_destroy(b->pool, &e));
+    must("destroy pool", embed_pool_destroy(b->pool, false, &e));
 }
 
 /* What there is beside what there was, for each. The background gets a moment to give back. */

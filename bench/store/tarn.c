@@ -272,7 +272,7 @@ static uint64_t flushes(struct store *s)
     struct vos_stat vs;
 
     tarn_stat(s, &hs, &vs);
-    return hs.wal_writes + s->eng.shard.dev->stat.flushes;
+    return hs.wal_writes + s->eng.shard.devs.d[0].dev->stat.flushes;
 }
 
 static void crowd_fiber(struct store *s, void *arg)

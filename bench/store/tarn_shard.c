@@ -74,17 +74,18 @@ static void device(struct store *s, struct opening *o)
     uint64_t size[SUPER_ROLE_NR] = {
         [SUPER_WAL] = WAL_BYTES, [SUPER_META] = META_BYTES, [SUPER_DATA] = DATA_BYTES};
     struct shard *sh = &s->eng.shard;
-    int rc = io_dir_open_dev(s->dir, sh->xs, ENGINE_DEVICE, false, &sh->dev, NULL);
+    struct device *d = &sh->devs.d[0];
+    int rc = io_dir_open_dev(s->dir, sh->xs, ENGINE_DEVICE, false, &d->dev, NULL);
 
     o->made = rc == -DER_NONEXIST;
     if (!o->made) {
         tarn_check(rc, "tarn: open the device");
-        tarn_check(super_open(sh->dev, &sh->super, NULL), "tarn: superblock");
+        tarn_check(super_open(d->dev, &d->super, NULL), "tarn: superblock");
         return;
     }
-    tarn_check(io_dir_create_dev(s->dir, sh->xs, ENGINE_DEVICE, SUPER_AREA, &sh->dev, NULL),
+    tarn_check(io_dir_create_dev(s->dir, sh->xs, ENGINE_DEVICE, SUPER_AREA, &d->dev, NULL),
                "tarn: make the device");
-    tarn_check(super_format(sh->dev, &id, size, 0, 0, 0, false, &sh->super, NULL),
+    tarn_check(super_format(d->dev, &id, size, 0, 0, 0, false, &d->super, NULL),
                "tarn: format the device");
     tarn_check(io_dir_sync(s->dir), "tarn: directory");
 }
@@ -96,8 +97,9 @@ static void open_fiber(struct store *s, void *arg)
     struct heap_conf hc = {.xs = sh->xs};
 
     device(s, o);
+    sh->devs.nr = 1;
     for (uint32_t r = 0; r < SUPER_ROLE_NR; r++)
-        hc.dev[r] = sh->super;
+        hc.dev[r] = sh->devs.role[r] = sh->devs.d[0].super;
     if (o->made)
         tarn_check(heap_format(&hc, NULL), "tarn: format the heap");
     tarn_check(heap_open(&hc, &sh->heap, NULL), "tarn: open the heap");
@@ -133,8 +135,7 @@ static void close_fiber(struct store *s, void *arg)
     (void)arg;
     vos_close(sh->vos);
     tarn_check(heap_close(sh->heap, false), "tarn: close the heap");
-    super_close(sh->super);
-    io_dev_close(sh->dev);
+    devices_close(&sh->devs);
     data_io_fini(sh);
 }
 

@@ -398,7 +398,7 @@ static int checkpoint(struct heap *h)
     if (rc == 0)
         rc = wait_all(h);
     if (rc == 0 && !MUTANT(CKPT_NO_FLUSH))
-        rc = super_flush_wait(h->conf.dev[SUPER_META]);
+        rc = super_flush_wait(h->conf.dev[MUTANT(CKPT_FLUSH_LOG) ? SUPER_WAL : SUPER_META]);
     heap_step(h, HEAP_STEP_CKPT_FLUSHED);
     if (rc == 0) {
         if (MUTANT(CKPT_REPLAY_LATE)) {
