@@ -25,6 +25,8 @@
 #define AD_REGS    4u /* values */
 #define AD_CLIENTS 8u
 #define AD_HANDLES 24u
+#define AD_OWN                                                                                     \
+    18u /* numbers from here on are for who verifies, who does not know what others hold */
 
 struct ad_cont {
     uint8_t there;

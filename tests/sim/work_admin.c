@@ -254,10 +254,10 @@ static bool draw_target(struct work_client *c, struct ad_op *op)
 
     op->cont = (uint8_t)ad_below(c, AD_CONTS);
     if (op->what == AD_OPEN) {
-        for (i = 0; i < (int)AD_HANDLES && !free_handle(c, (uint32_t)i); i++)
+        for (i = 0; i < (int)AD_OWN && !free_handle(c, (uint32_t)i); i++)
             ;
         op->handle = (uint8_t)i;
-        return i < (int)AD_HANDLES;
+        return i < (int)AD_OWN;
     }
     if (!ad_by_handle(op))
         return true;
@@ -389,7 +389,7 @@ static int step(struct work_client *c)
 /* Others that are at rest may hold it open alone: then their handles are evicted. */
 static int verify_cont(struct work_client *c, uint8_t cont)
 {
-    struct ad_op op = {.what = AD_OPEN, .cont = cont};
+    struct ad_op op = {.what = AD_OPEN, .cont = cont, .handle = AD_OWN};
     int rc;
 
     while (op.handle < AD_HANDLES && !free_handle(c, op.handle))
