@@ -45,6 +45,7 @@ static char *place_of(struct io_dir *dir, const char *name, bool *elsewhere)
     size_t len = MAX(strlen(dir->path) + strlen(name) + 2, (size_t)IO_PATH_MAX);
     char *s = base_alloc(len);
 
+    *elsewhere = false;
     if (!s)
         return NULL;
     *elsewhere = file_target(dir, name, s);
