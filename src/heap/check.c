@@ -118,7 +118,9 @@ static void check_lists(struct check *c, uint64_t page)
     if (bit != (d->kind == PAGE_FREE))
         problem(c, "page %llu: is %sin the list of free pages, its descriptor says otherwise",
                 PAGE(page), bit ? "" : "not ");
-    if (listed != room || (listed && h->vol[page].list != d->cls))
+    /* one that could not be read when somebody wanted to allocate in it is in no list */
+    if ((listed != room && (listed || (h->vol[page].flags & PV_RESIDENT) != 0)) ||
+        (listed && h->vol[page].list != d->cls))
         problem(c, "page %llu: is %sin a list of pages with room, its descriptor says otherwise",
                 PAGE(page), listed ? "" : "not ");
     c->free_pages += bit;
@@ -217,6 +219,16 @@ static void check_totals(struct check *c)
 {
     const struct heap_super *s = heap_super(c->h);
 
+    if (c->h->super_rebuilt)
+        problem(c,
+                "page 0: the heap page is damaged on the device; its copy in the log serves, and "
+                "nothing is lost. Whoever opens the pool for writing has it written again");
+
+    for (uint32_t i = 0; i < c->h->rebuilt.nr; i++)
+        problem(c,
+                "page %u: a descriptor page is damaged on the device; it was made again from the "
+                "pages it describes, and those that do not tell are not used",
+                c->h->rebuilt.v[i]);
     if (s->magic != HEAP_MAGIC || s->pages != c->h->pages)
         problem(c, "the heap page is damaged: it names %llu pages, there are %llu", PAGE(s->pages),
                 PAGE(c->h->pages));

@@ -69,6 +69,7 @@ struct vos {
     uint64_t ceiling;     /* as stored */
     uint64_t ceiling_lsn; /* what it was stored with last */
     struct list conts;
+    bool conts_damaged; /* containers are in the tree that could not be loaded */
     struct arena scratch;     /* of the call that runs now */
     struct vos_update *spare; /* finished updates, reused */
     uint32_t spare_nr;

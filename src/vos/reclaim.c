@@ -536,6 +536,12 @@ bool vos_reclaim_due(struct vos *v)
     return due;
 }
 
+/* What lies on a page that cannot be read stays; everything else is given back as ever. */
+static bool is_damage(int rc)
+{
+    return (rc == -DER_CSUM || rc == -DER_IO);
+}
+
 int vos_reclaim(struct vos *v, bool *more)
 {
     struct list *l, *tmp;
@@ -551,6 +557,10 @@ int vos_reclaim(struct vos *v, bool *more)
             if (c->shredded)
                 continue;
             rc = shred_cont(c, &done);
+            if (is_damage(rc)) { /* the next opening, or a repair, goes on here */
+                rc = 0;
+                done = true;
+            }
             if (rc == 0) {
                 c->shredded = done;
                 *more = true;
@@ -561,6 +571,11 @@ int vos_reclaim(struct vos *v, bool *more)
             continue;
         memcpy(&p, c->trash_at.bytes, sizeof p);
         rc = step(c, offsetof(struct cont_rec, trash), DAOS_EPOCH_MAX - 1, &p, &done);
+        if (is_damage(rc)) { /* of this object, or of the way to the next one */
+            done = !p.in_obj;
+            p.in_obj = 0;
+            rc = 0;
+        }
         if (rc)
             return rc;
         memcpy(c->trash_at.bytes, &p, sizeof p);
@@ -571,6 +586,8 @@ int vos_reclaim(struct vos *v, bool *more)
     /* Sessions come last, and only their end ends the round: whoever misses a page here must come
      * back to here, not to the trash, which takes so long that the page is gone again. */
     rc = session_reclaim(v, more);
+    if (is_damage(rc))
+        rc = 0;
     if (rc || *more)
         return rc;
     LIST_FOREACH(l, &v->conts)
