@@ -22,7 +22,7 @@ struct check {
     void *arg;
     uint64_t problems;
     uint64_t count, bytes, value_bytes;
-    uint64_t free_pages, listed;
+    uint64_t free_pages, listed, unknown;
     uint8_t *buf;
     bool chunk_read;
 };
@@ -166,6 +166,10 @@ static void check_page(struct check *c, uint64_t page, uint8_t *disk)
         if (kind == PAGE_FREE && memcmp(page_desc(h, page), &zero, sizeof(zero)) != 0)
             problem(c, "page %llu: is free, but its descriptor is not empty", PAGE(page));
     }
+    if (!page_is_core(page) && rebuild_unknown(h, page_desc(h, page))) {
+        c->unknown++;
+        return;
+    }
     if (disk != NULL && on_device(h, page)) {
         if (!page_verify(h, page, disk, true, why)) {
             problem(c, "page %llu: %s", PAGE(page), why);
@@ -229,11 +233,16 @@ static void check_totals(struct check *c)
                 "page %u: a descriptor page is damaged on the device; it was made again from the "
                 "pages it describes, and those that do not tell are not used",
                 c->h->rebuilt.v[i]);
+    if (c->unknown > 0)
+        problem(c,
+                "%llu pages are not used: what they held, if anything, was lost with their "
+                "descriptor page",
+                PAGE(c->unknown));
     if (s->magic != HEAP_MAGIC || s->pages != c->h->pages)
         problem(c, "the heap page is damaged: it names %llu pages, there are %llu", PAGE(s->pages),
                 PAGE(c->h->pages));
-    if (s->alloc_count != c->count || s->alloc_bytes != c->bytes ||
-        s->value_bytes != c->value_bytes)
+    if (c->unknown == 0 && (s->alloc_count != c->count || s->alloc_bytes != c->bytes ||
+                            s->value_bytes != c->value_bytes))
         problem(c,
                 "the heap page counts %llu allocations of %llu bytes, the pages hold %llu of %llu",
                 PAGE(s->alloc_count), PAGE(s->alloc_bytes), PAGE(c->count), PAGE(c->bytes));

@@ -344,6 +344,8 @@ int recover_give_up(struct heap *h);
  * replayed over all of them. [F] */
 int rebuild_desc_begin(struct heap *h, uint64_t desc);
 void rebuild_desc_end(struct heap *h);
+/* Is it the descriptor of a page of which nothing is known? */
+bool rebuild_unknown(const struct heap *h, const struct page_desc *d);
 #define LSN_LOST UINT64_MAX /* lsn of a descriptor whose page has been given up */
 
 #endif

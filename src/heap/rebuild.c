@@ -92,7 +92,7 @@ int rebuild_desc_begin(struct heap *h, uint64_t desc)
     io_buf_free(buf);
     if (rc == 0)
         LOG_ERROR("heap page %llu of %s is damaged; it is made again from the %llu pages that say "
-                  "themselves what they are; run 'tarn check --repair' to get the others back",
+                  "themselves what they are; run 'tarn check' to see what is lost",
                   (unsigned long long)desc, super_dev(h->conf.dev[SUPER_META])->name,
                   (unsigned long long)known);
     return rc == 0 ? vec32_add(&h->rebuilt, (uint32_t)desc) : rc;
@@ -112,4 +112,11 @@ void rebuild_desc_end(struct heap *h)
                 *d = u;
         }
     }
+}
+
+bool rebuild_unknown(const struct heap *h, const struct page_desc *d)
+{
+    const struct page_desc u = unknown_desc(h);
+
+    return memcmp(d, &u, sizeof(u)) == 0;
 }

@@ -1,4 +1,5 @@
 /* Format, open, close, reads, and what the engine asks when it opens a pool. */
+#include <stdio.h>
 #include <string.h>
 #include <daos_errno.h>
 #include "base/assert.h"
@@ -323,6 +324,18 @@ int svc_cont_prop(struct svc *s, const uint8_t cont[16], uint32_t type, uint64_t
     rc = st_cont_props(s, cont, &s->scratch, &l);
     if (rc == 0)
         *val = svc_props_num(&l, type);
+    return rc;
+}
+
+int svc_cont_label(struct svc *s, const uint8_t cont[16], char *buf, size_t len)
+{
+    struct svc_props l;
+    int rc;
+
+    arena_reset(&s->scratch);
+    rc = st_cont_props(s, cont, &s->scratch, &l);
+    if (rc == 0)
+        snprintf(buf, len, "%s", svc_props_text(&l, DAOS_PROP_CO_LABEL, ""));
     return rc;
 }
 

@@ -126,6 +126,9 @@ void svc_each_cont_handle(struct svc *svc, const uint8_t cont[16],
 /* Uuid of a container by label or uuid text. -DER_NONEXIST. */
 int svc_cont_lookup(struct svc *svc, const char *name, uint8_t uuid[16]);
 
+/* The container's label; "" if it has none. */
+int svc_cont_label(struct svc *svc, const uint8_t cont[16], char *buf, size_t len);
+
 /* For the engine's opening: containers alive, and destroyed ones whose data may still be there.
  * uuid in: the one before (first: all zero and *more false); -DER_NONEXIST at the end. */
 int svc_next_cont(struct svc *svc, uint8_t uuid[16], bool *started);
