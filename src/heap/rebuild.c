@@ -3,9 +3,8 @@
  *
  * Slot pages say of themselves what they are, and their checksum vouches for it. What does not look
  * like one may be free, never written, or hold values, and nothing tells which: it becomes a page
- * of values without room that has been given up (LSN_LOST), so it is neither read nor used again
- * until a repair finds out that nobody refers to it. A slot page that was free comes back as one in
- * use, with what it held last; nobody refers to that either.
+ * of values without room that has been given up (LSN_LOST), so it is neither read nor used again. A
+ * slot page that was free comes back as one in use, with what it held last; nobody refers to it.
  *
  * The log since the last checkpoint is replayed over this like over a page that was read: it writes
  * descriptors whole when it makes a page, fills it or frees it. Where it only says which image of a
