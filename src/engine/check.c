@@ -217,11 +217,14 @@ static void label_find(struct shard *s, struct check *k, const uint8_t cont[16])
 
 static void tell(struct shard *s, struct check *k)
 {
+    static const uint8_t nowhere[16];
     char *line = base_alloc(2 * LINE_MAX), *path = base_alloc(LINE_MAX);
 
     for (const struct kept *n = k->kept; n != NULL && line != NULL && path != NULL; n = n->next) {
         label_find(s, k, n->cont);
-        if (!n->has_oid)
+        if (memcmp(n->cont, nowhere, 16) == 0)
+            snprintf(line, 2 * LINE_MAX, "store%s", n->text);
+        else if (!n->has_oid)
             snprintf(line, 2 * LINE_MAX, "container %s%s", k->label, n->text);
         else if (check_paths_find(&k->paths, n->cont, n->oid, path, LINE_MAX))
             snprintf(line, 2 * LINE_MAX, "container %s, %s (object %llu.%llu)%s", k->label, path,

@@ -219,11 +219,21 @@ static void chunk_read(struct check *c, uint64_t first, uint64_t nr)
     }
 }
 
+/* It was when the heap was opened; nobody has written it since, but is it still? */
+static bool heap_page_damaged(struct check *c)
+{
+    struct heap *h = c->h;
+
+    return h->super_rebuilt &&
+           (super_read_wait(h->conf.dev[SUPER_META], SUPER_META, 0, c->buf, HEAP_PAGE_SIZE) != 0 ||
+            !page_verify(h, 0, c->buf, true, NULL));
+}
+
 static void check_totals(struct check *c)
 {
     const struct heap_super *s = heap_super(c->h);
 
-    if (c->h->super_rebuilt)
+    if (heap_page_damaged(c))
         problem(c,
                 "page 0: the heap page is damaged on the device; its copy in the log serves, and "
                 "nothing is lost. Whoever opens the pool for writing has it written again");

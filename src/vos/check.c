@@ -20,7 +20,7 @@
 
 /* In an anchor. */
 struct check_place {
-    uint8_t started, pad[3];
+    uint8_t started, conts_seen, pad[2];
     uint32_t cont;
 };
 
@@ -662,6 +662,41 @@ static struct vos_cont *cont_at(struct vos *v, uint32_t ix)
     return NULL;
 }
 
+static bool cont_loaded(struct vos *v, uint64_t off)
+{
+    struct list *l;
+
+    LIST_FOREACH(l, &v->conts)
+    {
+        if (LIST_ENTRY(l, struct vos_cont, link)->off == off)
+            return true;
+    }
+    return false;
+}
+
+/* Containers that are in the tree and could not be loaded. */
+static int check_conts(struct check *k)
+{
+    struct tree_entry ent[TREE_LEAF_MAX];
+    struct tree_walker w;
+    uint32_t nr;
+    int rc;
+
+    tree_walk_start(&w, k->v->super + offsetof(struct super_rec, conts));
+    while ((rc = tree_walk_leaf(k->h, &w, ent, &nr)) == 0) {
+        for (uint32_t i = 0; i < nr; i++)
+            if (!cont_loaded(k->v, ent[i].value))
+                problem(k,
+                        "the container at heap offset %llu could not be loaded: it cannot be "
+                        "used",
+                        (unsigned long long)ent[i].value);
+    }
+    if (rc != -DER_NONEXIST)
+        return rc;
+    nodes_lost(k, &w, "containers");
+    return 0;
+}
+
 int vos_check(struct vos *v, struct vos_anchor *where, const struct vos_check_ops *ops,
               uint64_t *problems, bool *more)
 {
@@ -682,7 +717,7 @@ int vos_check(struct vos *v, struct vos_anchor *where, const struct vos_check_op
     }
     s = v->check;
     k.c = cont_at(v, p.cont);
-    if (s == NULL || k.c == NULL) {
+    if (s == NULL || (k.c == NULL && p.conts_seen)) {
         check_end(v);
         where->eof = 1;
         *more = false;
@@ -690,9 +725,14 @@ int vos_check(struct vos *v, struct vos_anchor *where, const struct vos_check_op
     }
     arena_reset(&v->scratch);
     k.tail = &k.found;
-    memcpy(k.at.cont, k.c->uuid, sizeof k.at.cont);
     at = s->at;
-    rc = step(&k, &at, &cont_done);
+    if (k.c) {
+        memcpy(k.at.cont, k.c->uuid, sizeof k.at.cont);
+        rc = step(&k, &at, &cont_done);
+    } else {
+        rc = check_conts(&k);
+        p.conts_seen = 1;
+    }
     if (rc < 0 && rc != -DER_NOMEM) { /* the walk cannot go on in this container */
         problem(&k, "the walk ends here: %s", d_errstr(rc));
         cont_done = k.damaged = true;

@@ -281,8 +281,9 @@ static struct tree_key cont_key(const uuid_t uuid)
     return (struct tree_key){.order = hash_bytes(uuid, 16), .key = uuid, .len = 16};
 }
 
-/* A container that is not among those loaded: was there never one, or could it not be loaded? */
-static int cont_absent(struct vos *v, const uuid_t uuid)
+/* One that is not among those loaded: was there never one, or could it not be loaded? It may be by
+ * now. */
+static int cont_missing(struct vos *v, const uuid_t uuid, struct vos_cont **c)
 {
     struct tree_key k = cont_key(uuid);
     uint64_t off;
@@ -291,7 +292,7 @@ static int cont_absent(struct vos *v, const uuid_t uuid)
     if (!v->conts_damaged)
         return -DER_NONEXIST;
     rc = tree_find(v->h, &cont_class, v->super + offsetof(struct super_rec, conts), &k, &off);
-    return rc ? rc : -DER_CSUM;
+    return rc ? rc : cont_load(v, off, c);
 }
 
 static struct vos_cont *cont_find(struct vos *v, const uuid_t uuid)
@@ -319,7 +320,7 @@ int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont
         *out = c;
         return 0;
     }
-    rc = cont_absent(v, uuid);
+    rc = cont_missing(v, uuid, out);
     if (rc != -DER_NONEXIST || !create)
         return rc;
     c = base_calloc(1, sizeof *c);
@@ -366,8 +367,9 @@ int vos_cont_destroy(struct vos *v, const uuid_t uuid)
     uuid_t grave;
     int rc;
 
-    if (c == NULL)
-        return cont_absent(v, uuid);
+    rc = c ? 0 : cont_missing(v, uuid, &c);
+    if (rc)
+        return rc;
     memset(grave, 0xff, sizeof grave);
     memcpy(grave, &c->off, sizeof c->off); /* offsets are unique among live records */
     rc = heap_tx_begin(v->h, 2 * OP_REDO + sizeof *r);
