@@ -16,7 +16,7 @@ TARGET  ?= all
 SECONDS ?= 30
 TYPE    ?= debugoptimized
 
-.PHONY: help all deps build run check check-long bench sim sim-mutants fuzz coverage asan tsan tsan-build fmt fmt-check tidy install clean
+.PHONY: help all deps bench-deps build run check check-long bench sim sim-mutants fuzz coverage asan tsan tsan-build fmt fmt-check tidy install clean
 
 all: build ## build everything (default)
 
@@ -48,7 +48,14 @@ check: ## build and pass every test, plain and under ASan+UBSan; ends with "N pa
 check-long: ## the slow tests: many seeds, a million files, larger models, threads under TSan
 	@TARN_CHECK_LONG=1 scripts/check.sh $(BUILD) $(ASAN) $(JOBS) $(TSAN)
 
-bench: build ## benchmarks, each a ratio against a named peer in the same run
+# Without its peers store_bench measures Tarn alone, and says so. A build folder from before they were installed looks again.
+bench-deps: | $(BUILD)/build.ninja
+	@scripts/deps.sh bench || echo "going on without them"
+	@grep -q DBENCH_LMDB $(BUILD)/build.ninja && grep -q DBENCH_ROCKSDB $(BUILD)/build.ninja || \
+	meson setup --reconfigure $(BUILD) . >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+
+bench: bench-deps ## benchmarks, each a ratio against a named peer in the same run (installs liblmdb-dev and librocksdb-dev)
+	@$(MAKE) --no-print-directory build
 	@scripts/bench.sh $(BUILD)
 
 sim: build ## seeds of the simulated cluster (SEEDS= and JOBS=, FIRST= the first, default 1; see docs/simulation.md)

@@ -18,6 +18,11 @@ mkdir "$work/put"
 "$build/bench/put_bench" "$work/put"
 rm -rf "$work/put"
 
+echo "== one shard beside LMDB and RocksDB"
+"$build/bench/store/store_bench" --pairs "${BENCH_PAIRS:-1000000}" --reps "$rounds" --disk "$work" \
+    --json "$build/store_bench.json" --plot "$build/store_bench.svg"
+echo "for programs: $build/store_bench.json; as a picture: $build/store_bench.svg"
+
 echo "== copies: 20,000 files of 1 to 8 KiB in 200 directories"
 python3 - "$work/tree" <<'PY'
 import os, random, sys
@@ -52,6 +57,11 @@ ratio() { # label peer-file tarn-file peer-name
 }
 ratio "copy in " cp.in tarn.in "cp -r and sync -f"
 ratio "copy out" cp.out tarn.out "cp -r"
+
+echo "== what things cost in metadata"
+mkdir "$work/shape"
+"$build/bench/shape_bench" "$work/shape"
+rm -rf "$work/shape"
 
 echo "== a pool of a million files"
 mkdir "$work/million"

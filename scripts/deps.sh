@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
 # Installs the Debian/Ubuntu packages Tarn needs and does not find. Says what it does; asks for nothing but apt.
+# usage: deps.sh [bench]     (bench: what the benchmarks measure beside Tarn; nothing else needs it)
 set -eu
 
 packages="build-essential meson ninja-build pkg-config python3 liburing-dev libfuse3-dev fuse3 libisal-dev libxxhash-dev
 libjansson-dev uuid-dev libcmocka-dev procps"
+for_whom="Tarn needs"
+if [ "${1:-}" = bench ]; then
+    packages="liblmdb-dev librocksdb-dev"
+    for_whom="The benchmarks measure Tarn beside what is in"
+fi
 
 missing=""
 for p in $packages; do
@@ -11,7 +17,7 @@ for p in $packages; do
 done
 [ -z "$missing" ] && exit 0
 
-echo "Tarn needs these packages, which are not installed:$missing"
+echo "$for_whom these packages, which are not installed:$missing"
 if ! command -v apt-get >/dev/null; then
     echo "cannot install them: there is no apt-get on this machine; install their equivalents and run again" >&2
     exit 1

@@ -519,9 +519,29 @@ int daos_cont_aggregate(daos_handle_t coh, daos_epoch_t epoch, daos_event_t *ev)
     return epoch == DAOS_EPOCH_MAX ? -DER_INVAL : client_run(ev, aggregate_body, &a, sizeof(a));
 }
 
+static int rollback_body(struct client *c, void *args)
+{
+    struct aggregate *a = args;
+    struct msg_cont_rollback_req q = {.epoch = a->epoch};
+    struct net_call call;
+    struct cont *co = cont_get(c, a->coh);
+    int rc;
+
+    if (co == NULL)
+        return -DER_NO_HDL;
+    memcpy(q.hdl, co->hdl, sizeof(q.hdl));
+    rc = call_wait(c, cont_peer(co), &call, MSG_CONT_ROLLBACK, &q, NULL);
+    net_call_fini(&call);
+    handle_put(&co->h);
+    return rc;
+}
+
 int daos_cont_rollback(daos_handle_t coh, daos_epoch_t epoch, daos_event_t *ev)
 {
-    return -DER_NOSYS;
+    struct aggregate a = {coh, epoch};
+
+    return epoch == 0 || epoch == DAOS_EPOCH_MAX ? -DER_INVAL
+                                                 : client_run(ev, rollback_body, &a, sizeof(a));
 }
 
 int daos_cont_subscribe(daos_handle_t coh, daos_epoch_t *epoch, daos_event_t *ev)

@@ -1,6 +1,6 @@
 /*
- * embed: the one place that joins client and engine in a process. A pool is a directory; opening it
- * runs its engine here.
+ * embed: the one place that joins client and engine in a process. A pool is a directory, whose
+ * devices may lie elsewhere; opening it runs its engine here.
  *
  * The registry ($XDG_STATE_HOME/tarn/pools, default ~/.local/state/tarn/pools) maps label and UUID
  * to the path of every pool this user made: one line "uuid label path" each, replaced atomically.
@@ -10,6 +10,7 @@
 #ifndef TARN_EMBED_H
 #define TARN_EMBED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <daos_types.h>
 #include <daos_prop.h>
@@ -21,17 +22,24 @@ struct embed_pool_conf {
     uint64_t limit_bytes; /* the pool grows no further than this, log and metadata included; 0: as
                              far as the file system has room */
     daos_prop_t *prop;    /* pool properties or NULL */
+    /* Where log, metadata and data lie: a block device, or a file that is not there yet. NULL: with
+     * what else has no path, in the pool's directory. Roles may share one.
+     * "pmem:" before a path: it must be persistent memory (which is used as such anyway). */
+    const char *wal, *meta, *data;
+    bool force; /* block devices may hold foreign data, which is overwritten */
 };
 
 /* Creates a pool in the directory (made if missing; must be empty): formats its target, the pool
  * service with defaults and properties, registers it. -DER_EXIST if a pool is there already,
- * -DER_NO_PERM, -DER_NOSPACE, -DER_INVAL. A crash in between leaves a directory that create refuses
+ * -DER_NO_PERM, -DER_NOSPACE, -DER_INVAL; -DER_EXIST too if a file is where one is to be made, or a
+ * device is in use or holds foreign data. A crash in between leaves a directory that create refuses
  * with a clear message and `pool destroy --force` removes. */
 int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid_t pool,
                       struct err *e);
 /* Removes a pool's files and registry entry; refuses (-DER_BUSY) while any process has it open,
- * (-DER_DF_INVAL) a directory that is not a pool; removes only files that Tarn made. */
-int embed_pool_destroy(const char *path, struct err *e);
+ * (-DER_DF_INVAL) a directory that is not a pool; removes only files that Tarn made, wipes its
+ * block devices. force: see engine_pool_destroy(). */
+int embed_pool_destroy(const char *path, bool force, struct err *e);
 /* Calls each(uuid, label, path, arg) for every registered pool. */
 int embed_pool_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg),
                     void *arg, struct err *e);

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include "embed/embed.h"
+#include "engine/engine.h"
 
 /* ---- registry.c ---- */
 
@@ -23,7 +24,15 @@ int registry_del(const char *path);
 /* Absolute path of an existing directory, without links. -DER_NONEXIST ... with a message naming
  * the pool. */
 int embed_real_path(const char *path, char out[PATH_MAX], struct err *e);
-/* Does the directory hold a pool's device? */
+/* place.c: absolute paths of the devices elsewhere, in memory of their own. */
+struct places {
+    char *path[SUPER_ROLE_NR];
+};
+/* Where the roles of a pool in directory real are to lie. -DER_INVAL, -DER_NONEXIST. */
+int places_choose(const char *real, const struct embed_pool_conf *conf, struct places *p,
+                  struct engine_place place[SUPER_ROLE_NR], struct err *e);
+void places_free(struct places *p);
+/* Does the directory hold a pool's device, or its name? */
 bool embed_has_pool(const char *path);
 
 #endif

@@ -17,8 +17,7 @@
 #include "engine/engine.h"
 #include "rt/rt.h"
 
-#define POOL_DEVICE "target0"
-#define POOL_LOCK   "lock"
+#define POOL_LOCK "lock"
 /* a smaller log works, but checkpoints all the time */
 #define WAL_LEAST (UINT64_C(8) << 20)
 #define PROPS_MAX 64u
@@ -51,8 +50,9 @@ bool embed_has_pool(const char *path)
     char file[PATH_MAX + 16];
     struct stat st;
 
-    snprintf(file, sizeof(file), "%s/" POOL_DEVICE, path);
-    return stat(file, &st) == 0 && S_ISREG(st.st_mode);
+    /* a link counts even if what it leads to is missing: opening says what that is */
+    snprintf(file, sizeof(file), "%s/" ENGINE_DEVICE, path);
+    return lstat(file, &st) == 0 && (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode));
 }
 
 /* What is in the directory: nothing (or only a lock file), a pool, or something else. */
@@ -70,7 +70,7 @@ static int content_of(const char *path, enum content *what)
         if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0 ||
             strcmp(ent->d_name, POOL_LOCK) == 0)
             continue;
-        if (strcmp(ent->d_name, POOL_DEVICE) == 0)
+        if (engine_is_device(ent->d_name))
             *what = CONTENT_POOL;
         else if (*what == CONTENT_EMPTY)
             *what = CONTENT_OTHER;
@@ -169,7 +169,9 @@ static int format(const char *real, const struct embed_pool_conf *conf, uuid_t p
     struct engine_conf ec = {.cpu = -1};
     struct engine_format ef = {.wal_bytes = conf->wal_bytes ? MAX(conf->wal_bytes, WAL_LEAST) : 0,
                                .limit_bytes = conf->limit_bytes,
+                               .force = conf->force,
                                .props = props};
+    struct places places = {0};
     struct ident who;
     uint32_t n = 0;
     int rc;
@@ -188,22 +190,22 @@ static int format(const char *real, const struct embed_pool_conf *conf, uuid_t p
         props[n++] = (struct msg_prop){.type = DAOS_PROP_PO_LABEL, .text = label};
     ef.props_nr = n;
     memcpy(ef.pool, pool, 16);
-    rc = ident_self(&who);
+    rc = places_choose(real, conf, &places, ef.place, e);
+    if (rc == 0)
+        rc = ident_self(&who);
     if (rc != 0)
-        return rc;
+        goto out_places;
     ef.owner = who.user;
     ef.group = who.group;
     rc = io_dir_open(real, false, &ec.dir, e);
     if (rc != 0)
         goto out;
     rc = engine_pool_format(&ec, &ef, e);
-    if (rc != 0 && rc != -DER_BUSY) { /* nothing stays of a pool that did not come to be */
-        io_dir_remove(ec.dir, POOL_DEVICE, NULL);
-        io_dir_remove(ec.dir, POOL_LOCK, NULL);
-    }
     io_dir_close(ec.dir);
 out:
     ident_fini(&who);
+out_places:
+    places_free(&places);
     return rc;
 }
 
@@ -235,10 +237,10 @@ int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid
     return 0;
 }
 
-int embed_pool_destroy(const char *path, struct err *e)
+int embed_pool_destroy(const char *path, bool force, struct err *e)
 {
     char real[PATH_MAX], lock[PATH_MAX + 8];
-    struct io_dir *dir;
+    struct engine_conf conf = {.cpu = -1, .locked = true};
     enum content what;
     int rc;
 
@@ -250,18 +252,18 @@ int embed_pool_destroy(const char *path, struct err *e)
     if (what != CONTENT_POOL)
         return err_setf(e, -DER_DF_INVAL, "check the path; list pools with: dmg pool list",
                         "there is no pool in this directory", "cannot destroy pool %s", path);
-    rc = io_dir_open(real, false, &dir, e);
+    rc = io_dir_open(real, false, &conf.dir, e);
     if (rc != 0)
         return rc;
-    rc = io_dir_lock(dir, e);
+    rc = io_dir_lock(conf.dir, e);
     if (rc == 0)
-        rc = io_dir_remove(dir, POOL_DEVICE, e);
+        rc = engine_pool_destroy(&conf, force, e);
     if (rc == 0) {
         /* The lock file is not a device, so it is removed here, while we hold it. */
         snprintf(lock, sizeof(lock), "%s/" POOL_LOCK, real);
         unlink(lock);
     }
-    io_dir_close(dir);
+    io_dir_close(conf.dir);
     if (rc != 0)
         return rc;
     rmdir(real); /* stays if the user keeps something else there */

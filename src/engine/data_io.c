@@ -77,7 +77,7 @@ static void transfer_start(struct shard *s, struct batch *b, struct transfer *t,
     t->io.iov = t->iovs;
     t->io.done = transfer_done;
     b->left++;
-    super_submit(s->super, SUPER_DATA, &t->io);
+    super_submit(s->devs.role[SUPER_DATA], SUPER_DATA, &t->io);
 }
 
 static void transfer_fini(struct shard *s, struct transfer *t)
@@ -193,7 +193,7 @@ static int flush_shared(struct shard *s)
         f->running = true;
         f->turn = &turn;
         s->eng->flushes++;
-        rc = super_flush_wait(s->super);
+        rc = super_flush_wait(s->devs.role[MUTANT(ENGINE_FLUSH_META) ? SUPER_META : SUPER_DATA]);
         /* a failed flush may have dropped what others wrote too: nothing that needs one succeeds
          * until the pool is reopened */
         if (rc != 0) {

@@ -1,4 +1,4 @@
-/* An engine's life: the directory is locked, the device opened, the heap recovered, store and
+/* An engine's life: the directory is locked, its devices opened, the heap recovered, store and
  * service opened and brought to agree; then requests are served. */
 #include <stdio.h>
 #include "engine/engine_int.h"
@@ -11,16 +11,11 @@ static void shard_close(struct shard *s, bool clean)
         vos_close(s->vos);
     if (s->heap != NULL)
         heap_close(s->heap, clean);
-    if (s->super != NULL)
-        super_close(s->super);
-    if (s->dev != NULL)
-        io_dev_close(s->dev);
+    devices_close(&s->devs);
     data_io_fini(s);
     s->svc = NULL;
     s->vos = NULL;
     s->heap = NULL;
-    s->super = NULL;
-    s->dev = NULL;
 }
 
 static int open_stores(struct shard *s, void *arg)
@@ -49,11 +44,9 @@ static int shard_open(struct shard *s, struct err *e)
                            .arg = eng->conf.arg};
     int rc;
 
-    rc = io_dir_open_dev(eng->conf.dir, s->xs, ENGINE_DEVICE, eng->conf.readonly, &s->dev, e);
-    if (rc == 0)
-        rc = super_open(s->dev, &s->super, e);
+    rc = devices_open(&eng->conf, s->xs, &s->devs, e);
     for (int r = 0; rc == 0 && r < SUPER_ROLE_NR; r++)
-        hc.dev[r] = s->super;
+        hc.dev[r] = s->devs.role[r];
     if (rc == 0)
         rc = heap_open(&hc, &s->heap, e);
     if (rc != 0)
@@ -62,7 +55,7 @@ static int shard_open(struct shard *s, struct err *e)
     if (rc != 0)
         return err_setf(e, rc, "run `tarn check` on the pool", "its store cannot be opened",
                         "cannot open pool %s", eng->conf.dir->path);
-    memcpy(eng->pool, super_id(s->super)->pool, 16);
+    memcpy(eng->pool, super_id(s->devs.role[SUPER_META])->pool, 16);
     rc = eng->conf.readonly ? 0 : svc_host_reconcile(s);
     if (rc != 0)
         return err_setf(e, rc, "run `tarn check` on the pool",
@@ -178,4 +171,18 @@ struct net_service *engine_service(struct engine *eng)
 void engine_pool_uuid(const struct engine *eng, uuid_t pool)
 {
     memcpy(pool, eng->pool, 16);
+}
+
+uint32_t engine_devices(const struct engine *eng, struct engine_device *d)
+{
+    const struct devices *ds = &eng->shard.devs;
+
+    for (uint32_t i = 0; i < ds->nr; i++)
+        d[i] = (struct engine_device){.name = ds->d[i].name,
+                                      .path = ds->d[i].dev->name,
+                                      .roles = super_id(ds->d[i].super)->roles,
+                                      .bytes = super_bytes(ds->d[i].super),
+                                      .fixed = ds->d[i].dev->fixed,
+                                      .pmem = ds->d[i].dev->pmem};
+    return ds->nr;
 }

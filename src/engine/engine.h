@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <uuid/uuid.h>
 #include "base/err.h"
-#include "io/io.h"
+#include "io/super.h"
 #include "net/net.h"
 
 struct engine;
@@ -47,9 +47,18 @@ struct engine_conf {
 
 #define ENGINE_WAL_LEAST (1u << 20) /* a change may take up to a quarter of it */
 
+/* Where a role lies. */
+struct engine_place {
+    uint8_t device;   /* roles with the same number share a device: one has the same path for all */
+    const char *path; /* of a device elsewhere, see io_dir_link(); NULL: in the directory */
+    bool pmem;        /* it must be persistent memory: -DER_NOTSUPPORTED if it is not */
+};
+
 struct engine_format {
     uuid_t pool;
-    uint64_t wal_bytes;              /* 0: 128 MiB, less in a pool with a small limit */
+    struct engine_place place[SUPER_ROLE_NR]; /* all zero: one device in the directory */
+    bool force;                               /* devices elsewhere may hold foreign data */
+    uint64_t wal_bytes;                       /* 0: 128 MiB, less in a pool with a small limit */
     uint64_t meta_bytes, data_bytes; /* of metadata and data extents at first, 0: 32 and 16 MiB */
     uint64_t limit_bytes;            /* 0: none */
     const struct msg_prop
@@ -58,11 +67,20 @@ struct engine_format {
     const char *owner, *group; /* principals, "name@" */
 };
 
-/* Formats a one-target pool in an empty directory: device file "target0", superblock, heap, vos,
- * pool service with the first command. Durable when it returns. Blocking, from a foreign thread or
- * (simulation) a fiber. */
+/* Formats a one-target pool in an empty directory: devices (docs/formats.md, "Devices of a pool"),
+ * superblocks, heap, vos, pool service with the first command. Durable when it returns; on failure
+ * nothing stays that it made. Blocking, from a foreign thread or (simulation) a fiber. */
 int engine_pool_format(const struct engine_conf *conf, const struct engine_format *fmt,
                        struct err *e);
+/* Removes a pool's devices from its directory, whose lock the caller holds: files that Tarn made
+ * go, block devices are wiped and can be formatted again. Refuses, before anything is changed, if a
+ * device that lies elsewhere is not there (-DER_NONEXIST), is in use (-DER_BUSY), or does not say
+ * that it is this pool's (-DER_DF_INVAL, -DER_CSUM); with force such a device is left as it is,
+ * except that a damaged superblock counts as the pool's. Blocking. */
+int engine_pool_destroy(const struct engine_conf *conf, bool force, struct err *e);
+/* Does a directory entry belong to a pool? */
+bool engine_is_device(const char *name);
+#define ENGINE_DEVICE "target0" /* every pool has it: the device with the metadata */
 /* Locks the directory, opens and recovers the pool in it, starts serving. Blocking. */
 int engine_open(const struct engine_conf *conf, struct engine **eng, struct err *e);
 /* Stops taking requests (-DER_SHUTDOWN), waits for those under way, closes cleanly (clean) or as a
@@ -90,5 +108,16 @@ struct engine_stat {
     uint64_t requests, inline_requests;
 };
 void engine_stat(struct engine *eng, struct engine_stat *st); /* blocking, any thread */
+
+struct engine_device {
+    const char *name; /* in the directory; as long as the engine is open, as path */
+    const char *path; /* where it lies */
+    uint32_t roles;   /* bit (1 << enum super_role) */
+    uint64_t bytes;   /* of superblock and extents */
+    bool fixed;       /* a block device */
+    bool pmem;        /* persistent memory, written by stores */
+};
+/* The pool's devices, at most SUPER_ROLE_NR; how many. */
+uint32_t engine_devices(const struct engine *eng, struct engine_device *d);
 
 #endif

@@ -3,6 +3,7 @@
  * store, and (first target) the pool service. Files:
  *
  *   engine.c     opening and closing             format.c     making a pool
+ *   devices.c    which devices a pool has        destroy.c    its end
  *   shard.c      the retry loop, answers that wait for durability
  *   service.c    which file serves which message
  *   decode.c     messages to vos structures      svc_host.c   messages of the pool service
@@ -37,7 +38,6 @@
 #include "svc/svc.h"
 #include "vos/vos.h"
 
-#define ENGINE_DEVICE     "target0"
 #define ENGINE_EPSILON_NS 1000000000ull /* clocks of clients and engines differ by less */
 
 struct flusher {
@@ -47,11 +47,21 @@ struct flusher {
     int rc;                /* of a flush that failed, for good */
 };
 
+/* The devices of a shard; any of them may hold several roles. */
+struct devices {
+    uint32_t nr;
+    struct device {
+        const char *name; /* in the pool's directory */
+        struct io_dev *dev;
+        struct super *super;
+    } d[SUPER_ROLE_NR];
+    struct super *role[SUPER_ROLE_NR]; /* the one that holds it */
+};
+
 struct shard {
     struct engine *eng;
     struct rt_xs *xs;
-    struct io_dev *dev;
-    struct super *super;
+    struct devices devs;
     struct heap *heap;
     struct vos *vos;
     struct svc *svc;
@@ -85,6 +95,21 @@ int engine_xs_create(const struct engine_conf *conf, struct rt_xs **xs);
 
 /* service.c: fills in eng->service. */
 void service_init(struct engine *eng);
+
+/* ---- devices.c [F] ---- */
+
+/* Opens what is in the directory and checks that it is a whole pool: each role once, all devices of
+ * one pool. Nothing is written before that is sure. */
+int devices_open(const struct engine_conf *conf, struct rt_xs *xs, struct devices *ds,
+                 struct err *e);
+/* Makes and formats them; id: what their superblocks have in common. On failure nothing of them
+ * stays. */
+int devices_format(const struct engine_conf *conf, struct rt_xs *xs,
+                   const struct engine_format *fmt, const struct super_id *id,
+                   const uint64_t size[SUPER_ROLE_NR], struct devices *ds, struct err *e);
+void devices_close(struct devices *ds);
+/* After devices_format(): they are closed and taken away again. */
+void devices_undo(const struct engine_conf *conf, struct devices *ds);
 
 /* ---- shard.c ---- */
 
@@ -148,6 +173,7 @@ void gather_fiber(struct shard *s, struct net_req *req);
 void list_fiber(struct shard *s, struct net_req *req);
 void query_fiber(struct shard *s, struct net_req *req);
 void aggregate_fiber(struct shard *s, struct net_req *req);
+void rollback_fiber(struct shard *s, struct net_req *req);
 void stat_fiber(struct shard *s, struct net_req *req);
 /* Messages with MSG_SVC. svc_host.c */
 void svc_host_fiber(struct shard *s, struct net_req *req);

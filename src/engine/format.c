@@ -1,5 +1,5 @@
-/* Making a one-target pool in a directory: device, superblock, heap, store, service. The superblock
- * comes first and the service last; a crash in between leaves a directory that does not open as a
+/* Making a one-target pool in a directory: devices, superblocks, heap, store, service. Superblocks
+ * come first and the service last; a crash in between leaves a directory that does not open as a
  * pool. */
 #include "engine/engine_int.h"
 
@@ -74,15 +74,11 @@ static int fill(struct format *j, struct shard *s)
     return rc;
 }
 
-static int format_shard(struct format *j, struct shard *s)
+static void choose_sizes(const struct engine_format *fmt, uint64_t size[SUPER_ROLE_NR])
 {
-    const struct engine_format *fmt = j->fmt;
-    struct super_id id = {.page_size = HEAP_PAGE_SIZE, .roles = (1u << SUPER_ROLE_NR) - 1};
-    uint64_t size[SUPER_ROLE_NR] = {
-        [SUPER_WAL] = WAL_DEFAULT, [SUPER_META] = META_FIRST, [SUPER_DATA] = DATA_FIRST};
-    struct heap_conf hc = {.xs = s->xs};
-    int rc;
-
+    size[SUPER_WAL] = WAL_DEFAULT;
+    size[SUPER_META] = META_FIRST;
+    size[SUPER_DATA] = DATA_FIRST;
     if (fmt->wal_bytes != 0)
         size[SUPER_WAL] = ROUND_UP(MAX(fmt->wal_bytes, ENGINE_WAL_LEAST), ROLE_UNIT);
     else if (fmt->limit_bytes != 0 && fmt->limit_bytes / 8 < WAL_DEFAULT)
@@ -91,21 +87,29 @@ static int format_shard(struct format *j, struct shard *s)
         size[SUPER_META] = ROUND_UP(fmt->meta_bytes, ROLE_UNIT);
     if (fmt->data_bytes != 0)
         size[SUPER_DATA] = ROUND_UP(fmt->data_bytes, ROLE_UNIT);
+}
+
+static int format_shard(struct format *j, struct shard *s)
+{
+    const struct engine_format *fmt = j->fmt;
+    struct super_id id = {.page_size = HEAP_PAGE_SIZE, .limit_bytes = fmt->limit_bytes};
+    struct heap_conf hc = {.xs = s->xs};
+    uint64_t size[SUPER_ROLE_NR];
+    int rc;
+
+    choose_sizes(fmt, size);
     if (fmt->limit_bytes != 0 &&
         fmt->limit_bytes < size[SUPER_WAL] + size[SUPER_META] + size[SUPER_DATA] + SUPER_AREA)
         return err_setf(j->e, -DER_NOSPACE, "give it at least 64 MiB",
                         "log and first metadata alone take more",
                         "cannot create a pool of %llu bytes", (unsigned long long)fmt->limit_bytes);
-    id.limit_bytes = fmt->limit_bytes;
     memcpy(id.pool, fmt->pool, 16);
-    rt_random_bytes(id.device, sizeof(id.device));
-    rc = io_dir_create_dev(j->conf->dir, s->xs, ENGINE_DEVICE, SUPER_AREA, &s->dev, j->e);
-    if (rc == 0)
-        rc = super_format(s->dev, &id, size, 0, 0, 0, false, &s->super, j->e);
+    rc = devices_format(j->conf, s->xs, fmt, &id, size, &s->devs, j->e);
+    if (rc != 0)
+        return rc;
     for (int r = 0; r < SUPER_ROLE_NR; r++)
-        hc.dev[r] = s->super;
-    if (rc == 0)
-        rc = heap_format(&hc, j->e);
+        hc.dev[r] = s->devs.role[r];
+    rc = heap_format(&hc, j->e);
     if (rc == 0)
         rc = heap_open(&hc, &s->heap, j->e);
     if (rc == 0)
@@ -129,10 +133,9 @@ static void format_fiber(void *arg)
         rc = heap_close(s->heap, j->rc == 0);
         j->rc = j->rc != 0 ? j->rc : rc;
     }
-    if (s->super != NULL)
-        super_close(s->super);
-    if (s->dev != NULL)
-        io_dev_close(s->dev);
+    if (j->rc != 0)
+        devices_undo(j->conf, &s->devs);
+    devices_close(&s->devs);
     rt_event_set(&j->done);
 }
 

@@ -81,6 +81,9 @@ static void service_handle(struct net_service *service, struct net_req *req)
     case MSG_CONT_AGGREGATE:
         aggregate_fiber(s, req);
         return;
+    case MSG_CONT_ROLLBACK:
+        rollback_fiber(s, req);
+        return;
     case MSG_ENGINE_STAT:
         stat_fiber(s, req);
         return;

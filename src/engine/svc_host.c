@@ -139,16 +139,13 @@ static int cont_destroy(struct shard *s, struct host *h)
 
 static void fill_space(struct shard *s, struct msg_space *sp)
 {
-    uint64_t room = s->eng->conf.readonly ? 0 : io_dir_room(s->eng->conf.dir);
-    uint64_t limit = super_id(s->super)->limit_bytes, size = s->dev->size;
+    uint64_t room = s->eng->conf.readonly ? 0 : super_room(s->devs.role[SUPER_DATA]);
     struct heap_stat hs;
 
     heap_lock(s->heap);
     heap_stat(s->heap, &hs);
     heap_unlock(s->heap);
-    if (limit != 0)
-        room = MIN(room, limit > size ? limit - size : 0);
-    /* Metadata and data grow into the same file system; its room is shown with the data. */
+    /* Metadata and data mostly grow into the same file system; its room is shown with the data. */
     sp->scm_total = hs.pages * HEAP_PAGE_SIZE;
     sp->scm_free = hs.pages_free * HEAP_PAGE_SIZE;
     sp->nvme_total = hs.data_total + room;

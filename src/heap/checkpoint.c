@@ -42,8 +42,8 @@ struct run { /* one write */
 
 struct batch {
     struct heap *h;
-    uint32_t nr;
-    uint8_t *buf; /* copies, in order */
+    uint32_t nr, room;
+    uint8_t *buf; /* copies, in order; of at most room pages */
     uint32_t page[CKPT_BATCH];
     uint64_t lsn;               /* of the last PAGE_SUM */
     struct run run[CKPT_BATCH]; /* under way */
@@ -205,7 +205,7 @@ static int copy_hold(struct batch *b, uint32_t *at)
         heap_unlock(h);
         return rc;
     }
-    for (n = 0; rc == 0 && n < CKPT_HOLD && b->nr < CKPT_BATCH && *at < h->ckpt.pages.nr; n++) {
+    for (n = 0; rc == 0 && n < CKPT_HOLD && b->nr < b->room && *at < h->ckpt.pages.nr; n++) {
         uint32_t page = h->ckpt.pages.v[*at];
 
         if (page_in_use(h, page))
@@ -281,7 +281,7 @@ static int batch_run(struct batch *b, uint32_t *at)
     uint32_t tries = 0;
     int rc = 0;
 
-    while (rc == 0 && b->nr < CKPT_BATCH && *at < h->ckpt.pages.nr) {
+    while (rc == 0 && b->nr < b->room && *at < h->ckpt.pages.nr) {
         rc = copy_hold(b, at);
         if (rc == -DER_NOMEM && tries++ < NOMEM_TRIES) {
             rt_sleep_ns(NOMEM_REST_NS);
@@ -327,14 +327,20 @@ static void batches_free(struct batch *b)
     base_free(b);
 }
 
+/* For pages as many as there are dirty now, roughly: the last few may need a round more. */
 static struct batch *batches_make(struct heap *h)
 {
     struct batch *b = base_calloc(BATCHES, sizeof(*b));
     bool all = b != NULL;
+    uint32_t room;
 
+    heap_lock(h);
+    room = (uint32_t)MIN(MAX(h->dirty_nr, CKPT_HOLD), CKPT_BATCH);
+    heap_unlock(h);
     for (uint32_t i = 0; b != NULL && i < BATCHES; i++) {
         b[i].h = h;
-        b[i].buf = io_buf_alloc((size_t)CKPT_BATCH * HEAP_PAGE_SIZE);
+        b[i].room = room;
+        b[i].buf = io_buf_alloc((size_t)room * HEAP_PAGE_SIZE);
         all = all && b[i].buf != NULL;
     }
     if (!all) {
@@ -396,7 +402,7 @@ static int checkpoint(struct heap *h)
     if (rc == 0)
         rc = wait_all(h);
     if (rc == 0 && !MUTANT(CKPT_NO_FLUSH))
-        rc = super_flush_wait(h->conf.dev[SUPER_META]);
+        rc = super_flush_wait(h->conf.dev[MUTANT(CKPT_FLUSH_LOG) ? SUPER_WAL : SUPER_META]);
     heap_step(h, HEAP_STEP_CKPT_FLUSHED);
     if (rc == 0) {
         if (MUTANT(CKPT_REPLAY_LATE)) {

@@ -107,6 +107,10 @@ const void *heap_ptr(struct heap *h, uint64_t off, size_t len);
  * also HEAP_WAIT (more log space was needed than begin announced, and there is none now),
  * -DER_OVERFLOW (the record would never fit), -DER_NOMEM, -DER_IO. */
 int heap_rc(const struct heap *h);
+/* As heap_ptr, without a trace: a page that is not resident is not recorded, one that is does not
+ * count as looked at. For hints to the processor; what is found may be of any kind. NULL: not in
+ * memory, or not an offset that an allocation, or a field of 8 bytes, could have. */
+const void *heap_peek(const struct heap *h, uint64_t off, size_t len);
 /* Asks that a page be loaded soon, without faulting (enumerations look ahead). */
 void heap_prefetch(struct heap *h, uint64_t off);
 

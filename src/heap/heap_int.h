@@ -100,7 +100,6 @@ struct alloc {
 struct tx_range {
     uint64_t off;
     uint32_t len;
-    uint32_t order;
     void *old;
 };
 
@@ -111,7 +110,7 @@ struct tx {
     uint64_t need;   /* log bytes reserved */
     uint64_t used;   /* log bytes the record takes so far, upper bound */
     struct arena undo;
-    struct tx_range *range, *sort;
+    struct tx_range *range, *sort; /* in order of writing; room to sort them */
     uint32_t nr, cap;
     struct vec32 inits;   /* pages initialised: page number, kind | cls << 8 */
     struct vec32 freed;   /* pages that become free at commit */

@@ -144,6 +144,16 @@ const void *heap_ptr(struct heap *h, uint64_t off, size_t len)
     return off_addr(h, off);
 }
 
+const void *heap_peek(const struct heap *h, uint64_t off, size_t len)
+{
+    uint64_t page = page_of(off);
+
+    if (page - 1 >= h->pages - 1 || len - 1 >= HEAP_PAGE_SIZE - off % HEAP_PAGE_SIZE ||
+        off % 8 != 0 || (h->vol[page].flags & PV_RESIDENT) == 0)
+        return NULL;
+    return off_addr(h, off);
+}
+
 int heap_rc(const struct heap *h)
 {
     return h->rc;

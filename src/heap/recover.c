@@ -3,7 +3,7 @@
  *
  * Redo is physical: bytes at a place, so replay ignores what LSN a page already includes; a page
  * image that is newer than the first records, older, or (after a power cut while a checkpoint wrote
- * it) a mixture of both by sectors comes out right, because every byte in which the two differ was
+ * it) a mixture of both comes out right, because every byte in which the two differ was
  * changed by a record that is replayed. What vouches for the result is the page's last PAGE_SUM: at
  * its position in the log the page must be exactly what the checkpoint copied.
  *
@@ -599,7 +599,9 @@ static int flush_roles(struct heap *h, struct err *e)
             seen = seen || h->conf.dev[j] == s;
         if (seen)
             continue;
-        rc = MUTANT(RECOVER_NO_FLUSH) ? 0 : super_flush_wait(s);
+        if (!MUTANT(RECOVER_NO_FLUSH) &&
+            !(MUTANT(RECOVER_FLUSH_META) && s != h->conf.dev[SUPER_META]))
+            rc = super_flush_wait(s);
         if (rc == 0 && super_is_clean(s) && !h->readonly)
             rc = super_mark(s, false);
     }

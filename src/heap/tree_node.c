@@ -47,6 +47,13 @@ int tree_root_read(struct tree *t)
     }
 }
 
+uint64_t tree_peek_one(const struct heap *h, uint64_t root_off)
+{
+    const struct tree_root *r = heap_peek(h, root_off, sizeof(*r));
+
+    return r != NULL && r->word1 >> WORD1_KIND_SHIFT == 1 ? r->word1 & WORD1_LOW_MASK : 0;
+}
+
 int tree_root_write(struct tree *t)
 {
     const struct troot *root = &t->root;

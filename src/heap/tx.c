@@ -11,7 +11,6 @@
  */
 #include "heap/heap_int.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/fail.h"
@@ -20,6 +19,7 @@
     8u /* merging over fewer unchanged bytes than an item header has is cheaper than another item  \
         */
 #define ZERO_RUN    24u  /* a run of zeros this long becomes an item of its own */
+#define SORT_RUN    32u  /* ranges that are sorted in place: most transactions have fewer */
 #define TX_OVERHEAD 256u /* record header, first allocations' bitmap words */
 
 static uint64_t range_cost(size_t len)
@@ -171,8 +171,7 @@ void *tx_write(struct heap *h, uint64_t off, size_t len)
         return NULL;
     }
     memcpy(old, p, len);
-    tx->range[tx->nr] =
-        (struct tx_range){.off = off, .len = (uint32_t)len, .order = tx->nr, .old = old};
+    tx->range[tx->nr] = (struct tx_range){.off = off, .len = (uint32_t)len, .old = old};
     tx->nr++;
     return p;
 }
@@ -246,21 +245,8 @@ static uint8_t *put_range(struct heap *h, uint8_t *at, uint64_t off, uint32_t le
     return at;
 }
 
-static int range_cmp(const void *a, const void *b)
+static void sort_run(struct tx_range *r, uint32_t nr)
 {
-    const struct tx_range *x = a, *y = b;
-
-    if (x->off != y->off)
-        return x->off < y->off ? -1 : 1;
-    return x->order < y->order ? -1 : 1;
-}
-
-static void sort_ranges(struct tx_range *r, uint32_t nr)
-{
-    if (nr > 24) {
-        qsort(r, nr, sizeof(*r), range_cmp);
-        return;
-    }
     for (uint32_t i = 1; i < nr; i++) {
         struct tx_range x = r[i];
         uint32_t j = i;
@@ -269,6 +255,35 @@ static void sort_ranges(struct tx_range *r, uint32_t nr)
             r[j] = r[j - 1];
         r[j] = x;
     }
+}
+
+/* From [0, nr) of `from`, sorted in runs, to `to`, in runs twice as long. */
+static void merge_runs(const struct tx_range *from, struct tx_range *to, uint32_t nr, uint32_t run)
+{
+    for (uint32_t a = 0; a < nr; a += 2 * run) {
+        uint32_t mid = MIN(a + run, nr), end = MIN(mid + run, nr), i = a, j = mid;
+
+        for (uint32_t k = a; k < end; k++)
+            to[k] = j == end || (i < mid && from[i].off <= from[j].off) ? from[i++] : from[j++];
+    }
+}
+
+/* The ranges by offset. A commit does not fail: their order of writing is not asked for any more.
+ */
+static const struct tx_range *sort_ranges(struct tx *tx)
+{
+    struct tx_range *from = tx->range, *to = tx->sort;
+
+    for (uint32_t i = 0; i < tx->nr; i += SORT_RUN)
+        sort_run(from + i, MIN(SORT_RUN, tx->nr - i));
+    for (uint32_t run = SORT_RUN; run < tx->nr; run *= 2) {
+        struct tx_range *done = to;
+
+        merge_runs(from, to, tx->nr, run);
+        to = from;
+        from = done;
+    }
+    return from;
 }
 
 /* Content of pages that this transaction freed need not be logged. */
@@ -280,11 +295,9 @@ static bool page_gone(struct heap *h, uint64_t page)
 static uint8_t *put_ranges(struct heap *h, uint8_t *at)
 {
     struct tx *tx = &h->tx;
-    struct tx_range *r = tx->sort;
+    const struct tx_range *r = sort_ranges(tx);
     uint32_t i = 0;
 
-    memcpy(r, tx->range, tx->nr * sizeof(*r));
-    sort_ranges(r, tx->nr);
     while (i < tx->nr) {
         uint64_t page = page_of(r[i].off), off = r[i].off, end = off + r[i].len;
 

@@ -55,9 +55,27 @@ int io_dir_sync(struct io_dir *d)
     return d->ops->sync(d);
 }
 
-uint64_t io_dir_room(struct io_dir *d)
+int io_dir_link(struct io_dir *d, const char *name, const char *path, struct err *e)
 {
-    return d->ops->room != NULL ? d->ops->room(d) : 0;
+    if (!io_name_is_valid(name))
+        return bad_name(e, "name", name);
+    if (!d->ops->link)
+        return err_setf(e, -DER_NOTSUPPORTED, "leave its path away",
+                        "this directory keeps all its devices in itself", "cannot use device %s",
+                        path);
+    return d->ops->link(d, name, path, e);
+}
+
+int io_dir_unlink(struct io_dir *d, const char *name, struct err *e)
+{
+    if (!io_name_is_valid(name) || !d->ops->unlink)
+        return bad_name(e, "remove", name);
+    return d->ops->unlink(d, name, e);
+}
+
+bool io_dir_target(struct io_dir *d, const char *name, char path[IO_PATH_MAX])
+{
+    return io_name_is_valid(name) && d->ops->target && d->ops->target(d, name, path);
 }
 
 int io_dir_lock(struct io_dir *d, struct err *e)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define ZEROS_LEN (1u << 20)
@@ -59,4 +60,11 @@ int io_file_extend(int fd, uint64_t from, uint64_t to)
     if (rc != 0 && ftruncate(fd, (off_t)from) != 0)
         return rc;
     return rc;
+}
+
+uint64_t io_file_room(int fd)
+{
+    struct statvfs st;
+
+    return fstatvfs(fd, &st) == 0 ? (uint64_t)st.f_bavail * st.f_frsize : 0;
 }

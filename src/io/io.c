@@ -295,10 +295,17 @@ int io_grow_wait(struct io_dev *dev, uint64_t size)
         return -DER_NO_PERM;
     if (size <= dev->size)
         return 0;
+    if (dev->fixed)
+        return -DER_NOTSUPPORTED;
     rc = dev->grow_blocks ? grow_off_xstream(dev, size) : dev->ops->grow(dev, size);
     if (rc == 0)
         dev->size = size;
     return rc;
+}
+
+uint64_t io_dev_room(struct io_dev *dev)
+{
+    return dev->fixed || !dev->ops->room ? 0 : dev->ops->room(dev);
 }
 
 void io_dev_close(struct io_dev *dev)

@@ -3,15 +3,17 @@
  *
  * Two layers:
  *
- *   struct io_dir   where device files live: create, open, grow, remove, lock, sync.  real |
- * simulated struct io_dev   one device: aligned reads and writes, flush.  uring file | threads file
- * | memory | simulated
+ *   struct io_dir   where devices live: create, open, grow, remove, lock, sync.
+ *                   real | memory | simulated
+ *   struct io_dev   one device: aligned reads and writes, flush.
+ *                   uring file | threads file | persistent memory | memory | simulated
  *
  * A completion of a write means only that the device took it. It is durable after a flush that was
  * submitted after the completion has completed, or at once if the write carried IO_DURABLE. A
- * failed write leaves the old, the new or torn content per 512-byte sector; a failed flush may have
- * dropped any write since the last good one, whoever made it, and the next one would succeed and
- * prove nothing: so after it every flush of this open device is -DER_IO.
+ * failed write leaves the old, the new or torn content; no more than 8 bytes are written at once on
+ * every device, so sectors prove nothing. A failed flush may have dropped any write since the last
+ * good one, whoever made it, and the next one would succeed and prove nothing: so after it every
+ * flush of this open device is -DER_IO.
  *
  * Above raw devices, io/super.h formats a device (superblock copies, named growable extents); heap
  * uses that.
@@ -41,7 +43,8 @@ struct rt_xs;
 struct io_dev;
 struct io_dir;
 
-#define IO_ALIGN 4096u
+#define IO_ALIGN    4096u
+#define IO_PATH_MAX 4096u /* with the final zero */
 
 enum io_op { IO_READ, IO_WRITE, IO_FLUSH };
 
@@ -73,6 +76,7 @@ struct io_dev_ops {
     int (*grow)(struct io_dev *dev,
                 uint64_t size); /* may block shortly; contents of the new part read as zeros */
     void (*close)(struct io_dev *dev);
+    uint64_t (*room)(struct io_dev *dev); /* optional */
 };
 
 struct io_dev {
@@ -80,6 +84,8 @@ struct io_dev {
     struct rt_xs *xs;
     uint64_t size; /* bytes */
     bool readonly;
+    bool fixed;        /* a block device: it has the size it has */
+    bool pmem;         /* persistent memory, written by stores */
     bool volatile_mem; /* nothing survives: flush is free */
     bool flush_lost;   /* a flush failed */
     bool grow_blocks;  /* grow() may take long: io_grow_wait gives it a thread of its own */
@@ -94,9 +100,11 @@ int io_read_wait(struct io_dev *dev, uint64_t off, void *buf, size_t len);
 int io_write_wait(struct io_dev *dev, uint64_t off, const void *buf, size_t len, uint32_t flags);
 int io_flush_wait(struct io_dev *dev);
 /* Grows the device file (durably: size and allocation) to size bytes; fallocate so that ENOSPC
- * shows here: -DER_NOSPACE. Only files and memory; a block device answers -DER_NOTSUPPORTED. On a
+ * shows here: -DER_NOSPACE. Only files and memory; a fixed device answers -DER_NOTSUPPORTED. On a
  * fiber; does its blocking work off the xstream. */
 int io_grow_wait(struct io_dev *dev, uint64_t size);
+/* Bytes that it could still grow by: what its file system has. 0: it has no such, or is fixed. */
+uint64_t io_dev_room(struct io_dev *dev);
 /* Writes zeros durably over [off, off+len) so that the file system has nothing to journal on later
  * overwrites. On a fiber. */
 int io_zero_wait(struct io_dev *dev, uint64_t off, uint64_t len);
@@ -120,7 +128,10 @@ struct io_dir_ops {
     int (*sync)(struct io_dir *d);
     int (*lock)(struct io_dir *d, struct err *e);
     void (*close)(struct io_dir *d);
-    uint64_t (*room)(struct io_dir *d); /* optional */
+    /* optional: a directory whose devices may lie elsewhere */
+    int (*link)(struct io_dir *d, const char *name, const char *path, struct err *e);
+    int (*unlink)(struct io_dir *d, const char *name, struct err *e);
+    bool (*target)(struct io_dir *d, const char *name, char path[IO_PATH_MAX]);
 };
 
 struct io_dir {
@@ -138,25 +149,42 @@ int io_dir_open_mem(struct io_dir **dir);
 
 /* create: a new file of size bytes, zero-filled, allocated, durable after io_dir_sync(); -DER_EXIST
  * if there is one. open: -DER_NONEXIST; a device opened readonly refuses writes with -DER_NO_PERM.
- * A file has one writer: opening it for writing waits up to 2 s for requests of a killed
- * predecessor to end, then -DER_BUSY, so that none of them lands on what the new one writes. Picks
- * io_uring with O_DIRECT; where io_uring is refused or O_DIRECT not supported, threads with
- * pread/pwrite and fdatasync, which the log says once at level INFO. */
+ * A device has one writer: opening it for writing waits up to 2 s for requests of a killed
+ * predecessor to end, then -DER_BUSY, so that none of them lands on what the new one writes; a
+ * block device that is mounted or part of a volume is -DER_BUSY too. Picks
+ * stores and flushes for a file in persistent memory (if libpmem was there when this program was
+ * built), else io_uring with O_DIRECT; where io_uring is refused or O_DIRECT not supported, threads
+ * with pread/pwrite and fdatasync, which the log says once at level INFO. */
 int io_dir_create_dev(struct io_dir *d, struct rt_xs *xs, const char *name, uint64_t size,
                       struct io_dev **dev, struct err *e);
 int io_dir_open_dev(struct io_dir *d, struct rt_xs *xs, const char *name, bool readonly,
                     struct io_dev **dev, struct err *e);
+/* Takes device and name away. Of one that lies elsewhere a file goes with its name; a block device
+ * stays as it is. */
 int io_dir_remove(struct io_dir *d, const char *name, struct err *e);
+/* Names of devices, sorted; those that are missing (below) too. */
 int io_dir_list(struct io_dir *d, int (*each)(const char *name, void *arg), void *arg);
 /* Makes names durable. */
 int io_dir_sync(struct io_dir *d);
-/* Bytes that device files could still grow by; 0: unknown. */
-uint64_t io_dir_room(struct io_dir *d);
+
+/* A device that lies elsewhere: the directory has a symbolic link to it, path, which is absolute.
+ * After io_dir_link() the device is made by io_dir_create_dev() as any other: a file, which must
+ * not be there, or an existing block device, whose size and contents are as they are. All other
+ * functions follow the link; opening a device that is not there is -DER_NONEXIST.
+ * -DER_NOTSUPPORTED in directories that are not of the file system. */
+int io_dir_link(struct io_dir *d, const char *name, const char *path, struct err *e);
+/* Takes only the name away: what it leads to stays, whatever it is. */
+int io_dir_unlink(struct io_dir *d, const char *name, struct err *e);
+/* Where a name leads; false: its device is in the directory itself. */
+bool io_dir_target(struct io_dir *d, const char *name, char path[IO_PATH_MAX]);
 /* Takes the directory for this process (file "lock", holding our pid): -DER_BUSY names the pid that
  * has it. Held until close; falls with the process (a child forked meanwhile keeps it until it
  * closes the directory or ends). A second lock of the same directory in this process is -DER_BUSY
  * as well. Never removes the file. */
 int io_dir_lock(struct io_dir *d, struct err *e);
 void io_dir_close(struct io_dir *d);
+
+/* Was this program built with libpmem? Without it files in persistent memory are as others. */
+bool io_has_pmem(void);
 
 #endif

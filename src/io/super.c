@@ -1,5 +1,5 @@
 /*
- * The superblock's life: format, open, change.
+ * The superblock's life: open, change. Its beginning and its end: super_new.c.
  *
  * A change writes the next generation to two copies, flushes, writes the other two, flushes. The
  * pair written first is the one that is worth least: copies that are torn, unreadable or of an
@@ -35,7 +35,7 @@
 
 _Static_assert(SUPER_COPIES *SUPER_COPY_STEP == SUPER_AREA, "copies fill the area");
 
-static int nomem(struct err *e, const struct io_dev *dev, const char *what)
+int super_nomem(struct err *e, const struct io_dev *dev, const char *what)
 {
     return err_setf(e, -DER_NOMEM, "free memory and try again", "out of memory",
                     "cannot %s device %s", what, dev->name);
@@ -60,8 +60,7 @@ static int write_pair(struct super *s, const uint32_t *copies)
     return rc;
 }
 
-/* Makes s->next the state in force. With the mutex. */
-static int put_in_force(struct super *s)
+int super_put(struct super *s)
 {
     uint32_t order[SUPER_COPIES], nr = 0;
     int rc;
@@ -197,13 +196,14 @@ static int refuse_hidden(const struct io_dev *dev, const struct survey *sv, stru
                     "cannot open device %s", dev->name);
 }
 
-static struct super *super_make(struct io_dev *dev)
+struct super *super_new(struct io_dev *dev)
 {
     struct super *s = base_calloc(1, sizeof(*s));
 
     if (!s)
         return NULL;
     s->dev = dev;
+    s->other = s;
     s->buf = io_buf_alloc(SUPER_AREA);
     rt_mutex_init(&s->mutex);
     if (!s->buf) {
@@ -258,14 +258,14 @@ static int complete(struct super *s, struct err *e)
                     "cannot open device %s", s->dev->name);
 }
 
-int super_open(struct io_dev *dev, struct super **out, struct err *e)
+int super_read(struct io_dev *dev, struct super **out, struct err *e)
 {
-    struct super *s = super_make(dev);
+    struct super *s = super_new(dev);
     struct survey *sv = base_alloc(sizeof(*sv));
     int rc;
 
     if (!s || !sv) {
-        rc = nomem(e, dev, "open");
+        rc = super_nomem(e, dev, "open");
         goto out;
     }
     rc = survey(dev, s->buf, &s->next, sv);
@@ -281,13 +281,8 @@ int super_open(struct io_dev *dev, struct super **out, struct err *e)
     s->block = sv->best;
     s->generation_max = sv->best.generation + (sv->unreadable > 0 ? UNKNOWN_NEWER : 0);
     memcpy(s->whole, sv->whole, sizeof(s->whole));
-    if (!dev->readonly)
-        rc = complete(s, e);
-    if (rc == 0 && sv->damaged + sv->unreadable > 0)
-        LOG_INFO("%s: %u of its superblock copies were damaged, %u still are", dev->name,
-                 sv->damaged + sv->unreadable, SUPER_COPIES - whole_nr(s));
-    if (rc == 0)
-        *out = s;
+    s->harmed = sv->damaged + sv->unreadable;
+    *out = s;
 out:
     base_free(sv);
     if (rc != 0)
@@ -295,138 +290,27 @@ out:
     return rc;
 }
 
-/* ---- Formatting ---- */
-
-static int format_refuse(struct err *e, const struct io_dev *dev, int rc, const char *why,
-                         const char *next)
+int super_settle(struct super *s, struct err *e)
 {
-    return err_setf(e, rc, next, why, "cannot format device %s", dev->name);
-}
+    int rc = s->dev->readonly ? 0 : complete(s, e);
 
-static bool all_zeros(const uint8_t *buf, size_t len)
-{
-    return len == 0 || (buf[0] == 0 && memcmp(buf, buf + 1, len - 1) == 0);
-}
-
-/* Only what nobody uses is formatted. */
-static int check_unused(struct super *s, bool force, struct err *e)
-{
-    struct io_dev *dev = s->dev;
-    size_t len = (size_t)MIN(dev->size, (uint64_t)SUPER_AREA);
-    char why[160], uuid[UUID_TEXT_LEN + 1];
-    int rc = len > 0 ? io_read_wait(dev, 0, s->buf, len) : 0;
-
-    if (rc != 0)
-        return format_refuse(e, dev, rc, "its beginning cannot be read",
-                             "look at the system's log for errors of this device");
-    for (uint32_t i = 0; (i + 1) * (size_t)SUPER_COPY_STEP <= len; i++) {
-        switch (super_decode(s->buf + i * (size_t)SUPER_COPY_STEP, i, &s->next)) {
-        case SUPER_COPY_WHOLE:
-            uuid_text_print(s->next.id.pool, uuid);
-            snprintf(why, sizeof(why), "it belongs to pool %s", uuid);
-            return format_refuse(e, dev, -DER_EXIST, why, "destroy that pool first");
-        case SUPER_COPY_NEWER:
-            return format_refuse(e, dev, -DER_EXIST, "it belongs to a pool of a newer format",
-                                 "destroy that pool first, with the program that made it");
-        default:
-            break;
-        }
-    }
-    if (!force && !all_zeros(s->buf, len))
-        return format_refuse(e, dev, -DER_EXIST, "it holds foreign data",
-                             "choose another device, or force it if the data is not needed");
-    return 0;
-}
-
-/* One extent a role, one behind the other. */
-static void lay_out(struct super_block *b, const struct super_id *id,
-                    const uint64_t role_size[SUPER_ROLE_NR])
-{
-    uint64_t off = SUPER_AREA;
-
-    memset(b, 0, sizeof(*b));
-    b->version = SUPER_VERSION;
-    b->state = SUPER_STATE_CLEAN;
-    b->id = *id;
-    for (uint32_t role = 0; role < SUPER_ROLE_NR; role++) {
-        if (role_size[role] == 0)
-            continue;
-        b->extent[b->extent_nr++] =
-            (struct super_extent){.role = role, .off = off, .len = role_size[role]};
-        off += role_size[role];
-    }
-}
-
-static int check_wish(const struct super_id *id, const uint64_t role_size[SUPER_ROLE_NR])
-{
-    uint64_t total = SUPER_AREA;
-
-    for (uint32_t role = 0; role < SUPER_ROLE_NR; role++) {
-        bool wanted = id->roles & (1u << role);
-
-        if (wanted != (role_size[role] > 0) || role_size[role] % SUPER_ALIGN != 0 ||
-            role_size[role] > INT64_MAX - total)
-            return -DER_INVAL;
-        total += role_size[role];
-    }
-    return 0;
-}
-
-static int zero_wal(struct io_dev *dev, const struct super_block *b)
-{
-    for (uint32_t i = 0; i < b->extent_nr; i++) {
-        if (b->extent[i].role == SUPER_WAL)
-            return io_zero_wait(dev, b->extent[i].off, b->extent[i].len);
-    }
-    return 0;
-}
-
-/* Room, zeros in the WAL, then the superblock that makes both count. */
-static int format_write(struct super *s, struct err *e)
-{
-    struct io_dev *dev = s->dev;
-    int rc = io_grow_wait(dev, super_block_end(&s->next));
-
-    if (rc == -DER_NOSPACE || rc == -DER_NOTSUPPORTED)
-        return format_refuse(e, dev, -DER_NOSPACE, "there is not enough room for it",
-                             "free space, or choose smaller sizes");
-    if (rc == 0)
-        rc = zero_wal(dev, &s->next);
-    if (rc == 0)
-        rc = put_in_force(s);
-    if (rc != 0)
-        format_refuse(e, dev, rc,
-                      rc == -DER_NO_PERM ? "it is open for reading only" : "writing failed",
-                      "look at the system's log for errors of this device");
+    if (rc == 0 && s->harmed > 0)
+        LOG_INFO("%s: %u of its superblock copies were damaged, %u still are", s->dev->name,
+                 s->harmed, SUPER_COPIES - whole_nr(s));
     return rc;
 }
 
-int super_format(struct io_dev *dev, const struct super_id *id,
-                 const uint64_t role_size[SUPER_ROLE_NR], uint64_t compat, uint64_t ro_compat,
-                 uint64_t incompat, bool force, struct super **out, struct err *e)
+int super_open(struct io_dev *dev, struct super **out, struct err *e)
 {
-    struct super *s = super_make(dev);
-    int rc;
+    struct super *s;
+    int rc = super_read(dev, &s, e);
 
-    if (!s)
-        return nomem(e, dev, "format");
-    rc = check_unused(s, force, e);
     if (rc != 0)
-        goto out;
-    lay_out(&s->next, id, role_size);
-    if (check_wish(id, role_size) != 0 || super_block_check(&s->next)) {
-        rc = format_refuse(e, dev, -DER_INVAL, "its sizes, roles or page size are not possible",
-                           "give each role a multiple of 64 KiB and a page size of 4 to 64 KiB");
-        goto out;
-    }
-    s->next.compat = compat;
-    s->next.ro_compat = ro_compat;
-    s->next.incompat = incompat;
-    rc = format_write(s, e);
+        return rc;
+    rc = super_settle(s, e);
     if (rc == 0)
         *out = s;
-out:
-    if (rc != 0)
+    else
         super_close(s);
     return rc;
 }
@@ -447,7 +331,7 @@ int super_mark(struct super *s, bool clean)
         s->next = s->block;
         s->next.state =
             clean ? s->next.state | SUPER_STATE_CLEAN : s->next.state & ~SUPER_STATE_CLEAN;
-        rc = put_in_force(s);
+        rc = super_put(s);
     }
     rt_mutex_unlock(&s->mutex);
     return rc;
@@ -473,6 +357,21 @@ static int append(struct super *s, enum super_role role, uint64_t off, uint64_t 
     return 0;
 }
 
+/* Another device of the pool may be growing at this moment. */
+static uint64_t left_of_limit(const struct super *s)
+{
+    uint64_t limit = s->block.id.limit_bytes, used = 0;
+    const struct super *d = s;
+
+    if (limit == 0)
+        return UINT64_MAX;
+    do {
+        used += super_block_end(&d->block) + d->growing;
+        d = d->other;
+    } while (d != s);
+    return limit > used ? limit - used : 0;
+}
+
 static int grow_by(struct super *s, enum super_role role, uint64_t len)
 {
     uint64_t off = super_block_end(&s->block);
@@ -480,17 +379,21 @@ static int grow_by(struct super *s, enum super_role role, uint64_t len)
 
     if (len > INT64_MAX - off)
         return -DER_NOSPACE;
-    if (s->block.id.limit_bytes != 0 && off + len > s->block.id.limit_bytes)
+    if (len > left_of_limit(s))
         return -DER_NOSPACE;
     s->next = s->block;
     rc = append(s, role, off, len);
-    if (rc == 0)
-        rc = io_grow_wait(s->dev, off + len);
+    if (rc != 0)
+        return rc;
+    s->growing = len;
+    rc = io_grow_wait(s->dev, off + len);
     if (rc == -DER_NOTSUPPORTED) /* a block device is as large as it is */
         rc = -DER_NOSPACE;
     if (rc == 0 && role == SUPER_WAL)
         rc = io_zero_wait(s->dev, off, len);
-    return rc != 0 ? rc : put_in_force(s);
+    rc = rc != 0 ? rc : super_put(s);
+    s->growing = 0;
+    return rc;
 }
 
 int super_grow(struct super *s, enum super_role role, uint64_t more)
@@ -535,4 +438,23 @@ uint64_t super_role_size(const struct super *s, enum super_role role)
 struct io_dev *super_dev(const struct super *s)
 {
     return s->dev;
+}
+
+uint64_t super_bytes(const struct super *s)
+{
+    return super_block_end(&s->block);
+}
+
+uint64_t super_room(const struct super *s)
+{
+    uint64_t end = super_block_end(&s->block);
+    uint64_t room = io_dev_room(s->dev) + (s->dev->size > end ? s->dev->size - end : 0);
+
+    return MIN(room, left_of_limit(s));
+}
+
+void super_share_limit(struct super *const *s, uint32_t nr)
+{
+    for (uint32_t i = 0; i < nr; i++)
+        s[i]->other = s[(i + 1) % nr];
 }

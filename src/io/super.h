@@ -41,15 +41,16 @@ struct super_id {
     uint32_t shard;       /* shard of that target */
     uint32_t page_size;   /* of the heap */
     uint32_t roles;       /* bit (1 << role) for each role on this device */
-    uint64_t limit_bytes; /* super_grow() takes the device no further; 0: no limit */
+    uint64_t limit_bytes; /* super_grow() takes the pool's devices together no further; 0: no limit
+                           */
 };
 
 struct super; /* an open, formatted device */
 
 /* Formats dev. -DER_EXIST if it already holds a Tarn superblock, or (unless force) any non-zero
- * byte in its first 64 KiB: foreign data. role_size[r] bytes are allotted for each role (multiples
- * of 64 KiB; 0 = role not here); WAL is written with zeros. The device grows as needed. Durable
- * when it returns. On a fiber of dev->xs, as all below. */
+ * byte in its first or last MiB: foreign data. role_size[r] bytes are allotted for each role
+ * (multiples of 64 KiB; 0 = role not here); WAL is written with zeros. The device grows as needed.
+ * Durable when it returns. On a fiber of dev->xs, as all below. */
 int super_format(struct io_dev *dev, const struct super_id *id,
                  const uint64_t role_size[SUPER_ROLE_NR], uint64_t compat, uint64_t ro_compat,
                  uint64_t incompat, bool force, struct super **out, struct err *e);
@@ -57,6 +58,14 @@ int super_format(struct io_dev *dev, const struct super_id *id,
  * copies. -DER_CSUM none is whole, -DER_IO it cannot be read or not be made safe, -DER_DF_INVAL not
  * a Tarn device, -DER_DF_INCOMPT of a newer version. */
 int super_open(struct io_dev *dev, struct super **out, struct err *e);
+/* The two halves of super_open(): read changes nothing on the device, so that its owner can look at
+ * what it says and refuse it; settle does the rest, before anything else is done with it. */
+int super_read(struct io_dev *dev, struct super **out, struct err *e);
+int super_settle(struct super *s, struct err *e);
+/* Puts zeros, durably, where super_format() would see foreign data or an owner. */
+int super_wipe(struct io_dev *dev);
+/* Is there nothing that super_format() would see? */
+int super_blank(struct io_dev *dev, bool *blank);
 /* Does not close the device. */
 void super_close(struct super *s);
 
@@ -69,6 +78,13 @@ struct io_dev *super_dev(const struct super *s);
  * modify calls super_mark(false). */
 bool super_is_clean(const struct super *s);
 int super_mark(struct super *s, bool clean);
+/* Bytes of the device that are superblock and extents, and what it could still grow by: device,
+ * file system and limit allowing. */
+uint64_t super_bytes(const struct super *s);
+uint64_t super_room(const struct super *s);
+/* limit_bytes holds for these together, all devices of one pool on one xstream, until they are
+ * closed, which happens to all at once. */
+void super_share_limit(struct super *const *s, uint32_t nr);
 /* Adds at least more bytes to a role, durable before it returns. -DER_NOSPACE. One at a time
  * (internally locked). */
 int super_grow(struct super *s, enum super_role role, uint64_t more);

@@ -23,7 +23,6 @@ struct threads_io {
 struct threads_dev {
     struct io_dev dev;
     int fd;
-    bool block;
     pthread_mutex_t mutex;
     pthread_cond_t work;
     struct io_req *first, *last; /* queue; its length is bounded by what the caller has in flight */
@@ -125,7 +124,7 @@ static int threads_grow(struct io_dev *dev, uint64_t size)
 {
     struct threads_dev *td = CONTAINER_OF(dev, struct threads_dev, dev);
 
-    return td->block ? -DER_NOTSUPPORTED : io_file_extend(td->fd, dev->size, size);
+    return io_file_extend(td->fd, dev->size, size);
 }
 
 /* Ends the threads and frees all but the file. */
@@ -142,6 +141,11 @@ static void dismantle(struct threads_dev *td)
     base_free(td);
 }
 
+static uint64_t threads_room(struct io_dev *dev)
+{
+    return io_file_room(CONTAINER_OF(dev, struct threads_dev, dev)->fd);
+}
+
 static void threads_close(struct io_dev *dev)
 {
     struct threads_dev *td = CONTAINER_OF(dev, struct threads_dev, dev);
@@ -155,6 +159,7 @@ static const struct io_dev_ops threads_ops = {
     .submit = threads_submit,
     .grow = threads_grow,
     .close = threads_close,
+    .room = threads_room,
 };
 
 /* Signals are for the application's threads. */
@@ -187,10 +192,10 @@ int threads_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev 
                               .xs = xs,
                               .size = f->size,
                               .readonly = f->readonly,
+                              .fixed = f->fixed,
                               .grow_blocks = true,
                               .name = f->name};
     td->fd = f->fd;
-    td->block = f->block;
     pthread_mutex_init(&td->mutex, NULL);
     pthread_cond_init(&td->work, NULL);
     rc = start_threads(td);

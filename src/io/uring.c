@@ -37,7 +37,6 @@ struct uring_dev {
     struct io_dev dev;
     struct io_uring *ring;
     int fd;
-    bool block;
     bool retry_posted;
     struct rt_call retry;
     struct uring_io *waiting, **waiting_end;
@@ -157,7 +156,12 @@ static int uring_grow(struct io_dev *dev, uint64_t size)
 {
     struct uring_dev *ud = CONTAINER_OF(dev, struct uring_dev, dev);
 
-    return ud->block ? -DER_NOTSUPPORTED : io_file_extend(ud->fd, dev->size, size);
+    return io_file_extend(ud->fd, dev->size, size);
+}
+
+static uint64_t uring_room(struct io_dev *dev)
+{
+    return io_file_room(CONTAINER_OF(dev, struct uring_dev, dev)->fd);
 }
 
 static void uring_close(struct io_dev *dev)
@@ -174,6 +178,7 @@ static const struct io_dev_ops uring_ops = {
     .submit = uring_submit,
     .grow = uring_grow,
     .close = uring_close,
+    .room = uring_room,
 };
 
 int uring_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **out)
@@ -186,12 +191,12 @@ int uring_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **
                               .xs = xs,
                               .size = f->size,
                               .readonly = f->readonly,
+                              .fixed = f->fixed,
                               .grow_blocks = true,
                               .name = f->name};
     ud->ring = rt_xs_ring(xs);
     ASSERT(ud->ring);
     ud->fd = f->fd;
-    ud->block = f->block;
     ud->retry.fn = retry;
     ud->waiting_end = &ud->waiting;
     *out = &ud->dev;

@@ -398,6 +398,8 @@ enum msg_check {
     M(25, cont_set_prop, CONT_SET_PROP, MSG_Q_SET_PROP, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")     \
     M(26, cont_aggregate, CONT_AGGREGATE, MSG_Q_CONT_EPOCH, MSG_F_NONE, 0,                         \
       "merges history up to an epoch; done when answered")                                         \
+    M(27, cont_rollback, CONT_ROLLBACK, MSG_Q_CONT_EPOCH, MSG_F_NONE, MSG_CHANGES,                 \
+      "takes everything after the newest snapshot back; done when answered")                       \
     M(30, acl_update, ACL_UPDATE, MSG_Q_ACL_UPDATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")         \
     M(31, acl_overwrite, ACL_OVERWRITE, MSG_Q_ACL_UPDATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")   \
     M(32, acl_delete, ACL_DELETE, MSG_Q_ACL_DELETE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")         \

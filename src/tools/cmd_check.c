@@ -3,7 +3,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/label.h"
@@ -181,20 +180,50 @@ static void stat_print(FILE *out, const struct engine_stat *st)
 #undef PRINT
 }
 
-static uint64_t file_size(const char *dir, const char *name)
-{
-    char path[PATH_MAX];
-    struct stat st;
+static const char *const role_names[SUPER_ROLE_NR] = {"wal", "meta", "data"};
 
-    return location_join(dir, name, path, sizeof(path)) && stat(path, &st) == 0
-               ? (uint64_t)st.st_size
-               : 0;
+static uint64_t devices_json(const struct engine_device *d, uint32_t nr, json_t *list)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < nr; i++) {
+        json_t *roles = json_array();
+
+        for (uint32_t r = 0; r < SUPER_ROLE_NR; r++)
+            if (d[i].roles & (1u << r))
+                json_array_append_new(roles, json_string(role_names[r]));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:I, s:b}", "name", d[i].name,
+                                              "path", d[i].path, "roles", roles, "bytes",
+                                              (json_int_t)d[i].bytes, "block", d[i].fixed));
+        bytes += d[i].bytes;
+    }
+    return bytes;
+}
+
+static void devices_print(const struct engine_device *d, uint32_t nr, FILE *out)
+{
+    char size[SIZE_TEXT_MAX];
+
+    for (uint32_t i = 0; i < nr; i++) {
+        const char *comma = "";
+
+        fprintf(out, "  device %s: roles ", d[i].name);
+        for (uint32_t r = 0; r < SUPER_ROLE_NR; r++) {
+            if (!(d[i].roles & (1u << r)))
+                continue;
+            fprintf(out, "%s%s", comma, role_names[r]);
+            comma = ", ";
+        }
+        fprintf(out, "; %s; %s\n", size_print(d[i].bytes, size, sizeof(size)), d[i].path);
+    }
 }
 
 static int inspect_pool(struct tool *t)
 {
     struct pool_engine p = {0};
     struct engine_stat st = {0};
+    struct engine_device dev[SUPER_ROLE_NR];
+    uint32_t nr;
     char text[UUID_TEXT_LEN + 1], size[SIZE_TEXT_MAX];
     uuid_t uuid;
     int rc = engine_start(t, t->args[0], &p);
@@ -204,16 +233,19 @@ static int inspect_pool(struct tool *t)
     engine_stat(p.eng, &st);
     engine_pool_uuid(p.eng, uuid);
     uuid_text_print(uuid, text);
-    uint64_t bytes = file_size(p.path, "target0");
+    nr = engine_devices(p.eng, dev);
     uint64_t meta = st.heap_bytes > st.value_bytes_heap ? st.heap_bytes - st.value_bytes_heap : 0;
     if (t->json) {
+        json_t *list = json_array();
+        uint64_t bytes = devices_json(dev, nr, list);
+
         t->response =
-            json_pack("{s:s, s:s, s:I, s:I}", "uuid", text, "path", p.path, "device_bytes",
-                      (json_int_t)bytes, "metadata_bytes", (json_int_t)meta);
+            json_pack("{s:s, s:s, s:I, s:o, s:I}", "uuid", text, "path", p.path, "device_bytes",
+                      (json_int_t)bytes, "devices", list, "metadata_bytes", (json_int_t)meta);
         stat_json(t->response, &st);
     } else {
-        fprintf(t->out, "pool %s in %s\n  device target0: roles wal, meta, data; %s\n", text,
-                p.path, size_print(bytes, size, sizeof(size)));
+        fprintf(t->out, "pool %s in %s\n", text, p.path);
+        devices_print(dev, nr, t->out);
         stat_print(t->out, &st);
         fprintf(t->out, "  %-42s %s\n", "bytes of metadata without values",
                 size_print(meta, size, sizeof(size)));

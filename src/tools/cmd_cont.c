@@ -420,6 +420,18 @@ static const struct command commands[] = {
      "cont destroy-snap ./tarn-pool home --epc 0x1a2b3c4d5e6f",
      {{'e', "epc", "EPOCH", "the snapshot's epoch"},
       {'r', "epcrange", "A-B", "all snapshots from A to B"}}},
+    {"rollback",
+     NULL,
+     "POOL CONT",
+     2,
+     2,
+     cmd_rollback,
+     "take a container back to its newest snapshot",
+     "Everything that was changed after the snapshot is gone for good, for everybody who has the "
+     "container open. Whoever\n"
+     "changes something meanwhile is refused and has to try again.",
+     "cont rollback ./tarn-pool home --epc 0x1a2b3c4d5e6f",
+     {{'e', "epc", "EPOCH", "the snapshot's epoch; must be the newest one"}}},
     {"list-objects",
      "list-obj",
      "POOL CONT",

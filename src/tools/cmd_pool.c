@@ -23,6 +23,10 @@ static int create_conf(struct tool *t, struct embed_pool_conf *conf)
         rc = opt_size(t, "wal-size", &conf->wal_bytes);
     if (rc != 0)
         return rc;
+    conf->wal = opt_text(t, "wal");
+    conf->meta = opt_text(t, "meta");
+    conf->data = opt_text(t, "data");
+    conf->force = opt_flag(t, "force");
     conf->label = opt_text(t, "label");
     if (conf->label != NULL && !label_is_valid(conf->label))
         return tool_fail(
@@ -311,7 +315,7 @@ static int pool_destroy(struct tool *t)
     }
     if (rc != 0)
         return rc;
-    rc = embed_pool_destroy(path, &t->err);
+    rc = embed_pool_destroy(path, opt_flag(t, "force"), &t->err);
     if (rc != 0)
         return t->err.rc != 0 ? rc : tool_fail_der(t, rc, "cannot destroy pool %s", t->args[0]);
     if (!t->json)
@@ -454,13 +458,29 @@ static const struct command commands[] = {
      "make a pool in a directory",
      "The directory is made if it is missing and must be empty. The pool then lives in it: no "
      "server, no\n"
-     "configuration. It is remembered under its label and UUID for this user.",
+     "configuration. It is remembered under its label and UUID for this user.\n\n"
+     "Log, metadata and data may lie elsewhere: on a block device (which is taken whole), or in a "
+     "file, which is made.\n"
+     "The same path may be given more than once; what has none lies in the directory. A link there "
+     "leads to each device:\n"
+     "change it when the device moves. A block device that holds anything is refused without "
+     "--force.\n"
+     "A file in persistent memory (mounted with -o dax) is written by stores, without system "
+     "calls; "
+     "with pmem: before\n"
+     "its path it must be that.",
      "pool create ./tarn-pool\npool create ./scratch --label scratch --size 10G\npool create "
-     "/data/p --properties rd_fac:0",
+     "/data/p --properties rd_fac:0\n# a fast device for the log, a large one for the data, "
+     "metadata "
+     "in the directory\npool create ./big --wal /dev/nvme0n1 --data /dev/sdb",
      {{'L', "label", "LABEL", "name of the pool (default: the directory's)"},
       {'z', "size", "SIZE", "most bytes of metadata and data (default: as the file system has)"},
       {'w', "wal-size", "SIZE", "size of the log (default 128M, at least 8M)"},
-      {'P', "properties", "K:V,..", "properties; 'pool get-prop' lists them"}}},
+      {'P', "properties", "K:V,..", "properties; 'pool get-prop' lists them"},
+      {0, "wal", "DEVICE", "block device or new file for the log"},
+      {0, "meta", "DEVICE", "block device or new file for the metadata"},
+      {0, "data", "DEVICE", "block device or new file for the data"},
+      {'f', "force", NULL, "overwrite what a block device holds, unless that is a pool"}}},
     {"list",
      "ls",
      "",
@@ -491,10 +511,12 @@ static const struct command commands[] = {
      "remove a pool and all that is in it",
      "Refused while any process has the pool open, and while it holds containers unless "
      "--recursive is given.\n"
-     "Only files that belong to the pool are removed.",
+     "Only files that belong to the pool are removed. Its block devices are wiped: they can be "
+     "used "
+     "again.",
      "pool destroy ./tarn-pool\npool destroy scratch --recursive",
      {{'r', "recursive", NULL, "with its containers"},
-      {'f', "force", NULL, "even if the pool cannot be opened"}}},
+      {'f', "force", NULL, "even if the pool cannot be opened or lacks a device"}}},
     {"list-containers",
      "list-cont list-conts",
      "POOL",

@@ -1,4 +1,4 @@
-/* container create-snap, list-snaps, destroy-snap */
+/* container create-snap, list-snaps, destroy-snap, rollback */
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,6 +152,38 @@ int cmd_destroy_snap(struct tool *t)
         rc = range != NULL ? destroy_range(t, &c, lo, hi) : destroy_one(t, &c, lo);
     if (rc == 0 && !t->json)
         fprintf(t->out, "removed\n");
+    conn_close(&c);
+    return rc;
+}
+
+int cmd_rollback(struct tool *t)
+{
+    struct conn c = {0};
+    uint64_t epoch = 0;
+    int rc;
+
+    if (opt_text(t, "epc") == NULL)
+        return tool_fail(t, -DER_INVAL, "give --epc EPOCH; 'cont list-snaps' shows the epochs",
+                         "no snapshot was named", "cannot roll back container %s", t->args[1]);
+    rc = opt_number(t, "epc", &epoch);
+    if (rc == 0)
+        rc = conn_cont(t, &c, t->args[0], t->args[1], true);
+    if (rc == 0) {
+        rc = daos_cont_rollback(c.coh, epoch, NULL);
+        if (rc != 0)
+            tool_fail_der(t, rc, "cannot roll back container %s to %#llx", t->args[1],
+                          (unsigned long long)epoch);
+        if (rc == -DER_NONEXIST)
+            err_next(&t->err, "'%s cont list-snaps %s %s' shows the snapshots there are",
+                     t->program, t->args[0], t->args[1]);
+        if (rc == -DER_BUSY)
+            err_next(&t->err,
+                     "there is a newer snapshot, or somebody reads at a later moment: remove newer "
+                     "snapshots ('%s cont destroy-snap'), then try again",
+                     t->program);
+    }
+    if (rc == 0 && !t->json)
+        fprintf(t->out, "rolled back\n");
     conn_close(&c);
     return rc;
 }

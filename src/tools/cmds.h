@@ -11,6 +11,7 @@ extern const struct cmd_group group_pool, group_cont, group_fs, group_object, gr
 int cmd_create_snap(struct tool *t);
 int cmd_list_snaps(struct tool *t);
 int cmd_destroy_snap(struct tool *t);
+int cmd_rollback(struct tool *t);
 int cmd_get_acl(struct tool *t);
 int cmd_overwrite_acl(struct tool *t);
 int cmd_update_acl(struct tool *t);

@@ -20,7 +20,7 @@ bool location_is_pool_dir(const char *dir)
 
     if (!location_join(dir, POOL_MARK, path, sizeof(path)))
         return false;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    return lstat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode));
 }
 
 bool location_join(const char *dir, const char *name, char *dst, size_t len)

@@ -32,19 +32,6 @@ int pieces_push(struct pieces *a, struct arena *mem, struct piece p)
     return 0;
 }
 
-int array_rec(struct heap *h, uint64_t akey, struct akey_rec *out)
-{
-    int rc = 0;
-    const struct akey_rec *r = REC(h, akey, akey_rec, REC_AKEY, &rc);
-
-    if (r == NULL) {
-        memset(out, 0, sizeof *out);
-        return rc;
-    }
-    *out = *r;
-    return 0;
-}
-
 uint64_t array_search_from(const struct akey_rec *a, uint64_t from)
 {
     uint64_t reach = UINT64_C(1) << a->max_log;
@@ -131,7 +118,7 @@ static int collect(const struct view *v, uint64_t akey, uint64_t from, uint64_t 
     struct akey_rec a;
     struct walk w;
     uint64_t value = 0, seen = 0;
-    int rc = array_rec(h, akey, &a);
+    int rc = akey_look(h, akey, &a);
 
     if (rc)
         return rc;
@@ -304,7 +291,7 @@ int array_any(const struct view *v, uint64_t akey, bool *any)
     struct walk w;
     uint64_t value, pos = 0, end = UINT64_C(1) << 63;
     bool holes, cut = false;
-    int rc = array_rec(h, akey, &a);
+    int rc = akey_look(h, akey, &a);
 
     *any = false;
     if (rc)

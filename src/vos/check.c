@@ -460,6 +460,41 @@ static int check_akey(struct check *k, uint64_t akey, uint64_t order)
     return a.type == DAOS_IOD_ARRAY ? check_exts(k, akey, &a) : check_singles(k, a.values.word0);
 }
 
+static int check_pack(struct check *k, uint64_t dkey)
+{
+    uint64_t before = k->problems;
+    const uint8_t *rec;
+    struct layout l;
+    struct pack p;
+    bool array;
+    int rc = pack_get(k->h, dkey, &p);
+
+    if (rc)
+        return soft(k, rc, "packed dkey", dkey);
+    array = p.type == DAOS_IOD_ARRAY;
+    k->at.akey = vos_key_text(&p.akey, daos_is_akey_uint64(k->oid), k->akey, sizeof k->akey);
+    rc = array ? layout_ext(k->h, p.ver, &l, &rec) : layout_single(k->h, p.ver, &l, &rec);
+    if (rc)
+        return soft(k, rc, "version of the packed dkey", dkey);
+    check_epoch(k, p.w.epoch, "packed dkey", dkey);
+    if (key_check(akey_korder(k->oid), &p.akey) || p.ver + l.total != dkey + p.keys_at ||
+        (l.flags & VER_TOMBSTONE) ||
+        (array ? pack_ext(&p) != 0 : ((const struct ver *)rec)->older != 0))
+        problem(k, "packed dkey at heap offset %llu: its parts do not fit each other",
+                (unsigned long long)dkey);
+    k->stat[ST_DKEY]++;
+    k->stat[ST_AKEY]++;
+    k->stat[array ? ST_EXT : ST_SINGLE]++;
+    k->at.start = p.start;
+    k->at.nr = p.nr;
+    k->at.rec_size = p.rec_size;
+    rc = check_value(k, p.ver, &l, rec, !array);
+    if (rc == 0 && array && k->problems > before)
+        records_lost(k, p.start, p.nr, p.rec_size, false);
+    k->at.akey = NULL;
+    return rc;
+}
+
 static int check_dkey(struct check *k, uint64_t dkey, uint64_t order)
 {
     const struct dkey_rec *r;
@@ -467,7 +502,7 @@ static int check_dkey(struct check *k, uint64_t dkey, uint64_t order)
     struct tree_walker w;
     struct vos_key name;
     uint32_t nr;
-    bool live;
+    bool live, packed;
     int rc = check_live(k, dkey, "dkey", &live);
 
     if (rc || !live)
@@ -480,6 +515,9 @@ static int check_dkey(struct check *k, uint64_t dkey, uint64_t order)
         key_order(dkey_korder(k->oid), name.buf, name.len) != order)
         problem(k, "dkey at heap offset %llu is not where its name belongs",
                 (unsigned long long)dkey);
+    rc = pack_is(k->h, dkey, &packed);
+    if (rc || packed)
+        return rc ? rc : check_pack(k, dkey);
     r = REC(k->h, dkey, dkey_rec, REC_DKEY, &rc);
     if (r == NULL)
         return rc;

@@ -146,7 +146,7 @@ int vos_format(struct heap *h)
     rc = heap_tx_alloc(h, sizeof *s, 0, &off, (void **)&s);
     if (rc == 0) {
         s->kind = REC_SUPER;
-        s->version = VOS_FORMAT_VERSION;
+        s->version = 1; /* raised by what older programs do not know */
         s->magic = VOS_MAGIC;
         rc = heap_tx_root_set(h, HEAP_ROOT_VOS, off);
     }
@@ -184,6 +184,8 @@ static int cont_load(struct vos *v, uint64_t off, struct vos_cont **out)
     c->gone = r->flags & CONT_DESTROYED;
     memcpy(c->uuid, r->uuid, sizeof c->uuid);
     memcpy(c->stat, r->stat, sizeof c->stat);
+    c->rollback = r->rollback;
+    memcpy(c->discarded, r->discarded, sizeof c->discarded);
     list_add_tail(&v->conts, &c->link);
     rc = snap_load(c);
     if (rc) {

@@ -57,14 +57,12 @@ static int count_exts(struct heap *h, uint64_t akey, uint32_t *budget, uint64_t 
 int small_akey(struct vos_tx *t, uint64_t akey, uint32_t *budget, uint64_t *oldest, bool *small)
 {
     struct heap *h = t->v->h;
-    int rc = 0;
-    const struct akey_rec *r = REC(h, akey, akey_rec, REC_AKEY, &rc);
     struct akey_rec a;
+    int rc = akey_look(h, akey, &a);
 
     *small = false;
-    if (r == NULL)
+    if (rc)
         return rc;
-    a = *r;
     if (*budget == 0)
         return 0;
     (*budget)--;
@@ -80,18 +78,18 @@ int small_dkey(struct vos_tx *t, uint64_t dkey, enum korder ako, uint32_t *budge
                bool *small)
 {
     struct heap *h = t->v->h;
-    int rc = 0;
-    const struct dkey_rec *r = REC(h, dkey, dkey_rec, REC_DKEY, &rc);
+    struct dkey_rec d;
     struct walk w;
     uint64_t akey;
+    int rc = dkey_look(h, dkey, &d);
 
     *small = false;
-    if (r == NULL)
+    if (rc)
         return rc;
     if (*budget == 0)
         return 0;
     (*budget)--;
-    rc = count_life(h, r->life, budget);
+    rc = count_life(h, d.life, budget);
     if (rc)
         return rc;
     walk_init(&w, h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), ako);
@@ -196,9 +194,13 @@ int dkey_free(struct vos_tx *t, uint64_t dkey, enum korder ako)
     struct heap *h = t->v->h;
     uint64_t root = dkey + offsetof(struct dkey_rec, akeys), akey[DROP_MAX];
     uint32_t nr = 0;
-    int rc;
+    bool packed;
+    int rc = pack_is(h, dkey, &packed);
 
-    rc = children(h, &akey_class, root, ako, akey, &nr);
+    if (rc == 0 && packed)
+        return pack_free(t, dkey);
+    if (rc == 0)
+        rc = children(h, &akey_class, root, ako, akey, &nr);
     for (uint32_t i = 0; i < nr && rc == 0; i++)
         rc = akey_free(t, akey[i]);
     if (rc == 0)
@@ -338,7 +340,7 @@ int dkey_remove(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t dkey
      * changed since". */
     if (empty)
         rc = trash_add(t, obj);
-    if (rc || MUTANT(MARK_UNSET))
+    if (rc || cut == 0 || MUTANT(MARK_UNSET))
         return rc;
     return life_mark(t, obj + offsetof(struct obj_rec, life), cut);
 }
@@ -354,11 +356,17 @@ int akey_remove(struct vos_tx *t, uint64_t dkey, enum korder ko, uint64_t akey, 
         rc = tree_remove(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), &k);
     if (rc == 0)
         rc = akey_free(t, akey);
-    return rc ? rc : life_mark(t, dkey + offsetof(struct dkey_rec, life), cut);
+    return rc || cut == 0 ? rc : life_mark(t, dkey + offsetof(struct dkey_rec, life), cut);
 }
 
 /* Is the tree of children empty? */
 int dkey_is_empty(struct vos_tx *t, uint64_t dkey, bool *empty)
 {
+    bool packed;
+    int rc = pack_is(t->v->h, dkey, &packed);
+
+    *empty = false;
+    if (rc || packed)
+        return rc;
     return is_empty(t->v->h, dkey + offsetof(struct dkey_rec, akeys), empty);
 }

@@ -82,7 +82,7 @@ static int dump_life(struct dump *d, uint64_t life, const char *indent)
 static int dump_akey(struct dump *d, uint64_t akey, bool integer)
 {
     char text[256], flags[64];
-    const struct akey_rec *a;
+    struct akey_rec a;
     struct vos_key name;
     struct walk w;
     uint64_t value;
@@ -91,16 +91,16 @@ static int dump_akey(struct dump *d, uint64_t akey, bool integer)
 
     if (rc)
         return rc;
-    a = REC(d->h, akey, akey_rec, REC_AKEY, &rc);
-    if (a == NULL)
+    rc = akey_look(d->h, akey, &a);
+    if (rc)
         return rc;
     say(d, "    akey %s %s%s", vos_key_text(&name, integer, text, sizeof text),
-        type == DAOS_IOD_ARRAY ? "array" : "single", a->flags & KEY_DEAD ? " dead" : "");
-    rc = dump_life(d, a->life, "      ");
+        type == DAOS_IOD_ARRAY ? "array" : "single", a.flags & KEY_DEAD ? " dead" : "");
+    rc = dump_life(d, a.life, "      ");
     if (rc)
         return rc;
     if (type != DAOS_IOD_ARRAY) {
-        for (uint64_t off = a->values.word0; off;) {
+        for (uint64_t off = a.values.word0; off;) {
             const struct ver *r = heap_ptr(d->h, off, sizeof *r);
 
             if (r == NULL)
@@ -126,7 +126,7 @@ static int dump_akey(struct dump *d, uint64_t akey, bool integer)
 
 static int dump_dkey(struct dump *d, uint64_t dkey, daos_obj_id_t oid)
 {
-    const struct dkey_rec *r;
+    struct dkey_rec r;
     struct vos_key name;
     struct walk w;
     char text[256];
@@ -135,13 +135,14 @@ static int dump_dkey(struct dump *d, uint64_t dkey, daos_obj_id_t oid)
 
     if (rc)
         return rc;
-    r = REC(d->h, dkey, dkey_rec, REC_DKEY, &rc);
-    if (r == NULL)
+    rc = dkey_look(d->h, dkey, &r);
+    if (rc)
         return rc;
-    say(d, "  dkey %s changed %016llx%s",
+    say(d, "  dkey %s changed %016llx%s%s",
         vos_key_text(&name, daos_is_dkey_uint64(oid), text, sizeof text),
-        (unsigned long long)r->changed, r->flags & KEY_DEAD ? " dead" : "");
-    rc = dump_life(d, r->life, "    ");
+        (unsigned long long)r.changed, r.flags & KEY_DEAD ? " dead" : "",
+        r.kind == REC_PACK ? " packed" : "");
+    rc = dump_life(d, r.life, "    ");
     if (rc)
         return rc;
     walk_init(&w, d->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), akey_korder(oid));

@@ -54,7 +54,7 @@ static int meet(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, st
     struct akey_rec a;
     struct walk w;
     uint64_t value = 0;
-    int rc = array_rec(h, akey, &a);
+    int rc = akey_look(h, akey, &a);
 
     m->drop_nr = m->across = 0;
     m->more = m->under = m->gap = false;
@@ -95,8 +95,8 @@ static int meet(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, st
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
-static int fill(struct vos_tx *t, uint64_t off, uint8_t *rec, const struct vos_iod *iod,
-                const struct part *p, uint16_t extra)
+int ext_fill(struct vos_tx *t, uint64_t off, uint8_t *rec, const struct vos_iod *iod,
+             const struct part *p, uint16_t extra)
 {
     struct ext *e = (struct ext *)rec;
 
@@ -115,7 +115,7 @@ static int akey_note(struct vos_tx *t, uint64_t akey, uint64_t nr, uint16_t set_
     struct heap *h = t->v->h;
     struct akey_rec a;
     uint16_t log = 0;
-    int rc = array_rec(h, akey, &a);
+    int rc = akey_look(h, akey, &a);
 
     if (rc)
         return rc;
@@ -183,7 +183,7 @@ static int take_over(struct vos_tx *t, const struct vos_iod *iod, const struct p
     rec = heap_tx_write(h, m->drop[at].off, p->l.total);
     if (rec == NULL)
         return heap_rc(h);
-    rc = fill(t, m->drop[at].off, rec, iod, p, m->gap ? VER_CUT : 0);
+    rc = ext_fill(t, m->drop[at].off, rec, iod, p, m->gap ? VER_CUT : 0);
     m->drop[at] = m->drop[--m->drop_nr];
     *done = true;
     return rc;
@@ -219,7 +219,7 @@ int array_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, cons
     if (rc == 0)
         rc = heap_tx_alloc(h, p->l.total, akey, &off, &rec);
     if (rc == 0)
-        rc = fill(t, off, rec, iod, p, m.gap ? VER_CUT : 0);
+        rc = ext_fill(t, off, rec, iod, p, m.gap ? VER_CUT : 0);
     if (rc == 0)
         rc = insert(t, akey, off, p->start, p->nr);
     return rc;

@@ -324,7 +324,7 @@ static int fetch_iod(struct get *g, const struct view *v, daos_obj_id_t oid, uin
                      uint16_t ix, struct vos_fetch_iod *iod)
 {
     uint64_t akey, expect = iod->rec_size;
-    const struct akey_rec *a;
+    struct akey_rec a;
     struct view in = *v;
     int rc = akey_find(g->c->v->h, dkey, oid, &iod->akey, (uint8_t)iod->type, &akey);
 
@@ -333,12 +333,12 @@ static int fetch_iod(struct get *g, const struct view *v, daos_obj_id_t oid, uin
         return view_absent(v) == -DER_TX_RESTART ? -DER_TX_RESTART : 0;
     if (rc)
         return rc;
-    a = REC(g->c->v->h, akey, akey_rec, REC_AKEY, &rc);
-    if (a == NULL)
+    rc = akey_look(g->c->v->h, akey, &a);
+    if (rc)
         return rc;
-    if ((a->flags & KEY_DEAD) && v->epoch == DAOS_EPOCH_MAX)
+    if ((a.flags & KEY_DEAD) && v->epoch == DAOS_EPOCH_MAX)
         return 0;
-    rc = view_life(&in, a->life);
+    rc = view_life(&in, a.life);
     if (rc)
         return rc;
     if (iod->type == DAOS_IOD_SINGLE)
@@ -372,7 +372,7 @@ static int conditions(const struct view *v, uint64_t cond, daos_obj_id_t oid,
 static int run(struct get *g, uint64_t epoch, uint64_t cond, daos_obj_id_t oid,
                const struct vos_key *dkey, uint32_t nr, struct vos_fetch_iod *iods)
 {
-    const struct dkey_rec *d;
+    struct dkey_rec d;
     uint64_t obj, dk;
     struct view v;
     int rc;
@@ -393,10 +393,9 @@ static int run(struct get *g, uint64_t epoch, uint64_t cond, daos_obj_id_t oid,
         return view_absent(&v);
     if (rc)
         return rc;
-    d = REC(g->c->v->h, dk, dkey_rec, REC_DKEY, &rc);
-    if (d == NULL)
-        return rc;
-    rc = view_life(&v, d->life);
+    rc = dkey_look(g->c->v->h, dk, &d);
+    if (rc == 0)
+        rc = view_life(&v, d.life);
     for (uint32_t i = 0; i < nr && rc == 0; i++)
         rc = fetch_iod(g, &v, oid, dk, (uint16_t)i, &iods[i]);
     return rc;

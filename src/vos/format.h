@@ -5,10 +5,11 @@
  *   HEAP_ROOT_VOS -> super --tree--> container --tree--> object --tree--> dkey --tree--> akey
  *                      \--tree--> session                               akey --> versions
  *
- * A record is one heap allocation that never moves; byte order is little endian; all offsets are
- * heap offsets, 0 = none. A record begins with its kind, so that a stray offset is noticed. A tree
- * of one child has no node (heap/tree.h), so the common small shapes (one dkey, one akey, one
- * extent) cost their records and nothing else. The order keys of the trees:
+ * A record is one heap allocation that never moves, but for packed ones, which are replaced by
+ * others that say the same; byte order is little endian; all offsets are heap offsets, 0 = none. A
+ * record begins with its kind, so that a stray offset is noticed. A tree of one child has no node
+ * (heap/tree.h), so the common small shapes (one dkey, one akey, one extent) cost their records and
+ * nothing else. The order keys of the trees:
  *
  *   containers  hash of the uuid
  *   objects     mix128(hi, lo) of the id
@@ -47,7 +48,8 @@
 #include "heap/tree.h"
 
 #define VOS_MAGIC          UINT64_C(0x31736f766e726174) /* "tarnvos1" */
-#define VOS_FORMAT_VERSION 1u
+#define VOS_FORMAT_VERSION 2u                           /* newest that this program reads */
+#define VOS_FORMAT_PACKED  2u /* from here on: REC_PACK, cont_rec.rollback */
 
 enum rec_kind {
     REC_SUPER = 'V',
@@ -56,6 +58,7 @@ enum rec_kind {
     REC_OBJ = 'O',
     REC_DKEY = 'D',
     REC_AKEY = 'A',
+    REC_PACK = 'K',   /* a dkey, its only akey and that one's only version */
     REC_SINGLE = 'S', /* struct ver */
     REC_EXT = 'E',
     REC_PUNCH = 'P', /* struct ver */
@@ -103,6 +106,11 @@ struct super_rec { /* 128 bytes */
 
 #define CONT_DESTROYED 0x0001u
 
+struct epochs {
+    uint64_t first, last;
+};
+#define DISCARDS 3u
+
 struct cont_rec { /* 256 bytes */
     uint8_t kind, pad;
     uint16_t flags;
@@ -115,8 +123,10 @@ struct cont_rec { /* 256 bytes */
     uint64_t agg_epoch; /* aggregated up to here */
     uint64_t stat[8]; /* conts (unused), objects, dkeys, akeys, singles, extents, value bytes in the
                          heap, in data extents */
-    uint64_t spare[13]; /* in-doubt table, decided ids, EC boundary, stable epoch: zero until they
-                           exist */
+    uint64_t rollback; /* everything after this epoch is being discarded; 0: nothing is */
+    struct epochs discarded[DISCARDS]; /* what was discarded last, newest first */
+    uint64_t spare[6]; /* in-doubt table, decided ids, EC boundary, stable epoch: zero until they
+                          exist */
 };
 
 /* ---- Keys ---- */
@@ -151,6 +161,20 @@ struct akey_rec {       /* 32 bytes, then rec_size (4, arrays only), then the ke
     struct tree_root values; /* array: extents; single: word0 = newest version, word1 = 0 */
     /* uint32_t rec_size (arrays): of what was written since the last punch; key */
 };
+
+/*
+ * Packed: what a D with an empty life, its only A, alive and with an empty life, and the only
+ * version of that (no hole) would say; `changed` is the version's epoch. Instead of the D in the
+ * tree of dkeys; at most PACK_MAX bytes, keys of at most 255.
+ */
+struct pack_rec {       /* 8 bytes, arrays: u64 first record of the extent, then: */
+    uint8_t kind, type; /* daos_iod_type_t */
+    uint16_t flags;
+    uint8_t dkey_len, akey_len;
+    uint16_t keys_at; /* from the record's beginning; the version's layout ends there */
+    /* struct ver or ext with its layout; dkey; akey */
+};
+#define PACK_MAX 2048u
 
 /* ---- Versions ---- */
 
@@ -212,6 +236,7 @@ struct session_rec { /* 40 bytes, then cap outcomes, slot = seq % cap */
 _Static_assert(sizeof(struct super_rec) == 128 && sizeof(struct cont_rec) == 256 &&
                    sizeof(struct obj_rec) == 56,
                "format");
+_Static_assert(sizeof(struct pack_rec) == 8, "format");
 _Static_assert(sizeof(struct dkey_rec) == 40 && sizeof(struct akey_rec) == 32, "format");
 _Static_assert(sizeof(struct ver) == 24 && sizeof(struct wide) == 40 && sizeof(struct ext) == 24,
                "format");

@@ -78,10 +78,19 @@ static int obj_cmp(struct heap *h, uint64_t value, const struct tree_key *key, i
 
 int dkey_name(struct heap *h, uint64_t off, struct vos_key *key)
 {
-    int rc = 0;
-    const struct dkey_rec *r = REC(h, off, dkey_rec, REC_DKEY, &rc);
+    const struct dkey_rec *r;
     const uint8_t *p;
+    struct pack pack;
+    bool packed;
+    int rc = pack_is(h, off, &packed);
 
+    if (rc == 0 && packed) {
+        rc = pack_get(h, off, &pack);
+        if (rc == 0)
+            *key = pack.dkey;
+        return rc;
+    }
+    r = rc == 0 ? REC(h, off, dkey_rec, REC_DKEY, &rc) : NULL;
     if (r == NULL)
         return rc;
     p = heap_ptr(h, off, sizeof *r + r->key_len);
@@ -99,11 +108,21 @@ static size_t akey_key_at(uint8_t type)
 
 int akey_name(struct heap *h, uint64_t off, struct vos_key *key, uint8_t *type)
 {
-    int rc = 0;
-    const struct akey_rec *r = REC(h, off, akey_rec, REC_AKEY, &rc);
+    const struct akey_rec *r;
     const uint8_t *p;
+    struct pack pack;
     size_t at;
+    int rc = 0;
 
+    if (akey_is_packed(off)) {
+        rc = pack_get(h, pack_of(off), &pack);
+        if (rc == 0) {
+            *key = pack.akey;
+            *type = pack.type;
+        }
+        return rc;
+    }
+    r = REC(h, off, akey_rec, REC_AKEY, &rc);
     if (r == NULL)
         return rc;
     at = akey_key_at(r->type);
@@ -118,11 +137,28 @@ int akey_name(struct heap *h, uint64_t off, struct vos_key *key, uint8_t *type)
 
 int akey_rec_size(struct heap *h, uint64_t akey, uint32_t *rec_size)
 {
-    const uint32_t *p = heap_ptr(h, akey + sizeof(struct akey_rec), sizeof *p);
+    const uint32_t *p;
 
+    if (akey_is_packed(akey)) /* writers have unpacked it: out of a damaged tree */
+        return rec_bad("a packed akey where none can be", akey);
+    p = heap_ptr(h, akey + sizeof(struct akey_rec), sizeof *p);
     if (p == NULL)
         return heap_rc(h);
     *rec_size = *p;
+    return 0;
+}
+
+int akey_set_rec_size(struct vos_tx *t, uint64_t akey, uint64_t rec_size)
+{
+    uint32_t is = 0, *p;
+    int rc = akey_rec_size(t->v->h, akey, &is);
+
+    if (rc || is == rec_size)
+        return rc;
+    p = heap_tx_write(t->v->h, akey + sizeof(struct akey_rec), sizeof *p);
+    if (p == NULL)
+        return heap_rc(t->v->h);
+    *p = (uint32_t)rec_size;
     return 0;
 }
 
@@ -349,9 +385,21 @@ int akey_find(struct heap *h, uint64_t dkey, daos_obj_id_t oid, const struct vos
               uint8_t type, uint64_t *off)
 {
     struct akey_id id = {key->buf, key->len, type};
-    struct tree_key k = {
-        .order = key_order(akey_korder(oid), key->buf, key->len), .key = &id, .len = key->len};
+    struct tree_key k = {.key = &id, .len = key->len};
+    struct pack p;
+    bool packed;
+    int rc = pack_is(h, dkey, &packed);
 
+    if (rc == 0 && packed) {
+        rc = pack_get(h, dkey, &p);
+        *off = pack_akey(dkey);
+        if (rc == 0 && (p.type != type || bytes_cmp(p.akey.buf, p.akey.len, key->buf, key->len)))
+            rc = -DER_NONEXIST;
+        return rc;
+    }
+    if (rc)
+        return rc;
+    k.order = key_order(akey_korder(oid), key->buf, key->len);
     return tree_find(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), &k, off);
 }
 
@@ -376,48 +424,64 @@ int obj_make(struct vos_tx *t, daos_obj_id_t oid, uint64_t *off)
                        *off);
 }
 
+int dkey_alloc(struct vos_tx *t, uint64_t obj, const struct vos_key *key, uint64_t *off)
+{
+    struct dkey_rec *r;
+    int rc = heap_tx_alloc(t->v->h, sizeof *r + key->len, obj, off, (void **)&r);
+
+    if (rc)
+        return rc;
+    r->kind = REC_DKEY;
+    r->key_len = (uint16_t)key->len;
+    memcpy(r + 1, key->buf, key->len);
+    return 0;
+}
+
 int dkey_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
               uint64_t *off)
 {
     struct tree_key k = {
         .order = key_order(dkey_korder(oid), key->buf, key->len), .key = key->buf, .len = key->len};
     uint64_t root = obj + offsetof(struct obj_rec, dkeys);
-    struct dkey_rec *r;
     int rc = tree_find(t->v->h, &dkey_class, root, &k, off);
 
-    if (rc != -DER_NONEXIST)
-        return rc;
-    rc = heap_tx_alloc(t->v->h, sizeof *r + key->len, obj, off, (void **)&r);
+    if (rc == 0)
+        return dkey_plain(t, obj, oid, off);
+    if (rc == -DER_NONEXIST)
+        rc = dkey_alloc(t, obj, key, off);
     if (rc)
         return rc;
-    r->kind = REC_DKEY;
-    r->key_len = (uint16_t)key->len;
-    memcpy(r + 1, key->buf, key->len);
     t->stat[ST_DKEY]++;
     return tree_insert(t->v->h, &dkey_class, root, &k, *off);
 }
 
-int akey_make(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
-              uint8_t type, uint64_t *off)
+int akey_add(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
+             uint8_t type, uint64_t *off)
 {
     struct akey_id id = {key->buf, key->len, type};
     struct tree_key k = {
         .order = key_order(akey_korder(oid), key->buf, key->len), .key = &id, .len = key->len};
-    uint64_t root = dkey + offsetof(struct dkey_rec, akeys);
     struct akey_rec *r;
-    int rc = tree_find(t->v->h, &akey_class, root, &k, off);
+    int rc = heap_tx_alloc(t->v->h, akey_key_at(type) + key->len, dkey, off, (void **)&r);
 
-    if (rc != -DER_NONEXIST)
-        return rc;
-    rc = heap_tx_alloc(t->v->h, akey_key_at(type) + key->len, dkey, off, (void **)&r);
     if (rc)
         return rc;
     r->kind = REC_AKEY;
     r->type = type;
     r->key_len = (uint16_t)key->len;
     memcpy((uint8_t *)r + akey_key_at(type), key->buf, key->len);
+    return tree_insert(t->v->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), &k, *off);
+}
+
+int akey_make(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
+              uint8_t type, uint64_t *off)
+{
+    int rc = akey_find(t->v->h, dkey, oid, key, type, off);
+
+    if (rc != -DER_NONEXIST)
+        return rc;
     t->stat[ST_AKEY]++;
-    return tree_insert(t->v->h, &akey_class, root, &k, *off);
+    return akey_add(t, dkey, oid, key, type, off);
 }
 
 /* ---- Walking ---- */
@@ -430,7 +494,7 @@ void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uin
     w->root = root;
     w->ko = ko;
     w->at = w->nr = 0;
-    w->started = w->down = w->placed = false;
+    w->started = w->down = w->placed = w->only = w->ahead = false;
 }
 
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down)
@@ -467,13 +531,74 @@ static int walk_key(struct walk *w, uint64_t order, uint64_t value, union key_ro
     return -DER_INVAL;
 }
 
+/* Is the entry at or behind where the walk was placed? */
+static bool from_place(const struct walk *w, const struct tree_entry *e, const struct tree_key *k)
+{
+    int c = e->order < w->key.order ? -1 : e->order > w->key.order;
+
+    if (!w->placed || w->how == TREE_FIRST || w->how == TREE_LAST)
+        return true;
+    if (c == 0 && w->cls == &ext_class) {
+        c = when_cmp(*(const struct when *)k->key, *(const struct when *)w->key.key);
+    } else if (c == 0) {
+        const struct akey_id *a = k->key, *b = w->key.key;
+
+        c = bytes_cmp(a->buf, a->len, b->buf, b->len);
+        c = c ? c : (int)a->type - (int)b->type;
+    }
+    return w->how == TREE_GE   ? c >= 0
+           : w->how == TREE_GT ? c > 0
+           : w->how == TREE_LE ? c <= 0
+                               : c < 0;
+}
+
+/* The one akey of a packed dkey, or the one extent of its akey: the root lies in that record, or
+ * would if there were a tree. *yes: the walk is of such, and has what there is of it. */
+static int walk_packed(struct walk *w, bool *yes)
+{
+    bool akeys = w->cls == &akey_class;
+    uint64_t owner =
+        w->root - (akeys ? offsetof(struct dkey_rec, akeys) : offsetof(struct akey_rec, values));
+    struct akey_id id;
+    struct tree_key k;
+    struct pack p;
+    int rc = 0;
+
+    *yes = !akeys && akey_is_packed(owner);
+    if (akeys)
+        rc = pack_is(w->h, owner, yes);
+    if (rc || !*yes)
+        return rc;
+    owner = akeys ? owner : pack_of(owner);
+    rc = pack_get(w->h, owner, &p);
+    if (rc == 0 && !akeys)
+        rc = pack_ext(&p);
+    if (rc)
+        return rc;
+    id = (struct akey_id){p.akey.buf, p.akey.len, p.type};
+    k = (struct tree_key){.key = akeys ? (const void *)&id : &p.w};
+    w->ent[0] =
+        akeys ? (struct tree_entry){key_order(w->ko, p.akey.buf, p.akey.len), pack_akey(owner)}
+              : (struct tree_entry){p.start, ext_value(p.ver, p.nr)};
+    w->nr = from_place(w, &w->ent[0], &k);
+    w->started = w->only = true;
+    return 0;
+}
+
 int walk_next(struct walk *w, uint64_t *value)
 {
     union key_room room;
     struct tree_key k;
     enum tree_seek how = TREE_FIRST;
-    int rc;
+    bool packed = false;
+    int rc = 0;
 
+    if (!w->started && (w->cls == &akey_class || w->cls == &ext_class))
+        rc = walk_packed(w, &packed);
+    if (rc)
+        return rc;
+    if (w->at == w->nr && w->only)
+        return -DER_NONEXIST;
     if (w->at == w->nr) {
         if (w->started) {
             how = w->down ? TREE_LT : TREE_GT;
@@ -497,6 +622,8 @@ int walk_next(struct walk *w, uint64_t *value)
         w->started = true;
         if (w->nr == 0)
             return -DER_NONEXIST;
+        if (w->ahead)
+            ahead_dkeys(w->h, w->ent, w->nr);
     }
     *value = w->ent[w->at++].value;
     return 0;

@@ -5,8 +5,8 @@
 void view_init(struct view *v, struct vos_cont *c, uint64_t epoch)
 {
     v->c = c;
-    v->epoch = epoch;
-    v->exact = epoch == DAOS_EPOCH_MAX || snap_is(c, epoch);
+    v->epoch = c->rollback && !MUTANT(ROLLBACK_LATER) ? MIN(epoch, c->rollback) : epoch;
+    v->exact = epoch == DAOS_EPOCH_MAX || snap_is(c, v->epoch);
     v->hide = (struct when){0, 0};
     v->mark = 0;
 }

@@ -133,14 +133,14 @@ static int one_obj(struct listing *l, uint64_t off, struct place *pl)
 static int one_dkey(struct listing *l, uint64_t off, struct place *pl)
 {
     struct heap *h = l->c->v->h;
-    int rc = 0;
-    const struct dkey_rec *r = REC(h, off, dkey_rec, REC_DKEY, &rc);
     struct vos_entry e = {.oid = l->oid};
+    struct dkey_rec r;
     bool yes;
+    int rc = dkey_look(h, off, &r);
 
-    if (r == NULL)
+    if (rc)
         return rc;
-    e.epoch = MIN(r->changed, l->v.epoch);
+    e.epoch = MIN(r.changed, l->v.epoch);
     rc = dkey_visible(&l->v, off, l->oid, &yes, NULL);
     if (rc == 0)
         rc = dkey_name(h, off, &e.key);
@@ -154,16 +154,16 @@ static int one_dkey(struct listing *l, uint64_t off, struct place *pl)
 static int one_akey(struct listing *l, uint64_t off, struct place *pl)
 {
     struct heap *h = l->c->v->h;
-    int rc = 0;
-    const struct akey_rec *r = REC(h, off, akey_rec, REC_AKEY, &rc);
     struct vos_entry e = {.oid = l->oid};
+    struct akey_rec r;
     uint8_t type;
     bool yes;
+    int rc = akey_look(h, off, &r);
 
-    if (r == NULL)
+    if (rc)
         return rc;
     e.epoch = MIN(l->changed, l->v.epoch);
-    e.type = r->type;
+    e.type = r.type;
     rc = akey_visible(&l->v, off, &yes, NULL);
     if (rc == 0)
         rc = akey_name(h, off, &e.key, &type);
@@ -299,8 +299,8 @@ static int list_run(struct listing *l, enum vos_level what, const struct vos_key
 {
     struct heap *h = l->c->v->h;
     uint64_t id[2] = {pl->oid_hi, pl->oid_lo}, obj, dk, ak;
-    const struct dkey_rec *d;
-    const struct akey_rec *a;
+    struct dkey_rec d;
+    struct akey_rec a;
     struct akey_id room;
     struct walk w;
     int rc;
@@ -327,16 +327,17 @@ static int list_run(struct listing *l, enum vos_level what, const struct vos_key
             return rc; /* a name may be missing */
         rc = pos_walk(&pl->pos, &w, h, &dkey_class, obj + offsetof(struct obj_rec, dkeys),
                       dkey_korder(l->oid), &room);
+        w.ahead = true;
         return rc ? rc : list_keys(l, &w, one_dkey, pl, eof);
     }
     rc = dkey_find(h, obj, l->oid, dkey, &dk);
     if (rc)
         return rc == -DER_NONEXIST ? view_absent(&l->v) : rc;
-    d = REC(h, dk, dkey_rec, REC_DKEY, &rc);
-    if (d == NULL)
+    rc = dkey_look(h, dk, &d);
+    if (rc)
         return rc;
-    l->changed = d->changed;
-    rc = view_life(&l->v, d->life);
+    l->changed = d.changed;
+    rc = view_life(&l->v, d.life);
     if (rc == 0 && what == VOS_AKEY) {
         rc = view_absent(&l->v);
         if (rc != -DER_NONEXIST)
@@ -360,10 +361,9 @@ static int list_run(struct listing *l, enum vos_level what, const struct vos_key
             return rc;
         if (!yes)
             continue;
-        a = REC(h, ak, akey_rec, REC_AKEY, &rc);
-        if (a == NULL)
-            return rc;
-        rc = view_life(&l->v, a->life);
+        rc = akey_look(h, ak, &a);
+        if (rc == 0)
+            rc = view_life(&l->v, a.life);
         if (rc)
             return rc;
         return type == DAOS_IOD_ARRAY ? list_exts(l, ak, down, pl, eof) : list_single(l, ak, eof);

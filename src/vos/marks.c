@@ -52,12 +52,12 @@ uint64_t pend_seen_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struc
     uint64_t d = v->pend_dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS];
     uint64_t o = v->pend_obj[pend_hash_obj(c, oid) % PEND_SLOTS];
 
-    return MUTANT(SEEN_OBJ_PUNCH) ? d : MAX(d, o);
+    return MAX(c->rollback_lsn, MUTANT(SEEN_OBJ_PUNCH) ? d : MAX(d, o));
 }
 
 uint64_t pend_seen_obj(const struct vos_cont *c, daos_obj_id_t oid)
 {
-    return c->v->pend_obj_any[pend_hash_obj(c, oid) % PEND_SLOTS];
+    return MAX(c->rollback_lsn, c->v->pend_obj_any[pend_hash_obj(c, oid) % PEND_SLOTS]);
 }
 
 uint64_t pend_seen_cont(const struct vos_cont *c)

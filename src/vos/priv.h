@@ -3,12 +3,14 @@
  *
  *   update.c publish.c           begin (shapes, reservations); conditions, then one transaction
  *   fetch.c list.c query.c       reads
- *   reclaim.c check.c dump.c     background and tools
+ *   reclaim.c discard.c          background: giving back, taking back
+ *   check.c dump.c               tools
  *   punch.c drop.c               punches; giving records back
  *   visible.c life.c             does a key exist at an epoch; existence logs
  *   value.c                      single values
  *   array.c extent.c prune.c     arrays: reading, writing, giving back what is covered
  *   key.c layout.c               finding and making records; the bytes of a version
+ *   pack.c                       a dkey, its only akey and that one's only version in one record
  *   cont.c snap.c session.c marks.c   containers, the keep floor, sessions, pending LSNs
  *
  * Everything runs inside the heap's lock. Functions return 0, DER codes, or HEAP_FAULT; none has a
@@ -93,6 +95,10 @@ struct vos_cont {
     uint64_t *holds; /* epochs of readers and barriers, ascending */
     uint32_t hold_nr, hold_max;
     uint64_t pend_any; /* newest LSN of any change */
+    uint64_t rollback; /* as stored: readers see nothing after it */
+    struct epochs discarded[DISCARDS];
+    uint64_t rollback_lsn;         /* of the newest begin of one */
+    struct vos_anchor rollback_at; /* how far reclaim is with it */
     uint64_t stat[ST_NR];
     struct vos_anchor trash_at; /* reclaim: this round's place */
     bool trash_done;
@@ -118,6 +124,8 @@ int vos_tx_commit(struct vos_tx *t, uint64_t *lsn);
 void vos_tx_abort(struct vos_tx *t);
 /* The ceiling must be above epoch once t commits. */
 int vos_ceiling_raise(struct vos_tx *t, uint64_t epoch);
+/* The shard has from now on what only VOS_FORMAT_PACKED knows. (pack.c) */
+int vos_note_format(struct vos_tx *t);
 /* A read at this epoch happens: later writes come after it. Opens a transaction of its own if the
  * ceiling must rise. */
 int vos_read_mark(struct vos *v, uint64_t epoch);
@@ -188,6 +196,11 @@ int dkey_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vo
               uint64_t *off);
 int akey_make(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
               uint8_t type, uint64_t *off);
+/* The record alone, of which the tree of dkeys does not know yet. */
+int dkey_alloc(struct vos_tx *t, uint64_t obj, const struct vos_key *key, uint64_t *off);
+/* Makes an akey that is not there; counted by the caller. */
+int akey_add(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
+             uint8_t type, uint64_t *off);
 /* Key bytes of a dkey or akey record. */
 int dkey_name(struct heap *h, uint64_t off, struct vos_key *key);
 int akey_name(struct heap *h, uint64_t off, struct vos_key *key, uint8_t *type);
@@ -215,14 +228,17 @@ uint64_t ext_value(uint64_t off, uint64_t nr);
 uint64_t ext_bound(uint64_t value); /* records at most */
 
 /* Walks all entries of a tree, not changing it. */
+#define WALK_ENT_MAX 64u
 struct walk {
     struct heap *h;
     const struct tree_class *cls;
     uint64_t root;
     enum korder ko;
-    struct tree_entry ent[64];
+    struct tree_entry ent[WALK_ENT_MAX];
     uint32_t at, nr;
     bool started, down, placed;
+    bool only; /* of a packed record: what ent holds is all */
+    bool ahead; /* dkeys: every entry will be looked at, and what is below it */
     enum tree_seek
         how; /* placed: where to start; key and room must stay until the first walk_next() */
     struct tree_key key;
@@ -233,8 +249,57 @@ void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uin
 /* Extents only: starts at the first entry with start >= from, or (down) at the last with start <
  * from. */
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down);
+/* ahead.c */
+void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr);
 /* -DER_NONEXIST at the end. */
 int walk_next(struct walk *w, uint64_t *value);
+
+/* ---- pack.c ---- */
+
+/* Wherever the offset of a dkey's record is given it may be that of a packed one, and that of an
+ * akey a handle into one. Writers call dkey_plain() first (dkey_make() does). */
+static inline bool akey_is_packed(uint64_t akey)
+{
+    return akey & 1;
+}
+static inline uint64_t pack_akey(uint64_t dkey)
+{
+    return dkey | 1;
+}
+static inline uint64_t pack_of(uint64_t akey)
+{
+    return akey & ~UINT64_C(1);
+}
+
+struct pack {          /* what a packed record says */
+    uint64_t off, ver; /* of the record, and of the struct ver or ext in it */
+    uint8_t type;
+    uint16_t flags, keys_at; /* flags: of the version */
+    struct when w;
+    uint64_t start, nr; /* array */
+    uint32_t rec_size;
+    struct vos_key dkey, akey; /* in the heap */
+};
+int pack_is(struct heap *h, uint64_t dkey, bool *yes);
+int pack_get(struct heap *h, uint64_t off, struct pack *p);
+/* Can the extent of a packed array be? To be asked before it is taken for an entry of a tree:
+ * -DER_CSUM. */
+int pack_ext(const struct pack *p);
+/* Copies of the records of a dkey and an akey; of packed ones: what they would be, with no trees
+ * (a walk finds what is in them), values.word0 not 0. */
+int dkey_look(struct heap *h, uint64_t off, struct dkey_rec *d);
+int akey_look(struct heap *h, uint64_t akey, struct akey_rec *a);
+/* Writes the only akey of an update, if that makes a packed dkey or leaves one: *done. The caller
+ * notes the change in the object. */
+struct prep;
+int pack_write(struct vos_tx *t, uint64_t obj, const struct vos_op *op, const struct prep *pr,
+               bool *done);
+/* Unpacks *dkey if it is packed: *dkey is then another. */
+int dkey_plain(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t *dkey);
+/* A punch of a packed dkey that may go whole, but for its name, which an anchor may need. */
+int pack_bury(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t dkey);
+/* Frees a packed record and what it holds; the caller takes it out of its tree first. */
+int pack_free(struct vos_tx *t, uint64_t dkey);
 
 /* ---- life.c ---- */
 
@@ -345,6 +410,9 @@ int single_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, con
 /* Drops versions no reader may ask for, up to epoch upto; punches newer than a version hide it. */
 int single_prune(struct vos_tx *t, uint64_t akey, struct when hide, uint64_t upto);
 int single_free(struct vos_tx *t, uint64_t off);
+/* Fills a record of the part's layout at off, whose bytes are writable at p. */
+int single_fill(struct vos_tx *t, uint64_t off, uint8_t *p, const struct vos_iod *iod,
+                const struct part *part, uint16_t extra_flags, uint64_t older);
 
 struct piece { /* a visible stretch of an array */
     uint64_t start, nr;
@@ -365,8 +433,6 @@ struct pieces {
 int array_visible(const struct view *v, uint64_t akey, uint64_t from, uint64_t to, bool down,
                   uint32_t max_collect, struct arena *a, struct pieces *out, uint64_t *reached);
 int array_any(const struct view *v, uint64_t akey, bool *any);
-/* A copy of the akey's record. */
-int array_rec(struct heap *h, uint64_t akey, struct akey_rec *out);
 /* Where a search for what overlaps `from` must begin. */
 uint64_t array_search_from(const struct akey_rec *a, uint64_t from);
 /* The extent behind a tree entry. */
@@ -387,7 +453,10 @@ int array_hole(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, boo
 int array_prune(struct vos_tx *t, uint64_t akey, struct when akey_hide, uint64_t upto,
                 uint64_t *cursor, bool *more);
 int ext_free(struct vos_tx *t, uint64_t off);
+int ext_fill(struct vos_tx *t, uint64_t off, uint8_t *rec, const struct vos_iod *iod,
+             const struct part *p, uint16_t extra);
 int akey_rec_size(struct heap *h, uint64_t akey, uint32_t *rec_size);
+int akey_set_rec_size(struct vos_tx *t, uint64_t akey, uint64_t rec_size);
 
 /* ---- visible.c ---- */
 
@@ -432,6 +501,34 @@ int akey_remove(struct vos_tx *t, uint64_t dkey, enum korder ko, uint64_t akey, 
 int dkey_is_empty(struct vos_tx *t, uint64_t dkey, bool *empty);
 int trash_add(struct vos_tx *t, uint64_t obj);
 int trash_take(struct vos_tx *t, uint64_t obj);
+
+/* ---- reclaim.c, discard.c ---- */
+
+/* A walk over every dkey of a tree of objects, a step each, in an anchor. */
+struct round {
+    uint64_t upto;        /* pruning: what newer versions up to here cover */
+    uint64_t first, last; /* discarding: what changed at these epochs */
+    uint64_t *newest;     /* ... and the newest below them that stays */
+    int (*dkey)(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+                const struct round *r);
+    int (*obj)(struct vos_cont *c, uint64_t obj, const struct round *r); /* after its dkeys */
+};
+/* root_at: of the tree in the container's record. */
+int round_step(struct vos_cont *c, size_t root_at, const struct round *r, struct vos_anchor *where,
+               bool *done);
+bool round_started(const struct vos_anchor *where);
+/* Calls fn for each akey of a dkey that is not packed; each may vanish. */
+int each_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+              const struct round *r,
+              int (*fn)(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+                        uint64_t akey, const struct round *r));
+/* A transaction of the background. */
+int round_begin(struct vos_tx *t, struct vos_cont *c, size_t redo);
+int round_end(struct vos_tx *t, int rc);
+#define PRUNE_REDO (512u << 10)
+
+/* Was something at this epoch discarded not long ago? Who has read it must not commit. */
+bool was_discarded(const struct vos_cont *c, uint64_t epoch);
 
 /* ---- publish.c ---- */
 

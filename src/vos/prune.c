@@ -137,7 +137,7 @@ int array_prune(struct vos_tx *t, uint64_t akey, struct when hide, uint64_t upto
     struct akey_rec a;
     uint64_t next, limit;
     uint32_t dropped = 0;
-    int rc = array_rec(t->v->h, akey, &a);
+    int rc = akey_look(t->v->h, akey, &a);
 
     *more = false;
     if (rc)

@@ -43,7 +43,7 @@ int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid,
     struct heap *h = c->v->h;
     struct view v = *top;
     const struct obj_rec *o;
-    const struct dkey_rec *d;
+    struct dkey_rec d;
     uint64_t off = 0, child;
     int rc = 0;
 
@@ -76,15 +76,15 @@ int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid,
     }
     if (rc)
         return rc;
-    d = REC(h, child, dkey_rec, REC_DKEY, &rc);
-    if (d == NULL)
+    rc = dkey_look(h, child, &d);
+    if (rc)
         return rc;
-    *changed = MAX(d->changed, v.hide.epoch);
+    *changed = MAX(d.changed, v.hide.epoch);
     if (level == VOS_DKEY) {
         rc = dkey_visible(&v, child, oid, yes, &v);
         goto answer;
     }
-    rc = view_life(&v, d->life);
+    rc = view_life(&v, d.life);
     if (rc)
         return rc;
     /* An akey has no epoch of its last change: that of its dkey stands in, which is never too old.
@@ -204,7 +204,8 @@ static int cond_check(const struct view *v, const struct vos_op *op)
             return -DER_EXIST;
         if (op->check == VOS_CHECK_EMPTY && yes)
             return VOS_NOTEMPTY;
-        if (op->check == VOS_CHECK_UNCHANGED && changed > op->seen)
+        if (op->check == VOS_CHECK_UNCHANGED &&
+            (changed > op->seen || was_discarded(v->c, op->seen)))
             return -DER_TX_RESTART;
     }
     return 0;
@@ -283,20 +284,6 @@ static int check_type(struct vos_tx *t, const struct view *in_dkey, uint64_t dke
     return 0;
 }
 
-static int set_rec_size(struct vos_tx *t, uint64_t akey, uint64_t rec_size)
-{
-    uint32_t is, *p;
-    int rc = akey_rec_size(t->v->h, akey, &is);
-
-    if (rc || is == rec_size)
-        return rc;
-    p = heap_tx_write(t->v->h, akey + sizeof(struct akey_rec), sizeof *p);
-    if (p == NULL)
-        return heap_rc(t->v->h);
-    *p = (uint32_t)rec_size;
-    return 0;
-}
-
 /* Punch through an update: a single value as a whole, or extents of an array. */
 static int apply_hole(struct vos_tx *t, const struct vos_op *op, const struct vos_iod *iod)
 {
@@ -316,6 +303,10 @@ static int apply_hole(struct vos_tx *t, const struct vos_op *op, const struct vo
         rc = obj_find(t->c, op->oid, &obj);
         if (rc == 0)
             rc = dkey_find(t->v->h, obj, op->oid, &op->dkey, &dkey);
+        if (rc == 0)
+            rc = akey_find(t->v->h, dkey, op->oid, &iod->akey, DAOS_IOD_ARRAY, &akey);
+        if (rc == 0)
+            rc = dkey_plain(t, obj, op->oid, &dkey);
         if (rc == 0)
             rc = akey_find(t->v->h, dkey, op->oid, &iod->akey, DAOS_IOD_ARRAY, &akey);
     }
@@ -357,7 +348,7 @@ static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos
     }
     rc = MUTANT(AKEY_STAYS_DEAD) ? 0 : akey_touch(t, akey, false);
     if (rc == 0 && iod->type == DAOS_IOD_ARRAY)
-        rc = set_rec_size(t, akey, iod->rec_size);
+        rc = akey_set_rec_size(t, akey, iod->rec_size);
     for (uint32_t i = 0; i < pr->part_nr && rc == 0; i++)
         rc = iod->type == DAOS_IOD_ARRAY ? array_write(t, akey, iod, &pr->parts[i], &left)
                                          : single_write(t, akey, iod, &pr->parts[i]);
@@ -367,6 +358,7 @@ static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos
 static int apply_update(struct vos_tx *t, const struct vos_op *op, const struct prep *preps)
 {
     uint64_t obj = 0, dkey = 0;
+    bool packed = false;
     struct view v;
     int rc = 0;
 
@@ -382,9 +374,12 @@ static int apply_update(struct vos_tx *t, const struct vos_op *op, const struct 
 
             rc = obj_make(t, op->oid, &obj);
             if (rc == 0)
-                rc = dkey_make(t, obj, op->oid, &op->dkey, &dkey);
-            if (rc == 0)
                 rc = rec_touch(t, obj, false);
+            if (rc == 0 && op->akey_nr == 1)
+                rc = pack_write(t, obj, op, preps, &packed);
+            if (rc || packed)
+                return rc;
+            rc = dkey_make(t, obj, op->oid, &op->dkey, &dkey);
             if (rc == 0)
                 rc = rec_touch(t, dkey, false);
             if (rc)
@@ -521,6 +516,8 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
         return -DER_NO_HDL;
     }
     rc = vos_txid_check(v, txid, replayed, &epoch);
+    if (rc == 0 && !*replayed && u->c->rollback)
+        rc = -DER_AGAIN;
     if (rc == 0 && *replayed) {
         *epoch_out = epoch;
         *lsn = heap_lsn(v->h);

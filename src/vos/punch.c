@@ -84,7 +84,7 @@ int punch_dkey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *key)
     uint32_t budget = DROP_MAX;
     uint64_t obj, dkey, oldest = UINT64_MAX;
     struct view v, in;
-    bool yes, small = false;
+    bool yes, small = false, packed;
     int rc = t->replay ? obj_make(t, oid, &obj) : obj_find(t->c, oid, &obj);
 
     if (rc == 0)
@@ -112,7 +112,13 @@ int punch_dkey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *key)
             return rc;
         if (small && !pos_needs(dkey_korder(oid), key->len))
             return dkey_remove(t, obj, oid, dkey, t->w.epoch);
-        rc = trash_add(t, obj);
+        rc = pack_is(t->v->h, dkey, &packed);
+        if (rc == 0 && packed && small)
+            return pack_bury(t, obj, oid, dkey);
+        if (rc == 0)
+            rc = dkey_plain(t, obj, oid, &dkey);
+        if (rc == 0)
+            rc = trash_add(t, obj);
     } else {
         rc = rec_touch(t, obj, false);
     }
@@ -127,7 +133,7 @@ static int punch_one(struct vos_tx *t, const struct view *in_dkey, uint64_t obj,
 {
     uint32_t budget = DROP_MAX;
     uint64_t akey, oldest = UINT64_MAX;
-    bool yes, small, empty = false;
+    bool yes, small, empty = false, packed;
     struct vos_key name;
     int rc = akey_find(t->v->h, dkey, oid, key, type, &akey);
 
@@ -139,11 +145,27 @@ static int punch_one(struct vos_tx *t, const struct view *in_dkey, uint64_t obj,
             return rc;
         rc = rec_touch(t, obj, false);
         if (rc == 0)
-            rc = rec_touch(t, dkey, false);
-        if (rc == 0)
             rc = small_akey(t, akey, &budget, &oldest, &small);
         if (rc == 0)
             rc = may_drop(t, oldest, &small);
+        if (rc)
+            return rc;
+        packed = akey_is_packed(akey);
+        if (packed && small && !pos_needs(akey_korder(oid), key->len)) {
+            rc = dkey_name(t->v->h, dkey, &name);
+            if (rc)
+                return rc;
+            return pos_needs(dkey_korder(oid), name.len)
+                       ? pack_bury(t, obj, oid, dkey)
+                       : dkey_remove(t, obj, oid, dkey, t->w.epoch);
+        }
+        if (packed) {
+            rc = dkey_plain(t, obj, oid, &dkey);
+            if (rc == 0)
+                rc = akey_find(t->v->h, dkey, oid, key, type, &akey);
+        }
+        if (rc == 0)
+            rc = rec_touch(t, dkey, false);
         if (rc)
             return rc;
         if (small && !pos_needs(akey_korder(oid), key->len)) {
@@ -170,7 +192,7 @@ int punch_akey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *dkey_k
 {
     static const uint8_t types[] = {DAOS_IOD_SINGLE, DAOS_IOD_ARRAY};
     const struct obj_rec *o;
-    const struct dkey_rec *d;
+    struct dkey_rec d;
     uint64_t obj, dkey;
     struct view v;
     int rc;
@@ -193,10 +215,9 @@ int punch_akey(struct vos_tx *t, daos_obj_id_t oid, const struct vos_key *dkey_k
         rc = view_life(&v, o->life);
         if (rc)
             return rc;
-        d = REC(t->v->h, dkey, dkey_rec, REC_DKEY, &rc);
-        if (d == NULL)
-            return rc;
-        rc = view_life(&v, d->life);
+        rc = dkey_look(t->v->h, dkey, &d);
+        if (rc == 0)
+            rc = view_life(&v, d.life);
         if (rc == 0)
             rc = punch_one(t, &v, obj, dkey, oid, key, types[i]);
         if (rc == 0 && t->replay) {

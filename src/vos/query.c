@@ -16,14 +16,14 @@ static int last_recx(struct query *q, const struct view *v, uint64_t akey)
     bool max = q->flags & DAOS_GET_MAX;
     uint64_t end = UINT64_C(1) << 63, pos = max ? end : 0;
     struct view in = *v;
-    int rc = 0;
-    const struct akey_rec *a = REC(q->c->v->h, akey, akey_rec, REC_AKEY, &rc);
+    struct akey_rec a;
+    int rc = akey_look(q->c->v->h, akey, &a);
 
-    if (a == NULL)
+    if (rc)
         return rc;
-    if (a->type != DAOS_IOD_ARRAY)
+    if (a.type != DAOS_IOD_ARRAY)
         return -DER_NONEXIST;
-    rc = view_life(&in, a->life);
+    rc = view_life(&in, a.life);
     while (rc == 0 && pos != (max ? 0 : end)) {
         struct pieces out;
 
@@ -74,21 +74,21 @@ static int try_dkey(struct query *q, const struct view *top, uint64_t dkey)
 {
     struct heap *h = q->c->v->h;
     struct view v = *top;
+    struct dkey_rec d;
     struct vos_key name;
     struct walk w;
     uint64_t akey;
     uint8_t type;
     bool yes;
-    int rc = 0;
-    const struct dkey_rec *d = REC(h, dkey, dkey_rec, REC_DKEY, &rc);
+    int rc = dkey_look(h, dkey, &d);
 
-    if (d == NULL)
+    if (rc)
         return rc;
     if (!(q->flags & (DAOS_GET_AKEY | DAOS_GET_RECX))) {
         rc = dkey_visible(top, dkey, q->oid, &yes, NULL);
         return rc || yes ? rc : -DER_NONEXIST;
     }
-    rc = view_life(&v, d->life);
+    rc = view_life(&v, d.life);
     if (rc)
         return rc;
     if (!(q->flags & DAOS_GET_AKEY)) {

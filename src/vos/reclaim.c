@@ -4,6 +4,7 @@
  *
  *   vos_reclaim()    containers that were destroyed, objects in the trash (punched, too large to go
  *                    at once), idle sessions
+ *                    and first of all: what a rollback discards (discard.c)
  *   vos_aggregate()  every object: versions that newer ones cover below the floor, keys that show
  *                    nothing to anybody
  *
@@ -15,7 +16,6 @@
 /* How long a dead record stays that an anchor may need to find its place: long keys, and empty
  * objects whose mark says that names went. */
 #define LINGER_HLC (UINT64_C(3600) * 1000000000 * 16)
-#define PRUNE_REDO (512u << 10)
 
 struct agg_place { /* in an anchor */
     uint8_t started, in_obj, pad[6];
@@ -24,7 +24,7 @@ struct agg_place { /* in an anchor */
 };
 _Static_assert(sizeof(struct agg_place) == sizeof(((struct vos_anchor *)0)->bytes), "anchor");
 
-static int begin(struct vos_tx *t, struct vos_cont *c, size_t redo)
+int round_begin(struct vos_tx *t, struct vos_cont *c, size_t redo)
 {
     int rc = vos_tx_begin(t, c, redo);
 
@@ -36,7 +36,7 @@ static int begin(struct vos_tx *t, struct vos_cont *c, size_t redo)
     return rc; /* nothing here is newer than the clock */
 }
 
-static int end(struct vos_tx *t, int rc)
+int round_end(struct vos_tx *t, int rc)
 {
     if (rc == 0)
         rc = vos_tx_commit(t, NULL);
@@ -103,15 +103,18 @@ static int shred_obj(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, bool *go
     union key_room room;
     struct tree_key k;
     uint64_t order, dkey, akey;
-    bool empty;
+    bool empty, packed;
     int rc = tree_seek(h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), TREE_FIRST, NULL,
                        &order, &dkey);
 
     *gone = rc == -DER_NONEXIST;
+    if (rc == 0)
+        rc = pack_is(h, dkey, &packed);
     if (rc)
         return *gone ? 0 : rc;
-    rc = tree_seek(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), TREE_FIRST, NULL,
-                   &order, &akey);
+    rc = packed ? -DER_NONEXIST
+                : tree_seek(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), TREE_FIRST,
+                            NULL, &order, &akey);
     if (rc == -DER_NONEXIST) {
         rc = dkey_key(h, dkey_korder(oid), dkey, &room, &k);
         if (rc == 0)
@@ -155,7 +158,7 @@ static int shred_cont(struct vos_cont *c, bool *gone)
     struct vos_tx t;
     uint64_t obj, order;
     bool empty = false;
-    int rc = begin(&t, c, PRUNE_REDO);
+    int rc = round_begin(&t, c, PRUNE_REDO);
 
     *gone = false;
     if (rc)
@@ -165,7 +168,7 @@ static int shred_cont(struct vos_cont *c, bool *gone)
     if (rc == -DER_NONEXIST) {
         rc = shred_cont_rec(&t);
         memset(t.stat, 0, sizeof t.stat); /* its counters went with it */
-        rc = end(&t, rc);
+        rc = round_end(&t, rc);
         *gone = rc == 0;
         return rc;
     }
@@ -177,7 +180,7 @@ static int shred_cont(struct vos_cont *c, bool *gone)
     }
     if (rc == 0 && empty)
         rc = obj_remove(&t, obj, 0);
-    return end(&t, rc);
+    return round_end(&t, rc);
 }
 
 /* ---- Pruning a dkey ---- */
@@ -307,7 +310,7 @@ static bool may_go(struct vos_tx *t, enum korder ko, uint32_t key_len, uint64_t 
 }
 
 /* One transaction for one akey; *more: call again. */
-static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+static int prune_some(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
                       uint64_t akey, uint64_t upto, uint64_t *cursor, bool *more)
 {
     struct heap *h = c->v->h;
@@ -316,7 +319,7 @@ static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
     const struct akey_rec *a;
     uint64_t last;
     bool empty = false;
-    int rc = begin(&t, c, PRUNE_REDO);
+    int rc = round_begin(&t, c, PRUNE_REDO);
 
     *more = false;
     if (rc)
@@ -337,10 +340,10 @@ static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
     if (rc == 0)
         rc = life_prune(&t, akey, upto);
     if (rc)
-        return end(&t, rc);
+        return round_end(&t, rc);
     a = REC(h, akey, akey_rec, REC_AKEY, &rc);
     if (a == NULL)
-        return end(&t, rc);
+        return round_end(&t, rc);
     if (a->type == DAOS_IOD_SINGLE)
         rc = single_prune(&t, akey, hide, upto);
     else
@@ -357,48 +360,111 @@ static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
         if (rc == 0 && last <= upto && may_go(&t, akey_korder(oid), name.len, last))
             rc = akey_remove(&t, dkey, akey_korder(oid), akey, last);
     }
-    return end(&t, rc);
+    return round_end(&t, rc);
 }
 
-static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
-                      uint64_t upto)
+/* A packed dkey has one version, which only a punch of the object can hide. One whose names must
+ * stay for a while is unpacked, so that its value need not: *packed is then false and *dkey
+ * another.
+ */
+static int prune_packed(struct vos_cont *c, uint64_t obj, uint64_t *dkey, daos_obj_id_t oid,
+                        uint64_t upto, bool *packed)
+{
+    struct heap *h = c->v->h;
+    struct when hide = {0, 0};
+    struct pack p;
+    struct vos_tx t;
+    uint64_t life;
+    int rc = life_head(h, obj, &life);
+
+    if (rc || life == 0)
+        return rc;
+    rc = round_begin(&t, c, PRUNE_REDO);
+    if (rc)
+        return rc;
+    upto = MIN(upto, t.floor);
+    rc = hide_at(h, obj, upto, &hide);
+    if (rc == 0)
+        rc = pack_get(h, *dkey, &p);
+    if (rc || hide.epoch == 0 || when_cmp(p.w, hide) > 0 ||
+        (snap_between(c, p.w.epoch, hide.epoch) && !MUTANT(PRUNE_IGNORES_SNAP)))
+        return round_end(&t, rc);
+    *packed = may_go(&t, dkey_korder(oid), p.dkey.len, p.w.epoch) &&
+              may_go(&t, akey_korder(oid), p.akey.len, p.w.epoch);
+    if (!*packed)
+        return round_end(&t, dkey_plain(&t, obj, oid, dkey));
+    rc = cut_punch(&t, obj, hide);
+    if (rc == 0)
+        rc = dkey_remove(&t, obj, oid, *dkey, p.w.epoch);
+    return round_end(&t, rc);
+}
+
+static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+                      uint64_t akey, const struct round *r)
+{
+    uint64_t cursor = 0;
+    bool more = true;
+    int rc = 0;
+
+    while (rc == 0 && more)
+        rc = prune_some(c, obj, dkey, oid, akey, r->upto, &cursor, &more);
+    return rc;
+}
+
+int each_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+              const struct round *r,
+              int (*fn)(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+                        uint64_t akey, const struct round *r))
 {
     struct heap *h = c->v->h;
     struct pos at = {0};
-    struct vos_tx t;
-    uint64_t last;
-    bool empty = false;
     int rc;
 
-    for (;;) { /* akey by akey; each may vanish */
+    for (;;) {
         struct akey_id room;
         struct vos_key name;
         struct walk w;
-        uint64_t akey, cursor = 0;
+        uint64_t akey;
         uint8_t type;
-        bool more = true;
 
         rc = pos_walk(&at, &w, h, &akey_class, dkey + offsetof(struct dkey_rec, akeys),
                       akey_korder(oid), &room);
         if (rc == 0)
             rc = walk_next(&w, &akey);
         if (rc == -DER_NONEXIST)
-            break;
+            return 0;
         if (rc == 0)
             rc = akey_name(h, akey, &name, &type);
         if (rc)
             return rc;
         pos_set(&at, akey_korder(oid), &name, type);
         at.order = w.ent[w.at - 1].order; /* not a damaged key's, which might lead back */
-        while (rc == 0 && more)
-            rc = prune_akey(c, obj, dkey, oid, akey, upto, &cursor, &more);
+        rc = fn(c, obj, dkey, oid, akey, r);
         if (rc)
             return rc;
     }
-    rc = begin(&t, c, PRUNE_REDO);
+}
+
+static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
+                      const struct round *r)
+{
+    struct heap *h = c->v->h;
+    struct vos_tx t;
+    uint64_t last, upto;
+    bool empty = false, packed;
+    int rc = pack_is(h, dkey, &packed);
+
+    if (rc == 0 && packed)
+        rc = prune_packed(c, obj, &dkey, oid, r->upto, &packed);
+    if (rc || packed)
+        return rc;
+    rc = each_akey(c, obj, dkey, oid, r, prune_akey);
     if (rc)
         return rc;
-    upto = MIN(upto, t.floor);
+    rc = round_begin(&t, c, PRUNE_REDO);
+    if (rc)
+        return rc;
+    upto = MIN(r->upto, t.floor);
     rc = life_prune(&t, dkey, upto);
     if (rc == 0)
         rc = dkey_is_empty(&t, dkey, &empty);
@@ -411,30 +477,30 @@ static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
         if (rc == 0 && last <= upto && may_go(&t, dkey_korder(oid), name.len, last))
             rc = dkey_remove(&t, obj, oid, dkey, last);
     }
-    return end(&t, rc);
+    return round_end(&t, rc);
 }
 
 /* An object whose dkeys are all done: goes if it is empty, and if its mark is old enough that
  * nobody asks what changed. */
-static int finish_obj(struct vos_cont *c, uint64_t obj, uint64_t upto)
+static int finish_obj(struct vos_cont *c, uint64_t obj, const struct round *r)
 {
     struct heap *h = c->v->h;
     const struct obj_rec *o;
     struct vos_tx t;
-    uint64_t last;
-    int rc = begin(&t, c, PRUNE_REDO);
+    uint64_t last, upto;
+    int rc = round_begin(&t, c, PRUNE_REDO);
 
     if (rc)
         return rc;
-    upto = MIN(upto, t.floor);
+    upto = MIN(r->upto, t.floor);
     rc = life_prune(&t, obj, upto);
     if (rc == 0)
         rc = last_event(h, obj, &last);
     if (rc)
-        return end(&t, rc);
+        return round_end(&t, rc);
     o = REC(h, obj, obj_rec, REC_OBJ, &rc);
     if (o == NULL)
-        return end(&t, rc);
+        return round_end(&t, rc);
     if (o->dkeys.word0 == 0 && o->dkeys.word1 == 0) {
         /* punched as a whole: nobody can have seen names in it since */
         if (last <= upto && ((o->flags & KEY_DEAD) || last + LINGER_HLC < t.w.epoch))
@@ -442,12 +508,12 @@ static int finish_obj(struct vos_cont *c, uint64_t obj, uint64_t upto)
     } else if ((o->flags & KEY_TRASH) && c->snap_nr == 0 && c->hold_nr == 0) {
         rc = trash_take(&t, obj); /* nothing more to do here */
     }
-    return end(&t, rc);
+    return round_end(&t, rc);
 }
 
-/* One dkey of the tree of objects at root_at (all objects, or the trash), from *p on. *done: the
- * end was reached. */
-static int step(struct vos_cont *c, size_t root_at, uint64_t upto, struct agg_place *p, bool *done)
+/* One dkey from *p on. *done: the end was reached. */
+static int step(struct vos_cont *c, size_t root_at, const struct round *r, struct agg_place *p,
+                bool *done)
 {
     struct heap *h = c->v->h;
     uint64_t id[2] = {p->oid_hi, p->oid_lo}, order, obj, dkey;
@@ -485,7 +551,7 @@ static int step(struct vos_cont *c, size_t root_at, uint64_t upto, struct agg_pl
     if (rc == 0)
         rc = walk_next(&w, &dkey);
     if (rc == -DER_NONEXIST) {
-        rc = finish_obj(c, obj, upto);
+        rc = r->obj(c, obj, r);
         if (rc == 0)
             p->in_obj = 0;
         return rc;
@@ -497,32 +563,62 @@ static int step(struct vos_cont *c, size_t root_at, uint64_t upto, struct agg_pl
 
         pos_set(&at, dkey_korder(oid), &name, 0);
         at.order = w.ent[w.at - 1].order;
-        rc = prune_dkey(c, obj, dkey, oid, upto);
+        rc = r->dkey(c, obj, dkey, oid, r);
         if (rc == 0)
             p->pos = at;
     }
     return rc;
 }
 
+bool round_started(const struct vos_anchor *where)
+{
+    struct agg_place p;
+
+    memcpy(&p, where->bytes, sizeof p);
+    return p.started;
+}
+
+int round_step(struct vos_cont *c, size_t root_at, const struct round *r, struct vos_anchor *where,
+               bool *done)
+{
+    struct agg_place p;
+    int rc;
+
+    memcpy(&p, where->bytes, sizeof p);
+    rc = step(c, root_at, r, &p, done);
+    memcpy(where->bytes, &p, sizeof p); /* after an error too: what is in the way is known */
+    return rc;
+}
+
+/* After an error: goes on behind the object that it was in. True: it was in none. */
+static bool round_pass(struct vos_anchor *where)
+{
+    struct agg_place p;
+    bool none;
+
+    memcpy(&p, where->bytes, sizeof p);
+    none = !p.in_obj;
+    p.in_obj = 0;
+    memcpy(where->bytes, &p, sizeof p);
+    return none;
+}
+
 /* ---- The calls ---- */
 
 int vos_aggregate(struct vos_cont *c, daos_epoch_t upto, struct vos_anchor *where, bool *more)
 {
-    struct agg_place p;
-    bool done;
+    struct round r = {
+        .upto = upto ? upto : DAOS_EPOCH_MAX - 1, .dkey = prune_dkey, .obj = finish_obj};
+    bool done = where->eof;
     int rc;
 
     if (c->gone)
         return -DER_NONEXIST;
-    memcpy(&p, where->bytes, sizeof p);
-    rc = where->eof ? 0
-                    : step(c, offsetof(struct cont_rec, objects), upto ? upto : DAOS_EPOCH_MAX - 1,
-                           &p, &done);
+    if (c->rollback)
+        return -DER_AGAIN;
+    rc = done ? 0 : round_step(c, offsetof(struct cont_rec, objects), &r, where, &done);
     if (rc)
         return rc;
-    if (where->eof)
-        done = true;
-    memcpy(where->bytes, &p, sizeof p);
     where->eof = done;
     *more = !done;
     return 0;
@@ -550,9 +646,13 @@ int vos_reclaim(struct vos *v, bool *more)
     LIST_FOREACH_SAFE(l, tmp, &v->conts)
     {
         struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
-        struct agg_place p;
+        struct round r = {.upto = DAOS_EPOCH_MAX - 1, .dkey = prune_dkey, .obj = finish_obj};
         bool done = true;
 
+        if (c->rollback && !c->gone) {
+            *more = true;
+            return vos_rollback_step(c, &done);
+        }
         if (c->gone) {
             if (c->shredded)
                 continue;
@@ -569,16 +669,13 @@ int vos_reclaim(struct vos *v, bool *more)
         }
         if (c->trash_done)
             continue;
-        memcpy(&p, c->trash_at.bytes, sizeof p);
-        rc = step(c, offsetof(struct cont_rec, trash), DAOS_EPOCH_MAX - 1, &p, &done);
+        rc = round_step(c, offsetof(struct cont_rec, trash), &r, &c->trash_at, &done);
         if (is_damage(rc)) { /* of this object, or of the way to the next one */
-            done = !p.in_obj;
-            p.in_obj = 0;
+            done = round_pass(&c->trash_at);
             rc = 0;
         }
         if (rc)
             return rc;
-        memcpy(c->trash_at.bytes, &p, sizeof p);
         c->trash_done = done;
         *more = true;
         return 0;

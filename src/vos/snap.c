@@ -135,6 +135,8 @@ int vos_snap_add(struct vos_cont *c, daos_epoch_t epoch)
         return -DER_NO_HDL;
     if (snap_is(c, epoch))
         return 0;
+    if (c->rollback)
+        return -DER_AGAIN;
     rc = grow(&c->snaps, c->snap_nr, &c->snap_max);
     if (rc)
         return rc;

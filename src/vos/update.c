@@ -430,10 +430,10 @@ static int prep_iod(struct vos_update *u, uint32_t op, uint32_t ix, const struct
 /* ---- Bounds of the log record ---- */
 
 /* A change of one key writes, at most: its records, one insert in each tree on its way, punches and
- * drops at every level. Further entries of the same tree share its splits. */
+ * drops at every level, and what it unpacks. Further entries of the same tree share its splits. */
 static size_t redo_of(const struct vos_op *op, const struct prep *preps)
 {
-    size_t n = 3 * TREE_REDO + 16 * REDO_REC + op->dkey.len;
+    size_t n = 3 * TREE_REDO + 16 * REDO_REC + op->dkey.len + PACK_MAX;
 
     if (op->kind == VOS_OP_CHECK)
         return 0;
@@ -590,6 +590,8 @@ int vos_update_begin(struct vos_cont *c, const struct vos_op *ops, uint32_t nr,
 
     if (c->gone)
         return -DER_NO_HDL;
+    if (c->rollback)
+        return -DER_AGAIN;
     if (nr == 0 || nr > VOS_OPS_MAX)
         return -DER_INVAL;
     u = update_new(c);

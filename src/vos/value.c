@@ -10,13 +10,11 @@ static const struct ver *ver_at(struct heap *h, uint64_t off, int *rc)
 
 static int head_get(struct heap *h, uint64_t akey, uint64_t *off)
 {
-    const uint64_t *p = heap_ptr(h, HEAD_OFF(akey), sizeof *p);
+    struct akey_rec a;
+    int rc = akey_look(h, akey, &a);
 
-    *off = 0;
-    if (p == NULL)
-        return heap_rc(h);
-    *off = *p;
-    return 0;
+    *off = a.values.word0;
+    return rc;
 }
 
 int single_find(const struct view *v, uint64_t akey, uint64_t *out, struct when *when)
@@ -66,8 +64,7 @@ int single_free(struct vos_tx *t, uint64_t off)
     return rc;
 }
 
-/* Fills a record of the part's layout at off, whose bytes are writable at p. */
-static int fill(struct vos_tx *t, uint64_t off, uint8_t *p, const struct vos_iod *iod,
+int single_fill(struct vos_tx *t, uint64_t off, uint8_t *p, const struct vos_iod *iod,
                 const struct part *part, uint16_t extra_flags, uint64_t older)
 {
     struct ver *r = (struct ver *)p;
@@ -139,7 +136,7 @@ int single_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod,
         if (rc)
             return rc;
         p = heap_tx_write(h, off, part->l.total);
-        return p ? fill(t, off, p, iod, part, extra, older) : heap_rc(h);
+        return p ? single_fill(t, off, p, iod, part, extra, older) : heap_rc(h);
     }
     if (replace) {
         rc = single_free(t, off);
@@ -153,7 +150,7 @@ int single_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod,
     if (rc)
         return rc;
     t->stat[ST_SINGLE]++;
-    rc = fill(t, new_off, p, iod, part, extra, off);
+    rc = single_fill(t, new_off, p, iod, part, extra, off);
     return rc ? rc : tx_put64(h, link, new_off);
 }
 

@@ -7,11 +7,15 @@
 
 static int life_of(struct heap *h, uint64_t off, uint8_t kind, uint64_t *life, uint16_t *flags)
 {
-    int rc = 0;
-    const uint8_t *p = rec_get(h, off, 24, kind, &rc);
+    bool packed = kind == REC_AKEY && akey_is_packed(off);
+    int rc = kind == REC_DKEY ? pack_is(h, off, &packed) : 0;
+    const uint8_t *p;
 
     *flags = 0;
     *life = 0;
+    if (rc || packed)
+        return rc;
+    p = rec_get(h, off, 24, kind, &rc);
     if (p == NULL)
         return rc;
     memcpy(flags, p + 2, 2);
@@ -45,7 +49,7 @@ static int none(const struct view *v, bool unsure)
 int akey_visible(const struct view *v, uint64_t akey, bool *yes, struct view *inner)
 {
     struct heap *h = v->c->v->h;
-    const struct akey_rec *r;
+    struct akey_rec r;
     struct view in;
     struct when w;
     uint64_t off;
@@ -57,10 +61,10 @@ int akey_visible(const struct view *v, uint64_t akey, bool *yes, struct view *in
         *inner = in;
     if (rc || dead)
         return rc;
-    r = REC(h, akey, akey_rec, REC_AKEY, &rc);
-    if (r == NULL)
+    rc = akey_look(h, akey, &r);
+    if (rc)
         return rc;
-    if (r->type == DAOS_IOD_ARRAY)
+    if (r.type == DAOS_IOD_ARRAY)
         return array_any(&in, akey, yes);
     rc = single_find(&in, akey, &off, &w);
     *yes = rc == 0;

@@ -66,6 +66,18 @@ int vos_snap_add(struct vos_cont *c, daos_epoch_t epoch);
 int vos_snap_del(struct vos_cont *c, daos_epoch_t epoch); /* -DER_NONEXIST */
 int vos_snap_list(struct vos_cont *c, daos_epoch_t *epochs, uint32_t max,
                   uint32_t *nr); /* *nr: how many there are */
+/* Takes the container back to its newest snapshot: whatever was changed after it is as if it had
+ * never been, for every reader from now on and after a crash (c's answers wait for that). The
+ * records go by vos_reclaim(); until they have, changes of the container and new snapshots are
+ * refused with -DER_AGAIN. A read at an epoch between shows the snapshot, or is -DER_TX_RESTART.
+ * -DER_NONEXIST: no such snapshot. txid, *lsn, *replayed: as in vos_update_publish(). -DER_BUSY:
+ * there is a newer one, or a reader holds a later epoch (vos_hold()). */
+struct vos_txid;
+int vos_rollback(struct vos_cont *c, daos_epoch_t epoch, const struct vos_txid *txid, uint64_t *lsn,
+                 bool *replayed);
+/* One bounded step of what vos_reclaim() would do for it; *more: it is not done yet. */
+int vos_rollback_step(struct vos_cont *c, bool *more);
+bool vos_rollback_pending(const struct vos_cont *c);
 /* Oldest epoch whose versions must be kept: what a superseded version is measured against
  * (architecture section 6, "one keep floor"). */
 daos_epoch_t vos_keep_floor(struct vos_cont *c);
@@ -304,6 +316,12 @@ int vos_reclaim(struct vos *v, bool *more);
  * need, never the reverse. What was left before vos_open() is not counted: whoever opens a store
  * runs vos_reclaim() once. */
 bool vos_reclaim_due(struct vos *v);
+/* Discards all changes at epochs [first, last], one bounded step: *where zero at the start, *more:
+ * call again. What they hide shows again, as far as it is still there: what they superseded in
+ * place is only kept if a snapshot or a hold at first - 1 or later, but before them, kept it. Who
+ * has read something of them must not commit. */
+int vos_discard(struct vos_cont *c, daos_epoch_t first, daos_epoch_t last, struct vos_anchor *where,
+                bool *more);
 int vos_aggregate(struct vos_cont *c, daos_epoch_t upto, struct vos_anchor *where, bool *more);
 
 struct vos_stat {

@@ -274,6 +274,42 @@ static void snapshots(void **state)
     OK(daos_obj_close(other, NULL));
 }
 
+static void rollback(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), ro;
+    daos_epoch_t e1, e2;
+    daos_event_t ev;
+    bool done;
+
+    OK(put(oh, 0, "d", "a", "before"));
+    OK(daos_cont_create_snap(a->coh, &e1, NULL, NULL));
+    OK(put(oh, 0, "d", "a", "after"));
+    OK(put(oh, 0, "new", "a", "x"));
+    OK(daos_cont_create_snap(a->coh, &e2, NULL, NULL));
+    FAILS(DER_INVAL, daos_cont_rollback(a->coh, 0, NULL));
+    FAILS(DER_INVAL, daos_cont_rollback(a->coh, DAOS_EPOCH_MAX, NULL));
+    FAILS(DER_NONEXIST, daos_cont_rollback(a->coh, e1 + 1, NULL));
+    FAILS(DER_BUSY, daos_cont_rollback(a->coh, e1, NULL)); /* e2 is newer */
+    FAILS(DER_NO_HDL, daos_cont_rollback(DAOS_HDL_INVAL, e1, NULL));
+    OK(daos_cont_open(a->poh, a->label, DAOS_COO_RO, &ro, NULL, NULL));
+    FAILS(DER_NO_PERM, daos_cont_rollback(ro, e2, NULL));
+    OK(daos_cont_close(ro, NULL));
+    OK(daos_cont_destroy_snap(a->coh, (daos_epoch_range_t){e2, e2}, NULL));
+    OK(daos_cont_rollback(a->coh, e1, NULL));
+    assert_string_equal(get(oh, "d", "a"), "before");
+    assert_string_equal(get(oh, "new", "a"), "-");
+    OK(put(oh, 0, "d", "a", "once more"));
+    OK(daos_event_init(&ev, DAOS_HDL_INVAL, NULL));
+    OK(daos_cont_rollback(a->coh, e1, &ev));
+    OK(daos_event_test(&ev, DAOS_EQ_WAIT, &done));
+    assert_true(done);
+    OK(ev.ev_error);
+    OK(daos_event_fini(&ev));
+    assert_string_equal(get(oh, "d", "a"), "before");
+    OK(daos_obj_close(oh, NULL));
+}
+
 static void exclusive_and_read_only(void **state)
 {
     struct api *a = *state;
@@ -327,5 +363,5 @@ static void handles_travel_within_the_process(void **state)
 }
 
 API_MAIN(API_TEST(names), API_TEST(by_force), API_TEST(properties), API_TEST(rights),
-         API_TEST(attributes), API_TEST(snapshots), API_TEST(exclusive_and_read_only),
-         API_TEST(handles_travel_within_the_process))
+         API_TEST(attributes), API_TEST(snapshots), API_TEST(rollback),
+         API_TEST(exclusive_and_read_only), API_TEST(handles_travel_within_the_process))

@@ -65,6 +65,9 @@ int sim_engine_format(struct sim_cluster *cl, uint32_t i)
     if (rc != 0)
         return rc;
     pool_uuid(i, f.pool);
+    for (uint32_t r = 0; r < SUPER_ROLE_NR; r++)
+        f.place[r].device = cl->conf.place[r];
+    f.force = cl->conf.disk.fixed_bytes != 0; /* its devices are full of noise */
     conf = engine_conf(n);
     rc = engine_pool_format(&conf, &f, &e);
     io_dir_close(n->dir);
@@ -178,8 +181,11 @@ bool sim_engine_failed(const struct sim_cluster *cl, uint32_t i)
 bool sim_engine_doomed(const struct sim_cluster *cl, uint32_t i)
 {
     const struct engine *eng = cl->engine[i].eng;
+    bool lost = false;
 
-    return sim_engine_failed(cl, i) || (eng != NULL && super_dev(eng->shard.super)->flush_lost);
+    for (uint32_t d = 0; eng != NULL && d < eng->shard.devs.nr; d++)
+        lost = lost || eng->shard.devs.d[d].dev->flush_lost;
+    return sim_engine_failed(cl, i) || lost;
 }
 
 int64_t sim_engine_check(struct sim_cluster *cl, uint32_t i, bool verify_data,

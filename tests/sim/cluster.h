@@ -36,10 +36,11 @@ enum sim_death {
 struct sim_cluster_conf {
     uint32_t engines, clients;
     uint64_t wal_bytes, meta_bytes, data_bytes, limit_bytes; /* of a pool's shard */
-    uint32_t checkpoint_pct;                                 /* see heap_conf */
-    uint64_t mem_limit;                                      /* see engine_conf */
-    bool drop_handles;  /* an engine that starts evicts the handles of the past */
-    uint32_t fault_ppm; /* chance that a page access finds the page gone */
+    uint8_t place[SUPER_ROLE_NR]; /* roles of one number share a device */
+    uint32_t checkpoint_pct;      /* see heap_conf */
+    uint64_t mem_limit;           /* see engine_conf */
+    bool drop_handles;            /* an engine that starts evicts the handles of the past */
+    uint32_t fault_ppm;           /* chance that a page access finds the page gone */
     struct sim_net_conf net;
     struct sim_dir_conf disk; /* its seed is drawn */
 };

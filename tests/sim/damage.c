@@ -23,15 +23,24 @@ static struct sim_dir *disk_of(struct run *r)
     return r->cl->engine[0].disk;
 }
 
-static bool peek(struct run *r, uint64_t off, void *buf, size_t len)
+static const char *const device_names[] = {ENGINE_DEVICE, ENGINE_DEVICE ".wal",
+                                           ENGINE_DEVICE ".data"};
+
+/* The device that holds a role. */
+struct home {
+    const char *name;
+    struct super_block b;
+};
+
+static bool peek(struct run *r, const char *name, uint64_t off, void *buf, size_t len)
 {
-    return sim_dev_peek(disk_of(r), ENGINE_DEVICE, off, buf, len, false) == 0;
+    return sim_dev_peek(disk_of(r), name, off, buf, len, false) == 0;
 }
 
 /* ---- Where things lie ---- */
 
 /* The newest whole superblock; false: there is none yet. */
-static bool read_super(struct run *r, struct super_block *b)
+static bool read_super(struct run *r, const char *name, struct super_block *b)
 {
     uint8_t *copy = malloc(SUPER_COPY_STEP); /* a fiber's stack is small */
     struct super_block one;
@@ -39,7 +48,7 @@ static bool read_super(struct run *r, struct super_block *b)
 
     ASSERT(copy != NULL);
     for (uint32_t i = 0; i < SUPER_COPIES; i++) {
-        if (!peek(r, (uint64_t)i * SUPER_COPY_STEP, copy, SUPER_COPY_STEP) ||
+        if (!peek(r, name, (uint64_t)i * SUPER_COPY_STEP, copy, SUPER_COPY_STEP) ||
             super_decode(copy, i, &one) != SUPER_COPY_WHOLE ||
             (found && one.generation <= b->generation))
             continue;
@@ -48,6 +57,17 @@ static bool read_super(struct run *r, struct super_block *b)
     }
     free(copy);
     return found;
+}
+
+/* The device that holds a role; false: there is none yet. */
+static bool find_home(struct run *r, enum super_role role, struct home *h)
+{
+    for (size_t i = 0; i < ARRAY_LEN(device_names); i++) {
+        h->name = device_names[i];
+        if (read_super(r, h->name, &h->b) && h->b.id.roles & (1u << role))
+            return true;
+    }
+    return false;
 }
 
 /* Of a byte of a role; it must be there. */
@@ -65,14 +85,15 @@ static uint64_t on_device(const struct super_block *b, enum super_role role, uin
 }
 
 /* The last group of the log: bytes of the ring; they may wrap. False: there is none. */
-static bool last_group(struct run *r, const struct super_block *b, uint64_t *start, uint64_t *len)
+static bool last_group(struct run *r, const struct home *h, uint64_t *start, uint64_t *len)
 {
+    const struct super_block *b = &h->b;
     uint64_t ring = super_block_role_size(b, SUPER_WAL) - WAL_RING_OFF, newest = 0;
 
     for (uint64_t at = 0; at < ring; at += WAL_BLOCK) {
         struct wal_group_hdr g;
 
-        if (!peek(r, on_device(b, SUPER_WAL, WAL_RING_OFF + at), &g, sizeof(g)) ||
+        if (!peek(r, h->name, on_device(b, SUPER_WAL, WAL_RING_OFF + at), &g, sizeof(g)) ||
             g.magic != WAL_GROUP_MAGIC || g.hdr_csum != wal_group_hdr_csum(&g) ||
             g.lsn % ring != at || g.lsn <= newest)
             continue;
@@ -86,13 +107,14 @@ static bool last_group(struct run *r, const struct super_block *b, uint64_t *sta
 /* ---- Dealing it ---- */
 
 /* In the log, where recovery may look: not far before its end, or a checkpoint record. */
-static uint64_t pick_log(struct run *r, const struct super_block *b)
+static uint64_t pick_log(struct run *r, const struct home *h)
 {
+    const struct super_block *b = &h->b;
     uint64_t ring = super_block_role_size(b, SUPER_WAL) - WAL_RING_OFF, start = 0, len = 0, back;
 
     if (draw(r, 8) == 0)
         return on_device(b, SUPER_WAL, draw(r, 2) * WAL_BLOCK);
-    if (!last_group(r, b, &start, &len))
+    if (!last_group(r, h, &start, &len))
         return 0;
     back = WAL_BLOCK * (1 + draw(r, UINT64_C(2) << draw(r, 6)));
     return on_device(b, SUPER_WAL,
@@ -101,14 +123,15 @@ static uint64_t pick_log(struct run *r, const struct super_block *b)
 
 /* Somewhere in a role, where something is stored; 0: nothing was found. Roles fill from their
  * beginning, so small numbers are more likely. */
-static uint64_t pick(struct run *r, const struct super_block *b, enum super_role role)
+static uint64_t pick(struct run *r, const struct home *h, enum super_role role)
 {
+    const struct super_block *b = &h->b;
     static const uint8_t nothing[SIM_SECTOR];
     uint64_t blocks = super_block_role_size(b, role) / BLOCK, bits = 0;
     uint8_t now[SIM_SECTOR];
 
     if (role == SUPER_WAL)
-        return pick_log(r, b);
+        return pick_log(r, h);
     while (blocks >> bits != 0)
         bits++;
     for (uint32_t i = 0; i < TRIES; i++) {
@@ -118,27 +141,32 @@ static uint64_t pick(struct run *r, const struct super_block *b, enum super_role
             continue;
         off = on_device(
             b, role, block * BLOCK + (draw(r, 2) ? 0 : draw(r, BLOCK / SIM_SECTOR)) * SIM_SECTOR);
-        if (peek(r, off, now, sizeof(now)) && memcmp(now, nothing, sizeof(now)) != 0)
+        if (peek(r, h->name, off, now, sizeof(now)) && memcmp(now, nothing, sizeof(now)) != 0)
             return off;
     }
     return 0;
 }
 
-static void rot_one(struct run *r, const struct super_block *b)
+static void rot_one(struct run *r)
 {
     static const char *const words[] = {"a flipped bit", "zeros", "noise", "cannot be read"};
     static const enum super_role roles[] = {SUPER_DATA, SUPER_META, SUPER_META, SUPER_WAL};
     enum sim_rot how = (enum sim_rot)draw(r, SIM_ROT_NR);
     uint64_t off, arg = draw(r, UINT64_C(1) << 40);
+    bool copy = draw(r, 10) == 0;
+    enum super_role role;
+    struct home h;
 
-    if (draw(r, 10) == 0)
+    if (copy)
         off = r->bad_copy * SUPER_COPY_STEP + draw(r, 2) * SIM_SECTOR;
-    else
-        off = pick(r, b, roles[draw(r, ARRAY_LEN(roles))]);
-    if ((off == 0 && r->bad_copy != 0) ||
-        sim_dev_rot(disk_of(r), ENGINE_DEVICE, off, how, arg) != 0)
+    role = copy ? r->bad_super : roles[draw(r, ARRAY_LEN(roles))];
+    if (!find_home(r, role, &h))
         return;
-    sim_tell(r->w, "disk", "rots at %llu: %s", (unsigned long long)off, words[how]);
+    if (!copy)
+        off = pick(r, &h, role);
+    if ((off == 0 && r->bad_copy != 0) || sim_dev_rot(disk_of(r), h.name, off, how, arg) != 0)
+        return;
+    sim_tell(r->w, "disk", "%s rots at %llu: %s", h.name, (unsigned long long)off, words[how]);
     if (off >= SUPER_AREA)
         r->work.faults |= WORK_ROT;
 }
@@ -146,12 +174,9 @@ static void rot_one(struct run *r, const struct super_block *b)
 void damage_rot(struct run *r)
 {
     uint64_t nr = 1 + draw(r, draw(r, 2) ? 2 : 8);
-    struct super_block b;
 
-    if (!read_super(r, &b))
-        return;
     while (nr-- > 0)
-        rot_one(r, &b);
+        rot_one(r);
 }
 
 struct evict {
@@ -190,16 +215,17 @@ void damage_evict(struct run *r)
 void damage_misdirect(struct run *r)
 {
     static const enum super_role roles[] = {SUPER_DATA, SUPER_META, SUPER_META, SUPER_WAL};
-    struct super_block b;
     uint64_t to, nth = 1 + draw(r, 30);
+    enum super_role role = roles[draw(r, ARRAY_LEN(roles))];
+    struct home h;
 
-    if (!read_super(r, &b))
+    if (!find_home(r, role, &h))
         return;
-    to = pick(r, &b, roles[draw(r, ARRAY_LEN(roles))]);
+    to = pick(r, &h, role);
     to = to == 0 ? SUPER_AREA : to - to % BLOCK;
-    sim_tell(r->w, "disk", "write %llu from now will land at %llu", (unsigned long long)nth,
-             (unsigned long long)to);
-    sim_dir_fault_at(disk_of(r), ENGINE_DEVICE, IO_WRITE, nth, SIM_FAULT_MISDIRECT, to);
+    sim_tell(r->w, "disk", "write %llu from now of %s will land at %llu", (unsigned long long)nth,
+             h.name, (unsigned long long)to);
+    sim_dir_fault_at(disk_of(r), h.name, IO_WRITE, nth, SIM_FAULT_MISDIRECT, to);
     r->astray = true;
     r->work.faults |= WORK_ROT;
 }
@@ -208,26 +234,30 @@ void damage_misdirect(struct run *r)
 
 bool damage_there(struct run *r)
 {
-    return r->astray || sim_dev_scars(disk_of(r), ENGINE_DEVICE, SUPER_AREA, UINT64_MAX) > 0;
+    bool there = r->astray;
+
+    for (size_t i = 0; i < ARRAY_LEN(device_names) && !there; i++)
+        there = sim_dev_scars(disk_of(r), device_names[i], SUPER_AREA, UINT64_MAX) > 0;
+    return there;
 }
 
 /* Until what is the last group is not damaged, and nothing behind it may have been one. */
 void damage_fair(struct run *r)
 {
-    struct super_block b;
     uint64_t start = 0, len = 0, ring;
     uint32_t healed = 1;
+    struct home h;
 
-    if (!read_super(r, &b))
+    if (!find_home(r, SUPER_WAL, &h))
         return;
-    ring = super_block_role_size(&b, SUPER_WAL) - WAL_RING_OFF;
+    ring = super_block_role_size(&h.b, SUPER_WAL) - WAL_RING_OFF;
     while (healed > 0) {
         healed = 0;
-        if (!last_group(r, &b, &start, &len))
+        if (!last_group(r, &h, &start, &len))
             len = ring;
         for (uint64_t at = 0; at < len + WAL_BLOCK; at += WAL_BLOCK)
-            healed += sim_dev_heal(disk_of(r), ENGINE_DEVICE,
-                                   on_device(&b, SUPER_WAL, WAL_RING_OFF + (start + at) % ring),
+            healed += sim_dev_heal(disk_of(r), h.name,
+                                   on_device(&h.b, SUPER_WAL, WAL_RING_OFF + (start + at) % ring),
                                    WAL_BLOCK);
         if (healed > 0)
             sim_tell(r->w, "disk", "the end of the log is healed");
@@ -236,8 +266,10 @@ void damage_fair(struct run *r)
 
 void damage_heal(struct run *r)
 {
-    uint32_t nr = sim_dev_heal(disk_of(r), ENGINE_DEVICE, 0, UINT64_MAX);
+    uint32_t nr = 0;
 
+    for (size_t i = 0; i < ARRAY_LEN(device_names); i++)
+        nr += sim_dev_heal(disk_of(r), device_names[i], 0, UINT64_MAX);
     if (r->astray)
         sim_dir_faults_clear(disk_of(r));
     r->astray = false;

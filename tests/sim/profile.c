@@ -35,7 +35,8 @@ static void draw_disk(struct sim_rng *r, uint32_t faults, struct sim_dir_conf *d
     }
 }
 
-#define UNIT UINT64_C(65536)
+#define UNIT        UINT64_C(65536)
+#define FIXED_BYTES (UINT64_C(256) << 20) /* of a block device that is never full */
 
 /* So little room at first that it has to grow again and again, and that what is given back is used
  * again soon. */
@@ -60,7 +61,42 @@ static void draw_full(struct sim_rng *r, struct sim_cluster_conf *c)
         c->disk.capacity_bytes = end;
 }
 
-void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p)
+/* Log, metadata and data on devices of their own, which may be block devices. By a generator of
+ * their own: what else a seed draws is as it was without them. */
+static void draw_devices(uint64_t seed, uint32_t devices, struct sim_profile *p)
+{
+    static const uint8_t places[][SUPER_ROLE_NR] = {
+        {0, 0, 0}, {1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {0, 1, 2}};
+    static const uint8_t first[] = {0, 1, 4, 5}; /* those on one device, on two, on three */
+    struct sim_cluster_conf *c = &p->cluster;
+    struct sim_rng rng;
+    uint64_t which, more;
+
+    sim_rng_seed(&rng, seed ^ UINT64_C(0xde71ce5000000000));
+    which = sim_rng_below(&rng, 2) ? sim_rng_below(&rng, ARRAY_LEN(places)) : 0;
+    if (devices != 0)
+        which = first[devices - 1] + which % (first[devices] - first[devices - 1]);
+    memcpy(c->place, places[which], sizeof(c->place));
+    p->devices = which == 0 ? 1 : which == 4 ? 3 : 2;
+    more = (p->devices - 1) * UNIT; /* for superblocks */
+    if (c->limit_bytes != 0)
+        c->limit_bytes += more;
+    if (c->disk.capacity_bytes != 0)
+        c->disk.capacity_bytes += more;
+    if (devices == 1) /* as all was before there were several */
+        return;
+    /* damage is remembered by sectors: half a sector of it could not be healed */
+    c->disk.tear_words = sim_rng_below(&rng, 3) == 0 && !(p->faults & (SIM_ROT | SIM_MISDIRECT));
+    if (sim_rng_below(&rng, 3) != 0)
+        return;
+    /* a full one ends at its limit, or at what is left of a device */
+    if (c->disk.capacity_bytes == 0)
+        c->disk.fixed_bytes = FIXED_BYTES;
+    else if (p->devices == 1)
+        c->disk.fixed_bytes = c->disk.capacity_bytes;
+}
+
+void sim_profile_draw(uint64_t seed, uint32_t allowed, uint32_t devices, struct sim_profile *p)
 {
     struct sim_rng rng, *r = &rng;
 
@@ -113,6 +149,7 @@ void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p)
         p->leave_one_in = (uint32_t)spread(r, 20, 500);
     p->together = sim_rng_below(r, 4) == 0;
     p->cluster.drop_handles = p->together;
+    draw_devices(seed, devices, p);
 }
 
 void sim_profile_text(const struct sim_profile *p, char *buf, size_t len)
@@ -129,6 +166,12 @@ void sim_profile_text(const struct sim_profile *p, char *buf, size_t len)
         at += (size_t)snprintf(buf + at, len - at, " none");
     if (p->together && at < len)
         at += (size_t)snprintf(buf + at, len - at, "; clients die with the engine");
+    if (p->devices > 1 && at < len)
+        at += (size_t)snprintf(buf + at, len - at, "; on %u devices", p->devices);
+    if (p->cluster.disk.fixed_bytes != 0 && at < len)
+        at += (size_t)snprintf(buf + at, len - at, "; block devices");
+    if (p->cluster.disk.tear_words && at < len)
+        at += (size_t)snprintf(buf + at, len - at, "; torn at words");
     if (p->leave_one_in != 0 && at < len)
         snprintf(buf + at, len - at, "; clients leave after about %u steps", p->leave_one_in);
 }

@@ -7,6 +7,7 @@
 struct sim_profile {
     uint32_t faults; /* enum sim_fault_flag */
     uint32_t clients;
+    uint32_t devices;
     struct sim_world_conf world;
     struct sim_cluster_conf cluster;
     uint32_t deeds; /* of the director, spread over the operations */
@@ -18,8 +19,8 @@ struct sim_profile {
     bool together;         /* an engine's clients die with it, as those of an embedded pool do */
 };
 
-/* allowed: kinds; the rest follows from the seed alone. */
-void sim_profile_draw(uint64_t seed, uint32_t allowed, struct sim_profile *p);
+/* allowed: kinds; devices: how many, 0: as the seed draws; the rest follows from the seed alone. */
+void sim_profile_draw(uint64_t seed, uint32_t allowed, uint32_t devices, struct sim_profile *p);
 /* In one line. */
 void sim_profile_text(const struct sim_profile *p, char *buf, size_t len);
 

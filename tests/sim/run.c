@@ -143,7 +143,8 @@ static int set_stage(struct run *r)
     const struct workload *drawn;
     char line[256];
 
-    sim_profile_draw(r->conf.seed, r->conf.faults ? r->conf.faults : SIM_FAULTS_ALL, &r->p);
+    sim_profile_draw(r->conf.seed, r->conf.faults ? r->conf.faults : SIM_FAULTS_ALL,
+                     r->conf.devices, &r->p);
     sim_rng_seed(&r->rng, r->conf.seed ^ UINT64_C(0xd14ec70400000000));
     drawn = draw_load(&r->rng); /* also when it is given: the same run as when it was drawn */
     r->work.load = r->conf.load ? r->conf.load : drawn;
@@ -155,6 +156,7 @@ static int set_stage(struct run *r)
     r->p.world.story = r->conf.story;
     r->p.world.arg = r->conf.arg;
     r->bad_copy = (uint32_t)(r->conf.seed % 4);
+    r->bad_super = (enum super_role)(r->conf.seed / 4 % SUPER_ROLE_NR);
     rt_event_init(&r->open);
     r->work.clients = r->p.clients;
     r->work.faults = work_faults(r->p.faults) | single_faults(r->conf.single);

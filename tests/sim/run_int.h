@@ -35,11 +35,12 @@ struct run {
     bool dying;           /* clients that live end, and nobody begins */
     struct rt_event open; /* set when it opens */
     bool done;
-    uint64_t burst_ns;   /* until then reads fail often; 0: they do not */
-    bool struck;         /* the power is about to go: run_strike() */
-    uint32_t bad_copy;   /* the copy of the superblock that may be damaged */
-    uuid_t cont;         /* of the container everybody uses */
-    uint64_t flipped_at; /* byte of the heap whose memory went bad; 0: none */
+    uint64_t burst_ns;         /* until then reads fail often; 0: they do not */
+    bool struck;               /* the power is about to go: run_strike() */
+    uint32_t bad_copy;         /* the copy of the superblock that may be damaged ... */
+    enum super_role bad_super; /* ... on the device of this role */
+    uuid_t cont;               /* of the container everybody uses */
+    uint64_t flipped_at;       /* byte of the heap whose memory went bad; 0: none */
     uint8_t flipped_bit;
     bool astray;                     /* a write is to land at another place */
     struct base_fail fail;           /* counts allocations, and fails one */
@@ -79,6 +80,11 @@ void run_pause_and_verify(struct run *r);
 void run_verify_room(struct run *r);
 /* The shard checker finds nothing. data: it reads the data extents too. */
 void run_check_shard(struct run *r, bool data);
+
+/* ---- undo.c: on the director's fiber, while nobody works ---- */
+
+/* A snapshot, changes that the oracle does not hear of, and back: all is as it was. */
+void run_undo(struct run *r);
 
 /* ---- director.c ---- */
 

@@ -55,9 +55,13 @@ struct sim_dir_conf {
     uint64_t seed;
     uint64_t capacity_bytes;  /* of all devices; beyond it create and grow are -DER_NOSPACE. 0: no
                                  limit */
+    uint64_t fixed_bytes;     /* devices that are made have this size for ever, as block devices do,
+                                 and noise where others have zeros. 0: none of that */
     uint64_t cache_max_bytes; /* of a device's volatile cache. 0: 64 MiB */
     enum sim_cut cut;
-    bool reorder; /* requests in flight complete in a drawn order, one a turn of the xstream */
+    bool tear_words; /* what is torn is torn at every 8 bytes, as persistent memory does it, not at
+                        sectors only */
+    bool reorder;    /* requests in flight complete in a drawn order, one a turn of the xstream */
     uint64_t latency_min_ns; /* if latency_max_ns > 0: each request takes a drawn time by the
                                 xstream's timers */
     uint64_t latency_max_ns;

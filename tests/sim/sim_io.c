@@ -3,10 +3,13 @@
 #include "io/backend.h"
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "daos_errno.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define NOISE_MAX (UINT64_C(4) << 20)
 
 #define TAG_ARG_SHIFT 8
 
@@ -444,6 +447,7 @@ static struct io_dev *dev_make(struct sim_handle *h, struct rt_xs *xs, struct si
                                 .xs = xs,
                                 .size = f->media.size,
                                 .readonly = readonly,
+                                .fixed = h->sd->conf.fixed_bytes != 0,
                                 .name = f->name};
     sdev->sd = h->sd;
     sdev->file = f;
@@ -493,12 +497,26 @@ static void file_add(struct sim_dir *sd, const char *name, uint64_t size)
     f->present = true;
     list_init(&f->scars);
     sim_media_init(&f->media, size);
+    f->media.tear_words = sd->conf.tear_words;
     LIST_FOREACH(it, &sd->files)
     {
         if (strcmp(LIST_ENTRY(it, struct sim_file, link)->name, name) > 0)
             break;
     }
     list_add_tail(it, &f->link);
+}
+
+/* What was on a block device before: where it matters, near its beginning. */
+static void fill_with_noise(struct sim_dir *sd, struct sim_file *f)
+{
+    uint64_t word[SIM_SECTOR / sizeof(uint64_t)], nr = MIN(f->media.size, NOISE_MAX) / SIM_SECTOR;
+    struct iovec iov = {word, sizeof(word)};
+
+    for (uint64_t i = 0; i < nr; i++) {
+        for (size_t k = 0; k < ARRAY_LEN(word); k++)
+            word[k] = mix64(sd->conf.seed ^ (i * ARRAY_LEN(word) + k));
+        sim_media_poke(&f->media, i * SIM_SECTOR, iov.iov_base, iov.iov_len);
+    }
 }
 
 static int sim_create(struct io_dir *dir, struct rt_xs *xs, const char *name, uint64_t size,
@@ -509,6 +527,8 @@ static int sim_create(struct io_dir *dir, struct rt_xs *xs, const char *name, ui
     bool cut = false;
     int rc = 0;
 
+    if (sd->conf.fixed_bytes != 0)
+        size = sd->conf.fixed_bytes;
     pthread_mutex_lock(&sd->mutex);
     if (!dead(h) && sim_file_find(sd, name)) {
         rc = err_setf(e, -DER_EXIST, "choose another name or remove it first",
@@ -520,6 +540,8 @@ static int sim_create(struct io_dir *dir, struct rt_xs *xs, const char *name, ui
         rc = dir_step(h, SIM_STEP_CREATE, name, &cut);
         if (rc == 0 || cut)
             file_add(sd, name, size);
+        if (rc == 0 && sd->conf.fixed_bytes != 0)
+            fill_with_noise(sd, sim_file_find(sd, name));
         if (rc != 0)
             no_power(e, "create device", name);
     }

@@ -224,6 +224,20 @@ void sim_media_write(struct sim_media *m, const struct sim_write *w, bool durabl
     }
 }
 
+/* Of a torn write, in which sector s lands: perhaps only some of its words do. */
+static void tear_sector(const struct sim_media *m, struct cached *c, size_t s, struct sim_rng *rng)
+{
+    uint64_t old[SIM_SECTOR / 8], coins;
+
+    if (!m->tear_words || sim_rng_below(rng, 2))
+        return;
+    chunks_read(&m->durable, c->off + s * SIM_SECTOR, old, SIM_SECTOR);
+    coins = sim_rng_next(rng);
+    for (size_t i = 0; i < ARRAY_LEN(old); i++)
+        if (coins & UINT64_C(1) << i)
+            memcpy(c->data + s * SIM_SECTOR + i * 8, &old[i], 8);
+}
+
 void sim_media_write_torn(struct sim_media *m, const struct sim_write *w, struct sim_rng *rng)
 {
     struct cached *c = cached_add(m, w);
@@ -233,6 +247,8 @@ void sim_media_write_torn(struct sim_media *m, const struct sim_write *w, struct
         bool lands = mode == 1 || (mode == 2 && sim_rng_below(rng, 2));
 
         c->dead[s] = !lands;
+        if (lands && mode == 2)
+            tear_sector(m, c, s, rng);
         if (lands)
             store(&m->view, c->off + s * SIM_SECTOR, c->data + s * SIM_SECTOR, SIM_SECTOR);
     }
@@ -315,6 +331,8 @@ static void killed(struct sim_media *m, struct sim_rng *rng, struct sim_dir_stat
         }
         for (size_t s = 0; c->in_flight && s < c->len / SIM_SECTOR; s++) {
             c->dead[s] = fate == 2 && sim_rng_below(rng, 2);
+            if (fate == 2 && !c->dead[s])
+                tear_sector(m, c, s, rng);
             if (!c->dead[s])
                 store(&m->view, c->off + s * SIM_SECTOR, c->data + s * SIM_SECTOR, SIM_SECTOR);
         }
@@ -331,8 +349,11 @@ static void decide(struct sim_media *m, struct cached *c, enum sim_cut how, stru
     if (!c->in_flight && how == SIM_CUT_LOSE_ALL)
         fate = 1;
     if (fate == 2) {
-        for (size_t s = 0; s < c->len / SIM_SECTOR; s++)
+        for (size_t s = 0; s < c->len / SIM_SECTOR; s++) {
             c->dead[s] |= (uint8_t)sim_rng_below(rng, 2);
+            if (!c->dead[s])
+                tear_sector(m, c, s, rng);
+        }
     }
     if (fate != 1)
         to_medium(m, c);

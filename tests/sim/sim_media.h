@@ -25,6 +25,7 @@ struct sim_media {
     uint64_t cache_nr;
     uint64_t *bad; /* unreadable sectors */
     uint32_t bad_nr;
+    bool tear_words; /* a torn sector may be a mixture */
 };
 
 struct sim_write {

@@ -44,6 +44,7 @@ static const char help[] =
     "  --ops N           operations of a run, at least (default 2000)\n"
     "  --workload NAME   instead of one that the seed draws; `list` shows them\n"
     "  --clients N       instead of as many as the seed draws\n"
+    "  --devices N       that log, metadata and data lie on, instead of as many as the seed draws\n"
     "  --faults LIST     only these kinds, with commas between; `none`; `list` shows them\n"
     "  --trace           print the story of the run: who did what, at which virtual time\n"
     "  --hash            print a line a run, with the hash of its trace\n"
@@ -158,6 +159,7 @@ enum opt {
     OPT_OPS,
     OPT_WORKLOAD,
     OPT_CLIENTS,
+    OPT_DEVICES,
     OPT_FAULTS,
     OPT_TRACE,
     OPT_HASH,
@@ -177,6 +179,7 @@ static const struct option long_options[] = {
     {"ops", required_argument, NULL, OPT_OPS},
     {"workload", required_argument, NULL, OPT_WORKLOAD},
     {"clients", required_argument, NULL, OPT_CLIENTS},
+    {"devices", required_argument, NULL, OPT_DEVICES},
     {"faults", required_argument, NULL, OPT_FAULTS},
     {"trace", no_argument, NULL, OPT_TRACE},
     {"hash", no_argument, NULL, OPT_HASH},
@@ -215,6 +218,10 @@ static int one_option(int opt, const char *arg, struct options *o)
     case OPT_CLIENTS:
         rc = parse_number("--clients", arg, SIM_CLIENTS_MAX, &n);
         o->run.clients = (uint32_t)n;
+        return rc;
+    case OPT_DEVICES:
+        rc = parse_number("--devices", arg, SUPER_ROLE_NR, &n);
+        o->run.devices = (uint32_t)n;
         return rc;
     case OPT_WORKLOAD:
         return parse_workload(arg, &o->run.load);
@@ -508,12 +515,12 @@ static bool tries(const struct options *o, uint32_t ops, uint32_t clients, uint3
     return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 }
 
-/* Fewer kinds of faults, fewer clients, fewer operations, as long as the seed still fails; seeds
+/* Fewer kinds of faults, one device, fewer clients, fewer operations, as long as the seed still fails; seeds
  * nearby may fail sooner, so a few of them are tried with what is left. */
 static int shrink(struct options *o)
 {
     uint32_t faults = o->run.faults ? o->run.faults : SIM_FAULTS_ALL, ops = o->run.ops;
-    uint32_t clients = o->run.clients;
+    uint32_t clients = o->run.clients, devices = o->run.devices;
 
     if (!tries(o, ops, clients, faults)) {
         printf("seed %llu does not fail: there is nothing to shrink\n",
@@ -526,6 +533,9 @@ static int shrink(struct options *o)
         if (fewer != faults && tries(o, ops, clients, fewer | SIM_FAULTS_NONE))
             faults = fewer | SIM_FAULTS_NONE;
     }
+    o->run.devices = 1;
+    if (!tries(o, ops, clients, faults))
+        o->run.devices = devices;
     for (uint32_t n = 1; n <= 2; n++) {
         if (tries(o, ops, n, faults)) {
             clients = n;
@@ -541,6 +551,8 @@ static int shrink(struct options *o)
     printf("still fails: tarn-sim --seed %llu --ops %u", (unsigned long long)o->seed, ops);
     if (clients != 0)
         printf(" --clients %u", clients);
+    if (o->run.devices != 0)
+        printf(" --devices %u", o->run.devices);
     if (o->run.load != NULL)
         printf(" --workload %s", o->run.load->name);
     printf(" --faults none");

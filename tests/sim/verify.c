@@ -228,6 +228,15 @@ void run_verify(struct run *r)
     if (rc != 0)
         run_wrong(r, "what is stored cannot be read: %d", rc);
     run_check_shard(r, true);
+    if (!r->work.failed && !r->conf.single && !(r->p.faults & SIM_FULL) && draw(r, 4) == 0) {
+        run_undo(r);
+        disk_quiet(r); /* an engine may have been started again */
+        if (!r->work.failed)
+            rc = read_back(r);
+        if (rc != 0)
+            run_wrong(r, "what was rolled back cannot be read: %d", rc);
+        run_check_shard(r, true);
+    }
     r->work.faults = faults;
     run_disk_faults(r, true);
     net_quiet(r, false);

@@ -86,6 +86,12 @@ says '^a/$'
 ok tarn fs cat --snap "$epoch" ./p/home/a/hello.txt
 says '^hello$'
 ok tarn cont destroy-snap ./p home --epc "$epoch"
+ok tarn cont create-snap ./p home --json
+epoch=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["response"]["epoch"])' .out)
+ok tarn fs mkdir daos://./p/home/made-later
+ok tarn cont rollback ./p home --epc "$epoch" && says "^rolled back$"
+ok tarn fs ls daos://./p/home && never_says made-later
+ok tarn cont destroy-snap ./p home --epc "$epoch"
 ok tarn cont list-snaps ./p home
 says 'no snapshots'
 

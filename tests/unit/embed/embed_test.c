@@ -135,7 +135,7 @@ static void test_life_of_a_pool(void **state)
     assert_there(&t, 1);
     session_close(&t);
     assert_int_equal(daos_fini(), 0);
-    assert_int_equal(embed_pool_destroy(path_of("p1"), &e), 0);
+    assert_int_equal(embed_pool_destroy(path_of("p1"), false, &e), 0);
     assert_int_equal(pools_listed(), 0);
     assert_int_equal(access(path_of("p1"), F_OK), -1);
 }
@@ -162,8 +162,8 @@ static void test_create_refuses(void **state)
     assert_int_equal(create("p3", "second", uuid, &e), -DER_EXIST);
     assert_three_parts(&e);
     assert_int_equal(pools_listed(), 1);
-    assert_int_equal(embed_pool_destroy(path_of("p2"), &e), 0);
-    assert_int_equal(embed_pool_destroy(path_of("full"), &e), -DER_DF_INVAL);
+    assert_int_equal(embed_pool_destroy(path_of("p2"), false, &e), 0);
+    assert_int_equal(embed_pool_destroy(path_of("full"), false, &e), -DER_DF_INVAL);
     assert_three_parts(&e);
     assert_int_equal(access(path_of("full/mine"), F_OK), 0);
 }
@@ -253,7 +253,7 @@ static void test_in_use_by_another_process(void **state)
     assert_non_null(err_last());
     assert_non_null(strstr(err_last()->why, number));
     memset(&e, 0, sizeof(e));
-    assert_int_equal(embed_pool_destroy(pool, &e), -DER_BUSY);
+    assert_int_equal(embed_pool_destroy(pool, false, &e), -DER_BUSY);
     assert_non_null(strstr(e.why, number));
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
@@ -261,11 +261,11 @@ static void test_in_use_by_another_process(void **state)
     assert_int_equal(session_open(&s, pool), 0);
     /* nor may we pull it from under ourselves */
     memset(&e, 0, sizeof(e));
-    assert_int_equal(embed_pool_destroy(pool, &e), -DER_BUSY);
+    assert_int_equal(embed_pool_destroy(pool, false, &e), -DER_BUSY);
     session_close(&s);
     assert_int_equal(daos_fini(), 0);
     memset(&e, 0, sizeof(e));
-    assert_int_equal(embed_pool_destroy(pool, &e), 0);
+    assert_int_equal(embed_pool_destroy(pool, false, &e), 0);
 }
 
 static void test_killed_writers_lose_nothing_acknowledged(void **state)
@@ -294,7 +294,7 @@ static void test_killed_writers_lose_nothing_acknowledged(void **state)
         session_close(&s);
         assert_int_equal(daos_fini(), 0);
     }
-    assert_int_equal(embed_pool_destroy(pool, &e), 0);
+    assert_int_equal(embed_pool_destroy(pool, false, &e), 0);
 }
 
 static void test_a_damaged_superblock_is_told(void **state)
@@ -319,7 +319,7 @@ static void test_a_damaged_superblock_is_told(void **state)
     assert_int_equal(session_open(&s, path_of("hurt")), -DER_DF_INVAL);
     assert_three_parts(err_last());
     assert_int_equal(daos_fini(), 0);
-    assert_int_equal(embed_pool_destroy(path_of("hurt"), &e), 0);
+    assert_int_equal(embed_pool_destroy(path_of("hurt"), false, &e), 0);
 }
 
 static void test_a_read_only_directory(void **state)
@@ -346,7 +346,7 @@ static void test_a_read_only_directory(void **state)
     assert_int_equal(daos_pool_disconnect(poh, NULL), 0);
     assert_int_equal(daos_fini(), 0);
     chmod(path_of("ro"), 0700);
-    assert_int_equal(embed_pool_destroy(path_of("ro"), &e), 0);
+    assert_int_equal(embed_pool_destroy(path_of("ro"), false, &e), 0);
 }
 
 static int setup(void **state)

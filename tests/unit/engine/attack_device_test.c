@@ -84,7 +84,7 @@ static void submit(struct io_dev *dev, struct io_req *io)
 
 static void intrude(struct rig *r)
 {
-    struct io_dev *dev = r->eng->shard.dev;
+    struct io_dev *dev = super_dev(r->eng->shard.devs.role[SUPER_DATA]);
 
     memset(&bad, 0, sizeof(bad));
     bad.real = dev->ops;

@@ -197,7 +197,7 @@ static void submit(struct io_dev *dev, struct io_req *io)
 static void test_what_lies_between_need_not_be_readable(void **state)
 {
     struct rig *r = *state;
-    struct io_dev *dev = r->eng->shard.dev;
+    struct io_dev *dev = super_dev(r->eng->shard.devs.role[SUPER_DATA]);
 
     prepare();
     put_all(r);

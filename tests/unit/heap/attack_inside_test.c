@@ -136,7 +136,7 @@ static int one_tx(struct world *w, bool wait)
         }
         heap_pins_take(r->h, &pins);
         heap_unlock(r->h);
-    } while ((rc != HEAP_WAIT || wait) && (rc != HEAP_GROW || !w->growing) &&
+    } while ((wait || (rc != HEAP_WAIT && (rc != HEAP_GROW || !w->growing))) &&
              heap_retry(r->h, &pins, &rc));
     heap_pins_drop(r->h, &pins);
     return rc;

@@ -179,6 +179,34 @@ static void count_problem(void *arg, const char *text)
     CHECK(strlen(text) > 10);
 }
 
+static void a_peek_leaves_no_trace(struct rig *r)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    uint64_t off = 0;
+
+    start(r, 5, NULL);
+    CHECK(rig_work(r, 50) == 0);
+    CHECK(heap_checkpoint(r->h) == 0);
+    heap_lock(r->h);
+    CHECK(heap_root_get(r->h, HEAP_ROOT_VOS, &off) == 0 && off != 0);
+    r->h->vol[page_of(off)].flags &= (uint16_t)~PV_REF;
+    CHECK(heap_peek(r->h, off, 8) == off_addr(r->h, off));
+    CHECK((r->h->vol[page_of(off)].flags & PV_REF) == 0);
+    CHECK(heap_peek(r->h, off + 4, 8) == NULL); /* no offset of a field */
+    CHECK(heap_peek(r->h, off | (HEAP_PAGE_SIZE - 8), 16) == NULL);
+    CHECK(heap_peek(r->h, 0, 8) == NULL);
+    CHECK(heap_peek(r->h, UINT64_MAX - 7, 8) == NULL);
+    CHECK(heap_peek(r->h, r->h->pages * HEAP_PAGE_SIZE, 8) == NULL);
+    heap_unlock(r->h);
+    evict_all(r);
+    heap_lock(r->h);
+    CHECK(heap_peek(r->h, off, 8) == NULL);
+    heap_pins_take(r->h, &pins);
+    heap_unlock(r->h);
+    CHECK(pins.nr == 0);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
 static void a_flipped_bit_in_a_page_is_found_at_load(struct rig *r)
 {
     uint32_t kinds[PAGE_KIND_NR] = {0};
@@ -655,6 +683,7 @@ static void the_checker_compares_memory_with_the_pages(struct rig *r)
     X(after_a_checkpoint_every_page_can_leave_and_come_back)                                       \
     X(a_dirty_page_does_not_leave)                                                                 \
     X(prefetched_pages_do_not_fault)                                                               \
+    X(a_peek_leaves_no_trace)                                                                      \
     X(a_flipped_bit_in_a_page_is_found_at_load)                                                    \
     X(a_page_written_to_the_wrong_place_is_found)                                                  \
     X(damaged_core_pages_at_open)                                                                  \

@@ -500,16 +500,29 @@ static void growing_keys_fill_leaves(void **state)
     assert_true(bytes_per_entry(scattered, 100000) < 28);
 }
 
+static uint64_t peek_one(struct rig *r)
+{
+    uint64_t value;
+
+    heap_lock(r->h);
+    value = tree_peek_one(r->h, rig_root(r));
+    heap_unlock(r->h);
+    return value;
+}
+
 static void a_tree_of_one_entry_has_no_node(void **state)
 {
     struct rig r;
 
     (void)state;
     rig_open(&r, 1, 0);
+    assert_int_equal(peek_one(&r), 0);
     assert_int_equal(rig_run(&r, fill_some, &(struct fill){rising, 5, 1}, true, true), 0);
     assert_int_equal(rig_stat(&r).alloc_count, 1);
+    assert_int_equal(peek_one(&r), 5);
     assert_int_equal(rig_run(&r, fill_some, &(struct fill){rising, 6, 1}, true, true), 0);
     assert_int_equal(rig_stat(&r).alloc_count, 2);
+    assert_int_equal(peek_one(&r), 0);
     assert_true(rig_stat(&r).alloc_bytes <= 64 + 80 + 16);
     assert_int_equal(rig_run(&r, drain_some, &(struct fill){rising, 5, 1}, true, true), 0);
     assert_int_equal(rig_stat(&r).alloc_count, 1);

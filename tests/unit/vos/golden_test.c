@@ -97,6 +97,18 @@ static void put_exts(struct text *t, uint64_t akey)
     }
 }
 
+static void put_pack(struct text *t, uint64_t dkey)
+{
+    static const size_t single[] = {32, 0}, array[] = {40, 0};
+    struct pack p;
+
+    CHECK_EQ(pack_get(t->h, dkey, &p), 0);
+    hex(t, "    K", dkey, p.keys_at + p.dkey.len + p.akey.len,
+        !(p.flags & VER_SLOT)      ? NULL
+        : p.type == DAOS_IOD_ARRAY ? array
+                                   : single);
+}
+
 static void put_shard(struct text *t, struct rig *r)
 {
     static const size_t super_links[] = {32, 40, 48, 56, 0},
@@ -120,8 +132,14 @@ static void put_shard(struct text *t, struct rig *r)
         walk_init(&wd, t->h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), dkey_korder(oid));
         while (walk_next(&wd, &dkey) == 0) {
             const struct dkey_rec *d = heap_ptr(t->h, dkey, sizeof *d);
+            bool packed;
 
             add(t, "    order %016llx\n", (unsigned long long)wd.ent[wd.at - 1].order);
+            CHECK_EQ(pack_is(t->h, dkey, &packed), 0);
+            if (packed) {
+                put_pack(t, dkey);
+                continue;
+            }
             hex(t, "    D", dkey, sizeof *d + d->key_len, key_links);
             put_list(t, d->life);
             walk_init(&wa, t->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys),
@@ -145,7 +163,8 @@ static void put_shard(struct text *t, struct rig *r)
 static void make_shard(struct rig *r)
 {
     daos_obj_id_t h = OID(DAOS_OT_MULTI_HASHED, 1), l = OID(DAOS_OT_MULTI_LEXICAL, 2),
-                  f = OID(DAOS_OT_ARRAY_BYTE, 3);
+                  f = OID(DAOS_OT_ARRAY_BYTE, 3), p = OID(DAOS_OT_MULTI_HASHED, 4),
+                  a = OID(DAOS_OT_ARRAY_BYTE, 5);
     static uint8_t buf[4096];
     uint64_t one = 1;
     struct vos_key d = {&one, 8};
@@ -167,6 +186,10 @@ static void make_shard(struct rig *r)
     CHECK_EQ(write_arr(r, f, d, K("0"), 50, 10, 0, NULL), 0);                /* hole */
     CHECK_EQ(write_arr(r, f, d, K("0"), 60, UINT64_C(1) << 40, 0, NULL), 0); /* wide */
     CHECK_EQ(punch(r, VOS_DKEY, l, "there", NULL, 0), 0);                    /* punch */
+    CHECK_EQ(put_s(r, p, "pair", "a", "value"), 0);
+    CHECK_EQ(put_s(r, p, "pair", "a", "newer"), 0); /* cut */
+    CHECK_EQ(put(r, p, K("slot"), K("a"), buf, 4096, 0, 0), 0);
+    CHECK_EQ(write_arr(r, a, d, K("0"), 7, 100, 1, buf), 0);
 }
 
 static char *read_golden(void)

@@ -38,8 +38,9 @@ struct model {
     uint32_t ring_nr;
     struct past snap[SNAPS], hold[SNAPS];
     uint32_t vid;
-    uint64_t ops, changes, restarts, refused, session;
-    bool big; /* data extents too */
+    uint64_t ops, changes, restarts, refused, rollbacks, session;
+    uint64_t rolled_to, rolled_at; /* the epochs that the last rollback took back */
+    bool big;                      /* data extents too */
     char keys[2][DKEYS][100];
     uint64_t ints[DKEYS];
 };
@@ -171,7 +172,7 @@ static uint64_t pick_epoch(struct model *m, const struct state **s, bool *cut_ok
         for (uint32_t j = 0; j < SNAPS; j++)
             if (m->hold[j].epoch)
                 oldest = MIN(oldest, m->hold[j].epoch);
-        *cut_ok = p->epoch < oldest;
+        *cut_ok = p->epoch < oldest || (p->epoch >= m->rolled_to && p->epoch <= m->rolled_at);
         /* at its epoch, or at the last one before the next change */
         if (k + 1 < m->ring_nr && rig_draw(&m->r, 2))
             return m->ring[(k + 1) % RING].epoch - 1;
@@ -747,6 +748,48 @@ static void check_all(struct model *m)
     CHECK_EQ(problems, 0);
 }
 
+/* Back to the newest snapshot; whoever asks while the rest is being taken back sees the snapshot
+ * already, after a crash too. */
+static void rollback(struct model *m)
+{
+    struct vos_txid none = {0};
+    struct past *to = NULL;
+    bool busy = false, more, again;
+    uint64_t lsn;
+
+    for (uint32_t i = 0; i < SNAPS; i++)
+        if (m->snap[i].epoch && (to == NULL || m->snap[i].epoch > to->epoch))
+            to = &m->snap[i];
+    for (uint32_t i = 0; i < SNAPS && to; i++)
+        busy = busy || m->hold[i].epoch > to->epoch;
+    if (to == NULL)
+        return;
+    CHECK_EQ(RIG_RETRY(&m->r, vos_rollback(m->r.c, to->epoch, &none, &lsn, &again)),
+             busy ? -DER_BUSY : 0);
+    if (busy)
+        return;
+    m->now = *to->s;
+    m->rolled_to = to->epoch;
+    m->rolled_at = hlc_peek(&m->r.clock);
+    for (uint32_t i = 0; i < MIN(m->ring_nr, RING); i++)
+        if (m->ring[i].epoch > to->epoch)
+            *m->ring[i].s = *to->s;
+    while (vos_rollback_pending(m->r.c)) {
+        read_one(m);
+        list_one(m);
+        probe_one(m);
+        query_one(m);
+        CHECK_EQ(RIG_RETRY(&m->r, vos_snap_add(m->r.c, hlc_get(&m->r.clock, m->r.wall_ns))),
+                 -DER_AGAIN);
+        if (rig_draw(&m->r, 20) == 0)
+            reopen(m);
+        CHECK_EQ(RIG_RETRY(&m->r, vos_reclaim(m->r.v, &more)), 0);
+    }
+    m->rolled_at = hlc_peek(&m->r.clock);
+    m->rollbacks++;
+    check_all(m);
+}
+
 /* In the end everything is punched, and nothing but what is documented to linger remains. */
 static void empty_out(struct model *m)
 {
@@ -818,6 +861,8 @@ static void run_model(struct rt_xs *xs, uint64_t seed, uint64_t ops)
             snapshots(m);
         else if (kind < 997)
             background(m);
+        else if (kind == 997)
+            rollback(m);
         else if (kind == 998)
             check_all(m);
         else if (kind == 999 && rig_draw(&m->r, 4) == 0)
@@ -826,7 +871,7 @@ static void run_model(struct rt_xs *xs, uint64_t seed, uint64_t ops)
     check_all(m);
     empty_out(m);
     check_all(m);
-    CHECK(m->restarts > 0 && m->refused > 0);
+    CHECK(m->restarts > 0 && m->refused > 0 && m->rollbacks > 0);
     rig_stop(&m->r);
     for (uint32_t i = 0; i < RING; i++)
         free(m->ring[i].s);

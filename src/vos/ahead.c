@@ -1,0 +1,43 @@
+/*
+ * What a list will look at next is asked of memory before it does. A dkey's existence hangs on a
+ * record of its akey and that of a version, each somewhere else unless it is packed; one dkey after
+ * the other, each of the three is waited for. Asked for together, first all dkeys, then what the
+ * dkeys name, then what those name, the waits of a leaf's entries overlap.
+ *
+ * Hints only: nothing here fails, is recorded, or trusts what it sees.
+ */
+#include "vos/priv.h"
+
+static void ask(struct heap *h, uint64_t off, size_t len)
+{
+    const uint8_t *p = heap_peek(h, off, len);
+
+    if (p == NULL)
+        return;
+    __builtin_prefetch(p);
+    __builtin_prefetch(p + len - 1); /* a record may lie across two lines */
+}
+
+void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr)
+{
+    uint64_t akey[WALK_ENT_MAX];
+
+    ASSERT(nr <= WALK_ENT_MAX);
+    for (uint32_t i = 0; i < nr; i++)
+        ask(h, ent[i].value, sizeof(struct dkey_rec) + 16);
+    for (uint32_t i = 0; i < nr; i++) {
+        const uint8_t *kind = heap_peek(h, ent[i].value, 1);
+
+        akey[i] = 0;
+        if (kind == NULL || *kind == REC_PACK)
+            continue;
+        akey[i] = tree_peek_one(h, ent[i].value + offsetof(struct dkey_rec, akeys));
+        ask(h, akey[i], sizeof(struct akey_rec));
+    }
+    for (uint32_t i = 0; i < nr; i++) {
+        const struct akey_rec *r = heap_peek(h, akey[i], sizeof *r);
+
+        if (r != NULL && r->type == DAOS_IOD_SINGLE)
+            ask(h, r->values.word0, sizeof(struct ver));
+    }
+}
