@@ -216,6 +216,7 @@ static void the_walk_goes_on_beside_damage(void **state)
     daos_obj_id_t o = OID(DAOS_OT_MULTI_LEXICAL, 1);
     char name[16], byte = 'X', wrong = 'W';
     uint64_t obj, lost, dkey, value;
+    struct akey_rec a;
     const uint8_t *rec;
     struct layout l;
     struct rig r;
@@ -234,7 +235,8 @@ static void the_walk_goes_on_beside_damage(void **state)
     r.fault_pct = 0;
     heap_lock(r.h);
     value = single_of(&r, o, dkey, "a");
-    value = ((const struct akey_rec *)heap_ptr(r.h, value, sizeof(struct akey_rec)))->values.word0;
+    CHECK_EQ(akey_look(r.h, value, &a), 0);
+    value = a.values.word0;
     CHECK_EQ(layout_single(r.h, value, &l, &rec), 0);
     heap_unlock(r.h);
     swap(&r, lost, &byte, 1);
