@@ -1,7 +1,31 @@
-/* The shard checker: heap, then store, then (when asked) every byte in data extents against its
- * checksum. Nothing else runs meanwhile. */
+/*
+ * The shard checker: heap, then store, then (when asked) every byte in data extents against its
+ * checksum. Nothing else runs meanwhile.
+ *
+ * What is found in the store is kept until all of it has been seen: then a second walk learns the
+ * names of files (check_path.c), if there is anything to name, and each problem is told with its
+ * container's label, its path or object id, its keys.
+ */
 #include <stdio.h>
+#include "base/label.h"
 #include "engine/engine_int.h"
+
+#define KEPT_MAX 10000u /* problems told one by one; all are counted */
+#define LINE_MAX 4096u
+
+struct kept {
+    struct kept *next;
+    uint8_t cont[16];
+    daos_obj_id_t oid;
+    bool has_oid;
+    char text[]; /* what is wrong where below the object */
+};
+
+struct piece {
+    struct vos_piece p;
+    struct vos_found at;
+    char *below;
+};
 
 struct check {
     struct engine *eng;
@@ -13,63 +37,123 @@ struct check {
     int rc;
     struct rt_event done;
     /* one step of the store's walk */
+    struct vos_check_ops ops;
     struct vos_anchor where, next;
     bool more;
-    struct vos_piece *pieces;
+    struct piece *pieces;
     uint32_t nr, max;
     uint64_t step_problems;
-    char *texts; /* problems of a step, shown when the step is through: a step may be repeated */
-    size_t texts_len;
+    struct kept *kept, **kept_end;
+    uint64_t kept_nr, steps;
+    struct check_paths paths;
+    uint8_t label_of[16];
+    char label[DAOS_PROP_MAX_LABEL_BUF_LEN];
 };
 
-static void keep_text(void *arg, const char *text)
-{
-    struct check *k = arg;
-    size_t len = strlen(text) + 1;
-    char *t = base_realloc(k->texts, k->texts_len + len);
+/* ---- What is found ---- */
 
-    if (t == NULL)
+/* Where below its object. */
+static void below_text(const struct vos_found *f, char *buf, size_t len)
+{
+    size_t n = 0;
+
+    buf[0] = '\0';
+    if (f->dkey != NULL)
+        n = (size_t)snprintf(buf, len, ", dkey %s", f->dkey);
+    if (f->akey != NULL && n < len)
+        snprintf(buf + n, len - n, ", akey %s", f->akey);
+}
+
+static void keep(struct check *k, const struct vos_found *f, const char *below, const char *text)
+{
+    size_t size = strlen(below) + strlen(text) + 3;
+    struct kept *n = k->kept_nr < KEPT_MAX ? base_alloc(sizeof(*n) + size) : NULL;
+
+    k->kept_nr++;
+    if (n == NULL)
         return; /* the count still tells */
-    memcpy(t + k->texts_len, text, len);
-    k->texts = t;
-    k->texts_len += len;
+    n->next = NULL;
+    memcpy(n->cont, f->cont, 16);
+    n->oid = f->oid;
+    n->has_oid = f->has_oid;
+    snprintf(n->text, size, "%s: %s", below, text);
+    *k->kept_end = n;
+    k->kept_end = &n->next;
+}
+
+static void found(void *arg, const struct vos_found *f)
+{
+    char below[LINE_MAX / 2];
+
+    below_text(f, below, sizeof(below));
+    keep(arg, f, below, f->text);
 }
 
 /* Remembers a piece to be read after the step; its checksums are copied behind it. */
-static int keep_piece(void *arg, const struct vos_piece *p)
+static int keep_piece(void *arg, const struct vos_found *at, const struct vos_piece *p)
 {
     struct check *k = arg;
     uint64_t chunks =
         p->chunk_bytes > 0 ? DIV_UP(p->len + p->ext_off % p->chunk_bytes, p->chunk_bytes) : 0;
+    char below[LINE_MAX / 2];
+    struct piece *n;
     uint8_t *csums;
 
     if (k->nr == k->max) {
         uint32_t max = k->max ? k->max * 2 : 64;
-        struct vos_piece *n = base_realloc(k->pieces, max * sizeof(*n));
 
+        n = base_realloc(k->pieces, max * sizeof(*n));
         if (n == NULL)
             return -DER_NOMEM;
         k->pieces = n;
         k->max = max;
     }
-    csums = base_alloc(chunks * p->csum_len + 1);
+    below_text(at, below, sizeof(below));
+    csums = base_alloc(chunks * p->csum_len + 1 + strlen(below) + 1);
     if (csums == NULL)
         return -DER_NOMEM;
     if (p->csum_type != 0)
         memcpy(csums, p->csums, chunks * p->csum_len);
-    k->pieces[k->nr] = *p;
-    k->pieces[k->nr++].csums = csums;
+    n = &k->pieces[k->nr++];
+    *n = (struct piece){.p = *p, .at = *at};
+    n->p.csums = csums;
+    n->below = strcpy((char *)csums + chunks * p->csum_len + 1, below);
     return 0;
 }
 
 static void step_reset(struct check *k)
 {
     for (uint32_t i = 0; i < k->nr; i++)
-        base_free((void *)k->pieces[i].csums);
+        base_free((void *)k->pieces[i].p.csums);
     k->nr = 0;
-    k->texts_len = 0;
     k->step_problems = 0;
 }
+
+static void verify_pieces(struct shard *s, struct check *k)
+{
+    char text[240], what[80] = "its value";
+
+    for (uint32_t i = 0; i < k->nr; i++) {
+        const struct piece *n = &k->pieces[i];
+        int rc = data_verify(s, &n->p);
+
+        if (rc == 0)
+            continue;
+        k->problems++;
+        if (n->at.nr > 0)
+            snprintf(what, sizeof(what), "its %s %llu to %llu",
+                     n->at.rec_size == 1 ? "bytes" : "records", (unsigned long long)n->at.start,
+                     (unsigned long long)(n->at.start + n->at.nr - 1));
+        snprintf(text, sizeof(text), "data block %llu: %s; %s cannot be read",
+                 (unsigned long long)n->p.ext.block,
+                 rc == -DER_CSUM ? "its bytes do not match their checksum"
+                                 : "the device cannot read it",
+                 what);
+        keep(k, &n->at, n->below, text);
+    }
+}
+
+/* ---- Walking ---- */
 
 static int step(struct shard *s, void *arg)
 {
@@ -77,48 +161,111 @@ static int step(struct shard *s, void *arg)
 
     step_reset(k);
     k->next = k->where;
-    return vos_check(s->vos, &k->next, keep_text, k->verify_data ? keep_piece : NULL, k,
-                     &k->step_problems, &k->more);
-}
-
-static void verify_pieces(struct shard *s, struct check *k)
-{
-    char text[160];
-
-    for (uint32_t i = 0; i < k->nr; i++) {
-        int rc = data_verify(s, &k->pieces[i]);
-
-        if (rc == 0)
-            continue;
-        k->problems++;
-        snprintf(text, sizeof(text), "data block %llu: %s; the value it belongs to cannot be read",
-                 (unsigned long long)k->pieces[i].ext.block,
-                 rc == -DER_CSUM ? "its bytes do not match their checksum"
-                                 : "the device cannot read it");
-        k->report(k->arg, text);
-    }
+    return vos_check(s->vos, &k->next, &k->ops, &k->step_problems, &k->more);
 }
 
 static int walk_store(struct shard *s, struct check *k)
 {
-    uint64_t steps = 0;
     int rc = 0;
 
+    k->where = (struct vos_anchor){.eof = 0};
     k->more = true;
     while (rc == 0 && k->more) {
         rc = shard_run(s, step, k);
         if (rc != 0)
             break;
         k->where = k->next;
-        k->problems += k->step_problems;
-        for (size_t off = 0; off < k->texts_len; off += strlen(k->texts + off) + 1)
-            k->report(k->arg, k->texts + off);
+        if (k->ops.value == NULL)
+            k->problems += k->step_problems;
         verify_pieces(s, k);
         if (k->progress != NULL)
-            k->progress(k->arg, ++steps, 0);
+            k->progress(k->arg, ++k->steps, 0);
         rt_yield();
     }
     return rc;
+}
+
+static void found_before(void *arg, const struct vos_found *f)
+{
+    (void)arg, (void)f;
+}
+
+static int learn(void *arg, const struct vos_found *at, uint64_t epoch, const void *bytes,
+                 uint64_t len)
+{
+    return check_paths_learn(&((struct check *)arg)->paths, at, epoch, bytes, len);
+}
+
+/* ---- Telling ---- */
+
+static int label(struct shard *s, void *arg)
+{
+    struct check *k = arg;
+
+    return svc_cont_label(s->svc, k->label_of, k->label, sizeof(k->label));
+}
+
+static void label_find(struct shard *s, struct check *k, const uint8_t cont[16])
+{
+    if (k->label[0] != '\0' && memcmp(k->label_of, cont, 16) == 0)
+        return;
+    memcpy(k->label_of, cont, 16);
+    k->label[0] = '\0';
+    if (shard_run(s, label, k) != 0 || k->label[0] == '\0')
+        uuid_text_print(cont, k->label);
+}
+
+static void tell(struct shard *s, struct check *k)
+{
+    static const uint8_t nowhere[16];
+    char *line = base_alloc(2 * LINE_MAX), *path = base_alloc(LINE_MAX);
+
+    for (const struct kept *n = k->kept; n != NULL && line != NULL && path != NULL; n = n->next) {
+        label_find(s, k, n->cont);
+        if (memcmp(n->cont, nowhere, 16) == 0)
+            snprintf(line, 2 * LINE_MAX, "store%s", n->text);
+        else if (!n->has_oid)
+            snprintf(line, 2 * LINE_MAX, "container %s%s", k->label, n->text);
+        else if (check_paths_find(&k->paths, n->cont, n->oid, path, LINE_MAX))
+            snprintf(line, 2 * LINE_MAX, "container %s, %s (object %llu.%llu)%s", k->label, path,
+                     (unsigned long long)n->oid.hi, (unsigned long long)n->oid.lo, n->text);
+        else
+            snprintf(line, 2 * LINE_MAX, "container %s, object %llu.%llu%s", k->label,
+                     (unsigned long long)n->oid.hi, (unsigned long long)n->oid.lo, n->text);
+        k->report(k->arg, line);
+    }
+    if (k->kept_nr > KEPT_MAX)
+        k->report(k->arg, "there are more problems than can be told one by one");
+    base_free(line);
+    base_free(path);
+}
+
+static void kept_free(struct check *k)
+{
+    while (k->kept != NULL) {
+        struct kept *n = k->kept;
+
+        k->kept = n->next;
+        base_free(n);
+    }
+}
+
+/* The problems of the store with their names. */
+static int name_and_tell(struct shard *s, struct check *k)
+{
+    int rc;
+
+    if (k->kept_nr == 0)
+        return 0;
+    check_paths_init(&k->paths);
+    k->ops.report = found_before;
+    k->ops.data = NULL;
+    k->ops.value = learn;
+    rc = walk_store(s, k);
+    if (rc == 0 || rc == -DER_NOMEM) /* then with ids instead of names */
+        tell(s, k);
+    check_paths_fini(&k->paths);
+    return rc == -DER_NOMEM ? 0 : rc;
 }
 
 static void check_fiber(void *arg)
@@ -131,10 +278,12 @@ static void check_fiber(void *arg)
     rc = heap_check(s->heap, k->report, k->arg, &k->problems);
     if (rc == 0)
         rc = walk_store(s, k);
+    if (rc == 0 && k->report != NULL)
+        rc = name_and_tell(s, k);
     reclaim_release(s);
     step_reset(k);
+    kept_free(k);
     base_free(k->pieces);
-    base_free(k->texts);
     k->rc = rc;
     rt_event_set(&k->done);
 }
@@ -143,15 +292,23 @@ int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg,
                  void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                  uint64_t *problems)
 {
-    struct check k = {
-        .eng = eng, .verify_data = verify_data, .report = report, .progress = progress, .arg = arg};
+    struct check *k = base_calloc(1, sizeof(*k));
     int rc;
 
-    rt_event_init(&k.done);
-    rc = rt_spawn_on(eng->shard.xs, check_fiber, &k);
-    if (rc != 0)
-        return rc;
-    rt_event_wait(&k.done);
-    *problems = k.problems;
-    return k.rc;
+    if (k == NULL)
+        return -DER_NOMEM;
+    *k = (struct check){
+        .eng = eng, .verify_data = verify_data, .report = report, .progress = progress, .arg = arg};
+    k->ops =
+        (struct vos_check_ops){.report = found, .data = verify_data ? keep_piece : NULL, .arg = k};
+    k->kept_end = &k->kept;
+    rt_event_init(&k->done);
+    rc = rt_spawn_on(eng->shard.xs, check_fiber, k);
+    if (rc == 0) {
+        rt_event_wait(&k->done);
+        *problems = k->problems;
+        rc = k->rc;
+    }
+    base_free(k);
+    return rc;
 }

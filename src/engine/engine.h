@@ -39,6 +39,7 @@ struct engine_conf {
     uint32_t checkpoint_pct; /* see heap_conf; 0 default */
     uint64_t mem_limit;      /* bytes of metadata kept in memory; 0: all that was touched */
     /* Tests: passed to the heap. */
+    bool refuse_damaged;
     bool (*spurious_fault)(void *arg, uint64_t page);
     void (*on_step)(void *arg, uint32_t step);
     void *arg;

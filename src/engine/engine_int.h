@@ -26,7 +26,9 @@
 #include "base/assert.h"
 #include "base/fail.h"
 #include "base/gate.h"
+#include "base/hash.h"
 #include "base/hlc.h"
+#include "base/htable.h"
 #include "base/mutant.h"
 #include "engine/engine.h"
 #include "heap/heap.h"
@@ -197,6 +199,22 @@ int data_read(struct shard *s, struct data_want *want, uint32_t nr);
 int data_verify(struct shard *s, const struct vos_piece *p);
 /* Gives back what the shard keeps for them. Nothing is under way. */
 void data_io_fini(struct shard *s);
+
+/* ---- check_path.c ---- */
+
+/* Names of the objects of POSIX containers. */
+struct check_paths {
+    struct htable names;
+    uint32_t nr;
+};
+void check_paths_init(struct check_paths *p);
+void check_paths_fini(struct check_paths *p);
+/* vos_check()'s value: notes it if it is a directory entry. */
+int check_paths_learn(struct check_paths *p, const struct vos_found *at, uint64_t epoch,
+                      const void *bytes, uint64_t len);
+/* False: it has no name that is known. "..." is in front when the way to the root is not. */
+bool check_paths_find(const struct check_paths *p, const uint8_t cont[16], daos_obj_id_t oid,
+                      char *buf, size_t len);
 
 /* ---- reclaim.c ---- */
 

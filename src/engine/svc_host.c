@@ -11,6 +11,7 @@
  *   destroy      the service first (the container is then remembered as gone), then the store; room
  * is given back in the background
  */
+#include "base/log.h"
 #include "engine/engine_int.h"
 
 struct host {
@@ -307,6 +308,12 @@ static int destroy_gone(struct shard *s, void *arg)
     return shard_cont_destroy(s, a->uuid);
 }
 
+/* A page cannot be read: not the end of the shard. */
+static bool is_damage(const struct shard *s, int rc)
+{
+    return (rc == -DER_CSUM || rc == -DER_IO) && !heap_failed(s->heap);
+}
+
 /* The snapshots that the store keeps for the container. */
 static int list_snaps(struct shard *s, void *arg)
 {
@@ -334,8 +341,8 @@ static int agree_snaps(struct shard *s, struct agree *a)
 
     for (;;) {
         rc = shard_run(s, list_snaps, a);
-        if (rc != 0)
-            return rc == -DER_NONEXIST ? 0 : rc; /* nothing was ever written to it */
+        if (rc != 0) /* nothing was ever written to it, or it is damaged */
+            return rc == -DER_NONEXIST || is_damage(s, rc) ? 0 : rc;
         if (a->nr <= a->max)
             break;
         base_free(a->snaps);
@@ -348,7 +355,7 @@ static int agree_snaps(struct shard *s, struct agree *a)
         a->epoch = a->snaps[i];
         rc = shard_run(s, drop_unknown_snap, a);
     }
-    return rc;
+    return is_damage(s, rc) ? 0 : rc;
 }
 
 /* Calls fn for every uuid that next gives. */
@@ -371,7 +378,49 @@ static int finish_destroy(struct shard *s, struct agree *a)
 {
     int rc = shard_run(s, destroy_gone, a);
 
-    return rc == -DER_NONEXIST ? 0 : rc;
+    return rc == -DER_NONEXIST || is_damage(s, rc) ? 0 : rc;
+}
+
+static int drop_handles(struct shard *s, void *arg)
+{
+    (void)arg;
+    return svc_drop_handles(s->svc);
+}
+
+static int cont_unused(struct shard *s, void *arg)
+{
+    struct agree *a = arg;
+
+    return svc_cont_unused(s->svc, a->uuid);
+}
+
+/* That a container cannot be read is the business of those who open it. */
+static int make_unused(struct shard *s, struct agree *a)
+{
+    int rc = shard_run(s, cont_unused, a);
+
+    return is_damage(s, rc) ? 0 : rc;
+}
+
+/* Nobody is there any more whose handles they are. */
+static int evict_all(struct shard *s, struct agree *a)
+{
+    int rc = 0;
+
+    while (rc == 0) {
+        rc = shard_run(s, has_handles, a);
+        if (rc != 0 || !a->yes || MUTANT(ENGINE_NO_EVICT))
+            break;
+        rc = shard_run(s, evict, NULL);
+    }
+    if (!is_damage(s, rc))
+        return rc;
+    LOG_WARN("handles of the past in %s are damaged; all are forgotten at once",
+             s->eng->conf.dir->path);
+    rc = shard_run(s, drop_handles, NULL);
+    if (rc == 0)
+        rc = each(s, next_cont, make_unused, a);
+    return is_damage(s, rc) ? 0 : rc;
 }
 
 int svc_host_reconcile(struct shard *s)
@@ -379,16 +428,14 @@ int svc_host_reconcile(struct shard *s)
     struct agree a = {.max = 0};
     int rc = 0;
 
-    while (rc == 0 && !s->eng->conf.keep_handles) {
-        rc = shard_run(s, has_handles, &a);
-        if (rc != 0 || !a.yes || MUTANT(ENGINE_NO_EVICT))
-            break;
-        rc = shard_run(s, evict, NULL);
-    }
+    if (!s->eng->conf.keep_handles)
+        rc = evict_all(s, &a);
     if (rc == 0)
         rc = each(s, next_cont, agree_snaps, &a);
-    if (rc == 0)
+    if (rc == 0 || is_damage(s, rc))
         rc = each(s, next_gone, finish_destroy, &a);
+    if (is_damage(s, rc)) /* what cannot be read cannot disagree */
+        rc = 0;
     base_free(a.snaps);
     return rc;
 }

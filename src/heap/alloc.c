@@ -148,7 +148,9 @@ void alloc_page_relist(struct heap *h, uint64_t page)
 
 void alloc_page_loaded(struct heap *h, uint64_t page)
 {
-    if (h->vol[page].flags & PV_LISTED)
+    /* one that is not listed could not be had when somebody wanted to allocate in it */
+    if (h->vol[page].flags & PV_LISTED ||
+        (!page_is_core(page) && desc_has_room(h, page_desc(h, page))))
         alloc_page_relist(h, page);
 }
 
@@ -274,6 +276,7 @@ static int page_new(struct heap *h, uint32_t cls, uint64_t near, uint64_t *page_
     if (rc != 0)
         return rc;
     page_init(h, page, d->kind, cls);
+    h->vol[page].flags &= (uint16_t)~PV_LOST;
     page_set_resident(h, page, true);
     tx->inits.v[tx->inits.nr++] = (uint32_t)page;
     tx->inits.v[tx->inits.nr++] = d->kind | cls << 8;
@@ -368,11 +371,16 @@ int heap_tx_alloc_raw(struct heap *h, size_t size, uint64_t near, uint64_t *off,
         return -DER_INVAL;
     cls = h->alloc.by_size[(size + 7) / 8];
     c = &h->alloc.cls[cls];
-    rc = page_pick(h, cls, page_of(near), &page);
-    if (rc != 0)
-        return rc;
-    if (!page_touch(h, page))
-        return h->rc;
+    for (;;) {
+        rc = page_pick(h, cls, page_of(near), &page);
+        if (rc != 0)
+            return rc;
+        if (page_touch(h, page))
+            break;
+        if (!page_is_bad(h, page) || MUTANT(ALLOC_IN_DAMAGE))
+            return h->rc;
+        list_del_page(h, page); /* until somebody has it loaded after all */
+    }
     rc = touch(h, page);
     if (rc == 0)
         rc = c->value ? value_take(h, page, &slot) : slot_take(h, page, &slot);

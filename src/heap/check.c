@@ -22,7 +22,7 @@ struct check {
     void *arg;
     uint64_t problems;
     uint64_t count, bytes, value_bytes;
-    uint64_t free_pages, listed;
+    uint64_t free_pages, listed, unknown;
     uint8_t *buf;
     bool chunk_read;
 };
@@ -118,7 +118,9 @@ static void check_lists(struct check *c, uint64_t page)
     if (bit != (d->kind == PAGE_FREE))
         problem(c, "page %llu: is %sin the list of free pages, its descriptor says otherwise",
                 PAGE(page), bit ? "" : "not ");
-    if (listed != room || (listed && h->vol[page].list != d->cls))
+    /* one that could not be read when somebody wanted to allocate in it is in no list */
+    if ((listed != room && (listed || (h->vol[page].flags & PV_RESIDENT) != 0)) ||
+        (listed && h->vol[page].list != d->cls))
         problem(c, "page %llu: is %sin a list of pages with room, its descriptor says otherwise",
                 PAGE(page), listed ? "" : "not ");
     c->free_pages += bit;
@@ -163,6 +165,10 @@ static void check_page(struct check *c, uint64_t page, uint8_t *disk)
         check_lists(c, page);
         if (kind == PAGE_FREE && memcmp(page_desc(h, page), &zero, sizeof(zero)) != 0)
             problem(c, "page %llu: is free, but its descriptor is not empty", PAGE(page));
+    }
+    if (!page_is_core(page) && rebuild_unknown(h, page_desc(h, page))) {
+        c->unknown++;
+        return;
     }
     if (disk != NULL && on_device(h, page)) {
         if (!page_verify(h, page, disk, true, why)) {
@@ -213,15 +219,40 @@ static void chunk_read(struct check *c, uint64_t first, uint64_t nr)
     }
 }
 
+/* It was when the heap was opened; nobody has written it since, but is it still? */
+static bool heap_page_damaged(struct check *c)
+{
+    struct heap *h = c->h;
+
+    return h->super_rebuilt &&
+           (super_read_wait(h->conf.dev[SUPER_META], SUPER_META, 0, c->buf, HEAP_PAGE_SIZE) != 0 ||
+            !page_verify(h, 0, c->buf, true, NULL));
+}
+
 static void check_totals(struct check *c)
 {
     const struct heap_super *s = heap_super(c->h);
 
+    if (heap_page_damaged(c))
+        problem(c,
+                "page 0: the heap page is damaged on the device; its copy in the log serves, and "
+                "nothing is lost. Whoever opens the pool for writing has it written again");
+
+    for (uint32_t i = 0; i < c->h->rebuilt.nr; i++)
+        problem(c,
+                "page %u: a descriptor page is damaged on the device; it was made again from the "
+                "pages it describes, and those that do not tell are not used",
+                c->h->rebuilt.v[i]);
+    if (c->unknown > 0)
+        problem(c,
+                "%llu pages are not used: what they held, if anything, was lost with their "
+                "descriptor page",
+                PAGE(c->unknown));
     if (s->magic != HEAP_MAGIC || s->pages != c->h->pages)
         problem(c, "the heap page is damaged: it names %llu pages, there are %llu", PAGE(s->pages),
                 PAGE(c->h->pages));
-    if (s->alloc_count != c->count || s->alloc_bytes != c->bytes ||
-        s->value_bytes != c->value_bytes)
+    if (c->unknown == 0 && (s->alloc_count != c->count || s->alloc_bytes != c->bytes ||
+                            s->value_bytes != c->value_bytes))
         problem(c,
                 "the heap page counts %llu allocations of %llu bytes, the pages hold %llu of %llu",
                 PAGE(s->alloc_count), PAGE(s->alloc_bytes), PAGE(c->count), PAGE(c->bytes));

@@ -91,7 +91,7 @@ static void ckpt_drop(struct heap *h, uint64_t page)
 }
 
 /* Takes the list of dirty pages. */
-static int ckpt_begin(struct heap *h, struct wal_mark *m)
+static int ckpt_begin(struct heap *h, struct wal_mark *m, struct heap_super *copy)
 {
     struct vec32 *list = &h->ckpt.pages;
     uint32_t nr = h->dirty.nr;
@@ -116,6 +116,7 @@ static int ckpt_begin(struct heap *h, struct wal_mark *m)
     if (list->nr > 1)
         qsort_r(list->v, list->nr, sizeof(list->v[0]), order_cmp, h);
     wal_seal(h, &m->replay_lsn, &m->replay_group);
+    *copy = *heap_super(h);
     return 0;
 }
 
@@ -351,7 +352,7 @@ static struct batch *batches_make(struct heap *h)
 
 /* ---- The whole ---- */
 
-static void ckpt_end(struct heap *h, const struct wal_mark *m)
+static void ckpt_end(struct heap *h, const struct wal_mark *m, const struct heap_super *copy)
 {
     heap_lock(h);
     for (uint32_t i = 0; i < h->ckpt.pages.nr; i++)
@@ -361,6 +362,8 @@ static void ckpt_end(struct heap *h, const struct wal_mark *m)
     h->wal.replay_group = m->replay_group;
     h->wal.complete_lsn = m->complete_lsn;
     h->wal.mark_seq = m->seq;
+    h->wal.copy = *copy;
+    h->super_rebuilt = false;
     h->ckpt.done++;
     heap_unlock(h);
     heap_step(h, HEAP_STEP_CKPT_DONE);
@@ -382,11 +385,12 @@ static int checkpoint(struct heap *h)
 {
     struct wal_mark m = {.generation = h->generation};
     struct batch *b = batches_make(h);
+    struct heap_super copy;
     int rc = -DER_NOMEM;
 
     heap_lock(h);
     if (b != NULL)
-        rc = ckpt_begin(h, &m);
+        rc = ckpt_begin(h, &m, &copy);
     heap_unlock(h);
     if (rc != 0) { /* nothing has begun: it is tried again */
         batches_free(b);
@@ -409,13 +413,13 @@ static int checkpoint(struct heap *h)
         m.seq = h->wal.mark_seq + 1;
         m.complete_lsn = m.durable_lsn = heap_durable_lsn(h);
         wal_mark_fill(&m);
-        rc = wal_mark_write(h, &m);
+        rc = wal_mark_write(h, &m, &copy);
     }
     heap_step(h, HEAP_STEP_CKPT_RECORDED);
     if (rc != 0)
         heap_fail(h, "a checkpoint", rc);
     else
-        ckpt_end(h, &m);
+        ckpt_end(h, &m, &copy);
     return rc;
 }
 

@@ -56,6 +56,8 @@ static void heap_free(struct heap *h)
     vec32_fini(&h->tx.freed);
     vec32_fini(&h->tx.touched);
     vec32_fini(&h->ckpt.pages);
+    vec32_fini(&h->lost);
+    vec32_fini(&h->rebuilt);
     page_space_close(h);
     base_free(h);
 }
@@ -175,11 +177,11 @@ static int format_mark(struct heap *h)
     struct wal_mark none = {0};
     int rc;
 
-    rc = wal_mark_write(h, &none); /* an old heap's record must not win */
+    rc = wal_mark_write(h, &none, NULL); /* an old heap's record must not win */
     if (rc != 0)
         return rc;
     wal_mark_fill(&m);
-    return wal_mark_write(h, &m);
+    return wal_mark_write(h, &m, heap_super(h));
 }
 
 int heap_format(const struct heap_conf *conf, struct err *e)
@@ -250,6 +252,8 @@ int heap_open(const struct heap_conf *conf, struct heap **out, struct err *e)
             rc = space_open(h);
         if (rc == 0)
             rc = open_services(h);
+        if (rc == 0)
+            rc = recover_give_up(h);
         frames_limit(h, conf->mem_limit);
     }
     if (rc != 0) {
@@ -284,7 +288,7 @@ static int close_clean(struct heap *h)
                           .complete_lsn = h->wal.complete_lsn,
                           .durable_lsn = h->wal.next_start};
     wal_mark_fill(&m);
-    rc = wal_mark_write(h, &m);
+    rc = wal_mark_write(h, &m, &h->wal.copy);
     if (rc == 0)
         heap_step(h, HEAP_STEP_CLOSE_MARKED);
     for (uint32_t r = 0; r < SUPER_ROLE_NR && rc == 0; r++) {

@@ -32,6 +32,11 @@
  *     } while (heap_retry(h, &pins, &rc));  // [F] loads, or waits; false when rc is final
  *     heap_pins_drop(h, &pins);
  *
+ * DAMAGE. A page that cannot be read, or is not what was written, is an error where it is needed
+ * and nowhere else: the operation runs once more, and the access to that page answers -DER_CSUM
+ * (-DER_IO) to whoever can go on without it. Only page 0 and the descriptors are needed to open;
+ * page 0 has a copy in the log. New allocations never go to such a page.
+ *
  * Return codes: 0, a negative DER code, or a positive code for heap_retry()
  * (HEAP_FAULT, HEAP_WAIT, HEAP_GROW of heap/space.h), which never leaves the engine.
  */
@@ -64,6 +69,8 @@ struct heap_conf {
     uint64_t mem_limit; /* memory for pages, kept softly (frame.c); 0: no limit */
     uint32_t checkpoint_pct;  /* start a checkpoint when the log is this full; 0 = default 50 */
     uint32_t group_max_bytes; /* largest group written at once; 0 = default 1 MiB */
+    bool refuse_damaged; /* a page that the log changes and that is damaged refuses the opening;
+                            otherwise it is given up, and what lies in it is -DER_CSUM for ever */
     /* Tests: pretend that this page, though resident, is not (asked for unpinned pages only). */
     bool (*spurious_fault)(void *arg, uint64_t page);
     /* Tests and the simulator: called at every named step of the durability protocol
@@ -201,7 +208,8 @@ struct heap_pins {
 /* Moves the pages recorded as missed since the last take into pins. [L] */
 void heap_pins_take(struct heap *h, struct heap_pins *pins);
 /* *rc == HEAP_FAULT: loads and pins what was missed; HEAP_WAIT: waits for log space. True: run
- * again. False: *rc is final (a load that fails makes it -DER_IO or -DER_CSUM). [F] */
+ * again, also when a page that was missed cannot be had: then the access to it answers -DER_IO or
+ * -DER_CSUM. False: *rc is final. [F] */
 bool heap_retry(struct heap *h, struct heap_pins *pins, int *rc);
 void heap_pins_drop(struct heap *h, struct heap_pins *pins); /* any thread; takes the lock itself */
 /* Forgets recorded misses without loading (an inline caller that hands the operation over). [L] */

@@ -44,6 +44,12 @@ void vec32_fini(struct vec32 *a);
     0x100u /* the log's last PAGE_SUM of it, since the last completed checkpoint, is of its        \
               present image */
 #define PV_REF 0x200u /* looked at since the clock's hand was here last */
+#define PV_BAD                                                                                     \
+    0x400u /* loading it failed, for an operation that still has it pinned: the operation runs     \
+              again and finds that out where it needs the page. Forgotten with the last pin, so    \
+              that the next one tries again */
+#define PV_UNREAD 0x800u  /* with PV_BAD: the device could not read it */
+#define PV_LOST   0x1000u /* the log changes it, and what it changes is damaged: gone for good */
 
 struct page_vol {
     char *mem; /* its frame; NULL: none, and nothing of the page is in memory */
@@ -151,9 +157,12 @@ struct heap {
     struct rt_cond room;   /* log space or a group buffer became free */
     uint64_t missed[HEAP_PINS_MAX];
     uint64_t resident, faults, replayed, commits;
-    struct vec32 dirty;  /* pages with PV_DIRTY (and some that lost it) */
-    uint64_t dirty_nr;   /* pages with PV_DIRTY and pages with PV_CKPT: each needs a PAGE_SUM */
-    uint64_t writing_nr; /* pages with PV_WRITING */
+    struct vec32 lost;    /* pages that recovery found PV_LOST */
+    struct vec32 rebuilt; /* descriptor pages that recovery had to make again */
+    bool super_rebuilt;   /* the heap page is damaged on the device, and came from its copy */
+    struct vec32 dirty;   /* pages with PV_DIRTY (and some that lost it) */
+    uint64_t dirty_nr;    /* pages with PV_DIRTY and pages with PV_CKPT: each needs a PAGE_SUM */
+    uint64_t writing_nr;  /* pages with PV_WRITING */
 
     struct alloc alloc;
     struct tx tx;
@@ -238,6 +247,11 @@ void page_space_close(struct heap *h);
 int page_space_grow(struct heap *h,
                     uint64_t pages);            /* memory and volatile state for so many pages */
 bool page_touch(struct heap *h, uint64_t page); /* resident? otherwise recorded, h->rc set */
+/* Is it known for now that the page cannot be had? */
+static inline bool page_is_bad(const struct heap *h, uint64_t page)
+{
+    return (h->vol[page].flags & (PV_BAD | PV_LOST)) != 0;
+}
 /* The page changed. It is written by the next checkpoint, and its descriptor with it, which will
  * say what image it is: log space is kept for both (wal_kept). */
 void page_set_dirty(struct heap *h, uint64_t page);
@@ -298,8 +312,9 @@ struct log_read {
 };
 struct log_scan {
     struct wal_mark mark;
-    int mark_unread;   /* 0, or why the other one could not be read */
-    struct vrange mem; /* the stream from mark.replay_lsn on, `have` bytes of it */
+    struct heap_super copy; /* of the heap page, as the record has it; magic 0: it has none */
+    int mark_unread;        /* 0, or why the other one could not be read */
+    struct vrange mem;      /* the stream from mark.replay_lsn on, `have` bytes of it */
     uint64_t have;
     uint64_t asked;                  /* bytes that have been read or are being read */
     uint64_t ahead;                  /* how much the next read takes */
@@ -320,5 +335,16 @@ int space_open(struct heap *h); /* [F]; attaches data space if there is a DATA r
 
 /* recover.c */
 int recover(struct heap *h, struct err *e); /* [F] */
+/* After it, when the log can be written: pages that were lost stay lost, whatever the device says
+ * of them later. [F] */
+int recover_give_up(struct heap *h);
+
+/* rebuild.c: a descriptor page from the pages it describes; the second when the log has been
+ * replayed over all of them. [F] */
+int rebuild_desc_begin(struct heap *h, uint64_t desc);
+void rebuild_desc_end(struct heap *h);
+/* Is it the descriptor of a page of which nothing is known? */
+bool rebuild_unknown(const struct heap *h, const struct page_desc *d);
+#define LSN_LOST UINT64_MAX /* lsn of a descriptor whose page has been given up */
 
 #endif

@@ -111,8 +111,10 @@ bool page_touch(struct heap *h, uint64_t page)
         if (!h->spurious || v->pins != 0 || (v->flags & PV_CORE) != 0 ||
             !h->conf.spurious_fault(h->conf.arg, page))
             return true;
-    } else if (!page_is_core(page) && page_desc(h, page)->kind == PAGE_FREE) {
-        h->rc = -DER_CSUM; /* something points to a page that is not in use */
+    } else if ((!page_is_core(page) && page_desc(h, page)->kind == PAGE_FREE) ||
+               page_is_bad(h, page)) {
+        /* or something points to a page that is not in use */
+        h->rc = v->flags & PV_UNREAD ? -DER_IO : -DER_CSUM;
         return false;
     }
     page_miss(h, page);
@@ -166,7 +168,7 @@ void page_set_resident(struct heap *h, uint64_t page, bool yes)
     v->flags ^= PV_RESIDENT;
     if (yes) {
         ASSERT(v->mem != NULL);
-        v->flags |= PV_REF;
+        v->flags = (uint16_t)((v->flags | PV_REF) & ~(PV_BAD | PV_UNREAD | PV_LOST));
         h->resident++;
     } else {
         frame_back(h, page);
@@ -243,6 +245,9 @@ static bool bad(char *why, const char *fmt, uint64_t a, uint64_t b)
 static bool verify_value(struct heap *h, const struct page_desc *d, void *image, bool with_csum,
                          char *why)
 {
+    if (with_csum && d->lsn == LSN_LOST)
+        return bad(why, "it was damaged when the log still had changes for it, and was given up", 0,
+                   0);
     if (with_csum && page_disk_csum(page_sum(image), d->lsn) != d->csum &&
         !MUTANT(PAGE_CSUM_UNCHECKED))
         return bad(why, "its checksum does not match", 0, 0);
@@ -273,6 +278,9 @@ bool page_verify(struct heap *h, uint64_t page, void *image, bool with_csum, cha
     hdr->csum = 0;
     if (!with_csum)
         return true;
+    if (d != NULL && d->lsn == LSN_LOST)
+        return bad(why, "it was damaged when the log still had changes for it, and was given up", 0,
+                   0);
     if (page_disk_csum(page_sum(image), lsn) != csum && !MUTANT(PAGE_CSUM_UNCHECKED))
         return bad(why, "its checksum does not match", 0, 0);
     if (d != NULL && (lsn != d->lsn || csum != d->csum))

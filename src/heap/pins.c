@@ -39,8 +39,11 @@ void heap_pins_drop(struct heap *h, struct heap_pins *pins)
         return;
     heap_lock(h);
     for (uint32_t i = 0; i < pins->nr; i++) {
-        ASSERT(h->vol[pins->page[i]].pins > 0);
-        h->vol[pins->page[i]].pins--;
+        struct page_vol *v = &h->vol[pins->page[i]];
+
+        ASSERT(v->pins > 0);
+        if (--v->pins == 0)
+            v->flags &= (uint16_t) ~(PV_BAD | PV_UNREAD);
     }
     heap_unlock(h);
     pins->nr = pins->missed = 0;
@@ -102,6 +105,16 @@ static void load_wait(struct heap *h, struct load *l)
     }
 }
 
+/* What is known of a page that could not be had, as long as somebody works who needs it. */
+static int load_bad(struct heap *h, uint64_t page, int rc)
+{
+    struct page_vol *v = &h->vol[page];
+
+    if (v->pins > 0)
+        v->flags |= (uint16_t)(PV_BAD | (rc == -DER_IO ? PV_UNREAD : 0));
+    return rc;
+}
+
 /* Takes one page of a read. asked: say what is wrong with it. Locked. */
 static int load_finish(struct heap *h, uint64_t page, int rc, bool verify, bool asked)
 {
@@ -119,7 +132,7 @@ static int load_finish(struct heap *h, uint64_t page, int rc, bool verify, bool 
             LOG_ERROR("cannot read heap page %llu of %s: the device reported an error; check the "
                       "device, restore from a replica",
                       (unsigned long long)page, super_dev(h->conf.dev[SUPER_META])->name);
-        return asked ? -DER_IO : 0;
+        return asked ? load_bad(h, page, -DER_IO) : 0;
     }
     if (!page_verify(h, page, page_addr(h, page), verify, why)) {
         frame_back(h, page);
@@ -128,7 +141,7 @@ static int load_finish(struct heap *h, uint64_t page, int rc, bool verify, bool 
         LOG_ERROR("heap page %llu of %s is damaged: %s; run 'tarn check', restore from a replica "
                   "or a copy",
                   (unsigned long long)page, super_dev(h->conf.dev[SUPER_META])->name, why);
-        return -DER_CSUM;
+        return load_bad(h, page, -DER_CSUM);
     }
     page_set_resident(h, page, true);
     if (!asked) /* the first to leave, if nobody comes for it */
@@ -145,7 +158,7 @@ static int load_claim(struct heap *h, uint64_t page)
 {
     int rc;
 
-    if (h->vol[page].flags & (PV_RESIDENT | PV_LOADING) || is_free(h, page))
+    if (h->vol[page].flags & (PV_RESIDENT | PV_LOADING) || is_free(h, page) || page_is_bad(h, page))
         return 0;
     rc = frame_give(h, page);
     if (rc != 0)
@@ -257,7 +270,8 @@ static bool load_wait_others(struct heap *h, const uint64_t *page, uint32_t nr)
     for (uint32_t i = 0; i < nr; i++) {
         while (h->vol[page[i]].flags & PV_LOADING)
             rt_cond_wait(&h->loaded, &h->lock);
-        all = all && ((h->vol[page[i]].flags & PV_RESIDENT) != 0 || is_free(h, page[i]));
+        all = all && ((h->vol[page[i]].flags & PV_RESIDENT) != 0 || is_free(h, page[i]) ||
+                      page_is_bad(h, page[i]));
     }
     heap_unlock(h);
     return all;
@@ -284,6 +298,18 @@ int page_load(struct heap *h, const uint64_t *page, uint32_t nr, bool verify)
 
 /* ---- Retry ---- */
 
+/* Is one of the pages known to be bad now? Then whoever needs it is told so. */
+static bool any_bad(struct heap *h, const uint64_t *page, uint32_t nr)
+{
+    bool bad = false;
+
+    heap_lock(h);
+    for (uint32_t i = 0; i < nr; i++)
+        bad = bad || page_is_bad(h, page[i]);
+    heap_unlock(h);
+    return bad;
+}
+
 static bool retry_fault(struct heap *h, struct heap_pins *pins, int *rc)
 {
     uint32_t first = pins->nr - pins->missed;
@@ -299,6 +325,8 @@ static bool retry_fault(struct heap *h, struct heap_pins *pins, int *rc)
     }
     if (!h->is_volatile)
         *rc = load_all(h, pins->page + first, pins->missed, true, true);
+    if ((*rc == -DER_CSUM || *rc == -DER_IO) && any_bad(h, pins->page + first, pins->missed))
+        *rc = HEAP_FAULT;
     pins->missed = 0;
     return *rc == 0 || *rc == HEAP_FAULT;
 }

@@ -174,6 +174,16 @@ static int collect(void *arg, uint64_t pos, const uint8_t *rec)
 
 /* ---- Applying them ---- */
 
+static int lost_add(struct heap *h, uint64_t page)
+{
+    LOG_ERROR("heap page %llu of %s is damaged, and the log has changes for it: what lay in it is "
+              "lost; run 'tarn check' to see what that is, restore it from a copy",
+              (unsigned long long)page, super_dev(h->conf.dev[SUPER_META])->name);
+    page_set_resident(h, page, false);
+    h->vol[page].flags |= PV_LOST;
+    return vec32_add(&h->lost, (uint32_t)page);
+}
+
 static bool in_pass(struct recovery *r, uint64_t page)
 {
     if (page == 0)
@@ -220,6 +230,13 @@ static int apply_sums(struct recovery *r, uint64_t pos, const uint8_t *rec, uint
         if (!in_pass(r, s.page) || pos != p->sum_pos || p->init > pos || p->same)
             continue;
         if (page_sum(page_addr(r->h, s.page)) != s.sum) {
+            if (r->pass == PASS_OTHERS && !r->h->conf.refuse_damaged) {
+                int rc = lost_add(r->h, s.page);
+
+                if (rc != 0)
+                    return rc;
+                continue;
+            }
             r->bad_page = s.page;
             return -DER_CSUM;
         }
@@ -251,6 +268,21 @@ static bool settled(struct recovery *r, uint64_t page)
     return info(r, page)->sum_pos > info(r, page)->redo && !write_undecided(r, page);
 }
 
+/* Which of the pages are damaged? All others are loaded. */
+static int find_lost(struct recovery *r, const uint64_t *page, uint32_t nr, bool verify)
+{
+    struct heap *h = r->h;
+    int rc = 0;
+
+    for (uint32_t i = 0; i < nr && rc == 0; i++) {
+        if ((h->vol[page[i]].flags & PV_RESIDENT) == 0)
+            rc = page_load(h, &page[i], 1, verify);
+        if (rc == -DER_CSUM)
+            rc = lost_add(h, page[i]);
+    }
+    return rc;
+}
+
 static int load_list(struct recovery *r, const uint32_t *page, uint32_t nr, bool undecided)
 {
     uint64_t *list = base_alloc((nr + 1) * sizeof(*list));
@@ -265,6 +297,8 @@ static int load_list(struct recovery *r, const uint32_t *page, uint32_t nr, bool
             list[n++] = page[i];
     }
     rc = page_load(r->h, list, n, !undecided);
+    if (rc == -DER_CSUM && r->pass == PASS_OTHERS && !r->h->conf.refuse_damaged)
+        rc = find_lost(r, list, n, !undecided);
     base_free(list);
     return rc;
 }
@@ -278,6 +312,8 @@ static int load_pages(struct recovery *r, const uint32_t *page, uint32_t nr)
     for (uint32_t i = 0; i < nr && rc == 0; i++) {
         struct rec_page *p = info(r, page[i]);
 
+        if (page_is_bad(r->h, page[i]))
+            continue;
         if (settled(r, page[i]))
             p->same = page_sum(page_addr(r->h, page[i])) == p->sum;
         else if (p->init != 0) {
@@ -314,6 +350,26 @@ static int replay_pass(struct recovery *r, enum pass pass)
     return wal_scan_walk(&r->log, apply, r);
 }
 
+/* From the copy that came with the checkpoint record, which is as old as the log that is replayed.
+ */
+static int rebuild_heap_page(struct recovery *r)
+{
+    struct heap *h = r->h;
+    int rc = frame_give(h, 0);
+
+    if (rc != 0)
+        return rc;
+    LOG_ERROR("the heap page of %s is damaged; its copy in the log is used; check the device",
+              super_dev(h->conf.dev[SUPER_META])->name);
+    page_init(h, 0, PAGE_SUPER, 0);
+    page_set_resident(h, 0, true);
+    *heap_super(h) = r->log.copy;
+    info(r, 0)->same = false;
+    r->bad_page = UINT64_MAX;
+    h->super_rebuilt = true;
+    return replay_pass(r, PASS_HEAP_PAGE);
+}
+
 static int recover_heap_page(struct recovery *r, struct err *e)
 {
     struct heap *h = r->h;
@@ -326,6 +382,8 @@ static int recover_heap_page(struct recovery *r, struct err *e)
     rc = load_pages(r, &zero, 1);
     if (rc == 0)
         rc = replay_pass(r, PASS_HEAP_PAGE);
+    if ((rc == -DER_CSUM || rc == -DER_IO) && r->log.copy.magic == HEAP_MAGIC)
+        rc = rebuild_heap_page(r);
     if (rc != 0)
         return rc;
     s = heap_super(h);
@@ -345,6 +403,49 @@ static int recover_heap_page(struct recovery *r, struct err *e)
     return 0;
 }
 
+static int rebuild_one(struct recovery *r, uint64_t page)
+{
+    struct rec_page *p = info(r, page);
+
+    p->same = false;
+    p->sum_pos = 0; /* what it says now is not what a checkpoint copied */
+    return rebuild_desc_begin(r->h, page);
+}
+
+/* Those that cannot be had. */
+static int rebuild_descriptors(struct recovery *r, const struct vec32 *desc)
+{
+    struct heap *h = r->h;
+    int rc = 0;
+
+    for (uint32_t i = 0; i < desc->nr && rc == 0; i++) {
+        const uint32_t *page = &desc->v[i];
+
+        if ((h->vol[*page].flags & PV_RESIDENT) == 0)
+            rc = load_pages(r, page, 1);
+        if (rc == -DER_CSUM || rc == -DER_IO)
+            rc = rebuild_one(r, *page);
+    }
+    return rc;
+}
+
+/* One that a checkpoint was writing when the power went, and that is not what became of it: once
+ * more, with that one made again. */
+static int rebuild_mismatch(struct recovery *r)
+{
+    int rc = -DER_CSUM;
+
+    for (uint32_t n = 0; rc == -DER_CSUM && r->bad_page != UINT64_MAX && n < 16; n++) {
+        uint64_t page = r->bad_page;
+
+        r->bad_page = UINT64_MAX;
+        rc = rebuild_one(r, page);
+        if (rc == 0)
+            rc = replay_pass(r, PASS_DESCRIPTORS);
+    }
+    return rc;
+}
+
 static int recover_descriptors(struct recovery *r)
 {
     struct heap *h = r->h;
@@ -357,10 +458,16 @@ static int recover_descriptors(struct recovery *r)
     }
     if (rc == 0)
         rc = load_pages(r, desc.v, desc.nr);
+    if ((rc == -DER_CSUM || rc == -DER_IO) && !h->conf.refuse_damaged)
+        rc = rebuild_descriptors(r, &desc);
     if (rc == 0)
         rc = replay_pass(r, PASS_DESCRIPTORS);
-    if (rc == 0)
+    if (rc == -DER_CSUM && r->bad_page != UINT64_MAX && !h->conf.refuse_damaged)
+        rc = rebuild_mismatch(r);
+    if (rc == 0) {
+        rebuild_desc_end(h);
         rc = alloc_open(h);
+    }
     vec32_fini(&desc);
     return rc;
 }
@@ -390,6 +497,7 @@ static int recover_others(struct recovery *r)
     struct vec32 list = {0};
     int rc = vec32_room(&list, r->touched.nr);
 
+    r->pass = PASS_OTHERS;
     for (uint32_t i = 0; i < r->touched.nr && rc == 0; i++) {
         if (worth_loading(r, r->touched.v[i]))
             list.v[list.nr++] = r->touched.v[i];
@@ -424,6 +532,14 @@ static void mark_pages(struct recovery *r)
         if (p->sum_pos > p->redo && write_undecided(r, page))
             h->vol[page].flags |= PV_SUMMED;
     }
+    for (uint32_t i = 0; i < h->rebuilt.nr; i++) {
+        if ((h->vol[h->rebuilt.v[i]].flags & PV_DIRTY) == 0)
+            page_set_dirty(h, h->rebuilt.v[i]);
+        h->vol[h->rebuilt.v[i]].flags &= (uint16_t)~PV_SUMMED;
+    }
+    if (h->super_rebuilt && (h->vol[0].flags & PV_DIRTY) == 0)
+        page_set_dirty(h, 0);
+    h->vol[0].flags &= (uint16_t) ~(h->super_rebuilt ? PV_SUMMED : 0);
 }
 
 /* ---- The whole ---- */
@@ -462,6 +578,7 @@ static void log_resume(struct heap *h, const struct log_scan *s)
     w->replay_group = s->mark.replay_group;
     w->complete_lsn = s->mark.complete_lsn;
     w->mark_seq = s->mark.seq;
+    w->copy = s->copy;
     w->next_start = s->end;
     w->next_seq = s->end_seq;
     w->prev_csum = s->prev_csum;
@@ -520,5 +637,43 @@ int recover(struct heap *h, struct err *e)
     vec32_fini(&r.touched);
     base_free(r.core);
     wal_scan_free(&r.log);
+    return rc;
+}
+
+/* ---- Pages that were lost ---- */
+
+static int give_up(struct heap *h, uint64_t page)
+{
+    struct page_desc *d;
+    int rc = heap_tx_begin(h, 256);
+
+    if (rc != 0)
+        return rc;
+    d = tx_write(h, page_desc_off(page), sizeof(*d));
+    if (d == NULL) {
+        rc = h->rc;
+        heap_tx_abort(h);
+        return rc;
+    }
+    d->csum = 0;
+    d->lsn = LSN_LOST;
+    heap_tx_commit(h, NULL);
+    return 0;
+}
+
+int recover_give_up(struct heap *h)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < h->lost.nr && rc == 0 && !h->readonly && !MUTANT(LOST_NOT_NOTED);
+         i++) {
+        struct heap_pins pins = HEAP_PINS_INIT;
+
+        do {
+            heap_lock(h);
+            rc = give_up(h, h->lost.v[i]);
+            heap_unlock(h);
+        } while (heap_retry(h, &pins, &rc));
+    }
     return rc;
 }

@@ -99,6 +99,23 @@ struct tree_entry {
 int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how,
               const struct tree_key *key, struct tree_entry *ent, uint32_t max, uint32_t *nr);
 
+/* Leaf by leaf along the nodes: for checkers, which must get past a node that is damaged. No record
+ * is read, nothing is compared. The tree may not change meanwhile. */
+#define TREE_LEAF_MAX 63u
+struct tree_walker {
+    uint64_t root_off;
+    uint64_t lost; /* nodes that could not be had; what is below them was passed over */
+    /* the rest is the walker's own */
+    uint64_t ref[10];
+    uint32_t pos[10];
+    uint32_t lv;
+    bool started;
+};
+void tree_walk_start(struct tree_walker *w, uint64_t root_off);
+/* The entries of the next leaf, unsorted: room for TREE_LEAF_MAX. -DER_NONEXIST at the end (lost
+ * may have grown by then). HEAP_FAULT: nothing has happened. */
+int tree_walk_leaf(struct heap *h, struct tree_walker *w, struct tree_entry *ent, uint32_t *nr);
+
 /* ---- Checking ---- */
 
 /* Proves the structure, a leaf a step: order, counts, bitmaps, fingerprints, live allocations. A

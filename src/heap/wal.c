@@ -228,7 +228,26 @@ bool wal_mark_valid(const struct wal_mark *m)
            m->csum == csum_calc(CSUM_XXH3, m, offsetof(struct wal_mark, csum));
 }
 
-int wal_mark_write(struct heap *h, const struct wal_mark *m)
+void wal_copy_read(const uint8_t *block, const struct wal_mark *m, struct heap_super *copy)
+{
+    struct wal_copy c;
+
+    memcpy(&c, block + WAL_COPY_OFF, sizeof(c));
+    *copy = (struct heap_super){0};
+    if (c.magic == WAL_COPY_MAGIC && c.seq == m->seq &&
+        c.csum == csum_calc(CSUM_XXH3, &c, offsetof(struct wal_copy, csum)))
+        *copy = c.heap;
+}
+
+static void copy_put(uint8_t *block, const struct wal_mark *m, const struct heap_super *copy)
+{
+    struct wal_copy c = {.magic = WAL_COPY_MAGIC, .seq = m->seq, .heap = *copy};
+
+    c.csum = csum_calc(CSUM_XXH3, &c, offsetof(struct wal_copy, csum));
+    memcpy(block + WAL_COPY_OFF, &c, sizeof(c));
+}
+
+int wal_mark_write(struct heap *h, const struct wal_mark *m, const struct heap_super *copy)
 {
     uint8_t *buf = io_buf_alloc(WAL_BLOCK);
     int rc;
@@ -237,6 +256,8 @@ int wal_mark_write(struct heap *h, const struct wal_mark *m)
         return -DER_NOMEM;
     memset(buf, 0, WAL_BLOCK);
     memcpy(buf, m, sizeof(*m));
+    if (copy != NULL && copy->magic == HEAP_MAGIC)
+        copy_put(buf, m, copy);
     rc = super_write_wait(h->conf.dev[SUPER_WAL], SUPER_WAL, m->seq % 2 * WAL_BLOCK, buf, WAL_BLOCK,
                           IO_DURABLE);
     io_buf_free(buf);

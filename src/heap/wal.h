@@ -27,7 +27,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include "heap/heap.h"
+#include "heap/layout.h"
 #include "rt/rt.h"
 
 #define WAL_BLOCK       4096u
@@ -50,6 +50,17 @@ struct wal_mark {
     uint64_t csum;         /* over the block with this field 0 */
 };
 #define WAL_MARK_CLEAN 1u /* orderly close: the log ends exactly at durable_lsn */
+
+/* In the same block, behind the record: what the heap page says at replay_lsn. Without that page
+ * nothing could be found, so it is there twice. A record without it is as good. */
+#define WAL_COPY_OFF   512u
+#define WAL_COPY_MAGIC UINT64_C(0x59504f4350414548) /* "HEAPCOPY" */
+struct wal_copy {
+    uint64_t magic;
+    uint64_t seq; /* of the record it belongs to */
+    struct heap_super heap;
+    uint64_t csum; /* over the bytes before */
+};
 
 struct wal_group_hdr {
     uint32_t magic;
@@ -113,7 +124,8 @@ struct wal {
     uint64_t next_start, next_seq; /* of the group after the last of the queue */
     uint64_t prev_csum;
     uint64_t mark_seq;
-    uint64_t asked; /* highest LSN somebody waits for */
+    struct heap_super copy; /* of the heap page at replay_lsn; magic 0: none */
+    uint64_t asked;         /* highest LSN somebody waits for */
     _Atomic uint64_t durable;
     _Atomic bool failed;
     bool started, stop;
@@ -140,8 +152,11 @@ uint64_t wal_used(const struct heap *h);
 uint64_t wal_kept(const struct heap *h); /* log space never lent to transactions */
 bool wal_is_full(const struct heap *h);  /* time for a checkpoint */
 void wal_kick(struct heap *h);
-/* Writes a checkpoint record. [F] */
-int wal_mark_write(struct heap *h, const struct wal_mark *m);
+/* Writes a checkpoint record, with the copy of the heap page that belongs to it (NULL: none). [F]
+ */
+int wal_mark_write(struct heap *h, const struct wal_mark *m, const struct heap_super *copy);
+/* The copy in the block of a record; magic 0: there is none. */
+void wal_copy_read(const uint8_t *block, const struct wal_mark *m, struct heap_super *copy);
 void wal_mark_fill(struct wal_mark *m);
 bool wal_mark_valid(const struct wal_mark *m);
 uint64_t wal_group_hdr_csum(const struct wal_group_hdr *hdr);

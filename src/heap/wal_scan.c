@@ -129,7 +129,8 @@ static bool mark_possible(const struct wal_mark *m)
 /* The newer of the whole ones. One that cannot be read counts like a damaged one: should it have
  * been the newer, the log tells whether anything is missing (judge_end). *unread: why one could
  * not. */
-static int mark_read(struct heap *h, struct wal_mark *best, int *unread, struct err *e)
+static int mark_read(struct heap *h, struct wal_mark *best, struct heap_super *copy, int *unread,
+                     struct err *e)
 {
     uint8_t *buf = io_buf_alloc(WAL_BLOCK);
     bool looks = false, found = false;
@@ -151,6 +152,7 @@ static int mark_read(struct heap *h, struct wal_mark *best, int *unread, struct 
         if (!wal_mark_valid(&m) || m.seq % 2 != i || (found && m.seq < best->seq))
             continue;
         *best = m;
+        wal_copy_read(buf, &m, copy);
         found = true;
     }
     io_buf_free(buf);
@@ -307,7 +309,7 @@ int wal_scan(struct heap *h, struct log_scan *s, struct err *e)
     int rc;
 
     *s = (struct log_scan){.ahead = AHEAD_FIRST};
-    rc = mark_read(h, &s->mark, &s->mark_unread, e);
+    rc = mark_read(h, &s->mark, &s->copy, &s->mark_unread, e);
     if (rc != 0)
         return rc;
     h->generation = s->mark.generation;

@@ -406,11 +406,14 @@ int mirror_load(struct svc *s)
         rc = sc.key_len == 16 ? st_cont_hdl(s, sc.key, &s->scratch, &rec, NULL) : -DER_DF_INVAL;
         if (rc == 0)
             rc = mirror_note_opened(s, sc.key, &rec);
+        if (rc == -DER_CSUM || rc == -DER_IO)
+            continue;
         if (rc != 0)
             return rc;
         mirror_commit(s);
     }
-    return rc == -DER_NONEXIST ? 0 : rc;
+    /* A handle that cannot be read is none; whose it was opens another. */
+    return rc == -DER_NONEXIST || rc == -DER_CSUM || rc == -DER_IO ? 0 : rc;
 }
 
 void mirror_free(struct svc *s)

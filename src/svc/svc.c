@@ -1,4 +1,5 @@
 /* Format, open, close, reads, and what the engine asks when it opens a pool. */
+#include <stdio.h>
 #include <string.h>
 #include <daos_errno.h>
 #include "base/assert.h"
@@ -142,6 +143,53 @@ void svc_close(struct svc *s)
     base_free(s);
 }
 
+static const enum svc_table passing[] = {T_POOL_HDL, T_CONT_HDL, T_OPS, T_SESSION};
+
+int svc_drop_handles(struct svc *s)
+{
+    int rc = heap_tx_begin(s->h, 1024);
+
+    if (rc != 0)
+        return rc;
+    for (size_t i = 0; i < ARRAY_LEN(passing) && rc == 0; i++) {
+        struct tree_root *r = heap_tx_write(s->h, st_root(s, passing[i]), sizeof(*r));
+
+        if (r != NULL)
+            *r = (struct tree_root){0};
+        else
+            rc = heap_rc(s->h);
+    }
+    if (rc != 0) {
+        heap_tx_abort(s->h);
+        return rc;
+    }
+    heap_tx_commit(s->h, NULL);
+    mirror_free(s);
+    s->closed = NULL;
+    s->closed_room = 0;
+    htable_init(&s->handles);
+    return 0;
+}
+
+int svc_cont_unused(struct svc *s, const uint8_t cont[16])
+{
+    struct cont_rec rec;
+    int rc = st_get_rec(s, T_CONT, cont, 16, &rec, sizeof(rec));
+
+    if (rc != 0 || rec.handles == 0)
+        return rc;
+    rec.handles = 0;
+    rc = heap_tx_begin(s->h, MIN(kv_redo_max(16, sizeof(rec)), heap_tx_max(s->h)));
+    if (rc != 0)
+        return rc;
+    rc = st_cont_put(s, cont, &rec);
+    if (rc == 0)
+        heap_tx_commit(s->h, NULL);
+    else
+        heap_tx_abort(s->h);
+    return rc;
+}
+
 void svc_set_readonly(struct svc *s)
 {
     /* Nothing is in it yet; it being there is what makes the service read-only. */
@@ -253,14 +301,12 @@ int svc_has_snap(struct svc *s, const uint8_t cont[16], uint64_t epoch, bool *ye
 
 int svc_has_handles(struct svc *s, bool *yes)
 {
-    static const enum svc_table tables[] = {T_POOL_HDL, T_CONT_HDL, T_OPS, T_SESSION};
-
     *yes = false;
-    for (size_t i = 0; i < ARRAY_LEN(tables) && !*yes; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(passing) && !*yes; i++) {
         struct scan sc;
         int rc;
 
-        st_scan(&sc, tables[i], NULL, 0);
+        st_scan(&sc, passing[i], NULL, 0);
         rc = st_scan_next(s, &sc);
         if (rc != 0 && rc != -DER_NONEXIST)
             return rc;
@@ -278,6 +324,18 @@ int svc_cont_prop(struct svc *s, const uint8_t cont[16], uint32_t type, uint64_t
     rc = st_cont_props(s, cont, &s->scratch, &l);
     if (rc == 0)
         *val = svc_props_num(&l, type);
+    return rc;
+}
+
+int svc_cont_label(struct svc *s, const uint8_t cont[16], char *buf, size_t len)
+{
+    struct svc_props l;
+    int rc;
+
+    arena_reset(&s->scratch);
+    rc = st_cont_props(s, cont, &s->scratch, &l);
+    if (rc == 0)
+        snprintf(buf, len, "%s", svc_props_text(&l, DAOS_PROP_CO_LABEL, ""));
     return rc;
 }
 

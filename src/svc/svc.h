@@ -45,6 +45,11 @@ int svc_format(struct heap *h, const struct svc_format *f, uint32_t *bad);
 /* -DER_DF_INVAL no service here, -DER_DF_INCOMPT newer format. */
 int svc_open(struct heap *h, struct svc **svc);
 void svc_close(struct svc *svc);
+/* Forgets all handles and remembered outcomes at once, also when what is stored of them is damaged
+ * and SVC_EVICT_ALL cannot delete one after the other. The room they took is not given back. Then
+ * svc_cont_unused() for each container. Between commands. [L], one heap transaction each. */
+int svc_drop_handles(struct svc *svc);
+int svc_cont_unused(struct svc *svc, const uint8_t cont[16]);
 /* The heap is read-only: handles of the past do not count, new ones live in memory; commands that
  * change anything else are -DER_NO_PERM. Before the first command. */
 void svc_set_readonly(struct svc *svc);
@@ -120,6 +125,9 @@ void svc_each_cont_handle(struct svc *svc, const uint8_t cont[16],
                           void (*each)(void *arg, struct svc_chdl *h), void *arg);
 /* Uuid of a container by label or uuid text. -DER_NONEXIST. */
 int svc_cont_lookup(struct svc *svc, const char *name, uint8_t uuid[16]);
+
+/* The container's label; "" if it has none. */
+int svc_cont_label(struct svc *svc, const uint8_t cont[16], char *buf, size_t len);
 
 /* For the engine's opening: containers alive, and destroyed ones whose data may still be there.
  * uuid in: the one before (first: all zero and *more false); -DER_NONEXIST at the end. */

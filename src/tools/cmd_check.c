@@ -282,7 +282,9 @@ static const struct command commands[] = {
      "verify everything a pool holds, without changing it",
      "Reads all metadata and, unless --quick, all data, and compares checksums, references and "
      "counts. Exit status 0: sound; 11:\n"
-     "damaged, each problem is listed; others: it could not be checked. Refused while a process "
+     "damaged, each problem is listed with the container, path or object and keys it is about, and "
+     "what survives;\n"
+     "others: it could not be checked. Refused while a process "
      "has the pool open.",
      "check ./tarn-pool\ncheck ./tarn-pool --quick --json",
      {{'q', "quick", NULL, "metadata only"}}},

@@ -9,7 +9,8 @@
  *   counters    those of each container equal what was counted (if nothing changed meanwhile)
  *
  * A step is one dkey. What is found is kept until the step has seen all its pages, so that a fault
- * repeats nothing.
+ * repeats nothing. Trees are walked along their nodes, not their keys, so that damage costs what is
+ * below it and the walk goes on beside it.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,14 +18,21 @@
 
 #define TREE_CHECK_MAX 4000u /* entries of a tree that is checked as a whole */
 
+/* In an anchor. */
 struct check_place {
-    uint8_t started, in_obj;
-    uint16_t pad;
+    uint8_t started, conts_seen, pad[2];
     uint32_t cont;
-    uint64_t oid_hi, oid_lo;
-    struct pos pos;
 };
-_Static_assert(sizeof(struct check_place) == sizeof(((struct vos_anchor *)0)->bytes), "anchor");
+
+/* Where the walk is in its container. */
+struct spot {
+    struct tree_walker objs, dkeys;
+    struct tree_entry obj[TREE_LEAF_MAX], dkey[TREE_LEAF_MAX]; /* the leaves it is in */
+    uint32_t obj_nr, obj_at, dkey_nr, dkey_at;
+    daos_obj_id_t oid;
+    bool started, in_obj;
+    bool damaged; /* something was passed by: counters prove nothing */
+};
 
 /* Between steps; hangs off struct vos. */
 struct check_state {
@@ -32,12 +40,16 @@ struct check_state {
     uint64_t stat[ST_NR];
     uint8_t *used; /* a bit each data block met */
     uint64_t used_blocks;
+    struct spot at;
 };
 
 struct found {
     struct found *next;
-    char text[256];
+    struct vos_found f;
+    char text[320];
 };
+
+#define NAME_TEXT 800u
 
 /* One step. */
 struct check {
@@ -51,27 +63,74 @@ struct check {
     struct space_extent *ext;
     uint32_t ext_nr, ext_max;
     daos_obj_id_t oid;
-    int (*data)(void *arg, const struct vos_piece *p);
-    void *arg;
+    const struct vos_check_ops *ops;
+    struct vos_found at;
+    char dkey[NAME_TEXT], akey[NAME_TEXT]; /* what at names */
+    bool damaged;
 };
 
-static void __attribute__((format(printf, 2, 3))) problem(struct check *k, const char *fmt, ...)
+static const char *keep(struct check *k, const char *text)
+{
+    return text ? arena_memdup(k->mem, text, strlen(text) + 1) : NULL;
+}
+
+static void say(struct check *k, const char *fmt, va_list ap)
 {
     struct found *f = arena_alloc(k->mem, sizeof *f);
-    va_list ap;
-    int n;
 
-    k->problems++;
     if (f == NULL)
         return;
-    n = snprintf(f->text, sizeof f->text, "object %016llx.%016llx: ", (unsigned long long)k->oid.hi,
-                 (unsigned long long)k->oid.lo);
-    va_start(ap, fmt);
-    vsnprintf(f->text + n, sizeof f->text - (size_t)n, fmt, ap);
-    va_end(ap);
+    vsnprintf(f->text, sizeof f->text, fmt, ap);
+    f->f = k->at;
+    f->f.dkey = keep(k, k->at.dkey);
+    f->f.akey = keep(k, k->at.akey);
+    f->f.text = f->text;
     f->next = NULL;
     *k->tail = f;
     k->tail = &f->next;
+}
+
+static void __attribute__((format(printf, 2, 3))) problem(struct check *k, const char *fmt, ...)
+{
+    va_list ap;
+
+    k->problems++;
+    va_start(ap, fmt);
+    say(k, fmt, ap);
+    va_end(ap);
+}
+
+/* Belongs to problems that were counted. */
+static void __attribute__((format(printf, 2, 3))) remark(struct check *k, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    say(k, fmt, ap);
+    va_end(ap);
+}
+
+/* Of a record that is passed by. */
+static int pass_by(struct check *k, int rc, const char *what, uint64_t off)
+{
+    if (rc >= 0 || rc == -DER_NOMEM)
+        return rc;
+    k->damaged = true;
+    problem(k, "%s at heap offset %llu cannot be read (%s): it is lost, with all that is below it",
+            what, (unsigned long long)off, d_errstr(rc));
+    return 0;
+}
+
+static void nodes_lost(struct check *k, const struct tree_walker *w, const char *what)
+{
+    if (w->lost == 0)
+        return;
+    k->damaged = true;
+    problem(k,
+            "%llu node%s of the tree of %s cannot be read: those below %s are lost, the others "
+            "are there",
+            (unsigned long long)w->lost, w->lost == 1 ? "" : "s", what,
+            w->lost == 1 ? "it" : "them");
 }
 
 static void tree_problem(void *arg, const char *text)
@@ -83,9 +142,13 @@ static int check_live(struct check *k, uint64_t off, const char *what, bool *liv
 {
     int rc = heap_alloc_is_live(k->h, off, live);
 
-    if (rc == 0 && !*live)
-        problem(k, "%s at heap offset %llu is not allocated; what it held is lost", what,
-                (unsigned long long)off);
+    if (rc == 0 && !*live) {
+        k->damaged = true;
+        problem(k,
+                "%s at heap offset %llu is not allocated, or its page cannot be read: it is lost, "
+                "with all that is below it",
+                what, (unsigned long long)off);
+    }
     return rc;
 }
 
@@ -175,7 +238,11 @@ static int check_value(struct check *k, uint64_t off, const struct layout *l, co
             if (rc || !ok)
                 return rc;
         }
-        return soft(k, layout_bytes(k->h, l, rec, true, &bytes), "value of the version", off);
+        rc = layout_bytes(k->h, l, rec, true, &bytes);
+        if (rc == 0 && !single && k->ops->value)
+            return k->ops->value(k->ops->arg, &k->at, ((const struct ext *)rec)->epoch, bytes,
+                                 l->bytes);
+        return soft(k, rc, "value of the version", off);
     }
     for (uint32_t i = 0; i < l->loc_nr; i++) {
         struct space_extent e;
@@ -185,8 +252,13 @@ static int check_value(struct check *k, uint64_t off, const struct layout *l, co
         e = (struct space_extent){.block = DATA_LOC_BLOCK(loc), .nr = DATA_LOC_NR(loc)};
         len = MIN(l->bytes - done, (uint64_t)e.nr * SPACE_BLOCK);
         rc = heap_space_is_used(k->h, &e, &ok);
-        if (rc)
-            return soft(k, rc, "data extent of the version", off);
+        if (rc > 0 || rc == -DER_NOMEM)
+            return rc;
+        if (rc) { /* the value is another matter: it is read below */
+            problem(k, "nothing tells whether data block %llu of its value is in use: %s",
+                    (unsigned long long)e.block, d_errstr(rc));
+            ok = true;
+        }
         if (!ok)
             problem(k,
                     "version at heap offset %llu: its data extent (block %llu, %u blocks) is not "
@@ -204,7 +276,7 @@ static int check_value(struct check *k, uint64_t off, const struct layout *l, co
             k->ext_max = max;
         }
         k->ext[k->ext_nr++] = e;
-        if (k->data) {
+        if (k->ops->data) {
             struct vos_piece p = {.csum_type = l->flags & VER_CSUM ? rec[l->csum_off] : 0,
                                   .csum_len = (uint16_t)l->csum_len,
                                   .len = len,
@@ -213,7 +285,7 @@ static int check_value(struct check *k, uint64_t off, const struct layout *l, co
                                   .chunk_bytes = single ? len : VOS_CSUM_CHUNK,
                                   .csums = rec + l->csum_off + 1 + (single ? i * l->csum_len : 0)};
 
-            rc = k->data(k->arg, &p);
+            rc = k->ops->data(k->ops->arg, &k->at, &p);
             if (rc)
                 problem(k, "version at heap offset %llu: its data cannot be trusted: %s",
                         (unsigned long long)off, d_errstr(rc));
@@ -230,19 +302,31 @@ static int check_singles(struct check *k, uint64_t off)
 {
     struct when last = {UINT64_MAX, 255};
 
+    uint64_t newer = 0;
+
+    k->at.nr = 0;
     while (off) {
         const struct ver *r;
         const uint8_t *rec;
         struct layout l;
         struct when w;
         bool live;
+        uint64_t before = k->problems;
         int rc = check_live(k, off, "version", &live);
 
-        if (rc || !live)
-            return rc;
-        rc = layout_single(k->h, off, &l, &rec);
+        if (rc == 0 && live)
+            rc = layout_single(k->h, off, &l, &rec);
+        if (rc < 0 && rc != -DER_NOMEM)
+            rc = soft(k, rc, "version", off);
         if (rc)
-            return soft(k, rc, "version", off);
+            return rc;
+        if (k->problems > before) {
+            k->damaged = true;
+            remark(k, "%llu newer versions of its value survive, it and older ones do not",
+                   (unsigned long long)newer);
+            return 0;
+        }
+        newer++;
         r = (const struct ver *)rec;
         w = (struct when){r->epoch, r->minor};
         check_epoch(k, r->epoch, "version", off);
@@ -250,55 +334,93 @@ static int check_singles(struct check *k, uint64_t off)
             problem(k, "version at heap offset %llu: not newest first", (unsigned long long)off);
         last = w;
         k->stat[ST_SINGLE]++;
-        off = r->older;
         rc = check_value(k, off, &l, rec, true);
         if (rc)
             return rc;
+        off = r->older;
     }
     return 0;
 }
 
-static int check_exts(struct check *k, uint64_t akey, const struct akey_rec *a)
+/* What a reader of these records loses. */
+static void records_lost(struct check *k, uint64_t start, uint64_t nr, uint32_t rec_size,
+                         bool about)
 {
-    struct walk w;
-    uint64_t value;
-    int rc = check_tree(k, &ext_class, akey + offsetof(struct akey_rec, values));
+    remark(k, "%s %llu to %s%llu cannot be read", rec_size == 1 ? "bytes" : "records",
+           (unsigned long long)start, about ? "at most " : "",
+           (unsigned long long)(start + MAX(nr, UINT64_C(1)) - 1));
+}
 
+static int check_ext(struct check *k, const struct akey_rec *a, uint64_t start, uint64_t value)
+{
+    uint64_t off = ext_off(value), before = k->problems;
+    const struct ext *e;
+    const uint8_t *rec;
+    struct layout l;
+    bool live;
+    int rc = check_live(k, off, "extent", &live);
+
+    if (rc > 0 || rc == -DER_NOMEM)
+        return rc;
+    if (rc == 0 && live)
+        rc = layout_ext(k->h, off, &l, &rec);
+    if (rc < 0)
+        rc = soft(k, rc, "extent", off);
     if (rc)
         return rc;
-    walk_ext(&w, k->h, akey, 0, false);
-    while ((rc = walk_next(&w, &value)) == 0) {
-        uint64_t off = ext_off(value);
-        const struct ext *e;
-        const uint8_t *rec;
-        struct layout l;
-        bool live;
+    if (k->problems > before) {
+        k->damaged = true;
+        records_lost(k, start, ext_bound(value), 0, true);
+        return 0;
+    }
+    e = (const struct ext *)rec;
+    check_epoch(k, e->epoch, "extent", off);
+    if (e->nr == 0 || e->nr > EXT_NR_MAX || e->nr > UINT64_C(1) << a->max_log ||
+        ext_bound(value) < e->nr)
+        problem(k, "extent at heap offset %llu: its place in the tree does not fit it",
+                (unsigned long long)off);
+    if ((e->flags & VER_TOMBSTONE) && !(a->flags & KEY_HOLES))
+        problem(k, "extent at heap offset %llu: a hole in an akey that says it has none",
+                (unsigned long long)off);
+    k->stat[ST_EXT]++;
+    k->at.start = start;
+    k->at.nr = e->nr;
+    k->at.rec_size = e->rec_size;
+    rc = check_value(k, off, &l, rec, false);
+    if (rc == 0 && k->problems > before)
+        records_lost(k, start, e->nr, e->rec_size, false);
+    return rc;
+}
 
-        rc = check_live(k, off, "extent", &live);
-        if (rc || !live)
-            return rc;
-        rc = layout_ext(k->h, off, &l, &rec);
-        if (rc) {
-            rc = soft(k, rc, "extent", off);
+static int check_exts(struct check *k, uint64_t akey, const struct akey_rec *a)
+{
+    struct tree_entry ent[TREE_LEAF_MAX];
+    struct tree_walker w;
+    uint64_t all = 0, bad = 0;
+    uint32_t nr;
+    int rc = check_tree(k, &ext_class, akey + offsetof(struct akey_rec, values));
+
+    if (rc > 0 || rc == -DER_NOMEM)
+        return rc;
+    tree_walk_start(&w, akey + offsetof(struct akey_rec, values));
+    while ((rc = tree_walk_leaf(k->h, &w, ent, &nr)) == 0) {
+        for (uint32_t i = 0; i < nr; i++) {
+            uint64_t before = k->problems;
+
+            rc = check_ext(k, a, ent[i].order, ent[i].value);
             if (rc)
                 return rc;
-            continue;
+            all++;
+            bad += k->problems > before;
         }
-        e = (const struct ext *)rec;
-        check_epoch(k, e->epoch, "extent", off);
-        if (e->nr == 0 || e->nr > EXT_NR_MAX || e->nr > UINT64_C(1) << a->max_log ||
-            ext_bound(value) < e->nr)
-            problem(k, "extent at heap offset %llu: its place in the tree does not fit it",
-                    (unsigned long long)off);
-        if ((e->flags & VER_TOMBSTONE) && !(a->flags & KEY_HOLES))
-            problem(k, "extent at heap offset %llu: a hole in an akey that says it has none",
-                    (unsigned long long)off);
-        k->stat[ST_EXT]++;
-        rc = check_value(k, off, &l, rec, false);
-        if (rc)
-            return rc;
     }
-    return rc == -DER_NONEXIST ? 0 : rc;
+    if (rc != -DER_NONEXIST)
+        return rc;
+    nodes_lost(k, &w, "extents");
+    if (bad > 0 || w.lost > 0)
+        remark(k, "%llu of %s%llu extents survive", (unsigned long long)(all - bad),
+               w.lost ? "at least " : "", (unsigned long long)(all + w.lost));
+    return 0;
 }
 
 static int check_akey(struct check *k, uint64_t akey, uint64_t order)
@@ -308,13 +430,16 @@ static int check_akey(struct check *k, uint64_t akey, uint64_t order)
     struct vos_key name;
     uint8_t type;
     bool live;
-    int rc = check_live(k, akey, "akey", &live);
+    int rc;
 
+    k->at.akey = NULL;
+    rc = check_live(k, akey, "akey", &live);
     if (rc || !live)
         return rc;
     rc = akey_name(k->h, akey, &name, &type);
     if (rc)
-        return soft(k, rc, "akey", akey);
+        return pass_by(k, rc, "akey", akey);
+    k->at.akey = vos_key_text(&name, daos_is_akey_uint64(k->oid), k->akey, sizeof k->akey);
     if (key_check(akey_korder(k->oid), &name) ||
         key_order(akey_korder(k->oid), name.buf, name.len) != order)
         problem(k, "akey at heap offset %llu is not where its name belongs",
@@ -337,6 +462,7 @@ static int check_akey(struct check *k, uint64_t akey, uint64_t order)
 
 static int check_pack(struct check *k, uint64_t dkey)
 {
+    uint64_t before = k->problems;
     const uint8_t *rec;
     struct layout l;
     struct pack p;
@@ -346,6 +472,7 @@ static int check_pack(struct check *k, uint64_t dkey)
     if (rc)
         return soft(k, rc, "packed dkey", dkey);
     array = p.type == DAOS_IOD_ARRAY;
+    k->at.akey = vos_key_text(&p.akey, daos_is_akey_uint64(k->oid), k->akey, sizeof k->akey);
     rc = array ? layout_ext(k->h, p.ver, &l, &rec) : layout_single(k->h, p.ver, &l, &rec);
     if (rc)
         return soft(k, rc, "version of the packed dkey", dkey);
@@ -358,15 +485,23 @@ static int check_pack(struct check *k, uint64_t dkey)
     k->stat[ST_DKEY]++;
     k->stat[ST_AKEY]++;
     k->stat[array ? ST_EXT : ST_SINGLE]++;
-    return check_value(k, p.ver, &l, rec, !array);
+    k->at.start = p.start;
+    k->at.nr = p.nr;
+    k->at.rec_size = p.rec_size;
+    rc = check_value(k, p.ver, &l, rec, !array);
+    if (rc == 0 && array && k->problems > before)
+        records_lost(k, p.start, p.nr, p.rec_size, false);
+    k->at.akey = NULL;
+    return rc;
 }
 
 static int check_dkey(struct check *k, uint64_t dkey, uint64_t order)
 {
     const struct dkey_rec *r;
+    struct tree_entry ent[TREE_LEAF_MAX];
+    struct tree_walker w;
     struct vos_key name;
-    struct walk w;
-    uint64_t akey;
+    uint32_t nr;
     bool live, packed;
     int rc = check_live(k, dkey, "dkey", &live);
 
@@ -374,7 +509,8 @@ static int check_dkey(struct check *k, uint64_t dkey, uint64_t order)
         return rc;
     rc = dkey_name(k->h, dkey, &name);
     if (rc)
-        return soft(k, rc, "dkey", dkey);
+        return pass_by(k, rc, "dkey", dkey);
+    k->at.dkey = vos_key_text(&name, daos_is_dkey_uint64(k->oid), k->dkey, sizeof k->dkey);
     if (key_check(dkey_korder(k->oid), &name) ||
         key_order(dkey_korder(k->oid), name.buf, name.len) != order)
         problem(k, "dkey at heap offset %llu is not where its name belongs",
@@ -387,94 +523,109 @@ static int check_dkey(struct check *k, uint64_t dkey, uint64_t order)
         return rc;
     k->stat[ST_DKEY]++;
     rc = check_life(k, r->life, false);
+    if (rc < 0)
+        rc = soft(k, rc, "existence log", r->life);
     if (rc == 0)
         rc = check_tree(k, &akey_class, dkey + offsetof(struct dkey_rec, akeys));
-    if (rc)
+    if (rc > 0 || rc == -DER_NOMEM)
         return rc;
-    walk_init(&w, k->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), akey_korder(k->oid));
-    while ((rc = walk_next(&w, &akey)) == 0) {
-        rc = check_akey(k, akey, w.ent[w.at - 1].order);
-        if (rc)
-            return rc;
+    tree_walk_start(&w, dkey + offsetof(struct dkey_rec, akeys));
+    while ((rc = tree_walk_leaf(k->h, &w, ent, &nr)) == 0) {
+        for (uint32_t i = 0; i < nr; i++) {
+            rc = check_akey(k, ent[i].value, ent[i].order);
+            if (rc)
+                rc = pass_by(k, rc, "akey", ent[i].value);
+            if (rc)
+                return rc;
+        }
     }
-    return rc == -DER_NONEXIST ? 0 : rc;
+    k->at.akey = NULL;
+    if (rc != -DER_NONEXIST)
+        return rc;
+    nodes_lost(k, &w, "akeys");
+    return 0;
 }
 
-static int check_obj(struct check *k, uint64_t obj)
+static int check_obj(struct check *k, uint64_t obj, uint64_t order)
 {
     const struct obj_rec *o;
     bool live;
     int rc = check_live(k, obj, "object", &live);
 
     if (rc || !live)
-        return rc ? rc : -DER_CSUM;
+        return rc ? rc : -DER_NONEXIST;
     o = REC(k->h, obj, obj_rec, REC_OBJ, &rc);
     if (o == NULL)
         return rc;
+    k->oid = k->at.oid = (daos_obj_id_t){.hi = o->oid_hi, .lo = o->oid_lo};
+    k->at.has_oid = true;
+    if (mix128(o->oid_hi, o->oid_lo) != order)
+        problem(k, "object at heap offset %llu is not where its id belongs",
+                (unsigned long long)obj);
     if (o->changed >= k->v->ceiling)
         problem(k, "object at heap offset %llu changed at epoch %llx, above the ceiling",
                 (unsigned long long)obj, (unsigned long long)o->changed);
     k->stat[ST_OBJ]++;
     rc = check_life(k, o->life, false);
-    return rc ? rc : check_tree(k, &dkey_class, obj + offsetof(struct obj_rec, dkeys));
+    if (rc < 0)
+        rc = soft(k, rc, "existence log", o->life);
+    if (rc == 0)
+        rc = check_tree(k, &dkey_class, obj + offsetof(struct obj_rec, dkeys));
+    return rc > 0 || rc == -DER_NOMEM ? rc : 0;
+}
+
+/* The next object's record. */
+static int step_obj(struct check *k, struct spot *p, bool *cont_done)
+{
+    struct tree_entry e;
+    int rc = 0;
+
+    if (!p->started)
+        tree_walk_start(&p->objs, k->c->off + offsetof(struct cont_rec, objects));
+    p->started = true;
+    if (p->obj_at == p->obj_nr) {
+        rc = tree_walk_leaf(k->h, &p->objs, p->obj, &p->obj_nr);
+        p->obj_at = 0;
+    }
+    if (rc == -DER_NONEXIST) {
+        nodes_lost(k, &p->objs, "objects");
+        *cont_done = true;
+        return 0;
+    }
+    if (rc)
+        return rc;
+    e = p->obj[p->obj_at++];
+    rc = check_obj(k, e.value, e.order);
+    p->in_obj = rc == 0;
+    p->oid = k->oid;
+    p->dkey_nr = p->dkey_at = 0;
+    tree_walk_start(&p->dkeys, e.value + offsetof(struct obj_rec, dkeys));
+    return rc == -DER_NONEXIST ? 0 : pass_by(k, rc, "object", e.value);
 }
 
 /* One step within the k->c: the next object's record, or the next dkey of the current one. */
-static int step(struct check *k, struct check_place *p, bool *cont_done)
+static int step(struct check *k, struct spot *p, bool *cont_done)
 {
-    struct heap *h = k->h;
-    uint64_t id[2] = {p->oid_hi, p->oid_lo}, order, obj, dkey;
-    struct tree_key key = {.order = mix128(id[0], id[1]), .key = id, .len = sizeof id};
-    const struct obj_rec *o;
-    struct akey_id room;
-    struct vos_key name;
-    struct walk w;
-    int rc;
+    struct tree_entry e;
+    int rc = 0;
 
-    rc = tree_seek(h, &obj_class, k->c->off + offsetof(struct cont_rec, objects),
-                   !p->started ? TREE_FIRST
-                   : p->in_obj ? TREE_GE
-                               : TREE_GT,
-                   p->started ? &key : NULL, &order, &obj);
-    *cont_done = rc == -DER_NONEXIST;
-    if (rc)
-        return *cont_done ? 0 : rc;
-    o = REC(h, obj, obj_rec, REC_OBJ, &rc);
-    if (o == NULL)
-        return rc;
-    k->oid = (daos_obj_id_t){.hi = o->oid_hi, .lo = o->oid_lo};
-    if (mix128(o->oid_hi, o->oid_lo) != order) {
-        problem(k, "object at heap offset %llu is not where its id belongs",
-                (unsigned long long)obj);
-        return -DER_CSUM; /* going on from its id might lead back */
+    if (!p->in_obj)
+        return step_obj(k, p, cont_done);
+    k->oid = k->at.oid = p->oid;
+    k->at.has_oid = true;
+    if (p->dkey_at == p->dkey_nr) {
+        rc = tree_walk_leaf(k->h, &p->dkeys, p->dkey, &p->dkey_nr);
+        p->dkey_at = 0;
     }
-    if (!p->started || !p->in_obj || k->oid.hi != p->oid_hi || k->oid.lo != p->oid_lo) {
-        rc = check_obj(k, obj);
-        if (rc == 0)
-            *p = (struct check_place){.started = 1,
-                                      .in_obj = 1,
-                                      .cont = p->cont,
-                                      .oid_hi = k->oid.hi,
-                                      .oid_lo = k->oid.lo};
-        return rc;
-    }
-    rc = pos_walk(&p->pos, &w, h, &dkey_class, obj + offsetof(struct obj_rec, dkeys),
-                  dkey_korder(k->oid), &room);
-    if (rc == 0)
-        rc = walk_next(&w, &dkey);
     if (rc == -DER_NONEXIST) {
-        p->in_obj = 0;
+        nodes_lost(k, &p->dkeys, "dkeys");
+        p->in_obj = false;
         return 0;
     }
-    if (rc == 0)
-        rc = check_dkey(k, dkey, w.ent[w.at - 1].order);
-    if (rc == 0)
-        rc = dkey_name(h, dkey, &name);
     if (rc)
         return rc;
-    pos_set(&p->pos, dkey_korder(k->oid), &name, 0);
-    p->pos.order = w.ent[w.at - 1].order; /* not a damaged key's, which might lead back */
-    return 0;
+    e = p->dkey[p->dkey_at++];
+    return pass_by(k, check_dkey(k, e.value, e.order), "dkey", e.value);
 }
 
 /* Counters of a container against what the walk met. */
@@ -549,18 +700,53 @@ static struct vos_cont *cont_at(struct vos *v, uint32_t ix)
     return NULL;
 }
 
-int vos_check(struct vos *v, struct vos_anchor *where, void (*report)(void *arg, const char *text),
-              int (*data)(void *arg, const struct vos_piece *p), void *arg, uint64_t *problems,
-              bool *more)
+static bool cont_loaded(struct vos *v, uint64_t off)
 {
-    struct check k = {.v = v, .h = v->h, .mem = &v->scratch, .data = data, .arg = arg};
+    struct list *l;
+
+    LIST_FOREACH(l, &v->conts)
+    {
+        if (LIST_ENTRY(l, struct vos_cont, link)->off == off)
+            return true;
+    }
+    return false;
+}
+
+/* Containers that are in the tree and could not be loaded. */
+static int check_conts(struct check *k)
+{
+    struct tree_entry ent[TREE_LEAF_MAX];
+    struct tree_walker w;
+    uint32_t nr;
+    int rc;
+
+    tree_walk_start(&w, k->v->super + offsetof(struct super_rec, conts));
+    while ((rc = tree_walk_leaf(k->h, &w, ent, &nr)) == 0) {
+        for (uint32_t i = 0; i < nr; i++)
+            if (!cont_loaded(k->v, ent[i].value))
+                problem(k,
+                        "the container at heap offset %llu could not be loaded: it cannot be "
+                        "used",
+                        (unsigned long long)ent[i].value);
+    }
+    if (rc != -DER_NONEXIST)
+        return rc;
+    nodes_lost(k, &w, "containers");
+    return 0;
+}
+
+int vos_check(struct vos *v, struct vos_anchor *where, const struct vos_check_ops *ops,
+              uint64_t *problems, bool *more)
+{
+    struct check k = {.v = v, .h = v->h, .mem = &v->scratch, .ops = ops};
     struct check_state *s;
     struct check_place p;
+    struct spot at;
     bool cont_done = false;
     int rc;
 
     memcpy(&p, where->bytes, sizeof p);
-    if (p.cont == 0 && !p.started) {
+    if (!p.started) {
         check_end(v);
         v->check = base_calloc(1, sizeof *v->check);
         if (v->check == NULL)
@@ -569,7 +755,7 @@ int vos_check(struct vos *v, struct vos_anchor *where, void (*report)(void *arg,
     }
     s = v->check;
     k.c = cont_at(v, p.cont);
-    if (s == NULL || k.c == NULL) {
+    if (s == NULL || (k.c == NULL && p.conts_seen)) {
         check_end(v);
         where->eof = 1;
         *more = false;
@@ -577,28 +763,42 @@ int vos_check(struct vos *v, struct vos_anchor *where, void (*report)(void *arg,
     }
     arena_reset(&v->scratch);
     k.tail = &k.found;
-    rc = step(&k, &p, &cont_done);
-    if (rc < 0) { /* the walk cannot go on in this container */
+    at = s->at;
+    if (k.c) {
+        memcpy(k.at.cont, k.c->uuid, sizeof k.at.cont);
+        rc = step(&k, &at, &cont_done);
+    } else {
+        rc = check_conts(&k);
+        p.conts_seen = 1;
+    }
+    if (rc < 0 && rc != -DER_NOMEM) { /* the walk cannot go on in this container */
         problem(&k, "the walk ends here: %s", d_errstr(rc));
-        cont_done = true;
+        cont_done = k.damaged = true;
         rc = 0;
-        s->lsn = UINT64_MAX;
     }
     if (rc)
         return rc;
-    for (uint32_t i = 0; i < ST_NR; i++)
-        s->stat[i] += k.stat[i];
     rc = check_blocks(&k, s);
     if (rc)
         return rc;
+    at.damaged |= k.damaged;
+    for (uint32_t i = 0; i < ST_NR; i++)
+        s->stat[i] += k.stat[i];
     if (cont_done) {
-        check_counts(&k, s);
+        k.at.has_oid = false;
+        k.at.dkey = k.at.akey = NULL;
+        if (!at.damaged)
+            check_counts(&k, s);
         memset(s->stat, 0, sizeof s->stat);
-        p = (struct check_place){.cont = p.cont + 1};
+        memset(&at, 0, sizeof at);
+        p.cont++;
     }
+    p.started = 1;
+    s->at = at;
     for (struct found *f = k.found; f; f = f->next)
-        report(arg, f->text);
+        ops->report(ops->arg, &f->f);
     *problems += k.problems;
+    memset(where->bytes, 0, sizeof where->bytes);
     memcpy(where->bytes, &p, sizeof p);
     *more = true;
     return 0;

@@ -206,10 +206,13 @@ static int conts_load(struct vos *v)
     walk_init(&w, v->h, &cont_class, v->super + offsetof(struct super_rec, conts), K_HASH);
     while ((rc = walk_next(&w, &off)) == 0) {
         rc = cont_load(v, off, &c);
-        if (rc)
+        if (rc != -DER_CSUM && rc != -DER_IO && rc)
             return rc;
+        v->conts_damaged |= rc != 0;
     }
-    return rc == -DER_NONEXIST ? 0 : rc;
+    /* One that cannot be loaded is -DER_CSUM for whoever opens it, and no other's business. */
+    v->conts_damaged |= rc == -DER_CSUM || rc == -DER_IO;
+    return rc == -DER_NONEXIST || v->conts_damaged ? 0 : rc;
 }
 
 int vos_open(struct heap *h, struct hlc *clock, uint64_t wall_ns, struct vos **out)
@@ -275,6 +278,25 @@ void vos_close(struct vos *v)
 
 /* ---- Containers ---- */
 
+static struct tree_key cont_key(const uuid_t uuid)
+{
+    return (struct tree_key){.order = hash_bytes(uuid, 16), .key = uuid, .len = 16};
+}
+
+/* One that is not among those loaded: was there never one, or could it not be loaded? It may be by
+ * now. */
+static int cont_missing(struct vos *v, const uuid_t uuid, struct vos_cont **c)
+{
+    struct tree_key k = cont_key(uuid);
+    uint64_t off;
+    int rc;
+
+    if (!v->conts_damaged)
+        return -DER_NONEXIST;
+    rc = tree_find(v->h, &cont_class, v->super + offsetof(struct super_rec, conts), &k, &off);
+    return rc ? rc : cont_load(v, off, c);
+}
+
 static struct vos_cont *cont_find(struct vos *v, const uuid_t uuid)
 {
     struct list *l;
@@ -289,11 +311,6 @@ static struct vos_cont *cont_find(struct vos *v, const uuid_t uuid)
     return NULL;
 }
 
-static struct tree_key cont_key(const uuid_t uuid)
-{
-    return (struct tree_key){.order = hash_bytes(uuid, 16), .key = uuid, .len = 16};
-}
-
 int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont **out)
 {
     struct vos_cont *c = cont_find(v, uuid);
@@ -305,8 +322,9 @@ int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont
         *out = c;
         return 0;
     }
-    if (!create)
-        return -DER_NONEXIST;
+    rc = cont_missing(v, uuid, out);
+    if (rc != -DER_NONEXIST || !create)
+        return rc;
     c = base_calloc(1, sizeof *c);
     if (c == NULL)
         return -DER_NOMEM;
@@ -351,8 +369,9 @@ int vos_cont_destroy(struct vos *v, const uuid_t uuid)
     uuid_t grave;
     int rc;
 
-    if (c == NULL)
-        return -DER_NONEXIST;
+    rc = c ? 0 : cont_missing(v, uuid, &c);
+    if (rc)
+        return rc;
     memset(grave, 0xff, sizeof grave);
     memcpy(grave, &c->off, sizeof c->off); /* offsets are unique among live records */
     rc = heap_tx_begin(v->h, 2 * OP_REDO + sizeof *r);

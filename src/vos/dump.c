@@ -23,11 +23,12 @@ static void __attribute__((format(printf, 2, 3))) say(struct dump *d, const char
     d->line(d->arg, text);
 }
 
-static const char *name_text(const struct vos_key *k, bool integer, char *buf, size_t size)
+const char *vos_key_text(const struct vos_key *k, bool integer, char *buf, size_t size)
 {
     uint64_t i;
     size_t at = 0;
 
+    buf[0] = 0;
     if (integer && k->len == 8) {
         memcpy(&i, k->buf, 8);
         snprintf(buf, size, "%llu", (unsigned long long)i);
@@ -93,7 +94,7 @@ static int dump_akey(struct dump *d, uint64_t akey, bool integer)
     rc = akey_look(d->h, akey, &a);
     if (rc)
         return rc;
-    say(d, "    akey %s %s%s", name_text(&name, integer, text, sizeof text),
+    say(d, "    akey %s %s%s", vos_key_text(&name, integer, text, sizeof text),
         type == DAOS_IOD_ARRAY ? "array" : "single", a.flags & KEY_DEAD ? " dead" : "");
     rc = dump_life(d, a.life, "      ");
     if (rc)
@@ -138,7 +139,7 @@ static int dump_dkey(struct dump *d, uint64_t dkey, daos_obj_id_t oid)
     if (rc)
         return rc;
     say(d, "  dkey %s changed %016llx%s%s",
-        name_text(&name, daos_is_dkey_uint64(oid), text, sizeof text),
+        vos_key_text(&name, daos_is_dkey_uint64(oid), text, sizeof text),
         (unsigned long long)r.changed, r.flags & KEY_DEAD ? " dead" : "",
         r.kind == REC_PACK ? " packed" : "");
     rc = dump_life(d, r.life, "    ");

@@ -71,6 +71,7 @@ struct vos {
     uint64_t ceiling;     /* as stored */
     uint64_t ceiling_lsn; /* what it was stored with last */
     struct list conts;
+    bool conts_damaged;       /* containers are in the tree that could not be loaded */
     struct arena scratch;     /* of the call that runs now */
     struct vos_update *spare; /* finished updates, reused */
     uint32_t spare_nr;
@@ -539,9 +540,11 @@ int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid,
 /* Do all conditions and checks of the update hold now? */
 int update_conditions(const struct vos_update *u);
 
-/* ---- check.c ---- */
+/* ---- check.c, dump.c ---- */
 
 void check_end(struct vos *v);
+/* A key as a person reads it: the number, or its bytes with \xNN for what cannot be shown. */
+const char *vos_key_text(const struct vos_key *k, bool integer, char *buf, size_t size);
 
 /* ---- session.c ---- */
 

@@ -586,9 +586,21 @@ int round_step(struct vos_cont *c, size_t root_at, const struct round *r, struct
 
     memcpy(&p, where->bytes, sizeof p);
     rc = step(c, root_at, r, &p, done);
-    if (rc == 0)
-        memcpy(where->bytes, &p, sizeof p);
+    memcpy(where->bytes, &p, sizeof p); /* after an error too: what is in the way is known */
     return rc;
+}
+
+/* After an error: goes on behind the object that it was in. True: it was in none. */
+static bool round_pass(struct vos_anchor *where)
+{
+    struct agg_place p;
+    bool none;
+
+    memcpy(&p, where->bytes, sizeof p);
+    none = !p.in_obj;
+    p.in_obj = 0;
+    memcpy(where->bytes, &p, sizeof p);
+    return none;
 }
 
 /* ---- The calls ---- */
@@ -620,6 +632,12 @@ bool vos_reclaim_due(struct vos *v)
     return due;
 }
 
+/* What lies on a page that cannot be read stays; everything else is given back as ever. */
+static bool is_damage(int rc)
+{
+    return (rc == -DER_CSUM || rc == -DER_IO);
+}
+
 int vos_reclaim(struct vos *v, bool *more)
 {
     struct list *l, *tmp;
@@ -639,6 +657,10 @@ int vos_reclaim(struct vos *v, bool *more)
             if (c->shredded)
                 continue;
             rc = shred_cont(c, &done);
+            if (is_damage(rc)) { /* the next opening, or a repair, goes on here */
+                rc = 0;
+                done = true;
+            }
             if (rc == 0) {
                 c->shredded = done;
                 *more = true;
@@ -648,6 +670,10 @@ int vos_reclaim(struct vos *v, bool *more)
         if (c->trash_done)
             continue;
         rc = round_step(c, offsetof(struct cont_rec, trash), &r, &c->trash_at, &done);
+        if (is_damage(rc)) { /* of this object, or of the way to the next one */
+            done = round_pass(&c->trash_at);
+            rc = 0;
+        }
         if (rc)
             return rc;
         c->trash_done = done;
@@ -657,6 +683,8 @@ int vos_reclaim(struct vos *v, bool *more)
     /* Sessions come last, and only their end ends the round: whoever misses a page here must come
      * back to here, not to the trash, which takes so long that the page is gone again. */
     rc = session_reclaim(v, more);
+    if (is_damage(rc))
+        rc = 0;
     if (rc || *more)
         return rc;
     LIST_FOREACH(l, &v->conts)

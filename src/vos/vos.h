@@ -330,12 +330,31 @@ struct vos_stat {
 };
 void vos_stat(struct vos *v, struct vos_stat *st);
 
-/* Walks everything and proves the invariants: orders, epochs, counts, every allocation reachable
- * once, extents used once, checksums of heap values. verify: also hands out data pieces to be read:
- * data(arg, piece) may be NULL. In steps: *where zero at the start; *more. [L] */
-int vos_check(struct vos *v, struct vos_anchor *where, void (*report)(void *arg, const char *text),
-              int (*data)(void *arg, const struct vos_piece *p), void *arg, uint64_t *problems,
-              bool *more);
+/* Where the checker is. */
+struct vos_found {
+    uuid_t cont;
+    daos_obj_id_t oid;
+    bool has_oid;
+    const char *dkey, *akey; /* as a person reads them; NULL: not below one */
+    uint64_t start, nr;      /* data: the records of the value; nr 0: a single value */
+    uint32_t rec_size;
+    const char *text; /* report: what is wrong there, and what survives */
+};
+struct vos_check_ops {
+    void (*report)(void *arg, const struct vos_found *f);
+    /* Values in data extents, to be read and compared; may be NULL. */
+    int (*data)(void *arg, const struct vos_found *at, const struct vos_piece *p);
+    /* Sound values of arrays in the heap, each version; may be NULL. */
+    int (*value)(void *arg, const struct vos_found *at, uint64_t epoch, const void *bytes,
+                 uint64_t len);
+    void *arg;
+};
+/* Walks everything and proves the invariants: orders, epochs, counts, extents used once, checksums
+ * of heap values. What cannot be read is reported and passed by. In steps: *where zero at the
+ * start; *more. The store may not change until the walk ends. A step that faults has called nothing
+ * but data and value. [L] */
+int vos_check(struct vos *v, struct vos_anchor *where, const struct vos_check_ops *ops,
+              uint64_t *problems, bool *more);
 
 /* A human's view of one object (tools: dump). Calls line() for every record with its epochs. */
 int vos_dump(struct vos_cont *c, daos_obj_id_t oid, void (*line)(void *arg, const char *text),

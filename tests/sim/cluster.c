@@ -39,6 +39,7 @@ static struct engine_conf engine_conf(struct sim_engine *n)
                                 .keep_handles = !n->cl->conf.drop_handles,
                                 .checkpoint_pct = n->cl->conf.checkpoint_pct,
                                 .mem_limit = n->cl->conf.mem_limit,
+                                .refuse_damaged = true, /* the disk may be healed yet */
                                 .spurious_fault = n->cl->conf.fault_ppm != 0 ? page_gone : NULL,
                                 .arg = n};
 }

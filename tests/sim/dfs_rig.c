@@ -115,6 +115,36 @@ void dfs_rig_open(struct dfs_rig *r, struct sim_dir *sd)
     must(dfs_mount(r->poh, r->coh, O_RDWR, &r->dfs), "mount");
 }
 
+int dfs_rig_try_open(struct dfs_rig *r, struct sim_dir *sd, struct err *e)
+{
+    struct engine_conf conf = {.cpu = -1};
+    int rc;
+
+    *r = (struct dfs_rig){.sd = sd};
+    *e = (struct err){0};
+    must(sim_dir_open(sd, &r->dir), "open the simulated directory");
+    conf.dir = r->dir;
+    rc = engine_open(&conf, &r->eng, e);
+    if (rc != 0) {
+        io_dir_close(r->dir);
+        return rc;
+    }
+    engine_now = r->eng;
+    rc = daos_pool_connect("/sim", NULL, DAOS_PC_RW, &r->poh, NULL, NULL);
+    if (rc != 0)
+        goto no_pool;
+    rc = daos_cont_open(r->poh, "fs", DAOS_COO_RW, &r->coh, NULL, NULL);
+    r->fs_rc = rc != 0 ? rc : dfs_mount(r->poh, r->coh, O_RDWR, &r->dfs);
+    if (r->fs_rc != 0)
+        r->dfs = NULL;
+    return 0;
+no_pool:
+    err_set(e, rc, "cannot connect to the pool", d_errstr(rc), "run the checker");
+    engine_close(r->eng, true);
+    io_dir_close(r->dir);
+    return rc;
+}
+
 void dfs_rig_close(struct dfs_rig *r, bool clean)
 {
     must(dfs_umount(r->dfs), "unmount");

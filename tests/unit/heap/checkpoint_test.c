@@ -258,20 +258,22 @@ static void a_page_written_to_the_wrong_place_is_found(struct rig *r)
     io_buf_free(buf);
 }
 
-static void damaged_core_pages_are_refused_at_open(struct rig *r)
+/* The heap page has a copy; a descriptor page is refused only if that was asked for (what becomes of
+ * it otherwise: damage_test.c). */
+static void damaged_core_pages_at_open(struct rig *r)
 {
+    struct err e = {0};
+
     start(r, 7, NULL);
     CHECK(rig_work(r, 100) == 0);
     CHECK(heap_checkpoint(r->h) == 0);
     CHECK(heap_close(r->h, true) == 0);
-    for (uint64_t page = 0; page < 2; page++) {
-        struct err e = {0};
-
-        page_flip(r, page, 5000);
-        CHECK(rig_open(r, &e) == -DER_CSUM);
-        CHECK(e.what[0] != 0 && e.why[0] != 0 && e.next[0] != 0);
-        page_flip(r, page, 5000);
-    }
+    r->conf.refuse_damaged = true;
+    page_flip(r, 1, 5000);
+    CHECK(rig_open(r, &e) == -DER_CSUM);
+    CHECK(e.what[0] != 0 && e.why[0] != 0 && e.next[0] != 0);
+    page_flip(r, 1, 5000);
+    page_flip(r, 0, 5000);
     CHECK(rig_open(r, NULL) == 0);
     rig_verify(r, true);
     CHECK(heap_close(r->h, true) == 0);
@@ -299,6 +301,7 @@ static void damage_under_a_cut_checkpoint_is_found_by_page_sum(struct rig *r)
     rig_detach(r); /* a device whose flush failed is of no use until it is opened again */
     CHECK(rig_attach(r) == 0);
     page_flip(r, page_of(off), HEAP_PAGE_SIZE - 1); /* a byte no record of the log covers */
+    r->conf.refuse_damaged = true;
     CHECK(rig_open(r, &e) == -DER_CSUM);
     CHECK(strstr(e.what, "is damaged") != NULL);
     page_flip(r, page_of(off), HEAP_PAGE_SIZE - 1);
@@ -683,7 +686,7 @@ static void the_checker_compares_memory_with_the_pages(struct rig *r)
     X(a_peek_leaves_no_trace)                                                                      \
     X(a_flipped_bit_in_a_page_is_found_at_load)                                                    \
     X(a_page_written_to_the_wrong_place_is_found)                                                  \
-    X(damaged_core_pages_are_refused_at_open)                                                      \
+    X(damaged_core_pages_at_open)                                                                  \
     X(damage_under_a_cut_checkpoint_is_found_by_page_sum)                                          \
     X(crashes_in_checkpoints_do_not_use_up_the_log)                                                \
     X(a_log_filled_to_the_brim_still_has_room_for_the_checkpoint)                                  \

@@ -276,7 +276,10 @@ static void objects_of_one_hash(void **state)
             assert_int_equal(seen[i], i % 3 ? 1 : 0);
         while (more)
             assert_int_equal(
-                RIG_RETRY(&r, vos_check(r.v, &where, rig_problem, NULL, NULL, &problems, &more)),
+                RIG_RETRY(&r, vos_check(r.v, &where,
+                                        &(struct vos_check_ops){
+                                            .report = rig_problem, .data = NULL, .arg = NULL},
+                                        &problems, &more)),
                 0);
         assert_int_equal(problems, 0);
         for (more = true; more;)

@@ -13,6 +13,17 @@ static void note(void *arg, const char *text)
     snprintf(said + strlen(said), sizeof said - strlen(said), "%s\n", text);
 }
 
+static void found(void *arg, const struct vos_found *f)
+{
+    if (f->dkey && f->akey)
+        snprintf(said + strlen(said), sizeof said - strlen(said), "%s/%s ", f->dkey, f->akey);
+    if (strstr(f->text, "survive") == NULL && strncmp(f->text, "bytes ", 6) != 0 &&
+        strncmp(f->text, "records ", 8) != 0)
+        note(arg, f->text);
+    else
+        snprintf(said + strlen(said), sizeof said - strlen(said), "%s\n", f->text);
+}
+
 static uint64_t check(struct rig *r)
 {
     struct vos_anchor at = {{0}, 0};
@@ -21,7 +32,11 @@ static uint64_t check(struct rig *r)
 
     last[0] = 0;
     while (more)
-        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at, note, NULL, NULL, &problems, &more)), 0);
+        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at,
+                                        &(struct vos_check_ops){
+                                            .report = found, .data = NULL, .arg = NULL},
+                                        &problems, &more)),
+                 0);
     return problems;
 }
 
@@ -194,6 +209,46 @@ static void every_wound_has_a_name(void **state)
     rig_stop(&r);
 }
 
+/* Two wounds far from each other in one tree of dkeys: one costs a dkey, the other a value; both
+ * are told, and the second by its name. */
+static void the_walk_goes_on_beside_damage(void **state)
+{
+    daos_obj_id_t o = OID(DAOS_OT_MULTI_LEXICAL, 1);
+    char name[16], byte = 'X', wrong = 'W';
+    uint64_t obj, lost, dkey, value;
+    struct akey_rec a;
+    const uint8_t *rec;
+    struct layout l;
+    struct rig r;
+
+    (void)state;
+    log_set_level((enum log_level)(LOG_LEVEL_ERROR - 1));
+    rig_start(&r, NULL, 1, 10);
+    for (int i = 0; i < 400; i++) {
+        snprintf(name, sizeof name, "k%03d", i);
+        CHECK_EQ(put_s(&r, o, name, "a", "value"), 0);
+    }
+    CHECK_EQ(RIG_RETRY(&r, obj_find(r.c, o, &obj)), 0);
+    struct vos_key k1 = K("k100"), k2 = K("k300");
+    CHECK_EQ(RIG_RETRY(&r, dkey_find(r.h, obj, o, &k1, &lost)), 0);
+    CHECK_EQ(RIG_RETRY(&r, dkey_find(r.h, obj, o, &k2, &dkey)), 0);
+    r.fault_pct = 0;
+    heap_lock(r.h);
+    value = single_of(&r, o, dkey, "a");
+    CHECK_EQ(akey_look(r.h, value, &a), 0);
+    value = a.values.word0;
+    CHECK_EQ(layout_single(r.h, value, &l, &rec), 0);
+    heap_unlock(r.h);
+    swap(&r, lost, &byte, 1);
+    swap(&r, value + l.data_off, &wrong, 1);
+    said[0] = 0;
+    assert_true(check(&r) > 1);
+    assert_non_null(strstr(said, "it is lost, with all that is below it"));
+    assert_non_null(strstr(said, "k300/a value of the version"));
+    assert_int_equal(get(&r, LATEST, o, K("k101"), K("a"), last, sizeof last, 0), 5);
+    rig_stop(&r);
+}
+
 static void a_dump_is_for_people(void **state)
 {
     daos_obj_id_t o = OID(DAOS_OT_MULTI_HASHED, 1), f = OID(DAOS_OT_ARRAY_BYTE, 2);
@@ -235,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damage_is_found_and_named),
         cmocka_unit_test(every_wound_has_a_name),
+        cmocka_unit_test(the_walk_goes_on_beside_damage),
         cmocka_unit_test(a_dump_is_for_people),
     };
 

@@ -740,8 +740,11 @@ static void check_all(struct model *m)
     bool more = true;
 
     while (more)
-        CHECK_EQ(
-            RIG_RETRY(&m->r, vos_check(m->r.v, &at, rig_problem, NULL, NULL, &problems, &more)), 0);
+        CHECK_EQ(RIG_RETRY(&m->r, vos_check(m->r.v, &at,
+                                            &(struct vos_check_ops){
+                                                .report = rig_problem, .data = NULL, .arg = NULL},
+                                            &problems, &more)),
+                 0);
     CHECK_EQ(problems, 0);
 }
 

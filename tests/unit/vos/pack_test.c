@@ -45,14 +45,16 @@ static void check_clean(struct rig *r)
     bool more = true;
 
     while (more)
-        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at, rig_problem, NULL, NULL, &problems, &more)), 0);
+        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at, &(struct vos_check_ops){.report = rig_problem},
+                                        &problems, &more)),
+                 0);
     CHECK_EQ(problems, 0);
 }
 
-static void no_line(void *arg, const char *text)
+static void no_line(void *arg, const struct vos_found *f)
 {
     (void)arg;
-    (void)text;
+    (void)f;
 }
 
 static uint64_t snap(struct rig *r)
@@ -363,7 +365,9 @@ static uint64_t problems(struct rig *r)
     bool more = true;
 
     while (more)
-        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at, no_line, NULL, NULL, &n, &more)), 0);
+        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at, &(struct vos_check_ops){.report = no_line}, &n,
+                                        &more)),
+                 0);
     return n;
 }
 

@@ -164,10 +164,11 @@ static inline void rig_reopen(struct rig *r, bool clean)
     rig_open_vos(r);
 }
 
-static inline void rig_problem(void *arg, const char *text)
+static inline void rig_problem(void *arg, const struct vos_found *f)
 {
     (void)arg;
-    fprintf(stderr, "vos_check: %s\n", text);
+    fprintf(stderr, "vos_check: object %016llx.%016llx: %s\n", (unsigned long long)f->oid.hi,
+            (unsigned long long)f->oid.lo, f->text);
 }
 
 static inline void rig_stop(struct rig *r)

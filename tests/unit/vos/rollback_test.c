@@ -42,7 +42,9 @@ static void check_clean(struct rig *r)
     bool more = true;
 
     while (more)
-        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at, rig_problem, NULL, NULL, &problems, &more)), 0);
+        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at, &(struct vos_check_ops){.report = rig_problem},
+                                        &problems, &more)),
+                 0);
     CHECK_EQ(problems, 0);
 }
 

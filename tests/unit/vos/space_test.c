@@ -28,7 +28,11 @@ static void check_clean(struct rig *r)
     bool more = true;
 
     while (more)
-        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at, rig_problem, NULL, NULL, &problems, &more)), 0);
+        CHECK_EQ(RIG_RETRY(r, vos_check(r->v, &at,
+                                        &(struct vos_check_ops){
+                                            .report = rig_problem, .data = NULL, .arg = NULL},
+                                        &problems, &more)),
+                 0);
     CHECK_EQ(problems, 0);
 }
 
@@ -416,7 +420,7 @@ static void a_log_that_is_too_small_says_so(struct rt_xs *xs)
 }
 
 /* Room in small pieces: a large value takes many of them, each with a checksum of its own. */
-static int count_pieces(void *arg, const struct vos_piece *p)
+static int count_pieces(void *arg, const struct vos_found *at, const struct vos_piece *p)
 {
     uint32_t *nr = arg;
 
@@ -435,7 +439,10 @@ static uint32_t pieces(struct rig *r)
     r->fault_pct = 0; /* what is tried again would be counted again */
     while (more)
         CHECK_EQ(
-            RIG_RETRY(r, vos_check(r->v, &at, rig_problem, count_pieces, &nr, &problems, &more)),
+            RIG_RETRY(r, vos_check(r->v, &at,
+                                   &(struct vos_check_ops){
+                                       .report = rig_problem, .data = count_pieces, .arg = &nr},
+                                   &problems, &more)),
             0);
     CHECK_EQ(problems, 0);
     r->fault_pct = pct;

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Bytes of a pool go bad on the device: the checker says whose they were, by path, container and key, and what survives;
+# everything else can be used.
+# usage: damage.sh TARN
+. "$(dirname "$0")/lib.sh"
+
+# hurt FILE NTH: flips a byte of the NTH block of 4 KiB of a file's content, wherever the device holds it
+hurt() {
+    python3 - "$1" "$2" p/target0 <<'PY'
+import sys
+piece = open(sys.argv[1], "rb").read()[int(sys.argv[2]) * 4096:][:4096]
+device = open(sys.argv[3], "rb").read()
+at = device.find(piece)
+assert at >= 0 and len(piece) > 60, "the content is not on the device"
+with open(sys.argv[3], "r+b") as f:
+    f.seek(at + 50)
+    f.write(bytes([piece[50] ^ 0x40]))
+PY
+}
+
+ok tarn pool create ./p
+ok tarn cont create ./p home --type POSIX
+ok tarn cont create ./p raw
+ok tarn fs mkdir -p ./p/home/docs/deep
+head -c 3000000 /dev/urandom >large
+head -c 500000 /dev/urandom >other
+ok tarn fs put large ./p/home/docs/deep/large.bin
+ok tarn fs put other ./p/home/docs/other.bin
+ok tarn kv put ./p raw 1 colour blue
+ok tarn check ./p
+says sound
+
+# ---- a value in data space
+hurt large 300
+fails 11 DER_CSUM 'is damaged' tarn check ./p
+says 'container home, /docs/deep/large.bin .object .* dkey 2, akey 0: data block .* its bytes .* to .* cannot be read'
+never_says other.bin
+tarn check ./p --json >json.txt
+python3 -c 'import json; r = json.load(open("json.txt"))["response"]; assert r["problems"] == 1 and "/docs/deep/large.bin" in r["list"][0]' ||
+    bad "the list in JSON does not name the file"
+ok tarn check ./p --quick
+never_says large
+fails 12 DER_IO '.' tarn fs get ./p/home/docs/deep/large.bin got
+ok tarn fs get ./p/home/docs/other.bin got
+same other got
+ok tarn fs put other ./p/home/docs/new.bin
+ok tarn kv get ./p raw 1 colour
+says '^blue$'
+ok tarn fs rm ./p/home/docs/deep/large.bin
+ok tarn check ./p
+says sound
+finish
