@@ -92,10 +92,10 @@ void shard_reply(struct shard *s, struct net_req *req, int rc, uint64_t lsn)
 int shard_cont(struct shard *s, const uint8_t hdl[16], uint64_t need, struct vos_cont **c)
 {
     struct svc_chdl *h = svc_cont_handle(s->svc, hdl);
-    int rc = 0;
+    int rc = h == NULL ? svc_cont_handle_stored(s->svc, hdl, &h) : 0;
 
-    if (h == NULL)
-        return -DER_NO_HDL;
+    if (rc != 0)
+        return rc;
     if ((h->caps & need) != need)
         return -DER_NO_PERM;
     if (h->priv == NULL) {

@@ -329,6 +329,23 @@ struct svc_chdl *svc_cont_handle(struct svc *s, const uint8_t hdl[16])
     return m != NULL ? &m->h : NULL;
 }
 
+int svc_cont_handle_stored(struct svc *s, const uint8_t hdl[16], struct svc_chdl **h)
+{
+    struct chdl_rec rec;
+    int rc = -DER_NO_HDL;
+
+    arena_reset(&s->scratch);
+    if (s->unread)
+        rc = st_cont_hdl(s, hdl, &s->scratch, &rec, NULL);
+    if (rc == 0)
+        rc = mirror_note_opened(s, hdl, &rec);
+    if (rc != 0)
+        return rc;
+    *h = &s->opened->h;
+    mirror_commit(s);
+    return 0;
+}
+
 void svc_each_cont_handle(struct svc *s, const uint8_t cont[16],
                           void (*each)(void *arg, struct svc_chdl *h), void *arg)
 {
@@ -406,14 +423,19 @@ int mirror_load(struct svc *s)
         rc = sc.key_len == 16 ? st_cont_hdl(s, sc.key, &s->scratch, &rec, NULL) : -DER_DF_INVAL;
         if (rc == 0)
             rc = mirror_note_opened(s, sc.key, &rec);
-        if (rc == -DER_CSUM || rc == -DER_IO)
+        if (rc == -DER_CSUM || rc == -DER_IO) {
+            s->unread = true;
             continue;
+        }
         if (rc != 0)
             return rc;
         mirror_commit(s);
     }
-    /* A handle that cannot be read is none; whose it was opens another. */
-    return rc == -DER_NONEXIST || rc == -DER_CSUM || rc == -DER_IO ? 0 : rc;
+    if (rc == -DER_CSUM || rc == -DER_IO) {
+        s->unread = true;
+        rc = 0;
+    }
+    return rc == -DER_NONEXIST ? 0 : rc;
 }
 
 void mirror_free(struct svc *s)

@@ -84,6 +84,7 @@ struct svc {
     uint64_t applied;
     uint8_t pool[16];
     struct htable handles; /* struct mirror by handle */
+    bool unread;           /* some could not be read when they were loaded */
     struct arena scratch;  /* of the operation under way */
     /* What a command did to handles; takes effect in the mirror when it is committed. */
     struct mirror *opened;

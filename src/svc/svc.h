@@ -115,8 +115,11 @@ struct svc_chdl {
     uint64_t caps; /* DAOS_ACL_PERM_* */
     void *priv;    /* the engine's open container; NULL at first */
 };
-/* NULL: no such handle. */
+/* NULL: no such handle, or one of those that could not be read when the service was opened. */
 struct svc_chdl *svc_cont_handle(struct svc *svc, const uint8_t hdl[16]);
+/* After NULL: looks where it is stored, if some could not be read. -DER_NO_HDL: there is none;
+ * -DER_CSUM, -DER_IO: nobody can tell. May answer HEAP_FAULT. */
+int svc_cont_handle_stored(struct svc *svc, const uint8_t hdl[16], struct svc_chdl **h);
 /* Is it an open pool handle? Its capabilities. */
 int svc_pool_handle(struct svc *svc, const uint8_t hdl[16], uint64_t *caps);
 /* Calls each(arg, handle) for every open container handle of the container, to clear priv when it
