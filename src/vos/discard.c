@@ -56,8 +56,11 @@ static int list_discard(struct vos_tx *t, uint64_t head_off, const struct round 
                !(v->kind == REC_PUNCH && MUTANT(DISCARD_LEAVES_PUNCH));
         older = v->older;
         if (!goes) {
-            *left = *left || v->kind != REC_MARK;
-            stays(r, v->epoch);
+            /* a mark's epoch may be that of what an earlier discard took */
+            if (v->kind != REC_MARK) {
+                *left = true;
+                stays(r, v->epoch);
+            }
             link = off + offsetof(struct ver, older);
             continue;
         }
@@ -360,7 +363,7 @@ static int store(struct vos_cont *c, uint64_t rollback, uint64_t first, uint64_t
 bool was_discarded(const struct vos_cont *c, uint64_t epoch)
 {
     for (uint32_t i = 0; i < DISCARDS; i++)
-        if (epoch >= c->discarded[i].first && epoch <= c->discarded[i].last)
+        if (c->discarded[i].last && epoch >= c->discarded[i].first && epoch <= c->discarded[i].last)
             return true;
     return false;
 }
