@@ -490,55 +490,52 @@ int daos_cont_alloc_oids(daos_handle_t coh, daos_size_t num_oids, uint64_t *oid,
     return client_run(ev, alloc_oids_body, &a, sizeof(a));
 }
 
-struct aggregate {
+int cont_ask(struct client *c, daos_handle_t coh, uint16_t opcode, void *q, uint8_t hdl[16])
+{
+    struct net_call call;
+    struct cont *co = cont_get(c, coh);
+    int rc;
+
+    if (co == NULL)
+        return -DER_NO_HDL;
+    memcpy(hdl, co->hdl, sizeof(co->hdl));
+    rc = call_wait(c, cont_peer(co), &call, opcode, q, NULL);
+    net_call_fini(&call);
+    handle_put(&co->h);
+    return rc;
+}
+
+struct at_epoch {
     daos_handle_t coh;
     daos_epoch_t epoch;
 };
 
 static int aggregate_body(struct client *c, void *args)
 {
-    struct aggregate *a = args;
+    struct at_epoch *a = args;
     struct msg_cont_aggregate_req q = {.epoch = a->epoch};
-    struct net_call call;
-    struct cont *co = cont_get(c, a->coh);
-    int rc;
 
-    if (co == NULL)
-        return -DER_NO_HDL;
-    memcpy(q.hdl, co->hdl, sizeof(q.hdl));
-    rc = call_wait(c, cont_peer(co), &call, MSG_CONT_AGGREGATE, &q, NULL);
-    net_call_fini(&call);
-    handle_put(&co->h);
-    return rc;
+    return cont_ask(c, a->coh, MSG_CONT_AGGREGATE, &q, q.hdl);
 }
 
 int daos_cont_aggregate(daos_handle_t coh, daos_epoch_t epoch, daos_event_t *ev)
 {
-    struct aggregate a = {coh, epoch};
+    struct at_epoch a = {coh, epoch};
 
     return epoch == DAOS_EPOCH_MAX ? -DER_INVAL : client_run(ev, aggregate_body, &a, sizeof(a));
 }
 
 static int rollback_body(struct client *c, void *args)
 {
-    struct aggregate *a = args;
+    struct at_epoch *a = args;
     struct msg_cont_rollback_req q = {.epoch = a->epoch};
-    struct net_call call;
-    struct cont *co = cont_get(c, a->coh);
-    int rc;
 
-    if (co == NULL)
-        return -DER_NO_HDL;
-    memcpy(q.hdl, co->hdl, sizeof(q.hdl));
-    rc = call_wait(c, cont_peer(co), &call, MSG_CONT_ROLLBACK, &q, NULL);
-    net_call_fini(&call);
-    handle_put(&co->h);
-    return rc;
+    return cont_ask(c, a->coh, MSG_CONT_ROLLBACK, &q, q.hdl);
 }
 
 int daos_cont_rollback(daos_handle_t coh, daos_epoch_t epoch, daos_event_t *ev)
 {
-    struct aggregate a = {coh, epoch};
+    struct at_epoch a = {coh, epoch};
 
     return epoch == 0 || epoch == DAOS_EPOCH_MAX ? -DER_INVAL
                                                  : client_run(ev, rollback_body, &a, sizeof(a));

@@ -89,17 +89,8 @@ static int delete_acl_body(struct client *c, void *args)
     struct delete_acl *a = args;
     struct msg_acl_delete_req q = {
         .scope = MSG_SCOPE_CONT, .principal = (uint8_t)a->type, .name = a->name};
-    struct net_call call;
-    struct cont *co = cont_get(c, a->coh);
-    int rc;
 
-    if (co == NULL)
-        return -DER_NO_HDL;
-    memcpy(q.hdl, co->hdl, sizeof(q.hdl));
-    rc = call_wait(c, cont_peer(co), &call, MSG_ACL_DELETE, &q, NULL);
-    net_call_fini(&call);
-    handle_put(&co->h);
-    return rc;
+    return cont_ask(c, a->coh, MSG_ACL_DELETE, &q, q.hdl);
 }
 
 int daos_cont_delete_acl(daos_handle_t coh, enum daos_acl_principal_type type, d_string_t name,

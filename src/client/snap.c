@@ -104,17 +104,8 @@ static int destroy_body(struct client *c, void *args)
 {
     struct destroy *a = args;
     struct msg_snap_destroy_req q = {.epoch = a->epoch};
-    struct net_call call;
-    struct cont *co = cont_get(c, a->coh);
-    int rc;
 
-    if (co == NULL)
-        return -DER_NO_HDL;
-    memcpy(q.hdl, co->hdl, sizeof(q.hdl));
-    rc = call_wait(c, cont_peer(co), &call, MSG_SNAP_DESTROY, &q, NULL);
-    net_call_fini(&call);
-    handle_put(&co->h);
-    return rc;
+    return cont_ask(c, a->coh, MSG_SNAP_DESTROY, &q, q.hdl);
 }
 
 int daos_cont_destroy_snap(daos_handle_t coh, daos_epoch_range_t epr, daos_event_t *ev)

@@ -156,6 +156,8 @@ int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name,
                      struct dfs_entry *now);
 /* Fills st from an entry: sizes and times of files and directories come from their objects. */
 int dfs_entry_stat(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st);
+/* The same of what was made a moment ago, without asking. */
+void dfs_entry_stat_new(struct dfs *dfs, const struct dfs_entry *e, struct stat *st);
 /* The same of a name just read as e. A file that was cut to nothing since e was written may be a
  * file that was replaced between the two looks: then e becomes the one that is there now. */
 int dfs_entry_stat_name(struct dfs *dfs, daos_obj_id_t parent, const char *name,

@@ -304,17 +304,33 @@ static int stat_dir(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh
     return dfs_errno(rc);
 }
 
-int dfs_entry_stat(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st)
+/* What the entry alone says. */
+static void stat_entry(struct dfs *dfs, const struct dfs_entry *e, struct stat *st)
 {
-    daos_epoch_t changed = 0;
-    int rc = 0;
-
     memset(st, 0, sizeof(*st));
     st->st_mode = e->mode;
     st->st_nlink = 1;
     st->st_uid = e->uid;
     st->st_gid = e->gid;
     st->st_blksize = (blksize_t)(e->chunk_size ? e->chunk_size : dfs->sb.chunk_size);
+}
+
+void dfs_entry_stat_new(struct dfs *dfs, const struct dfs_entry *e, struct stat *st)
+{
+    stat_entry(dfs, e, st);
+    if (!S_ISREG(e->mode))
+        st->st_size = S_ISDIR(e->mode) ? (off_t)DFS_INODE_LEN : (off_t)e->size;
+    st->st_blocks = DIV_UP(st->st_size, 512);
+    st->st_mtim = e->mtime;
+    st->st_ctim = st->st_atim = e->ctime;
+}
+
+int dfs_entry_stat(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st)
+{
+    daos_epoch_t changed = 0;
+    int rc = 0;
+
+    stat_entry(dfs, e, st);
     if (S_ISREG(e->mode))
         rc = stat_file(dfs, e, oh, st, &changed);
     else if (S_ISDIR(e->mode))

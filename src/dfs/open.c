@@ -142,8 +142,12 @@ static int open_one(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode
         rc = entry_make(dfs, dir, mode, cid, chunk, value, &e);
         if (rc == 0)
             rc = create_open(dfs, dir, name, flags, &e, value, obj);
-        if (rc == 0)
-            return st != NULL ? dfs_entry_stat(dfs, &e, (*obj)->oh, st) : 0;
+        if (rc ==
+            0) { /* it is there: whatever else goes wrong is no reason to say that it failed */
+            if (st != NULL && dfs_entry_stat(dfs, &e, (*obj)->oh, st) != 0)
+                dfs_entry_stat_new(dfs, &e, st);
+            return 0;
+        }
         if (rc != EEXIST || (flags & O_EXCL) || S_ISLNK(mode))
             return rc;
         rc = open_existing(dfs, dir, name, mode, flags, obj, st);

@@ -4,6 +4,7 @@
  * until then the store refuses changes. If that meets an error, or the client does not wait so
  * long, it goes on in the background (vos_reclaim()).
  */
+#include "base/log.h"
 #include "engine/engine_int.h"
 
 struct rollback {
@@ -46,8 +47,15 @@ void rollback_fiber(struct shard *s, struct net_req *req)
     rc = shard_run(s, begin, &b);
     rt_mutex_unlock(&s->svc_lock);
     while (rc == 0 && b.more) {
-        if (shard_run(s, step, &b) != 0)
-            break; /* it is done for every reader */
+        int late = shard_run(s, step, &b);
+
+        if (late != 0) { /* it is done for every reader: no failure */
+            LOG_WARN("a container of pool %s is rolled back, but what was changed since cannot be "
+                     "taken out: %s; changes are refused until it is, which is tried again; if "
+                     "that does not help run 'tarn check'",
+                     s->eng->conf.dir->path, d_errstr(late));
+            break;
+        }
         rt_yield();
     }
     reclaim_kick(s);

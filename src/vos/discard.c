@@ -56,8 +56,11 @@ static int list_discard(struct vos_tx *t, uint64_t head_off, const struct round 
                !(v->kind == REC_PUNCH && MUTANT(DISCARD_LEAVES_PUNCH));
         older = v->older;
         if (!goes) {
-            *left = *left || v->kind != REC_MARK;
-            stays(r, v->epoch);
+            /* a mark's epoch may be that of what an earlier discard took */
+            if (v->kind != REC_MARK) {
+                *left = true;
+                stays(r, v->epoch);
+            }
             link = off + offsetof(struct ver, older);
             continue;
         }
@@ -99,8 +102,7 @@ static int exts_discard(struct vos_tx *t, uint64_t akey, const struct round *r, 
         rc = ext_piece(t->v->h, start, value, &p, &flags);
         if (rc)
             return rc;
-        if (!in_range(r, p.w.epoch))
-            stays(r, p.w.epoch);
+        stays(r, p.w.epoch);
         if (in_range(r, p.w.epoch)) {
             drop[drop_nr++] = p;
         } else if (p.rec_size && p.w.epoch >= a->newest) {
@@ -247,7 +249,7 @@ static int dkey_discard(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_ob
 
 #define LOOK_MAX 1000u /* dkeys that are looked through for the newest change of their object */
 
-/* 0: there are too many to tell. */
+/* *r->newest stays 0 if there are too many. */
 static int newest_dkey(struct heap *h, uint64_t obj, daos_obj_id_t oid, const struct round *r)
 {
     struct walk w;
@@ -360,7 +362,7 @@ static int store(struct vos_cont *c, uint64_t rollback, uint64_t first, uint64_t
 bool was_discarded(const struct vos_cont *c, uint64_t epoch)
 {
     for (uint32_t i = 0; i < DISCARDS; i++)
-        if (epoch >= c->discarded[i].first && epoch <= c->discarded[i].last)
+        if (c->discarded[i].last && epoch >= c->discarded[i].first && epoch <= c->discarded[i].last)
             return true;
     return false;
 }
@@ -404,22 +406,24 @@ static int may_roll_back(const struct vos_cont *c, uint64_t epoch)
 int vos_rollback(struct vos_cont *c, daos_epoch_t epoch, const struct vos_txid *txid, uint64_t *lsn,
                  bool *replayed)
 {
+    bool anew = c->rollback == 0;
     uint64_t was;
     int rc;
 
     *replayed = false;
     rc = c->gone ? -DER_NO_HDL : vos_txid_check(c->v, txid, replayed, &was);
-
     *lsn = heap_lsn(c->v->h);
     if (rc == 0 && !*replayed)
         rc = may_roll_back(c, epoch);
     if (rc || *replayed)
         return rc;
+    /* One that is under way already too: a copy of this request must not begin another later. */
     rc = store(c, epoch, epoch + 1, UINT64_MAX, txid);
     if (rc)
         return rc;
     *lsn = c->rollback_lsn;
-    memset(&c->rollback_at, 0, sizeof c->rollback_at);
+    if (anew)
+        memset(&c->rollback_at, 0, sizeof c->rollback_at);
     c->v->garbage = true;
     return 0;
 }

@@ -19,7 +19,7 @@
 
 #define DFS_CELL_BYTES  1500u
 #define DFS_CHUNK_BYTES (DFS_CELL_BYTES * SPEC_CHUNK_CELLS)
-#define DFS_FRESH       64u
+#define DFS_FRESH       250u /* of 256 modes that tell them apart */
 #define DFS_LOST        (-1) /* the model's node is not where the model says */
 
 struct dfs_ids {

@@ -41,6 +41,8 @@ ok tarn cont list ./p
 never_says '^new$'
 fails 3 DER_NONEXIST 'no such snapshot' tarn fs ls --snap 12345 ./p/c
 fails 3 DER_NONEXIST 'list-snaps' tarn cont destroy-snap ./p c --epc 12345
+fails 3 DER_NONEXIST 'list-snaps' tarn cont rollback ./p c --epc 12345
+fails 8 DER_INVAL 'no snapshot was named' tarn cont rollback ./p c
 fails 3 DER_NONEXIST 'kv list' tarn kv get ./p c 1 none
 
 # ---- names that cannot be

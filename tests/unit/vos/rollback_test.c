@@ -177,6 +177,35 @@ static void readers_of_it_restart(void **state)
     rig_stop(&r);
 }
 
+/* A copy of a request that came while a rollback was under way begins no other when that is over.
+ */
+static void each_request_counts_once(void **state)
+{
+    uint64_t e;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 1, 0);
+    CHECK_EQ(put_s(&r, kv(), "k", "a", "before"), 0);
+    e = snap(&r);
+    CHECK_EQ(put_s(&r, kv(), "k", "a", "after"), 0);
+    r.txid = (struct vos_txid){now(&r), 22, 1, 0};
+    CHECK_EQ(back(&r, e), 0);
+    r.txid.seq = 2;
+    CHECK_EQ(back(&r, e), 0); /* another's, meanwhile */
+    assert_false(r.replayed);
+    reclaim_all(&r);
+    r.txid.seq = 3;
+    CHECK_EQ(put_s(&r, kv(), "k", "a", "later"), 0);
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        r.txid.seq = seq;
+        CHECK_EQ(back(&r, e), 0);
+        assert_true(r.replayed);
+    }
+    assert_string_equal(get_s(&r, LATEST, kv(), "k", "a"), "later");
+    rig_stop(&r);
+}
+
 /* More than one transaction can hold, at every level. */
 static void much_goes_in_steps(void **state)
 {
@@ -257,8 +286,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_as_it_was),       cmocka_unit_test(what_is_refused),
-        cmocka_unit_test(readers_of_it_restart), cmocka_unit_test(much_goes_in_steps),
-        cmocka_unit_test(a_range_goes),
+        cmocka_unit_test(readers_of_it_restart), cmocka_unit_test(each_request_counts_once),
+        cmocka_unit_test(much_goes_in_steps),    cmocka_unit_test(a_range_goes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
