@@ -69,8 +69,11 @@ struct heap_conf {
     uint64_t mem_limit; /* memory for pages, kept softly (frame.c); 0: no limit */
     uint32_t checkpoint_pct;  /* start a checkpoint when the log is this full; 0 = default 50 */
     uint32_t group_max_bytes; /* largest group written at once; 0 = default 1 MiB */
-    bool refuse_damaged; /* a page that the log changes and that is damaged refuses the opening;
-                            otherwise it is given up, and what lies in it is -DER_CSUM for ever */
+    bool refuse_damaged;      /* a damaged page that is met in opening refuses it; otherwise whoever
+                                 needs      it is told, and if the log changes it, it is given up: what lies
+                                 in it      is -DER_CSUM for ever */
+    bool take_unread;         /* as damaged is taken what the device cannot read now. Otherwise that
+                                 refuses the opening: it may be read the next time */
     /* Tests: pretend that this page, though resident, is not (asked for unpinned pages only). */
     bool (*spurious_fault)(void *arg, uint64_t page);
     /* Tests and the simulator: called at every named step of the durability protocol
@@ -107,6 +110,9 @@ const void *heap_ptr(struct heap *h, uint64_t off, size_t len);
  * also HEAP_WAIT (more log space was needed than begin announced, and there is none now),
  * -DER_OVERFLOW (the record would never fit), -DER_NOMEM, -DER_IO. */
 int heap_rc(const struct heap *h);
+/* While a store is opened: may it be opened without what answers rc? Yes if that is damaged for
+ * good (heap_conf). */
+bool heap_goes_on(const struct heap *h, int rc);
 /* As heap_ptr, without a trace: a page that is not resident is not recorded, one that is does not
  * count as looked at. For hints to the processor; what is found may be of any kind. NULL: not in
  * memory, or not an offset that an allocation, or a field of 8 bytes, could have. */

@@ -159,6 +159,13 @@ int heap_rc(const struct heap *h)
     return h->rc;
 }
 
+bool heap_goes_on(const struct heap *h, int rc)
+{
+    if (rc == -DER_CSUM)
+        return !h->conf.refuse_damaged || h->readonly;
+    return rc == -DER_IO && (h->conf.take_unread || h->readonly);
+}
+
 void page_set_resident(struct heap *h, uint64_t page, bool yes)
 {
     struct page_vol *v = &h->vol[page];

@@ -57,8 +57,11 @@ static int read_pages(struct heap *h, uint64_t first, uint64_t nr, uint8_t *buf)
 
     for (uint64_t i = 0; rc == -DER_IO && i < nr; i++) /* one of them may be what cannot be read */
         if (super_read_wait(dev, SUPER_META, (first + i) * HEAP_PAGE_SIZE, buf + i * HEAP_PAGE_SIZE,
-                            HEAP_PAGE_SIZE) != 0)
+                            HEAP_PAGE_SIZE) != 0) {
+            if (!heap_goes_on(h, -DER_IO))
+                return -DER_IO;
             memset(buf + i * HEAP_PAGE_SIZE, 0, HEAP_PAGE_SIZE);
+        }
     return rc == -DER_IO ? 0 : rc;
 }
 

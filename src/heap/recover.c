@@ -423,7 +423,7 @@ static int rebuild_descriptors(struct recovery *r, const struct vec32 *desc)
 
         if ((h->vol[*page].flags & PV_RESIDENT) == 0)
             rc = load_pages(r, page, 1);
-        if (rc == -DER_CSUM || rc == -DER_IO)
+        if (heap_goes_on(h, rc))
             rc = rebuild_one(r, *page);
     }
     return rc;
@@ -458,7 +458,7 @@ static int recover_descriptors(struct recovery *r)
     }
     if (rc == 0)
         rc = load_pages(r, desc.v, desc.nr);
-    if ((rc == -DER_CSUM || rc == -DER_IO) && !h->conf.refuse_damaged)
+    if (heap_goes_on(h, rc))
         rc = rebuild_descriptors(r, &desc);
     if (rc == 0)
         rc = replay_pass(r, PASS_DESCRIPTORS);

@@ -41,7 +41,7 @@ static int read_sums(struct heap *h, struct space *s)
     bool fault = false;
     int rc = space_map_groups(h, &groups);
 
-    if (rc == -DER_CSUM || rc == -DER_IO) { /* said by whoever needs it */
+    if (heap_goes_on(h, rc)) { /* said by whoever needs it */
         groups = 0;
         rc = 0;
     }
@@ -54,7 +54,7 @@ static int read_sums(struct heap *h, struct space *s)
             rc = 0;
             continue;
         }
-        if (rc == -DER_CSUM || rc == -DER_IO) {
+        if (heap_goes_on(h, rc)) {
             rc = 0;
             continue;
         }

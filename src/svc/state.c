@@ -423,7 +423,7 @@ int mirror_load(struct svc *s)
         rc = sc.key_len == 16 ? st_cont_hdl(s, sc.key, &s->scratch, &rec, NULL) : -DER_DF_INVAL;
         if (rc == 0)
             rc = mirror_note_opened(s, sc.key, &rec);
-        if (rc == -DER_CSUM || rc == -DER_IO) {
+        if (heap_goes_on(s->h, rc)) {
             s->unread = true;
             continue;
         }
@@ -431,7 +431,7 @@ int mirror_load(struct svc *s)
             return rc;
         mirror_commit(s);
     }
-    if (rc == -DER_CSUM || rc == -DER_IO) {
+    if (heap_goes_on(s->h, rc)) {
         s->unread = true;
         rc = 0;
     }

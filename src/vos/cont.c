@@ -206,13 +206,15 @@ static int conts_load(struct vos *v)
     walk_init(&w, v->h, &cont_class, v->super + offsetof(struct super_rec, conts), K_HASH);
     while ((rc = walk_next(&w, &off)) == 0) {
         rc = cont_load(v, off, &c);
-        if (rc != -DER_CSUM && rc != -DER_IO && rc)
+        if (rc && !heap_goes_on(v->h, rc))
             return rc;
         v->conts_damaged |= rc != 0;
     }
+    if (rc == -DER_NONEXIST)
+        return 0;
     /* One that cannot be loaded is -DER_CSUM for whoever opens it, and no other's business. */
-    v->conts_damaged |= rc == -DER_CSUM || rc == -DER_IO;
-    return rc == -DER_NONEXIST || v->conts_damaged ? 0 : rc;
+    v->conts_damaged = true;
+    return heap_goes_on(v->h, rc) ? 0 : rc;
 }
 
 int vos_open(struct heap *h, struct hlc *clock, uint64_t wall_ns, struct vos **out)

@@ -79,6 +79,7 @@ struct vos {
     struct check_state *check;         /* check.c: a walk under way */
     uint64_t gone_lsn;                 /* newest destroy of a container */
     bool garbage;                      /* vos_reclaim() has something to do */
+    bool reclaim_unread;               /* this round passed by what the device could not read */
     uint64_t pend_dkey[PEND_SLOTS];    /* newest LSN that changed a dkey of this slot */
     uint64_t pend_obj[PEND_SLOTS];     /* ... punched an object of this slot */
     uint64_t pend_obj_any[PEND_SLOTS]; /* ... changed anything below an object of this slot */
@@ -101,7 +102,7 @@ struct vos_cont {
     struct vos_anchor rollback_at; /* how far reclaim is with it */
     uint64_t stat[ST_NR];
     struct vos_anchor trash_at; /* reclaim: this round's place */
-    bool trash_done;
+    bool trash_done;            /* also: a destroyed one is passed by in this round */
     bool shredded; /* destroyed, and all of it given back; the memory stays until vos_close() */
 };
 
@@ -237,7 +238,7 @@ struct walk {
     struct tree_entry ent[WALK_ENT_MAX];
     uint32_t at, nr;
     bool started, down, placed;
-    bool only; /* of a packed record: what ent holds is all */
+    bool only;  /* of a packed record: what ent holds is all */
     bool ahead; /* dkeys: every entry will be looked at, and what is below it */
     enum tree_seek
         how; /* placed: where to start; key and room must stay until the first walk_next() */

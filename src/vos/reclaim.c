@@ -632,10 +632,16 @@ bool vos_reclaim_due(struct vos *v)
     return due;
 }
 
-/* What lies on a page that cannot be read stays; everything else is given back as ever. */
-static bool is_damage(int rc)
+/* What lies on a page that cannot be had stays; everything else is given back as ever. What the
+ * device could not read it may read the next time: the end of the round says so (*rc). */
+static bool pass_damage(struct vos *v, int *rc)
 {
-    return (rc == -DER_CSUM || rc == -DER_IO);
+    if (*rc != -DER_CSUM && *rc != -DER_IO)
+        return false;
+    if (*rc == -DER_IO)
+        v->reclaim_unread = true;
+    *rc = 0;
+    return true;
 }
 
 int vos_reclaim(struct vos *v, bool *more)
@@ -647,22 +653,22 @@ int vos_reclaim(struct vos *v, bool *more)
     {
         struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
         struct round r = {.upto = DAOS_EPOCH_MAX - 1, .dkey = prune_dkey, .obj = finish_obj};
-        bool done = true;
+        bool done = true, unread;
 
         if (c->rollback && !c->gone) {
             *more = true;
             return vos_rollback_step(c, &done);
         }
         if (c->gone) {
-            if (c->shredded)
+            if (c->shredded || c->trash_done)
                 continue;
             rc = shred_cont(c, &done);
-            if (is_damage(rc)) { /* the next opening, or a repair, goes on here */
-                rc = 0;
+            unread = rc == -DER_IO;
+            if (pass_damage(v, &rc)) /* the next round, the next opening, or a repair goes on */
                 done = true;
-            }
             if (rc == 0) {
-                c->shredded = done;
+                c->shredded = done && !unread;
+                c->trash_done = done;
                 *more = true;
             }
             return rc;
@@ -670,10 +676,8 @@ int vos_reclaim(struct vos *v, bool *more)
         if (c->trash_done)
             continue;
         rc = round_step(c, offsetof(struct cont_rec, trash), &r, &c->trash_at, &done);
-        if (is_damage(rc)) { /* of this object, or of the way to the next one */
+        if (pass_damage(v, &rc)) /* of this object, or of the way to the next one */
             done = round_pass(&c->trash_at);
-            rc = 0;
-        }
         if (rc)
             return rc;
         c->trash_done = done;
@@ -683,8 +687,7 @@ int vos_reclaim(struct vos *v, bool *more)
     /* Sessions come last, and only their end ends the round: whoever misses a page here must come
      * back to here, not to the trash, which takes so long that the page is gone again. */
     rc = session_reclaim(v, more);
-    if (is_damage(rc))
-        rc = 0;
+    pass_damage(v, &rc);
     if (rc || *more)
         return rc;
     LIST_FOREACH(l, &v->conts)
@@ -694,5 +697,7 @@ int vos_reclaim(struct vos *v, bool *more)
         c->trash_done = false;
         memset(&c->trash_at, 0, sizeof c->trash_at);
     }
-    return 0;
+    rc = v->reclaim_unread ? -DER_IO : 0;
+    v->reclaim_unread = false;
+    return rc;
 }

@@ -170,6 +170,37 @@ static void what_was_given_up_stays_so(struct rig *r)
     CHECK(heap_close(r->h, true) == 0);
 }
 
+/* A device that cannot read now may do so the next time: nothing is given up for it. */
+static void an_error_of_the_device_decides_nothing(struct rig *r)
+{
+    uint64_t off[40], refused = 0, n = 0, problems = 0;
+
+    start(r, 4);
+    for (; n < 40; n++)
+        CHECK(alloc_one(r, n % 3 ? 100 + n * 20 : 3000, &off[n]) == 0);
+    CHECK(heap_checkpoint(r->h) == 0);
+    CHECK(alloc_one(r, 40, &off[0]) == 0);
+    CHECK(heap_close(r->h, true) == 0);
+    for (uint64_t at = 1; sim_dir_stat(r->sd).faults == at - 1; at++) {
+        int rc;
+
+        sim_dir_fault_at(r->sd, NULL, IO_READ, at, SIM_FAULT_FAIL, 0);
+        rc = rig_open(r, NULL);
+        snprintf(rig_context, sizeof(rig_context), "read %llu: %d", (unsigned long long)at, rc);
+        CHECK(rc == 0 || rc == -DER_IO);
+        refused += rc != 0;
+        if (rc == 0)
+            CHECK(heap_close(r->h, false) == 0);
+        sim_dir_faults_clear(r->sd);
+        CHECK(rig_open(r, NULL) == 0);
+        for (uint32_t i = 0; i < 40; i++)
+            CHECK(touch_one(r, off[i]) == 0);
+        CHECK(heap_check(r->h, count, NULL, &problems) == 0 && problems == 0);
+        CHECK(heap_close(r->h, false) == 0);
+    }
+    CHECK(refused > 2);
+}
+
 static void t_nothing_new(void **state)
 {
     (void)state;
@@ -180,6 +211,12 @@ static void t_descriptor(void **state)
 {
     (void)state;
     rig_run(a_descriptor_page_comes_back_from_its_pages);
+}
+
+static void t_unread(void **state)
+{
+    (void)state;
+    rig_run(an_error_of_the_device_decides_nothing);
 }
 
 static void t_given_up(void **state)
@@ -194,6 +231,7 @@ int main(void)
         cmocka_unit_test(t_nothing_new),
         cmocka_unit_test(t_descriptor),
         cmocka_unit_test(t_given_up),
+        cmocka_unit_test(t_unread),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
