@@ -10,15 +10,19 @@
 
 static const uuid_t CONT = {'s', 't', 'o', 'r', 'e'};
 
-void tarn_check(int rc, const char *what)
+static __attribute__((cold, noinline)) void failed(int rc, const char *what)
 {
     char text[600] = "";
     struct err e = {.rc = rc};
 
-    if (rc == 0)
-        return;
     err_format(&e, text, sizeof(text));
     die(what, text, "look at the room in --dir and --disk");
+}
+
+void tarn_check(int rc, const char *what)
+{
+    if (rc != 0)
+        failed(rc, what);
 }
 
 /* ---- On the xstream ---- */

@@ -223,12 +223,31 @@ int sep_le_key(struct tree *t, const struct tinner_ent *sep, const struct tree_k
     return rc;
 }
 
-/* The last child whose separator is not after the key. */
+/* How many of the separators at positions 1 to nr come before order, or (or_at) are at most it.
+ * Without branches: each would be guessed wrong half of the time. */
+static uint32_t inner_count(const struct tnode *n, uint32_t nr, uint64_t order, bool or_at)
+{
+    uint32_t base = 0;
+
+    while (nr > 0) {
+        uint32_t half = (nr + 1) / 2;
+        uint64_t sep = inner_at(n, base + half)->order;
+
+        base += (sep < order) | (or_at & (sep == order)) ? half : 0;
+        nr -= half;
+    }
+    return base;
+}
+
+/* The last child whose separator is not after the key. Only separators with the key's own order
+ * have to be looked at more closely. */
 static int inner_pick(struct tree *t, const struct tnode *n, const struct tree_key *key,
                       uint32_t *pos)
 {
-    uint32_t lo = 0, hi = node_count(n) - 1;
+    uint32_t last = node_count(n) - 1, lo = inner_count(n, last, key->order, false), hi = lo;
 
+    if (lo < last && inner_at(n, lo + 1)->order == key->order)
+        hi = inner_count(n, last, key->order, true);
     while (lo < hi) {
         uint32_t mid = (lo + hi + 1) / 2;
         bool le;
