@@ -92,6 +92,7 @@ int tree_node_get(struct tree *t, uint64_t ref, uint32_t level, const struct tno
     p = heap_ptr(t->h, ref_off(ref), node_size(level, cls));
     if (p == NULL)
         return lost(t);
+    __builtin_prefetch((const uint8_t *)p + 64); /* the rest of the tags, with the head */
     if (p->magic != (level == 0 ? TNODE_LEAF : TNODE_INNER) || p->level != level || p->cls != cls ||
         p->valid == 0 || (p->valid & ~cls_mask(cls)) != 0)
         return -DER_CSUM;
