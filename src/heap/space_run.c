@@ -157,18 +157,19 @@ static bool group_take(struct space_group *g, uint32_t want, uint32_t *at)
     return true;
 }
 
-/* A group whose bitmap cannot be read has no room for anything new. Where not even its summary can
- * be read, neither can many others', and growing in search of one would find no end. */
-static int group_damaged(struct heap *h, uint32_t group)
+/* A group whose bitmap is damaged has no room for anything new. Where not even its summary can be
+ * had, neither can many others', and growing in search of one would find no end. What the device
+ * cannot read now it may read the next time: no reason to grow either. */
+static int group_passed(struct heap *h, uint32_t group, int rc)
 {
     struct space_sum sum;
 
-    return space_map_sum(h, group, &sum);
+    return rc == -DER_CSUM ? space_map_sum(h, group, &sum) : rc;
 }
 
 int space_run_take(struct heap *h, struct space *s, uint32_t want, struct space_extent *ext)
 {
-    int damaged = 0;
+    int passed = 0;
 
     for (uint32_t i = 0; i < s->groups; i++) {
         uint32_t group = (s->current + i) % s->groups, at;
@@ -178,9 +179,9 @@ int space_run_take(struct heap *h, struct space *s, uint32_t want, struct space_
         if (g->free < want || g->run_max < want)
             continue;
         rc = space_group_load(h, s, group);
-        if ((rc == -DER_CSUM || rc == -DER_IO)) {
-            rc = group_damaged(h, group);
-            damaged = rc != 0 ? rc : damaged;
+        if (rc == -DER_CSUM || rc == -DER_IO) {
+            rc = group_passed(h, group, rc);
+            passed = rc != 0 ? rc : passed;
             if (rc <= 0)
                 continue;
         }
@@ -192,7 +193,7 @@ int space_run_take(struct heap *h, struct space *s, uint32_t want, struct space_
         *ext = (struct space_extent){(uint64_t)group * SPACE_GROUP + at, want};
         return 0;
     }
-    return damaged != 0 ? damaged : -DER_NONEXIST;
+    return passed != 0 ? passed : -DER_NONEXIST;
 }
 
 void space_run_put(struct space *s, const struct space_extent *ext)

@@ -251,10 +251,11 @@ int sim_dir_clone(struct sim_dir *sd, uint64_t seed, struct sim_dir **out)
 
 /* ---- Faults ---- */
 
-void sim_dir_fault_at(struct sim_dir *sd, const char *name, enum io_op op, uint64_t nth,
+bool sim_dir_fault_at(struct sim_dir *sd, const char *name, enum io_op op, uint64_t nth,
                       enum sim_fault fault, uint64_t arg)
 {
     uint32_t i = 0;
+    bool room;
 
     ASSERT(nth > 0);
     ASSERT(fault == SIM_FAULT_FAIL || op == IO_WRITE ||
@@ -262,11 +263,14 @@ void sim_dir_fault_at(struct sim_dir *sd, const char *name, enum io_op op, uint6
     pthread_mutex_lock(&sd->mutex);
     while (i < SIM_FAULTS_MAX && sd->armed[i].left > 0)
         i++;
-    ASSERT(i < SIM_FAULTS_MAX);
-    free(sd->armed[i].name);
-    sd->armed[i] = (struct sim_armed){
-        .name = name ? strdup(name) : NULL, .op = op, .left = nth, .fault = fault, .arg = arg};
+    room = i < SIM_FAULTS_MAX;
+    if (room) {
+        free(sd->armed[i].name);
+        sd->armed[i] = (struct sim_armed){
+            .name = name ? strdup(name) : NULL, .op = op, .left = nth, .fault = fault, .arg = arg};
+    }
     pthread_mutex_unlock(&sd->mutex);
+    return room;
 }
 
 void sim_dir_faults_clear(struct sim_dir *sd)

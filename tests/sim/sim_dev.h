@@ -122,8 +122,8 @@ enum sim_fault {
 };
 
 /* Arms a fault for the nth request from now (1: the next) of kind op to the device name (NULL:
- * any). */
-void sim_dir_fault_at(struct sim_dir *sd, const char *name, enum io_op op, uint64_t nth,
+ * any). False: so many are armed and wait for requests that do not come; nothing was done. */
+bool sim_dir_fault_at(struct sim_dir *sd, const char *name, enum io_op op, uint64_t nth,
                       enum sim_fault fault, uint64_t arg);
 void sim_dir_faults_clear(struct sim_dir *sd);
 
