@@ -1,8 +1,7 @@
 /*
  * Tarn as a contender: a pair is a dkey of a lexical KV object with one akey that holds a single
- * value, as libdaos puts it (client/kv.c). A batch is one compound. The scan lists dkeys; with
- * values it fetches what each step of the list found, one hold of the lock for all of them, as the
- * engine's gather does.
+ * value, as libdaos puts it (client/kv.c). A batch is one compound. The scan lists dkeys, with
+ * values when they are asked for.
  */
 #include <string.h>
 
@@ -148,7 +147,7 @@ struct scan {
     struct vos_anchor at;
     uint8_t key[LISTED_MAX][KEY_BYTES];
     uint32_t nr;
-    uint64_t step_sum; /* of the values of this step */
+    uint64_t step_sum; /* of the values of this step: it may be repeated */
     uint64_t seen, keysum, sum;
     double seconds;
 };
@@ -159,9 +158,11 @@ static int scan_emit(void *arg, const struct vos_entry *e)
 
     if (sc->nr == LISTED_MAX)
         return 1;
-    if (e->key.len != KEY_BYTES)
+    if (e->key.len != KEY_BYTES || (sc->values && e->value_len != VALUE_BYTES))
         return -DER_INVAL;
     memcpy(sc->key[sc->nr++], e->key.buf, KEY_BYTES);
+    if (sc->values)
+        sc->step_sum += value_sum(e->value);
     return 0;
 }
 
@@ -171,35 +172,9 @@ static int list_run(struct shard *sh, void *arg)
     uint64_t lsn;
 
     sc->nr = 0;
-    return vos_list(sc->s->c, shard_read_at(sh, 0), VOS_DKEY, kv_oid(), NULL, NULL, false, &sc->at,
-                    scan_emit, sc, &lsn);
-}
-
-static int values_run(struct shard *sh, void *arg)
-{
-    struct scan *sc = arg;
-    daos_epoch_t at = shard_read_at(sh, 0);
-    uint8_t value[VALUE_BYTES];
-    struct iovec iov = {value, sizeof(value)};
-
     sc->step_sum = 0;
-    for (uint32_t i = 0; i < sc->nr; i++) {
-        struct vos_key dkey = {sc->key[i], KEY_BYTES};
-        struct vos_fetch_iod iod = {.akey = AKEY,
-                                    .type = DAOS_IOD_SINGLE,
-                                    .rec_size = DAOS_REC_ANY,
-                                    .dst = &iov,
-                                    .dst_nr = 1};
-        struct vos_fetch f;
-        int rc = vos_fetch(sc->s->c, at, 0, kv_oid(), &dkey, 1, &iod, &f);
-
-        if (rc != 0)
-            return rc;
-        vos_fetch_copy(&f, &iod);
-        vos_fetch_fini(sc->s->c, &f);
-        sc->step_sum += value_sum(value);
-    }
-    return 0;
+    return vos_list(sc->s->c, shard_read_at(sh, 0), VOS_DKEY, kv_oid(), NULL,
+                    sc->values ? &AKEY : NULL, false, &sc->at, scan_emit, sc, &lsn);
 }
 
 static void scan_fiber(struct store *s, void *arg)
@@ -210,10 +185,7 @@ static void scan_fiber(struct store *s, void *arg)
 
     while (!sc->at.eof) {
         tarn_check(shard_run(&s->eng.shard, list_run, sc), "tarn: list");
-        if (sc->values && sc->nr > 0) {
-            tarn_check(shard_run(&s->eng.shard, values_run, sc), "tarn: fetch");
-            sc->sum += sc->step_sum;
-        }
+        sc->sum += sc->step_sum;
         for (uint32_t i = 0; i < sc->nr; i++) {
             if (memcmp(last, sc->key[i], KEY_BYTES) > 0)
                 die("tarn: scan", "the keys do not rise", "this is a defect of Tarn's: report it");

@@ -65,8 +65,9 @@ static int run(struct shard *s, void *arg)
         memcpy(&l->anchor, m->anchor.buf, m->anchor.len);
     l->nr = l->bytes = l->need = 0;
     rep->read_at = shard_read_at(s, m->epoch);
-    return vos_list(c, rep->read_at, (enum vos_level)m->level, m->oid, &dkey, &akey, m->down != 0,
-                    &l->anchor, emit, l, &l->lsn);
+    return vos_list(c, rep->read_at, (enum vos_level)m->level, m->oid, &dkey,
+                    m->level == VOS_RECX ? &akey : NULL, m->down != 0, &l->anchor, emit, l,
+                    &l->lsn);
 }
 
 static void *room(struct list *l, bool wanted, size_t bytes, bool *ok)

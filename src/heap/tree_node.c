@@ -330,11 +330,19 @@ int tree_sort(struct tree *t, struct tsort *e, uint32_t nr)
             uint32_t mid = a + run, end = MIN(mid + run, nr), i = a, j = mid, k = 0;
 
             while (i < mid && j < end) {
-                int order, rc = ent_cmp(t, e[i].order, e[i].value, e[j].order, e[j].value, &order);
+                uint32_t right = e[j].order < e[i].order; /* no branch: nobody could guess it */
 
-                if (rc != 0)
-                    return rc;
-                tmp[k++] = order <= 0 ? e[i++] : e[j++];
+                if (e[j].order == e[i].order) {
+                    int order,
+                        rc = ent_cmp(t, e[i].order, e[i].value, e[j].order, e[j].value, &order);
+
+                    if (rc != 0)
+                        return rc;
+                    right = order > 0;
+                }
+                tmp[k++] = e[right != 0 ? j : i];
+                i += 1 - right;
+                j += right;
             }
             while (i < mid)
                 tmp[k++] = e[i++];

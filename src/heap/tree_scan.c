@@ -47,16 +47,27 @@ static int step_leaf(struct tree *t, struct tpath *p, bool up)
     return -DER_NONEXIST;
 }
 
-/* Enumerations come back for the next leaf: have it loaded by then. */
+/* Enumerations come back for the next leaf: have it loaded by then, and on its way to the
+ * processor. */
 static void look_ahead(struct tree *t, const struct tpath *p, bool up)
 {
     uint32_t lv = p->height - 1, pos;
+    const uint8_t *next;
+    uint64_t ref;
 
     if (lv == 0)
         return;
     pos = p->lv[lv - 1].pos;
-    if (up ? pos + 1 < node_count(p->lv[lv - 1].n) : pos > 0)
-        heap_prefetch(t->h, ref_off(inner_at(p->lv[lv - 1].n, up ? pos + 1 : pos - 1)->ref));
+    if (up ? pos + 1 >= node_count(p->lv[lv - 1].n) : pos == 0)
+        return;
+    ref = inner_at(p->lv[lv - 1].n, up ? pos + 1 : pos - 1)->ref;
+    next = ref_cls(ref) <= 2 ? heap_peek(t->h, ref_off(ref), node_size(0, ref_cls(ref))) : NULL;
+    if (next == NULL) {
+        heap_prefetch(t->h, ref_off(ref));
+        return;
+    }
+    for (uint32_t at = 0; at < node_size(0, ref_cls(ref)); at += 64)
+        __builtin_prefetch(next + at);
 }
 
 static int beyond(struct tree *t, enum tree_seek how, const struct tree_key *key, uint64_t order,

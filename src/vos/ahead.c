@@ -18,13 +18,24 @@ static void ask(struct heap *h, uint64_t off, size_t len)
     __builtin_prefetch(p + len - 1); /* a record may lie across two lines */
 }
 
+/* Of a packed dkey: the key is at its end. */
+static void ask_record(struct heap *h, uint64_t off)
+{
+    const uint8_t *p = heap_peek(h, off, 1);
+
+    if (p == NULL)
+        return;
+    for (uint32_t at = 0; at < 224; at += 56)
+        __builtin_prefetch(p + at);
+}
+
 void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr)
 {
     uint64_t akey[WALK_ENT_MAX];
 
     ASSERT(nr <= WALK_ENT_MAX);
     for (uint32_t i = 0; i < nr; i++)
-        ask(h, ent[i].value, sizeof(struct dkey_rec) + 16);
+        ask_record(h, ent[i].value);
     for (uint32_t i = 0; i < nr; i++) {
         const uint8_t *kind = heap_peek(h, ent[i].value, 1);
 

@@ -105,8 +105,22 @@ struct listing {
     daos_obj_id_t oid;
     vos_emit_fn emit;
     void *arg;
-    uint64_t changed; /* of the dkey whose akeys are listed */
+    uint64_t changed;           /* of the dkey whose akeys are listed */
+    const struct vos_key *with; /* dkeys: the akey whose values are told too */
+    uint64_t order;             /* of the entry under way, in its tree */
+    bool moved;                 /* an entry is done with: */
+    struct vos_key last;        /* its key, in the heap */
+    uint64_t last_order;
+    uint8_t last_type;
 };
+
+static void done_with(struct listing *l, const struct vos_key *key, uint8_t type)
+{
+    l->moved = true;
+    l->last = *key;
+    l->last_order = l->order;
+    l->last_type = type;
+}
 
 static int one_obj(struct listing *l, uint64_t off, struct place *pl)
 {
@@ -130,24 +144,71 @@ static int one_obj(struct listing *l, uint64_t off, struct place *pl)
     return rc;
 }
 
+/* The value that is in the heap, and sound. */
+static int inline_value(struct listing *l, const struct pack *p, struct vos_entry *e)
+{
+    struct heap *h = l->c->v->h;
+    const uint8_t *rec, *bytes;
+    struct layout lay;
+    int rc;
+
+    if (p->type != DAOS_IOD_SINGLE || p->akey.len != l->with->len ||
+        memcmp(p->akey.buf, l->with->buf, p->akey.len) != 0)
+        return 0;
+    rc = layout_single(h, p->ver, &lay, &rec);
+    if (rc == 0 && (lay.flags & VER_DATA))
+        return 0;
+    if (rc == 0)
+        rc = layout_bytes(h, &lay, rec, true, &bytes);
+    if (rc == -DER_CSUM) /* the fetch says so */
+        return 0;
+    if (rc == 0) {
+        e->value = bytes;
+        e->value_len = lay.bytes;
+    }
+    return rc;
+}
+
+/* A packed dkey whose version the reader sees, as most are: *done; otherwise one_dkey() goes
+ * through all the levels. */
+static int one_packed(struct listing *l, uint64_t off, struct vos_entry *e, bool *done)
+{
+    struct pack p;
+    int rc = pack_get(l->c->v->h, off, &p);
+
+    *done = rc == 0 && view_sees(&l->v, p.w);
+    if (!*done)
+        return rc;
+    e->key = p.dkey;
+    e->epoch = p.w.epoch;
+    if (l->with != NULL)
+        rc = inline_value(l, &p, e);
+    return rc ? rc : l->emit(l->arg, e);
+}
+
 static int one_dkey(struct listing *l, uint64_t off, struct place *pl)
 {
     struct heap *h = l->c->v->h;
     struct vos_entry e = {.oid = l->oid};
     struct dkey_rec r;
-    bool yes;
-    int rc = dkey_look(h, off, &r);
+    bool yes, done = false;
+    int rc = pack_is(h, off, &yes);
 
-    if (rc)
-        return rc;
-    e.epoch = MIN(r.changed, l->v.epoch);
-    rc = dkey_visible(&l->v, off, l->oid, &yes, NULL);
-    if (rc == 0)
-        rc = dkey_name(h, off, &e.key);
+    (void)pl;
     if (rc == 0 && yes)
-        rc = l->emit(l->arg, &e);
+        rc = one_packed(l, off, &e, &done);
+    if (rc == 0 && !done) {
+        rc = dkey_look(h, off, &r);
+        if (rc == 0)
+            rc = dkey_visible(&l->v, off, l->oid, &yes, NULL);
+        if (rc == 0)
+            rc = dkey_name(h, off, &e.key);
+        e.epoch = MIN(r.changed, l->v.epoch);
+        if (rc == 0 && yes)
+            rc = l->emit(l->arg, &e);
+    }
     if (rc == 0 || (MUTANT(LIST_SKIPS_AT_STOP) && ((struct stop *)l->arg)->stopped))
-        pos_set(&pl->pos, dkey_korder(l->oid), &e.key, 0);
+        done_with(l, &e.key, 0);
     return rc;
 }
 
@@ -169,28 +230,26 @@ static int one_akey(struct listing *l, uint64_t off, struct place *pl)
         rc = akey_name(h, off, &e.key, &type);
     if (rc == 0 && yes)
         rc = l->emit(l->arg, &e);
+    (void)pl;
     if (rc == 0)
-        pos_set(&pl->pos, akey_korder(l->oid), &e.key, type);
+        done_with(l, &e.key, type);
     return rc;
 }
 
-/* The place is made of the record's key. A damaged one has another order in its tree, from where
- * the list might lead back: the tree's own counts. */
-static int keep_going(const struct walk *w, struct place *pl)
+/* Of objects the place is made of the record's key. A damaged one has another order in its tree,
+ * from where the list might lead back. */
+static int keep_going(const struct walk *w, const struct place *pl)
 {
-    uint64_t order = w->ent[w->at - 1].order;
-
-    if (w->cls == &obj_class)
-        return mix128(pl->oid_hi, pl->oid_lo) == order ? 0 : -DER_CSUM;
-    pl->pos.order = order;
+    if (w->cls == &obj_class && mix128(pl->oid_hi, pl->oid_lo) != w->ent[w->at - 1].order)
+        return -DER_CSUM;
     return 0;
 }
 
 /* Walks on until the end, LIST_STEPS, a stop, or a missing page. A page that is missing matters
  * only if nothing was done yet. */
-static int list_keys(struct listing *l, struct walk *w,
-                     int (*one)(struct listing *, uint64_t, struct place *), struct place *pl,
-                     bool *eof)
+static int walk_on(struct listing *l, struct walk *w,
+                   int (*one)(struct listing *, uint64_t, struct place *), struct place *pl,
+                   bool *eof)
 {
     for (uint32_t n = 0; n < LIST_STEPS; n++) {
         uint64_t off;
@@ -202,6 +261,7 @@ static int list_keys(struct listing *l, struct walk *w,
         }
         if (rc == 0) {
             arena_reset(&l->c->v->scratch);
+            l->order = w->ent[w->at - 1].order;
             rc = one(l, off, pl);
         }
         if (rc == 0)
@@ -214,6 +274,21 @@ static int list_keys(struct listing *l, struct walk *w,
             return rc;
     }
     return 0;
+}
+
+/* The place is that of the last key; its order is the tree's own, since that of a damaged record
+ * might lead back. */
+static int list_keys(struct listing *l, struct walk *w,
+                     int (*one)(struct listing *, uint64_t, struct place *), struct place *pl,
+                     bool *eof)
+{
+    int rc = walk_on(l, w, one, pl, eof);
+
+    if (l->moved) {
+        pos_set(&pl->pos, w->ko, &l->last, l->last_type);
+        pl->pos.order = l->last_order;
+    }
+    return rc;
 }
 
 /* ---- Extents ---- */
@@ -376,7 +451,8 @@ int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_o
              struct vos_anchor *anchor, vos_emit_fn emit, void *arg, uint64_t *lsn)
 {
     struct stop s = {emit, arg, false};
-    struct listing l = {.c = c, .oid = oid, .emit = emit_stop, .arg = &s};
+    struct listing l = {
+        .c = c, .oid = oid, .emit = emit_stop, .arg = &s, .with = what == VOS_DKEY ? akey : NULL};
     struct place pl;
     bool eof = false;
     int rc;
@@ -394,7 +470,7 @@ int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_o
         return -DER_INVAL;
     pl.what = (uint8_t)what;
     rc = what >= VOS_AKEY ? key_check(dkey_korder(oid), dkey) : 0;
-    if (rc == 0 && what == VOS_RECX)
+    if (rc == 0 && (what == VOS_RECX || l.with))
         rc = key_check(akey_korder(oid), akey);
     if (rc == 0)
         rc = vos_read_mark(c->v, epoch);

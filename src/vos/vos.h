@@ -275,6 +275,9 @@ struct vos_entry {
     daos_epoch_t epoch;   /* VOS_RECX: of this extent; else of the newest change at or below
                              (VOS_AKEY: of its dkey), or the epoch of the read if that is later */
     daos_iod_type_t type; /* VOS_AKEY, VOS_RECX */
+    const void *value;    /* VOS_DKEY listed with an akey: its single value, verified; valid during
+                             the call. NULL: it is not at hand, or there is none: to be fetched */
+    uint64_t value_len;
 };
 /* emit: 0 go on, 1 stop before this entry (it comes again with the returned anchor), negative:
  * error. */
@@ -287,10 +290,10 @@ struct vos_anchor {
     uint8_t eof;
 };
 
-/* Lists visible children: objects of the container, dkeys of an object, akeys of a dkey, extents of
- * an akey (merged view at the epoch; down: by falling index). Runs a bounded number of steps and
- * may stop early without eof. Leaves a read mark when mark is set (transactional reads). *lsn as in
- * fetch. */
+/* Lists visible children: objects of the container, dkeys of an object (akey not NULL: with
+ * values), akeys of a dkey, extents of an akey (merged view at the epoch; down: by falling index).
+ * Runs a bounded number of steps and may stop early without eof. Leaves a read mark when mark is
+ * set (transactional reads). *lsn as in fetch. */
 int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_obj_id_t oid,
              const struct vos_key *dkey, const struct vos_key *akey, bool down,
              struct vos_anchor *anchor, vos_emit_fn emit, void *arg, uint64_t *lsn);

@@ -38,7 +38,7 @@ struct model {
     uint32_t ring_nr;
     struct past snap[SNAPS], hold[SNAPS];
     uint32_t vid;
-    uint64_t ops, changes, restarts, refused, rollbacks, session;
+    uint64_t ops, changes, restarts, refused, rollbacks, values, session;
     uint64_t rolled_to, rolled_at; /* the epochs that the last rollback took back */
     bool big;                      /* data extents too */
     char keys[2][DKEYS][100];
@@ -516,7 +516,8 @@ static void read_one(struct model *m)
 
 struct seen {
     struct model *m;
-    uint32_t o, d;
+    uint32_t o, d, a;
+    const struct state *st;
     enum vos_level what;
     uint32_t hit[RECS], nr;
     uint32_t stop_in;
@@ -524,6 +525,18 @@ struct seen {
     uint32_t covered;
     bool bad;
 };
+
+/* The value that came with dkey d. */
+static bool value_ok(struct seen *s, uint32_t d, const struct vos_entry *e)
+{
+    const struct ak *ak = &s->st->ak[s->o][d][s->a];
+
+    if (e->value == NULL)
+        return true;
+    s->m->values++;
+    return ak->type == DAOS_IOD_SINGLE && e->value_len == single_len(s->m, ak->single) &&
+           is_fill(e->value, ak->single, 0, e->value_len);
+}
 
 static int on_entry(void *arg, const struct vos_entry *e)
 {
@@ -549,6 +562,7 @@ static int on_entry(void *arg, const struct vos_entry *e)
         if (s->what == VOS_OBJ ? oid.hi == e->oid.hi && oid.lo == e->oid.lo
                                : k.len == e->key.len && memcmp(k.buf, e->key.buf, k.len) == 0) {
             s->hit[i]++;
+            s->bad |= s->what == VOS_DKEY && !value_ok(s, i, e);
             return 0;
         }
     }
@@ -573,6 +587,8 @@ static void list_one(struct model *m)
     struct vos_anchor at = {{0}, 0};
     bool down = rig_draw(&m->r, 2);
 
+    s.a = a;
+    s.st = st;
     s.ak = &st->ak[s.o][s.d][a];
     if (s.what == VOS_RECX && s.ak->type == DAOS_IOD_SINGLE)
         return;
@@ -871,7 +887,7 @@ static void run_model(struct rt_xs *xs, uint64_t seed, uint64_t ops)
     check_all(m);
     empty_out(m);
     check_all(m);
-    CHECK(m->restarts > 0 && m->refused > 0 && m->rollbacks > 0);
+    CHECK(m->restarts > 0 && m->refused > 0 && m->rollbacks > 0 && m->values > 0);
     rig_stop(&m->r);
     for (uint32_t i = 0; i < RING; i++)
         free(m->ring[i].s);
