@@ -72,6 +72,11 @@ int tree_remove(struct heap *h, const struct tree_class *c, uint64_t root_off,
 /* The value of a tree of one entry that lies in the root itself; 0 if there are more, or the root
  * is not in memory. Leaves no trace: for hints (heap_peek). */
 uint64_t tree_peek_one(const struct heap *h, uint64_t root_off);
+/* Asks memory for what the searches of these keys, and inserts after them, will look at. Leaves no
+ * trace. value[i]: of what is probably the key's entry, so that its record can be asked for too; 0:
+ * there is none, or nobody knows. */
+void tree_ahead(struct heap *h, const struct tree_class *c, uint64_t root_off,
+                const struct tree_key *key, uint64_t *value, uint32_t nr);
 /* Number of entries. */
 int tree_count(struct heap *h, uint64_t root_off, uint64_t *count);
 /* Upper bound of redo bytes of one insert, replace or remove: a split (or merge) on each of ten

@@ -224,22 +224,6 @@ int sep_le_key(struct tree *t, const struct tinner_ent *sep, const struct tree_k
     return rc;
 }
 
-/* How many of the separators at positions 1 to nr come before order, or (or_at) are at most it.
- * Without branches: each would be guessed wrong half of the time. */
-static uint32_t inner_count(const struct tnode *n, uint32_t nr, uint64_t order, bool or_at)
-{
-    uint32_t base = 0;
-
-    while (nr > 0) {
-        uint32_t half = (nr + 1) / 2;
-        uint64_t sep = inner_at(n, base + half)->order;
-
-        base += (sep < order) | (or_at & (sep == order)) ? half : 0;
-        nr -= half;
-    }
-    return base;
-}
-
 /* The last child whose separator is not after the key. Only separators with the key's own order
  * have to be looked at more closely. */
 static int inner_pick(struct tree *t, const struct tnode *n, const struct tree_key *key,

@@ -1,5 +1,6 @@
 /*
- * What a list will look at next is asked of memory before it does. A dkey's existence hangs on a
+ * What a list, or the operations of a compound, will look at next is asked of memory before they
+ * do. A dkey's existence hangs on a
  * record of its akey and that of a version, each somewhere else unless it is packed; one dkey after
  * the other, each of the three is waited for. Asked for together, first all dkeys, then what the
  * dkeys name, then what those name, the waits of a leaf's entries overlap.
@@ -50,5 +51,44 @@ void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr)
 
         if (r != NULL && r->type == DAOS_IOD_SINGLE)
             ask(h, r->values.word0, sizeof(struct ver));
+    }
+}
+
+/* Operations of one object that write, from op `from` on; *to: behind them. */
+static void ahead_run(struct vos_cont *c, const struct vos_op *ops, uint32_t from, uint32_t to)
+{
+    struct tree_key key[VOS_OPS_MAX];
+    uint64_t obj, value[VOS_OPS_MAX];
+    uint32_t nr = to - from;
+
+    if (nr < 2)
+        return;
+    if (obj_find(c, ops[from].oid, &obj) != 0) {
+        heap_miss_clear(c->v->h); /* whoever needs it will miss it again */
+        return;
+    }
+    for (uint32_t i = 0; i < nr; i++) {
+        const struct vos_key *k = &ops[from + i].dkey;
+
+        key[i] = (struct tree_key){key_order(dkey_korder(ops[from].oid), k->buf, k->len), k->buf,
+                                   k->len};
+    }
+    tree_ahead(c->v->h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), key, value, nr);
+    for (uint32_t i = 0; i < nr; i++)
+        if (value[i] != 0)
+            ask_record(c->v->h, value[i]);
+}
+
+void ahead_ops(struct vos_cont *c, const struct vos_op *ops, uint32_t nr)
+{
+    uint32_t from = 0;
+
+    for (uint32_t i = 0; i <= nr; i++) {
+        bool writes = i < nr && ops[i].kind == VOS_OP_UPDATE;
+
+        if (writes && ops[i].oid.hi == ops[from].oid.hi && ops[i].oid.lo == ops[from].oid.lo)
+            continue;
+        ahead_run(c, ops, from, i);
+        from = writes ? i : i + 1;
     }
 }

@@ -252,6 +252,7 @@ void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uin
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down);
 /* ahead.c */
 void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr);
+void ahead_ops(struct vos_cont *c, const struct vos_op *ops, uint32_t nr);
 /* -DER_NONEXIST at the end. */
 int walk_next(struct walk *w, uint64_t *value);
 

@@ -414,6 +414,7 @@ static int apply(struct vos_tx *t, const struct vos_update *u)
 {
     int rc = 0;
 
+    ahead_ops(t->c, u->ops, u->nr);
     for (uint32_t i = 0; i < u->nr && rc == 0; i++) {
         if (MUTANT(COMPOUND_DROPS_EIGHTH) && i == 7)
             continue;

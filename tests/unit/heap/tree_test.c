@@ -109,6 +109,7 @@ struct model {
     struct model_key key[KEYS]; /* sorted */
     uint32_t nr;
     uint64_t next_value;
+    uint64_t hints; /* right ones */
 };
 
 static int model_cmp(const void *a, const void *b)
@@ -280,6 +281,31 @@ static int ask(struct rig *r, void *arg)
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
+#define HINTS 9u
+
+static int hint(struct rig *r, void *arg)
+{
+    struct model *m = arg;
+    struct tree_key key[HINTS];
+    uint64_t value[HINTS];
+    uint32_t i[HINTS];
+
+    for (uint32_t k = 0; k < HINTS; k++) {
+        i[k] = (uint32_t)(rig_rand(&m->r) % KEYS);
+        key[k] = model_tree_key(&m->key[i[k]]);
+    }
+    tree_ahead(r->h, m->kind->c, rig_root(r), key, value, HINTS);
+    for (uint32_t k = 0; k < HINTS; k++) {
+        const struct model_key *is = &m->key[i[k]];
+
+        /* where order keys are unique a hint is right, if there is one */
+        if (m->kind->c->cmp == NULL && value[k] != 0)
+            assert_true(is->there && value[k] == is->value);
+        m->hints += value[k] != 0 && is->there && value[k] == is->value;
+    }
+    return 0;
+}
+
 static void question(struct model *m)
 {
     struct question q = {.m = m,
@@ -288,6 +314,7 @@ static void question(struct model *m)
     bool up = q.how == TREE_GE || q.how == TREE_GT || q.how == TREE_FIRST;
     int64_t i = q.how == TREE_FIRST ? 0 : q.how == TREE_LAST ? KEYS - 1 : q.key;
 
+    assert_int_equal(rig_run(&m->r, hint, m, false, false), 0);
     assert_int_equal(rig_run(&m->r, ask, &q, false, false), 0);
     assert_int_equal(q.count, m->nr);
     if (q.how == TREE_GT || q.how == TREE_LT)
@@ -409,7 +436,7 @@ static void model_run(const struct kind *kind, uint64_t seed, uint32_t ops)
         }
     }
     rig_check(&m->r, kind->c);
-    assert_true(m->r.faults > 0);
+    assert_true(m->r.faults > 0 && m->hints > 0);
     model_close(m);
     free(m);
 }
@@ -629,12 +656,26 @@ static int do_damage(struct rig *r, void *arg)
     return 0;
 }
 
+/* Trusts nothing: the sanitizers would say. */
+static int hint_damaged(struct rig *r, void *arg)
+{
+    struct tree_key key[64];
+    uint64_t value[64];
+
+    (void)arg;
+    for (uint32_t i = 0; i < 64; i++)
+        key[i] = (struct tree_key){.order = i * 5};
+    tree_ahead(r->h, &class_int, rig_root(r), key, value, 64);
+    return 0;
+}
+
 static uint64_t problems_after(struct rig *r, uint64_t at, uint8_t byte)
 {
     struct damage d = {at, byte};
     uint64_t problems;
 
     assert_int_equal(rig_run(r, do_damage, &d, true, true), 0);
+    assert_int_equal(rig_run(r, hint_damaged, NULL, false, false), 0);
     problems = rig_problems(r, &class_int, count_report);
     assert_int_equal(rig_run(r, do_damage, &d, true, true), 0);
     return problems;
