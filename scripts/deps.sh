@@ -7,7 +7,7 @@ packages="build-essential meson ninja-build pkg-config python3 liburing-dev libf
 libjansson-dev uuid-dev libcmocka-dev procps"
 for_whom="Tarn needs"
 if [ "${1:-}" = bench ]; then
-    packages="liblmdb-dev librocksdb-dev"
+    packages="liblmdb-dev librocksdb-dev fio"
     for_whom="The benchmarks measure Tarn beside what is in"
 fi
 

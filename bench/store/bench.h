@@ -4,8 +4,9 @@
  *
  * Parts: work.c the keys and values everyone is given; tarn.c, peer_lmdb.c, peer_rocksdb.c the
  * contenders behind struct contender; rows.c the rows that all of them run, tarn_extent.c those of
- * Tarn alone, reopen.c the one that kills processes; clean.c removes what is left; report.c,
- * report_json.c and plot.c say what came out. Nothing is judged that was not measured in the run.
+ * Tarn alone, larger.c those of a store larger than memory, reopen.c the one that kills processes;
+ * clean.c removes what is left; report.c, report_json.c and plot.c say what came out. Nothing is
+ * judged that was not measured in the run.
  *
  * What is timed is the contender's own call with its own loop, on one CPU for all its threads: the
  * process is pinned before any of them starts. In rows where nobody waits for a device, time is the
@@ -147,6 +148,8 @@ enum row_id {
     ROW_SPACE,
     ROW_REOPEN,
     ROW_OVERHEAD,
+    ROW_LARGER,
+    ROW_READS,
     ROW_NR
 };
 
@@ -182,6 +185,7 @@ void rows_durable(struct bench *b); /* on the disk */
 void rows_extent(struct bench *b);
 void rows_overwrite(struct bench *b);
 void rows_reopen(struct bench *b);
+void rows_larger(struct bench *b); /* on the disk */
 /* The process that is killed: opens, says how long that took, puts until it is killed. */
 int reopen_child(int argc, char **argv);
 

@@ -104,6 +104,16 @@ void rows_init(struct row *rows)
                           .work = "bytes a pair besides its value",
                           .unit = "B",
                           .note = "no goal of its own"},
+        [ROW_LARGER] = {.id = "9",
+                        .work = "random get, a tenth in memory, 32 at once",
+                        .unit = "k/s",
+                        .rate = true,
+                        .extra_name = "of the device's reads",
+                        .goals = {{GOAL_EXTRA, 0.70, 0}}},
+        [ROW_READS] = {.id = "9r",
+                       .work = "page reads of such a get",
+                       .unit = "",
+                       .goals = {{GOAL_MOST, 1.2, 0}}},
     };
 
     memcpy(rows, all, sizeof(all));

@@ -3,6 +3,7 @@
 a run that is interrupted leaves nothing behind."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import xml.dom.minidom
 
 ALL = {"1", "2", "2b", "3", "4", "4k", "7", "8"}  # rows of all contenders
-OWN = {"5", "5m", "6", "6s"}                      # of Tarn alone
+OWN = {"5", "5m", "6", "6s", "9", "9r"}           # of Tarn alone
 AT_A_MILLION = {"<= 0.6 us", "<= 1.2 us"}         # goals that hold for a million pairs only
 
 
@@ -54,6 +55,7 @@ def main():
         for g in row["goals"]:
             needs = [p for p, n in (("lmdb", "LMDB"), ("rocksdb", "RocksDB")) if n in g["goal"]]
             judged = set(needs) <= set(peers) and g["goal"] not in AT_A_MILLION
+            judged = judged and (name != "9" or shutil.which("fio") is not None)
             assert (g["reached"] is not None) == judged, (name, g)
             if judged:
                 met = g["figure"] <= g["bound"] if g["goal"].startswith("<=") else g["figure"] >= g["bound"]

@@ -20,7 +20,7 @@ static struct store *tarn_open(const char *dir, uint64_t pairs, bool waits)
 {
     (void)pairs;
     (void)waits;
-    return tarn_open_at(dir);
+    return tarn_open_at(dir, 0);
 }
 
 /* ---- Puts ---- */
@@ -106,24 +106,26 @@ struct gets {
     double seconds;
 };
 
+void tarn_get_one(struct store *s, const uint8_t key[KEY_BYTES], uint8_t value[VALUE_BYTES])
+{
+    struct iovec iov = {value, VALUE_BYTES};
+    struct vos_key dkey = {key, KEY_BYTES};
+    struct vos_fetch_iod iod = {
+        .akey = AKEY, .type = DAOS_IOD_SINGLE, .rec_size = DAOS_REC_ANY, .dst = &iov, .dst_nr = 1};
+
+    tarn_fetch(s, kv_oid(), &dkey, &iod);
+    if (iod.rec_size != VALUE_BYTES)
+        die("tarn: get", "a pair is missing", "this is a defect of Tarn's: report it");
+}
+
 static void get_fiber(struct store *s, void *arg)
 {
     struct gets *g = arg;
     uint8_t value[VALUE_BYTES];
-    struct iovec iov = {value, sizeof(value)};
     double t0 = cpu_s();
 
     for (uint64_t i = g->from; i < g->to; i++) {
-        struct vos_key dkey = {g->k->key[i], KEY_BYTES};
-        struct vos_fetch_iod iod = {.akey = AKEY,
-                                    .type = DAOS_IOD_SINGLE,
-                                    .rec_size = DAOS_REC_ANY,
-                                    .dst = &iov,
-                                    .dst_nr = 1};
-
-        tarn_fetch(s, kv_oid(), &dkey, &iod);
-        if (iod.rec_size != VALUE_BYTES)
-            die("tarn: get", "a pair is missing", "this is a defect of Tarn's: report it");
+        tarn_get_one(s, g->k->key[i], value);
         g->sum += value_sum(value);
     }
     g->seconds = cpu_s() - t0;

@@ -18,8 +18,9 @@ struct store {
     uint64_t flying[BATCH];
 };
 
-/* dir NULL: in memory. A directory without a shard gets one. */
-struct store *tarn_open_at(const char *dir);
+/* dir NULL: in memory. A directory without a shard gets one. mem_limit: bytes of metadata kept in
+ * memory, 0: all. */
+struct store *tarn_open_at(const char *dir, uint64_t mem_limit);
 void tarn_close(struct store *s);
 /* Runs fn(s, arg) on a fiber of the shard's xstream and waits for it. */
 void tarn_run(struct store *s, void (*fn)(struct store *s, void *arg), void *arg);
@@ -32,6 +33,8 @@ void tarn_apply(struct store *s, const struct vos_op *ops, uint32_t nr, uint32_t
 /* One fetch at the clock, values in data extents read as well. */
 void tarn_fetch(struct store *s, daos_obj_id_t oid, const struct vos_key *dkey,
                 struct vos_fetch_iod *iod);
+/* The pair's value, which must be there. */
+void tarn_get_one(struct store *s, const uint8_t key[KEY_BYTES], uint8_t value[VALUE_BYTES]);
 void tarn_stat(struct store *s, struct heap_stat *hs, struct vos_stat *vs);
 /* Lets the log and whatever gives room back have their turns; after every BATCH changes. */
 void tarn_turn(struct store *s);

@@ -148,7 +148,7 @@ static void set_fiber(struct store *s, void *arg)
 static void extents(struct bench *b, struct row *r, uint32_t unit)
 {
     struct transfer_set t;
-    struct store *s = tarn_open_at(NULL);
+    struct store *s = tarn_open_at(NULL, 0);
 
     set_make(&t, unit);
     tarn_run(s, set_fiber, &t); /* the first time makes room */
@@ -266,7 +266,7 @@ void rows_overwrite(struct bench *b)
         die("tarn: overwrite", "out of memory", "end other programs");
     o->seconds = b->conf.overwrite_s;
     dir_make(dir, b->conf.dir, "overwrite");
-    s = tarn_open_at(dir);
+    s = tarn_open_at(dir, 0);
     tarn_run(s, over_fiber, o);
     for (uint32_t i = 0; i < TENTHS; i++)
         sample(&b->rows[ROW_OVERWRITE].who[TARN], o->rate[i] / 1e3);

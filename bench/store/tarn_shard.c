@@ -54,6 +54,7 @@ void tarn_run(struct store *s, void (*fn)(struct store *s, void *arg), void *arg
 
 struct opening {
     const char *path;
+    uint64_t mem_limit;
     bool made;
 };
 
@@ -98,7 +99,7 @@ static void open_fiber(struct store *s, void *arg)
 {
     struct opening *o = arg;
     struct shard *sh = &s->eng.shard;
-    struct heap_conf hc = {.xs = sh->xs};
+    struct heap_conf hc = {.xs = sh->xs, .mem_limit = o->mem_limit};
 
     device(s, o);
     sh->devs.nr = 1;
@@ -114,11 +115,11 @@ static void open_fiber(struct store *s, void *arg)
     s->txid.session_rand = rt_random();
 }
 
-struct store *tarn_open_at(const char *path)
+struct store *tarn_open_at(const char *path, uint64_t mem_limit)
 {
     struct rt_xs_conf xc = {.cpu = -1, .name = "store-bench", .spin_us = rt_default_spin_us()};
     struct store *s = calloc(1, sizeof(*s));
-    struct opening o = {.path = path};
+    struct opening o = {.path = path, .mem_limit = mem_limit};
 
     if (s == NULL)
         die("tarn", "out of memory", "ask for fewer --pairs");

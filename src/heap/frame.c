@@ -8,7 +8,8 @@
  * they begin when too much of the budget is dirty; then a checkpoint makes it clean.
  *
  * Who leaves is decided by a clock: the hand goes round the frames, and a page that was looked at
- * since it came by last is spared once. Dirty, pinned and core pages stay.
+ * since it came by last is spared once, one with nodes of trees several times more. Dirty, pinned
+ * and core pages stay.
  *
  * Why frames and not an address for each page: docs/decisions/0006.
  */
@@ -150,6 +151,8 @@ static void hand_at(struct heap *h, uint64_t page)
         frame_back(h, page); /* of a transaction that went no further */
     else if (v->flags & PV_REF)
         v->flags &= (uint16_t)~PV_REF;
+    else if (v->flags & PV_STAY)
+        v->flags = (uint16_t)(v->flags - PV_STAY_ONE);
     else if (frame_may_leave(h, page))
         frame_leave(h, page);
 }

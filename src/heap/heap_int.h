@@ -50,6 +50,10 @@ void vec32_fini(struct vec32 *a);
               that the next one tries again */
 #define PV_UNREAD 0x800u  /* with PV_BAD: the device could not read it */
 #define PV_LOST   0x1000u /* the log changes it, and what it changes is damaged: gone for good */
+#define PV_STAY                                                                                    \
+    0xe000u /* a counter: so many rounds of the clock's hand more it stays. Pages of nodes: each   \
+               leads to many pages of records, so it is worth several of them */
+#define PV_STAY_ONE 0x2000u
 
 struct page_vol {
     char *mem; /* its frame; NULL: none, and nothing of the page is in memory */
@@ -247,6 +251,14 @@ void page_space_close(struct heap *h);
 int page_space_grow(struct heap *h,
                     uint64_t pages);            /* memory and volatile state for so many pages */
 bool page_touch(struct heap *h, uint64_t page); /* resident? otherwise recorded, h->rc set */
+/* The resident page at off holds a node that is on the way of an operation. */
+static inline void page_stays(struct heap *h, uint64_t off)
+{
+    uint16_t *flags = &h->vol[page_of(off)].flags;
+
+    if ((*flags & PV_STAY) != PV_STAY)
+        *flags |= PV_STAY;
+}
 /* Is it known for now that the page cannot be had? */
 static inline bool page_is_bad(const struct heap *h, uint64_t page)
 {

@@ -175,7 +175,7 @@ void page_set_resident(struct heap *h, uint64_t page, bool yes)
     v->flags ^= PV_RESIDENT;
     if (yes) {
         ASSERT(v->mem != NULL);
-        v->flags = (uint16_t)((v->flags | PV_REF) & ~(PV_BAD | PV_UNREAD | PV_LOST));
+        v->flags = (uint16_t)((v->flags | PV_REF) & ~(PV_BAD | PV_UNREAD | PV_LOST | PV_STAY));
         h->resident++;
     } else {
         frame_back(h, page);

@@ -42,8 +42,11 @@ void heap_pins_drop(struct heap *h, struct heap_pins *pins)
         struct page_vol *v = &h->vol[pins->page[i]];
 
         ASSERT(v->pins > 0);
-        if (--v->pins == 0)
-            v->flags &= (uint16_t) ~(PV_BAD | PV_UNREAD);
+        if (--v->pins > 0)
+            continue;
+        v->flags &= (uint16_t) ~(PV_BAD | PV_UNREAD);
+        if ((v->flags & PV_STAY) == 0) /* who was looked at but once is the first to leave */
+            v->flags &= (uint16_t)~PV_REF;
     }
     heap_unlock(h);
     pins->nr = pins->missed = 0;

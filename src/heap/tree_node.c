@@ -7,6 +7,8 @@
 
 #include <daos_errno.h>
 
+#include "heap/heap_int.h"
+
 #define WORD1_KIND_SHIFT 62
 #define WORD1_TAG_SHIFT  54 /* fingerprint of the one entry, or level of the root node */
 #define WORD1_LOW_MASK   ((1ull << 54) - 1)
@@ -96,6 +98,7 @@ int tree_node_get(struct tree *t, uint64_t ref, uint32_t level, const struct tno
     if (p->magic != (level == 0 ? TNODE_LEAF : TNODE_INNER) || p->level != level || p->cls != cls ||
         p->valid == 0 || (p->valid & ~cls_mask(cls)) != 0)
         return -DER_CSUM;
+    page_stays(t->h, ref);
     *n = p;
     return 0;
 }

@@ -1,6 +1,7 @@
 /* Memory for pages has a limit: what is not needed leaves and comes back, whatever happens. */
 #include "heap_rig.h"
 #include "heap/heap_int.h"
+#include "heap/tree.h"
 
 #define PIECE  2000u
 #define PIECES 3000u /* six times the limit */
@@ -153,6 +154,74 @@ static void what_is_used_stays(struct rig *r)
     free(off);
 }
 
+static const struct tree_class numbers = {.cmp = NULL};
+
+enum tree_do { TREE_INSERT, TREE_FIND, TREE_ROOT };
+
+static int tree_do(struct rig *r, uint64_t root, uint64_t order, enum tree_do what)
+{
+    struct tree_key k = {.order = order};
+    uint64_t value;
+    int rc;
+
+    if (what == TREE_ROOT)
+        return heap_ptr(r->h, root, sizeof(struct tree_root)) != NULL ? 0 : heap_rc(r->h);
+    if (what == TREE_FIND)
+        return tree_find(r->h, &numbers, root, &k, &value);
+    rc = heap_tx_begin(r->h, TREE_REDO_MAX);
+    if (rc != 0)
+        return rc;
+    rc = tree_insert(r->h, &numbers, root, &k, order);
+    if (rc == 0)
+        heap_tx_commit(r->h, NULL);
+    else
+        heap_tx_abort(r->h);
+    return rc;
+}
+
+static void tree_one(struct rig *r, uint64_t root, uint64_t order, enum tree_do what)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    int rc;
+
+    do {
+        heap_lock(r->h);
+        rc = tree_do(r, root, order, what);
+        heap_pins_take(r->h, &pins);
+        heap_unlock(r->h);
+    } while (heap_retry(r->h, &pins, &rc));
+    heap_pins_drop(r->h, &pins);
+    CHECK(rc == 0);
+}
+
+/* A node leads to many records: it stays where they come and go. */
+static void nodes_stay_longer(struct rig *r)
+{
+    uint64_t *off = malloc(PIECES * sizeof(*off)), most = 0, root, faults = 0;
+
+    CHECK(off != NULL);
+    start(r, LIMIT);
+    root = piece_make(r, 0, &most);
+    for (uint64_t i = 1; i <= 40; i++)
+        tree_one(r, root, mix64(i), TREE_INSERT);
+    for (uint32_t i = 0; i < PIECES; i++)
+        off[i] = piece_make(r, i, &most);
+    CHECK(heap_checkpoint(r->h) == 0);
+    for (uint32_t i = 0; i < PIECES; i++) {
+        CHECK(piece_is(r, off[i], i));
+        tree_one(r, root, 0, TREE_ROOT); /* lies in a record, which is looked at all the time */
+        if (i % 1000 == 0) {             /* two rounds of what fits */
+            uint64_t before = stat_of(r).faults;
+
+            tree_one(r, root, mix64(1), TREE_FIND);
+            faults += i > 0 ? stat_of(r).faults - before : 0;
+        }
+    }
+    CHECK(faults == 0);
+    CHECK(heap_close(r->h, true) == 0);
+    free(off);
+}
+
 static void without_a_limit_nothing_leaves(struct rig *r)
 {
     uint64_t most = 0, faults;
@@ -210,6 +279,7 @@ static void the_power_goes_while_pages_come_and_go(struct rig *r)
 #define STORIES(X)                                                                                 \
     X(memory_stays_within_its_limit)                                                               \
     X(what_is_used_stays)                                                                          \
+    X(nodes_stay_longer)                                                                           \
     X(without_a_limit_nothing_leaves)                                                              \
     X(a_heap_opens_with_less_memory_than_it_had)                                                   \
     X(the_power_goes_while_pages_come_and_go)
