@@ -63,7 +63,9 @@ static int begin(struct heap *h, size_t redo_max, bool internal)
     }
     tx->active = true;
     tx->internal = internal;
-    tx->leaves = internal ? 0 : PAGES_KEPT + h->alloc.promised;
+    tx->leaves = internal ? 0 : PAGES_KEPT;
+    if (!internal && !MUTANT(HEAP_PROMISE_BROKEN))
+        tx->leaves += h->alloc.promised;
     tx->need = need;
     tx->used = sizeof(struct wal_rec_hdr);
     tx->nr = 0;
@@ -108,8 +110,7 @@ int heap_promise(struct heap *h, uint32_t pages, bool deletes)
 {
     struct alloc *a = &h->alloc;
 
-    if (a->free_pages < a->promised + pages + (deletes ? LEAVES_COME : PAGES_KEPT) &&
-        !MUTANT(HEAP_PROMISE_BLIND)) {
+    if (a->free_pages < a->promised + pages + (deletes ? LEAVES_COME : PAGES_KEPT)) {
         h->grow_data = false;
         return HEAP_GROW;
     }

@@ -259,7 +259,7 @@ struct intent_rec { /* 88 bytes */
     uint64_t more;           /* J; 0: none */
     uint32_t bytes;          /* of the stream */
     uint32_t here;           /* of them in this record */
-    uint32_t head_csum;      /* CRC-32C of what is between this struct and the stream */
+    uint32_t head_csum;      /* CRC-32C of this struct with 0 here, and all up to the stream */
     uint32_t csum;           /* CRC-32C of the stream */
     uint32_t pages;          /* heap pages that the commit may need */
     uint32_t pad2;

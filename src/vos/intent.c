@@ -164,6 +164,17 @@ static void put_table(struct out *o, const struct vos_update *u)
     }
 }
 
+static uint32_t head_csum(struct intent_rec head, const uint8_t *front, size_t len)
+{
+    struct csum c;
+
+    head.head_csum = 0;
+    csum_begin(&c, CSUM_CRC32);
+    csum_add(&c, &head, sizeof head);
+    csum_add(&c, front, len);
+    return (uint32_t)csum_end(&c);
+}
+
 /* The rest of the stream, last piece first. */
 static int put_more(struct vos_tx *t, const uint8_t *stream, uint32_t from, uint32_t to,
                     uint64_t *more)
@@ -241,9 +252,9 @@ int intent_write(struct vos_tx *t, const struct vos_update *u, struct intent_rec
     here = (uint32_t)(sizeof *head + table.at);
     here = here < INTENT_HEAD_MAX ? MIN(head->bytes, INTENT_HEAD_MAX - here) : 0;
     head->here = here;
-    head->head_csum = (uint32_t)csum_calc(CSUM_CRC32, front, table.at);
     head->csum = (uint32_t)csum_calc(CSUM_CRC32, o.buf, head->bytes);
     rc = put_more(t, o.buf, here, head->bytes, &head->more);
+    head->head_csum = head_csum(*head, front, table.at);
     if (rc == 0)
         rc = heap_tx_alloc_raw(t->v->h, sizeof *head + table.at + here, t->c->off, off, &p);
     if (rc)
@@ -280,7 +291,7 @@ int intent_head(struct heap *h, uint64_t off, struct arena *a, struct intent *i)
     if (copy == NULL)
         return -DER_NOMEM;
     memcpy(&i->head, copy, sizeof i->head);
-    if (csum_calc(CSUM_CRC32, copy + sizeof *r, front) != i->head.head_csum)
+    if (head_csum(i->head, copy + sizeof *r, front) != i->head.head_csum)
         return rec_bad("the checksum of an intent's head is wrong", off);
     i->info = copy + sizeof *r;
     i->ops = arena_memdup(a, i->info + i->head.info_len, front - i->head.info_len); /* aligned */
