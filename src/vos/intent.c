@@ -199,13 +199,19 @@ static int put_more(struct vos_tx *t, const uint8_t *stream, uint32_t from, uint
     return 0;
 }
 
-size_t intent_redo(const struct vos_update *u)
+size_t intent_bytes(const struct vos_update *u)
 {
     struct out o = {NULL, 0};
-    size_t n;
 
     put_ops(NULL, &o, u);
-    n = o.at + o.at / MORE_MAX * REDO_REC + HEAP_ALLOC_MAX + 4 * REDO_REC + 2 * TREE_REDO_MAX +
+    return o.at;
+}
+
+size_t intent_redo(const struct vos_update *u)
+{
+    size_t bytes = intent_bytes(u), n;
+
+    n = bytes + bytes / MORE_MAX * REDO_REC + HEAP_ALLOC_MAX + 4 * REDO_REC + 2 * TREE_REDO_MAX +
         sizeof(struct session_rec) + VOS_SESSION_OUTCOMES * sizeof(struct outcome);
     for (uint32_t i = 0; i < u->nr; i++)
         for (uint32_t k = 0; u->ops[i].kind == VOS_OP_UPDATE && k < u->ops[i].akey_nr; k++)

@@ -14,7 +14,11 @@
 
 #define PAGES_MAX   2048u  /* promised to all intents of a shard: 32 MiB */
 #define PAGE_FILL   15000u /* bytes of records that a page holds, whatever their size */
-#define CLASSES_MAX 56u    /* sizes of allocations, and so pages begun at once */
+#define COMMIT_REDO (3 * TREE_REDO_MAX)
+/* Of the stream: the commit may have to load it (64 pages), and what it changes, in one operation
+ * (HEAP_PINS_MAX). */
+#define INTENT_BYTES_MAX (1u << 20)
+#define CLASSES_MAX      56u /* sizes of allocations, and so pages begun at once */
 
 /* ---- May it? ---- */
 
@@ -22,20 +26,12 @@ static int known(const struct vos_update *u, const struct vos_txid *txid, uint64
                  bool *replayed)
 {
     const struct doubt *d = doubt_find(u->c, txid);
-    struct txid_look look;
-    int rc;
 
-    if (d) {
-        *replayed = true;
-        *epoch = d->epoch;
-        return 0;
-    }
-    rc = session_look(u->c->v, txid, &look);
-    if (rc)
-        return rc;
-    if (look.state == TXID_PREPARED && !look.acked)
-        u->c->v->met = NULL;
-    return vos_txid_check(u->c->v, txid, replayed, epoch);
+    if (d == NULL)
+        return vos_txid_check(u->c->v, txid, replayed, epoch);
+    *replayed = true;
+    *epoch = d->epoch;
+    return 0;
 }
 
 /* Nothing happened to what it looks at or changes at this epoch or later, and nobody has read what
@@ -205,7 +201,8 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
             update_mark(u, *epoch);
         return rc;
     }
-    if (u->redo_max > heap_tx_max(v->h)) /* for certain: a commit cannot be refused */
+    /* for certain: a commit cannot be refused */
+    if (u->redo_max + COMMIT_REDO > heap_tx_max(v->h) || intent_bytes(u) > INTENT_BYTES_MAX)
         return -DER_OVERFLOW;
     if (v->doubt_nr >= VOS_INTENT_MAX || (v->doubt_nr && v->doubt_pages + head.pages > PAGES_MAX))
         return -DER_AGAIN;
@@ -284,7 +281,7 @@ static int end(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid,
     rc = intent_as_update(c, d->off, &u, &in);
     if (rc)
         return rc;
-    rc = vos_tx_begin(&t, c, u->redo_max + 2 * TREE_REDO_MAX);
+    rc = vos_tx_begin(&t, c, u->redo_max + COMMIT_REDO);
     if (rc) {
         update_free(u, false);
         return rc;

@@ -610,6 +610,7 @@ struct tree_key intent_key(uint64_t hlc, uint64_t rnd, uint64_t seq, uint64_t id
 int intent_write(struct vos_tx *t, const struct vos_update *u, struct intent_rec *head,
                  const void *info, uint64_t *off);
 size_t intent_redo(const struct vos_update *u);
+size_t intent_bytes(const struct vos_update *u); /* of its stream */
 int intent_head(struct heap *h, uint64_t off, struct arena *a, struct intent *i);
 /* What update_apply() needs; *in and all of it are the update's, to be freed by update_free(). */
 int intent_as_update(struct vos_cont *c, uint64_t off, struct vos_update **u, struct intent *in);

@@ -202,6 +202,7 @@ int vos_txid_check(struct vos *v, const struct vos_txid *id, bool *replayed, dao
         *epoch = look.epoch;
         return 0;
     case TXID_PREPARED:
+        v->met = NULL; /* it is the asker himself */
         return -DER_INPROGRESS;
     case TXID_ABORTED:
         return -DER_TX_RESTART;

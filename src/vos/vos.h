@@ -233,7 +233,8 @@ struct vos_anchor;
  * committed; *epoch_out says at which epoch. -DER_TX_RESTART: it was aborted; a new attempt needs a
  * new id. -DER_INPROGRESS: another is in the way, or this id is prepared in another container.
  * -DER_AGAIN: VOS_INTENT_MAX are prepared, or too much. -DER_NOSPACE: no room to apply it later
- * either; compounds that only delete fit a full pool, but few at a time. A compound of nothing but
+ * either; compounds that only delete fit a full pool, but few at a time. -DER_OVERFLOW: as publish,
+ * or keys and small values of more than a MiB. A compound of nothing but
  * checks prepares nothing: it has done its part, and there is nothing to resolve. */
 int vos_update_prepare(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
                        daos_epoch_t epoch_in, const void *info, uint32_t info_len,

@@ -234,17 +234,28 @@ static inline int rig_begin(struct rig *r, const struct vos_op *ops, uint32_t nr
     return 0;
 }
 
+/* It wanted to run again, and there was no room for that: the update is still there. */
+static inline void rig_end(struct rig *r, struct vos_update *u, int last)
+{
+    if (last <= 0)
+        return;
+    heap_lock(r->h);
+    vos_update_cancel(u);
+    heap_unlock(r->h);
+}
+
 /* A compound with its device I/O. epoch_in 0: the clock. */
 static inline int rig_apply(struct rig *r, const struct vos_op *ops, uint32_t nr, uint64_t epoch_in,
                             uint64_t *epoch)
 {
     struct vos_update *u = NULL;
     uint64_t e = 0;
-    int rc = rig_begin(r, ops, nr, &u);
+    int rc = rig_begin(r, ops, nr, &u), last = 0;
 
     if (rc == 0)
-        rc = RIG_RETRY(
-            r, vos_update_publish(u, r->wall_ns, &r->txid, epoch_in, &e, &r->lsn, &r->replayed));
+        rc = RIG_RETRY(r, (last = vos_update_publish(u, r->wall_ns, &r->txid, epoch_in, &e, &r->lsn,
+                                                     &r->replayed)));
+    rig_end(r, u, last);
     if (rc == 0 && epoch)
         *epoch = e;
     return rc;
@@ -256,11 +267,13 @@ static inline int rig_prepare(struct rig *r, const struct vos_op *ops, uint32_t 
 {
     struct vos_update *u = NULL;
     uint64_t e = 0;
-    int rc = rig_begin(r, ops, nr, &u);
+    int rc = rig_begin(r, ops, nr, &u), last = 0;
 
     if (rc == 0)
-        rc = RIG_RETRY(r, vos_update_prepare(u, r->wall_ns, &r->txid, epoch_in, info,
-                                             (uint32_t)strlen(info), &e, &r->lsn, &r->replayed));
+        rc = RIG_RETRY(
+            r, (last = vos_update_prepare(u, r->wall_ns, &r->txid, epoch_in, info,
+                                          (uint32_t)strlen(info), &e, &r->lsn, &r->replayed)));
+    rig_end(r, u, last);
     if (rc == 0 && epoch)
         *epoch = e;
     return rc;
