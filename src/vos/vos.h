@@ -261,8 +261,8 @@ struct vos_doubt {
  * error. *anchor zero at the start; eof at the end. */
 int vos_doubt_list(struct vos_cont *c, struct vos_anchor *anchor,
                    int (*fn)(void *arg, const struct vos_doubt *d), void *arg);
-/* After -DER_INPROGRESS, until the lock is released: who is in the way. False: a transaction that
- * this shard holds for another container. */
+/* After -DER_INPROGRESS, until the lock is released: who is in the way. False: nobody but the
+ * asker: his own id is prepared. */
 bool vos_met(const struct vos *v, struct vos_doubt *d);
 
 /* ---- Reads: at an epoch, DAOS_EPOCH_MAX = the latest ---- */
