@@ -41,6 +41,7 @@ struct model {
     struct past snap[SNAPS], hold[SNAPS];
     uint32_t vid;
     uint64_t ops, changes, restarts, refused, rollbacks, session;
+    uint64_t session_nr;
     uint64_t doubt; /* epoch of what is prepared, 0: nothing is */
     uint64_t picked, committed, aborted, met;
     uint64_t rolled_to, rolled_at; /* the epochs that the last rollback took back */
@@ -667,6 +668,7 @@ static void background(struct model *m)
                  2)) { /* hours pass: the session may be forgotten, its client opens another */
         m->r.wall_ns += UINT64_C(7200) * 1000000000;
         m->session = hlc_get(&m->r.clock, m->r.wall_ns);
+        m->session_nr++; /* the clock may come by here again after a restart */
         m->changes = 0;
     }
     for (uint32_t i = 0; i < steps && more; i++)
@@ -890,8 +892,8 @@ static void change(struct model *m)
     for (uint32_t i = 0; i < nr && want == 0; i++)
         want = model_op(&next, &ops[i], &d[i]);
     if (rig_draw(&m->r, 3) == 0)
-        m->r.txid =
-            (struct vos_txid){m->session, 7, ++m->changes, m->changes > 20 ? m->changes - 20 : 0};
+        m->r.txid = (struct vos_txid){m->session, m->session_nr, ++m->changes,
+                                      m->changes > 20 ? m->changes - 20 : 0};
     else
         memset(&m->r.txid, 0, sizeof m->r.txid);
     prepared = m->r.txid.seq != 0 && rig_draw(&m->r, 2) == 0;
@@ -941,6 +943,7 @@ static void run_model(struct rt_xs *xs, uint64_t seed, uint64_t ops)
     m->big = xs != NULL;
     rig_start(&m->r, xs, seed, 5);
     m->session = hlc_get(&m->r.clock, m->r.wall_ns);
+    m->session_nr = 7;
     for (m->ops = 0; m->ops < ops; m->ops++) {
         uint32_t kind = (uint32_t)rig_draw(&m->r, 1000);
 
