@@ -73,9 +73,19 @@ void engine_stat(struct engine *eng, struct engine_stat *st)
     X(prepared)                                                                                    \
     X(prepared_bytes)                                                                              \
     X(heap_bytes)                                                                                  \
-    X(meta_pages_bytes) X(wal_writes) X(wal_bytes) X(commits) X(checkpoints) X(faults)             \
-        X(data_writes) X(data_reads) X(flushes) X(data_total) X(data_used) X(requests)             \
-            X(inline_requests)
+    X(meta_pages_bytes)                                                                            \
+    X(wal_writes)                                                                                  \
+    X(wal_bytes)                                                                                   \
+    X(commits)                                                                                     \
+    X(checkpoints)                                                                                 \
+    X(faults)                                                                                      \
+    X(data_writes)                                                                                 \
+    X(data_reads)                                                                                  \
+    X(flushes)                                                                                     \
+    X(data_total)                                                                                  \
+    X(data_used)                                                                                   \
+    X(requests)                                                                                    \
+    X(inline_requests)
 
 #define COUNT(name)   +1
 #define METRIC(field) m[n++] = (struct msg_metric){.name = #field, .value = st.field};
