@@ -100,7 +100,8 @@ int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg,
 struct engine_stat {
     uint64_t objects, dkeys, akeys, values;
     uint64_t value_bytes_heap, value_bytes_data;
-    uint64_t heap_bytes; /* bytes in live heap allocations */
+    uint64_t prepared, prepared_bytes; /* transactions in doubt, and what they bring */
+    uint64_t heap_bytes;               /* bytes in live heap allocations */
     uint64_t meta_pages_bytes;
     uint64_t wal_writes, wal_bytes, commits, checkpoints, faults;
     uint64_t data_writes, data_reads, flushes;

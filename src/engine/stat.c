@@ -23,6 +23,8 @@ static void fill(struct shard *s, struct engine_stat *st)
     st->values = vs.singles + vs.extents;
     st->value_bytes_heap = vs.value_heap_bytes;
     st->value_bytes_data = vs.value_data_bytes;
+    st->prepared = vs.intents;
+    st->prepared_bytes = vs.intent_bytes;
     st->heap_bytes = hs.alloc_bytes;
     st->meta_pages_bytes = hs.meta_bytes;
     st->wal_writes = hs.wal_writes;
@@ -68,9 +70,22 @@ void engine_stat(struct engine *eng, struct engine_stat *st)
     X(values)                                                                                      \
     X(value_bytes_heap)                                                                            \
     X(value_bytes_data)                                                                            \
-    X(heap_bytes) X(meta_pages_bytes) X(wal_writes) X(wal_bytes) X(commits) X(checkpoints)         \
-        X(faults) X(data_writes) X(data_reads) X(flushes) X(data_total) X(data_used) X(requests)   \
-            X(inline_requests)
+    X(prepared)                                                                                    \
+    X(prepared_bytes)                                                                              \
+    X(heap_bytes)                                                                                  \
+    X(meta_pages_bytes)                                                                            \
+    X(wal_writes)                                                                                  \
+    X(wal_bytes)                                                                                   \
+    X(commits)                                                                                     \
+    X(checkpoints)                                                                                 \
+    X(faults)                                                                                      \
+    X(data_writes)                                                                                 \
+    X(data_reads)                                                                                  \
+    X(flushes)                                                                                     \
+    X(data_total)                                                                                  \
+    X(data_used)                                                                                   \
+    X(requests)                                                                                    \
+    X(inline_requests)
 
 #define COUNT(name)   +1
 #define METRIC(field) m[n++] = (struct msg_metric){.name = #field, .value = st.field};

@@ -153,6 +153,16 @@ enum heap_reserve {
 };
 /* The open transaction is of this kind. */
 void heap_tx_use_reserve(struct heap *h, enum heap_reserve kind);
+/* Keeps so many free pages for transactions to come that must not fail (vos: commits of what was
+ * prepared): all others, deletes included, leave them. Volatile. deletes: the promised transactions
+ * delete, and so may count on what is kept for such, but for what HEAP_RESERVE_COME leaves.
+ * HEAP_GROW: there are not so many free now. [L] */
+int heap_promise(struct heap *h, uint32_t pages, bool deletes);
+/* What a restart finds promised: never fails. */
+void heap_promise_again(struct heap *h, uint32_t pages);
+void heap_promise_drop(struct heap *h, uint32_t pages);
+/* The open transaction may use so many of the promised pages, and all that is kept for deletes. */
+void heap_tx_use_promise(struct heap *h, uint32_t pages);
 /* Gives an allocation back; reusable by later transactions at once. The size is known to the heap.
  */
 int heap_tx_free(struct heap *h, uint64_t off);

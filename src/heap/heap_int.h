@@ -95,6 +95,7 @@ struct alloc {
     struct vrange free;                        /* bitmap of free pages */
     uint64_t free_pages;
     uint64_t free_hint; /* no free page below this word of the bitmap */
+    uint64_t promised;  /* free pages, beyond those kept, that only heap_tx_use_promise() gives */
 };
 
 /* ---- The open transaction ---- */
@@ -110,7 +111,7 @@ struct tx_range {
 struct tx {
     bool active;
     bool internal;   /* checkpoint: may use the log space kept for it */
-    uint32_t leaves; /* so many free pages to others */
+    uint64_t leaves; /* so many free pages to others */
     uint64_t need;   /* log bytes reserved */
     uint64_t used;   /* log bytes the record takes so far, upper bound */
     struct arena undo;

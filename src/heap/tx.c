@@ -64,6 +64,8 @@ static int begin(struct heap *h, size_t redo_max, bool internal)
     tx->active = true;
     tx->internal = internal;
     tx->leaves = internal ? 0 : PAGES_KEPT;
+    if (!internal && !MUTANT(HEAP_PROMISE_BROKEN))
+        tx->leaves += h->alloc.promised;
     tx->need = need;
     tx->used = sizeof(struct wal_rec_hdr);
     tx->nr = 0;
@@ -91,13 +93,46 @@ int tx_begin_internal(struct heap *h, size_t redo_max)
     return begin(h, redo_max, true);
 }
 
+#define LEAVES_COME (PAGES_KEPT / 4)
+
 void heap_tx_use_reserve(struct heap *h, enum heap_reserve kind)
 {
     static const uint32_t leaves[] = {[HEAP_RESERVE_DELETE] = PAGES_KEPT * 5 / 8,
-                                      [HEAP_RESERVE_COME] = PAGES_KEPT / 4,
+                                      [HEAP_RESERVE_COME] = LEAVES_COME,
                                       [HEAP_RESERVE_LAST] = 0};
 
-    h->tx.leaves = MUTANT(HEAP_RESERVE_SHARED) ? 0 : leaves[kind];
+    h->tx.leaves = h->alloc.promised + (MUTANT(HEAP_RESERVE_SHARED) ? 0 : leaves[kind]);
+}
+
+/* ---- Promises ---- */
+
+int heap_promise(struct heap *h, uint32_t pages, bool deletes)
+{
+    struct alloc *a = &h->alloc;
+
+    if (a->free_pages < a->promised + pages + (deletes ? LEAVES_COME : PAGES_KEPT)) {
+        h->grow_data = false;
+        return HEAP_GROW;
+    }
+    a->promised += pages;
+    return 0;
+}
+
+void heap_promise_again(struct heap *h, uint32_t pages)
+{
+    h->alloc.promised += pages;
+}
+
+void heap_promise_drop(struct heap *h, uint32_t pages)
+{
+    ASSERT(h->alloc.promised >= pages);
+    h->alloc.promised -= pages;
+}
+
+void heap_tx_use_promise(struct heap *h, uint32_t pages)
+{
+    ASSERT(h->alloc.promised >= pages);
+    h->tx.leaves = h->alloc.promised - pages;
 }
 
 bool heap_tx_active(const struct heap *h)

@@ -157,6 +157,8 @@ static int check_pool(struct tool *t)
     X(values, "values", COUNT)                                                                     \
     X(value_bytes_heap, "bytes of values kept with the metadata", BYTES)                           \
     X(value_bytes_data, "bytes of values in data space", BYTES)                                    \
+    X(prepared, "transactions prepared and not decided", COUNT)                                    \
+    X(prepared_bytes, "bytes of values that they bring", BYTES)                                    \
     X(heap_bytes, "bytes in use in the metadata heap", BYTES)                                      \
     X(meta_pages_bytes, "bytes of metadata pages", BYTES)                                          \
     X(data_total, "bytes of data space", BYTES)                                                    \

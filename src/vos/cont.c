@@ -161,9 +161,23 @@ int vos_format(struct heap *h)
 static void cont_free(struct vos_cont *c)
 {
     list_del(&c->link);
+    doubts_forget(c);
+    htable_fini(&c->doubtful);
     base_free(c->snaps);
     base_free(c->holds);
     base_free(c);
+}
+
+static struct vos_cont *cont_new(struct vos *v)
+{
+    struct vos_cont *c = base_calloc(1, sizeof *c);
+
+    if (c) {
+        c->v = v;
+        list_init(&c->doubts);
+        htable_init(&c->doubtful);
+    }
+    return c;
 }
 
 /* Caches a container that the tree holds. */
@@ -176,10 +190,9 @@ static int cont_load(struct vos *v, uint64_t off, struct vos_cont **out)
     r = REC(v->h, off, cont_rec, REC_CONT, &rc);
     if (r == NULL)
         return rc;
-    c = base_calloc(1, sizeof *c);
+    c = cont_new(v);
     if (c == NULL)
         return -DER_NOMEM;
-    c->v = v;
     c->off = off;
     c->gone = r->flags & CONT_DESTROYED;
     memcpy(c->uuid, r->uuid, sizeof c->uuid);
@@ -188,6 +201,8 @@ static int cont_load(struct vos *v, uint64_t off, struct vos_cont **out)
     memcpy(c->discarded, r->discarded, sizeof c->discarded);
     list_add_tail(&v->conts, &c->link);
     rc = snap_load(c);
+    if (rc == 0 && !c->gone && !MUTANT(DOUBTS_NOT_LOADED))
+        rc = doubts_load(c);
     if (rc) {
         cont_free(c);
         return rc;
@@ -275,6 +290,7 @@ void vos_close(struct vos *v)
     session_forget_cache(v);
     htable_fini(&v->sessions);
     arena_fini(&v->scratch);
+    base_free(v->marks);
     base_free(v);
 }
 
@@ -327,10 +343,9 @@ int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont
     rc = cont_missing(v, uuid, out);
     if (rc != -DER_NONEXIST || !create)
         return rc;
-    c = base_calloc(1, sizeof *c);
+    c = cont_new(v);
     if (c == NULL)
         return -DER_NOMEM;
-    c->v = v;
     memcpy(c->uuid, uuid, sizeof c->uuid);
     rc = heap_tx_begin(v->h, OP_REDO + sizeof *r);
     if (rc)
@@ -355,6 +370,7 @@ int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont
     *out = c;
     return 0;
 out_free:
+    htable_fini(&c->doubtful);
     base_free(c);
     return rc;
 }
@@ -398,6 +414,7 @@ int vos_cont_destroy(struct vos *v, const uuid_t uuid)
     heap_tx_commit(v->h, &v->gone_lsn);
     memcpy(c->uuid, grave, sizeof grave);
     c->gone = true;
+    doubts_forget(c); /* nobody will ask for their commit */
     return 0;
 abort:
     heap_tx_abort(v->h);
@@ -421,5 +438,8 @@ void vos_stat(struct vos *v, struct vos_stat *st)
         st->extents += c->stat[ST_EXT];
         st->value_heap_bytes += c->stat[ST_HEAP_BYTES];
         st->value_data_bytes += c->stat[ST_DATA_BYTES];
+        st->intents += c->doubt_nr;
+        for (const struct list *d = c->doubts.next; d != &c->doubts; d = d->next)
+            st->intent_bytes += LIST_ENTRY(d, struct doubt, link)->bytes;
     }
 }

@@ -338,13 +338,13 @@ static int store(struct vos_cont *c, uint64_t rollback, uint64_t first, uint64_t
 
     if (rc)
         return rc;
-    rc = vos_note_format(&t);
+    rc = vos_note_format(&t, VOS_FORMAT_PACKED);
     if (rc == 0)
         rc = tx_put64(c->v->h, c->off + offsetof(struct cont_rec, rollback), rollback);
     if (rc == 0)
         rc = remember(&t, (struct epochs){first, MIN(last, t.w.epoch)}, ring);
     if (rc == 0 && txid)
-        rc = session_record(&t, txid);
+        rc = session_record(&t, txid, 0);
     if (rc == 0)
         rc = vos_ceiling_raise(&t, t.w.epoch);
     if (rc == 0)
@@ -378,7 +378,9 @@ int vos_discard(struct vos_cont *c, daos_epoch_t first, daos_epoch_t last, struc
         return -DER_NO_HDL;
     if (first == 0 || last < first)
         return -DER_INVAL;
-    rc = done || round_started(where) ? 0 : store(c, c->rollback, first, last, NULL);
+    rc = doubt_between(c, first, last);
+    if (rc == 0 && !done && !round_started(where))
+        rc = store(c, c->rollback, first, last, NULL);
     if (rc == 0 && !done)
         rc = round_step(c, offsetof(struct cont_rec, objects), &r, where, &done);
     if (rc)
@@ -398,6 +400,8 @@ static int may_roll_back(const struct vos_cont *c, uint64_t epoch)
         return c->rollback == epoch ? 0 : -DER_AGAIN;
     if (!snap_is(c, epoch))
         return -DER_NONEXIST;
+    if (c->doubt_nr) /* older ones too: what the snapshot holds is not known yet */
+        return doubt_between(c, 0, UINT64_MAX);
     if (c->snaps[c->snap_nr - 1] != epoch || (c->hold_nr && c->holds[c->hold_nr - 1] > epoch))
         return -DER_BUSY;
     return 0;

@@ -178,6 +178,17 @@ static int dump_obj(struct dump *d, uint64_t obj, daos_obj_id_t oid)
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
+/* Transactions that will change something in it, or not. */
+static void dump_doubts(struct dump *d, const struct vos_cont *c, daos_obj_id_t oid)
+{
+    const struct doubt *in = NULL;
+
+    while ((in = doubt_of_obj(c, oid, in)))
+        say(d, "prepared: transaction %016llx.%016llx.%llu at %016llx, %llu bytes of values",
+            (unsigned long long)in->hlc, (unsigned long long)in->rand, (unsigned long long)in->seq,
+            (unsigned long long)in->epoch, (unsigned long long)in->bytes);
+}
+
 int vos_dump(struct vos_cont *c, daos_obj_id_t oid, void (*line)(void *arg, const char *text),
              void *arg)
 {
@@ -188,10 +199,16 @@ int vos_dump(struct vos_cont *c, daos_obj_id_t oid, void (*line)(void *arg, cons
     if (c->gone)
         return -DER_NONEXIST;
     rc = obj_find(c, oid, &obj);
+    if (rc == -DER_NONEXIST && doubt_of_obj(c, oid, NULL)) {
+        d.quiet = false;
+        dump_doubts(&d, c, oid);
+        return 0;
+    }
     if (rc == 0)
         rc = dump_obj(&d, obj, oid);
     if (rc)
         return rc;
     d.quiet = false;
+    dump_doubts(&d, c, oid);
     return dump_obj(&d, obj, oid);
 }

@@ -469,7 +469,7 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
     rc = check(oid, cond, dkey, nr, iods);
     if (rc)
         return rc;
-    rc = vos_read_mark(c->v, epoch);
+    rc = vos_read_begin(c, epoch, VOS_DKEY, oid, dkey, &f->lsn);
     if (rc)
         return rc;
     arena_reset(&c->v->scratch);

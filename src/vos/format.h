@@ -37,6 +37,10 @@
  * or, for objects, into cut_epoch of the container. A read at an epoch below one of these that
  * depends on it is -DER_TX_RESTART.
  *
+ * INTENTS. A prepared transaction is no version of anything yet: one record I of the container,
+ * with pieces J behind it if it is long, says everything that its commit will apply. It owns the
+ * heap slots and data extents of its values. See below.
+ *
  * FLAGS. Every record has 16 flag bits. A bit announces a trailer of fixed size behind the payload
  * (sizes below; csum is variable and first), in order of the bits, so that later features need no
  * new format. A reader that meets a bit it does not know refuses the record (-DER_DF_INCOMPT).
@@ -48,8 +52,9 @@
 #include "heap/tree.h"
 
 #define VOS_MAGIC          UINT64_C(0x31736f766e726174) /* "tarnvos1" */
-#define VOS_FORMAT_VERSION 2u                           /* newest that this program reads */
+#define VOS_FORMAT_VERSION 3u                           /* newest that this program reads */
 #define VOS_FORMAT_PACKED  2u /* from here on: REC_PACK, cont_rec.rollback */
+#define VOS_FORMAT_INTENTS 3u /* from here on: cont_rec.intents, OUTCOME_* */
 
 enum rec_kind {
     REC_SUPER = 'V',
@@ -64,6 +69,8 @@ enum rec_kind {
     REC_PUNCH = 'P', /* struct ver */
     REC_MARK = 'M',  /* struct ver */
     REC_WIDE = 'W',  /* struct wide */
+    REC_INTENT = 'I',
+    REC_MORE = 'J', /* struct intent_more */
 };
 
 /* Flags of struct ver and struct ext. */
@@ -73,7 +80,7 @@ enum rec_kind {
 #define VER_DATA      0x0008u /* the bytes are in data extents */
 #define VER_CSUM      0x0010u /* checksum trailer */
 #define VER_CORRUPT   0x0020u /* the bytes are known to be damaged */
-#define VER_INDOUBT   0x0040u /* trailer, 32 bytes: txid of a prepared transaction */
+#define VER_INDOUBT   0x0040u /* not used: what is in doubt is an intent */
 #define VER_MAP       0x0080u /* trailer, 4 bytes: pool map version */
 #define VER_EC        0x0100u /* trailer, 16 bytes: stripe */
 #define VER_PARTIAL   0x0200u /* replica of a partial stripe */
@@ -125,8 +132,8 @@ struct cont_rec { /* 256 bytes */
                          heap, in data extents */
     uint64_t rollback; /* everything after this epoch is being discarded; 0: nothing is */
     struct epochs discarded[DISCARDS]; /* what was discarded last, newest first */
-    uint64_t spare[6]; /* in-doubt table, decided ids, EC boundary, stable epoch: zero until they
-                          exist */
+    struct tree_root intents;          /* order = mix128(mix128(hlc, rand), seq) */
+    uint64_t spare[4];                 /* EC boundary, stable epoch: zero until they exist */
 };
 
 /* ---- Keys ---- */
@@ -219,9 +226,80 @@ struct ext { /* 24 bytes, then layout below; its first record is the order key o
 /* ---- Sessions ---- */
 
 struct outcome {  /* 16 bytes */
-    uint64_t seq; /* 0: free */
+    uint64_t seq; /* 0: free; OUTCOME_* or-ed */
     uint64_t epoch;
 };
+/* Of a prepared transaction; no acknowledgement sets it free. */
+#define OUTCOME_PREPARED (UINT64_C(1) << 63)
+#define OUTCOME_ABORTED  (UINT64_C(1) << 62) /* a late prepare is refused; epoch: of the abort */
+#define OUTCOME_SEQ(seq) ((seq) & ~(OUTCOME_PREPARED | OUTCOME_ABORTED))
+
+/* ---- Intents ---- */
+
+/*
+ * A prepared transaction: head, info, table of operations, and the beginning of the stream; the
+ * rest of the stream in a chain of J. The table is what must be known to tell who meets the intent,
+ * so opening reads heads only.
+ *
+ * The stream, nothing in it aligned, has for each operation of the table, in its order:
+ *     u16 length of the dkey, dkey                       (not of VOS_OBJ)
+ *     PUNCH of akeys: for each  u16 length, akey
+ *     UPDATE: for each akey     struct intent_iod, akey,
+ *                               rec_size 0: for each extent  u64 first record, u64 records
+ *                               for each part   struct intent_part, u64 each place (layout below),
+ *                                               checksums, the bytes themselves unless placed
+ */
+struct intent_rec { /* 88 bytes */
+    uint8_t kind, pad;
+    uint16_t flags;
+    uint16_t info_len; /* bytes that the engine gave */
+    uint16_t op_nr;
+    uint64_t epoch;
+    uint64_t hlc, rand, seq; /* transaction id */
+    uint64_t more;           /* J; 0: none */
+    uint32_t bytes;          /* of the stream */
+    uint32_t here;           /* of them in this record */
+    uint32_t head_csum;      /* CRC-32C of this struct with 0 here, and all up to the stream */
+    uint32_t csum;           /* CRC-32C of the stream */
+    uint32_t pages;          /* heap pages that the commit may need */
+    uint32_t pad2;
+    uint64_t heap_bytes, data_bytes; /* of its values */
+    /* info, struct intent_op[op_nr], stream */
+};
+
+struct intent_op { /* 32 bytes */
+    uint8_t kind, level, minor, pad;
+    uint32_t akey_nr;
+    uint64_t oid_hi, oid_lo;
+    uint64_t dkey_hash; /* hash_bytes() */
+};
+
+struct intent_more { /* 16 bytes, then bytes of the stream */
+    uint8_t kind, pad;
+    uint16_t flags;
+    uint32_t here;
+    uint64_t more;
+};
+
+struct intent_iod { /* 24 bytes */
+    uint8_t type, pad;
+    uint16_t akey_len;
+    uint32_t recx_nr; /* of a hole; else 0 */
+    uint32_t part_nr;
+    uint32_t pad2;
+    uint64_t rec_size;
+};
+
+struct intent_part { /* 40 bytes; a version to be, with the layout of S or E */
+    uint16_t flags;  /* VER_SLOT, VER_DATA, VER_CSUM */
+    uint8_t csum_type, pad;
+    uint32_t csum_nr, loc_nr, pad2;
+    uint64_t start, nr; /* array: records */
+    uint64_t bytes;
+};
+#define INTENT_HEAD_MAX                                                                            \
+    2040u /* of a record with as much of its stream as fits; more if the table                     \
+             needs it */
 
 struct session_rec { /* 40 bytes, then cap outcomes, slot = seq % cap */
     uint8_t kind, pad;
@@ -239,6 +317,10 @@ _Static_assert(sizeof(struct super_rec) == 128 && sizeof(struct cont_rec) == 256
 _Static_assert(sizeof(struct pack_rec) == 8, "format");
 _Static_assert(sizeof(struct dkey_rec) == 40 && sizeof(struct akey_rec) == 32, "format");
 _Static_assert(sizeof(struct ver) == 24 && sizeof(struct wide) == 40 && sizeof(struct ext) == 24,
+               "format");
+_Static_assert(sizeof(struct intent_rec) == 88 && sizeof(struct intent_op) == 32 &&
+                   sizeof(struct intent_more) == 16 && sizeof(struct intent_iod) == 24 &&
+                   sizeof(struct intent_part) == 40,
                "format");
 _Static_assert(sizeof(struct session_rec) == 40 && sizeof(struct outcome) == 16, "format");
 

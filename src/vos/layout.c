@@ -164,6 +164,11 @@ int layout_store(struct vos_tx *t, const struct vos_iod *iod, const struct part 
     const struct layout *l = &p->l;
     struct heap *h = t->v->h;
 
+    if (p->image) { /* what an intent owned is the version's now */
+        memcpy(rec + l->loc_off, p->image + l->loc_off, l->total - l->loc_off);
+        t->stat[l->flags & VER_DATA ? ST_DATA_BYTES : ST_HEAP_BYTES] += (int64_t)p->bytes;
+        return 0;
+    }
     if (l->flags & VER_SLOT) {
         uint64_t slot;
         void *bytes;

@@ -473,7 +473,11 @@ int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_o
     if (rc == 0 && (what == VOS_RECX || l.with))
         rc = key_check(akey_korder(oid), akey);
     if (rc == 0)
-        rc = vos_read_mark(c->v, epoch);
+        rc = vos_read_begin(c, epoch,
+                            what == VOS_OBJ    ? -1
+                            : what == VOS_DKEY ? VOS_OBJ
+                                               : VOS_DKEY,
+                            oid, dkey, lsn);
     if (rc)
         return rc;
     arena_reset(&c->v->scratch);

@@ -11,8 +11,17 @@
  *   update, dkey      x                             x                 x
  *   object punch                    x               x                 x
  *
- * READ MARKS need no table in a shard that draws all epochs from its own clock: a read at epoch E
- * moves the clock to E (vos_read_mark()), so every later write is above every mark.
+ * READ MARKS need no table as long as the shard draws all epochs from its own clock: a read at
+ * epoch E moves the clock to E (vos_read_mark()), so every later write is above every mark. A
+ * prepare at the epoch of another shard may come in below: from the first one on there are slots of
+ * the same kind with the newest epoch at which something was read; what was read before counts as
+ * read at that moment. Reads of the latest leave none: no order of them and transactions is
+ * promised but for each key.
+ *
+ *   read            dkey slot    object slot    below-object slot    container
+ *   of a dkey         x                             x
+ *   of an object                    x               x
+ *   of all, snapshot                                                     x
  */
 #include "vos/priv.h"
 
@@ -63,4 +72,53 @@ uint64_t pend_seen_obj(const struct vos_cont *c, daos_obj_id_t oid)
 uint64_t pend_seen_cont(const struct vos_cont *c)
 {
     return c->pend_any;
+}
+
+/* ---- Read marks ---- */
+
+struct marks {
+    uint64_t base;
+    uint64_t dkey[PEND_SLOTS], obj[PEND_SLOTS], below[PEND_SLOTS];
+};
+
+int marks_begin(struct vos *v)
+{
+    if (v->marks)
+        return 0;
+    v->marks = base_calloc(1, sizeof *v->marks);
+    if (v->marks == NULL)
+        return -DER_NOMEM;
+    v->marks->base = hlc_peek(v->clock);
+    return 0;
+}
+
+void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vos_key *dkey,
+               uint64_t epoch)
+{
+    struct marks *m = c->v->marks;
+    uint64_t o;
+
+    if (m == NULL)
+        return;
+    if (level < 0) {
+        raise(&c->mark, epoch);
+        return;
+    }
+    o = pend_hash_obj(c, oid) % PEND_SLOTS;
+    raise(&m->below[o], epoch);
+    raise(level == VOS_OBJ ? &m->obj[o] : &m->dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS],
+          epoch);
+}
+
+bool mark_above(const struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
+                const struct vos_key *dkey, uint64_t epoch)
+{
+    const struct marks *m = c->v->marks;
+    uint64_t o = pend_hash_obj(c, oid) % PEND_SLOTS, newest = MAX(m->base, c->mark);
+
+    if (level == VOS_OBJ)
+        newest = MAX(newest, m->below[o]);
+    else
+        newest = MAX(newest, MAX(m->obj[o], m->dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS]));
+    return epoch <= newest && !MUTANT(MARKS_UNSEEN);
 }

@@ -260,19 +260,19 @@ int pack_bury(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t dkey)
     return rc ? rc : trash_add(t, obj);
 }
 
-int vos_note_format(struct vos_tx *t)
+int vos_note_format(struct vos_tx *t, uint32_t needs)
 {
     struct heap *h = t->v->h;
     int rc = 0;
     const struct super_rec *s = REC(h, t->v->super, super_rec, REC_SUPER, &rc);
     uint32_t *version;
 
-    if (s == NULL || s->version >= VOS_FORMAT_PACKED)
+    if (s == NULL || s->version >= needs)
         return rc;
     version = heap_tx_write(h, t->v->super + offsetof(struct super_rec, version), sizeof *version);
     if (version == NULL)
         return heap_rc(h);
-    *version = VOS_FORMAT_PACKED;
+    *version = needs;
     return 0;
 }
 
@@ -313,7 +313,7 @@ static int pack_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const st
                          .len = n->dkey->len};
     uint64_t off;
     void *rec;
-    int rc = vos_note_format(t);
+    int rc = vos_note_format(t, VOS_FORMAT_PACKED);
 
     if (rc == 0)
         rc = heap_tx_alloc(t->v->h, n->total, obj, &off, &rec);

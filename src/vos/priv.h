@@ -2,6 +2,7 @@
  * What the files of vos share. Who calls whom, from the top:
  *
  *   update.c publish.c           begin (shapes, reservations); conditions, then one transaction
+ *   prepare.c                    the same in two steps: an intent, and its resolution
  *   fetch.c list.c query.c       reads
  *   reclaim.c discard.c          background: giving back, taking back
  *   check.c dump.c               tools
@@ -11,7 +12,8 @@
  *   array.c extent.c prune.c     arrays: reading, writing, giving back what is covered
  *   key.c layout.c               finding and making records; the bytes of a version
  *   pack.c                       a dkey, its only akey and that one's only version in one record
- *   cont.c snap.c session.c marks.c   containers, the keep floor, sessions, pending LSNs
+ *   doubt.c intent.c             intents: who meets one; their bytes
+ *   cont.c snap.c session.c marks.c   containers, the keep floor, sessions, pending LSNs and marks
  *
  * Everything runs inside the heap's lock. Functions return 0, DER codes, or HEAP_FAULT; none has a
  * side effect that a second run would not repeat.
@@ -63,6 +65,8 @@ enum stat_ix {
 };
 
 struct session; /* session.c */
+struct marks;   /* marks.c */
+struct doubt;   /* doubt.c */
 
 struct vos {
     struct heap *h;
@@ -80,6 +84,9 @@ struct vos {
     uint64_t gone_lsn;                 /* newest destroy of a container */
     bool garbage;                      /* vos_reclaim() has something to do */
     bool reclaim_unread;               /* this round passed by what the device could not read */
+    uint32_t doubt_nr, doubt_pages;    /* intents of all containers, and what they are promised */
+    const struct doubt *met;           /* by the call that answered -DER_INPROGRESS last */
+    struct marks *marks;               /* NULL until the first prepare at a given epoch */
     uint64_t pend_dkey[PEND_SLOTS];    /* newest LSN that changed a dkey of this slot */
     uint64_t pend_obj[PEND_SLOTS];     /* ... punched an object of this slot */
     uint64_t pend_obj_any[PEND_SLOTS]; /* ... changed anything below an object of this slot */
@@ -100,6 +107,10 @@ struct vos_cont {
     struct epochs discarded[DISCARDS];
     uint64_t rollback_lsn;         /* of the newest begin of one */
     struct vos_anchor rollback_at; /* how far reclaim is with it */
+    uint64_t mark;                 /* newest epoch at which all of it was read (marks.c) */
+    struct list doubts;            /* intents, oldest epoch first */
+    struct htable doubtful;        /* what they change */
+    uint32_t doubt_nr;
     uint64_t stat[ST_NR];
     struct vos_anchor trash_at; /* reclaim: this round's place */
     bool trash_done;            /* also: a destroyed one is passed by in this round */
@@ -125,11 +136,15 @@ int vos_tx_commit(struct vos_tx *t, uint64_t *lsn);
 void vos_tx_abort(struct vos_tx *t);
 /* The ceiling must be above epoch once t commits. */
 int vos_ceiling_raise(struct vos_tx *t, uint64_t epoch);
-/* The shard has from now on what only VOS_FORMAT_PACKED knows. (pack.c) */
-int vos_note_format(struct vos_tx *t);
+/* The shard has from now on what only programs that know this version understand. (pack.c) */
+int vos_note_format(struct vos_tx *t, uint32_t version);
 /* A read at this epoch happens: later writes come after it. Opens a transaction of its own if the
  * ceiling must rise. */
 int vos_read_mark(struct vos *v, uint64_t epoch);
+/* The beginning of a read of a dkey (VOS_DKEY), of an object (VOS_OBJ), of all (-1): its mark, or
+ * -DER_INPROGRESS and what that answer has to wait for. (doubt.c) */
+int vos_read_begin(struct vos_cont *c, uint64_t epoch, int level, daos_obj_id_t oid,
+                   const struct vos_key *dkey, uint64_t *lsn);
 /* What must be durable before a read at this epoch is answered, lsn being what it saw: also that
  * later writes come after it, or a crash would bring the clock back below. */
 static inline uint64_t vos_read_lsn(const struct vos *v, uint64_t epoch, uint64_t lsn)
@@ -149,6 +164,8 @@ int tx_put64(struct heap *h, uint64_t off, uint64_t value);
 
 int snap_load(struct vos_cont *c);
 bool snap_is(const struct vos_cont *c, uint64_t epoch);
+/* The keep floor, if one intent (may be NULL) were not there. */
+uint64_t keep_floor_but(const struct vos_cont *c, const struct doubt *but);
 /* Is some snapshot in [from, to)? */
 bool snap_between(const struct vos_cont *c, uint64_t from, uint64_t to);
 /* May a version visible in [from, to) be dropped? */
@@ -166,6 +183,15 @@ void pend_note(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
 uint64_t pend_seen_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey);
 uint64_t pend_seen_obj(const struct vos_cont *c, daos_obj_id_t oid);
 uint64_t pend_seen_cont(const struct vos_cont *c);
+
+/* Read marks: kept from here on. -DER_NOMEM. */
+int marks_begin(struct vos *v);
+/* Levels as of vos_read_begin(). */
+void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vos_key *dkey,
+               uint64_t epoch);
+/* May a change of a dkey, or the punch of an object, not go to this epoch? After marks_begin(). */
+bool mark_above(const struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
+                const struct vos_key *dkey, uint64_t epoch);
 
 /* ---- key.c ---- */
 
@@ -381,6 +407,8 @@ struct part {           /* one stored version to be */
     struct space_extent *ext;
     const uint8_t *csums;
     uint16_t csum_type;
+    const uint8_t *image; /* of an intent: the version's record, of which only the layout is there;
+                             what it names is in use. NULL: from the iod */
 };
 
 struct prep { /* one iod */
@@ -400,6 +428,9 @@ struct vos_update {
     struct arena arena;
     struct vos_update *next;
 };
+struct vos_update *update_new(struct vos_cont *c);
+/* Bound of the redo of one operation. */
+size_t update_redo(const struct vos_op *op, const struct prep *preps);
 void iov_copy(const struct iovec *iov, uint32_t nr, uint64_t off, void *dst, size_t len);
 void update_free(struct vos_update *u, bool cancel_space);
 
@@ -541,6 +572,85 @@ int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid,
 
 /* Do all conditions and checks of the update hold now? */
 int update_conditions(const struct vos_update *u);
+/* All operations, in an open transaction. */
+int update_apply(struct vos_tx *t, const struct vos_update *u);
+/* The newest LSN among what the operations look at or change; theirs is this. */
+uint64_t update_seen_lsn(const struct vos_update *u);
+void update_note_lsn(const struct vos_update *u, uint64_t lsn);
+/* What it looked at was read at this epoch. */
+void update_mark(const struct vos_update *u, uint64_t epoch);
+bool update_only_checks(const struct vos_update *u);
+/* Deletes and nothing else: works in a full pool too. */
+bool update_only_deletes(const struct vos_update *u);
+/* Does the operation look at, or change, more of its object than one dkey? */
+static inline bool op_of_obj(const struct vos_op *op)
+{
+    return op->kind != VOS_OP_UPDATE &&
+           (op->level == VOS_OBJ || (op->kind == VOS_OP_CHECK && op->check == VOS_CHECK_ONLY));
+}
+
+/* ---- prepare.c ---- */
+
+/* Gives back one intent of a destroyed container. *gone: there is none left. */
+int shred_intent(struct vos_tx *t, bool *gone);
+
+/* ---- intent.c ---- */
+
+extern const struct tree_class intent_class;
+#define INTENTS_OFF(c) ((c)->off + offsetof(struct cont_rec, intents))
+
+struct intent { /* as read; memory of the arena that was given */
+    struct intent_rec head;
+    const uint8_t *info;
+    const struct intent_op *ops;
+    uint8_t *stream; /* intent_as_update() only */
+};
+/* Where it belongs in the tree; id: room for its key. */
+struct tree_key intent_key(uint64_t hlc, uint64_t rnd, uint64_t seq, uint64_t id[3]);
+/* Stores the update, and takes slots and extents of its values into use. head: hlc, rand, seq,
+ * epoch, pages. */
+int intent_write(struct vos_tx *t, const struct vos_update *u, struct intent_rec *head,
+                 const void *info, uint64_t *off);
+size_t intent_redo(const struct vos_update *u);
+size_t intent_bytes(const struct vos_update *u); /* of its stream */
+int intent_head(struct heap *h, uint64_t off, struct arena *a, struct intent *i);
+/* What update_apply() needs; *in and all of it are the update's, to be freed by update_free(). */
+int intent_as_update(struct vos_cont *c, uint64_t off, struct vos_update **u, struct intent *in);
+/* Frees its records; values: and what it owns. */
+int intent_free(struct vos_tx *t, uint64_t off, const struct vos_update *values);
+/* Offset of each further record of it. -DER_NONEXIST at the end. */
+int intent_more(struct heap *h, uint64_t *off);
+
+/* ---- doubt.c: intents in memory ---- */
+
+struct doubt {
+    struct list link;
+    uint64_t hlc, rand, seq, epoch;
+    uint64_t off;   /* of the intent */
+    uint64_t lsn;   /* of its prepare */
+    uint64_t bytes; /* of its values */
+    uint32_t pages; /* promised by the heap */
+    uint32_t touch_nr, info_len;
+    struct touch *touches;
+    uint8_t info[];
+};
+int doubts_load(struct vos_cont *c);
+void doubts_forget(struct vos_cont *c);
+/* The promise is the caller's until it is added. NULL: no memory. */
+struct doubt *doubt_new(const struct intent_rec *head, const void *info,
+                        const struct intent_op *ops, const struct vos_cont *c);
+void doubt_free(struct doubt *d);
+void doubt_add(struct vos_cont *c, struct doubt *d);
+void doubt_take(struct vos_cont *c, struct doubt *d); /* drops the promise */
+struct doubt *doubt_find(const struct vos_cont *c, const struct vos_txid *id);
+/* -DER_INPROGRESS. */
+int doubt_meets(const struct vos_update *u);
+/* The first that touches an object, behind another (NULL: of all). */
+const struct doubt *doubt_of_obj(const struct vos_cont *c, daos_obj_id_t oid,
+                                 const struct doubt *after);
+int doubt_between(const struct vos_cont *c, uint64_t first, uint64_t last);
+/* The floor that they leave, but for one of them (may be NULL). */
+uint64_t doubt_floor(const struct vos_cont *c, const struct doubt *but);
 
 /* ---- check.c, dump.c ---- */
 
@@ -550,8 +660,24 @@ const char *vos_key_text(const struct vos_key *k, bool integer, char *buf, size_
 
 /* ---- session.c ---- */
 
-/* In the transaction of the change. -DER_AGAIN. */
-int session_record(struct vos_tx *t, const struct vos_txid *id);
+bool txid_is_none(const struct vos_txid *id);
+bool txid_is_sane(const struct vos_txid *id);
+enum txid_state {
+    TXID_NEW,
+    TXID_APPLIED,
+    TXID_PREPARED,
+    TXID_ABORTED,
+    TXID_STALE, /* its session may have been forgotten */
+    TXID_FULL,  /* no slot for it: the client must acknowledge first */
+};
+struct txid_look {
+    enum txid_state state;
+    bool acked; /* at or below the acknowledged mark: to be refused */
+    uint64_t epoch;
+};
+int session_look(struct vos *v, const struct vos_txid *id, struct txid_look *out);
+/* In the transaction of the change. flag: 0 or OUTCOME_*. -DER_AGAIN. */
+int session_record(struct vos_tx *t, const struct vos_txid *id, uint64_t flag);
 void session_forget_cache(struct vos *v);
 int session_reclaim(struct vos *v, bool *more);
 

@@ -230,8 +230,7 @@ int update_conditions(const struct vos_update *u)
     return rc;
 }
 
-/* The newest LSN among what the operations look at or change. */
-static uint64_t seen_lsn(const struct vos_update *u)
+uint64_t update_seen_lsn(const struct vos_update *u)
 {
     uint64_t lsn = u->c->v->gone_lsn;
 
@@ -239,12 +238,10 @@ static uint64_t seen_lsn(const struct vos_update *u)
         const struct vos_op *op = &u->ops[i];
         uint64_t s;
 
-        if (op->kind == VOS_OP_CHECK && op->check == VOS_CHECK_ONLY)
+        if (op_of_obj(op))
             s = pend_seen_obj(u->c, op->oid);
-        else if (op->kind == VOS_OP_UPDATE || op->level != VOS_OBJ)
-            s = pend_seen_dkey(u->c, op->oid, &op->dkey);
         else
-            s = pend_seen_obj(u->c, op->oid);
+            s = pend_seen_dkey(u->c, op->oid, &op->dkey);
         lsn = MAX(lsn, s);
     }
     return lsn;
@@ -410,7 +407,7 @@ static int apply_punch(struct vos_tx *t, const struct vos_op *op)
     return rc;
 }
 
-static int apply(struct vos_tx *t, const struct vos_update *u)
+int update_apply(struct vos_tx *t, const struct vos_update *u)
 {
     int rc = 0;
 
@@ -427,7 +424,7 @@ static int apply(struct vos_tx *t, const struct vos_update *u)
     return rc;
 }
 
-static void note_pending(const struct vos_update *u, uint64_t lsn)
+void update_note_lsn(const struct vos_update *u, uint64_t lsn)
 {
     for (uint32_t i = 0; i < u->nr; i++) {
         const struct vos_op *op = &u->ops[i];
@@ -438,7 +435,27 @@ static void note_pending(const struct vos_update *u, uint64_t lsn)
     }
 }
 
-static bool changes_nothing(const struct vos_update *u)
+/* A punch, or a hole, of what is not there leaves nothing behind and is an answer all the same. */
+static bool looks(const struct vos_op *op)
+{
+    bool yes = op->kind != VOS_OP_UPDATE || op->cond != 0;
+
+    for (uint32_t k = 0; op->kind == VOS_OP_UPDATE && k < op->akey_nr; k++)
+        yes |= op->iods[k].cond != 0 || op->iods[k].rec_size == 0;
+    return yes;
+}
+
+void update_mark(const struct vos_update *u, uint64_t epoch)
+{
+    for (uint32_t i = 0; u->c->v->marks && i < u->nr; i++) {
+        const struct vos_op *op = &u->ops[i];
+
+        if (looks(op))
+            mark_note(u->c, op_of_obj(op) ? VOS_OBJ : VOS_DKEY, op->oid, &op->dkey, epoch);
+    }
+}
+
+bool update_only_checks(const struct vos_update *u)
 {
     for (uint32_t i = 0; i < u->nr; i++)
         if (u->ops[i].kind != VOS_OP_CHECK)
@@ -446,8 +463,7 @@ static bool changes_nothing(const struct vos_update *u)
     return true;
 }
 
-/* Deletes and nothing else: works in a full pool too. */
-static bool only_deletes(const struct vos_update *u)
+bool update_only_deletes(const struct vos_update *u)
 {
     for (uint32_t i = 0; i < u->nr; i++) {
         const struct vos_op *op = &u->ops[i];
@@ -474,21 +490,23 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
         hlc_raise(v->clock, epoch_in);
     }
     *epoch = epoch_in ? epoch_in : hlc_get(v->clock, wall_ns);
-    if (changes_nothing(u)) {
-        *lsn = seen_lsn(u);
+    if (epoch_in == 0)
+        update_mark(u, *epoch);
+    if (update_only_checks(u)) {
+        *lsn = update_seen_lsn(u);
         return 0;
     }
     rc = vos_tx_begin(&t, u->c, u->redo_max);
     if (rc)
         return rc;
-    if (only_deletes(u))
+    if (update_only_deletes(u))
         heap_tx_use_reserve(v->h, HEAP_RESERVE_DELETE);
     t.w = (struct when){*epoch, 0};
     t.replay = epoch_in != 0;
     t.floor = vos_keep_floor(u->c);
-    rc = apply(&t, u);
+    rc = update_apply(&t, u);
     if (rc == 0)
-        rc = session_record(&t, txid);
+        rc = session_record(&t, txid, 0);
     if (rc == 0)
         rc = vos_ceiling_raise(&t, *epoch);
     if (rc == 0)
@@ -497,7 +515,7 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
         vos_tx_abort(&t);
         return rc;
     }
-    note_pending(u, *lsn);
+    update_note_lsn(u, *lsn);
     return 0;
 }
 
@@ -517,8 +535,8 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
         return -DER_NO_HDL;
     }
     rc = vos_txid_check(v, txid, replayed, &epoch);
-    if (rc == 0 && !*replayed && u->c->rollback)
-        rc = -DER_AGAIN;
+    if (rc == 0 && !*replayed)
+        rc = u->c->rollback ? -DER_AGAIN : doubt_meets(u);
     if (rc == 0 && *replayed) {
         *epoch_out = epoch;
         *lsn = heap_lsn(v->h);
@@ -532,7 +550,7 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
     if (rc == 0)
         *epoch_out = epoch;
     else
-        *lsn = seen_lsn(u);
+        *lsn = update_seen_lsn(u);
     update_free(u, rc != 0);
     return rc;
 }

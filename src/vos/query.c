@@ -202,7 +202,7 @@ int vos_query_key(struct vos_cont *c, daos_epoch_t epoch, uint64_t flags, daos_o
     }
     rc = check(&q, dkey_in);
     if (rc == 0)
-        rc = vos_read_mark(c->v, epoch);
+        rc = vos_read_begin(c, epoch, VOS_OBJ, oid, NULL, lsn);
     if (rc)
         return rc;
     arena_reset(&c->v->scratch);
@@ -234,7 +234,7 @@ int vos_probe(struct vos_cont *c, daos_epoch_t epoch, enum vos_level level, daos
     if (rc == 0 && level == VOS_AKEY)
         rc = key_check(akey_korder(oid), akey);
     if (rc == 0)
-        rc = vos_read_mark(c->v, epoch);
+        rc = vos_read_begin(c, epoch, level == VOS_OBJ ? VOS_OBJ : VOS_DKEY, oid, dkey, lsn);
     if (rc)
         return rc;
     arena_reset(&c->v->scratch);

@@ -163,6 +163,10 @@ static int shred_cont(struct vos_cont *c, bool *gone)
     *gone = false;
     if (rc)
         return rc;
+    rc = shred_intent(&t, &empty);
+    if (rc || !empty)
+        return round_end(&t, rc);
+    empty = false;
     rc = tree_seek(h, &obj_class, c->off + offsetof(struct cont_rec, objects), TREE_FIRST, NULL,
                    &order, &obj);
     if (rc == -DER_NONEXIST) {

@@ -7,6 +7,10 @@
  * the client has its answers. The record starts with 8 slots and grows to 256 when a slot is still
  * needed. A session idle for an hour is forgotten, and forgotten_start remembers the newest such
  * start: a session unknown and not younger may be one of them, so what it asks is uncertain.
+ *
+ * A prepared transaction has its slot from the beginning, so that its commit needs no room; such a
+ * slot is never free, and such a session never forgotten. One that was aborted keeps it as any
+ * other outcome does.
  */
 #include "vos/priv.h"
 
@@ -105,9 +109,14 @@ static int session_find(struct vos *v, const struct vos_txid *id, uint64_t *off)
     return 0;
 }
 
-static bool is_none(const struct vos_txid *id)
+bool txid_is_none(const struct vos_txid *id)
 {
     return id == NULL || (id->session_hlc == 0 && id->session_rand == 0);
+}
+
+bool txid_is_sane(const struct vos_txid *id)
+{
+    return id->seq != 0 && id->acked < id->seq && OUTCOME_SEQ(id->seq) == id->seq;
 }
 
 static const struct session_rec *session_get(struct heap *h, uint64_t off, const struct outcome **o,
@@ -129,42 +138,81 @@ static const struct session_rec *session_get(struct heap *h, uint64_t off, const
     return r;
 }
 
-int vos_txid_check(struct vos *v, const struct vos_txid *id, bool *replayed, daos_epoch_t *epoch)
+/* Is the slot not free for another? */
+static bool busy(const struct outcome *o, uint64_t acked)
+{
+    return (o->seq & OUTCOME_PREPARED) || OUTCOME_SEQ(o->seq) > acked;
+}
+
+int session_look(struct vos *v, const struct vos_txid *id, struct txid_look *out)
 {
     const struct session_rec *r;
     const struct super_rec *s;
     const struct outcome *o;
     uint64_t off;
-    int rc;
+    int rc = session_find(v, id, &off);
 
-    if (is_none(id))
-        return 0;
-    if (id->seq == 0 || id->acked >= id->seq)
-        return -DER_INVAL;
-    rc = session_find(v, id, &off);
+    *out = (struct txid_look){.state = TXID_NEW};
     if (rc == -DER_NONEXIST) {
         rc = 0;
         s = REC(v->h, v->super, super_rec, REC_SUPER, &rc);
         if (s == NULL)
             return rc;
-        return id->session_hlc <= s->forgotten_start ? -DER_STALE : 0;
+        if (id->session_hlc <= s->forgotten_start)
+            out->state = TXID_STALE;
+        return 0;
     }
     if (rc)
         return rc;
     r = session_get(v->h, off, &o, &rc);
     if (r == NULL)
         return rc;
-    if (id->seq <= r->acked)
+    out->acked = id->seq <= r->acked;
+    o = &o[id->seq % r->cap];
+    if (OUTCOME_SEQ(o->seq) == id->seq) {
+        out->state = o->seq & OUTCOME_PREPARED  ? TXID_PREPARED
+                     : o->seq & OUTCOME_ABORTED ? TXID_ABORTED
+                                                : TXID_APPLIED;
+        out->epoch = o->epoch;
+        if (MUTANT(SESSION_UNCHECKED) && out->state == TXID_APPLIED)
+            out->state = TXID_NEW;
+    } else if (r->cap == VOS_SESSION_OUTCOMES && busy(o, MAX(r->acked, id->acked))) {
+        out->state = TXID_FULL;
+    }
+    return 0;
+}
+
+int vos_txid_check(struct vos *v, const struct vos_txid *id, bool *replayed, daos_epoch_t *epoch)
+{
+    struct txid_look look;
+    int rc;
+
+    if (txid_is_none(id))
+        return 0;
+    if (!txid_is_sane(id))
+        return -DER_INVAL;
+    rc = session_look(v, id, &look);
+    if (rc)
+        return rc;
+    if (look.acked)
         return -DER_TX_ID_REUSED;
-    if (o[id->seq % r->cap].seq == id->seq && !MUTANT(SESSION_UNCHECKED)) {
+    switch (look.state) {
+    case TXID_APPLIED:
         *replayed = true;
-        *epoch = o[id->seq % r->cap].epoch;
+        *epoch = look.epoch;
+        return 0;
+    case TXID_PREPARED:
+        v->met = NULL; /* it is the asker himself */
+        return -DER_INPROGRESS;
+    case TXID_ABORTED:
+        return -DER_TX_RESTART;
+    case TXID_STALE:
+        return -DER_STALE;
+    case TXID_FULL:
+        return -DER_AGAIN; /* the client must acknowledge first */
+    default:
         return 0;
     }
-    o = &o[id->seq % r->cap];
-    if (r->cap == VOS_SESSION_OUTCOMES && o->seq > MAX(r->acked, id->acked))
-        return -DER_AGAIN; /* the client must acknowledge first */
-    return 0;
 }
 
 /* A record with cap slots for session id, holding the outcomes of the old one (0: none) that are
@@ -199,14 +247,14 @@ static int session_make(struct vos_tx *t, const struct vos_txid *id, uint32_t ca
             return rc;
         n->acked = MAX(r->acked, id->acked);
         for (uint32_t i = 0; i < r->cap; i++)
-            if (o[i].seq > n->acked && !MUTANT(SESSION_GROW_LOSES))
-                to[o[i].seq % cap] = o[i];
+            if (busy(&o[i], n->acked) && !MUTANT(SESSION_GROW_LOSES))
+                to[OUTCOME_SEQ(o[i].seq) % cap] = o[i];
     }
     rc = tree_replace(h, &session_class, ROOT(t->v), &k, *off);
     return rc ? rc : heap_tx_free(h, old_off);
 }
 
-int session_record(struct vos_tx *t, const struct vos_txid *id)
+int session_record(struct vos_tx *t, const struct vos_txid *id, uint64_t flag)
 {
     struct heap *h = t->v->h;
     const struct session_rec *r;
@@ -215,7 +263,7 @@ int session_record(struct vos_tx *t, const struct vos_txid *id)
     uint64_t off, acked;
     int rc;
 
-    if (is_none(id))
+    if (txid_is_none(id))
         return 0;
     rc = session_find(t->v, id, &off);
     if (rc == -DER_NONEXIST)
@@ -226,15 +274,17 @@ int session_record(struct vos_tx *t, const struct vos_txid *id)
     if (r == NULL)
         return rc;
     acked = MAX(r->acked, id->acked);
-    if (o[id->seq % r->cap].seq > acked) {
-        uint64_t held = o[id->seq % r->cap].seq;
+    o = &o[id->seq % r->cap];
+    if (OUTCOME_SEQ(o->seq) != id->seq && busy(o, acked)) {
+        uint64_t held = OUTCOME_SEQ(o->seq);
         uint32_t cap = r->cap;
 
         /* Large enough for all that may be open, and so that the two no longer share a slot: the
          * holder may be far ahead, because requests of a session arrive in any order. No other
          * outcome can come into their way, since slots only split when the record grows. */
         while (cap < VOS_SESSION_OUTCOMES &&
-               (cap == r->cap || id->seq - acked > cap || held % cap == id->seq % cap))
+               (cap == r->cap || (id->seq > acked && id->seq - acked > cap) ||
+                held % cap == id->seq % cap))
             cap = MIN(cap * 4, VOS_SESSION_OUTCOMES);
         if (cap == r->cap)
             return -DER_AGAIN;
@@ -245,7 +295,7 @@ int session_record(struct vos_tx *t, const struct vos_txid *id)
         r = session_get(h, off, &o, &rc);
         if (r == NULL)
             return rc;
-        if (o[id->seq % r->cap].seq > acked)
+        if (busy(&o[id->seq % r->cap], acked))
             return -DER_AGAIN;
     } else if (id->acked > r->acked) {
         rc = tx_put64(h, off + offsetof(struct session_rec, acked), id->acked);
@@ -255,7 +305,7 @@ int session_record(struct vos_tx *t, const struct vos_txid *id)
     w = heap_tx_write(h, off + sizeof *r + id->seq % r->cap * sizeof *w, sizeof *w);
     if (w == NULL)
         return heap_rc(h);
-    w->seq = id->seq;
+    w->seq = id->seq | flag;
     w->epoch = t->w.epoch;
     return 0;
 }
@@ -275,6 +325,7 @@ int session_reclaim(struct vos *v, bool *more)
         const struct outcome *o;
         const struct super_rec *s;
         uint64_t last, id[2];
+        bool prepared = false;
 
         rc = tree_seek(h, &session_class, ROOT(v), first ? TREE_FIRST : TREE_GT, first ? NULL : &k,
                        &order, &off);
@@ -285,15 +336,17 @@ int session_reclaim(struct vos *v, bool *more)
         if (r == NULL)
             return rc;
         last = r->last_epoch;
-        for (uint32_t i = 0; i < r->cap; i++)
+        for (uint32_t i = 0; i < r->cap; i++) {
             last = MAX(last, o[i].epoch);
+            prepared |= (o[i].seq & OUTCOME_PREPARED) != 0;
+        }
         id[0] = r->hlc;
         id[1] = r->rand;
         k = (struct tree_key){.order = order, .key = id, .len = sizeof id};
         /* one that began ahead of our clock waits for it: a new one is younger than all that were
          * forgotten */
         last = MAX(last, r->hlc);
-        if (last >= now || now - last <= IDLE_HLC)
+        if (last >= now || now - last <= IDLE_HLC || prepared)
             continue;
         rc = heap_tx_begin(h, TREE_REDO_MAX + 4 * REDO_REC);
         if (rc)

@@ -3,7 +3,8 @@
  *
  * A version visible in [e, e') may be dropped only if e' <= floor and no snapshot lies in [e, e').
  * The floor is the oldest hold (a registered reader, or the barrier of a snapshot in the making);
- * without holds it is the shard's clock: everything superseded may go.
+ * without holds it is the shard's clock: everything superseded may go. The oldest intent's epoch
+ * stays above it: what its commit puts there must not come in below what is gone.
  */
 #include "vos/priv.h"
 
@@ -91,11 +92,16 @@ bool snap_between(const struct vos_cont *c, uint64_t from, uint64_t to)
     return i < c->snap_nr && c->snaps[i] < to;
 }
 
+uint64_t keep_floor_but(const struct vos_cont *c, const struct doubt *but)
+{
+    uint64_t floor = MIN(hlc_peek(c->v->clock), doubt_floor(c, but));
+
+    return c->hold_nr ? MIN(c->holds[0], floor) : floor;
+}
+
 daos_epoch_t vos_keep_floor(struct vos_cont *c)
 {
-    uint64_t now = hlc_peek(c->v->clock);
-
-    return c->hold_nr ? MIN(c->holds[0], now) : now;
+    return keep_floor_but(c, NULL);
 }
 
 bool droppable(const struct vos_tx *t, uint64_t from, uint64_t to)
@@ -153,6 +159,7 @@ int vos_snap_add(struct vos_cont *c, daos_epoch_t epoch)
         return rc;
     }
     put(c->snaps, &c->snap_nr, epoch);
+    mark_note(c, -1, (daos_obj_id_t){0}, NULL, epoch);
     if (hlc_peek(c->v->clock) < epoch)
         hlc_raise(c->v->clock, epoch);
     return 0;

@@ -431,7 +431,7 @@ static int prep_iod(struct vos_update *u, uint32_t op, uint32_t ix, const struct
 
 /* A change of one key writes, at most: its records, one insert in each tree on its way, punches and
  * drops at every level, and what it unpacks. Further entries of the same tree share its splits. */
-static size_t redo_of(const struct vos_op *op, const struct prep *preps)
+size_t update_redo(const struct vos_op *op, const struct prep *preps)
 {
     size_t n = 3 * TREE_REDO + 16 * REDO_REC + op->dkey.len + PACK_MAX;
 
@@ -456,7 +456,7 @@ static size_t redo_of(const struct vos_op *op, const struct prep *preps)
 
 /* ---- Begin and cancel ---- */
 
-static struct vos_update *update_new(struct vos_cont *c)
+struct vos_update *update_new(struct vos_cont *c)
 {
     struct vos *v = c->v;
     struct vos_update *u = v->spare;
@@ -541,7 +541,7 @@ static int prep_op(struct vos_update *u, uint32_t i)
             rc = prep_iod(u, i, k, &op->iods[k], &u->preps[i][k]);
     }
     if (rc == 0)
-        u->redo_max += redo_of(op, u->preps[i]);
+        u->redo_max += update_redo(op, u->preps[i]);
     return rc;
 }
 

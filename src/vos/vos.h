@@ -41,6 +41,8 @@ struct vos_cont; /* an open container of the shard: cached state; valid until vo
     32768u /* extents carry one checksum per chunk of this many bytes (of the stored extent, from  \
               its start) */
 #define VOS_SESSION_OUTCOMES 256u
+#define VOS_INFO_MAX         512u /* bytes that the caller may give to a prepared transaction */
+#define VOS_INTENT_MAX       128u /* transactions prepared in one shard at a time */
 
 /* ---- Shard ---- */
 
@@ -71,7 +73,8 @@ int vos_snap_list(struct vos_cont *c, daos_epoch_t *epochs, uint32_t max,
  * records go by vos_reclaim(); until they have, changes of the container and new snapshots are
  * refused with -DER_AGAIN. A read at an epoch between shows the snapshot, or is -DER_TX_RESTART.
  * -DER_NONEXIST: no such snapshot. txid, *lsn, *replayed: as in vos_update_publish(). -DER_BUSY:
- * there is a newer one, or a reader holds a later epoch (vos_hold()). */
+ * there is a newer one, or a reader holds a later epoch (vos_hold()).
+ * -DER_INPROGRESS: transactions are prepared, so it is not known yet what the snapshot holds. */
 struct vos_txid;
 int vos_rollback(struct vos_cont *c, daos_epoch_t epoch, const struct vos_txid *txid, uint64_t *lsn,
                  bool *replayed);
@@ -83,6 +86,7 @@ bool vos_rollback_pending(const struct vos_cont *c);
 daos_epoch_t vos_keep_floor(struct vos_cont *c);
 /* Holds the floor at epoch: a registered reader, or the barrier of a snapshot in the making.
  * Volatile; the engine gives leases their end. May be held several times; release takes one.
+ * Prepared transactions hold it too: it is below the oldest one's epoch.
  * -DER_NOMEM, -DER_NONEXIST. */
 int vos_hold(struct vos_cont *c, daos_epoch_t epoch);
 int vos_release(struct vos_cont *c, daos_epoch_t epoch);
@@ -192,8 +196,74 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
                        bool *replayed);
 /* Was the request with this id applied before? Then *replayed and the epoch it happened at. The
  * errors of publish that are about the id. */
+/* ... -DER_INPROGRESS: it is prepared; -DER_TX_RESTART: it was aborted. */
 int vos_txid_check(struct vos *v, const struct vos_txid *txid, bool *replayed, daos_epoch_t *epoch);
 void vos_update_cancel(struct vos_update *u);
+
+struct vos_anchor;
+
+/* ---- Prepared changes: a shard's part of a transaction of several ----
+ *
+ * To prepare is to promise: the compound is stored whole, as an intent, but changes nothing yet.
+ * Then vos_resolve() applies it at its epoch, or throws it away, and cannot fail for want of room
+ * or because something came between: until it is resolved, whoever would see a difference is
+ * answered -DER_INPROGRESS, and vos_met() says which transaction is in the way, so that he can ask
+ * its leader. Namely
+ *
+ *   reads at its epoch or later, of a dkey that it changes or of one whose object it punches; of
+ *   the dkeys of an object in which it changes something (list, query, probe of the object); of the
+ *   objects of the container
+ *
+ *   changes of these, and changes whose conditions or checks look at them (publish and prepare)
+ *
+ *   vos_discard() over its epoch, vos_rollback() of its container
+ *
+ * What it only looks at (conditions, checks) stays free: that is marked as read at its epoch.
+ * Snapshots may be taken above it; who reads them waits for it. The keep floor stays below it. The
+ * destruction of the container does away with it. All of this outlives a crash.
+ */
+
+/* As vos_update_publish(), which see for u, txid, *lsn and the errors; txid may not be none. *lsn
+ * must be durable before the promise is given. info: at most VOS_INFO_MAX bytes for
+ * vos_doubt_list() and vos_met(). epoch_in 0: the clock. Else the transaction's own, from another
+ * shard: then -DER_TX_RESTART if at or after it something happened to what the compound looks at or
+ * changes, or if what it changes was read at or after it (reads at a given epoch, and what publish
+ * and prepare looked at). Such marks are kept from the first prepare with an epoch_in on; that one,
+ * and after it those with epochs from before it, restart. *replayed: it is prepared, or was
+ * committed; *epoch_out says at which epoch. -DER_TX_RESTART: it was aborted; a new attempt needs a
+ * new id. -DER_INPROGRESS: another is in the way, or this id is prepared in another container.
+ * -DER_AGAIN: VOS_INTENT_MAX are prepared, or too much. -DER_NOSPACE: no room to apply it later
+ * either; compounds that only delete fit a full pool, but few at a time. -DER_OVERFLOW: as publish,
+ * or keys and small values of more than a MiB. A compound of nothing but
+ * checks prepares nothing: it has done its part, and there is nothing to resolve. */
+int vos_update_prepare(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
+                       daos_epoch_t epoch_in, const void *info, uint32_t info_len,
+                       daos_epoch_t *epoch_out, uint64_t *lsn, bool *replayed);
+/* The verdict. *epoch: of the transaction (0: it was never prepared here). *lsn: durable before it
+ * counts as done. Whoever asks again with the same verdict is answered 0 again.
+ * Commit: -DER_NONEXIST: not prepared here and no outcome says that it was committed: it was
+ * aborted, or the client has acknowledged it and its outcome was forgotten: a leader who knows that
+ * it was prepared here takes that for done. Never -DER_NOSPACE. Abort: what is unknown is durably
+ * remembered as aborted, so that a late prepare is refused; -DER_ALREADY: it was committed.
+ * -DER_AGAIN: so many of the session's requests are open that this one cannot be remembered.
+ * -DER_INVAL: no id, or one prepared in another container. */
+int vos_resolve(struct vos_cont *c, const struct vos_txid *txid, bool commit, daos_epoch_t *epoch,
+                uint64_t *lsn);
+
+struct vos_doubt {
+    uint64_t session_hlc, session_rand, seq;
+    daos_epoch_t epoch;
+    const void *info; /* valid until the lock is released */
+    uint32_t info_len;
+    uint64_t bytes; /* of its values */
+};
+/* The intents of a container, oldest epoch first. fn: 0 go on, 1 stop before this one, negative:
+ * error. *anchor zero at the start; eof at the end. */
+int vos_doubt_list(struct vos_cont *c, struct vos_anchor *anchor,
+                   int (*fn)(void *arg, const struct vos_doubt *d), void *arg);
+/* After -DER_INPROGRESS, until the lock is released: who is in the way. False: nobody but the
+ * asker: his own id is prepared. */
+bool vos_met(const struct vos *v, struct vos_doubt *d);
 
 /* ---- Reads: at an epoch, DAOS_EPOCH_MAX = the latest ---- */
 
@@ -322,7 +392,8 @@ bool vos_reclaim_due(struct vos *v);
 /* Discards all changes at epochs [first, last], one bounded step: *where zero at the start, *more:
  * call again. What they hide shows again, as far as it is still there: what they superseded in
  * place is only kept if a snapshot or a hold at first - 1 or later, but before them, kept it. Who
- * has read something of them must not commit. */
+ * has read something of them must not commit. -DER_INPROGRESS: a prepared transaction has an epoch
+ * among them. */
 int vos_discard(struct vos_cont *c, daos_epoch_t first, daos_epoch_t last, struct vos_anchor *where,
                 bool *more);
 int vos_aggregate(struct vos_cont *c, daos_epoch_t upto, struct vos_anchor *where, bool *more);
@@ -330,6 +401,7 @@ int vos_aggregate(struct vos_cont *c, daos_epoch_t upto, struct vos_anchor *wher
 struct vos_stat {
     uint64_t conts, objects, dkeys, akeys, singles, extents; /* records alive in the shard */
     uint64_t value_heap_bytes, value_data_bytes;             /* user bytes stored */
+    uint64_t intents, intent_bytes; /* prepared transactions, and the user bytes they bring */
 };
 void vos_stat(struct vos *v, struct vos_stat *st);
 

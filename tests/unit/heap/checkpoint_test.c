@@ -258,8 +258,8 @@ static void a_page_written_to_the_wrong_place_is_found(struct rig *r)
     io_buf_free(buf);
 }
 
-/* The heap page has a copy; a descriptor page is refused only if that was asked for (what becomes of
- * it otherwise: damage_test.c). */
+/* The heap page has a copy; a descriptor page is refused only if that was asked for (what becomes
+ * of it otherwise: damage_test.c). */
 static void damaged_core_pages_at_open(struct rig *r)
 {
     struct err e = {0};
@@ -595,6 +595,79 @@ static void each_kind_leaves_room_for_the_next(struct rig *r)
     CHECK(heap_close(r->h, true) == 0);
 }
 
+/* Pages, each half taken, with what was promised. */
+static int take_promised(struct rig *r, uint32_t pages)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    uint64_t off;
+    int rc;
+
+    do {
+        heap_lock(r->h);
+        rc = heap_tx_begin(r->h, (pages * 2 + 1) * HEAP_ALLOC_MAX);
+        if (rc == 0) {
+            heap_tx_use_promise(r->h, pages);
+            for (uint32_t i = 0; i < pages * 2 && rc == 0; i++)
+                rc = heap_tx_alloc(r->h, HEAP_ALLOC_MAX, 0, &off, NULL);
+            if (rc == 0)
+                heap_tx_commit(r->h, NULL);
+            else
+                heap_tx_abort(r->h);
+        }
+        if (rc == 0)
+            heap_promise_drop(r->h, pages);
+        heap_pins_take(r->h, &pins);
+        heap_unlock(r->h);
+    } while (heap_retry(r->h, &pins, &rc));
+    heap_pins_drop(r->h, &pins);
+    return rc;
+}
+
+static int promise(struct rig *r, uint32_t pages, bool deletes)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    int rc;
+
+    do {
+        heap_lock(r->h);
+        rc = heap_promise(r->h, pages, deletes);
+        heap_unlock(r->h);
+    } while (heap_retry(r->h, &pins, &rc));
+    return rc;
+}
+
+/* Neither who fills the heap nor who deletes gets what was promised, and each promise is kept by
+ * itself. */
+static void what_is_promised_is_kept(struct rig *r)
+{
+    int rc;
+
+    r->wal_size = 2u << 20;
+    start(r, 12, &(struct sim_dir_conf){.seed = 12, .capacity_bytes = 24u << 20});
+    CHECK(promise(r, 10, false) == 0);
+    CHECK(promise(r, 20, false) == 0);
+    while ((rc = chain_add(r, false)) == 0)
+        ;
+    CHECK(rc == -DER_NOSPACE);
+    CHECK(promise(r, 1, false) == -DER_NOSPACE); /* there is nothing more to promise */
+    CHECK(promise(r, 5, true) == 0);             /* but to who deletes */
+    for (int kind = HEAP_RESERVE_DELETE; kind <= HEAP_RESERVE_LAST; kind++)
+        while ((rc = take(r, (enum heap_reserve)kind)) == 0)
+            ;
+    CHECK(rc == -DER_NOSPACE);
+    CHECK(take_promised(r, 10) == 0);
+    CHECK(take(r, HEAP_RESERVE_LAST) == -DER_NOSPACE);
+    CHECK(take_promised(r, 5) == 0);
+    reopen(r, false); /* who made the promise makes it again */
+    heap_lock(r->h);
+    heap_promise_again(r->h, 20);
+    heap_unlock(r->h);
+    CHECK(take(r, HEAP_RESERVE_LAST) == -DER_NOSPACE);
+    CHECK(take_promised(r, 20) == 0);
+    rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
 /* ---- What memory says against what the pages say ---- */
 
 static char said[8192];
@@ -694,6 +767,7 @@ static void the_checker_compares_memory_with_the_pages(struct rig *r)
     X(pages_a_completed_checkpoint_wrote_are_clean_after_a_crash)                                  \
     X(a_full_device_refuses_politely_and_deletes_work)                                             \
     X(each_kind_leaves_room_for_the_next)                                                          \
+    X(what_is_promised_is_kept)                                                                    \
     X(the_checker_compares_memory_with_the_pages)
 
 RIG_MAIN(STORIES)

@@ -4,7 +4,9 @@
  *
  * A read at the latest epoch, at a snapshot or at a held epoch must match exactly; at any other old
  * epoch it must match or say -DER_TX_RESTART. Pages vanish at random, the store is closed and
- * opened in the middle, background work runs in between. VOS_MODEL_OPS and VOS_MODEL_SEED ask for
+ * opened in the middle, background work runs in between. Some changes are prepared and resolved
+ * later: until then a read at their epoch or after it may say -DER_INPROGRESS, and must if it is of
+ * what they change. VOS_MODEL_OPS and VOS_MODEL_SEED ask for
  * more or for one seed again.
  */
 #include "rig.h"
@@ -39,6 +41,9 @@ struct model {
     struct past snap[SNAPS], hold[SNAPS];
     uint32_t vid;
     uint64_t ops, changes, restarts, refused, rollbacks, values, session;
+    uint64_t session_nr;
+    uint64_t doubt; /* epoch of what is prepared, 0: nothing is */
+    uint64_t picked, committed, aborted, met;
     uint64_t rolled_to, rolled_at; /* the epochs that the last rollback took back */
     bool big;                      /* data extents too */
     char keys[2][DKEYS][100];
@@ -150,7 +155,7 @@ static void remember(struct model *m, uint64_t epoch)
 }
 
 /* An epoch to read at, the state then, and whether a cut is an acceptable answer. */
-static uint64_t pick_epoch(struct model *m, const struct state **s, bool *cut_ok)
+static uint64_t draw_epoch(struct model *m, const struct state **s, bool *cut_ok)
 {
     uint32_t kind = (uint32_t)rig_draw(&m->r, 4), i = (uint32_t)rig_draw(&m->r, SNAPS);
 
@@ -180,6 +185,11 @@ static uint64_t pick_epoch(struct model *m, const struct state **s, bool *cut_ok
     }
     *s = &m->now;
     return LATEST;
+}
+
+static uint64_t pick_epoch(struct model *m, const struct state **s, bool *cut_ok)
+{
+    return m->picked = draw_epoch(m, s, cut_ok);
 }
 
 /* ---- Drawing changes and applying them to the model ---- */
@@ -384,60 +394,6 @@ static int model_op(struct state *s, const struct vos_op *op, const struct drawn
     return 0;
 }
 
-static void change(struct model *m)
-{
-    uint32_t nr = rig_draw(&m->r, 4) ? 1 : 2 + (uint32_t)rig_draw(&m->r, 3);
-    struct drawn d[5];
-    struct vos_op ops[5];
-    struct state next = m->now;
-    uint64_t epoch = 0, before = hlc_peek(&m->r.clock);
-    int want = 0, rc;
-    bool changes = false;
-
-    for (uint32_t i = 0; i < nr; i++)
-        draw_op(m, &ops[i], &d[i]);
-    for (uint32_t i = 0; i < nr && want == 0; i++)
-        want = expect_cond(&m->now, &ops[i], &d[i]);
-    for (uint32_t i = 0; i < nr && want == 0; i++)
-        want = model_op(&next, &ops[i], &d[i]);
-    if (rig_draw(&m->r, 3) == 0)
-        m->r.txid =
-            (struct vos_txid){m->session, 7, ++m->changes, m->changes > 20 ? m->changes - 20 : 0};
-    else
-        memset(&m->r.txid, 0, sizeof m->r.txid);
-    rc = rig_apply(&m->r, ops, nr, 0, &epoch);
-    if (rc != want) {
-        fprintf(stderr, "op %llu: got %d, expected %d; %u ops:\n", (unsigned long long)m->ops, rc,
-                want, nr);
-        for (uint32_t i = 0; i < nr; i++)
-            fprintf(stderr,
-                    "  kind %d level %d check %d cond %llx o %u d %u a %u type %d rec_size %llu\n",
-                    ops[i].kind, ops[i].level, ops[i].check, (unsigned long long)ops[i].cond,
-                    d[i].o, d[i].d, d[i].a, d[i].iod.type, (unsigned long long)d[i].iod.rec_size);
-        abort();
-    }
-    if (rc == 0) {
-        CHECK(!m->r.replayed);
-        CHECK(epoch > before);
-        m->now = next;
-        remember(m, epoch);
-        for (uint32_t i = 0; i < nr; i++)
-            changes |= ops[i].kind != VOS_OP_CHECK;
-        if (m->r.txid.seq && changes &&
-            rig_draw(&m->r, 4) == 0) { /* sent again: nothing happens twice */
-            uint64_t again = 0;
-
-            CHECK_EQ(rig_apply(&m->r, ops, nr, 0, &again), 0);
-            CHECK(m->r.replayed);
-            CHECK_EQ(again, epoch);
-        }
-    } else {
-        m->refused++;
-    }
-    for (uint32_t i = 0; i < nr; i++)
-        free(d[i].buf);
-}
-
 /* ---- Reading ---- */
 
 static void dump_line(void *arg, const char *text)
@@ -464,6 +420,10 @@ static void fail_at(struct model *m, const char *what, uint64_t epoch, uint32_t 
 
 static bool restarted(struct model *m, long rc, bool cut_ok)
 {
+    if (rc == -DER_INPROGRESS && m->doubt && m->picked >= m->doubt) {
+        m->met++;
+        return true;
+    }
     if (rc != -DER_TX_RESTART || !cut_ok)
         return false;
     m->restarts++;
@@ -724,6 +684,7 @@ static void background(struct model *m)
                  2)) { /* hours pass: the session may be forgotten, its client opens another */
         m->r.wall_ns += UINT64_C(7200) * 1000000000;
         m->session = hlc_get(&m->r.clock, m->r.wall_ns);
+        m->session_nr++; /* the clock may come by here again after a restart */
         m->changes = 0;
     }
     for (uint32_t i = 0; i < steps && more; i++)
@@ -852,6 +813,144 @@ static void empty_out(struct model *m)
     CHECK_EQ(hs.data_used, 0);
 }
 
+/* ---- Changing ---- */
+
+/* Whoever wants what is prepared meets it. */
+static void meets(struct model *m, const struct vos_op *op, uint64_t seq)
+{
+    struct vos_txid was = m->r.txid;
+    struct vos_doubt d;
+
+    if (op->kind == VOS_OP_CHECK)
+        return;
+    CHECK_EQ(get(&m->r, LATEST, op->oid, op->dkey,
+                 op->kind == VOS_OP_UPDATE ? op->iods->akey : *op->akeys, NULL, 0, 0),
+             -DER_INPROGRESS);
+    heap_lock(m->r.h);
+    CHECK(vos_met(m->r.v, &d));
+    CHECK_EQ(d.seq, seq);
+    CHECK_EQ(d.epoch, m->doubt);
+    heap_unlock(m->r.h);
+    memset(&m->r.txid, 0, sizeof m->r.txid);
+    CHECK_EQ(rig_punch(&m->r, VOS_DKEY, op->oid, op->dkey, K(""), 0), -DER_INPROGRESS);
+    CHECK_EQ(rig_punch(&m->r, VOS_OBJ, op->oid, op->dkey, K(""), 0), -DER_INPROGRESS);
+    m->r.txid = was;
+}
+
+/* What happens around a prepared change, and then its end. */
+static void in_doubt(struct model *m, const struct vos_op *ops, uint32_t nr, uint64_t epoch,
+                     const struct state *next)
+{
+    uint64_t seq = m->r.txid.seq, again = 0;
+    bool commit = rig_draw(&m->r, 4) != 0;
+
+    m->doubt = epoch;
+    for (uint32_t n = (uint32_t)rig_draw(&m->r, 8); n; n--) {
+        switch (rig_draw(&m->r, 40)) {
+        case 0:
+            snapshots(m);
+            break;
+        case 1:
+            background(m);
+            break;
+        case 2:
+            check_all(m);
+            break;
+        case 3:
+            reopen(m);
+            break;
+        default:
+            read_one(m);
+            list_one(m);
+            probe_one(m);
+            query_one(m);
+        }
+    }
+    for (uint32_t i = 0; i < nr; i++)
+        meets(m, &ops[i], seq);
+    if (rig_draw(&m->r, 4) == 0) { /* sent again */
+        CHECK_EQ(rig_prepare(&m->r, ops, nr, 0, "leader", &again), 0);
+        CHECK(m->r.replayed);
+        CHECK_EQ(again, epoch);
+    }
+    for (int twice = rig_draw(&m->r, 4) == 0; twice >= 0; twice--) {
+        CHECK_EQ(rig_resolve(&m->r, seq, commit, &again), 0);
+        CHECK(again == epoch || !commit);
+    }
+    m->doubt = 0;
+    *(commit ? &m->committed : &m->aborted) += 1;
+    if (!commit)
+        return;
+    m->now = *next;
+    remember(m, epoch);
+    for (uint32_t i = 0; i < SNAPS; i++) { /* of meanwhile */
+        if (m->snap[i].epoch >= epoch)
+            *m->snap[i].s = *next;
+        if (m->hold[i].epoch >= epoch)
+            *m->hold[i].s = *next;
+    }
+}
+
+static void change(struct model *m)
+{
+    uint32_t nr = rig_draw(&m->r, 4) ? 1 : 2 + (uint32_t)rig_draw(&m->r, 3);
+    struct drawn d[5];
+    struct vos_op ops[5];
+    struct state next = m->now;
+    uint64_t epoch = 0, before = hlc_peek(&m->r.clock);
+    int want = 0, rc;
+    bool changes = false, prepared;
+
+    for (uint32_t i = 0; i < nr; i++)
+        draw_op(m, &ops[i], &d[i]);
+    for (uint32_t i = 0; i < nr && want == 0; i++)
+        want = expect_cond(&m->now, &ops[i], &d[i]);
+    for (uint32_t i = 0; i < nr && want == 0; i++)
+        want = model_op(&next, &ops[i], &d[i]);
+    if (rig_draw(&m->r, 3) == 0)
+        m->r.txid = (struct vos_txid){m->session, m->session_nr, ++m->changes,
+                                      m->changes > 20 ? m->changes - 20 : 0};
+    else
+        memset(&m->r.txid, 0, sizeof m->r.txid);
+    prepared = m->r.txid.seq != 0 && rig_draw(&m->r, 2) == 0;
+    rc = prepared ? rig_prepare(&m->r, ops, nr, 0, "leader", &epoch)
+                  : rig_apply(&m->r, ops, nr, 0, &epoch);
+    if (rc != want) {
+        fprintf(stderr, "op %llu: got %d, expected %d; %u ops:\n", (unsigned long long)m->ops, rc,
+                want, nr);
+        for (uint32_t i = 0; i < nr; i++)
+            fprintf(stderr,
+                    "  kind %d level %d check %d cond %llx o %u d %u a %u type %d rec_size %llu\n",
+                    ops[i].kind, ops[i].level, ops[i].check, (unsigned long long)ops[i].cond,
+                    d[i].o, d[i].d, d[i].a, d[i].iod.type, (unsigned long long)d[i].iod.rec_size);
+        abort();
+    }
+    if (rc == 0) {
+        CHECK(!m->r.replayed);
+        CHECK(epoch > before);
+        for (uint32_t i = 0; i < nr; i++)
+            changes |= ops[i].kind != VOS_OP_CHECK;
+        if (!prepared || !changes) {
+            m->now = next;
+            remember(m, epoch);
+        } else {
+            in_doubt(m, ops, nr, epoch, &next);
+        }
+        if (m->r.txid.seq && changes && !prepared &&
+            rig_draw(&m->r, 4) == 0) { /* sent again: nothing happens twice */
+            uint64_t again = 0;
+
+            CHECK_EQ(rig_apply(&m->r, ops, nr, 0, &again), 0);
+            CHECK(m->r.replayed);
+            CHECK_EQ(again, epoch);
+        }
+    } else {
+        m->refused++;
+    }
+    for (uint32_t i = 0; i < nr; i++)
+        free(d[i].buf);
+}
+
 static void run_model(struct rt_xs *xs, uint64_t seed, uint64_t ops)
 {
     struct model *m = calloc(1, sizeof *m);
@@ -860,6 +959,7 @@ static void run_model(struct rt_xs *xs, uint64_t seed, uint64_t ops)
     m->big = xs != NULL;
     rig_start(&m->r, xs, seed, 5);
     m->session = hlc_get(&m->r.clock, m->r.wall_ns);
+    m->session_nr = 7;
     for (m->ops = 0; m->ops < ops; m->ops++) {
         uint32_t kind = (uint32_t)rig_draw(&m->r, 1000);
 
@@ -888,6 +988,7 @@ static void run_model(struct rt_xs *xs, uint64_t seed, uint64_t ops)
     empty_out(m);
     check_all(m);
     CHECK(m->restarts > 0 && m->refused > 0 && m->rollbacks > 0 && m->values > 0);
+    CHECK(m->committed > 0 && m->aborted > 0 && m->met > 0);
     rig_stop(&m->r);
     for (uint32_t i = 0; i < RING; i++)
         free(m->ring[i].s);

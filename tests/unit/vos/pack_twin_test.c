@@ -1,6 +1,7 @@
 /*
- * Two stores go through the same changes; names in one are too long to be packed. What
- * is read at any epoch, what conditions and checks say, what is counted: all must be the same.
+ * Two stores go through the same changes; names in one are too long to be packed, or its changes
+ * are prepared first and resolved later. What is read at any epoch, what conditions and checks say,
+ * what is counted: all must be the same.
  */
 #include "rig.h"
 #include "vos/priv.h"
@@ -20,6 +21,7 @@ struct twins {
     uint8_t bytes[6000];
     uint64_t first, seed, step;
     bool replay;  /* changes at older epochs too */
+    bool prepare; /* names are the same; one of them prepares its changes */
     bool reclaim; /* long are the names of dkeys, of hashed objects; else those of akeys */
 };
 
@@ -50,7 +52,7 @@ static struct vos_key akey_of(struct twins *t, int side, uint32_t i)
     do {                                                                                           \
         long long a_ = (long long)(a), b_ = (long long)(b);                                        \
         if (a_ != b_) {                                                                            \
-            fprintf(stderr, "seed %llu step %llu: %s: packed %lld, plain %lld\n",                  \
+            fprintf(stderr, "seed %llu step %llu: %s: %lld, %lld\n",                               \
                     (unsigned long long)(t)->first, (unsigned long long)(t)->step, what, a_, b_);  \
             abort();                                                                               \
         }                                                                                          \
@@ -141,6 +143,48 @@ static uint64_t old_epoch(struct twins *t)
     return t->epoch[t->epoch_nr - 1 - draw(t, MIN(t->epoch_nr, 12))] + (draw(t, 3) - 1) * BESIDE;
 }
 
+static void new_session(struct twins *t)
+{
+    struct rig *r = &t->r[1];
+
+    r->txid = (struct vos_txid){.session_hlc = hlc_peek(&r->clock) + 1, .session_rand = 7};
+}
+
+/* A restart in the middle: what is volatile is there again. */
+static void restart(struct twins *t, struct rig *r)
+{
+    rig_reopen(r, true);
+    r->wall_ns += UINT64_C(1000) * 1000000; /* beyond the ceiling, where the clock is now */
+    for (uint32_t i = 0; i < ARRAY_LEN(t->hold); i++)
+        if (t->hold[i])
+            CHECK_EQ(vos_hold(r->c, t->hold[i]), 0);
+}
+
+/* Prepared and resolved, perhaps after an attempt that is aborted. */
+static int in_two_steps(struct twins *t, struct rig *r, const struct vos_op *ops, uint32_t nr,
+                        uint64_t *epoch)
+{
+    bool again = draw(t, 4) == 0, changes = false;
+    int rc;
+
+    for (uint32_t i = 0; i < nr; i++)
+        changes |= ops[i].kind != VOS_OP_CHECK;
+    r->txid.seq++;
+    r->txid.acked = r->txid.seq - 1;
+    rc = rig_prepare(r, ops, nr, 0, "leader", epoch);
+    if (rc || !changes)
+        return rc;
+    if (again) {
+        CHECK_EQ(rig_resolve(r, r->txid.seq, false, NULL), 0);
+        r->txid.seq++;
+        r->wall_ns -= 1000; /* close to the other's epoch */
+        CHECK_EQ(rig_prepare(r, ops, nr, 0, "leader", epoch), 0);
+    }
+    if (draw(t, 20) == 0)
+        restart(t, r);
+    return rig_resolve(r, r->txid.seq, true, NULL);
+}
+
 static void change(struct twins *t)
 {
     struct change c[OPS];
@@ -162,8 +206,10 @@ static void change(struct twins *t)
                 c[i].iod[k].akey = c[i].akey[k] = akey_of(t, s, c[i].name[k]);
         }
         t->r[s].wall_ns += 1000000;
-        rc[s] = rig_apply(&t->r[s], ops, nr, at, &e[s]);
+        rc[s] = s == 1 && t->prepare ? in_two_steps(t, &t->r[s], ops, nr, &e[s])
+                                     : rig_apply(&t->r[s], ops, nr, at, &e[s]);
     }
+    t->r[0].wall_ns = t->r[1].wall_ns = MAX(t->r[0].wall_ns, t->r[1].wall_ns);
     SAME(t, rc[0], rc[1], "a change");
     NEAR(t, e[0], e[1], 1, "the epoch of a change");
     if (rc[0] == 0 && at == 0) {
@@ -188,7 +234,8 @@ static bool unsure(const struct twins *t, uint64_t epoch, const long rc[2])
         kept = kept || t->snap[i] == epoch;
     for (uint32_t i = 0; i < ARRAY_LEN(t->hold); i++)
         kept = kept || (t->hold[i] && epoch >= t->hold[i]);
-    return (t->reclaim && rc[1] == -DER_TX_RESTART) || (!kept && rc[0] == -DER_TX_RESTART);
+    return !t->prepare &&
+           ((t->reclaim && rc[1] == -DER_TX_RESTART) || (!kept && rc[0] == -DER_TX_RESTART));
 }
 
 static void read_one(struct twins *t, uint64_t epoch, uint32_t o, uint32_t d, uint32_t a)
@@ -340,6 +387,10 @@ static void counts(struct twins *t)
         vos_stat(t->r[s].v, &st[s]);
     SAME(t, st[0].objects, st[1].objects, "objects");
     SAME(t, st[0].dkeys, st[1].dkeys, "dkeys");
+    if (t->prepare) {
+        SAME(t, memcmp(&st[0], &st[1], sizeof st[0]), 0, "all that is counted");
+        return;
+    }
     /* of a packed dkey whose name has to stay for a while everything else goes at once */
     CHECK(st[0].akeys <= st[1].akeys && st[0].singles <= st[1].singles);
     CHECK(st[0].extents <= st[1].extents);
@@ -397,11 +448,13 @@ static void around(struct twins *t)
     case 5: /* time goes by */
         for (int s = 0; s < 2; s++)
             t->r[s].wall_ns += UINT64_C(3700) * 1000000000;
+        if (t->prepare)
+            new_session(t);
         break;
     }
 }
 
-static void live(uint64_t seed, uint64_t steps, bool replay, bool reclaim)
+static void live(uint64_t seed, uint64_t steps, bool replay, bool reclaim, bool prepare)
 {
     static struct twins twins;
     struct twins *t = &twins;
@@ -411,20 +464,23 @@ static void live(uint64_t seed, uint64_t steps, bool replay, bool reclaim)
     t->seed = seed * 1000003;
     t->replay = replay;
     t->reclaim = reclaim;
+    t->prepare = prepare;
     for (uint32_t i = 0; i < DKEYS; i++) {
         for (int side = 0; side < 2; side++)
             snprintf(t->dkey[side][i], sizeof t->dkey[side][i], "%u%0*u", i,
-                     reclaim ? (side ? 300 : 2) : (i < 2 ? 2 : 56), i);
+                     reclaim ? (side && !prepare ? 300 : 2) : (i < 2 ? 2 : 56), i);
         t->ints[i] = i * 7;
     }
     for (uint32_t i = 0; i < AKEYS; i++)
         for (int side = 0; side < 2; side++)
             snprintf(t->akey[side][i], sizeof t->akey[side][i], "%u%0*u", i,
-                     side && !reclaim ? 300 : 2, i);
+                     side && !reclaim && !prepare ? 300 : 2, i);
     for (size_t i = 0; i < sizeof t->bytes; i++)
         t->bytes[i] = (uint8_t)draw(t, 256);
     for (int s = 0; s < 2; s++)
         rig_start(&t->r[s], NULL, seed, reclaim || seed % 4 ? 0 : 2);
+    if (prepare)
+        new_session(t);
     for (t->step = 0; t->step < steps; t->step++) {
         change(t);
         counts(t);
@@ -441,7 +497,7 @@ static void live(uint64_t seed, uint64_t steps, bool replay, bool reclaim)
 }
 
 /* More than a check has time for: TWIN_SEED (the first) and TWIN_NR. */
-static void seeds(uint64_t nr, bool replay, bool reclaim)
+static void seeds(uint64_t nr, bool replay, bool reclaim, bool prepare)
 {
     const char *from = getenv("TWIN_SEED"), *n = getenv("TWIN_NR");
     uint64_t first = from ? strtoull(from, NULL, 0) : 1;
@@ -449,26 +505,33 @@ static void seeds(uint64_t nr, bool replay, bool reclaim)
     if (n)
         nr = strtoull(n, NULL, 0);
     for (uint64_t seed = first; seed < first + nr; seed++)
-        live(seed, 500, replay, reclaim);
+        live(seed, 500, replay, reclaim, prepare);
 }
 
 static void nobody_can_tell(void **state)
 {
     (void)state;
-    seeds(12, false, false);
+    seeds(12, false, false, false);
 }
 
 static void nor_by_what_is_given_back(void **state)
 {
     (void)state;
-    seeds(12, false, true);
+    seeds(12, false, true, false);
 }
 
 static void nor_by_replay(void **state)
 {
     (void)state;
-    seeds(6, true, true);
-    seeds(6, true, false);
+    seeds(6, true, true, false);
+    seeds(6, true, false, false);
+}
+
+static void nor_that_it_was_prepared(void **state)
+{
+    (void)state;
+    seeds(12, false, false, true);
+    seeds(12, false, true, true);
 }
 
 int main(void)
@@ -477,6 +540,7 @@ int main(void)
         cmocka_unit_test(nobody_can_tell),
         cmocka_unit_test(nor_by_what_is_given_back),
         cmocka_unit_test(nor_by_replay),
+        cmocka_unit_test(nor_that_it_was_prepared),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -195,15 +195,13 @@ OID(enum daos_otype_t type, uint64_t n)
     return (daos_obj_id_t){.hi = (uint64_t)type << OID_FMT_TYPE_SHIFT | (n >> 32), .lo = n};
 }
 
-/* A compound with its device I/O. epoch_in 0: the clock. */
-static inline int rig_apply(struct rig *r, const struct vos_op *ops, uint32_t nr, uint64_t epoch_in,
-                            uint64_t *epoch)
+/* Begins a compound, with its device I/O. */
+static inline int rig_begin(struct rig *r, const struct vos_op *ops, uint32_t nr,
+                            struct vos_update **u)
 {
     const struct vos_place *pl;
-    struct vos_update *u = NULL;
     uint32_t place_nr = 0;
-    uint64_t e = 0;
-    int rc = RIG_RETRY(r, vos_update_begin(r->c, ops, nr, &u, &pl, &place_nr));
+    int rc = RIG_RETRY(r, vos_update_begin(r->c, ops, nr, u, &pl, &place_nr));
 
     if (rc)
         return rc;
@@ -233,9 +231,63 @@ static inline int rig_apply(struct rig *r, const struct vos_op *ops, uint32_t nr
     if (place_nr)
         CHECK_EQ(super_flush_wait(r->sup), 0);
     r->wall_ns += 1000;
-    rc = RIG_RETRY(
-        r, vos_update_publish(u, r->wall_ns, &r->txid, epoch_in, &e, &r->lsn, &r->replayed));
+    return 0;
+}
+
+/* It wanted to run again, and there was no room for that: the update is still there. */
+static inline void rig_end(struct rig *r, struct vos_update *u, int last)
+{
+    if (last <= 0)
+        return;
+    heap_lock(r->h);
+    vos_update_cancel(u);
+    heap_unlock(r->h);
+}
+
+/* A compound with its device I/O. epoch_in 0: the clock. */
+static inline int rig_apply(struct rig *r, const struct vos_op *ops, uint32_t nr, uint64_t epoch_in,
+                            uint64_t *epoch)
+{
+    struct vos_update *u = NULL;
+    uint64_t e = 0;
+    int rc = rig_begin(r, ops, nr, &u), last = 0;
+
+    if (rc == 0)
+        rc = RIG_RETRY(r, (last = vos_update_publish(u, r->wall_ns, &r->txid, epoch_in, &e, &r->lsn,
+                                                     &r->replayed)));
+    rig_end(r, u, last);
     if (rc == 0 && epoch)
+        *epoch = e;
+    return rc;
+}
+
+/* The same in two steps, with txid. */
+static inline int rig_prepare(struct rig *r, const struct vos_op *ops, uint32_t nr,
+                              uint64_t epoch_in, const char *info, uint64_t *epoch)
+{
+    struct vos_update *u = NULL;
+    uint64_t e = 0;
+    int rc = rig_begin(r, ops, nr, &u), last = 0;
+
+    if (rc == 0)
+        rc = RIG_RETRY(
+            r, (last = vos_update_prepare(u, r->wall_ns, &r->txid, epoch_in, info,
+                                          (uint32_t)strlen(info), &e, &r->lsn, &r->replayed)));
+    rig_end(r, u, last);
+    if (rc == 0 && epoch)
+        *epoch = e;
+    return rc;
+}
+
+static inline int rig_resolve(struct rig *r, uint64_t seq, bool commit, uint64_t *epoch)
+{
+    struct vos_txid id = r->txid;
+    uint64_t e = 0;
+    int rc;
+
+    id.seq = seq;
+    rc = RIG_RETRY(r, vos_resolve(r->c, &id, commit, &e, &r->lsn));
+    if (epoch)
         *epoch = e;
     return rc;
 }

@@ -1,0 +1,330 @@
+/*
+ * Intents in memory: who meets one.
+ *
+ * The durable ones (intent.c) are read when a container is loaded; after that this is where all who
+ * read or change ask. An intent is entered under each dkey that it changes, and under their
+ * objects: by hash, so that two keys with one hash take each other for themselves, which costs a
+ * question to the leader and nothing else. Without intents nobody pays more than a look at
+ * doubt_nr.
+ */
+#include "vos/priv.h"
+
+enum touched { TOUCH_DKEY = 1, TOUCH_BELOW = 2, TOUCH_OBJ = 4 };
+
+struct touch {
+    struct hlink link;
+    struct doubt *d;
+    uint64_t oid_hi, oid_lo;
+    uint8_t what;
+};
+
+/* ---- Making and forgetting ---- */
+
+struct doubt *doubt_new(const struct intent_rec *head, const void *info,
+                        const struct intent_op *ops, const struct vos_cont *c)
+{
+    struct doubt *d = base_calloc(1, sizeof *d + head->info_len);
+
+    if (d == NULL)
+        return NULL;
+    d->touches = base_calloc(2u * head->op_nr, sizeof *d->touches);
+    if (d->touches == NULL) {
+        base_free(d);
+        return NULL;
+    }
+    d->hlc = head->hlc;
+    d->rand = head->rand;
+    d->seq = head->seq;
+    d->epoch = head->epoch;
+    d->pages = head->pages;
+    d->bytes = head->heap_bytes + head->data_bytes;
+    d->info_len = head->info_len;
+    if (d->info_len)
+        memcpy(d->info, info, d->info_len);
+    for (uint32_t i = 0; i < head->op_nr; i++) {
+        daos_obj_id_t oid = {.hi = ops[i].oid_hi, .lo = ops[i].oid_lo};
+        struct touch t = {.d = d, .oid_hi = oid.hi, .oid_lo = oid.lo};
+
+        t.what = ops[i].level == VOS_OBJ ? TOUCH_OBJ : TOUCH_BELOW;
+        t.link.hash = pend_hash_obj(c, oid);
+        d->touches[d->touch_nr++] = t;
+        if (ops[i].level == VOS_OBJ)
+            continue;
+        t.what = TOUCH_DKEY;
+        t.link.hash = mix64(t.link.hash + ops[i].dkey_hash); /* pend_hash_dkey() */
+        d->touches[d->touch_nr++] = t;
+    }
+    return d;
+}
+
+void doubt_free(struct doubt *d)
+{
+    base_free(d->touches);
+    base_free(d);
+}
+
+void doubt_add(struct vos_cont *c, struct doubt *d)
+{
+    struct list *l = c->doubts.prev;
+
+    while (l != &c->doubts && LIST_ENTRY(l, struct doubt, link)->epoch > d->epoch)
+        l = l->prev;
+    list_link(l, &d->link, l->next);
+    for (uint32_t i = 0; i < d->touch_nr; i++)
+        htable_insert(&c->doubtful, &d->touches[i].link, d->touches[i].link.hash);
+    c->doubt_nr++;
+    c->v->doubt_nr++;
+    c->v->doubt_pages += d->pages;
+}
+
+void doubt_take(struct vos_cont *c, struct doubt *d)
+{
+    list_del(&d->link);
+    for (uint32_t i = 0; i < d->touch_nr; i++)
+        htable_remove(&c->doubtful, &d->touches[i].link);
+    c->doubt_nr--;
+    c->v->doubt_nr--;
+    c->v->doubt_pages -= d->pages;
+    heap_promise_drop(c->v->h, d->pages);
+    if (c->v->met == d)
+        c->v->met = NULL;
+    doubt_free(d);
+}
+
+void doubts_forget(struct vos_cont *c)
+{
+    struct list *l;
+
+    while ((l = list_first(&c->doubts)))
+        doubt_take(c, LIST_ENTRY(l, struct doubt, link));
+}
+
+int doubts_load(struct vos_cont *c)
+{
+    enum tree_seek how = TREE_FIRST;
+    uint64_t id[3], order, off;
+    struct tree_key k;
+    int rc;
+
+    while ((rc = tree_seek(c->v->h, &intent_class, INTENTS_OFF(c), how,
+                           how == TREE_FIRST ? NULL : &k, &order, &off)) == 0) {
+        struct intent i;
+        struct doubt *d;
+
+        arena_reset(&c->v->scratch);
+        rc = intent_head(c->v->h, off, &c->v->scratch, &i);
+        if (rc)
+            return rc;
+        d = doubt_new(&i.head, i.info, i.ops, c);
+        if (d == NULL)
+            return -DER_NOMEM;
+        d->off = off;
+        heap_promise_again(c->v->h, d->pages);
+        doubt_add(c, d);
+        k = intent_key(i.head.hlc, i.head.rand, i.head.seq, id);
+        how = TREE_GT;
+    }
+    return rc == -DER_NONEXIST ? 0 : rc;
+}
+
+/* ---- Asking ---- */
+
+struct doubt *doubt_find(const struct vos_cont *c, const struct vos_txid *id)
+{
+    struct list *l;
+
+    LIST_FOREACH(l, &c->doubts)
+    {
+        struct doubt *d = LIST_ENTRY(l, struct doubt, link);
+
+        if (d->hlc == id->session_hlc && d->rand == id->session_rand && d->seq == id->seq)
+            return d;
+    }
+    return NULL;
+}
+
+/* One that does one of these things there, at this epoch or before. */
+static const struct doubt *touching(const struct vos_cont *c, uint64_t hash, daos_obj_id_t oid,
+                                    uint32_t what, uint64_t epoch)
+{
+    for (struct hlink *l = htable_first(&c->doubtful, hash); l; l = htable_next(l)) {
+        const struct touch *t = CONTAINER_OF(l, struct touch, link);
+
+        if ((t->what & what) && t->oid_hi == oid.hi && t->oid_lo == oid.lo && t->d->epoch <= epoch)
+            return t->d;
+    }
+    return NULL;
+}
+
+static const struct doubt *met_at(const struct vos_cont *c, uint64_t epoch, int level,
+                                  daos_obj_id_t oid, const struct vos_key *dkey)
+{
+    const struct list *first = list_first(&c->doubts);
+    const struct doubt *d;
+    uint64_t obj;
+
+    if (level < 0) {
+        d = first ? LIST_ENTRY(first, struct doubt, link) : NULL;
+        return d && d->epoch <= epoch ? d : NULL;
+    }
+    obj = pend_hash_obj(c, oid);
+    if (level == VOS_OBJ)
+        return touching(c, obj, oid, TOUCH_BELOW | TOUCH_OBJ, epoch);
+    d = touching(c, pend_hash_dkey(c, oid, dkey), oid, TOUCH_DKEY, epoch);
+    return d ? d : touching(c, obj, oid, TOUCH_OBJ, epoch);
+}
+
+int vos_read_begin(struct vos_cont *c, uint64_t epoch, int level, daos_obj_id_t oid,
+                   const struct vos_key *dkey, uint64_t *lsn)
+{
+    int rc;
+
+    if (c->doubt_nr && !MUTANT(DOUBT_UNSEEN)) {
+        const struct doubt *d = met_at(c, epoch, level, oid, dkey);
+
+        if (d) {
+            c->v->met = d;
+            *lsn = d->lsn;
+            return -DER_INPROGRESS;
+        }
+    }
+    if (epoch == DAOS_EPOCH_MAX)
+        return 0;
+    rc = vos_read_mark(c->v, epoch);
+    if (rc == 0)
+        mark_note(c, level, oid, dkey, epoch);
+    return rc;
+}
+
+int doubt_meets(const struct vos_update *u)
+{
+    for (uint32_t i = 0; u->c->doubt_nr && i < u->nr; i++) {
+        const struct vos_op *op = &u->ops[i];
+        const struct doubt *d =
+            met_at(u->c, DAOS_EPOCH_MAX, op_of_obj(op) ? VOS_OBJ : VOS_DKEY, op->oid, &op->dkey);
+
+        if (d) {
+            u->c->v->met = d;
+            return -DER_INPROGRESS;
+        }
+    }
+    return 0;
+}
+
+const struct doubt *doubt_of_obj(const struct vos_cont *c, daos_obj_id_t oid,
+                                 const struct doubt *after)
+{
+    struct list *l;
+
+    LIST_FOREACH(l, &c->doubts)
+    {
+        const struct doubt *d = LIST_ENTRY(l, struct doubt, link);
+
+        for (uint32_t i = 0; after == NULL && i < d->touch_nr; i++)
+            if (d->touches[i].oid_hi == oid.hi && d->touches[i].oid_lo == oid.lo)
+                return d;
+        if (d == after)
+            after = NULL;
+    }
+    return NULL;
+}
+
+int doubt_between(const struct vos_cont *c, uint64_t first, uint64_t last)
+{
+    struct list *l;
+
+    LIST_FOREACH(l, &c->doubts)
+    {
+        const struct doubt *d = LIST_ENTRY(l, struct doubt, link);
+
+        if (d->epoch >= first && d->epoch <= last) {
+            c->v->met = d;
+            return -DER_INPROGRESS;
+        }
+    }
+    return 0;
+}
+
+uint64_t doubt_floor(const struct vos_cont *c, const struct doubt *but)
+{
+    struct list *l;
+
+    LIST_FOREACH(l, &c->doubts)
+    {
+        const struct doubt *d = LIST_ENTRY(l, struct doubt, link);
+
+        if (d != but && !MUTANT(FLOOR_OVER_DOUBT))
+            return d->epoch - 1;
+    }
+    return DAOS_EPOCH_MAX;
+}
+
+static void say(const struct doubt *d, struct vos_doubt *out)
+{
+    *out = (struct vos_doubt){.session_hlc = d->hlc,
+                              .session_rand = d->rand,
+                              .seq = d->seq,
+                              .epoch = d->epoch,
+                              .info = d->info,
+                              .info_len = d->info_len,
+                              .bytes = d->bytes};
+}
+
+bool vos_met(const struct vos *v, struct vos_doubt *d)
+{
+    if (v->met)
+        say(v->met, d);
+    return v->met != NULL;
+}
+
+/* In an anchor: the one that was reported last. */
+struct doubt_place {
+    uint64_t started, epoch, id[3];
+};
+
+static bool behind(const struct doubt *d, const struct doubt_place *p)
+{
+    const uint64_t is[] = {d->epoch, d->hlc, d->rand, d->seq},
+                   was[] = {p->epoch, p->id[0], p->id[1], p->id[2]};
+
+    for (uint32_t i = 0; p->started && i < ARRAY_LEN(is); i++)
+        if (is[i] != was[i])
+            return is[i] > was[i];
+    return !p->started;
+}
+
+int vos_doubt_list(struct vos_cont *c, struct vos_anchor *anchor,
+                   int (*fn)(void *arg, const struct vos_doubt *d), void *arg)
+{
+    struct doubt_place p;
+
+    if (c->gone)
+        return -DER_NO_HDL;
+    memcpy(&p, anchor->bytes, sizeof p);
+    while (!anchor->eof) {
+        const struct doubt *next = NULL;
+        struct vos_doubt out;
+        struct list *l;
+        int rc;
+
+        /* the first in the order of the place, which is that of the list but for equal epochs */
+        LIST_FOREACH(l, &c->doubts)
+        {
+            const struct doubt *d = LIST_ENTRY(l, struct doubt, link);
+            struct doubt_place at = {1, d->epoch, {d->hlc, d->rand, d->seq}};
+
+            if (behind(d, &p) && (next == NULL || behind(next, &at)))
+                next = d;
+        }
+        anchor->eof = next == NULL;
+        if (next == NULL)
+            break;
+        say(next, &out);
+        rc = fn(arg, &out);
+        if (rc)
+            return rc == 1 ? 0 : rc;
+        p = (struct doubt_place){1, next->epoch, {next->hlc, next->rand, next->seq}};
+        memcpy(anchor->bytes, &p, sizeof p);
+    }
+    return 0;
+}

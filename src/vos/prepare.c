@@ -1,0 +1,400 @@
+/*
+ * A shard's part of a distributed transaction: prepare and resolve.
+ *
+ * Prepare evaluates everything that publish does and then rehearses: the compound is applied in a
+ * heap transaction that is aborted, which finds whatever could be wrong with it. What is committed
+ * instead is the intent, and the transaction's slot in its session. From then on nobody changes
+ * what the intent changes, so that what was found stays so; and the heap keeps as many pages free
+ * as the commit may need (heap_promise()).
+ *
+ * Resolve applies the intent, or gives it back, in one heap transaction with the outcome. A crash
+ * leaves the intent or the outcome.
+ */
+#include "vos/priv.h"
+
+#define PAGES_MAX   2048u  /* promised to all intents of a shard: 32 MiB */
+#define PAGE_FILL   15000u /* bytes of records that a page holds, whatever their size */
+#define COMMIT_REDO (3 * TREE_REDO_MAX)
+/* Of the stream: the commit may have to load it (64 pages), and what it changes, in one operation
+ * (HEAP_PINS_MAX). */
+#define INTENT_BYTES_MAX (1u << 20)
+#define CLASSES_MAX      56u /* sizes of allocations, and so pages begun at once */
+
+/* ---- May it? ---- */
+
+static int known(const struct vos_update *u, const struct vos_txid *txid, uint64_t *epoch,
+                 bool *replayed)
+{
+    const struct doubt *d = doubt_find(u->c, txid);
+
+    if (d == NULL)
+        return vos_txid_check(u->c->v, txid, replayed, epoch);
+    *replayed = true;
+    *epoch = d->epoch;
+    return 0;
+}
+
+/* Nothing happened to what it looks at or changes at this epoch or later, and nobody has read what
+ * it changes. */
+static int still_at(const struct vos_update *u, uint64_t epoch)
+{
+    struct view v;
+    int rc = marks_begin(u->c->v);
+
+    if (rc)
+        return rc;
+    if (was_discarded(u->c, epoch))
+        return -DER_TX_RESTART;
+    view_init(&v, u->c, DAOS_EPOCH_MAX);
+    for (uint32_t i = 0; i < u->nr; i++) {
+        const struct vos_op *op = &u->ops[i];
+        enum vos_level level = op_of_obj(op) ? VOS_OBJ : VOS_DKEY;
+        uint64_t changed;
+        bool yes;
+
+        rc = key_probe(&v, level, op->oid, &op->dkey, NULL, &yes, &changed);
+        if (rc)
+            return rc;
+        if (changed >= epoch)
+            return -DER_TX_RESTART;
+        if (op->kind != VOS_OP_CHECK && mark_above(u->c, level, op->oid, &op->dkey, epoch))
+            return -DER_TX_RESTART;
+    }
+    return 0;
+}
+
+static int may(struct vos_update *u, uint64_t epoch)
+{
+    int rc = u->c->rollback ? -DER_AGAIN : doubt_meets(u);
+
+    if (rc == 0 && epoch)
+        rc = still_at(u, epoch);
+    return rc ? rc : update_conditions(u);
+}
+
+/* ---- What its commit may need ---- */
+
+/* Pages: for each allocation one, since what is begun others may fill; but of one commit those of
+ * one size go together. */
+static uint32_t pages_of(const struct vos_update *u)
+{
+    uint64_t allocs = 0, bytes = 0;
+
+    for (uint32_t i = 0; i < u->nr; i++) {
+        const struct vos_op *op = &u->ops[i];
+
+        if (op->kind == VOS_OP_CHECK)
+            continue;
+        if (op->kind == VOS_OP_PUNCH) { /* a punch, the object's place in the trash; unpacking */
+            uint32_t nr = op->level == VOS_AKEY ? op->akey_nr : 1;
+
+            allocs += op->level == VOS_OBJ ? 3 : 4 + 2 * nr;
+            bytes += nr * UINT64_C(2048) + PACK_MAX;
+            continue;
+        }
+        allocs += 7; /* object, dkey, unpacking, nodes of their trees */
+        bytes += op->dkey.len + PACK_MAX + 4096;
+        for (uint32_t k = 0; k < op->akey_nr; k++) {
+            const struct prep *pr = &u->preps[i][k];
+
+            allocs += 2 + MAX(pr->part_nr, op->iods[k].recx_nr);
+            bytes += op->iods[k].akey.len + 1024 + 64 * (uint64_t)op->iods[k].recx_nr;
+            for (uint32_t p = 0; p < pr->part_nr; p++)
+                bytes += pr->parts[p].l.total + 64;
+        }
+    }
+    return (uint32_t)MIN(allocs, CLASSES_MAX + bytes / PAGE_FILL * 9 / 8);
+}
+
+static int rehearse(const struct vos_update *u, uint64_t epoch, uint32_t pages)
+{
+    struct vos_tx t;
+    int rc = vos_tx_begin(&t, u->c, u->redo_max);
+
+    if (rc)
+        return rc;
+    heap_tx_use_promise(u->c->v->h, pages);
+    t.w = (struct when){epoch, 0};
+    t.replay = false;
+    t.floor = vos_keep_floor(u->c);
+    rc = update_apply(&t, u);
+    vos_tx_abort(&t);
+    return rc;
+}
+
+/* ---- Storing ---- */
+
+static int store(struct vos_update *u, const struct vos_txid *txid, struct intent_rec *head,
+                 const void *info, uint64_t *lsn)
+{
+    struct vos_cont *c = u->c;
+    struct heap *h = c->v->h;
+    struct doubt *d = NULL;
+    struct intent in;
+    uint64_t off, id[3];
+    struct tree_key k = intent_key(head->hlc, head->rand, head->seq, id);
+    struct vos_tx t;
+    int rc = vos_tx_begin(&t, c, intent_redo(u));
+
+    if (rc)
+        return rc;
+    if (update_only_deletes(u))
+        heap_tx_use_reserve(h, HEAP_RESERVE_COME);
+    t.w = (struct when){head->epoch, 0};
+    rc = intent_write(&t, u, head, info, &off);
+    if (rc == 0)
+        rc = tree_insert(h, &intent_class, INTENTS_OFF(c), &k, off);
+    if (rc == 0)
+        rc = session_record(&t, txid, OUTCOME_PREPARED);
+    if (rc == 0)
+        rc = vos_note_format(&t, VOS_FORMAT_INTENTS);
+    if (rc == 0)
+        rc = vos_ceiling_raise(&t, head->epoch);
+    if (rc == 0)
+        rc = intent_head(h, off, &c->v->scratch, &in);
+    if (rc == 0) {
+        d = doubt_new(&in.head, info, in.ops, c);
+        rc = d ? vos_tx_commit(&t, lsn) : -DER_NOMEM;
+    }
+    if (rc) {
+        if (d)
+            doubt_free(d);
+        vos_tx_abort(&t);
+        return rc;
+    }
+    d->off = off;
+    d->lsn = *lsn;
+    doubt_add(c, d);
+    update_note_lsn(u, *lsn);
+    return 0;
+}
+
+/* Nothing to store: that it was looked at must outlive a crash. */
+static int only_looked(const struct vos_update *u, uint64_t epoch, uint64_t *lsn)
+{
+    int rc = vos_read_mark(u->c->v, epoch);
+
+    *lsn = MAX(update_seen_lsn(u), u->c->v->ceiling_lsn);
+    return rc;
+}
+
+static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
+               uint64_t epoch_in, const void *info, uint32_t info_len, uint64_t *epoch,
+               uint64_t *lsn)
+{
+    struct vos *v = u->c->v;
+    struct intent_rec head = {.hlc = txid->session_hlc,
+                              .rand = txid->session_rand,
+                              .seq = txid->seq,
+                              .info_len = (uint16_t)info_len,
+                              .pages = pages_of(u)};
+    int rc = may(u, epoch_in);
+
+    if (rc)
+        return rc;
+    if (epoch_in)
+        hlc_raise(v->clock, epoch_in);
+    head.epoch = *epoch = epoch_in ? epoch_in : hlc_get(v->clock, wall_ns);
+    if (update_only_checks(u)) {
+        rc = only_looked(u, *epoch, lsn);
+        if (rc == 0)
+            update_mark(u, *epoch);
+        return rc;
+    }
+    /* for certain: a commit cannot be refused */
+    if (u->redo_max + COMMIT_REDO > heap_tx_max(v->h) || intent_bytes(u) > INTENT_BYTES_MAX)
+        return -DER_OVERFLOW;
+    if (v->doubt_nr >= VOS_INTENT_MAX || (v->doubt_nr && v->doubt_pages + head.pages > PAGES_MAX))
+        return -DER_AGAIN;
+    rc = heap_promise(v->h, head.pages, update_only_deletes(u));
+    if (rc)
+        return rc;
+    rc = rehearse(u, *epoch, head.pages);
+    if (rc == 0)
+        rc = store(u, txid, &head, info, lsn);
+    if (rc == 0)
+        update_mark(u, *epoch);
+    else
+        heap_promise_drop(v->h, head.pages);
+    return rc;
+}
+
+int vos_update_prepare(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
+                       daos_epoch_t epoch_in, const void *info, uint32_t info_len,
+                       daos_epoch_t *epoch_out, uint64_t *lsn, bool *replayed)
+{
+    struct vos *v = u->c->v;
+    uint64_t epoch = 0;
+    int rc = 0;
+
+    *replayed = false;
+    arena_reset(&v->scratch);
+    if (u->c->gone) {
+        *lsn = v->gone_lsn;
+        update_free(u, true);
+        return -DER_NO_HDL;
+    }
+    if (txid_is_none(txid) || !txid_is_sane(txid) || info_len > VOS_INFO_MAX ||
+        epoch_in >= HLC_LAST)
+        rc = -DER_INVAL;
+    if (rc == 0)
+        rc = known(u, txid, &epoch, replayed);
+    if (rc == 0 && *replayed) {
+        *epoch_out = epoch;
+        *lsn = heap_lsn(v->h);
+        update_free(u, true);
+        return 0;
+    }
+    if (rc == 0)
+        rc = run(u, wall_ns, txid, epoch_in, info, info_len, &epoch, lsn);
+    if (rc > 0)
+        return rc; /* again, with everything kept */
+    if (rc == 0)
+        *epoch_out = epoch;
+    else
+        *lsn = update_seen_lsn(u);
+    update_free(u, rc != 0 || update_only_checks(u));
+    return rc;
+}
+
+/* ---- Resolving ---- */
+
+static int remove_intent(struct vos_tx *t, uint64_t hlc, uint64_t rnd, uint64_t seq, uint64_t off,
+                         const struct vos_update *values)
+{
+    uint64_t id[3];
+    struct tree_key k = intent_key(hlc, rnd, seq, id);
+    int rc = tree_remove(t->v->h, &intent_class, INTENTS_OFF(t->c), &k);
+
+    return rc ? rc : intent_free(t, off, values);
+}
+
+static int end(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid, bool commit,
+               uint64_t *lsn)
+{
+    struct vos_update *u;
+    struct intent in;
+    struct vos_tx t;
+    int rc;
+
+    arena_reset(&c->v->scratch);
+    rc = intent_as_update(c, d->off, &u, &in);
+    if (rc)
+        return rc;
+    rc = vos_tx_begin(&t, c, u->redo_max + COMMIT_REDO);
+    if (rc) {
+        update_free(u, false);
+        return rc;
+    }
+    heap_tx_use_promise(c->v->h, d->pages);
+    t.w = (struct when){d->epoch, 0};
+    t.replay = false;
+    t.floor = keep_floor_but(c, d);
+    /* first of all, so that its room serves what it becomes */
+    rc = remove_intent(&t, d->hlc, d->rand, d->seq, d->off, commit ? NULL : u);
+    if (rc == 0 && commit)
+        rc = update_apply(&t, u);
+    t.w.epoch = commit ? d->epoch : hlc_peek(c->v->clock);
+    if (rc == 0 && !(MUTANT(COMMIT_UNRECORDED) && commit))
+        rc = session_record(&t, txid, commit ? 0 : OUTCOME_ABORTED);
+    if (rc == 0)
+        rc = vos_ceiling_raise(&t, t.w.epoch);
+    if (rc == 0)
+        rc = vos_tx_commit(&t, lsn);
+    if (rc) {
+        vos_tx_abort(&t);
+    } else {
+        update_note_lsn(u, *lsn);
+        doubt_take(c, d);
+    }
+    update_free(u, false);
+    return rc;
+}
+
+/* An abort that comes before its prepare, or instead of it. */
+static int remember_abort(struct vos_cont *c, const struct vos_txid *txid, uint64_t *lsn)
+{
+    struct vos_tx t;
+    int rc = vos_tx_begin(&t, c, TREE_REDO_MAX + 16 * VOS_SESSION_OUTCOMES + 8 * REDO_REC);
+
+    if (rc)
+        return rc;
+    heap_tx_use_reserve(c->v->h, HEAP_RESERVE_DELETE);
+    t.w = (struct when){hlc_peek(c->v->clock), 0};
+    rc = session_record(&t, txid, OUTCOME_ABORTED);
+    if (rc == 0)
+        rc = vos_note_format(&t, VOS_FORMAT_INTENTS);
+    if (rc == 0)
+        rc = vos_ceiling_raise(&t, t.w.epoch);
+    if (rc == 0)
+        rc = vos_tx_commit(&t, lsn);
+    if (rc)
+        vos_tx_abort(&t);
+    return rc;
+}
+
+static int unknown(struct vos_cont *c, const struct vos_txid *txid, bool commit,
+                   daos_epoch_t *epoch, uint64_t *lsn)
+{
+    struct txid_look look;
+    int rc = session_look(c->v, txid, &look);
+
+    *lsn = heap_lsn(c->v->h);
+    if (rc)
+        return rc;
+    if (look.state == TXID_PREPARED)
+        return -DER_INVAL; /* in another container */
+    if (look.state == TXID_APPLIED) {
+        *epoch = look.epoch;
+        return commit ? 0 : -DER_ALREADY;
+    }
+    if (commit)
+        return -DER_NONEXIST;
+    if (look.state == TXID_ABORTED || look.state == TXID_STALE || look.acked)
+        return 0; /* a prepare would be refused */
+    return look.state == TXID_FULL ? -DER_AGAIN : remember_abort(c, txid, lsn);
+}
+
+int vos_resolve(struct vos_cont *c, const struct vos_txid *txid, bool commit, daos_epoch_t *epoch,
+                uint64_t *lsn)
+{
+    struct vos_txid id = *txid;
+    struct doubt *d;
+
+    *epoch = 0;
+    id.acked = 0; /* that is for the client's own requests to say */
+    if (c->gone) {
+        *lsn = c->v->gone_lsn;
+        return -DER_NO_HDL;
+    }
+    if (txid_is_none(&id) || !txid_is_sane(&id))
+        return -DER_INVAL;
+    d = doubt_find(c, &id);
+    if (d == NULL)
+        return unknown(c, &id, commit, epoch, lsn);
+    *epoch = d->epoch;
+    return end(c, d, &id, commit, lsn);
+}
+
+int shred_intent(struct vos_tx *t, bool *gone)
+{
+    struct vos_update *u;
+    struct vos_txid txid;
+    struct intent in;
+    uint64_t order, off;
+    int rc = tree_seek(t->v->h, &intent_class, INTENTS_OFF(t->c), TREE_FIRST, NULL, &order, &off);
+
+    *gone = rc == -DER_NONEXIST;
+    if (rc)
+        return *gone ? 0 : rc;
+    arena_reset(&t->v->scratch);
+    rc = intent_as_update(t->c, off, &u, &in);
+    if (rc)
+        return rc;
+    rc = remove_intent(t, in.head.hlc, in.head.rand, in.head.seq, off, u);
+    txid = (struct vos_txid){in.head.hlc, in.head.rand, in.head.seq, 0};
+    if (rc == 0)
+        rc = session_record(t, &txid, OUTCOME_ABORTED);
+    update_free(u, false);
+    return rc;
+}
