@@ -42,7 +42,7 @@ static int grow_to(struct heap *h, uint64_t pages)
     heap_lock(h);
     rc = page_space_grow(h, pages);
     if (rc == 0)
-        rc = heap_tx_begin(h, 4096 + DIV_UP(pages - h->pages, PAGES_PER_DESC) * 32);
+        rc = tx_begin_dirty(h, 4096 + DIV_UP(pages - h->pages, PAGES_PER_DESC) * 32);
     if (rc == 0) {
         rc = alloc_grow_tx(h, pages);
         if (rc == 0) {

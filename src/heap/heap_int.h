@@ -285,6 +285,9 @@ void *tx_write(struct heap *h, uint64_t off,
 int tx_reserve(struct heap *h, size_t more); /* so many more log bytes; HEAP_WAIT */
 int tx_dirty(struct heap *h, uint64_t page); /* the transaction changes the page; HEAP_WAIT */
 int tx_begin_internal(struct heap *h, size_t redo_max);
+/* As heap_tx_begin(), however much is dirty: for growth, because the operation that waits for it
+ * has made dirty what it will make dirty again. */
+int tx_begin_dirty(struct heap *h, size_t redo_max);
 void heap_space_attach(struct heap *h, const struct heap_space_ops *ops, void *state);
 
 /* alloc.c */

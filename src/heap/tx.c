@@ -88,6 +88,11 @@ int heap_tx_begin(struct heap *h, size_t redo_max)
     return begin(h, redo_max, false);
 }
 
+int tx_begin_dirty(struct heap *h, size_t redo_max)
+{
+    return begin(h, redo_max, false);
+}
+
 int tx_begin_internal(struct heap *h, size_t redo_max)
 {
     return begin(h, redo_max, true);

@@ -222,6 +222,37 @@ static void nodes_stay_longer(struct rig *r)
     free(off);
 }
 
+/* One change dirties all that may be dirty, and then the heap must grow for it. */
+static void a_change_that_dirties_everything_can_grow(struct rig *r)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    uint32_t tries = 0;
+    uint64_t off;
+    int rc;
+
+    r->meta_size = 48 * HEAP_PAGE_SIZE;
+    start(r, 1);
+    do {
+        CHECK(tries++ < 100);
+        heap_lock(r->h);
+        rc = heap_tx_begin(r->h, 1000);
+        if (rc == 0) {
+            for (uint32_t i = 0; i < r->h->alloc.nr && rc == 0; i++) /* a page for each size */
+                rc = heap_tx_alloc(r->h, r->h->alloc.cls[i].size, 0, &off, NULL);
+            if (rc == 0)
+                heap_tx_commit(r->h, NULL);
+            else
+                heap_tx_abort(r->h);
+        }
+        heap_pins_take(r->h, &pins);
+        heap_unlock(r->h);
+    } while (heap_retry(r->h, &pins, &rc));
+    heap_pins_drop(r->h, &pins);
+    CHECK(rc == 0);
+    rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
 static void without_a_limit_nothing_leaves(struct rig *r)
 {
     uint64_t most = 0, faults;
@@ -280,6 +311,7 @@ static void the_power_goes_while_pages_come_and_go(struct rig *r)
     X(memory_stays_within_its_limit)                                                               \
     X(what_is_used_stays)                                                                          \
     X(nodes_stay_longer)                                                                           \
+    X(a_change_that_dirties_everything_can_grow)                                                   \
     X(without_a_limit_nothing_leaves)                                                              \
     X(a_heap_opens_with_less_memory_than_it_had)                                                   \
     X(the_power_goes_while_pages_come_and_go)
