@@ -382,7 +382,7 @@ static int recover_heap_page(struct recovery *r, struct err *e)
     rc = load_pages(r, &zero, 1);
     if (rc == 0)
         rc = replay_pass(r, PASS_HEAP_PAGE);
-    if ((rc == -DER_CSUM || rc == -DER_IO) && r->log.copy.magic == HEAP_MAGIC)
+    if ((rc == -DER_CSUM || heap_goes_on(h, rc)) && r->log.copy.magic == HEAP_MAGIC)
         rc = rebuild_heap_page(r);
     if (rc != 0)
         return rc;
