@@ -92,9 +92,10 @@ void engine_pool_uuid(const struct engine *eng, uuid_t pool);
 
 /* The shard checker over everything the engine holds, data extents included when verify_data.
  * report: one line a problem, in words for an administrator. progress(arg, done, total) now and
- * then, may be NULL. Works on readonly engines. Blocking. */
+ * then, in pages and keys, may be NULL; what it answers, if not 0, ends the check with that code.
+ * Works on readonly engines. Blocking. */
 int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg, const char *text),
-                 void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+                 int (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                  uint64_t *problems);
 
 struct engine_stat {

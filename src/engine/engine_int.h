@@ -200,6 +200,22 @@ int data_verify(struct shard *s, const struct vos_piece *p);
 /* Gives back what the shard keeps for them. Nothing is under way. */
 void data_io_fini(struct shard *s);
 
+/* ---- check_refs.c ---- */
+
+/* The end of a check: the service's tables and data space's own records are met as well; whatever
+ * was not met by then is left over. */
+struct check_left {
+    struct heap_refs *refs; /* what the store's walk has met */
+    void (*report)(void *arg, const char *text);
+    void *arg;
+    uint64_t *problems;
+    int (*advance)(void *arg, uint64_t nr); /* so many more pages are done; not 0: the end */
+    void *advance_arg;
+};
+int check_refs(struct shard *s, struct check_left *l);
+/* The first part alone. */
+int check_refs_meet(struct shard *s, struct check_left *l);
+
 /* ---- check_path.c ---- */
 
 /* Names of the objects of POSIX containers. */

@@ -43,5 +43,11 @@ struct kv_checker {
 void kv_check_start(struct kv_checker *k, uint64_t root_off,
                     void (*report)(void *arg, const char *text), void *arg);
 int kv_check_step(struct heap *h, struct kv_checker *k, bool *done);
+/* For walks along the nodes of the map's tree (tree_walk_leaf()), which get past damage: is the
+ * record behind an entry whole, with all its pieces, and where its key belongs? off[KV_PIECES_MAX]:
+ * its allocations, *nr of them that can be read. */
+#define KV_PIECES_MAX (KV_VALUE_MAX / (HEAP_ALLOC_MAX - 16u) + 2)
+int kv_record(struct heap *h, const struct tree_entry *e, uint64_t off[KV_PIECES_MAX], uint32_t *nr,
+              bool *good);
 
 #endif

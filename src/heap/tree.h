@@ -104,7 +104,9 @@ int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enu
 #define TREE_LEAF_MAX 63u
 struct tree_walker {
     uint64_t root_off;
-    uint64_t lost; /* nodes that could not be had; what is below them was passed over */
+    uint64_t lost;     /* nodes that could not be had; what is below them was passed over */
+    uint64_t node[24]; /* heap offsets of the nodes that the last step came into */
+    uint32_t node_nr;
     /* the rest is the walker's own */
     uint64_t ref[10];
     uint32_t pos[10];
@@ -112,8 +114,8 @@ struct tree_walker {
     bool started;
 };
 void tree_walk_start(struct tree_walker *w, uint64_t root_off);
-/* The entries of the next leaf, unsorted: room for TREE_LEAF_MAX. -DER_NONEXIST at the end (lost
- * may have grown by then). HEAP_FAULT: nothing has happened. */
+/* The entries of the next leaf, unsorted: room for TREE_LEAF_MAX; *nr 0: a step past lost nodes.
+ * -DER_NONEXIST at the end (lost may have grown by then). HEAP_FAULT: nothing has happened. */
 int tree_walk_leaf(struct heap *h, struct tree_walker *w, struct tree_entry *ent, uint32_t *nr);
 
 /* ---- Checking ---- */

@@ -65,6 +65,7 @@ struct check_state {
     atomic_ulong done;
     json_t *problems;
     uint64_t shown;
+    atomic_bool stop; /* Ctrl-C */
     pthread_t watcher;
     bool watched;
 };
@@ -85,13 +86,14 @@ static void check_report(void *arg, const char *text)
         fprintf(st->t->out, "... more, not shown; they are counted at the end\n");
 }
 
-static void check_progress(void *arg, uint64_t done, uint64_t total)
+static int check_progress(void *arg, uint64_t done, uint64_t total)
 {
     struct check_state *st = arg;
 
     atomic_store(&st->done, done);
     atomic_store(&st->p.total, total);
     atomic_store(&st->p.total_known, total > 0);
+    return atomic_load(&st->stop) ? -DER_CANCELED : 0;
 }
 
 static void *check_watch(void *arg)
@@ -124,8 +126,9 @@ static int check_pool(struct tool *t)
     uint64_t problems = 0;
     int rc;
 
-    progress_init(&st.p, "checked", "objects", t->json ? NULL : t->errout);
+    progress_init(&st.p, "checked", "pages and keys", t->json ? NULL : t->errout);
     st.p.done = &st.done;
+    st.p.stop = &st.stop;
     rc = engine_start(t, t->args[0], &p);
     if (rc == 0) {
         st.watched = pthread_create(&st.watcher, NULL, check_watch, &st) == 0;
@@ -135,8 +138,13 @@ static int check_pool(struct tool *t)
         if (st.watched)
             pthread_join(st.watcher, NULL);
         progress_end(&st.p);
-        if (rc != 0)
+        if (rc == -DER_CANCELED) {
+            tool_fail(t, rc, "run the command again", "it was interrupted",
+                      "pool %s is not checked to its end", p.path);
+            t->status = EXIT_INTERRUPTED;
+        } else if (rc != 0) {
             tool_fail_der(t, rc, "cannot check pool %s to its end", p.path);
+        }
     }
     if (rc == 0)
         rc = check_verdict(t, problems, p.path);

@@ -21,6 +21,7 @@
 #include <daos_types.h>
 #include <daos_obj.h>
 #include "heap/heap.h"
+#include "heap/refs.h"
 #include "heap/space.h"
 
 struct vos;
@@ -347,12 +348,14 @@ struct vos_check_ops {
     /* Sound values of arrays in the heap, each version; may be NULL. */
     int (*value)(void *arg, const struct vos_found *at, uint64_t epoch, const void *bytes,
                  uint64_t len);
+    /* What was met is added to it; NULL: the walk has one of its own. */
+    struct heap_refs *refs;
     void *arg;
 };
 /* Walks everything and proves the invariants: orders, epochs, counts, extents used once, checksums
- * of heap values. What cannot be read is reported and passed by. In steps: *where zero at the
- * start; *more. The store may not change until the walk ends. A step that faults has called nothing
- * but data and value. [L] */
+ * of heap values, each record and block referred to once. What cannot be read is reported and
+ * passed by. In steps: *where zero at the start; *more. The store may not change until the walk
+ * ends. A step that faults has called nothing but data and value. [L] */
 int vos_check(struct vos *v, struct vos_anchor *where, const struct vos_check_ops *ops,
               uint64_t *problems, bool *more);
 
