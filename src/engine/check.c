@@ -48,7 +48,7 @@ struct check {
     uint64_t step_problems;
     struct kept *kept, **kept_end;
     uint64_t kept_nr;
-    struct check_paths paths;
+    struct check_paths own_paths, *paths;
     uint8_t label_of[16];
     char label[DAOS_PROP_MAX_LABEL_BUF_LEN];
 };
@@ -205,7 +205,7 @@ static void found_before(void *arg, const struct vos_found *f)
 static int learn(void *arg, const struct vos_found *at, uint64_t epoch, const void *bytes,
                  uint64_t len)
 {
-    return check_paths_learn(&((struct check *)arg)->paths, at, epoch, bytes, len);
+    return check_paths_learn(((struct check *)arg)->paths, at, epoch, bytes, len);
 }
 
 /* ---- Telling ---- */
@@ -238,7 +238,7 @@ static void tell(struct shard *s, struct check *k)
             snprintf(line, 2 * LINE_MAX, "store%s", n->text);
         else if (!n->has_oid)
             snprintf(line, 2 * LINE_MAX, "container %s%s", k->label, n->text);
-        else if (check_paths_find(&k->paths, n->cont, n->oid, path, LINE_MAX))
+        else if (check_paths_find(k->paths, n->cont, n->oid, path, LINE_MAX))
             snprintf(line, 2 * LINE_MAX, "container %s, %s (object %llu.%llu)%s", k->label, path,
                      (unsigned long long)n->oid.hi, (unsigned long long)n->oid.lo, n->text);
         else
@@ -250,6 +250,22 @@ static void tell(struct shard *s, struct check *k)
         k->report(k->arg, "there are more problems than can be told one by one");
     base_free(line);
     base_free(path);
+}
+
+int check_names(struct shard *s, struct check_paths *p)
+{
+    struct check *k = base_calloc(1, sizeof(*k));
+    int rc;
+
+    if (k == NULL)
+        return -DER_NOMEM;
+    k->eng = s->eng;
+    k->ops = (struct vos_check_ops){.report = found_before, .value = learn, .arg = k};
+    k->paths = p;
+    rc = walk_store(s, k);
+    base_free(k->pieces);
+    base_free(k);
+    return rc;
 }
 
 static void kept_free(struct check *k)
@@ -269,7 +285,8 @@ static int name_and_tell(struct shard *s, struct check *k)
 
     if (k->kept_nr == 0)
         return 0;
-    check_paths_init(&k->paths);
+    k->paths = &k->own_paths;
+    check_paths_init(k->paths);
     k->ops.report = found_before;
     k->ops.refs = NULL;
     k->ops.data = NULL;
@@ -277,7 +294,7 @@ static int name_and_tell(struct shard *s, struct check *k)
     rc = walk_store(s, k);
     if (rc == 0 || rc == -DER_NOMEM) /* then with ids instead of names */
         tell(s, k);
-    check_paths_fini(&k->paths);
+    check_paths_fini(k->paths);
     return rc == -DER_NOMEM ? 0 : rc;
 }
 

@@ -79,6 +79,11 @@ static void open_fiber(void *arg)
     struct shard *s = &j->eng->shard;
 
     j->rc = shard_open(s, j->e);
+    if (j->rc != 0 && j->eng->conf.lenient) {
+        j->eng->not_open = *j->e;
+        *j->e = (struct err){0};
+        j->rc = 0;
+    }
     if (j->rc != 0)
         shard_close(s, false);
     else if (!j->eng->conf.readonly)
@@ -161,6 +166,13 @@ void engine_close(struct engine *eng, bool clean)
     rt_xs_destroy(eng->shard.xs);
     place_map_free(eng->map);
     base_free(eng);
+}
+
+bool engine_is_whole(const struct engine *eng, struct err *e)
+{
+    if (eng->not_open.rc != 0)
+        *e = eng->not_open;
+    return eng->not_open.rc == 0;
 }
 
 struct net_service *engine_service(struct engine *eng)

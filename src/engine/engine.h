@@ -32,6 +32,7 @@ struct engine_conf {
     struct io_dir *dir;      /* the pool's directory; stays the caller's */
     bool locked;             /* the caller holds the directory's lock (io_dir_lock) already */
     bool readonly;           /* replay in memory, write nothing: check, inspect */
+    bool lenient;            /* with readonly: what cannot be opened is left out (engine_inspect) */
     bool keep_handles;       /* clients are elsewhere and outlive the engine: their handles, and the
                                 outcomes of their requests, stay over a restart */
     int cpu;                 /* pin, -1: no */
@@ -97,6 +98,27 @@ void engine_pool_uuid(const struct engine *eng, uuid_t pool);
 int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg, const char *text),
                  int (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                  uint64_t *problems);
+
+/* Shows a part of a pool, a row at a time. Also of an engine that was opened leniently and lacks
+ * some of it; then e says what. Blocking. */
+struct row_sink;
+enum engine_show {
+    ENGINE_SHOW_SUPER, /* every superblock copy of every device */
+    ENGINE_SHOW_LOG,   /* checkpoint records; groups that begin in [from, to), with their records */
+    ENGINE_SHOW_PAGE,  /* page */
+    ENGINE_SHOW_TREE,  /* name: CONTAINER its tree of objects, CONTAINER/OBJECT that of dkeys */
+    ENGINE_SHOW_OBJECT, /* name: CONTAINER/OBJECT, every version of it; OBJECT is HIGH.LOW or a path
+                         */
+};
+struct engine_inspect {
+    enum engine_show part;
+    uint64_t from, to, page, limit; /* limit: entries of a tree */
+    const char *name;
+    const struct row_sink *out;
+};
+int engine_inspect(struct engine *eng, const struct engine_inspect *what, struct err *e);
+/* Was everything opened? Else why not. */
+bool engine_is_whole(const struct engine *eng, struct err *e);
 
 struct engine_stat {
     uint64_t objects, dkeys, akeys, values;

@@ -84,6 +84,7 @@ struct engine {
     struct shard shard;
     struct place_map *map;
     uuid_t pool;
+    struct err not_open;                       /* lenient: what could not be opened */
     struct gate gate;                          /* for requests; closed: new ones are refused */
     uint64_t requests, inline_requests;        /* atomic */
     uint64_t data_writes, data_reads, flushes; /* xstream only */
@@ -228,6 +229,11 @@ void check_paths_fini(struct check_paths *p);
 /* vos_check()'s value: notes it if it is a directory entry. */
 int check_paths_learn(struct check_paths *p, const struct vos_found *at, uint64_t epoch,
                       const void *bytes, uint64_t len);
+/* The object at a path; false: unknown. */
+bool check_paths_lookup(const struct check_paths *p, const uint8_t cont[16], const char *path,
+                        daos_obj_id_t *oid);
+/* Learns all names there are: check.c. [F] */
+int check_names(struct shard *s, struct check_paths *p);
 /* False: it has no name that is known. "..." is in front when the way to the root is not. */
 bool check_paths_find(const struct check_paths *p, const uint8_t cont[16], daos_obj_id_t oid,
                       char *buf, size_t len);

@@ -1,5 +1,6 @@
-/* check, inspect, version: commands without a group. The first two open the pool's engine
- * read-only: nothing is written, and a log that was not checkpointed is replayed in memory. */
+/* check, version: commands without a group; and what inspect (cmd_inspect.c) shares with check: the
+ * pool's engine is opened read-only, nothing is written, and a log that was not checkpointed is
+ * replayed in memory. */
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>
@@ -8,19 +9,15 @@
 #include "base/label.h"
 #include "base/size.h"
 #include "engine/engine.h"
+#include "tools/cmd_engine.h"
 #include "tools/cmds.h"
 #include "tools/conn.h"
 #include "tools/progress.h"
 
-struct pool_engine {
-    struct io_dir *dir;
-    struct engine *eng;
-    char path[PATH_MAX];
-};
-
-static int engine_start(struct tool *t, const char *pool, struct pool_engine *p)
+int engine_start(struct tool *t, const char *pool, const struct engine_conf *how,
+                 struct pool_engine *p)
 {
-    struct engine_conf conf = {.readonly = true, .cpu = -1};
+    struct engine_conf conf = *how;
     int rc = pool_dir(t, pool, p->path, sizeof(p->path));
 
     if (rc != 0)
@@ -47,7 +44,7 @@ static int engine_start(struct tool *t, const char *pool, struct pool_engine *p)
     return rc;
 }
 
-static void engine_stop(struct pool_engine *p)
+void engine_stop(struct pool_engine *p)
 {
     if (p->eng != NULL)
         engine_close(p->eng, true);
@@ -122,6 +119,7 @@ static int check_verdict(struct tool *t, uint64_t problems, const char *path)
 static int check_pool(struct tool *t)
 {
     struct check_state st = {.t = t, .problems = t->json ? json_array() : NULL};
+    struct engine_conf conf = {.readonly = true, .cpu = -1};
     struct pool_engine p = {0};
     uint64_t problems = 0;
     int rc;
@@ -129,7 +127,7 @@ static int check_pool(struct tool *t)
     progress_init(&st.p, "checked", "pages and keys", t->json ? NULL : t->errout);
     st.p.done = &st.done;
     st.p.stop = &st.stop;
-    rc = engine_start(t, t->args[0], &p);
+    rc = engine_start(t, t->args[0], &conf, &p);
     if (rc == 0) {
         st.watched = pthread_create(&st.watcher, NULL, check_watch, &st) == 0;
         rc = engine_check(p.eng, !opt_flag(t, "quick"), check_report, check_progress, &st,
@@ -153,116 +151,6 @@ static int check_pool(struct tool *t)
             json_pack("{s:I, s:o}", "problems", (json_int_t)problems, "list", st.problems);
     engine_stop(&p);
     progress_fini(&st.p);
-    return rc;
-}
-
-/* ---- inspect ---- */
-
-#define STAT_FIELDS(X)                                                                             \
-    X(objects, "objects", COUNT)                                                                   \
-    X(dkeys, "distribution keys", COUNT)                                                           \
-    X(akeys, "attribute keys", COUNT)                                                              \
-    X(values, "values", COUNT)                                                                     \
-    X(value_bytes_heap, "bytes of values kept with the metadata", BYTES)                           \
-    X(value_bytes_data, "bytes of values in data space", BYTES)                                    \
-    X(heap_bytes, "bytes in use in the metadata heap", BYTES)                                      \
-    X(meta_pages_bytes, "bytes of metadata pages", BYTES)                                          \
-    X(data_total, "bytes of data space", BYTES)                                                    \
-    X(data_used, "bytes of data space in use", BYTES)
-
-static void stat_json(json_t *o, const struct engine_stat *st)
-{
-#define COUNT_OR_BYTES(field, text, kind)                                                          \
-    json_object_set_new(o, #field, json_integer((json_int_t)st->field));
-    STAT_FIELDS(COUNT_OR_BYTES)
-#undef COUNT_OR_BYTES
-}
-
-static void stat_print(FILE *out, const struct engine_stat *st)
-{
-    char text[COUNT_TEXT_MAX];
-#define PRINT_COUNT(v)           count_text((v), text)
-#define PRINT_BYTES(v)           size_print((v), text, sizeof(text))
-#define PRINT(field, what, kind) fprintf(out, "  %-42s %s\n", what, PRINT_##kind(st->field));
-    STAT_FIELDS(PRINT)
-#undef PRINT
-}
-
-static const char *const role_names[SUPER_ROLE_NR] = {"wal", "meta", "data"};
-
-static uint64_t devices_json(const struct engine_device *d, uint32_t nr, json_t *list)
-{
-    uint64_t bytes = 0;
-
-    for (uint32_t i = 0; i < nr; i++) {
-        json_t *roles = json_array();
-
-        for (uint32_t r = 0; r < SUPER_ROLE_NR; r++)
-            if (d[i].roles & (1u << r))
-                json_array_append_new(roles, json_string(role_names[r]));
-        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:I, s:b}", "name", d[i].name,
-                                              "path", d[i].path, "roles", roles, "bytes",
-                                              (json_int_t)d[i].bytes, "block", d[i].fixed));
-        bytes += d[i].bytes;
-    }
-    return bytes;
-}
-
-static void devices_print(const struct engine_device *d, uint32_t nr, FILE *out)
-{
-    char size[SIZE_TEXT_MAX];
-
-    for (uint32_t i = 0; i < nr; i++) {
-        const char *comma = "";
-
-        fprintf(out, "  device %s: roles ", d[i].name);
-        for (uint32_t r = 0; r < SUPER_ROLE_NR; r++) {
-            if (!(d[i].roles & (1u << r)))
-                continue;
-            fprintf(out, "%s%s", comma, role_names[r]);
-            comma = ", ";
-        }
-        fprintf(out, "; %s; %s\n", size_print(d[i].bytes, size, sizeof(size)), d[i].path);
-    }
-}
-
-static int inspect_pool(struct tool *t)
-{
-    struct pool_engine p = {0};
-    struct engine_stat st = {0};
-    struct engine_device dev[SUPER_ROLE_NR];
-    uint32_t nr;
-    char text[UUID_TEXT_LEN + 1], size[SIZE_TEXT_MAX];
-    uuid_t uuid;
-    int rc = engine_start(t, t->args[0], &p);
-
-    if (rc != 0)
-        goto out;
-    engine_stat(p.eng, &st);
-    engine_pool_uuid(p.eng, uuid);
-    uuid_text_print(uuid, text);
-    nr = engine_devices(p.eng, dev);
-    uint64_t meta = st.heap_bytes > st.value_bytes_heap ? st.heap_bytes - st.value_bytes_heap : 0;
-    if (t->json) {
-        json_t *list = json_array();
-        uint64_t bytes = devices_json(dev, nr, list);
-
-        t->response =
-            json_pack("{s:s, s:s, s:I, s:o, s:I}", "uuid", text, "path", p.path, "device_bytes",
-                      (json_int_t)bytes, "devices", list, "metadata_bytes", (json_int_t)meta);
-        stat_json(t->response, &st);
-    } else {
-        fprintf(t->out, "pool %s in %s\n", text, p.path);
-        devices_print(dev, nr, t->out);
-        stat_print(t->out, &st);
-        fprintf(t->out, "  %-42s %s\n", "bytes of metadata without values",
-                size_print(meta, size, sizeof(size)));
-        if (st.objects > 0)
-            fprintf(t->out, "  %-42s %llu\n", "metadata bytes an object",
-                    (unsigned long long)(meta / st.objects));
-    }
-out:
-    engine_stop(&p);
     return rc;
 }
 
@@ -303,9 +191,25 @@ static const struct command commands[] = {
      1,
      inspect_pool,
      "show what a pool consists of",
-     "Opens the pool without changing it, also one that was not closed.",
-     "inspect ./tarn-pool",
-     {{0}}},
+     "Opens the pool without changing it, also one that was not closed. With an option it shows "
+     "that "
+     "part, record by record;\n"
+     "superblocks and log also of a pool that does not open. OBJ is HIGH.LOW, or a path in a POSIX "
+     "container.\n"
+     "Refused while a process has the pool open.",
+     "inspect ./tarn-pool\ninspect ./tarn-pool --super\ninspect ./tarn-pool --wal --from 4096 --to "
+     "65536\n"
+     "inspect ./tarn-pool --page 12\ninspect ./tarn-pool --tree home/docs\ninspect ./tarn-pool "
+     "--object home/docs/a.txt --json",
+     {{0, "super", NULL, "every superblock copy of every device, and which is good"},
+      {0, "wal", NULL, "checkpoint records, log groups, each record and what it changes"},
+      {0, "from", "LSN", "with --wal: groups that begin here or behind"},
+      {0, "to", "LSN", "with --wal: groups that begin before"},
+      {0, "page", "N", "a page of metadata: class, slots, what each begins with"},
+      {0, "tree", "CONT[/OBJ]", "the tree of a container's objects, or of an object's dkeys"},
+      {0, "object", "CONT/OBJ",
+       "every version of every value: epoch, flags, checksum, place, bytes"},
+      {0, "limit", "N", "with --tree: so many entries (200)"}}},
     {"version", NULL, "", 0, 0, version, "show the version", NULL, "version", {{0}}},
 };
 

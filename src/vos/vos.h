@@ -23,6 +23,7 @@
 #include "heap/heap.h"
 #include "heap/refs.h"
 #include "heap/space.h"
+#include "heap/tree.h"
 
 struct vos;
 struct vos_cont; /* an open container of the shard: cached state; valid until vos_close or its
@@ -358,6 +359,27 @@ struct vos_check_ops {
  * ends. A step that faults has called nothing but data and value. [L] */
 int vos_check(struct vos *v, struct vos_anchor *where, const struct vos_check_ops *ops,
               uint64_t *problems, bool *more);
+
+/* The same a dkey a step, for objects of any size: zero but for the first three at the start;
+ * *more. data: where the bytes of the line before begin in data space; may be NULL. Damage costs
+ * what it hides. */
+struct vos_dumper {
+    void (*line)(void *arg, const char *text);
+    void (*data)(void *arg, const struct space_extent *ext);
+    void *arg;
+    /* its own */
+    bool started;
+    uint32_t nr, at;
+    struct tree_walker w;
+    struct tree_entry ent[TREE_LEAF_MAX];
+};
+int vos_dump_step(struct vos_cont *c, daos_obj_id_t oid, struct vos_dumper *d, bool *more);
+/* For heap/inspect.h: the root of the tree of objects (oid NULL) or of an object's dkeys, and what
+ * an entry of it stands for. */
+int vos_tree_root(struct vos_cont *c, const daos_obj_id_t *oid, uint64_t *root);
+struct row;
+int vos_tree_label(struct vos_cont *c, const daos_obj_id_t *oid, const struct tree_entry *e,
+                   struct row *r);
 
 /* A human's view of one object (tools: dump). Calls line() for every record with its epochs. */
 int vos_dump(struct vos_cont *c, daos_obj_id_t oid, void (*line)(void *arg, const char *text),
