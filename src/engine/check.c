@@ -320,6 +320,45 @@ static int begin(struct shard *s, void *arg)
     return heap_refs_open(s->heap, &k->refs);
 }
 
+/* ---- Lines of others ---- */
+
+struct check_lines {
+    struct check k;
+};
+
+struct check_lines *check_lines_open(struct engine *eng,
+                                     void (*report)(void *arg, const char *text), void *arg)
+{
+    struct check_lines *l = base_calloc(1, sizeof(*l));
+
+    if (l == NULL)
+        return NULL;
+    l->k = (struct check){.eng = eng, .report = report, .arg = arg};
+    l->k.ops.arg = &l->k;
+    l->k.kept_end = &l->k.kept;
+    return l;
+}
+
+void check_lines_add(struct check_lines *l, const struct vos_found *f)
+{
+    found(&l->k, f);
+}
+
+int check_lines_tell(struct shard *s, struct check_lines *l)
+{
+    return name_and_tell(s, &l->k);
+}
+
+void check_lines_close(struct check_lines *l)
+{
+    if (l == NULL)
+        return;
+    step_reset(&l->k);
+    kept_free(&l->k);
+    base_free(l->k.pieces);
+    base_free(l);
+}
+
 static void check_fiber(void *arg)
 {
     struct check *k = arg;

@@ -2,6 +2,7 @@
  * service opened and brought to agree; then requests are served. */
 #include <stdio.h>
 #include "engine/engine_int.h"
+#include "heap/mend.h"
 
 static void shard_close(struct shard *s, bool clean)
 {
@@ -56,7 +57,10 @@ static int shard_open(struct shard *s, struct err *e)
         return err_setf(e, rc, "run `tarn check` on the pool", "its store cannot be opened",
                         "cannot open pool %s", eng->conf.dir->path);
     memcpy(eng->pool, super_id(s->devs.role[SUPER_META])->pool, 16);
-    rc = eng->conf.readonly ? 0 : svc_host_reconcile(s);
+    if (!eng->conf.readonly && !eng->conf.repair && heap_mend_under_way(s->heap))
+        return err_setf(e, -DER_DF_INVAL, "run `tarn check --repair` on the pool again",
+                        "a repair of it was cut short", "cannot open pool %s", eng->conf.dir->path);
+    rc = eng->conf.readonly || eng->conf.repair ? 0 : svc_host_reconcile(s);
     if (rc != 0)
         return err_setf(e, rc, "run `tarn check` on the pool",
                         "its service and its store cannot be brought to agree",
@@ -86,7 +90,7 @@ static void open_fiber(void *arg)
     }
     if (j->rc != 0)
         shard_close(s, false);
-    else if (!j->eng->conf.readonly)
+    else if (!j->eng->conf.readonly && !j->eng->conf.repair)
         reclaim_kick(s);
     rt_event_set(&j->done);
 }

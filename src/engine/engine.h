@@ -32,6 +32,7 @@ struct engine_conf {
     struct io_dir *dir;      /* the pool's directory; stays the caller's */
     bool locked;             /* the caller holds the directory's lock (io_dir_lock) already */
     bool readonly;           /* replay in memory, write nothing: check, inspect */
+    bool repair;             /* opened for engine_repair() alone: nothing is tidied up */
     bool lenient;            /* with readonly: what cannot be opened is left out (engine_inspect) */
     bool keep_handles;       /* clients are elsewhere and outlive the engine: their handles, and the
                                 outcomes of their requests, stay over a restart */
@@ -98,6 +99,25 @@ void engine_pool_uuid(const struct engine *eng, uuid_t pool);
 int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg, const char *text),
                  int (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                  uint64_t *problems);
+
+/* Repair, after a check that found something. Dry, of a readonly engine: reports, a line each, what
+ * would be given up. Otherwise, of an engine that was opened with conf.repair: does it; afterwards
+ * the engine is closed and the pool opened anew. A repair that does not come to its end (a crash;
+ * rc) has to be done again before the pool opens for anything but reading. -DER_NOTSUPPORTED: it is
+ * not possible (done->impossible).
+ * Blocking. */
+struct engine_repaired {
+    uint64_t given_up;           /* lines */
+    uint64_t freed, freed_bytes; /* allocations that nothing refers to, given back (would be) */
+    uint64_t pages;              /* pages that could not be read, free again */
+    uint64_t groups;             /* parts of data space whose bitmap was set right */
+    uint64_t found;   /* objects that had lost their place in a tree, and have it again */
+    uint64_t adopted; /* containers and snapshots that the service had lost */
+    bool impossible;  /* the pool's map or properties are lost */
+};
+int engine_repair(struct engine *eng, bool dry, void (*report)(void *arg, const char *text),
+                  int (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+                  struct engine_repaired *done);
 
 /* Shows a part of a pool, a row at a time. Also of an engine that was opened leniently and lacks
  * some of it; then e says what. Blocking. */

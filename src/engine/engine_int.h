@@ -201,6 +201,16 @@ int data_verify(struct shard *s, const struct vos_piece *p);
 /* Gives back what the shard keeps for them. Nothing is under way. */
 void data_io_fini(struct shard *s);
 
+/* ---- check.c ---- */
+
+/* Lines about the store, told with names when all are known. */
+struct check_lines;
+struct check_lines *check_lines_open(struct engine *eng,
+                                     void (*report)(void *arg, const char *text), void *arg);
+void check_lines_add(struct check_lines *l, const struct vos_found *f);
+int check_lines_tell(struct shard *s, struct check_lines *l);
+void check_lines_close(struct check_lines *l);
+
 /* ---- check_refs.c ---- */
 
 /* The end of a check: the service's tables and data space's own records are met as well; whatever

@@ -303,6 +303,12 @@ int kv_del(struct heap *h, uint64_t root_off, const void *key, size_t key_len)
     return rc != 0 ? rc : rec_free(h, off);
 }
 
+int kv_drop(struct heap *h, uint64_t root_off, const struct tree_walker *w, const uint64_t *value,
+            uint32_t nr)
+{
+    return tree_drop_values(h, &kv_class, root_off, w, value, nr);
+}
+
 int kv_next(struct heap *h, uint64_t root_off, const void *key, size_t key_len, bool after,
             void *key_out, size_t *key_out_len, size_t *val_len)
 {

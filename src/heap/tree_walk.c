@@ -104,6 +104,10 @@ int tree_walk_leaf(struct heap *h, struct tree_walker *walker, struct tree_entry
         rc = enter(&t, &w, &ref, ent, nr, &down);
         if (rc == 0 && !down)
             break;
+        if (is_damage(rc) && w.stop) {
+            *walker = w;
+            return rc;
+        }
         if (is_damage(rc)) {
             w.lost++;
             rc = 0;

@@ -157,6 +157,25 @@ struct svc_checker {
 };
 int svc_check_step(struct svc *svc, struct svc_checker *k, struct heap_refs *refs,
                    void (*report)(void *arg, const char *text), void *arg, bool *done);
+/* Takes what cannot be read out of the tables, a step; say: what (dry: what would be). *fatal: the
+ * pool's map or properties are among it, which nothing can make again. */
+struct svc_mender {
+    uint32_t table;
+    bool started, records, fatal;
+    struct tree_walker w;
+    uint64_t entries;
+};
+int svc_mend_step(struct svc *svc, struct svc_mender *k, bool dry,
+                  void (*say)(void *arg, const char *text), void *arg, bool *done);
+/* The container is in the store but not here: it is from now on, without a label and with default
+ * properties; so is a snapshot of it that is not here. *made: something was. One transaction each.
+ */
+int svc_adopt_cont(struct svc *svc, const uint8_t cont[16], uint64_t now, bool *made);
+/* The container's snapshot behind *epoch (*started false: the first). -DER_NONEXIST. */
+int svc_next_snap(struct svc *svc, const uint8_t cont[16], uint64_t *epoch, bool *started);
+int svc_adopt_snap(struct svc *svc, const uint8_t cont[16], uint64_t epoch, bool *made);
+/* The container's data is lost: what is known of it goes. One transaction. */
+int svc_forget_cont(struct svc *svc, const uint8_t cont[16]);
 /* The numeric value of a container or pool property, default or stored. */
 int svc_cont_prop(struct svc *svc, const uint8_t cont[16], uint32_t type, uint64_t *val);
 int svc_pool_prop(struct svc *svc, uint32_t type, uint64_t *val);

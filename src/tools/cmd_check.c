@@ -63,6 +63,8 @@ struct check_state {
     json_t *problems;
     uint64_t shown;
     atomic_bool stop; /* Ctrl-C */
+    bool silent;
+    const char *word; /* before each line */
     pthread_t watcher;
     bool watched;
 };
@@ -71,7 +73,7 @@ static void check_report(void *arg, const char *text)
 {
     struct check_state *st = arg;
 
-    if (st->shown++ >= PROBLEMS_SHOWN_MAX)
+    if (st->silent || st->shown++ >= PROBLEMS_SHOWN_MAX)
         return;
     if (st->problems != NULL) {
         json_array_append_new(st->problems, json_text(text, strlen(text)));
@@ -99,6 +101,8 @@ static void *check_watch(void *arg)
     return NULL;
 }
 
+static int repair_pool(struct tool *t);
+
 static int check_verdict(struct tool *t, uint64_t problems, const char *path)
 {
     char n[COUNT_TEXT_MAX], why[ERR_PART_MAX];
@@ -111,47 +115,185 @@ static int check_verdict(struct tool *t, uint64_t problems, const char *path)
     snprintf(why, sizeof(why), "%s problem%s found%s", count_text(problems, n),
              problems == 1 ? " was" : "s were", t->json ? "" : "; they are listed above");
     return tool_fail(t, -DER_CSUM,
-                     "copy out what can still be read (fs copy), restore the rest from a backup, "
-                     "and check the device",
+                     "copy out what can still be read (fs copy), check the device, run 'tarn check "
+                     "--repair' to keep all that is sound, restore the rest from a backup",
                      why, "pool %s is damaged", path);
+}
+
+/* What a long walk over the pool shows while it runs. */
+static void watch_start(struct check_state *st, struct tool *t, const char *verb)
+{
+    progress_init(&st->p, verb, "pages and keys", t->json ? NULL : t->errout);
+    st->p.done = &st->done;
+    st->p.stop = &st->stop;
+    st->watched = pthread_create(&st->watcher, NULL, check_watch, st) == 0;
+}
+
+static void watch_end(struct check_state *st)
+{
+    progress_finish(&st->p);
+    if (st->watched)
+        pthread_join(st->watcher, NULL);
+    progress_end(&st->p);
+    progress_fini(&st->p);
+}
+
+static int check_failed(struct tool *t, int rc, const char *path)
+{
+    if (rc != -DER_CANCELED)
+        return tool_fail_der(t, rc, "cannot check pool %s to its end", path);
+    t->status = EXIT_INTERRUPTED;
+    return tool_fail(t, rc, "run the command again", "it was interrupted",
+                     "pool %s is not checked to its end", path);
+}
+
+/* Opens the pool for reading, checks it, closes it. */
+static int check_run(struct tool *t, struct check_state *st, uint64_t *problems, char *path)
+{
+    struct engine_conf conf = {.readonly = true, .cpu = -1};
+    struct pool_engine p = {0};
+    int rc;
+
+    watch_start(st, t, "checked");
+    rc = engine_start(t, t->args[0], &conf, &p);
+    if (rc == 0)
+        rc = engine_check(p.eng, !opt_flag(t, "quick"), check_report, check_progress, st, problems);
+    watch_end(st);
+    if (rc != 0 && p.eng != NULL)
+        check_failed(t, rc, p.path);
+    snprintf(path, PATH_MAX, "%s", p.path);
+    engine_stop(&p);
+    return rc;
 }
 
 static int check_pool(struct tool *t)
 {
     struct check_state st = {.t = t, .problems = t->json ? json_array() : NULL};
-    struct engine_conf conf = {.readonly = true, .cpu = -1};
-    struct pool_engine p = {0};
+    char path[PATH_MAX] = "";
     uint64_t problems = 0;
     int rc;
 
-    progress_init(&st.p, "checked", "pages and keys", t->json ? NULL : t->errout);
-    st.p.done = &st.done;
-    st.p.stop = &st.stop;
-    rc = engine_start(t, t->args[0], &conf, &p);
-    if (rc == 0) {
-        st.watched = pthread_create(&st.watcher, NULL, check_watch, &st) == 0;
-        rc = engine_check(p.eng, !opt_flag(t, "quick"), check_report, check_progress, &st,
-                          &problems);
-        progress_finish(&st.p);
-        if (st.watched)
-            pthread_join(st.watcher, NULL);
-        progress_end(&st.p);
-        if (rc == -DER_CANCELED) {
-            tool_fail(t, rc, "run the command again", "it was interrupted",
-                      "pool %s is not checked to its end", p.path);
-            t->status = EXIT_INTERRUPTED;
-        } else if (rc != 0) {
-            tool_fail_der(t, rc, "cannot check pool %s to its end", p.path);
-        }
+    if (opt_flag(t, "repair") || opt_flag(t, "dry-run")) {
+        json_decref(st.problems);
+        return repair_pool(t);
     }
+    rc = check_run(t, &st, &problems, path);
     if (rc == 0)
-        rc = check_verdict(t, problems, p.path);
+        rc = check_verdict(t, problems, path);
     if (t->json)
         t->response =
             json_pack("{s:I, s:o}", "problems", (json_int_t)problems, "list", st.problems);
-    engine_stop(&p);
-    progress_fini(&st.p);
     return rc;
+}
+
+/* ---- repair ---- */
+
+static void repair_report(void *arg, const char *text)
+{
+    struct check_state *st = arg;
+
+    if (st->problems != NULL) {
+        json_array_append_new(st->problems, json_text(text, strlen(text)));
+    } else {
+        progress_clear(&st->p);
+        fprintf(st->t->out, "%s: %s\n", st->word, text);
+    }
+}
+
+/* Opens the pool and repairs it, or says what that would do. */
+static int repair_run(struct tool *t, struct check_state *st, bool dry, struct engine_repaired *out)
+{
+    struct engine_conf conf = {.readonly = dry, .repair = !dry, .cpu = -1};
+    struct pool_engine p = {0};
+    int rc;
+
+    st->word = "gives up";
+    watch_start(st, t, dry ? "looked at" : "repaired");
+    rc = engine_start(t, t->args[0], &conf, &p);
+    if (rc == 0)
+        rc = engine_repair(p.eng, dry, dry ? repair_report : NULL, check_progress, st, out);
+    watch_end(st);
+    if (rc == -DER_NOTSUPPORTED && out->impossible)
+        tool_fail(t, -DER_CSUM,
+                  "copy out what can be read (the pool still opens for reading: tarn check, tarn "
+                  "inspect --object), make a new pool, restore the rest",
+                  "what is lost is the pool's own map or properties, which nothing can make again",
+                  "pool %s cannot be repaired", p.path);
+    else if (rc == -DER_CANCELED)
+        check_failed(t, rc, p.path);
+    else if (rc != 0 && p.eng != NULL)
+        tool_fail(t, rc,
+                  "check the device and run the command again; until a repair has come to its end "
+                  "the pool opens for reading only",
+                  d_errdesc(rc), "the repair of pool %s did not come to its end", p.path);
+    engine_stop(&p);
+    return rc;
+}
+
+static void repaired_say(struct tool *t, const struct engine_repaired *r, bool dry)
+{
+    const char *would = dry ? "would be " : "";
+    char n[COUNT_TEXT_MAX], size[SIZE_TEXT_MAX];
+
+    fprintf(t->out, "%s thing%s %sgiven up\n", count_text(r->given_up, n),
+            r->given_up == 1 ? "" : "s", would);
+    fprintf(t->out, "%s allocations that nothing refers to, %s, %sgiven back\n",
+            count_text(r->freed, n), size_print(r->freed_bytes, size, sizeof(size)), would);
+    fprintf(t->out, "%s damaged pages %sfree again\n", count_text(r->pages, n), would);
+    if (r->groups > 0)
+        fprintf(t->out, "%s parts of data space %smarked anew\n", count_text(r->groups, n), would);
+    if (r->found > 0)
+        fprintf(t->out, "%s objects whose place in a container was lost have it again\n",
+                count_text(r->found, n));
+    if (r->adopted > 0)
+        fprintf(t->out,
+                "%s containers or snapshots that the pool service had lost are known again, "
+                "containers by their uuid\n",
+                count_text(r->adopted, n));
+}
+
+static int repair_verdict(struct tool *t, const char *path, uint64_t problems)
+{
+    if (problems > 0)
+        return tool_fail(t, -DER_CSUM, "copy out what can still be read, and report it as a defect",
+                         "the check after it found problems; 'tarn check' lists them",
+                         "pool %s is not sound after its repair", path);
+    if (!t->json)
+        fprintf(t->out, "pool %s is sound\n", path);
+    return 0;
+}
+
+static int repair_pool(struct tool *t)
+{
+    struct check_state quiet = {.t = t, .silent = true},
+                       st = {.t = t, .problems = t->json ? json_array() : NULL};
+    struct engine_repaired plan = {0}, done = {0};
+    bool dry = opt_flag(t, "dry-run");
+    char path[PATH_MAX] = "";
+    uint64_t problems = 0, left = 0;
+    int rc = check_run(t, &quiet, &problems, path);
+
+    if (rc == 0 && problems > 0)
+        rc = repair_run(t, &st, true, &plan);
+    if (rc == 0 && problems > 0 && !t->json)
+        repaired_say(t, &plan, true);
+    if (rc == 0 && problems > 0 && !dry) {
+        if (!t->json)
+            fprintf(t->out, "repairing\n");
+        rc = repair_run(t, &st, false, &done);
+        if (rc == 0 && !t->json)
+            repaired_say(t, &done, false);
+        if (rc == 0)
+            rc = check_run(t, &quiet, &left, path);
+    }
+    if (t->json)
+        t->response = json_pack("{s:I, s:o, s:I, s:I, s:I, s:I}", "problems", (json_int_t)problems,
+                                "given_up", st.problems, "freed", (json_int_t)done.freed, "pages",
+                                (json_int_t)done.pages, "adopted", (json_int_t)done.adopted,
+                                "problems_left", (json_int_t)left);
+    if (rc != 0 || (dry && problems > 0))
+        return rc;
+    return repair_verdict(t, path, left);
 }
 
 static int version(struct tool *t)
@@ -175,15 +317,27 @@ static const struct command commands[] = {
      1,
      1,
      check_pool,
-     "verify everything a pool holds, without changing it",
+     "verify everything a pool holds; with --repair keep what is sound",
      "Reads all metadata and, unless --quick, all data, and compares checksums, references and "
-     "counts. Exit status 0: sound; 11:\n"
+     "counts; changes nothing. Exit status 0: sound; 11:\n"
      "damaged, each problem is listed with the container, path or object and keys it is about, and "
      "what survives;\n"
      "others: it could not be checked. Refused while a process "
-     "has the pool open.",
-     "check ./tarn-pool\ncheck ./tarn-pool --quick --json",
-     {{'q', "quick", NULL, "metadata only"}}},
+     "has the pool open.\n"
+     "--repair takes what cannot be read out of the pool, so that all else is consistent and can "
+     "be "
+     "used: it says first what is given up\n"
+     "(--dry-run: only that), asks nothing, and checks again. Reading what was lost is an error "
+     "from "
+     "then on, never older bytes;\n"
+     "writing it anew, or removing it, ends that. Cut short, it has to be run again before the "
+     "pool "
+     "opens for more than reading.",
+     "check ./tarn-pool\ncheck ./tarn-pool --quick --json\ncheck ./tarn-pool --dry-run\ncheck "
+     "./tarn-pool --repair",
+     {{'q', "quick", NULL, "metadata only"},
+      {0, "repair", NULL, "give up what cannot be read, make all else consistent"},
+      {0, "dry-run", NULL, "say what --repair would do, change nothing"}}},
     {"inspect",
      NULL,
      "POOL",

@@ -66,6 +66,7 @@ struct check {
     uint32_t ext_nr, ext_max;
     uint64_t *ref; /* offsets of allocations that the step met */
     uint32_t ref_nr, ref_max;
+    uint64_t pack; /* the packed record that is looked at */
     daos_obj_id_t oid;
     const struct vos_check_ops *ops;
     struct vos_found at;
@@ -232,7 +233,8 @@ static int check_life(struct check *k, uint64_t life, bool wide_ok)
         w = (struct when){r->epoch, r->minor};
         check_epoch(k, r->epoch, "existence log", life);
         if (r->kind == REC_MARK ? !first
-                                : r->kind != REC_PUNCH && !(r->kind == REC_WIDE && wide_ok)) {
+                                : r->kind != REC_PUNCH && r->kind != REC_LOST &&
+                                      !((r->kind == REC_WIDE || r->kind == REC_GAP) && wide_ok)) {
             problem(k,
                     "existence log at heap offset %llu: a record of kind %u does not belong here",
                     (unsigned long long)life, r->kind);
@@ -259,6 +261,8 @@ static int check_value(struct check *k, uint64_t off, const struct layout *l, co
     bool ok;
     int rc;
 
+    if (l->flags & VER_CORRUPT) /* it says so itself, and so will every reader */
+        return 0;
     k->stat[l->flags & VER_DATA ? ST_DATA_BYTES : ST_HEAP_BYTES] += l->bytes;
     if (l->flags & VER_TOMBSTONE)
         return 0;
@@ -310,7 +314,9 @@ static int check_value(struct check *k, uint64_t off, const struct layout *l, co
         }
         k->ext[k->ext_nr++] = e;
         if (k->ops->data) {
-            struct vos_piece p = {.csum_type = l->flags & VER_CSUM ? rec[l->csum_off] : 0,
+            struct vos_piece p = {.ver = off,
+                                  .pack = k->pack,
+                                  .csum_type = l->flags & VER_CSUM ? rec[l->csum_off] : 0,
                                   .csum_len = (uint16_t)l->csum_len,
                                   .len = len,
                                   .ext = e,
@@ -521,7 +527,9 @@ static int check_pack(struct check *k, uint64_t dkey)
     k->at.start = p.start;
     k->at.nr = p.nr;
     k->at.rec_size = p.rec_size;
+    k->pack = dkey;
     rc = check_value(k, p.ver, &l, rec, !array);
+    k->pack = 0;
     if (rc == 0 && array && k->problems > before)
         records_lost(k, p.start, p.nr, p.rec_size, false);
     k->at.akey = NULL;
@@ -715,6 +723,23 @@ static void check_counts(struct check *k, struct check_state *s)
                     (unsigned long long)k->c->stat[i], NAMES[i], (unsigned long long)s->stat[i]);
 }
 
+/* They become what was counted. */
+static int recount(struct vos_cont *c, const uint64_t stat[ST_NR])
+{
+    int rc = heap_tx_begin(c->v->h, REDO_REC);
+
+    for (uint32_t i = ST_OBJ; i < ST_NR && rc == 0 && !MUTANT(REPAIR_COUNTERS); i++)
+        rc = tx_put64(c->v->h, c->off + offsetof(struct cont_rec, stat) + i * 8, stat[i]);
+    if (rc) {
+        if (heap_tx_active(c->v->h))
+            heap_tx_abort(c->v->h);
+        return rc;
+    }
+    heap_tx_commit(c->v->h, NULL);
+    memcpy(c->stat, stat, sizeof c->stat);
+    return 0;
+}
+
 /* What the step met: each may be met once. */
 static void check_refs(struct check *k, struct check_state *s)
 {
@@ -751,20 +776,6 @@ static struct vos_cont *cont_at(struct vos *v, uint32_t ix)
     return NULL;
 }
 
-static bool cont_loaded(struct vos *v, uint64_t off)
-{
-    struct list *l;
-
-    LIST_FOREACH(l, &v->conts)
-    {
-        const struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
-
-        if (!c->shredded && c->off == off)
-            return true;
-    }
-    return false;
-}
-
 /* Containers that are in the tree and could not be loaded. */
 static int check_conts(struct check *k)
 {
@@ -779,7 +790,7 @@ static int check_conts(struct check *k)
     tree_walk_start(&w, k->v->super + offsetof(struct super_rec, conts));
     while ((rc = walk_leaf(k, &w, ent, &nr)) == 0) {
         for (uint32_t i = 0; i < nr; i++)
-            if (!cont_loaded(k->v, ent[i].value))
+            if (!cont_is_loaded(k->v, ent[i].value))
                 problem(k,
                         "the container at heap offset %llu could not be loaded: it cannot be "
                         "used",
@@ -892,13 +903,20 @@ int vos_check(struct vos *v, struct vos_anchor *where, const struct vos_check_op
         return rc;
     check_refs(&k, s);
     at.damaged |= k.damaged;
+    if (k.damaged && ops->damaged)
+        *ops->damaged = true;
     for (uint32_t i = 0; i < ST_NR; i++)
         s->stat[i] += k.stat[i];
     if (cont_done) {
         k.at.has_oid = false;
         k.at.dkey = k.at.akey = NULL;
-        if (!at.damaged && !k.c->gone)
+        if (ops->recount) {
+            rc = recount(k.c, s->stat);
+            if (rc)
+                return rc;
+        } else if (!at.damaged && !k.c->gone) {
             check_counts(&k, s);
+        }
         memset(s->stat, 0, sizeof s->stat);
         memset(&at, 0, sizeof at);
         p.cont++;

@@ -64,16 +64,19 @@ static int dump_life(struct dump *d, uint64_t life, const char *indent)
 
         if (r == NULL)
             return heap_rc(d->h);
-        if (r->kind == REC_WIDE) {
+        if (r->kind == REC_WIDE || r->kind == REC_GAP) {
             const struct wide *w = heap_ptr(d->h, life, sizeof *w);
 
             if (w == NULL)
                 return heap_rc(d->h);
-            say(d, "%shole %llu+%llu at %016llx.%u%s", indent, (unsigned long long)w->start,
-                (unsigned long long)w->nr, (unsigned long long)r->epoch, r->minor,
-                flag_text(r->flags, flags, sizeof flags));
+            say(d, "%s%s %llu+%llu at %016llx.%u%s", indent, r->kind == REC_GAP ? "lost:" : "hole",
+                (unsigned long long)w->start, (unsigned long long)w->nr,
+                (unsigned long long)r->epoch, r->minor, flag_text(r->flags, flags, sizeof flags));
         } else {
-            say(d, "%s%s at %016llx.%u%s", indent, r->kind == REC_MARK ? "history cut" : "punch",
+            say(d, "%s%s at %016llx.%u%s", indent,
+                r->kind == REC_MARK   ? "history cut"
+                : r->kind == REC_LOST ? "something was lost"
+                                      : "punch",
                 (unsigned long long)r->epoch, r->minor, flag_text(r->flags, flags, sizeof flags));
         }
         life = r->older;

@@ -329,8 +329,10 @@ static int fetch_iod(struct get *g, const struct view *v, daos_obj_id_t oid, uin
     int rc = akey_find(g->c->v->h, dkey, oid, &iod->akey, (uint8_t)iod->type, &akey);
 
     iod->rec_size = 0;
-    if (rc == -DER_NONEXIST)
-        return view_absent(v) == -DER_TX_RESTART ? -DER_TX_RESTART : 0;
+    if (rc == -DER_NONEXIST) {
+        rc = view_absent(v);
+        return rc == -DER_NONEXIST ? 0 : rc;
+    }
     if (rc)
         return rc;
     rc = akey_look(g->c->v->h, akey, &a);

@@ -232,8 +232,10 @@ struct vos_piece {
     struct space_extent ext; /* where the stored extent begins */
     uint64_t ext_bytes;      /* valid bytes of the stored extent */
     uint64_t chunk_bytes;    /* bytes one checksum covers (ext_bytes for SINGLE) */
-    const uint8_t *csums;    /* of the chunks that [ext_off, ext_off+len) touches, copied into the
-                                fetch's arena */
+    uint64_t ver,
+        pack; /* vos_check(): where the version is, and the packed record it is in (0: none) */
+    const uint8_t *csums; /* of the chunks that [ext_off, ext_off+len) touches, copied into the
+                             fetch's arena */
 };
 
 /* Heap bytes (src NULL: zeros) for iod's stream at dst_off. */
@@ -351,6 +353,8 @@ struct vos_check_ops {
                  uint64_t len);
     /* What was met is added to it; NULL: the walk has one of its own. */
     struct heap_refs *refs;
+    bool *damaged; /* set when something was passed by; may be NULL */
+    bool recount;  /* the counters of containers become what was counted, instead of a problem */
     void *arg;
 };
 /* Walks everything and proves the invariants: orders, epochs, counts, extents used once, checksums
@@ -360,9 +364,35 @@ struct vos_check_ops {
 int vos_check(struct vos *v, struct vos_anchor *where, const struct vos_check_ops *ops,
               uint64_t *problems, bool *more);
 
-/* The same a dkey a step, for objects of any size: zero but for the first three at the start;
- * *more. data: where the bytes of the line before begin in data space; may be NULL. Damage costs
- * what it hides. */
+/* ---- Repair (repair.c) ---- */
+
+struct vos_repair_ops {
+    bool dry; /* say what would be done, change nothing */
+    /* One thing that is given up: said when its transaction is committed. */
+    void (*say)(void *arg, const struct vos_found *f);
+    /* dry: containers with hash_bytes(uuid) from lo to hi are lost unless the store has them; may
+     * be NULL, may be called again. */
+    void (*lost_conts)(void *arg, uint64_t lo, uint64_t hi);
+    void *arg;
+};
+/* Takes what cannot be read out of the store, a step; *more: again. Afterwards nothing refers to
+ * what cannot be read, counters and what is in use are still to be set. Nothing else may use the
+ * store until then. [L] HEAP_FAULT and so on: what was said has happened. */
+int vos_repair(struct vos *v, const struct vos_repair_ops *ops, bool *more);
+/* After vos_repair(): the one container that counts more objects than its tree holds, and how many;
+ * NULL if there is none, or more than one. If so many object records are left over they are its:
+ * adopt each, then say that all are found, then repair once more, for what is below them. [L] */
+int vos_objects_missing(struct vos *v, struct vos_cont **c, uint64_t *missing);
+int vos_object_adopt(struct vos_cont *c, uint64_t off);
+int vos_objects_found(struct vos_cont *c);
+/* The bytes of a version in data space are gone; ver, pack: as vos_check() named them. [L] */
+int vos_lose_bytes(struct vos *v, uint64_t ver, uint64_t pack);
+/* Calls each(arg, uuid) for every container of the store; made: that is not being destroyed. [L] */
+void vos_each_cont(struct vos *v, void (*each)(void *arg, const uuid_t uuid), void *arg);
+
+/* An object, a dkey a step: every record with its epochs. zero but for the first three at the
+ * start; *more. data: where the bytes of the line before begin in data space; may be NULL. Damage
+ * costs what it hides. */
 struct vos_dumper {
     void (*line)(void *arg, const char *text);
     void (*data)(void *arg, const struct space_extent *ext);
