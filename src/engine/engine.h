@@ -113,6 +113,7 @@ struct engine_repaired {
     uint64_t groups;             /* parts of data space whose bitmap was set right */
     uint64_t found;   /* objects that had lost their place in a tree, and have it again */
     uint64_t adopted; /* containers and snapshots that the service had lost */
+    uint64_t nameless;           /* objects of POSIX containers that no name leads to; reported too */
     bool impossible;  /* the pool's map or properties are lost */
 };
 int engine_repair(struct engine *eng, bool dry, void (*report)(void *arg, const char *text),

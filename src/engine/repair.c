@@ -12,63 +12,7 @@
  *
  * Each is many small transactions that leave less to do for whoever begins again after a crash.
  */
-#include <stdio.h>
-#include "engine/engine_int.h"
-#include "heap/mend.h"
-
-#define RANGES_MAX 64u
-
-struct mend {
-    struct engine *eng;
-    bool dry;
-    void (*report)(void *arg, const char *text);
-    int (*progress)(void *arg, uint64_t done, uint64_t total);
-    void *arg;
-    struct engine_repaired *out;
-    struct check_lines *lines;
-    int rc;
-    struct rt_event ended;
-    uint64_t done_nr, total;
-    /* of steps */
-    struct vos_repair_ops ops;
-    bool more;
-    struct svc_mender svc;
-    struct {
-        uint64_t lo, hi;
-    } lost[RANGES_MAX]; /* of hashes of containers that may be lost */
-    uint32_t lost_nr;
-    uint8_t (*uuid)[16];
-    uint32_t uuid_nr, uuid_max;
-    uint8_t cur[16];
-    bool started, made;
-    uint64_t epoch;
-    daos_epoch_t snaps[64];
-    uint32_t snap_nr;
-    /* values in data space */
-    struct vos_check_ops walk;
-    struct vos_anchor where, next;
-    struct piece {
-        struct vos_piece p;
-        struct vos_found at;
-        char *text; /* and checksums behind it */
-    } * piece;
-    uint32_t piece_nr, piece_max;
-    const struct piece *bad;
-    uint64_t bad_ver; /* of the last one */
-    bool damaged;     /* the walk met what the repair should have taken out */
-    struct heap_refs refs;
-    struct heap_mended mended;
-    uint64_t page;
-    /* objects that lost their place */
-    struct vos_cont *orphans_of;
-    uint64_t missing, *orphan, orphan_nr, orphan_at;
-    struct heap_leaks leaks;
-};
-
-static bool is_damage(int rc)
-{
-    return rc == -DER_CSUM || rc == -DER_IO;
-}
+#include "engine/repair.h"
 
 static int advance(void *arg, uint64_t nr)
 {
@@ -79,12 +23,12 @@ static int advance(void *arg, uint64_t nr)
     return k->progress != NULL ? k->progress(k->arg, k->done_nr, k->total) : 0;
 }
 
-static void line(void *arg, const char *text)
+void repair_line(void *arg, const char *text)
 {
     struct mend *k = arg;
 
     k->out->given_up++;
-    if (k->report != NULL)
+    if (k->dry && k->report != NULL)
         k->report(k->arg, text);
 }
 
@@ -304,7 +248,7 @@ static int orphans(struct shard *s, struct mend *k, bool *enough)
     k->orphan_nr = 0;
     for (k->page = 0; k->page < k->refs.pages && rc == 0; k->page++) {
         rc = shard_run(s, leaks_step, k);
-        if (is_damage(rc)) {
+        if (repair_is_damage(rc)) {
             rc = 0;
             continue;
         }
@@ -341,186 +285,6 @@ static int salvage(struct shard *s, struct mend *k)
     k->out->found += rc == 0 && enough ? k->orphan_nr : 0;
     base_free(k->orphan);
     return rc == 0 && enough ? store(s, k, false) : rc;
-}
-
-/* ---- The service ---- */
-
-static int svc_step(struct shard *s, void *arg)
-{
-    struct mend *k = arg;
-    bool done;
-    int rc = svc_mend_step(s->svc, &k->svc, k->dry, line, k, &done);
-
-    k->more = !done;
-    return rc;
-}
-
-static int service(struct shard *s, struct mend *k)
-{
-    int rc = 0;
-
-    k->svc = (struct svc_mender){.table = 0};
-    k->more = true;
-    while (rc == 0 && k->more)
-        rc = shard_run(s, svc_step, k);
-    k->out->impossible |= k->svc.fatal;
-    return rc == 0 && k->svc.fatal ? -DER_NOTSUPPORTED : rc;
-}
-
-static int drop_handles(struct shard *s, void *arg)
-{
-    (void)arg;
-    return svc_drop_handles(s->svc);
-}
-
-static int next_cont(struct shard *s, void *arg)
-{
-    struct mend *k = arg;
-
-    return svc_next_cont(s->svc, k->cur, &k->started);
-}
-
-static int unused(struct shard *s, void *arg)
-{
-    return svc_cont_unused(s->svc, ((struct mend *)arg)->cur);
-}
-
-static void note_uuid(void *arg, const uuid_t uuid)
-{
-    struct mend *k = arg;
-
-    if (k->uuid_nr < k->uuid_max)
-        memcpy(k->uuid[k->uuid_nr++], uuid, 16);
-}
-
-static int list_conts(struct shard *s, void *arg)
-{
-    struct mend *k = arg;
-    struct vos_stat st;
-
-    vos_stat(s->vos, &st);
-    k->uuid_nr = 0;
-    k->uuid_max = (uint32_t)st.conts + 64;
-    base_free(k->uuid);
-    k->uuid = base_alloc(k->uuid_max * sizeof(*k->uuid));
-    if (k->uuid == NULL)
-        return -DER_NOMEM;
-    vos_each_cont(s->vos, note_uuid, k);
-    return 0;
-}
-
-static bool in_store(const struct mend *k, const uint8_t cont[16])
-{
-    for (uint32_t i = 0; i < k->uuid_nr; i++)
-        if (memcmp(k->uuid[i], cont, 16) == 0)
-            return true;
-    return false;
-}
-
-static bool maybe_lost(const struct mend *k, const uint8_t cont[16])
-{
-    uint64_t h = hash_bytes(cont, 16);
-
-    for (uint32_t i = 0; i < k->lost_nr; i++)
-        if (k->lost[i].lo <= h && h <= k->lost[i].hi)
-            return true;
-    return false;
-}
-
-static int forget(struct shard *s, void *arg)
-{
-    return svc_forget_cont(s->svc, ((struct mend *)arg)->cur);
-}
-
-/* Containers of the service: nobody has them open; those whose record in the store is lost go. */
-static int service_conts(struct shard *s, struct mend *k)
-{
-    int rc = k->dry ? 0 : shard_run(s, drop_handles, NULL);
-
-    if (rc == 0)
-        rc = shard_run(s, list_conts, k);
-    k->started = false;
-    memset(k->cur, 0, sizeof(k->cur));
-    while (rc == 0 && (rc = shard_run(s, next_cont, k)) == 0) {
-        char text[120], uuid[UUID_STR_LEN];
-
-        if (!in_store(k, k->cur) && maybe_lost(k, k->cur)) {
-            uuid_unparse(k->cur, uuid);
-            snprintf(text, sizeof(text), "container %s is lost: its name is forgotten", uuid);
-            line(k, text);
-            rc = k->dry ? 0 : shard_run(s, forget, k);
-        } else if (!k->dry) {
-            rc = shard_run(s, unused, k);
-        }
-        rc = is_damage(rc) ? 0 : rc; /* its table is mended below */
-    }
-    return rc == -DER_NONEXIST || is_damage(rc) ? 0 : rc;
-}
-
-static int adopt_cont(struct shard *s, void *arg)
-{
-    struct mend *k = arg;
-
-    return svc_adopt_cont(s->svc, k->cur, hlc_get(&s->clock, engine_wall_ns(s->eng)), &k->made);
-}
-
-static int adopt_snap(struct shard *s, void *arg)
-{
-    struct mend *k = arg;
-
-    return svc_adopt_snap(s->svc, k->cur, k->epoch, &k->made);
-}
-
-static int list_snaps(struct shard *s, void *arg)
-{
-    struct mend *k = arg;
-    struct vos_cont *c;
-    int rc = vos_cont_open(s->vos, k->cur, false, &c);
-
-    if (rc == 0)
-        rc = vos_snap_list(c, k->snaps, ARRAY_LEN(k->snaps), &k->snap_nr);
-    return rc;
-}
-
-static int next_snap(struct shard *s, void *arg)
-{
-    struct mend *k = arg;
-
-    return svc_next_snap(s->svc, k->cur, &k->epoch, &k->started);
-}
-
-/* A snapshot that the service knows; mostly the store does too. */
-static int add_snap(struct shard *s, void *arg)
-{
-    struct mend *k = arg;
-    struct vos_cont *c;
-    int rc = vos_cont_open(s->vos, k->cur, false, &c);
-
-    return rc == 0 ? vos_snap_add(c, k->epoch) : rc;
-}
-
-/* What the store has and the service has lost, and the other way round. */
-static int adopt(struct shard *s, struct mend *k)
-{
-    int rc = shard_run(s, list_conts, k);
-
-    for (uint32_t i = 0; i < k->uuid_nr && rc == 0; i++) {
-        memcpy(k->cur, k->uuid[i], 16);
-        rc = shard_run(s, adopt_cont, k);
-        k->out->adopted += rc == 0 && k->made;
-        k->started = false;
-        while (rc == 0 && (rc = shard_run(s, next_snap, k)) == 0)
-            rc = shard_run(s, add_snap, k);
-        rc = rc == -DER_NONEXIST ? 0 : rc;
-        if (rc == 0)
-            rc = shard_run(s, list_snaps, k);
-        for (uint32_t n = 0; rc == 0 && n < MIN(k->snap_nr, (uint32_t)ARRAY_LEN(k->snaps)); n++) {
-            k->epoch = k->snaps[n];
-            rc = shard_run(s, adopt_snap, k);
-            k->out->adopted += rc == 0 && k->made;
-        }
-    }
-    return rc;
 }
 
 /* ---- What is left over ---- */
@@ -615,9 +379,9 @@ static int plan(struct shard *s, struct mend *k)
     k->dry = true;
     rc = store(s, k, true);
     if (rc == 0)
-        rc = dry ? service_conts(s, k) : 0;
+        rc = dry ? repair_conts(s, k) : 0;
     if (rc == 0)
-        rc = service(s, k);
+        rc = repair_tables(s, k);
     k->dry = dry;
     return rc;
 }
@@ -643,19 +407,19 @@ static int repair(struct shard *s, struct mend *k)
     if (rc == 0)
         rc = shard_run(s, mark_step, &on);
     if (rc == 0)
-        rc = service_conts(s, k);
+        rc = repair_conts(s, k);
     if (rc == 0)
         rc = store(s, k, false);
     if (rc == 0)
         rc = salvage(s, k);
     if (rc == 0)
-        rc = service(s, k);
+        rc = repair_tables(s, k);
     if (rc == 0)
-        rc = service_conts(s, k); /* those that could not be read before */
+        rc = repair_conts(s, k); /* those that could not be read before */
     if (rc == 0)
         rc = walk(s, k, true, false);
     if (rc == 0)
-        rc = adopt(s, k);
+        rc = repair_adopt(s, k);
     before = k->out->given_up;
     if (rc == 0)
         rc = sweep(s, k);
@@ -666,6 +430,8 @@ static int repair(struct shard *s, struct mend *k)
         rc = shard_run(s, mark_step, &off);
     if (rc == 0)
         rc = heap_checkpoint(s->heap);
+    if (rc == 0 && k->out->given_up > 0)
+        rc = repair_nameless(s, k);
     return rc;
 }
 

@@ -207,11 +207,11 @@ static int repair_run(struct tool *t, struct check_state *st, bool dry, struct e
     struct pool_engine p = {0};
     int rc;
 
-    st->word = "gives up";
+    st->word = dry ? "gives up" : "left over";
     watch_start(st, t, dry ? "looked at" : "repaired");
     rc = engine_start(t, t->args[0], &conf, &p);
     if (rc == 0)
-        rc = engine_repair(p.eng, dry, dry ? repair_report : NULL, check_progress, st, out);
+        rc = engine_repair(p.eng, dry, repair_report, check_progress, st, out);
     watch_end(st);
     if (rc == -DER_NOTSUPPORTED && out->impossible)
         tool_fail(t, -DER_CSUM,

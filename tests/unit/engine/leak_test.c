@@ -153,6 +153,42 @@ static void what_nobody_refers_to_is_told(void **state)
     assert_int_equal(check(r), 0);
 }
 
+static void a_repair_gives_back_that_and_nothing_else(void **state)
+{
+    struct rig *r = *state;
+    struct leak l = {.r = r}, v = {.r = r}, b = {.r = r};
+    struct engine_repaired done;
+    struct engine_conf conf;
+    char name[24], val[40] = "";
+    struct err e = {0};
+
+    fill(r);
+    run(&l, do_lose_record);
+    run(&v, do_lose_value);
+    run(&b, reserve);
+    run(&b, do_lose_blocks);
+    rig_close(r, true);
+    conf = rig_conf(r);
+    conf.repair = true;
+    assert_int_equal(engine_open(&conf, &r->eng, &e), 0);
+    r->fault_every = 5;
+    assert_int_equal(engine_repair(r->eng, false, NULL, NULL, NULL, &done), 0);
+    r->fault_every = 0;
+    assert_int_equal(done.given_up, 0);
+    assert_int_equal(done.freed, 2);
+    assert_int_equal(done.groups, 1);
+    engine_close(r->eng, true);
+    rig_open(r);
+    rig_connect(r);
+    assert_int_equal(rig_cont_open(r, "data", DAOS_COO_RW), 0);
+    assert_int_equal(check(r), 0);
+    for (int i = 1; i < 200; i += 7) {
+        snprintf(name, sizeof(name), "%d", i);
+        if (i % 20 != 0)
+            assert_int_equal(rig_get(r, 1, name, "a", val, sizeof(val), NULL), 0);
+    }
+}
+
 static int halt(void *arg, uint64_t done, uint64_t total)
 {
     assert_true(done <= total);
@@ -174,6 +210,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_nobody_refers_to_is_told, rig_setup, rig_teardown),
+        cmocka_unit_test_setup_teardown(a_repair_gives_back_that_and_nothing_else, rig_setup,
+                                        rig_teardown),
         cmocka_unit_test_setup_teardown(a_check_can_be_ended, rig_setup, rig_teardown),
     };
 
