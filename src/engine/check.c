@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include "base/label.h"
 #include "engine/engine_int.h"
+#include "heap/mend.h"
 
 #define KEPT_MAX 10000u /* problems told one by one; all are counted */
 #define LINE_MAX 4096u
@@ -38,6 +39,7 @@ struct check {
     int rc;
     uint64_t done_nr, total; /* pages and keys */
     struct heap_refs refs;
+    bool half_repaired;
     struct rt_event ended;
     /* one step of the store's walk */
     struct vos_check_ops ops;
@@ -316,6 +318,7 @@ static int begin(struct shard *s, void *arg)
     heap_stat(s->heap, &hs);
     vos_stat(s->vos, &vs);
     k->total = 2 * hs.pages + vs.objects + vs.dkeys;
+    k->half_repaired = heap_mend_under_way(s->heap);
     k->ops.refs = &k->refs;
     return heap_refs_open(s->heap, &k->refs);
 }
@@ -369,6 +372,11 @@ static void check_fiber(void *arg)
     rc = shard_run(s, begin, k);
     if (rc == 0)
         rc = heap_check_tick(s->heap, report_page, advance, k, &k->problems);
+    if (rc == 0 && k->half_repaired) {
+        k->problems++;
+        report_page(k, "a repair was cut short: the pool opens for reading only until 'tarn check "
+                       "--repair' has come to its end");
+    }
     if (rc == 0)
         rc = walk_store(s, k);
     if (rc == 0)

@@ -107,6 +107,29 @@ static void repair_plan(struct sim_dir *sd)
     io_dir_close(conf.dir);
 }
 
+static void note_cut(void *arg, const char *text)
+{
+    *(bool *)arg |= strstr(text, "cut short") != NULL;
+}
+
+bool pool_says_cut_short(struct sim_dir *sd)
+{
+    struct engine_conf conf = {.cpu = -1, .readonly = true, .locked = true};
+    uint64_t problems = 0;
+    struct engine *eng;
+    struct err e = {0};
+    bool says = false;
+
+    if (sim_dir_open(sd, &conf.dir) != 0)
+        dfs_rig_die("cannot open the simulated directory");
+    if (engine_open(&conf, &eng, &e) != 0)
+        dfs_rig_die("a half repaired pool cannot be read: %s: %s", e.what, e.why);
+    engine_check(eng, false, note_cut, NULL, &says, &problems);
+    engine_close(eng, true);
+    io_dir_close(conf.dir);
+    return says && problems > 0;
+}
+
 int pool_repair(struct sim_dir *sd, uint64_t cut_at, struct engine_repaired *done, struct err *e)
 {
     struct engine_conf conf = {.cpu = -1, .repair = true};

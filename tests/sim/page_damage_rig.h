@@ -35,6 +35,8 @@ uint64_t pool_problems(struct dfs_rig *r);
  * afterwards. *done: what was done. 0, or why not, in words. */
 struct engine_repaired;
 int pool_repair(struct sim_dir *sd, uint64_t cut_at, struct engine_repaired *done, struct err *e);
+/* Does the checker say that a repair was cut short? */
+bool pool_says_cut_short(struct sim_dir *sd);
 /* Is it a list of names, which may be shorter than it was? */
 bool item_is_list(const struct item *it);
 

@@ -338,8 +338,10 @@ static bool heal(struct sim_dir *sd, uint64_t cut_at, const char *what)
         rc = pool_try_open(&r, sd, &e);
         if (rc == 0)
             pool_close(&r, true); /* it had not begun, or was at its end */
-        else if (strstr(e.why, "cut short") == NULL && !e.next[0])
+        else if (strstr(e.why, "cut short") == NULL)
             dfs_rig_die("%s: cut short: no clear words: '%s' '%s'", what, e.what, e.why);
+        else if (!pool_says_cut_short(sd))
+            dfs_rig_die("%s: cut short, and the checker does not say so", what);
         rc = pool_repair(sd, 0, &done, &e);
     }
     if (rc == 0) {
