@@ -111,10 +111,10 @@ struct engine_repaired {
     uint64_t freed, freed_bytes; /* allocations that nothing refers to, given back (would be) */
     uint64_t pages;              /* pages that could not be read, free again */
     uint64_t groups;             /* parts of data space whose bitmap was set right */
-    uint64_t found;   /* objects that had lost their place in a tree, and have it again */
-    uint64_t adopted; /* containers and snapshots that the service had lost */
-    uint64_t nameless;           /* objects of POSIX containers that no name leads to; reported too */
-    bool impossible;  /* the pool's map or properties are lost */
+    uint64_t found;    /* objects that had lost their place in a tree, and have it again */
+    uint64_t adopted;  /* containers and snapshots that the service had lost */
+    uint64_t nameless; /* objects of POSIX containers that no name leads to; reported too */
+    bool impossible;   /* the pool's map or properties are lost */
 };
 int engine_repair(struct engine *eng, bool dry, void (*report)(void *arg, const char *text),
                   int (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
