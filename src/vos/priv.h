@@ -5,6 +5,7 @@
  *   fetch.c list.c query.c       reads
  *   reclaim.c discard.c          background: giving back, taking back
  *   check.c dump.c               tools
+ *   repair.c mend.c mend_key.c   taking out what is lost (mend.h)
  *   punch.c drop.c               punches; giving records back
  *   visible.c life.c             does a key exist at an epoch; existence logs
  *   value.c                      single values
