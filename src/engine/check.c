@@ -1,6 +1,7 @@
 /*
- * The shard checker: heap, then store, then (when asked) every byte in data extents against its
- * checksum. Nothing else runs meanwhile.
+ * The shard checker: heap, then store (when asked, with every byte in data extents against its
+ * checksum), then the service, then what is left over: allocations and blocks that nobody refers to
+ * (check_refs.c). Nothing else runs meanwhile.
  *
  * What is found in the store is kept until all of it has been seen: then a second walk learns the
  * names of files (check_path.c), if there is anything to name, and each problem is told with its
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include "base/label.h"
 #include "engine/engine_int.h"
+#include "heap/mend.h"
 
 #define KEPT_MAX 10000u /* problems told one by one; all are counted */
 #define LINE_MAX 4096u
@@ -31,11 +33,14 @@ struct check {
     struct engine *eng;
     bool verify_data;
     void (*report)(void *arg, const char *text);
-    void (*progress)(void *arg, uint64_t done, uint64_t total);
+    int (*progress)(void *arg, uint64_t done, uint64_t total);
     void *arg;
     uint64_t problems;
     int rc;
-    struct rt_event done;
+    uint64_t done_nr, total; /* pages and keys */
+    struct heap_refs refs;
+    bool half_repaired;
+    struct rt_event ended;
     /* one step of the store's walk */
     struct vos_check_ops ops;
     struct vos_anchor where, next;
@@ -44,8 +49,8 @@ struct check {
     uint32_t nr, max;
     uint64_t step_problems;
     struct kept *kept, **kept_end;
-    uint64_t kept_nr, steps;
-    struct check_paths paths;
+    uint64_t kept_nr;
+    struct check_paths own_paths, *paths;
     uint8_t label_of[16];
     char label[DAOS_PROP_MAX_LABEL_BUF_LEN];
 };
@@ -164,6 +169,16 @@ static int step(struct shard *s, void *arg)
     return vos_check(s->vos, &k->next, &k->ops, &k->step_problems, &k->more);
 }
 
+/* So many more pages or keys are done. */
+static int advance(void *arg, uint64_t nr)
+{
+    struct check *k = arg;
+
+    k->done_nr += nr;
+    k->total = MAX(k->total, k->done_nr);
+    return k->progress != NULL ? k->progress(k->arg, k->done_nr, k->total) : 0;
+}
+
 static int walk_store(struct shard *s, struct check *k)
 {
     int rc = 0;
@@ -178,8 +193,7 @@ static int walk_store(struct shard *s, struct check *k)
         if (k->ops.value == NULL)
             k->problems += k->step_problems;
         verify_pieces(s, k);
-        if (k->progress != NULL)
-            k->progress(k->arg, ++k->steps, 0);
+        rc = advance(k, 1);
         rt_yield();
     }
     return rc;
@@ -193,7 +207,7 @@ static void found_before(void *arg, const struct vos_found *f)
 static int learn(void *arg, const struct vos_found *at, uint64_t epoch, const void *bytes,
                  uint64_t len)
 {
-    return check_paths_learn(&((struct check *)arg)->paths, at, epoch, bytes, len);
+    return check_paths_learn(((struct check *)arg)->paths, at, epoch, bytes, len);
 }
 
 /* ---- Telling ---- */
@@ -226,7 +240,7 @@ static void tell(struct shard *s, struct check *k)
             snprintf(line, 2 * LINE_MAX, "store%s", n->text);
         else if (!n->has_oid)
             snprintf(line, 2 * LINE_MAX, "container %s%s", k->label, n->text);
-        else if (check_paths_find(&k->paths, n->cont, n->oid, path, LINE_MAX))
+        else if (check_paths_find(k->paths, n->cont, n->oid, path, LINE_MAX))
             snprintf(line, 2 * LINE_MAX, "container %s, %s (object %llu.%llu)%s", k->label, path,
                      (unsigned long long)n->oid.hi, (unsigned long long)n->oid.lo, n->text);
         else
@@ -238,6 +252,22 @@ static void tell(struct shard *s, struct check *k)
         k->report(k->arg, "there are more problems than can be told one by one");
     base_free(line);
     base_free(path);
+}
+
+int check_names(struct shard *s, struct check_paths *p)
+{
+    struct check *k = base_calloc(1, sizeof(*k));
+    int rc;
+
+    if (k == NULL)
+        return -DER_NOMEM;
+    k->eng = s->eng;
+    k->ops = (struct vos_check_ops){.report = found_before, .value = learn, .arg = k};
+    k->paths = p;
+    rc = walk_store(s, k);
+    base_free(k->pieces);
+    base_free(k);
+    return rc;
 }
 
 static void kept_free(struct check *k)
@@ -257,15 +287,79 @@ static int name_and_tell(struct shard *s, struct check *k)
 
     if (k->kept_nr == 0)
         return 0;
-    check_paths_init(&k->paths);
+    k->paths = &k->own_paths;
+    check_paths_init(k->paths);
     k->ops.report = found_before;
+    k->ops.refs = NULL;
     k->ops.data = NULL;
     k->ops.value = learn;
     rc = walk_store(s, k);
     if (rc == 0 || rc == -DER_NOMEM) /* then with ids instead of names */
         tell(s, k);
-    check_paths_fini(&k->paths);
+    check_paths_fini(k->paths);
     return rc == -DER_NOMEM ? 0 : rc;
+}
+
+static void report_page(void *arg, const char *text)
+{
+    struct check *k = arg;
+
+    if (k->report != NULL)
+        k->report(k->arg, text);
+}
+
+/* How much there is to do. */
+static int begin(struct shard *s, void *arg)
+{
+    struct check *k = arg;
+    struct heap_stat hs;
+    struct vos_stat vs;
+
+    heap_stat(s->heap, &hs);
+    vos_stat(s->vos, &vs);
+    k->total = 2 * hs.pages + vs.objects + vs.dkeys;
+    k->half_repaired = heap_mend_under_way(s->heap);
+    k->ops.refs = &k->refs;
+    return heap_refs_open(s->heap, &k->refs);
+}
+
+/* ---- Lines of others ---- */
+
+struct check_lines {
+    struct check k;
+};
+
+struct check_lines *check_lines_open(struct engine *eng,
+                                     void (*report)(void *arg, const char *text), void *arg)
+{
+    struct check_lines *l = base_calloc(1, sizeof(*l));
+
+    if (l == NULL)
+        return NULL;
+    l->k = (struct check){.eng = eng, .report = report, .arg = arg};
+    l->k.ops.arg = &l->k;
+    l->k.kept_end = &l->k.kept;
+    return l;
+}
+
+void check_lines_add(struct check_lines *l, const struct vos_found *f)
+{
+    found(&l->k, f);
+}
+
+int check_lines_tell(struct shard *s, struct check_lines *l)
+{
+    return name_and_tell(s, &l->k);
+}
+
+void check_lines_close(struct check_lines *l)
+{
+    if (l == NULL)
+        return;
+    step_reset(&l->k);
+    kept_free(&l->k);
+    base_free(l->k.pieces);
+    base_free(l);
 }
 
 static void check_fiber(void *arg)
@@ -275,21 +369,36 @@ static void check_fiber(void *arg)
     int rc;
 
     reclaim_hold(s);
-    rc = heap_check(s->heap, k->report, k->arg, &k->problems);
+    rc = shard_run(s, begin, k);
+    if (rc == 0)
+        rc = heap_check_tick(s->heap, report_page, advance, k, &k->problems);
+    if (rc == 0 && k->half_repaired) {
+        k->problems++;
+        report_page(k, "a repair was cut short: the pool opens for reading only until 'tarn check "
+                       "--repair' has come to its end");
+    }
     if (rc == 0)
         rc = walk_store(s, k);
+    if (rc == 0)
+        rc = check_refs(s, &(struct check_left){.refs = &k->refs,
+                                                .report = k->report,
+                                                .arg = k->arg,
+                                                .problems = &k->problems,
+                                                .advance = advance,
+                                                .advance_arg = k});
     if (rc == 0 && k->report != NULL)
         rc = name_and_tell(s, k);
+    heap_refs_close(&k->refs);
     reclaim_release(s);
     step_reset(k);
     kept_free(k);
     base_free(k->pieces);
     k->rc = rc;
-    rt_event_set(&k->done);
+    rt_event_set(&k->ended);
 }
 
 int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg, const char *text),
-                 void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+                 int (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                  uint64_t *problems)
 {
     struct check *k = base_calloc(1, sizeof(*k));
@@ -302,10 +411,10 @@ int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg,
     k->ops =
         (struct vos_check_ops){.report = found, .data = verify_data ? keep_piece : NULL, .arg = k};
     k->kept_end = &k->kept;
-    rt_event_init(&k->done);
+    rt_event_init(&k->ended);
     rc = rt_spawn_on(eng->shard.xs, check_fiber, k);
     if (rc == 0) {
-        rt_event_wait(&k->done);
+        rt_event_wait(&k->ended);
         *problems = k->problems;
         rc = k->rc;
     }

@@ -115,3 +115,39 @@ bool check_paths_find(const struct check_paths *p, const uint8_t cont[16], daos_
     }
     return true;
 }
+
+/* The entry of that name in a directory; linear, for tools. */
+static const struct name *child_of(const struct check_paths *p, const uint8_t cont[16],
+                                   const daos_obj_id_t *dir, const char *text, size_t len)
+{
+    uint64_t pos = 0;
+
+    for (struct hlink *l = NULL; (l = htable_walk(&p->names, &pos, l)) != NULL;) {
+        const struct name *n = CONTAINER_OF(l, struct name, link);
+
+        if (memcmp(n->cont, cont, 16) == 0 && strlen(n->text) == len &&
+            memcmp(n->text, text, len) == 0 &&
+            (dir == NULL || (n->parent.hi == dir->hi && n->parent.lo == dir->lo)))
+            return n;
+    }
+    return NULL;
+}
+
+bool check_paths_lookup(const struct check_paths *p, const uint8_t cont[16], const char *path,
+                        daos_obj_id_t *oid)
+{
+    const struct name *n = child_of(p, cont, NULL, ROOT, 1);
+
+    while (n != NULL && *path != '\0') {
+        size_t len;
+
+        path += strspn(path, "/");
+        len = strcspn(path, "/");
+        if (len > 0)
+            n = child_of(p, cont, &n->oid, path, len);
+        path += len;
+    }
+    if (n != NULL)
+        *oid = n->oid;
+    return n != NULL;
+}

@@ -2,6 +2,7 @@
  * service opened and brought to agree; then requests are served. */
 #include <stdio.h>
 #include "engine/engine_int.h"
+#include "heap/mend.h"
 
 static void shard_close(struct shard *s, bool clean)
 {
@@ -56,7 +57,10 @@ static int shard_open(struct shard *s, struct err *e)
         return err_setf(e, rc, "run `tarn check` on the pool", "its store cannot be opened",
                         "cannot open pool %s", eng->conf.dir->path);
     memcpy(eng->pool, super_id(s->devs.role[SUPER_META])->pool, 16);
-    rc = eng->conf.readonly ? 0 : svc_host_reconcile(s);
+    if (!eng->conf.readonly && !eng->conf.repair && heap_mend_under_way(s->heap))
+        return err_setf(e, -DER_DF_INVAL, "run `tarn check --repair` on the pool again",
+                        "a repair of it was cut short", "cannot open pool %s", eng->conf.dir->path);
+    rc = eng->conf.readonly || eng->conf.repair ? 0 : svc_host_reconcile(s);
     if (rc != 0)
         return err_setf(e, rc, "run `tarn check` on the pool",
                         "its service and its store cannot be brought to agree",
@@ -79,9 +83,14 @@ static void open_fiber(void *arg)
     struct shard *s = &j->eng->shard;
 
     j->rc = shard_open(s, j->e);
+    if (j->rc != 0 && j->eng->conf.lenient) {
+        j->eng->not_open = *j->e;
+        *j->e = (struct err){0};
+        j->rc = 0;
+    }
     if (j->rc != 0)
         shard_close(s, false);
-    else if (!j->eng->conf.readonly)
+    else if (!j->eng->conf.readonly && !j->eng->conf.repair)
         reclaim_kick(s);
     rt_event_set(&j->done);
 }
@@ -161,6 +170,13 @@ void engine_close(struct engine *eng, bool clean)
     rt_xs_destroy(eng->shard.xs);
     place_map_free(eng->map);
     base_free(eng);
+}
+
+bool engine_is_whole(const struct engine *eng, struct err *e)
+{
+    if (eng->not_open.rc != 0)
+        *e = eng->not_open;
+    return eng->not_open.rc == 0;
 }
 
 struct net_service *engine_service(struct engine *eng)

@@ -32,6 +32,8 @@ struct engine_conf {
     struct io_dir *dir;      /* the pool's directory; stays the caller's */
     bool locked;             /* the caller holds the directory's lock (io_dir_lock) already */
     bool readonly;           /* replay in memory, write nothing: check, inspect */
+    bool repair;             /* opened for engine_repair() alone: nothing is tidied up */
+    bool lenient;            /* with readonly: what cannot be opened is left out (engine_inspect) */
     bool keep_handles;       /* clients are elsewhere and outlive the engine: their handles, and the
                                 outcomes of their requests, stay over a restart */
     int cpu;                 /* pin, -1: no */
@@ -92,10 +94,52 @@ void engine_pool_uuid(const struct engine *eng, uuid_t pool);
 
 /* The shard checker over everything the engine holds, data extents included when verify_data.
  * report: one line a problem, in words for an administrator. progress(arg, done, total) now and
- * then, may be NULL. Works on readonly engines. Blocking. */
+ * then, in pages and keys, may be NULL; what it answers, if not 0, ends the check with that code.
+ * Works on readonly engines. Blocking. */
 int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg, const char *text),
-                 void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+                 int (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                  uint64_t *problems);
+
+/* Repair, after a check that found something. Dry, of a readonly engine: reports, a line each, what
+ * would be given up. Otherwise, of an engine that was opened with conf.repair: does it; afterwards
+ * the engine is closed and the pool opened anew. A repair that does not come to its end (a crash;
+ * rc) has to be done again before the pool opens for anything but reading. -DER_NOTSUPPORTED: it is
+ * not possible (done->impossible).
+ * Blocking. */
+struct engine_repaired {
+    uint64_t given_up;           /* lines */
+    uint64_t freed, freed_bytes; /* allocations that nothing refers to, given back (would be) */
+    uint64_t pages;              /* pages that could not be read, free again */
+    uint64_t groups;             /* parts of data space whose bitmap was set right */
+    uint64_t found;    /* objects that had lost their place in a tree, and have it again */
+    uint64_t adopted;  /* containers and snapshots that the service had lost */
+    uint64_t nameless; /* objects of POSIX containers that no name leads to; reported too */
+    bool impossible;   /* the pool's map or properties are lost */
+};
+int engine_repair(struct engine *eng, bool dry, void (*report)(void *arg, const char *text),
+                  int (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+                  struct engine_repaired *done);
+
+/* Shows a part of a pool, a row at a time. Also of an engine that was opened leniently and lacks
+ * some of it; then e says what. Blocking. */
+struct row_sink;
+enum engine_show {
+    ENGINE_SHOW_SUPER, /* every superblock copy of every device */
+    ENGINE_SHOW_LOG,   /* checkpoint records; groups that begin in [from, to), with their records */
+    ENGINE_SHOW_PAGE,  /* page */
+    ENGINE_SHOW_TREE,  /* name: CONTAINER its tree of objects, CONTAINER/OBJECT that of dkeys */
+    ENGINE_SHOW_OBJECT, /* name: CONTAINER/OBJECT, every version of it; OBJECT is HIGH.LOW or a path
+                         */
+};
+struct engine_inspect {
+    enum engine_show part;
+    uint64_t from, to, page, limit; /* limit: entries of a tree */
+    const char *name;
+    const struct row_sink *out;
+};
+int engine_inspect(struct engine *eng, const struct engine_inspect *what, struct err *e);
+/* Was everything opened? Else why not. */
+bool engine_is_whole(const struct engine *eng, struct err *e);
 
 struct engine_stat {
     uint64_t objects, dkeys, akeys, values;

@@ -84,6 +84,7 @@ struct engine {
     struct shard shard;
     struct place_map *map;
     uuid_t pool;
+    struct err not_open;                       /* lenient: what could not be opened */
     struct gate gate;                          /* for requests; closed: new ones are refused */
     uint64_t requests, inline_requests;        /* atomic */
     uint64_t data_writes, data_reads, flushes; /* xstream only */
@@ -200,6 +201,32 @@ int data_verify(struct shard *s, const struct vos_piece *p);
 /* Gives back what the shard keeps for them. Nothing is under way. */
 void data_io_fini(struct shard *s);
 
+/* ---- check.c ---- */
+
+/* Lines about the store, told with names when all are known. */
+struct check_lines;
+struct check_lines *check_lines_open(struct engine *eng,
+                                     void (*report)(void *arg, const char *text), void *arg);
+void check_lines_add(struct check_lines *l, const struct vos_found *f);
+int check_lines_tell(struct shard *s, struct check_lines *l);
+void check_lines_close(struct check_lines *l);
+
+/* ---- check_refs.c ---- */
+
+/* The end of a check: the service's tables and data space's own records are met as well; whatever
+ * was not met by then is left over. */
+struct check_left {
+    struct heap_refs *refs; /* what the store's walk has met */
+    void (*report)(void *arg, const char *text);
+    void *arg;
+    uint64_t *problems;
+    int (*advance)(void *arg, uint64_t nr); /* so many more pages are done; not 0: the end */
+    void *advance_arg;
+};
+int check_refs(struct shard *s, struct check_left *l);
+/* The first part alone. */
+int check_refs_meet(struct shard *s, struct check_left *l);
+
 /* ---- check_path.c ---- */
 
 /* Names of the objects of POSIX containers. */
@@ -212,6 +239,11 @@ void check_paths_fini(struct check_paths *p);
 /* vos_check()'s value: notes it if it is a directory entry. */
 int check_paths_learn(struct check_paths *p, const struct vos_found *at, uint64_t epoch,
                       const void *bytes, uint64_t len);
+/* The object at a path; false: unknown. */
+bool check_paths_lookup(const struct check_paths *p, const uint8_t cont[16], const char *path,
+                        daos_obj_id_t *oid);
+/* Learns all names there are: check.c. [F] */
+int check_names(struct shard *s, struct check_paths *p);
 /* False: it has no name that is known. "..." is in front when the way to the root is not. */
 bool check_paths_find(const struct check_paths *p, const uint8_t cont[16], daos_obj_id_t oid,
                       char *buf, size_t len);

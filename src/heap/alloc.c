@@ -485,6 +485,13 @@ static int page_release(struct heap *h, uint64_t page)
     return 0;
 }
 
+int alloc_page_drop(struct heap *h, uint64_t page)
+{
+    int rc = touch(h, page);
+
+    return rc == 0 ? page_release(h, page) : rc;
+}
+
 static int slot_give(struct heap *h, uint64_t page, uint32_t slot)
 {
     struct page_hdr *hdr = page_hdr(h, page);

@@ -261,6 +261,12 @@ static void check_totals(struct check *c)
 int heap_check(struct heap *h, void (*report)(void *arg, const char *text), void *arg,
                uint64_t *problems)
 {
+    return heap_check_tick(h, report, NULL, arg, problems);
+}
+
+int heap_check_tick(struct heap *h, void (*report)(void *arg, const char *text),
+                    int (*tick)(void *arg, uint64_t pages), void *arg, uint64_t *problems)
+{
     struct check c = {
         .h = h, .report = report, .arg = arg, .buf = io_buf_alloc(CHUNK * HEAP_PAGE_SIZE)};
     int rc = 0;
@@ -268,7 +274,7 @@ int heap_check(struct heap *h, void (*report)(void *arg, const char *text), void
     if (c.buf == NULL)
         return -DER_NOMEM;
     checkpoint_hold(h);
-    for (uint64_t first = 0; first < h->pages; first += CHUNK) {
+    for (uint64_t first = 0; first < h->pages && rc == 0; first += CHUNK) {
         uint64_t nr = MIN(CHUNK, h->pages - first);
 
         chunk_read(&c, first, nr);
@@ -276,13 +282,16 @@ int heap_check(struct heap *h, void (*report)(void *arg, const char *text), void
         for (uint64_t i = 0; i < nr; i++)
             check_page(&c, first + i, c.chunk_read ? c.buf + i * HEAP_PAGE_SIZE : NULL);
         heap_unlock(h);
+        rc = tick != NULL ? tick(arg, nr) : 0;
     }
-    check_list_length(&c);
-    check_totals(&c);
+    if (rc == 0) {
+        check_list_length(&c);
+        check_totals(&c);
+    }
     checkpoint_release(h);
     io_buf_free(c.buf);
     *problems = c.problems;
-    if (h->space_ops != NULL) {
+    if (rc == 0 && h->space_ops != NULL) {
         uint64_t more = 0;
 
         rc = h->space_ops->check(h, report, arg, &more);

@@ -173,7 +173,7 @@ enum heap_root {
     HEAP_ROOT_VOS,
     HEAP_ROOT_SVC,
     HEAP_ROOT_SPACE /* heap/space.h's own */,
-    HEAP_ROOT_SPARE2,
+    HEAP_ROOT_REPAIR, /* not an offset: 1 while a repair is under way (heap/mend.h) */
     HEAP_ROOT_NR
 };
 int heap_root_get(struct heap *h, enum heap_root r, uint64_t *off);
@@ -262,6 +262,9 @@ void heap_stat(struct heap *h, struct heap_stat *st); /* [L] */
  * running. */
 int heap_check(struct heap *h, void (*report)(void *arg, const char *text), void *arg,
                uint64_t *problems);
+/* The same; tick(arg, pages) after each few pages: what it answers, if not 0, ends the check. */
+int heap_check_tick(struct heap *h, void (*report)(void *arg, const char *text),
+                    int (*tick)(void *arg, uint64_t pages), void *arg, uint64_t *problems);
 /* Is off the start of a live allocation? For checkers above. [L] */
 int heap_alloc_is_live(struct heap *h, uint64_t off, bool *live);
 

@@ -296,6 +296,8 @@ int alloc_open(struct heap *h); /* lists and bitmap from the descriptors */
 void alloc_page_relist(struct heap *h, uint64_t page);
 void alloc_page_freed(struct heap *h, uint64_t page); /* at commit */
 void alloc_page_loaded(struct heap *h, uint64_t page);
+/* In a transaction: the page is free from commit on, whatever it holds; totals are not changed. */
+int alloc_page_drop(struct heap *h, uint64_t page);
 int alloc_grow_tx(struct heap *h,
                   uint64_t pages); /* in a transaction: the heap has so many pages now */
 int alloc_grow_commit(struct heap *h, uint64_t pages);

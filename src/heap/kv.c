@@ -45,8 +45,8 @@ struct kv_piece {
 #define REC_HEAD   sizeof(struct kv_rec)
 #define PIECE_HEAD sizeof(struct kv_piece)
 #define PIECE_ROOM (HEAP_ALLOC_MAX - PIECE_HEAD)
-#define PIECES_MAX (KV_VALUE_MAX / PIECE_ROOM + 2) /* of one record, itself included */
-#define PIECE_REDO 96u /* what allocating or freeing a piece logs besides its bytes */
+#define PIECES_MAX KV_PIECES_MAX /* of one record, itself included */
+#define PIECE_REDO 96u           /* what allocating or freeing a piece logs besides its bytes */
 
 /* The record at off with its key and the part of the value that is in it. */
 static int rec_get(struct heap *h, uint64_t off, const struct kv_rec **rec)
@@ -303,6 +303,12 @@ int kv_del(struct heap *h, uint64_t root_off, const void *key, size_t key_len)
     return rc != 0 ? rc : rec_free(h, off);
 }
 
+int kv_drop(struct heap *h, uint64_t root_off, const struct tree_walker *w, const uint64_t *value,
+            uint32_t nr)
+{
+    return tree_drop_values(h, &kv_class, root_off, w, value, nr);
+}
+
 int kv_next(struct heap *h, uint64_t root_off, const void *key, size_t key_len, bool after,
             void *key_out, size_t *key_out_len, size_t *val_len)
 {
@@ -353,8 +359,10 @@ int kv_clear(struct heap *h, uint64_t root_off, uint32_t max, bool *done)
     return rc;
 }
 
-/* Are all pieces of the record at off there, and do they add up? HEAP_FAULT, or 0. */
-static int rec_check(struct heap *h, uint64_t off, bool *good)
+/* Are all pieces of the record at off there, and do they add up? at: where they are. HEAP_FAULT, or
+ * 0. */
+static int rec_check(struct heap *h, uint64_t off, uint64_t at[KV_PIECES_MAX], uint32_t *nr,
+                     bool *good)
 {
     const struct kv_piece *piece;
     const struct kv_rec *rec;
@@ -364,23 +372,45 @@ static int rec_check(struct heap *h, uint64_t off, bool *good)
     int rc = heap_alloc_is_live(h, off, &live);
 
     *good = false;
+    *nr = 0;
+    if (rc == 0 && !live)
+        return 0;
     if (rc == 0)
         rc = rec_get(h, off, &rec);
     if (rc != 0)
         return rc > 0 ? rc : 0;
+    at[(*nr)++] = off;
     sum = rec->here;
-    for (next = rec->next; next != 0 && live && sum < rec->val_len; next = piece->next) {
+    for (next = rec->next; next != 0 && live && sum < rec->val_len && *nr < KV_PIECES_MAX;
+         next = piece->next) {
         rc = heap_alloc_is_live(h, next, &live);
+        if (rc == 0 && !live)
+            return 0;
         if (rc == 0)
             rc = piece_get(h, next, &piece);
         if (rc != 0)
             return rc > 0 ? rc : 0;
+        at[(*nr)++] = next;
         sum += piece->here;
         if (piece->here == 0)
             return 0;
     }
     *good = live && next == 0 && sum == rec->val_len;
     return 0;
+}
+
+int kv_record(struct heap *h, const struct tree_entry *e, uint64_t off[KV_PIECES_MAX], uint32_t *nr,
+              bool *good)
+{
+    const struct kv_rec *rec;
+    int rc = rec_check(h, e->value, off, nr, good);
+
+    if (rc != 0 || !*good)
+        return rc;
+    rc = rec_get(h, e->value, &rec);
+    if (rc == 0)
+        *good = tree_prefix(rec->bytes, rec->key_len) == e->order;
+    return rc;
 }
 
 void kv_check_start(struct kv_checker *k, uint64_t root_off,
@@ -394,7 +424,8 @@ int kv_check_step(struct heap *h, struct kv_checker *k, bool *done)
 {
     struct tree_key key = kv_key(k->key, k->key_len);
     const struct kv_rec *rec;
-    uint64_t order, off;
+    uint64_t order, off, at[KV_PIECES_MAX];
+    uint32_t nr;
     bool good;
     int rc;
 
@@ -408,7 +439,7 @@ int kv_check_step(struct heap *h, struct kv_checker *k, bool *done)
                    k->key_len == 0 ? NULL : &key, &order, &off);
     *done = rc == -DER_NONEXIST;
     if (rc == 0)
-        rc = rec_check(h, off, &good);
+        rc = rec_check(h, off, at, &nr, &good);
     if (rc == 0)
         rc = rec_get(h, off, &rec);
     if (rc != 0)

@@ -31,6 +31,10 @@ int kv_next(struct heap *h, uint64_t root_off, const void *key, size_t key_len, 
 /* Removes up to max entries, the last ones first; *done: the map is empty. */
 int kv_clear(struct heap *h, uint64_t root_off, uint32_t max, bool *done);
 #define KV_CLEAR_REDO_MAX(max) (TREE_REDO_MAX + (max)*2048u)
+/* In a transaction: the records behind these values, of the leaf that w stands at, cannot be had;
+ * out with them. What is left of them is not given back. */
+int kv_drop(struct heap *h, uint64_t root_off, const struct tree_walker *w, const uint64_t *value,
+            uint32_t nr);
 /* Upper bound of redo bytes of a put or del with these sizes (del: val_len 0). */
 size_t kv_redo_max(size_t key_len, size_t val_len);
 /* Checks tree and records in steps, as tree_check_step() does. */
@@ -43,5 +47,11 @@ struct kv_checker {
 void kv_check_start(struct kv_checker *k, uint64_t root_off,
                     void (*report)(void *arg, const char *text), void *arg);
 int kv_check_step(struct heap *h, struct kv_checker *k, bool *done);
+/* For walks along the nodes of the map's tree (tree_walk_leaf()), which get past damage: is the
+ * record behind an entry whole, with all its pieces, and where its key belongs? off[KV_PIECES_MAX]:
+ * its allocations, *nr of them that can be read. */
+#define KV_PIECES_MAX (KV_VALUE_MAX / (HEAP_ALLOC_MAX - 16u) + 2)
+int kv_record(struct heap *h, const struct tree_entry *e, uint64_t off[KV_PIECES_MAX], uint32_t *nr,
+              bool *good);
 
 #endif

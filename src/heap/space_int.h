@@ -106,6 +106,10 @@ int space_map_groups(struct heap *h, uint64_t *groups);
  * already. */
 int space_map_set(struct heap *h, const struct space_extent *ext, bool used);
 
+/* In a transaction (dry: not, and nothing is changed): exactly the blocks of want are used in the
+ * group; what cannot be read on the way there is made again. */
+int space_map_mend(struct heap *h, uint64_t group, const uint64_t *want, bool dry, bool *changed);
+
 /* ---- space_run.c ---- */
 
 /* The extent lies in one group and in the role. */

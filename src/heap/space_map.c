@@ -130,6 +130,99 @@ static int bits_make(struct heap *h, uint64_t sum_off, uint64_t *bitmap)
     return rc != 0 ? rc : put_u64(h, sum_off + offsetof(struct space_sum, bitmap), *bitmap);
 }
 
+/* Is the allocation behind off there? HEAP_FAULT. */
+static int is_there(struct heap *h, uint64_t off, size_t len, bool *yes)
+{
+    int rc = heap_alloc_is_live(h, off, yes);
+
+    if (rc == 0 && *yes && heap_ptr(h, off, len) == NULL) {
+        rc = heap_rc(h);
+        *yes = false;
+    }
+    return rc > 0 || rc == -DER_NOMEM ? rc : 0;
+}
+
+/* Takes out of the way what cannot be read on the way to the group's bitmap: it is made again. */
+static int way_clear(struct heap *h, uint64_t group, bool dry, bool *changed)
+{
+    const struct space_head *head;
+    const struct space_sum *sum;
+    uint64_t off, table;
+    bool there;
+    int rc = heap_root_get(h, HEAP_ROOT_SPACE, &off);
+
+    if (rc != 0 || off == 0)
+        return rc;
+    rc = is_there(h, off, sizeof(*head), &there);
+    if (rc == 0 && !there) {
+        *changed = true;
+        return dry ? 0 : heap_tx_root_set(h, HEAP_ROOT_SPACE, 0);
+    }
+    head = rc == 0 ? heap_ptr(h, off, sizeof(*head)) : NULL;
+    if (head == NULL)
+        return rc != 0 ? rc : heap_rc(h);
+    table = head->table[group / SPACE_TABLE];
+    if (table == 0)
+        return 0;
+    rc = is_there(h, table, SPACE_TABLE * sizeof(*sum), &there);
+    if (rc == 0 && !there) {
+        *changed = true;
+        return dry ? 0
+                   : put_u64(h,
+                             off + offsetof(struct space_head, table) +
+                                 group / SPACE_TABLE * sizeof(uint64_t),
+                             0);
+    }
+    table += group % SPACE_TABLE * sizeof(*sum);
+    sum = rc == 0 ? heap_ptr(h, table, sizeof(*sum)) : NULL;
+    if (sum == NULL)
+        return rc != 0 ? rc : heap_rc(h);
+    if (sum->bitmap == 0)
+        return 0;
+    rc = is_there(h, sum->bitmap, SPACE_WORDS * sizeof(uint64_t), &there);
+    if (rc != 0 || there)
+        return rc;
+    *changed = true;
+    return dry ? 0 : put_u64(h, table + offsetof(struct space_sum, bitmap), 0);
+}
+
+int space_map_mend(struct heap *h, uint64_t group, const uint64_t *want, bool dry, bool *changed)
+{
+    uint32_t used = bits_count(want, 0, SPACE_GROUP);
+    const uint64_t *bits;
+    uint64_t sum_off, bitmap, *words;
+    struct space_sum sum;
+    uint32_t *count;
+    int rc;
+
+    *changed = false;
+    rc = way_clear(h, group, dry, changed);
+    if (rc != 0 || (dry && *changed))
+        return rc;
+    rc = space_map_sum(h, group, &sum);
+    if (rc == 0)
+        rc = space_map_bits(h, group, &bits);
+    if (rc != 0 || (bits == NULL && used == 0 && sum.used == 0))
+        return rc;
+    if (bits != NULL && sum.used == used && memcmp(bits, want, SPACE_WORDS * sizeof(*bits)) == 0)
+        return 0;
+    *changed = true;
+    if (dry)
+        return 0;
+    rc = sum_make(h, group, &sum_off);
+    if (rc == 0)
+        rc = bits_make(h, sum_off, &bitmap);
+    words = rc == 0 ? heap_tx_write(h, bitmap, SPACE_WORDS * sizeof(*words)) : NULL;
+    count = words != NULL
+                ? heap_tx_write(h, sum_off + offsetof(struct space_sum, used), sizeof(*count))
+                : NULL;
+    if (count == NULL)
+        return rc != 0 ? rc : heap_rc(h);
+    memcpy(words, want, SPACE_WORDS * sizeof(*words));
+    *count = used;
+    return 0;
+}
+
 int space_map_set(struct heap *h, const struct space_extent *ext, bool used)
 {
     uint64_t group = ext->block / SPACE_GROUP, sum_off, bitmap;

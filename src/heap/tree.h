@@ -109,17 +109,43 @@ int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enu
 #define TREE_LEAF_MAX 63u
 struct tree_walker {
     uint64_t root_off;
-    uint64_t lost; /* nodes that could not be had; what is below them was passed over */
+    uint64_t lost;     /* nodes that could not be had; what is below them was passed over */
+    uint64_t node[24]; /* heap offsets of the nodes that the last step came into */
+    uint32_t node_nr;
     /* the rest is the walker's own */
     uint64_t ref[10];
     uint32_t pos[10];
     uint32_t lv;
-    bool started;
+    bool started, stop;
 };
 void tree_walk_start(struct tree_walker *w, uint64_t root_off);
-/* The entries of the next leaf, unsorted: room for TREE_LEAF_MAX. -DER_NONEXIST at the end (lost
- * may have grown by then). HEAP_FAULT: nothing has happened. */
+/* The entries of the next leaf, unsorted: room for TREE_LEAF_MAX; *nr 0: a step past lost nodes.
+ * -DER_NONEXIST at the end (lost may have grown by then). HEAP_FAULT: nothing has happened. */
 int tree_walk_leaf(struct heap *h, struct tree_walker *w, struct tree_entry *ent, uint32_t *nr);
+
+/* ---- Mending (tree_mend.c): positions are those of walkers, which a change makes void ---- */
+
+/* What was below a lost node: entries with lo <= order <= hi (hi UINT64_MAX: no bound). */
+struct tree_gap {
+    uint64_t lo, hi;
+    uint32_t level; /* of the lost node */
+};
+/* Walks on, a leaf a step; *lost: the walker stands at a lost node now, gap says what was below it.
+ * -DER_NONEXIST: at the end. HEAP_FAULT. */
+int tree_find_lost(struct heap *h, uint64_t root_off, struct tree_walker *w, struct tree_gap *gap,
+                   bool *lost);
+/* In a transaction: the lost node that w stands at is taken out. */
+int tree_cut_lost(struct heap *h, uint64_t root_off, const struct tree_walker *w);
+/* In a transaction: entries of the leaf that tree_walk_leaf() gave out last go, those with these
+ * values; the others' records can be read. */
+int tree_drop_values(struct heap *h, const struct tree_class *c, uint64_t root_off,
+                     const struct tree_walker *w, const uint64_t *value, uint32_t nr);
+/* In a transaction: an entry of that leaf gets another value; its key and fingerprint stay. */
+int tree_swap_value(struct heap *h, const struct tree_class *c, uint64_t root_off,
+                    const struct tree_walker *w, uint64_t old, uint64_t value);
+/* The tree has so many entries; *changed: its root said otherwise. Changed in a transaction only.
+ */
+int tree_set_count(struct heap *h, uint64_t root_off, uint64_t count, bool *changed);
 
 /* ---- Checking ---- */
 

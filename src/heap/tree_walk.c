@@ -39,7 +39,8 @@ static int advance(struct tree *t, struct tree_walker *w, uint64_t *ref, bool *m
     return 0;
 }
 
-static int leaf_out(struct tree *t, uint64_t ref, struct tree_entry *ent, uint32_t *nr)
+static int leaf_out(struct tree *t, struct tree_walker *w, uint64_t ref, struct tree_entry *ent,
+                    uint32_t *nr)
 {
     struct tsort e[TNODE_CAP_MAX];
     const struct tnode *n;
@@ -47,6 +48,7 @@ static int leaf_out(struct tree *t, uint64_t ref, struct tree_entry *ent, uint32
 
     if (rc != 0)
         return rc;
+    w->node[w->node_nr++] = ref_off(ref);
     *nr = leaf_list(n, e);
     for (uint32_t i = 0; i < *nr; i++)
         ent[i] = (struct tree_entry){e[i].order, e[i].value};
@@ -62,10 +64,11 @@ static int enter(struct tree *t, struct tree_walker *w, uint64_t *ref, struct tr
 
     *down = w->lv + 1 < t->root.height;
     if (!*down)
-        return leaf_out(t, *ref, ent, nr);
+        return leaf_out(t, w, *ref, ent, nr);
     rc = tree_node_get(t, *ref, t->root.height - 1 - w->lv, &n);
     if (rc != 0)
         return rc;
+    w->node[w->node_nr++] = ref_off(*ref);
     w->ref[w->lv] = *ref;
     w->pos[w->lv++] = 0;
     *ref = ref_bare(inner_at(n, 0)->ref);
@@ -80,7 +83,7 @@ int tree_walk_leaf(struct heap *h, struct tree_walker *walker, struct tree_entry
     uint64_t ref = 0;
     int rc = tree_root_read(&t);
 
-    *nr = 0;
+    *nr = w.node_nr = 0;
     if (rc != 0)
         return rc;
     if (t.root.kind != TROOT_NODE) {
@@ -88,6 +91,7 @@ int tree_walk_leaf(struct heap *h, struct tree_walker *walker, struct tree_entry
             return -DER_NONEXIST;
         ent[0] = (struct tree_entry){t.root.order, t.root.value};
         *nr = 1;
+        walker->node_nr = 0;
         walker->started = true;
         return 0;
     }
@@ -100,8 +104,15 @@ int tree_walk_leaf(struct heap *h, struct tree_walker *walker, struct tree_entry
         rc = enter(&t, &w, &ref, ent, nr, &down);
         if (rc == 0 && !down)
             break;
+        if (is_damage(rc) && w.stop) {
+            *walker = w;
+            return rc;
+        }
         if (is_damage(rc)) {
             w.lost++;
+            rc = 0;
+            if (w.node_nr + TREE_HEIGHT_MAX > sizeof(w.node) / sizeof(w.node[0]))
+                break;
             rc = advance(&t, &w, &ref, &more);
         }
     }

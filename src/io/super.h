@@ -89,6 +89,10 @@ void super_share_limit(struct super *const *s, uint32_t nr);
  * (internally locked). */
 int super_grow(struct super *s, enum super_role role, uint64_t more);
 
+/* What each of the copies says, and which state is in force; also where super_read() fails. */
+struct row_sink;
+int super_show(struct io_dev *dev, const struct row_sink *out);
+
 /* Request by role offset: translated and split over extents; req as in io.h with off relative to
  * the role. -DER_INVAL beyond the role's size. done() once, when all parts are. The translation of
  * a running request is not disturbed by growth. */

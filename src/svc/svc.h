@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include "base/arena.h"
 #include "heap/heap.h"
+#include "heap/tree.h"
 #include "net/msg.h"
 
 struct svc;
@@ -142,6 +143,39 @@ int svc_next_session(struct svc *svc, uint64_t now, uint8_t session[16], bool *s
 int svc_has_snap(struct svc *svc, const uint8_t cont[16], uint64_t epoch, bool *yes);
 /* Are there handles or outcomes that SVC_EVICT_ALL would drop? */
 int svc_has_handles(struct svc *svc, bool *yes);
+/* Walks all tables, a record a step: is each whole and where it belongs? What is met is added to
+ * refs; report: what cannot be read, with the table it is of. Zero at the start. A step that faults
+ * has done nothing. */
+struct heap_refs;
+struct svc_checker {
+    uint64_t problems;
+    /* the rest is its own */
+    uint32_t table, nr, at;
+    bool in;
+    struct tree_walker w;
+    struct tree_entry ent[TREE_LEAF_MAX];
+};
+int svc_check_step(struct svc *svc, struct svc_checker *k, struct heap_refs *refs,
+                   void (*report)(void *arg, const char *text), void *arg, bool *done);
+/* Takes what cannot be read out of the tables, a step; say: what (dry: what would be). *fatal: the
+ * pool's map or properties are among it, which nothing can make again. */
+struct svc_mender {
+    uint32_t table;
+    bool started, records, fatal;
+    struct tree_walker w;
+    uint64_t entries;
+};
+int svc_mend_step(struct svc *svc, struct svc_mender *k, bool dry,
+                  void (*say)(void *arg, const char *text), void *arg, bool *done);
+/* The container is in the store but not here: it is from now on, without a label and with default
+ * properties; so is a snapshot of it that is not here. *made: something was. One transaction each.
+ */
+int svc_adopt_cont(struct svc *svc, const uint8_t cont[16], uint64_t now, bool *made);
+/* The container's snapshot behind *epoch (*started false: the first). -DER_NONEXIST. */
+int svc_next_snap(struct svc *svc, const uint8_t cont[16], uint64_t *epoch, bool *started);
+int svc_adopt_snap(struct svc *svc, const uint8_t cont[16], uint64_t epoch, bool *made);
+/* The container's data is lost: what is known of it goes. One transaction. */
+int svc_forget_cont(struct svc *svc, const uint8_t cont[16]);
 /* The numeric value of a container or pool property, default or stored. */
 int svc_cont_prop(struct svc *svc, const uint8_t cont[16], uint32_t type, uint64_t *val);
 int svc_pool_prop(struct svc *svc, uint32_t type, uint64_t *val);

@@ -1,5 +1,6 @@
-/* check, inspect, version: commands without a group. The first two open the pool's engine
- * read-only: nothing is written, and a log that was not checkpointed is replayed in memory. */
+/* check, version: commands without a group; and what inspect (cmd_inspect.c) shares with check: the
+ * pool's engine is opened read-only, nothing is written, and a log that was not checkpointed is
+ * replayed in memory. */
 #include <limits.h>
 #include <pthread.h>
 #include <string.h>
@@ -8,19 +9,15 @@
 #include "base/label.h"
 #include "base/size.h"
 #include "engine/engine.h"
+#include "tools/cmd_engine.h"
 #include "tools/cmds.h"
 #include "tools/conn.h"
 #include "tools/progress.h"
 
-struct pool_engine {
-    struct io_dir *dir;
-    struct engine *eng;
-    char path[PATH_MAX];
-};
-
-static int engine_start(struct tool *t, const char *pool, struct pool_engine *p)
+int engine_start(struct tool *t, const char *pool, const struct engine_conf *how,
+                 struct pool_engine *p)
 {
-    struct engine_conf conf = {.readonly = true, .cpu = -1};
+    struct engine_conf conf = *how;
     int rc = pool_dir(t, pool, p->path, sizeof(p->path));
 
     if (rc != 0)
@@ -47,7 +44,7 @@ static int engine_start(struct tool *t, const char *pool, struct pool_engine *p)
     return rc;
 }
 
-static void engine_stop(struct pool_engine *p)
+void engine_stop(struct pool_engine *p)
 {
     if (p->eng != NULL)
         engine_close(p->eng, true);
@@ -65,6 +62,9 @@ struct check_state {
     atomic_ulong done;
     json_t *problems;
     uint64_t shown;
+    atomic_bool stop; /* Ctrl-C */
+    bool silent;
+    const char *word; /* before each line */
     pthread_t watcher;
     bool watched;
 };
@@ -73,7 +73,7 @@ static void check_report(void *arg, const char *text)
 {
     struct check_state *st = arg;
 
-    if (st->shown++ >= PROBLEMS_SHOWN_MAX)
+    if (st->silent || st->shown++ >= PROBLEMS_SHOWN_MAX)
         return;
     if (st->problems != NULL) {
         json_array_append_new(st->problems, json_text(text, strlen(text)));
@@ -85,13 +85,14 @@ static void check_report(void *arg, const char *text)
         fprintf(st->t->out, "... more, not shown; they are counted at the end\n");
 }
 
-static void check_progress(void *arg, uint64_t done, uint64_t total)
+static int check_progress(void *arg, uint64_t done, uint64_t total)
 {
     struct check_state *st = arg;
 
     atomic_store(&st->done, done);
     atomic_store(&st->p.total, total);
     atomic_store(&st->p.total_known, total > 0);
+    return atomic_load(&st->stop) ? -DER_CANCELED : 0;
 }
 
 static void *check_watch(void *arg)
@@ -99,6 +100,8 @@ static void *check_watch(void *arg)
     progress_watch(&((struct check_state *)arg)->p);
     return NULL;
 }
+
+static int repair_pool(struct tool *t);
 
 static int check_verdict(struct tool *t, uint64_t problems, const char *path)
 {
@@ -112,152 +115,185 @@ static int check_verdict(struct tool *t, uint64_t problems, const char *path)
     snprintf(why, sizeof(why), "%s problem%s found%s", count_text(problems, n),
              problems == 1 ? " was" : "s were", t->json ? "" : "; they are listed above");
     return tool_fail(t, -DER_CSUM,
-                     "copy out what can still be read (fs copy), restore the rest from a backup, "
-                     "and check the device",
+                     "copy out what can still be read (fs copy), check the device, run 'tarn check "
+                     "--repair' to keep all that is sound, restore the rest from a backup",
                      why, "pool %s is damaged", path);
+}
+
+/* What a long walk over the pool shows while it runs. */
+static void watch_start(struct check_state *st, struct tool *t, const char *verb)
+{
+    progress_init(&st->p, verb, "pages and keys", t->json ? NULL : t->errout);
+    st->p.done = &st->done;
+    st->p.stop = &st->stop;
+    st->watched = pthread_create(&st->watcher, NULL, check_watch, st) == 0;
+}
+
+static void watch_end(struct check_state *st)
+{
+    progress_finish(&st->p);
+    if (st->watched)
+        pthread_join(st->watcher, NULL);
+    progress_end(&st->p);
+    progress_fini(&st->p);
+}
+
+static int check_failed(struct tool *t, int rc, const char *path)
+{
+    if (rc != -DER_CANCELED)
+        return tool_fail_der(t, rc, "cannot check pool %s to its end", path);
+    t->status = EXIT_INTERRUPTED;
+    return tool_fail(t, rc, "run the command again", "it was interrupted",
+                     "pool %s is not checked to its end", path);
+}
+
+/* Opens the pool for reading, checks it, closes it. */
+static int check_run(struct tool *t, struct check_state *st, uint64_t *problems, char *path)
+{
+    struct engine_conf conf = {.readonly = true, .cpu = -1};
+    struct pool_engine p = {0};
+    int rc;
+
+    watch_start(st, t, "checked");
+    rc = engine_start(t, t->args[0], &conf, &p);
+    if (rc == 0)
+        rc = engine_check(p.eng, !opt_flag(t, "quick"), check_report, check_progress, st, problems);
+    watch_end(st);
+    if (rc != 0 && p.eng != NULL)
+        check_failed(t, rc, p.path);
+    snprintf(path, PATH_MAX, "%s", p.path);
+    engine_stop(&p);
+    return rc;
 }
 
 static int check_pool(struct tool *t)
 {
     struct check_state st = {.t = t, .problems = t->json ? json_array() : NULL};
-    struct pool_engine p = {0};
+    char path[PATH_MAX] = "";
     uint64_t problems = 0;
     int rc;
 
-    progress_init(&st.p, "checked", "objects", t->json ? NULL : t->errout);
-    st.p.done = &st.done;
-    rc = engine_start(t, t->args[0], &p);
-    if (rc == 0) {
-        st.watched = pthread_create(&st.watcher, NULL, check_watch, &st) == 0;
-        rc = engine_check(p.eng, !opt_flag(t, "quick"), check_report, check_progress, &st,
-                          &problems);
-        progress_finish(&st.p);
-        if (st.watched)
-            pthread_join(st.watcher, NULL);
-        progress_end(&st.p);
-        if (rc != 0)
-            tool_fail_der(t, rc, "cannot check pool %s to its end", p.path);
+    if (opt_flag(t, "repair") || opt_flag(t, "dry-run")) {
+        json_decref(st.problems);
+        return repair_pool(t);
     }
+    rc = check_run(t, &st, &problems, path);
     if (rc == 0)
-        rc = check_verdict(t, problems, p.path);
+        rc = check_verdict(t, problems, path);
     if (t->json)
         t->response =
             json_pack("{s:I, s:o}", "problems", (json_int_t)problems, "list", st.problems);
-    engine_stop(&p);
-    progress_fini(&st.p);
     return rc;
 }
 
-/* ---- inspect ---- */
+/* ---- repair ---- */
 
-#define STAT_FIELDS(X)                                                                             \
-    X(objects, "objects", COUNT)                                                                   \
-    X(dkeys, "distribution keys", COUNT)                                                           \
-    X(akeys, "attribute keys", COUNT)                                                              \
-    X(values, "values", COUNT)                                                                     \
-    X(value_bytes_heap, "bytes of values kept with the metadata", BYTES)                           \
-    X(value_bytes_data, "bytes of values in data space", BYTES)                                    \
-    X(prepared, "transactions prepared and not decided", COUNT)                                    \
-    X(prepared_bytes, "bytes of values that they bring", BYTES)                                    \
-    X(heap_bytes, "bytes in use in the metadata heap", BYTES)                                      \
-    X(meta_pages_bytes, "bytes of metadata pages", BYTES)                                          \
-    X(data_total, "bytes of data space", BYTES)                                                    \
-    X(data_used, "bytes of data space in use", BYTES)
-
-static void stat_json(json_t *o, const struct engine_stat *st)
+static void repair_report(void *arg, const char *text)
 {
-#define COUNT_OR_BYTES(field, text, kind)                                                          \
-    json_object_set_new(o, #field, json_integer((json_int_t)st->field));
-    STAT_FIELDS(COUNT_OR_BYTES)
-#undef COUNT_OR_BYTES
-}
+    struct check_state *st = arg;
 
-static void stat_print(FILE *out, const struct engine_stat *st)
-{
-    char text[COUNT_TEXT_MAX];
-#define PRINT_COUNT(v)           count_text((v), text)
-#define PRINT_BYTES(v)           size_print((v), text, sizeof(text))
-#define PRINT(field, what, kind) fprintf(out, "  %-42s %s\n", what, PRINT_##kind(st->field));
-    STAT_FIELDS(PRINT)
-#undef PRINT
-}
-
-static const char *const role_names[SUPER_ROLE_NR] = {"wal", "meta", "data"};
-
-static uint64_t devices_json(const struct engine_device *d, uint32_t nr, json_t *list)
-{
-    uint64_t bytes = 0;
-
-    for (uint32_t i = 0; i < nr; i++) {
-        json_t *roles = json_array();
-
-        for (uint32_t r = 0; r < SUPER_ROLE_NR; r++)
-            if (d[i].roles & (1u << r))
-                json_array_append_new(roles, json_string(role_names[r]));
-        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:I, s:b}", "name", d[i].name,
-                                              "path", d[i].path, "roles", roles, "bytes",
-                                              (json_int_t)d[i].bytes, "block", d[i].fixed));
-        bytes += d[i].bytes;
-    }
-    return bytes;
-}
-
-static void devices_print(const struct engine_device *d, uint32_t nr, FILE *out)
-{
-    char size[SIZE_TEXT_MAX];
-
-    for (uint32_t i = 0; i < nr; i++) {
-        const char *comma = "";
-
-        fprintf(out, "  device %s: roles ", d[i].name);
-        for (uint32_t r = 0; r < SUPER_ROLE_NR; r++) {
-            if (!(d[i].roles & (1u << r)))
-                continue;
-            fprintf(out, "%s%s", comma, role_names[r]);
-            comma = ", ";
-        }
-        fprintf(out, "; %s; %s\n", size_print(d[i].bytes, size, sizeof(size)), d[i].path);
-    }
-}
-
-static int inspect_pool(struct tool *t)
-{
-    struct pool_engine p = {0};
-    struct engine_stat st = {0};
-    struct engine_device dev[SUPER_ROLE_NR];
-    uint32_t nr;
-    char text[UUID_TEXT_LEN + 1], size[SIZE_TEXT_MAX];
-    uuid_t uuid;
-    int rc = engine_start(t, t->args[0], &p);
-
-    if (rc != 0)
-        goto out;
-    engine_stat(p.eng, &st);
-    engine_pool_uuid(p.eng, uuid);
-    uuid_text_print(uuid, text);
-    nr = engine_devices(p.eng, dev);
-    uint64_t meta = st.heap_bytes > st.value_bytes_heap ? st.heap_bytes - st.value_bytes_heap : 0;
-    if (t->json) {
-        json_t *list = json_array();
-        uint64_t bytes = devices_json(dev, nr, list);
-
-        t->response =
-            json_pack("{s:s, s:s, s:I, s:o, s:I}", "uuid", text, "path", p.path, "device_bytes",
-                      (json_int_t)bytes, "devices", list, "metadata_bytes", (json_int_t)meta);
-        stat_json(t->response, &st);
+    if (st->problems != NULL) {
+        json_array_append_new(st->problems, json_text(text, strlen(text)));
     } else {
-        fprintf(t->out, "pool %s in %s\n", text, p.path);
-        devices_print(dev, nr, t->out);
-        stat_print(t->out, &st);
-        fprintf(t->out, "  %-42s %s\n", "bytes of metadata without values",
-                size_print(meta, size, sizeof(size)));
-        if (st.objects > 0)
-            fprintf(t->out, "  %-42s %llu\n", "metadata bytes an object",
-                    (unsigned long long)(meta / st.objects));
+        progress_clear(&st->p);
+        fprintf(st->t->out, "%s: %s\n", st->word, text);
     }
-out:
+}
+
+/* Opens the pool and repairs it, or says what that would do. */
+static int repair_run(struct tool *t, struct check_state *st, bool dry, struct engine_repaired *out)
+{
+    struct engine_conf conf = {.readonly = dry, .repair = !dry, .cpu = -1};
+    struct pool_engine p = {0};
+    int rc;
+
+    st->word = dry ? "gives up" : "left over";
+    watch_start(st, t, dry ? "looked at" : "repaired");
+    rc = engine_start(t, t->args[0], &conf, &p);
+    if (rc == 0)
+        rc = engine_repair(p.eng, dry, repair_report, check_progress, st, out);
+    watch_end(st);
+    if (rc == -DER_NOTSUPPORTED && out->impossible)
+        tool_fail(t, -DER_CSUM,
+                  "copy out what can be read (the pool still opens for reading: tarn check, tarn "
+                  "inspect --object), make a new pool, restore the rest",
+                  "what is lost is the pool's own map or properties, which nothing can make again",
+                  "pool %s cannot be repaired", p.path);
+    else if (rc == -DER_CANCELED)
+        check_failed(t, rc, p.path);
+    else if (rc != 0 && p.eng != NULL)
+        tool_fail(t, rc,
+                  "check the device and run the command again; until a repair has come to its end "
+                  "the pool opens for reading only",
+                  d_errdesc(rc), "the repair of pool %s did not come to its end", p.path);
     engine_stop(&p);
     return rc;
+}
+
+static void repaired_say(struct tool *t, const struct engine_repaired *r, bool dry)
+{
+    const char *would = dry ? "would be " : "";
+    char n[COUNT_TEXT_MAX], size[SIZE_TEXT_MAX];
+
+    fprintf(t->out, "%s thing%s %sgiven up\n", count_text(r->given_up, n),
+            r->given_up == 1 ? "" : "s", would);
+    fprintf(t->out, "%s allocations that nothing refers to, %s, %sgiven back\n",
+            count_text(r->freed, n), size_print(r->freed_bytes, size, sizeof(size)), would);
+    fprintf(t->out, "%s damaged pages %sfree again\n", count_text(r->pages, n), would);
+    if (r->groups > 0)
+        fprintf(t->out, "%s parts of data space %smarked anew\n", count_text(r->groups, n), would);
+    if (r->found > 0)
+        fprintf(t->out, "%s objects whose place in a container was lost have it again\n",
+                count_text(r->found, n));
+    if (r->adopted > 0)
+        fprintf(t->out,
+                "%s containers or snapshots that the pool service had lost are known again, "
+                "containers by their uuid\n",
+                count_text(r->adopted, n));
+}
+
+static int repair_verdict(struct tool *t, const char *path, uint64_t problems)
+{
+    if (problems > 0)
+        return tool_fail(t, -DER_CSUM, "copy out what can still be read, and report it as a defect",
+                         "the check after it found problems; 'tarn check' lists them",
+                         "pool %s is not sound after its repair", path);
+    if (!t->json)
+        fprintf(t->out, "pool %s is sound\n", path);
+    return 0;
+}
+
+static int repair_pool(struct tool *t)
+{
+    struct check_state quiet = {.t = t, .silent = true},
+                       st = {.t = t, .problems = t->json ? json_array() : NULL};
+    struct engine_repaired plan = {0}, done = {0};
+    bool dry = opt_flag(t, "dry-run");
+    char path[PATH_MAX] = "";
+    uint64_t problems = 0, left = 0;
+    int rc = check_run(t, &quiet, &problems, path);
+
+    if (rc == 0 && problems > 0)
+        rc = repair_run(t, &st, true, &plan);
+    if (rc == 0 && problems > 0 && !t->json)
+        repaired_say(t, &plan, true);
+    if (rc == 0 && problems > 0 && !dry) {
+        if (!t->json)
+            fprintf(t->out, "repairing\n");
+        rc = repair_run(t, &st, false, &done);
+        if (rc == 0 && !t->json)
+            repaired_say(t, &done, false);
+        if (rc == 0)
+            rc = check_run(t, &quiet, &left, path);
+    }
+    if (t->json)
+        t->response = json_pack("{s:I, s:o, s:I, s:I, s:I, s:I}", "problems", (json_int_t)problems,
+                                "given_up", st.problems, "freed", (json_int_t)done.freed, "pages",
+                                (json_int_t)done.pages, "adopted", (json_int_t)done.adopted,
+                                "problems_left", (json_int_t)left);
+    if (rc != 0 || (dry && problems > 0))
+        return rc;
+    return repair_verdict(t, path, left);
 }
 
 static int version(struct tool *t)
@@ -281,15 +317,27 @@ static const struct command commands[] = {
      1,
      1,
      check_pool,
-     "verify everything a pool holds, without changing it",
+     "verify everything a pool holds; with --repair keep what is sound",
      "Reads all metadata and, unless --quick, all data, and compares checksums, references and "
-     "counts. Exit status 0: sound; 11:\n"
+     "counts; changes nothing. Exit status 0: sound; 11:\n"
      "damaged, each problem is listed with the container, path or object and keys it is about, and "
      "what survives;\n"
      "others: it could not be checked. Refused while a process "
-     "has the pool open.",
-     "check ./tarn-pool\ncheck ./tarn-pool --quick --json",
-     {{'q', "quick", NULL, "metadata only"}}},
+     "has the pool open.\n"
+     "--repair takes what cannot be read out of the pool, so that all else is consistent and can "
+     "be "
+     "used: it says first what is given up\n"
+     "(--dry-run: only that), asks nothing, and checks again. Reading what was lost is an error "
+     "from "
+     "then on, never older bytes;\n"
+     "writing it anew, or removing it, ends that. Cut short, it has to be run again before the "
+     "pool "
+     "opens for more than reading.",
+     "check ./tarn-pool\ncheck ./tarn-pool --quick --json\ncheck ./tarn-pool --dry-run\ncheck "
+     "./tarn-pool --repair",
+     {{'q', "quick", NULL, "metadata only"},
+      {0, "repair", NULL, "give up what cannot be read, make all else consistent"},
+      {0, "dry-run", NULL, "say what --repair would do, change nothing"}}},
     {"inspect",
      NULL,
      "POOL",
@@ -297,9 +345,25 @@ static const struct command commands[] = {
      1,
      inspect_pool,
      "show what a pool consists of",
-     "Opens the pool without changing it, also one that was not closed.",
-     "inspect ./tarn-pool",
-     {{0}}},
+     "Opens the pool without changing it, also one that was not closed. With an option it shows "
+     "that "
+     "part, record by record;\n"
+     "superblocks and log also of a pool that does not open. OBJ is HIGH.LOW, or a path in a POSIX "
+     "container.\n"
+     "Refused while a process has the pool open.",
+     "inspect ./tarn-pool\ninspect ./tarn-pool --super\ninspect ./tarn-pool --wal --from 4096 --to "
+     "65536\n"
+     "inspect ./tarn-pool --page 12\ninspect ./tarn-pool --tree home/docs\ninspect ./tarn-pool "
+     "--object home/docs/a.txt --json",
+     {{0, "super", NULL, "every superblock copy of every device, and which is good"},
+      {0, "wal", NULL, "checkpoint records, log groups, each record and what it changes"},
+      {0, "from", "LSN", "with --wal: groups that begin here or behind"},
+      {0, "to", "LSN", "with --wal: groups that begin before"},
+      {0, "page", "N", "a page of metadata: class, slots, what each begins with"},
+      {0, "tree", "CONT[/OBJ]", "the tree of a container's objects, or of an object's dkeys"},
+      {0, "object", "CONT/OBJ",
+       "every version of every value: epoch, flags, checksum, place, bytes"},
+      {0, "limit", "N", "with --tree: so many entries (200)"}}},
     {"version", NULL, "", 0, 0, version, "show the version", NULL, "version", {{0}}},
 };
 

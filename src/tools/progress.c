@@ -119,6 +119,9 @@ void progress_line(const char *verb, const char *unit, const struct progress_sta
                                known ? count_text(st->total, total) : "", unit);
     if (st->no_bytes) {
         at -= 2; /* the comma */
+        if (st->seconds > 0.5)
+            at += (size_t)snprintf(line + at, sizeof(line) - at, ", %s/s",
+                                   count_text((uint64_t)((double)st->done / st->seconds), done));
     } else {
         size_print(st->bytes, bytes, sizeof(bytes));
         size_print(st->total_bytes, total_bytes, sizeof(total_bytes));

@@ -72,6 +72,19 @@ static int collect_wide(const struct view *v, const struct akey_rec *a, uint64_t
 
         if (r == NULL)
             return heap_rc(h);
+        if (r->v.kind == REC_GAP) {
+            r = heap_ptr(h, off, sizeof *r);
+            if (r == NULL)
+                return heap_rc(h);
+            w = (struct when){r->v.epoch, r->v.minor};
+            if (r->start < to && r->start + r->nr > from && when_cmp(w, v->hide) > 0) {
+                int rc = pieces_push(
+                    out, mem, (struct piece){.start = r->start, .nr = r->nr, .w = w, .lost = true});
+
+                if (rc)
+                    return rc;
+            }
+        }
         if (r->v.kind == REC_WIDE) {
             r = heap_ptr(h, off, sizeof *r);
             if (r == NULL)
@@ -236,6 +249,8 @@ static int resolve(struct pieces *in, uint64_t from, uint64_t to, struct arena *
         }
         top = &in->p[heap[0]];
         end = MIN(end, top->start + top->nr);
+        if (top->lost && !MUTANT(GAP_UNSEEN))
+            return -DER_CSUM;
         if (top->rec_size) {
             struct piece *last = out->nr ? &out->p[out->nr - 1] : NULL;
 
@@ -273,6 +288,13 @@ int array_visible(const struct view *v, uint64_t akey, uint64_t from, uint64_t t
     rc = resolve(&all, lo, hi, a, out);
     if (rc)
         return rc;
+    if (view_in_doubt(v)) { /* a hole may be what was lost */
+        for (uint32_t i = 0; i < out->nr; i++)
+            shown += out->p[i].nr;
+        if (shown < hi - lo)
+            return -DER_CSUM;
+        shown = 0;
+    }
     if (v->mark && !v->exact) { /* a hole may be one that was not there at the epoch */
         for (uint32_t i = 0; i < out->nr; i++)
             shown += out->p[i].nr;
@@ -294,7 +316,9 @@ int array_any(const struct view *v, uint64_t akey, bool *any)
     int rc = akey_look(h, akey, &a);
 
     *any = false;
-    if (rc)
+    if (rc == 0)
+        rc = life_in_doubt(h, a.life, v->hide, any);
+    if (rc || *any)
         return rc;
     holes = a.flags & KEY_HOLES;
     if (!holes) {

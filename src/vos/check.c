@@ -7,8 +7,10 @@
  *   values      lengths possible, slots live, data extents in use and used once, checksums of heap
  *               bytes right
  *   intents     whole, in the table under their id, with a slot in their session; keys possible;
- * what they own as values counters    those of each container equal what was counted (if nothing
- * changed meanwhile)
+ *               what they own as values
+ *   references  each record, node and block of data space belongs to one place; with ops->refs the
+ *               caller can tell afterwards what belongs to none
+ *   counters    those of each container equal what was counted (if nothing changed meanwhile)
  *
  * A step is one dkey. What is found is kept until the step has seen all its pages, so that a fault
  * repeats nothing. Trees are walked along their nodes, not their keys, so that damage costs what is
@@ -22,7 +24,7 @@
 
 /* In an anchor. */
 struct check_place {
-    uint8_t started, conts_seen, pad[2];
+    uint8_t started, conts_seen, sessions_seen, pad;
     uint32_t cont;
 };
 
@@ -44,9 +46,9 @@ struct spot {
 struct check_state {
     uint64_t lsn;
     uint64_t stat[ST_NR];
-    uint8_t *used; /* a bit each data block met */
-    uint64_t used_blocks;
+    struct heap_refs own, *refs; /* what was met */
     struct spot at;
+    struct tree_walker sessions;
 };
 
 struct found {
@@ -68,6 +70,9 @@ struct check {
     uint64_t stat[ST_NR];
     struct space_extent *ext;
     uint32_t ext_nr, ext_max;
+    uint64_t *ref; /* offsets of allocations that the step met */
+    uint32_t ref_nr, ref_max;
+    uint64_t pack; /* the packed record that is looked at */
     daos_obj_id_t oid;
     const struct vos_check_ops *ops;
     struct vos_found at;
@@ -144,10 +149,29 @@ static void tree_problem(void *arg, const char *text)
     problem(arg, "%s", text);
 }
 
+static int ref_add(struct check *k, uint64_t off)
+{
+    if (k->ref_nr == k->ref_max) {
+        uint32_t max = k->ref_max ? k->ref_max * 2 : 64;
+        uint64_t *n = arena_alloc(k->mem, max * sizeof *n);
+
+        if (n == NULL)
+            return -DER_NOMEM;
+        if (k->ref_nr)
+            memcpy(n, k->ref, k->ref_nr * sizeof *n);
+        k->ref = n;
+        k->ref_max = max;
+    }
+    k->ref[k->ref_nr++] = off;
+    return 0;
+}
+
 static int check_live(struct check *k, uint64_t off, const char *what, bool *live)
 {
     int rc = heap_alloc_is_live(k->h, off, live);
 
+    if (rc == 0 && *live)
+        return ref_add(k, off);
     if (rc == 0 && !*live) {
         k->damaged = true;
         problem(k,
@@ -156,6 +180,16 @@ static int check_live(struct check *k, uint64_t off, const char *what, bool *liv
                 what, (unsigned long long)off);
     }
     return rc;
+}
+
+/* The next leaf, and the nodes on the way to it are met. */
+static int walk_leaf(struct check *k, struct tree_walker *w, struct tree_entry *ent, uint32_t *nr)
+{
+    int rc = tree_walk_leaf(k->h, w, ent, nr), added = 0;
+
+    for (uint32_t i = 0; (rc == 0 || rc == -DER_NONEXIST) && added == 0 && i < w->node_nr; i++)
+        added = ref_add(k, w->node[i]);
+    return added ? added : rc;
 }
 
 /* A damaged record is a problem, not the end of the walk. */
@@ -205,7 +239,8 @@ static int check_life(struct check *k, uint64_t life, bool wide_ok)
         w = (struct when){r->epoch, r->minor};
         check_epoch(k, r->epoch, "existence log", life);
         if (r->kind == REC_MARK ? !first
-                                : r->kind != REC_PUNCH && !(r->kind == REC_WIDE && wide_ok)) {
+                                : r->kind != REC_PUNCH && r->kind != REC_LOST &&
+                                      !((r->kind == REC_WIDE || r->kind == REC_GAP) && wide_ok)) {
             problem(k,
                     "existence log at heap offset %llu: a record of kind %u does not belong here",
                     (unsigned long long)life, r->kind);
@@ -232,6 +267,8 @@ static int check_value(struct check *k, uint64_t off, const struct layout *l, co
     bool ok;
     int rc;
 
+    if (l->flags & VER_CORRUPT) /* it says so itself, and so will every reader */
+        return 0;
     k->stat[l->flags & VER_DATA ? ST_DATA_BYTES : ST_HEAP_BYTES] += l->bytes;
     if (l->flags & VER_TOMBSTONE)
         return 0;
@@ -283,7 +320,9 @@ static int check_value(struct check *k, uint64_t off, const struct layout *l, co
         }
         k->ext[k->ext_nr++] = e;
         if (k->ops->data) {
-            struct vos_piece p = {.csum_type = l->flags & VER_CSUM ? rec[l->csum_off] : 0,
+            struct vos_piece p = {.ver = off,
+                                  .pack = k->pack,
+                                  .csum_type = l->flags & VER_CSUM ? rec[l->csum_off] : 0,
                                   .csum_len = (uint16_t)l->csum_len,
                                   .len = len,
                                   .ext = e,
@@ -409,7 +448,7 @@ static int check_exts(struct check *k, uint64_t akey, const struct akey_rec *a)
     if (rc > 0 || rc == -DER_NOMEM)
         return rc;
     tree_walk_start(&w, akey + offsetof(struct akey_rec, values));
-    while ((rc = tree_walk_leaf(k->h, &w, ent, &nr)) == 0) {
+    while ((rc = walk_leaf(k, &w, ent, &nr)) == 0) {
         for (uint32_t i = 0; i < nr; i++) {
             uint64_t before = k->problems;
 
@@ -494,7 +533,9 @@ static int check_pack(struct check *k, uint64_t dkey)
     k->at.start = p.start;
     k->at.nr = p.nr;
     k->at.rec_size = p.rec_size;
+    k->pack = dkey;
     rc = check_value(k, p.ver, &l, rec, !array);
+    k->pack = 0;
     if (rc == 0 && array && k->problems > before)
         records_lost(k, p.start, p.nr, p.rec_size, false);
     k->at.akey = NULL;
@@ -536,7 +577,7 @@ static int check_dkey(struct check *k, uint64_t dkey, uint64_t order)
     if (rc > 0 || rc == -DER_NOMEM)
         return rc;
     tree_walk_start(&w, dkey + offsetof(struct dkey_rec, akeys));
-    while ((rc = tree_walk_leaf(k->h, &w, ent, &nr)) == 0) {
+    while ((rc = walk_leaf(k, &w, ent, &nr)) == 0) {
         for (uint32_t i = 0; i < nr; i++) {
             rc = check_akey(k, ent[i].value, ent[i].order);
             if (rc)
@@ -696,7 +737,7 @@ static int step_intent(struct check *k, struct spot *p)
         tree_walk_start(&p->intents, INTENTS_OFF(k->c));
     p->intents_started = true;
     if (p->intent_at == p->intent_nr) {
-        rc = tree_walk_leaf(k->h, &p->intents, p->intent, &p->intent_nr);
+        rc = walk_leaf(k, &p->intents, p->intent, &p->intent_nr);
         p->intent_at = 0;
     }
     if (rc == -DER_NONEXIST) {
@@ -714,17 +755,51 @@ static int step_intent(struct check *k, struct spot *p)
     return pass_by(k, check_intent(k, e.value, e.order), "intent", e.value);
 }
 
+/* The nodes of a small tree beside the main one: each entry's record belongs elsewhere. */
+static int side_tree(struct check *k, size_t root_at, const char *what)
+{
+    struct tree_entry ent[TREE_LEAF_MAX];
+    struct tree_walker w;
+    uint32_t nr;
+    int rc;
+
+    tree_walk_start(&w, k->c->off + root_at);
+    do {
+        rc = walk_leaf(k, &w, ent, &nr);
+    } while (rc == 0);
+    if (rc != -DER_NONEXIST)
+        return rc;
+    nodes_lost(k, &w, what);
+    return 0;
+}
+
+/* The container's own record. */
+static int step_cont(struct check *k)
+{
+    bool live;
+    int rc = check_live(k, k->c->off, "container", &live);
+
+    if (rc == 0)
+        rc = side_tree(k, offsetof(struct cont_rec, snaps), "snapshots");
+    if (rc == 0)
+        rc = side_tree(k, offsetof(struct cont_rec, trash), "objects with garbage");
+    return rc;
+}
+
 /* The next object's record. */
 static int step_obj(struct check *k, struct spot *p, bool *cont_done)
 {
     struct tree_entry e;
     int rc = 0;
 
-    if (!p->started)
+    if (!p->started) {
         tree_walk_start(&p->objs, k->c->off + offsetof(struct cont_rec, objects));
-    p->started = true;
+        rc = step_cont(k);
+        p->started = rc == 0;
+        return rc;
+    }
     if (p->obj_at == p->obj_nr) {
-        rc = tree_walk_leaf(k->h, &p->objs, p->obj, &p->obj_nr);
+        rc = walk_leaf(k, &p->objs, p->obj, &p->obj_nr);
         p->obj_at = 0;
     }
     if (rc == -DER_NONEXIST) {
@@ -732,7 +807,7 @@ static int step_obj(struct check *k, struct spot *p, bool *cont_done)
         *cont_done = true;
         return 0;
     }
-    if (rc)
+    if (rc || p->obj_nr == 0)
         return rc;
     e = p->obj[p->obj_at++];
     rc = check_obj(k, e.value, e.order);
@@ -757,7 +832,7 @@ static int step(struct check *k, struct spot *p, bool *cont_done)
     k->oid = k->at.oid = p->oid;
     k->at.has_oid = true;
     if (p->dkey_at == p->dkey_nr) {
-        rc = tree_walk_leaf(k->h, &p->dkeys, p->dkey, &p->dkey_nr);
+        rc = walk_leaf(k, &p->dkeys, p->dkey, &p->dkey_nr);
         p->dkey_at = 0;
     }
     if (rc == -DER_NONEXIST) {
@@ -765,7 +840,7 @@ static int step(struct check *k, struct spot *p, bool *cont_done)
         p->in_obj = false;
         return 0;
     }
-    if (rc)
+    if (rc || p->dkey_nr == 0)
         return rc;
     e = p->dkey[p->dkey_at++];
     return pass_by(k, check_dkey(k, e.value, e.order), "dkey", e.value);
@@ -791,39 +866,40 @@ static void check_counts(struct check *k, struct check_state *s)
                     (unsigned long long)k->c->stat[i], NAMES[i], (unsigned long long)s->stat[i]);
 }
 
-/* Data blocks of the step: each may be met once. */
-static int check_blocks(struct check *k, struct check_state *s)
+/* They become what was counted. */
+static int recount(struct vos_cont *c, const uint64_t stat[ST_NR])
 {
-    for (uint32_t i = 0; i < k->ext_nr; i++) {
-        uint64_t end = k->ext[i].block + k->ext[i].nr;
+    int rc = heap_tx_begin(c->v->h, REDO_REC);
 
-        if (end > s->used_blocks) {
-            uint64_t n = MAX(end * 2, 65536);
-            uint8_t *p = base_realloc(s->used, n / 8 + 1);
-
-            if (p == NULL)
-                return -DER_NOMEM;
-            memset(p + (s->used_blocks ? s->used_blocks / 8 + 1 : 0), 0,
-                   n / 8 + 1 - (s->used_blocks ? s->used_blocks / 8 + 1 : 0));
-            s->used = p;
-            s->used_blocks = n;
-        }
-        for (uint64_t b = k->ext[i].block; b < end; b++) {
-            if (s->used[b / 8] & (1u << b % 8)) {
-                problem(k, "data block %llu belongs to two versions; one of them is overwritten",
-                        (unsigned long long)b);
-                break;
-            }
-            s->used[b / 8] |= (uint8_t)(1u << b % 8);
-        }
+    for (uint32_t i = ST_OBJ; i < ST_NR && rc == 0 && !MUTANT(REPAIR_COUNTERS); i++)
+        rc = tx_put64(c->v->h, c->off + offsetof(struct cont_rec, stat) + i * 8, stat[i]);
+    if (rc) {
+        if (heap_tx_active(c->v->h))
+            heap_tx_abort(c->v->h);
+        return rc;
     }
+    heap_tx_commit(c->v->h, NULL);
+    memcpy(c->stat, stat, sizeof c->stat);
     return 0;
+}
+
+/* What the step met: each may be met once. */
+static void check_refs(struct check *k, struct check_state *s)
+{
+    for (uint32_t i = 0; i < k->ext_nr; i++)
+        if (!heap_refs_add_blocks(s->refs, &k->ext[i]))
+            problem(k, "data block %llu belongs to two versions; one of them is overwritten",
+                    (unsigned long long)k->ext[i].block);
+    for (uint32_t i = 0; i < k->ref_nr; i++)
+        if (!heap_refs_add(s->refs, k->ref[i]))
+            problem(k, "the allocation at heap offset %llu is referred to from two places",
+                    (unsigned long long)k->ref[i]);
 }
 
 void check_end(struct vos *v)
 {
     if (v->check) {
-        base_free(v->check->used);
+        heap_refs_close(&v->check->own);
         base_free(v->check);
         v->check = NULL;
     }
@@ -837,22 +913,10 @@ static struct vos_cont *cont_at(struct vos *v, uint32_t ix)
     {
         struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
 
-        if (!c->gone && ix-- == 0)
+        if (!c->shredded && ix-- == 0)
             return c;
     }
     return NULL;
-}
-
-static bool cont_loaded(struct vos *v, uint64_t off)
-{
-    struct list *l;
-
-    LIST_FOREACH(l, &v->conts)
-    {
-        if (LIST_ENTRY(l, struct vos_cont, link)->off == off)
-            return true;
-    }
-    return false;
 }
 
 /* Containers that are in the tree and could not be loaded. */
@@ -863,10 +927,13 @@ static int check_conts(struct check *k)
     uint32_t nr;
     int rc;
 
+    rc = ref_add(k, k->v->super);
+    if (rc)
+        return rc;
     tree_walk_start(&w, k->v->super + offsetof(struct super_rec, conts));
-    while ((rc = tree_walk_leaf(k->h, &w, ent, &nr)) == 0) {
+    while ((rc = walk_leaf(k, &w, ent, &nr)) == 0) {
         for (uint32_t i = 0; i < nr; i++)
-            if (!cont_loaded(k->v, ent[i].value))
+            if (!cont_is_loaded(k->v, ent[i].value))
                 problem(k,
                         "the container at heap offset %llu could not be loaded: it cannot be "
                         "used",
@@ -878,27 +945,80 @@ static int check_conts(struct check *k)
     return 0;
 }
 
+/* A leaf of the tree of sessions. */
+static int check_sessions(struct check *k, struct tree_walker *w, bool *done)
+{
+    struct tree_entry ent[TREE_LEAF_MAX];
+    uint32_t nr;
+    bool live;
+    int rc = walk_leaf(k, w, ent, &nr);
+
+    for (uint32_t i = 0; rc == 0 && i < nr; i++) {
+        rc = check_live(k, ent[i].value, "session", &live);
+        if (rc == 0 && live && REC(k->h, ent[i].value, session_rec, REC_SESSION, &rc) == NULL)
+            rc = soft(k, rc, "session", ent[i].value);
+    }
+    if (rc != -DER_NONEXIST)
+        return rc;
+    nodes_lost(k, w, "sessions");
+    *done = true;
+    return 0;
+}
+
+/* Behind the last container. */
+static int step_shard(struct check *k, struct check_place *p, struct tree_walker *sessions)
+{
+    bool done = false;
+    int rc;
+
+    if (!p->conts_seen) {
+        rc = check_conts(k);
+        p->conts_seen = rc == 0;
+        tree_walk_start(sessions, k->v->super + offsetof(struct super_rec, sessions));
+        return rc;
+    }
+    rc = check_sessions(k, sessions, &done);
+    p->sessions_seen = done;
+    return rc;
+}
+
+static int check_begin(struct vos *v, const struct vos_check_ops *ops)
+{
+    int rc = 0;
+
+    check_end(v);
+    v->check = base_calloc(1, sizeof *v->check);
+    if (v->check == NULL)
+        return -DER_NOMEM;
+    v->check->lsn = heap_lsn(v->h);
+    v->check->refs = ops->refs;
+    if (ops->refs == NULL) {
+        v->check->refs = &v->check->own;
+        rc = heap_refs_open(v->h, &v->check->own);
+    }
+    return rc;
+}
+
 int vos_check(struct vos *v, struct vos_anchor *where, const struct vos_check_ops *ops,
               uint64_t *problems, bool *more)
 {
     struct check k = {.v = v, .h = v->h, .mem = &v->scratch, .ops = ops};
     struct check_state *s;
     struct check_place p;
+    struct tree_walker sessions;
     struct spot at;
     bool cont_done = false;
     int rc;
 
     memcpy(&p, where->bytes, sizeof p);
     if (!p.started) {
-        check_end(v);
-        v->check = base_calloc(1, sizeof *v->check);
-        if (v->check == NULL)
-            return -DER_NOMEM;
-        v->check->lsn = heap_lsn(v->h);
+        rc = check_begin(v, ops);
+        if (rc)
+            return rc;
     }
     s = v->check;
     k.c = cont_at(v, p.cont);
-    if (s == NULL || (k.c == NULL && p.conts_seen)) {
+    if (s == NULL || p.sessions_seen) {
         check_end(v);
         where->eof = 1;
         *more = false;
@@ -907,37 +1027,46 @@ int vos_check(struct vos *v, struct vos_anchor *where, const struct vos_check_op
     arena_reset(&v->scratch);
     k.tail = &k.found;
     at = s->at;
+    sessions = s->sessions;
     if (k.c) {
         memcpy(k.at.cont, k.c->uuid, sizeof k.at.cont);
         rc = step(&k, &at, &cont_done);
     } else {
-        rc = check_conts(&k);
-        p.conts_seen = 1;
+        rc = step_shard(&k, &p, &sessions);
     }
-    if (rc < 0 && rc != -DER_NOMEM) { /* the walk cannot go on in this container */
+    if (rc < 0 && rc != -DER_NOMEM) { /* the walk cannot go on here */
         problem(&k, "the walk ends here: %s", d_errstr(rc));
-        cont_done = k.damaged = true;
+        cont_done = k.c != NULL;
+        k.damaged = true;
+        p.sessions_seen = p.conts_seen && !k.c;
+        p.conts_seen |= !k.c;
         rc = 0;
     }
     if (rc)
         return rc;
-    rc = check_blocks(&k, s);
-    if (rc)
-        return rc;
+    check_refs(&k, s);
     at.damaged |= k.damaged;
+    if (k.damaged && ops->damaged)
+        *ops->damaged = true;
     for (uint32_t i = 0; i < ST_NR; i++)
         s->stat[i] += k.stat[i];
     if (cont_done) {
         k.at.has_oid = false;
         k.at.dkey = k.at.akey = NULL;
-        if (!at.damaged)
+        if (ops->recount) {
+            rc = recount(k.c, s->stat);
+            if (rc)
+                return rc;
+        } else if (!at.damaged && !k.c->gone) {
             check_counts(&k, s);
+        }
         memset(s->stat, 0, sizeof s->stat);
         memset(&at, 0, sizeof at);
         p.cont++;
     }
     p.started = 1;
     s->at = at;
+    s->sessions = sessions;
     for (struct found *f = k.found; f; f = f->next)
         ops->report(ops->arg, &f->f);
     *problems += k.problems;

@@ -181,7 +181,7 @@ static struct vos_cont *cont_new(struct vos *v)
 }
 
 /* Caches a container that the tree holds. */
-static int cont_load(struct vos *v, uint64_t off, struct vos_cont **out)
+int cont_load(struct vos *v, uint64_t off, struct vos_cont **out)
 {
     const struct cont_rec *r;
     struct vos_cont *c;
@@ -195,6 +195,7 @@ static int cont_load(struct vos *v, uint64_t off, struct vos_cont **out)
         return -DER_NOMEM;
     c->off = off;
     c->gone = r->flags & CONT_DESTROYED;
+    c->lost = r->flags & CONT_LOST;
     memcpy(c->uuid, r->uuid, sizeof c->uuid);
     memcpy(c->stat, r->stat, sizeof c->stat);
     c->rollback = r->rollback;
@@ -209,6 +210,20 @@ static int cont_load(struct vos *v, uint64_t off, struct vos_cont **out)
     }
     *out = c;
     return 0;
+}
+
+bool cont_is_loaded(struct vos *v, uint64_t off)
+{
+    struct list *l;
+
+    LIST_FOREACH(l, &v->conts)
+    {
+        const struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
+
+        if (!c->shredded && c->off == off)
+            return true;
+    }
+    return false;
 }
 
 static int conts_load(struct vos *v)
@@ -287,6 +302,7 @@ void vos_close(struct vos *v)
         base_free(u);
     }
     check_end(v);
+    repair_end(v);
     session_forget_cache(v);
     htable_fini(&v->sessions);
     arena_fini(&v->scratch);
@@ -419,6 +435,19 @@ int vos_cont_destroy(struct vos *v, const uuid_t uuid)
 abort:
     heap_tx_abort(v->h);
     return rc;
+}
+
+void vos_each_cont(struct vos *v, void (*each)(void *arg, const uuid_t uuid), void *arg)
+{
+    struct list *l;
+
+    LIST_FOREACH(l, &v->conts)
+    {
+        struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
+
+        if (!c->gone)
+            each(arg, c->uuid);
+    }
 }
 
 void vos_stat(struct vos *v, struct vos_stat *st)

@@ -52,6 +52,11 @@ static int list_discard(struct vos_tx *t, uint64_t head_off, const struct round 
         v = heap_ptr(h, off, sizeof *v);
         if (v == NULL)
             return heap_rc(h);
+        if (v->kind == REC_LOST || v->kind == REC_GAP) { /* what they say is not undone */
+            *left = true;
+            link = off + offsetof(struct ver, older);
+            continue;
+        }
         goes = v->kind != REC_MARK && in_range(r, v->epoch) &&
                !(v->kind == REC_PUNCH && MUTANT(DISCARD_LEAVES_PUNCH));
         older = v->older;

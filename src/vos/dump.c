@@ -1,11 +1,13 @@
 /* A human's view of one object: every record with its epochs, indented by level. */
 #include <stdarg.h>
 #include <stdio.h>
+#include "base/row.h"
 #include "vos/priv.h"
 
 struct dump {
     struct heap *h;
     void (*line)(void *arg, const char *text);
+    void (*data)(void *arg, const struct space_extent *ext); /* of the line before; may be NULL */
     void *arg;
     bool quiet; /* first pass: only touches the pages, so that a fault prints nothing twice */
 };
@@ -62,16 +64,19 @@ static int dump_life(struct dump *d, uint64_t life, const char *indent)
 
         if (r == NULL)
             return heap_rc(d->h);
-        if (r->kind == REC_WIDE) {
+        if (r->kind == REC_WIDE || r->kind == REC_GAP) {
             const struct wide *w = heap_ptr(d->h, life, sizeof *w);
 
             if (w == NULL)
                 return heap_rc(d->h);
-            say(d, "%shole %llu+%llu at %016llx.%u%s", indent, (unsigned long long)w->start,
-                (unsigned long long)w->nr, (unsigned long long)r->epoch, r->minor,
-                flag_text(r->flags, flags, sizeof flags));
+            say(d, "%s%s %llu+%llu at %016llx.%u%s", indent, r->kind == REC_GAP ? "lost:" : "hole",
+                (unsigned long long)w->start, (unsigned long long)w->nr,
+                (unsigned long long)r->epoch, r->minor, flag_text(r->flags, flags, sizeof flags));
         } else {
-            say(d, "%s%s at %016llx.%u%s", indent, r->kind == REC_MARK ? "history cut" : "punch",
+            say(d, "%s%s at %016llx.%u%s", indent,
+                r->kind == REC_MARK   ? "history cut"
+                : r->kind == REC_LOST ? "something was lost"
+                                      : "punch",
                 (unsigned long long)r->epoch, r->minor, flag_text(r->flags, flags, sizeof flags));
         }
         life = r->older;
@@ -79,9 +84,110 @@ static int dump_life(struct dump *d, uint64_t life, const char *indent)
     return 0;
 }
 
+/* Where the bytes of a version are, its checksum, and what they begin with. text: at its end. */
+static int dump_bytes(struct dump *d, const struct layout *l, const uint8_t *rec, char *text,
+                      size_t size)
+{
+    const uint8_t *bytes;
+    size_t at = strlen(text);
+    uint64_t loc = 0, n;
+    int rc;
+
+    if (l->flags & VER_TOMBSTONE)
+        return 0;
+    if (l->loc_nr)
+        memcpy(&loc, rec + l->loc_off, 8);
+    if (l->flags & VER_CORRUPT) {
+        snprintf(text + at, size - at, "; its bytes are lost");
+        return 0;
+    }
+    if (l->flags & VER_DATA)
+        snprintf(text + at, size - at,
+                 "; %u piece%s in data space, the first at blocks %llu to %llu", l->loc_nr,
+                 l->loc_nr == 1 ? "" : "s", (unsigned long long)DATA_LOC_BLOCK(loc),
+                 (unsigned long long)(DATA_LOC_BLOCK(loc) + DATA_LOC_NR(loc) - 1));
+    else if (l->flags & VER_SLOT)
+        snprintf(text + at, size - at, "; at heap offset %llu", (unsigned long long)loc);
+    else
+        snprintf(text + at, size - at, "; in the record");
+    at = strlen(text);
+    if (l->csum_nr) {
+        at += (size_t)snprintf(text + at, size - at, "; %u checksum%s of type %u, ", l->csum_nr,
+                               l->csum_nr == 1 ? "" : "s", rec[l->csum_off]);
+        for (uint32_t i = 0; i < MIN(l->csum_len, 8u); i++)
+            at += (size_t)snprintf(text + at, size - at, "%02x", rec[l->csum_off + 1 + i]);
+    }
+    if (l->flags & VER_DATA)
+        return 0;
+    rc = layout_bytes(d->h, l, rec, false, &bytes);
+    if (rc)
+        return rc;
+    at += (size_t)snprintf(text + at, size - at, "; begins ");
+    n = MIN(l->bytes, UINT64_C(16));
+    for (uint64_t i = 0; i < n; i++)
+        at += (size_t)snprintf(text + at, size - at, "%02x", bytes[i]);
+    at += (size_t)snprintf(text + at, size - at, " |");
+    for (uint64_t i = 0; i < n; i++)
+        at += (size_t)snprintf(text + at, size - at, "%c",
+                               bytes[i] >= 32 && bytes[i] < 127 ? bytes[i] : '.');
+    snprintf(text + at, size - at, "|%s",
+             layout_bytes(d->h, l, rec, true, &bytes) ? ", which do not match the checksum" : "");
+    return 0;
+}
+
+static void dump_data(struct dump *d, const struct layout *l, const uint8_t *rec)
+{
+    uint64_t loc;
+
+    if (d->quiet || d->data == NULL || !(l->flags & VER_DATA) || l->loc_nr == 0)
+        return;
+    memcpy(&loc, rec + l->loc_off, 8);
+    d->data(d->arg, &(struct space_extent){.block = DATA_LOC_BLOCK(loc), .nr = DATA_LOC_NR(loc)});
+}
+
+/* A line about the version at off. */
+static int dump_version(struct dump *d, uint64_t off, bool single, uint64_t start)
+{
+    char text[480], flags[64];
+    const uint8_t *rec;
+    struct layout l;
+    int rc = single ? layout_single(d->h, off, &l, &rec) : layout_ext(d->h, off, &l, &rec);
+
+    if (rc)
+        return rc;
+    if (single) {
+        const struct ver *r = (const struct ver *)rec;
+
+        snprintf(text, sizeof text, "      value of %u bytes at %016llx.%u%s", r->size,
+                 (unsigned long long)r->epoch, r->minor, flag_text(r->flags, flags, sizeof flags));
+    } else {
+        const struct ext *e = (const struct ext *)rec;
+
+        snprintf(text, sizeof text, "      records %llu+%llu of %u bytes at %016llx.%u%s",
+                 (unsigned long long)start, (unsigned long long)e->nr, e->rec_size,
+                 (unsigned long long)e->epoch, e->minor, flag_text(e->flags, flags, sizeof flags));
+    }
+    rc = dump_bytes(d, &l, rec, text, sizeof text);
+    if (rc)
+        return rc;
+    say(d, "%s", text);
+    dump_data(d, &l, rec);
+    return 0;
+}
+
+/* A record that cannot be read is a line as well. */
+static int lost(struct dump *d, int rc, const char *indent, const char *what, uint64_t off)
+{
+    if (rc >= 0 || rc == -DER_NOMEM)
+        return rc;
+    say(d, "%s%s at heap offset %llu cannot be read: %s", indent, what, (unsigned long long)off,
+        d_errstr(rc));
+    return 0;
+}
+
 static int dump_akey(struct dump *d, uint64_t akey, bool integer)
 {
-    char text[256], flags[64];
+    char text[256];
     struct akey_rec a;
     struct vos_key name;
     struct walk w;
@@ -104,22 +210,20 @@ static int dump_akey(struct dump *d, uint64_t akey, bool integer)
             const struct ver *r = heap_ptr(d->h, off, sizeof *r);
 
             if (r == NULL)
-                return heap_rc(d->h);
-            say(d, "      value of %u bytes at %016llx.%u%s", r->size, (unsigned long long)r->epoch,
-                r->minor, flag_text(r->flags, flags, sizeof flags));
+                return lost(d, heap_rc(d->h), "      ", "value", off);
+            rc = lost(d, dump_version(d, off, true, 0), "      ", "value", off);
+            if (rc)
+                return rc;
             off = r->older;
         }
         return 0;
     }
     walk_ext(&w, d->h, akey, 0, false);
     while ((rc = walk_next(&w, &value)) == 0) {
-        const struct ext *e = REC(d->h, ext_off(value), ext, REC_EXT, &rc);
-
-        if (e == NULL)
+        rc = lost(d, dump_version(d, ext_off(value), false, w.ent[w.at - 1].order), "      ",
+                  "extent", ext_off(value));
+        if (rc)
             return rc;
-        say(d, "      records %llu+%llu of %u bytes at %016llx.%u%s",
-            (unsigned long long)w.ent[w.at - 1].order, (unsigned long long)e->nr, e->rec_size,
-            (unsigned long long)e->epoch, e->minor, flag_text(e->flags, flags, sizeof flags));
     }
     return rc == -DER_NONEXIST ? 0 : rc;
 }
@@ -147,7 +251,7 @@ static int dump_dkey(struct dump *d, uint64_t dkey, daos_obj_id_t oid)
         return rc;
     walk_init(&w, d->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), akey_korder(oid));
     while ((rc = walk_next(&w, &akey)) == 0) {
-        rc = dump_akey(d, akey, daos_is_akey_uint64(oid));
+        rc = lost(d, dump_akey(d, akey, daos_is_akey_uint64(oid)), "    ", "akey", akey);
         if (rc)
             return rc;
     }
@@ -211,4 +315,108 @@ int vos_dump(struct vos_cont *c, daos_obj_id_t oid, void (*line)(void *arg, cons
     d.quiet = false;
     dump_doubts(&d, c, oid);
     return dump_obj(&d, obj, oid);
+}
+
+/* One dkey, twice: first without a word, so that a fault prints nothing twice. */
+static int step_dkey(struct dump *d, uint64_t dkey, daos_obj_id_t oid)
+{
+    int rc = lost(d, dump_dkey(d, dkey, oid), "  ", "dkey", dkey);
+
+    if (rc)
+        return rc;
+    d->quiet = false;
+    return lost(d, dump_dkey(d, dkey, oid), "  ", "dkey", dkey);
+}
+
+int vos_dump_step(struct vos_cont *c, daos_obj_id_t oid, struct vos_dumper *s, bool *more)
+{
+    struct dump d = {.h = c->v->h, .line = s->line, .data = s->data, .arg = s->arg, .quiet = true};
+    struct tree_walker w;
+    uint64_t obj;
+    int rc = 0;
+
+    *more = true;
+    if (c->gone)
+        return -DER_NONEXIST;
+    arena_reset(&c->v->scratch);
+    if (!s->started) {
+        const struct obj_rec *o;
+
+        rc = obj_find(c, oid, &obj);
+        o = rc == 0 ? REC(d.h, obj, obj_rec, REC_OBJ, &rc) : NULL;
+        if (o == NULL)
+            return rc;
+        rc = lost(&d, dump_life(&d, o->life, "  "), "  ", "existence log", o->life);
+        if (rc)
+            return rc;
+        d.quiet = false;
+        say(&d, "object %llu.%llu changed %016llx%s%s", (unsigned long long)oid.hi,
+            (unsigned long long)oid.lo, (unsigned long long)o->changed,
+            o->flags & KEY_DEAD ? " dead" : "", o->flags & KEY_TRASH ? " in trash" : "");
+        rc = lost(&d, dump_life(&d, o->life, "  "), "  ", "existence log", o->life);
+        tree_walk_start(&s->w, obj + offsetof(struct obj_rec, dkeys));
+        s->started = true;
+        return rc;
+    }
+    if (s->at < s->nr) {
+        rc = step_dkey(&d, s->ent[s->at].value, oid);
+        s->at += rc == 0;
+        return rc;
+    }
+    w = s->w;
+    rc = tree_walk_leaf(d.h, &w, s->ent, &s->nr);
+    s->at = 0;
+    s->nr = rc == 0 ? s->nr : 0;
+    if (rc == 0)
+        s->w = w;
+    if (rc != -DER_NONEXIST)
+        return rc;
+    d.quiet = false;
+    if (w.lost > 0)
+        say(&d, "  %llu nodes of the tree of dkeys cannot be read; what is below them is not shown",
+            (unsigned long long)w.lost);
+    *more = false;
+    return 0;
+}
+
+/* ---- Trees ---- */
+
+int vos_tree_root(struct vos_cont *c, const daos_obj_id_t *oid, uint64_t *root)
+{
+    uint64_t obj;
+    int rc;
+
+    if (c->gone)
+        return -DER_NONEXIST;
+    *root = c->off + offsetof(struct cont_rec, objects);
+    if (oid == NULL)
+        return 0;
+    rc = obj_find(c, *oid, &obj);
+    *root = obj + offsetof(struct obj_rec, dkeys);
+    return rc;
+}
+
+int vos_tree_label(struct vos_cont *c, const daos_obj_id_t *oid, const struct tree_entry *e,
+                   struct row *r)
+{
+    struct heap *h = c->v->h;
+    struct vos_key name;
+    char text[400];
+    int rc = 0;
+
+    if (oid == NULL) {
+        const struct obj_rec *o = REC(h, e->value, obj_rec, REC_OBJ, &rc);
+
+        if (o)
+            row_text(r, "object", "%llu.%llu", (unsigned long long)o->oid_hi,
+                     (unsigned long long)o->oid_lo);
+    } else {
+        rc = dkey_name(h, e->value, &name);
+        if (rc == 0)
+            row_text(r, "dkey", "%s",
+                     vos_key_text(&name, daos_is_dkey_uint64(*oid), text, sizeof text));
+    }
+    if (rc < 0)
+        row_text(r, "damage", "its record cannot be read: %s", d_errstr(rc));
+    return rc > 0 ? rc : 0;
 }

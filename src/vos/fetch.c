@@ -334,13 +334,16 @@ static int fetch_array(struct get *g, const struct view *v, uint64_t akey, uint1
 static int fetch_packed(struct get *g, const struct view *v, const struct pack *p, uint16_t ix,
                         struct vos_fetch_iod *iod)
 {
+    bool is = p->akey.len == iod->akey.len && memcmp(p->akey.buf, iod->akey.buf, p->akey.len) == 0;
+    int rc;
+
     iod->rec_size = 0;
-    if (p->akey.len != iod->akey.len || memcmp(p->akey.buf, iod->akey.buf, p->akey.len) != 0)
-        return view_absent(v) == -DER_TX_RESTART ? -DER_TX_RESTART : 0;
-    if (p->w.epoch > v->epoch && (p->flags & VER_CUT) && !v->exact)
+    if (is && p->w.epoch > v->epoch && (p->flags & VER_CUT) && !v->exact)
         return -DER_TX_RESTART;
-    if (!view_sees(v, p->w))
-        return view_absent(v) == -DER_NONEXIST ? 0 : -DER_TX_RESTART;
+    if (!is || !view_sees(v, p->w)) {
+        rc = view_absent(v);
+        return rc == -DER_NONEXIST ? 0 : rc;
+    }
     return single_out(g, p->ver, p->w.epoch, ix, iod);
 }
 
@@ -353,8 +356,10 @@ static int fetch_iod(struct get *g, const struct view *v, daos_obj_id_t oid, uin
     int rc = akey_find(g->c->v->h, dkey, oid, &iod->akey, (uint8_t)iod->type, &akey);
 
     iod->rec_size = 0;
-    if (rc == -DER_NONEXIST)
-        return view_absent(v) == -DER_TX_RESTART ? -DER_TX_RESTART : 0;
+    if (rc == -DER_NONEXIST) {
+        rc = view_absent(v);
+        return rc == -DER_NONEXIST ? 0 : rc;
+    }
     if (rc)
         return rc;
     rc = akey_look(g->c->v->h, akey, &a);

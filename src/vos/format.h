@@ -41,6 +41,13 @@
  * with pieces J behind it if it is long, says everything that its commit will apply. It owns the
  * heap slots and data extents of its values. See below.
  *
+ * LOSSES. What a repair could not save and must not pass for absent leaves a record in the
+ * existence log of the key it was at or below. LOST at (epoch, minor): whatever is older, here or
+ * below, may be wrong (VER_TOMBSTONE), or what is not found here or below may have been there
+ * (without). GAP: these records of an array may be others than the older extents say. Both count
+ * for readers at every epoch, older ones too, and are over for what is newer: a later write, or a
+ * later punch here or above. Reading what is in doubt is -DER_CSUM.
+ *
  * FLAGS. Every record has 16 flag bits. A bit announces a trailer of fixed size behind the payload
  * (sizes below; csum is variable and first), in order of the bits, so that later features need no
  * new format. A reader that meets a bit it does not know refuses the record (-DER_DF_INCOMPT).
@@ -71,6 +78,8 @@ enum rec_kind {
     REC_WIDE = 'W',  /* struct wide */
     REC_INTENT = 'I',
     REC_MORE = 'J', /* struct intent_more */
+    REC_LOST = 'L', /* struct ver, in an existence log */
+    REC_GAP = 'X',  /* struct wide, in an akey's */
 };
 
 /* Flags of struct ver and struct ext. */
@@ -79,7 +88,7 @@ enum rec_kind {
 #define VER_SLOT      0x0004u /* the bytes are in a heap allocation of their own */
 #define VER_DATA      0x0008u /* the bytes are in data extents */
 #define VER_CSUM      0x0010u /* checksum trailer */
-#define VER_CORRUPT   0x0020u /* the bytes are known to be damaged */
+#define VER_CORRUPT   0x0020u /* the bytes are lost: no SLOT, DATA, CSUM, no bytes behind it */
 #define VER_INDOUBT   0x0040u /* not used: what is in doubt is an intent */
 #define VER_MAP       0x0080u /* trailer, 4 bytes: pool map version */
 #define VER_EC        0x0100u /* trailer, 16 bytes: stripe */
@@ -94,7 +103,9 @@ enum rec_kind {
     0x0001u /* the newest change was a punch of this very record: nothing below is visible now */
 #define KEY_HOLES 0x0002u /* akey: some extent is, or was, a hole */
 #define KEY_TRASH 0x0004u /* object: in the container's trash */
-#define KEY_KNOWN 0x0007u
+#define KEY_LOST                                                                                   \
+    0x0008u /* object: its record was lost, and its id with it; the id here has the same hash */
+#define KEY_KNOWN 0x000fu
 
 /* ---- Shard ---- */
 
@@ -112,6 +123,8 @@ struct super_rec { /* 128 bytes */
 };
 
 #define CONT_DESTROYED 0x0001u
+#define CONT_LOST                                                                                  \
+    0x0002u /* objects were lost, nobody knows which: one that is not found is -DER_CSUM */
 
 struct epochs {
     uint64_t first, last;

@@ -69,7 +69,9 @@ static int obj_cmp(struct heap *h, uint64_t value, const struct tree_key *key, i
 
     if (r == NULL)
         return rc;
-    if (r->oid_hi != oid[0])
+    if (r->flags & KEY_LOST) /* of all ids with this hash there is one */
+        *order = 0;
+    else if (r->oid_hi != oid[0])
         *order = r->oid_hi < oid[0] ? -1 : 1;
     else
         *order = r->oid_lo < oid[1] ? -1 : r->oid_lo > oid[1];
@@ -412,6 +414,24 @@ int akey_find(struct heap *h, uint64_t dkey, daos_obj_id_t oid, const struct vos
     return tree_find(h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), &k, off);
 }
 
+/* A record of which only the hash was known has its id from its first write on. */
+static int obj_named(struct vos_tx *t, uint64_t off, daos_obj_id_t oid)
+{
+    int rc = 0;
+    const struct obj_rec *is = REC(t->v->h, off, obj_rec, REC_OBJ, &rc);
+    struct obj_rec *r;
+
+    if (is == NULL || !(is->flags & KEY_LOST))
+        return rc;
+    r = heap_tx_write(t->v->h, off, sizeof *r);
+    if (r == NULL)
+        return heap_rc(t->v->h);
+    r->flags &= (uint16_t)~KEY_LOST;
+    r->oid_hi = oid.hi;
+    r->oid_lo = oid.lo;
+    return 0;
+}
+
 int obj_make(struct vos_tx *t, daos_obj_id_t oid, uint64_t *off)
 {
     uint64_t id[2] = {oid.hi, oid.lo};
@@ -419,6 +439,8 @@ int obj_make(struct vos_tx *t, daos_obj_id_t oid, uint64_t *off)
     struct obj_rec *r;
     int rc = obj_find(t->c, oid, off);
 
+    if (rc == 0)
+        return obj_named(t, *off, oid);
     if (rc != -DER_NONEXIST)
         return rc;
     rc = heap_tx_alloc(t->v->h, sizeof *r, 0, off, (void **)&r);
@@ -429,6 +451,11 @@ int obj_make(struct vos_tx *t, daos_obj_id_t oid, uint64_t *off)
     r->oid_hi = oid.hi;
     r->oid_lo = oid.lo;
     t->stat[ST_OBJ]++;
+    if (t->c->lost && dkey_korder(oid) == K_INT) { /* was there more of it? */
+        rc = life_lost(t, *off + offsetof(struct obj_rec, life));
+        if (rc)
+            return rc;
+    }
     return tree_insert(t->v->h, &obj_class, t->c->off + offsetof(struct cont_rec, objects), &k,
                        *off);
 }

@@ -30,6 +30,11 @@ void layout_make(struct layout *l, uint32_t base, uint64_t bytes, uint16_t flags
     l->bytes = bytes;
     l->flags = flags;
     l->loc_off = base;
+    if (flags & VER_CORRUPT) {
+        l->loc_nr = l->csum_nr = l->csum_len = 0;
+        l->csum_off = l->data_off = l->total = base;
+        return;
+    }
     l->loc_nr = flags & VER_SLOT ? 1 : flags & VER_DATA ? loc_nr : 0;
     l->csum_off = base + l->loc_nr * 8;
     l->csum_len = flags & VER_CSUM ? stored_csum_len(csum_type) : 0;
@@ -64,6 +69,8 @@ static int layout_read(struct heap *h, uint64_t off, uint32_t base, uint64_t byt
 
     if (flags & VER_TOMBSTONE)
         bytes = 0;
+    if (flags & VER_CORRUPT)
+        flags &= (uint16_t) ~(VER_SLOT | VER_DATA | VER_CSUM);
     if ((flags & VER_DATA) && single) {
         int rc = count_pieces(h, off, base, bytes, &loc_nr);
 
@@ -118,6 +125,8 @@ int layout_release(struct vos_tx *t, const struct layout *l, const uint8_t *rec)
 {
     uint64_t loc[SINGLE_PIECES_MAX];
 
+    if (l->flags & VER_CORRUPT)
+        return 0;
     t->stat[l->flags & VER_DATA ? ST_DATA_BYTES : ST_HEAP_BYTES] -= (int64_t)l->bytes;
     for (uint32_t i = 0; i < l->loc_nr; i++)
         loc[i] = loc_at(l, rec, i);
@@ -139,13 +148,13 @@ int layout_bytes(struct heap *h, const struct layout *l, const uint8_t *rec, boo
     const uint8_t *p = rec + l->data_off;
 
     ASSERT(!(l->flags & (VER_DATA | VER_TOMBSTONE)));
+    if (l->flags & VER_CORRUPT)
+        return -DER_CSUM;
     if (l->flags & VER_SLOT) {
         p = heap_ptr(h, loc_at(l, rec, 0), l->bytes);
         if (p == NULL)
             return heap_rc(h);
     }
-    if (l->flags & VER_CORRUPT)
-        return -DER_CSUM;
     if (verify && (l->flags & VER_CSUM) && csum_supported(rec[l->csum_off]) &&
         !MUTANT(VALUE_CSUM_UNCHECKED)) {
         uint64_t want = 0, is = csum_calc(rec[l->csum_off], p, l->bytes);

@@ -9,6 +9,7 @@ void view_init(struct view *v, struct vos_cont *c, uint64_t epoch)
     v->exact = epoch == DAOS_EPOCH_MAX || snap_is(c, v->epoch);
     v->hide = (struct when){0, 0};
     v->mark = 0;
+    v->lost = (struct when){0, 0};
 }
 
 int view_life(struct view *v, uint64_t life)
@@ -36,7 +37,18 @@ int view_life(struct view *v, uint64_t life)
             if (when_cmp(w, v->hide) > 0)
                 v->hide = w;
             return 0; /* older ones hide less */
+        case REC_LOST:
+            if (when_cmp(w, v->hide) > 0) {
+                if (when_cmp(w, v->lost) > 0)
+                    v->lost = w;
+                if (r->flags & VER_TOMBSTONE) {
+                    v->hide = w;
+                    return 0;
+                }
+            }
+            break;
         case REC_WIDE:
+        case REC_GAP:
             break;
         default:
             return rec_bad("existence log of unknown kind", life);
@@ -97,11 +109,36 @@ int view_no_obj(const struct view *v)
 
     if (rc)
         return rc;
+    if (v->c->lost)
+        return -DER_CSUM;
     return !v->exact && cut > v->epoch ? -DER_TX_RESTART : -DER_NONEXIST;
+}
+
+int life_in_doubt(struct heap *h, uint64_t life, struct when hide, bool *yes)
+{
+    *yes = false;
+    while (life) {
+        const struct ver *r = heap_ptr(h, life, sizeof *r);
+        struct when w;
+
+        if (r == NULL)
+            return heap_rc(h);
+        w = (struct when){r->epoch, r->minor};
+        if (r->kind == REC_PUNCH)
+            return 0;
+        if ((r->kind == REC_LOST || r->kind == REC_GAP) && when_cmp(w, hide) > 0) {
+            *yes = true;
+            return 0;
+        }
+        life = r->older;
+    }
+    return 0;
 }
 
 int view_absent(const struct view *v)
 {
+    if (view_in_doubt(v))
+        return -DER_CSUM;
     return v->mark && !v->exact ? -DER_TX_RESTART : -DER_NONEXIST;
 }
 
@@ -196,6 +233,15 @@ int life_punch(struct vos_tx *t, uint64_t head_off)
     }
     rc = ver_make(t, REC_PUNCH, t->w, head_off, &off);
     return rc ? rc : life_insert(t, head_off, off, t->w);
+}
+
+int life_lost(struct vos_tx *t, uint64_t head_off)
+{
+    struct when w = {MAX(t->w.epoch, UINT64_C(2)) - 1, UINT8_MAX};
+    uint64_t off;
+    int rc = ver_make(t, REC_LOST, w, head_off, &off);
+
+    return rc ? rc : life_insert(t, head_off, off, w);
 }
 
 int life_mark(struct vos_tx *t, uint64_t head_off, uint64_t epoch)

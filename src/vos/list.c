@@ -127,14 +127,15 @@ static int one_obj(struct listing *l, uint64_t off, struct place *pl)
     int rc = 0;
     const struct obj_rec *r = REC(l->c->v->h, off, obj_rec, REC_OBJ, &rc);
     struct vos_entry e = {0};
-    bool yes;
+    bool yes, nameless;
 
     if (r == NULL)
         return rc;
+    nameless = r->flags & KEY_LOST;
     e.oid = (daos_obj_id_t){.hi = r->oid_hi, .lo = r->oid_lo};
     e.epoch = MIN(r->changed, l->v.epoch);
     rc = obj_visible(&l->v, off, e.oid, &yes, NULL);
-    if (rc == 0 && yes)
+    if (rc == 0 && yes && !nameless)
         rc = l->emit(l->arg, &e);
     if (rc == 0) {
         pl->pos.started = 1;
@@ -382,7 +383,7 @@ static int list_run(struct listing *l, enum vos_level what, const struct vos_key
 
     if (what == VOS_OBJ) {
         rc = view_no_obj(&l->v);
-        if (rc != -DER_NONEXIST)
+        if (rc != -DER_NONEXIST && !l->c->lost) /* those that are there are worth a list */
             return rc;
         walk_init(&w, h, &obj_class, l->c->off + offsetof(struct cont_rec, objects), K_HASH);
         w.placed = pl->pos.started;

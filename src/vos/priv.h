@@ -6,6 +6,7 @@
  *   fetch.c list.c query.c       reads
  *   reclaim.c discard.c          background: giving back, taking back
  *   check.c dump.c               tools
+ *   repair.c mend.c mend_key.c   taking out what is lost (mend.h)
  *   punch.c drop.c               punches; giving records back
  *   visible.c life.c             does a key exist at an epoch; existence logs
  *   value.c                      single values
@@ -81,6 +82,7 @@ struct vos {
     uint32_t spare_nr;
     struct htable sessions;            /* session.c: cache of offsets */
     struct check_state *check;         /* check.c: a walk under way */
+    struct repair_state *repair;       /* repair.c: the same */
     uint64_t gone_lsn;                 /* newest destroy of a container */
     bool garbage;                      /* vos_reclaim() has something to do */
     bool reclaim_unread;               /* this round passed by what the device could not read */
@@ -98,6 +100,7 @@ struct vos_cont {
     uuid_t uuid;
     uint64_t off;    /* of the cont_rec */
     bool gone;       /* destroyed; refuses everything */
+    bool lost;       /* CONT_LOST */
     uint64_t *snaps; /* ascending */
     uint32_t snap_nr, snap_max;
     uint64_t *holds; /* epochs of readers and barriers, ascending */
@@ -152,6 +155,9 @@ static inline uint64_t vos_read_lsn(const struct vos *v, uint64_t epoch, uint64_
     return epoch == DAOS_EPOCH_MAX ? lsn : MAX(lsn, v->ceiling_lsn);
 }
 struct vos_cont *cont_of(struct vos *v, uint64_t off);
+/* Caches a container that the tree holds. */
+int cont_load(struct vos *v, uint64_t off, struct vos_cont **out);
+bool cont_is_loaded(struct vos *v, uint64_t off);
 
 /* Reading a record: kind and flags are checked. NULL: *rc says why. */
 const void *rec_get(struct heap *h, uint64_t off, size_t len, uint8_t kind, int *rc);
@@ -338,6 +344,7 @@ struct view {
     bool exact;       /* cuts do not matter: latest, or a committed snapshot */
     struct when hide; /* newest punch at or above */
     uint64_t mark;    /* newest cut mark above epoch on the way: absence is not certain below it */
+    struct when lost; /* newest LOST on the way that nothing newer hides; epoch 0: none */
 };
 void view_init(struct view *v, struct vos_cont *c, uint64_t epoch);
 /* Takes the existence log of one record into account. -DER_TX_RESTART: cut. */
@@ -349,7 +356,16 @@ int view_obj(struct view *v, uint64_t obj);
 int view_no_obj(const struct view *v);
 /* Cut mark of an existence log; 0: none. */
 int life_mark_get(struct heap *h, uint64_t life, uint64_t *epoch);
-/* The answer "absent": -DER_NONEXIST, or -DER_TX_RESTART if it is not certain. */
+/* May something have been lost that the view would show? */
+static inline bool view_in_doubt(const struct view *v)
+{
+    return v->lost.epoch != 0 && when_cmp(v->lost, v->hide) >= 0;
+}
+/* Is there a LOST or GAP in the existence log that is newer than hide? Then what it is at is not to
+ * be given back, whatever else is there. */
+int life_in_doubt(struct heap *h, uint64_t life, struct when hide, bool *yes);
+/* The answer "absent": -DER_NONEXIST, or -DER_TX_RESTART if it is not certain, -DER_CSUM if it may
+ * have been lost. */
 int view_absent(const struct view *v);
 static inline bool view_sees(const struct view *v, struct when w)
 {
@@ -365,6 +381,8 @@ int life_insert(struct vos_tx *t, uint64_t head_off, uint64_t rec, struct when w
 int life_punch(struct vos_tx *t, uint64_t head_off);
 /* Raises the cut mark of the life at head_off to epoch. */
 int life_mark(struct vos_tx *t, uint64_t head_off, uint64_t epoch);
+/* Before t->w something may have been there that is lost. */
+int life_lost(struct vos_tx *t, uint64_t head_off);
 int life_free(struct vos_tx *t, uint64_t head_off);
 /* Takes one record out of the list and frees it. */
 int life_remove(struct vos_tx *t, uint64_t head_off, uint64_t rec);
@@ -453,6 +471,7 @@ struct piece { /* a visible stretch of an array */
     uint64_t off; /* of its ext; 0: a WIDE hole */
     uint64_t ext_start, ext_nr;
     uint32_t rec_size; /* 0: hole */
+    bool lost;         /* a GAP */
 };
 struct pieces {
     struct piece *p;
@@ -652,9 +671,10 @@ int doubt_between(const struct vos_cont *c, uint64_t first, uint64_t last);
 /* The floor that they leave, but for one of them (may be NULL). */
 uint64_t doubt_floor(const struct vos_cont *c, const struct doubt *but);
 
-/* ---- check.c, dump.c ---- */
+/* ---- check.c, repair.c, dump.c ---- */
 
 void check_end(struct vos *v);
+void repair_end(struct vos *v);
 /* A key as a person reads it: the number, or its bytes with \xNN for what cannot be shown. */
 const char *vos_key_text(const struct vos_key *k, bool integer, char *buf, size_t size);
 

@@ -107,8 +107,8 @@ int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid,
 answer:
     if (rc == -DER_NONEXIST)
         rc = 0;
-    if (rc == 0 && !*yes && view_absent(&v) == -DER_TX_RESTART)
-        rc = -DER_TX_RESTART;
+    if (rc == 0 && !*yes && view_absent(&v) != -DER_NONEXIST)
+        rc = view_absent(&v);
     return rc;
 }
 

@@ -307,6 +307,19 @@ static int akey_empty(struct heap *h, uint64_t akey, bool *empty)
     return rc;
 }
 
+/* An empty record that says that something was lost is not given back. */
+static int not_in_doubt(struct heap *h, uint64_t off, struct when hide, bool *empty)
+{
+    bool doubt = false;
+    uint64_t life;
+    int rc = life_head(h, off, &life);
+
+    if (rc == 0)
+        rc = life_in_doubt(h, life, hide, &doubt);
+    *empty = *empty && !doubt;
+    return rc;
+}
+
 /* May a record whose key may be in an anchor, and that died at epoch, go? */
 static bool may_go(struct vos_tx *t, enum korder ko, uint32_t key_len, uint64_t epoch)
 {
@@ -354,6 +367,8 @@ static int prune_some(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
         rc = array_prune(&t, akey, hide, upto, cursor, more);
     if (rc == 0)
         rc = akey_empty(h, akey, &empty);
+    if (rc == 0 && empty)
+        rc = not_in_doubt(h, akey, hide, &empty);
     if (rc == 0 && empty && !*more) {
         struct vos_key name;
         uint8_t type;
@@ -453,6 +468,7 @@ static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
                       const struct round *r)
 {
     struct heap *h = c->v->h;
+    struct when hide = {0, 0};
     struct vos_tx t;
     uint64_t last, upto;
     bool empty = false, packed;
@@ -472,6 +488,10 @@ static int prune_dkey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
     rc = life_prune(&t, dkey, upto);
     if (rc == 0)
         rc = dkey_is_empty(&t, dkey, &empty);
+    if (rc == 0 && empty)
+        rc = hide_at(h, obj, upto, &hide);
+    if (rc == 0 && empty)
+        rc = not_in_doubt(h, dkey, hide, &empty);
     if (rc == 0 && empty) {
         struct vos_key name;
 
@@ -492,6 +512,7 @@ static int finish_obj(struct vos_cont *c, uint64_t obj, const struct round *r)
     const struct obj_rec *o;
     struct vos_tx t;
     uint64_t last, upto;
+    bool empty;
     int rc = round_begin(&t, c, PRUNE_REDO);
 
     if (rc)
@@ -505,7 +526,11 @@ static int finish_obj(struct vos_cont *c, uint64_t obj, const struct round *r)
     o = REC(h, obj, obj_rec, REC_OBJ, &rc);
     if (o == NULL)
         return round_end(&t, rc);
-    if (o->dkeys.word0 == 0 && o->dkeys.word1 == 0) {
+    empty = o->dkeys.word0 == 0 && o->dkeys.word1 == 0;
+    rc = empty ? not_in_doubt(h, obj, (struct when){0, 0}, &empty) : 0;
+    if (rc)
+        return round_end(&t, rc);
+    if (empty) {
         /* punched as a whole: nobody can have seen names in it since */
         if (last <= upto && ((o->flags & KEY_DEAD) || last + LINGER_HLC < t.w.epoch))
             rc = obj_remove(&t, obj, last);

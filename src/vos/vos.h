@@ -21,7 +21,9 @@
 #include <daos_types.h>
 #include <daos_obj.h>
 #include "heap/heap.h"
+#include "heap/refs.h"
 #include "heap/space.h"
+#include "heap/tree.h"
 
 struct vos;
 struct vos_cont; /* an open container of the shard: cached state; valid until vos_close or its
@@ -300,8 +302,10 @@ struct vos_piece {
     struct space_extent ext; /* where the stored extent begins */
     uint64_t ext_bytes;      /* valid bytes of the stored extent */
     uint64_t chunk_bytes;    /* bytes one checksum covers (ext_bytes for SINGLE) */
-    const uint8_t *csums;    /* of the chunks that [ext_off, ext_off+len) touches, copied into the
-                                fetch's arena */
+    uint64_t ver,
+        pack; /* vos_check(): where the version is, and the packed record it is in (0: none) */
+    const uint8_t *csums; /* of the chunks that [ext_off, ext_off+len) touches, copied into the
+                             fetch's arena */
 };
 
 /* Heap bytes (src NULL: zeros) for iod's stream at dst_off. */
@@ -422,14 +426,65 @@ struct vos_check_ops {
     /* Sound values of arrays in the heap, each version; may be NULL. */
     int (*value)(void *arg, const struct vos_found *at, uint64_t epoch, const void *bytes,
                  uint64_t len);
+    /* What was met is added to it; NULL: the walk has one of its own. */
+    struct heap_refs *refs;
+    bool *damaged; /* set when something was passed by; may be NULL */
+    bool recount;  /* the counters of containers become what was counted, instead of a problem */
     void *arg;
 };
 /* Walks everything and proves the invariants: orders, epochs, counts, extents used once, checksums
- * of heap values. What cannot be read is reported and passed by. In steps: *where zero at the
- * start; *more. The store may not change until the walk ends. A step that faults has called nothing
- * but data and value. [L] */
+ * of heap values, each record and block referred to once. What cannot be read is reported and
+ * passed by. In steps: *where zero at the start; *more. The store may not change until the walk
+ * ends. A step that faults has called nothing but data and value. [L] */
 int vos_check(struct vos *v, struct vos_anchor *where, const struct vos_check_ops *ops,
               uint64_t *problems, bool *more);
+
+/* ---- Repair (repair.c) ---- */
+
+struct vos_repair_ops {
+    bool dry; /* say what would be done, change nothing */
+    /* One thing that is given up: said when its transaction is committed. */
+    void (*say)(void *arg, const struct vos_found *f);
+    /* dry: containers with hash_bytes(uuid) from lo to hi are lost unless the store has them; may
+     * be NULL, may be called again. */
+    void (*lost_conts)(void *arg, uint64_t lo, uint64_t hi);
+    void *arg;
+};
+/* Takes what cannot be read out of the store, a step; *more: again. Afterwards nothing refers to
+ * what cannot be read, counters and what is in use are still to be set. Nothing else may use the
+ * store until then. [L] HEAP_FAULT and so on: what was said has happened. */
+int vos_repair(struct vos *v, const struct vos_repair_ops *ops, bool *more);
+/* After vos_repair(): the one container that counts more objects than its tree holds, and how many;
+ * NULL if there is none, or more than one. If so many object records are left over they are its:
+ * adopt each, then say that all are found, then repair once more, for what is below them. [L] */
+int vos_objects_missing(struct vos *v, struct vos_cont **c, uint64_t *missing);
+int vos_object_adopt(struct vos_cont *c, uint64_t off);
+int vos_objects_found(struct vos_cont *c);
+/* The bytes of a version in data space are gone; ver, pack: as vos_check() named them. [L] */
+int vos_lose_bytes(struct vos *v, uint64_t ver, uint64_t pack);
+/* Calls each(arg, uuid) for every container of the store; made: that is not being destroyed. [L] */
+void vos_each_cont(struct vos *v, void (*each)(void *arg, const uuid_t uuid), void *arg);
+
+/* An object, a dkey a step: every record with its epochs. zero but for the first three at the
+ * start; *more. data: where the bytes of the line before begin in data space; may be NULL. Damage
+ * costs what it hides. */
+struct vos_dumper {
+    void (*line)(void *arg, const char *text);
+    void (*data)(void *arg, const struct space_extent *ext);
+    void *arg;
+    /* its own */
+    bool started;
+    uint32_t nr, at;
+    struct tree_walker w;
+    struct tree_entry ent[TREE_LEAF_MAX];
+};
+int vos_dump_step(struct vos_cont *c, daos_obj_id_t oid, struct vos_dumper *d, bool *more);
+/* For heap/inspect.h: the root of the tree of objects (oid NULL) or of an object's dkeys, and what
+ * an entry of it stands for. */
+int vos_tree_root(struct vos_cont *c, const daos_obj_id_t *oid, uint64_t *root);
+struct row;
+int vos_tree_label(struct vos_cont *c, const daos_obj_id_t *oid, const struct tree_entry *e,
+                   struct row *r);
 
 /* A human's view of one object (tools: dump). Calls line() for every record with its epochs. */
 int vos_dump(struct vos_cont *c, daos_obj_id_t oid, void (*line)(void *arg, const char *text),

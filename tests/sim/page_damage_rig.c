@@ -90,6 +90,72 @@ uint64_t pool_problems(struct dfs_rig *r)
     return problems;
 }
 
+/* What a repair would do; nothing is written. */
+static void repair_plan(struct sim_dir *sd)
+{
+    struct engine_conf conf = {.cpu = -1, .readonly = true, .locked = true};
+    struct engine_repaired done;
+    struct engine *eng;
+    struct err e = {0};
+
+    if (sim_dir_open(sd, &conf.dir) != 0)
+        dfs_rig_die("cannot open the simulated directory");
+    if (engine_open(&conf, &eng, &e) == 0) {
+        engine_repair(eng, true, tell, NULL, NULL, &done);
+        engine_close(eng, true);
+    }
+    io_dir_close(conf.dir);
+}
+
+static void note_cut(void *arg, const char *text)
+{
+    *(bool *)arg |= strstr(text, "cut short") != NULL;
+}
+
+bool pool_says_cut_short(struct sim_dir *sd)
+{
+    struct engine_conf conf = {.cpu = -1, .readonly = true, .locked = true};
+    uint64_t problems = 0;
+    struct engine *eng;
+    struct err e = {0};
+    bool says = false;
+
+    if (sim_dir_open(sd, &conf.dir) != 0)
+        dfs_rig_die("cannot open the simulated directory");
+    if (engine_open(&conf, &eng, &e) != 0)
+        dfs_rig_die("a half repaired pool cannot be read: %s: %s", e.what, e.why);
+    engine_check(eng, false, note_cut, NULL, &says, &problems);
+    engine_close(eng, true);
+    io_dir_close(conf.dir);
+    return says && problems > 0;
+}
+
+int pool_repair(struct sim_dir *sd, uint64_t cut_at, struct engine_repaired *done, struct err *e)
+{
+    struct engine_conf conf = {.cpu = -1, .repair = true};
+    struct engine *eng;
+    int rc;
+
+    repair_plan(sd);
+    *e = (struct err){0};
+    *done = (struct engine_repaired){0};
+    if (sim_dir_open(sd, &conf.dir) != 0)
+        dfs_rig_die("cannot open the simulated directory");
+    rc = engine_open(&conf, &eng, e);
+    if (rc == 0) {
+        sim_dir_power_cut_at(sd, cut_at);
+        rc = engine_repair(eng, false, NULL, NULL, NULL, done);
+        engine_close(eng, rc == 0 && sim_dir_powered(sd));
+        if (rc == 0 && !sim_dir_powered(sd))
+            rc = -DER_IO;
+    }
+    io_dir_close(conf.dir);
+    sim_dir_power_cut_at(sd, 0);
+    if (!sim_dir_powered(sd))
+        sim_dir_power_on(sd);
+    return rc;
+}
+
 /* ---- Files ---- */
 
 static void fill(uint8_t *buf, size_t len, uint64_t seed)
@@ -311,6 +377,11 @@ static int array_write(struct dfs_rig *r, struct item *it)
 static bool is_file(const struct item *it)
 {
     return it->read == file_read || it->read == dir_read || it->read == xattr_read;
+}
+
+bool item_is_list(const struct item *it)
+{
+    return it->read == dir_read;
 }
 
 void item_read(struct dfs_rig *r, struct item *it)

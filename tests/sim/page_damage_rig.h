@@ -31,5 +31,13 @@ int item_write(struct dfs_rig *r, struct item *it);
 /* Must go well, whatever is damaged. */
 void pool_checkpoint(struct dfs_rig *r, const char *what);
 uint64_t pool_problems(struct dfs_rig *r);
+/* Repairs the pool; cut_at: the power goes at that step of it (0: it does not), and is on again
+ * afterwards. *done: what was done. 0, or why not, in words. */
+struct engine_repaired;
+int pool_repair(struct sim_dir *sd, uint64_t cut_at, struct engine_repaired *done, struct err *e);
+/* Does the checker say that a repair was cut short? */
+bool pool_says_cut_short(struct sim_dir *sd);
+/* Is it a list of names, which may be shorter than it was? */
+bool item_is_list(const struct item *it);
 
 #endif

@@ -10,8 +10,15 @@
  *
  * What lies behind a page is what touches it when all is well: the heap notes that of itself.
  *
+ * Then the same with a repair (heal): afterwards the checker says no problem; what does not lie
+ * behind the page is read, to the byte; what does is read, or is an error, or (names and keys
+ * alone) is absent: never other bytes, never older ones; and everything that is there can be
+ * written.
+ *
  * usage: page_damage_test closed | open | blocks
- *   closed: after a checkpoint; open: most pages are also in the log; blocks: of log and data
+ *        page_damage_test heal closed | heal open | heal blocks | heal two SEED RUNS
+ *   closed: after a checkpoint; open: most pages are also in the log; blocks: of log and data; two:
+ * two pages drawn at random, and in most runs the power goes in the middle of the repair
  */
 #include <errno.h>
 #include <stdio.h>
@@ -254,6 +261,167 @@ static void look(struct sim_dir *pool, struct place_of *p)
     sim_dir_destroy(sd);
 }
 
+/* ---- With a repair ---- */
+
+static uint64_t healed, impossible, cuts, gone;
+
+static bool absent_code(int rc)
+{
+    return rc == -DER_NONEXIST || rc == ENOENT;
+}
+
+struct hurt {
+    uint64_t page, off, len;
+    enum how how;
+};
+
+static bool may_suffer(const struct behind *b, uint32_t i, const struct hurt *x, uint32_t n)
+{
+    for (uint32_t k = 0; k < n; k++)
+        if (is_behind(b, i, x[k].page))
+            return true;
+    return false;
+}
+
+static void use_healed(struct dfs_rig *r, struct behind *b, struct item *items, uint32_t nr,
+                       const struct hurt *x, uint32_t n, const char *what)
+{
+    for (uint32_t i = 0; i < nr; i++) {
+        struct item *it = &items[i];
+        bool may = may_suffer(b, i, x, n);
+
+        item_read(r, it);
+        if (it->rc == 0 && it->sum != it->want && !(may && item_is_list(it)))
+            dfs_rig_die("%s: %s: other bytes than were written", what, it->name);
+        if (it->rc != 0 && !(may && (damage_code(it->rc) || absent_code(it->rc))))
+            dfs_rig_die("%s: %s cannot be read: %d", what, it->name, it->rc);
+        served += it->rc == 0;
+        lost += damage_code(it->rc);
+        gone += absent_code(it->rc);
+    }
+    for (uint32_t i = 0; i < nr; i++) {
+        struct item *it = &items[i];
+        int rc = item_write(r, it);
+
+        if (rc != 0 &&
+            !(may_suffer(b, i, x, n) && (damage_code(rc) || absent_code(rc) || rc == EEXIST)))
+            dfs_rig_die("%s: beside %s nothing can be written: %d", what, it->name, rc);
+        written += rc == 0;
+        unwritten += rc != 0;
+    }
+    pool_checkpoint(r, what);
+}
+
+/* Used as it is, whatever comes of it, so that the repair meets what that leaves. */
+static void use_damaged(struct sim_dir *sd, struct item *items, uint32_t nr, struct hurt *x)
+{
+    struct dfs_rig r;
+    struct err e;
+
+    if (pool_try_open(&r, sd, &e) != 0)
+        return;
+    for (uint32_t i = 0; i < nr; i++)
+        item_write(&r, &items[i]);
+    pool_close(&r, x->page % 3 == 0);
+}
+
+/* Until it comes to its end. false: it is not possible, in clear words. */
+static bool heal(struct sim_dir *sd, uint64_t cut_at, const char *what)
+{
+    struct engine_repaired done;
+    struct dfs_rig r;
+    struct err e;
+    int rc = pool_repair(sd, cut_at, &done, &e);
+
+    if (cut_at != 0 && rc == -DER_IO) {
+        cuts++;
+        rc = pool_try_open(&r, sd, &e);
+        if (rc == 0)
+            pool_close(&r, true); /* it had not begun, or was at its end */
+        else if (strstr(e.why, "cut short") == NULL)
+            dfs_rig_die("%s: cut short: no clear words: '%s' '%s'", what, e.what, e.why);
+        else if (!pool_says_cut_short(sd))
+            dfs_rig_die("%s: cut short, and the checker does not say so", what);
+        rc = pool_repair(sd, 0, &done, &e);
+    }
+    if (rc == 0) {
+        healed++;
+        return true;
+    }
+    if (!done.impossible && (!e.what[0] || !e.why[0] || !e.next[0]))
+        dfs_rig_die("%s: the repair ends with %d", what, rc);
+    if (getenv("DAMAGE_TELL"))
+        printf("%s: no repair: %s: %s (%d)\n", what, e.what, e.why, rc);
+    impossible++;
+    return false;
+}
+
+static void trial_healed(struct sim_dir *pool, struct behind *b, struct item *items, uint32_t nr,
+                         struct hurt *x, uint32_t n, uint64_t cut_at, bool use_first)
+{
+    struct sim_dir *sd;
+    struct dfs_rig r;
+    struct err e = {0};
+    char what[128] = "";
+
+    for (uint32_t i = 0; i < n; i++)
+        snprintf(what + strlen(what), sizeof(what) - strlen(what), "page %lld at %llu %s, ",
+                 (long long)x[i].page, (unsigned long long)x[i].off, HOW[x[i].how]);
+    snprintf(what + strlen(what), sizeof(what) - strlen(what), "cut at %llu",
+             (unsigned long long)cut_at);
+    if (getenv("DAMAGE_TELL"))
+        printf("== %s\n", what);
+    if (sim_dir_clone(pool, 2 + cut_at, &sd) != 0)
+        dfs_rig_die("out of memory");
+    sim_dir_power_on(sd);
+    for (uint32_t i = 0; i < n; i++)
+        hurt(sd, x[i].off, x[i].len, x[i].how);
+    if (use_first)
+        use_damaged(sd, items, nr, x);
+    for (int round = 0; heal(sd, round == 0 ? cut_at : 0, what) && round < 2; round++) {
+        int rc = pool_try_open(&r, sd, &e);
+
+        if (rc != 0)
+            dfs_rig_die("%s: repaired, and does not open: %s: %s (%d)", what, e.what, e.why, rc);
+        opened++;
+        if (pool_problems(&r) != 0)
+            dfs_rig_die("%s: repaired, and the checker finds problems", what);
+        use_healed(&r, b, items, nr, x, n, what);
+        if (pool_problems(&r) != 0)
+            dfs_rig_die("%s: repaired and used, and the checker finds problems", what);
+        pool_close(&r, round == 0);
+        sim_dir_power_on(sd);
+    }
+    sim_dir_destroy(sd);
+}
+
+static void healing(struct sim_dir *pool, struct behind *b, struct item *items, uint32_t nr,
+                    const struct place_of *p, const char *which, uint64_t seed, uint64_t runs)
+{
+    struct hurt x[2];
+
+    if (strcmp(which, "blocks") == 0)
+        for (uint32_t i = 0; i < p->datas; i++) {
+            x[0] = (struct hurt){UINT64_MAX, p->data[i], 4096, (enum how)(i % HOW_NR)};
+            trial_healed(pool, b, items, nr, x, 1, 0, false);
+        }
+    else if (strcmp(which, "two") == 0)
+        for (uint64_t run = seed; run < seed + runs; run++) {
+            for (uint32_t k = 0; k < 2; k++) {
+                uint32_t i = (uint32_t)(mix64(run * 2 + k) % p->pages);
+
+                x[k] = (struct hurt){p->page[i], p->meta[i], HEAP_PAGE_SIZE,
+                                     (enum how)(mix64(run + k) % HOW_NR)};
+            }
+            trial_healed(pool, b, items, nr, x, 2, mix64(run + 77) % 30, mix64(run) % 3 == 0);
+        }
+    else
+        for (uint32_t i = 0; i < p->pages; i++) {
+            x[0] = (struct hurt){p->page[i], p->meta[i], HEAP_PAGE_SIZE, (enum how)(i % HOW_NR)};
+            trial_healed(pool, b, items, nr, x, 1, 0, false);
+        }
+}
+
 static void no_log(enum log_level level, const char *line)
 {
     (void)level, (void)line;
@@ -265,32 +433,42 @@ int main(int argc, char **argv)
     static struct behind b;
     static struct place_of p;
     struct sim_dir *pool;
-    bool blocks = argc > 1 && strcmp(argv[1], "blocks") == 0;
+    bool mend = argc > 2 && strcmp(argv[1], "heal") == 0;
+    const char *which = argc < 2 ? "" : argv[mend ? 2 : 1];
+    bool blocks = strcmp(which, "blocks") == 0;
     uint32_t nr;
 
     if (argc < 2)
-        dfs_rig_die("usage: page_damage_test closed | open | blocks");
+        dfs_rig_die("usage: page_damage_test [heal] closed | open | blocks | two SEED RUNS");
     alarm(500); /* nothing may hang */
     if (getenv("DAMAGE_LOG") == NULL)
         log_set_sink(no_log);
     if (daos_init() != 0)
         dfs_rig_die("cannot start the client");
-    pool = pool_make(WAL_BYTES, strcmp(argv[1], "closed") == 0, items, &nr);
+    pool =
+        pool_make(WAL_BYTES, strcmp(which, "closed") == 0 || strcmp(which, "two") == 0, items, &nr);
     learn(&b, pool, items, nr);
     look(pool, &p);
-    if (!blocks)
+    if (mend)
+        healing(pool, &b, items, nr, &p, which, argc > 4 ? strtoull(argv[3], NULL, 10) : 1,
+                argc > 4 ? strtoull(argv[4], NULL, 10) : 50);
+    if (!blocks && !mend)
         for (uint32_t i = 0; i < p.pages; i++)
             for (enum how how = 0; how < HOW_NR; how++)
                 trial(pool, &b, items, nr, p.page[i], p.meta[i], HEAP_PAGE_SIZE, how);
-    for (uint32_t i = 0; blocks && i < p.datas; i++)
+    for (uint32_t i = 0; blocks && !mend && i < p.datas; i++)
         trial(pool, &b, items, nr, UINT64_MAX, p.data[i], 4096, (enum how)(i % HOW_NR));
-    for (uint32_t i = 0; blocks && i < p.wals; i++)
+    for (uint32_t i = 0; blocks && !mend && i < p.wals; i++)
         trial(pool, &b, items, nr, UINT64_MAX, p.wal[i], 4096, (enum how)(i % HOW_NR));
     printf("%u pages, %u things in the pool: %llu openings, %llu refused in clear words; %llu "
            "reads, %llu errors instead, nothing wrong; %llu writes, %llu not\n",
            p.pages, nr, (unsigned long long)opened, (unsigned long long)refused,
            (unsigned long long)served, (unsigned long long)lost, (unsigned long long)written,
            (unsigned long long)unwritten);
+    if (mend)
+        printf("%llu repairs, %llu not possible, %llu cut short; %llu reads found nothing\n",
+               (unsigned long long)healed, (unsigned long long)impossible, (unsigned long long)cuts,
+               (unsigned long long)gone);
     forget(&b);
     sim_dir_destroy(pool);
     daos_fini();

@@ -49,4 +49,34 @@ says '^blue$'
 ok tarn fs rm ./p/home/docs/deep/large.bin
 ok tarn check ./p
 says sound
+ok tarn check ./p --repair # nothing to do
+says 'is sound'
+never_says 'gives up'
+
+# ---- repair: a value
+head -c 400000 /dev/urandom >third
+ok tarn fs put third ./p/home/docs/third.bin
+hurt third 20
+before=$(sha256sum <p/target0)
+ok tarn check ./p --dry-run
+says 'gives up: container home, /docs/third.bin .object .*the bytes of a version in data space are lost'
+says '1 thing would be given up'
+[ "$(sha256sum <p/target0)" = "$before" ] || bad "a dry run has written"
+ok tarn check ./p --repair
+says 'gives up: container home, /docs/third.bin'
+says '1 thing given up'
+says 'pool .* is sound'
+ok tarn check ./p
+says sound
+fails 12 DER_IO '.' tarn fs get --force ./p/home/docs/third.bin got
+ok tarn fs get --force ./p/home/docs/other.bin got
+same other got
+ok tarn fs put third ./p/home/docs/fourth.bin
+ok tarn fs rm ./p/home/docs/third.bin
+ok tarn fs put third ./p/home/docs/third.bin
+ok tarn fs get --force ./p/home/docs/third.bin got
+same third got
+json 'r["problems"] == 0 and r["given_up"] == [] and r["problems_left"] == 0' tarn check ./p --repair
+ok tarn check ./p
+says sound
 finish
