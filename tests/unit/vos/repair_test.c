@@ -1,9 +1,6 @@
 /* What a repair leaves of what was lost: an error where something was, at every epoch, until it is
  * written anew; never older bytes, never absence; and nothing else changes. */
-#include "rig.h"
-#include "vos/priv.h"
-
-#define LATEST DAOS_EPOCH_MAX
+#include "prepare_rig.h"
 
 static int lines;
 static char said[4096];
@@ -276,6 +273,50 @@ static void keys_and_objects_that_are_lost_are_not_absent(void **state)
     rig_stop(&r);
 }
 
+/* What a transaction that was prepared would have changed nobody knows any more: it is as it was,
+ * and free for others. Another that is sound stays prepared. */
+static void a_prepared_transaction_that_is_lost_is_aborted(void **state)
+{
+    uint64_t epoch, lsn, off;
+    struct vos_txid lost;
+    char buf[32];
+    struct rig r;
+
+    (void)state;
+    for (int seen = 0; seen < 2; seen++) {
+        start(&r);
+        begin_session(&r);
+        CHECK_EQ(plain(&r, "d1", "before"), 0);
+        CHECK_EQ(prepare_s(&r, 2, "d1", "after", 0, &epoch), 0);
+        lost = r.txid;
+        CHECK_EQ(prepare_s(&r, 3, "d2", "other", 0, &epoch), 0);
+        CHECK_EQ(got(&r, LATEST, kv(), "d1", "a", buf), -DER_INPROGRESS);
+        look(&r, true);
+        off = doubt_find(r.c, &lost)->off;
+        look(&r, false);
+        lose(&r, off);
+        if (seen) { /* then its container could not be loaded */
+            vos_close(r.v);
+            CHECK_EQ(RIG_RETRY(&r, vos_open(r.h, &r.clock, r.wall_ns, &r.v)), 0);
+            CHECK_EQ(RIG_RETRY(&r, vos_cont_open(r.v, CONT_A, false, &r.c)), -DER_CSUM);
+            assert_int_equal(repair(&r, false), 1);
+            CHECK_EQ(RIG_RETRY(&r, vos_cont_open(r.v, CONT_A, false, &r.c)), 0);
+        } else {
+            mend(&r, 1);
+        }
+        CHECK_EQ(intents(&r), 1);
+        assert_int_equal(got(&r, LATEST, kv(), "d1", "a", buf), 6);
+        assert_string_equal(buf, "before");
+        CHECK_EQ(RIG_RETRY(&r, vos_resolve(r.c, &lost, true, &epoch, &lsn)), -DER_NONEXIST);
+        CHECK_EQ(RIG_RETRY(&r, vos_resolve(r.c, &lost, false, &epoch, &lsn)), 0);
+        CHECK_EQ(plain(&r, "d1", "again"), 0);
+        CHECK_EQ(RIG_RETRY(&r, vos_resolve(r.c, &r.txid, true, &epoch, &lsn)), 0);
+        assert_int_equal(got(&r, LATEST, kv(), "d2", "a", buf), 5);
+        check_clean(&r);
+        rig_stop(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +324,7 @@ int main(void)
         cmocka_unit_test(a_punch_that_is_lost_shows_nothing_again),
         cmocka_unit_test(an_extent_that_is_lost_hides_what_is_under_it),
         cmocka_unit_test(keys_and_objects_that_are_lost_are_not_absent),
+        cmocka_unit_test(a_prepared_transaction_that_is_lost_is_aborted),
     };
 
     return cmocka_run_group_tests_name("vos/repair", tests, NULL, NULL);
