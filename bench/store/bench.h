@@ -4,9 +4,9 @@
  *
  * Parts: work.c the keys and values everyone is given; tarn.c, peer_lmdb.c, peer_rocksdb.c the
  * contenders behind struct contender; rows.c the rows that all of them run, tarn_extent.c those of
- * Tarn alone, larger.c those of a store larger than memory, reopen.c the one that kills processes;
- * clean.c removes what is left; report.c, report_json.c and plot.c say what came out. Nothing is
- * judged that was not measured in the run.
+ * Tarn alone, larger.c those of a store larger than memory, stall.c the one of the longest waits,
+ * reopen.c the one that kills processes; clean.c removes what is left; report.c, report_json.c and
+ * plot.c say what came out. Nothing is judged that was not measured in the run.
  *
  * What is timed is the contender's own call with its own loop, on one CPU for all its threads: the
  * process is pinned before any of them starts. In rows where nobody waits for a device, time is the
@@ -150,6 +150,7 @@ enum row_id {
     ROW_OVERHEAD,
     ROW_LARGER,
     ROW_READS,
+    ROW_STALL,
     ROW_NR
 };
 
@@ -186,6 +187,7 @@ void rows_extent(struct bench *b);
 void rows_overwrite(struct bench *b);
 void rows_reopen(struct bench *b);
 void rows_larger(struct bench *b); /* on the disk */
+void rows_stall(struct bench *b);
 /* The process that is killed: opens, says how long that took, puts until it is killed. */
 int reopen_child(int argc, char **argv);
 

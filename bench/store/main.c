@@ -44,7 +44,7 @@ static const char usage[] =
     "  --dir DIR                where nobody waits for durability (/dev/shm)\n"
     "  --disk DIR               where somebody does (.)\n"
     "  --overwrite-seconds S    of row 6 (20)\n"
-    "  --rows 1,2,2b,...        these rows only: 1 2 2b 3 4 4k 5 5m 6 6s 7 8 9 9r\n"
+    "  --rows 1,2,2b,...        these rows only: 1 2 2b 3 4 4k 5 5m 6 6s 7 8 9 9r 10\n"
     "  --json FILE, --plot FILE the result for programs, and as a picture (SVG)\n";
 
 static uint64_t number(const char *text, uint64_t least, uint64_t most)
@@ -139,7 +139,8 @@ int main(int argc, char **argv)
     } parts[] = {
         {"puts, gets, scans", rows_shared}, {"durable puts", rows_durable},
         {"extents", rows_extent},           {"overwrites", rows_overwrite},
-        {"reopening", rows_reopen},         {"gets from a store larger than memory", rows_larger}};
+        {"reopening", rows_reopen},         {"gets from a store larger than memory", rows_larger},
+        {"longest waits", rows_stall}};
     struct bench b = {0};
 
     pin();

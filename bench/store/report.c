@@ -114,6 +114,11 @@ void rows_init(struct row *rows)
                        .work = "page reads of such a get",
                        .unit = "",
                        .goals = {{GOAL_MOST, 1.2, 0}}},
+        [ROW_STALL] = {.id = "10",
+                       .work = "99.9 % of puts during checkpoints",
+                       .unit = "ms",
+                       .extra_name = "checkpoints",
+                       .goals = {{GOAL_MOST, 5, 0}}},
     };
 
     memcpy(rows, all, sizeof(all));

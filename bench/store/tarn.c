@@ -56,6 +56,15 @@ static void put_op(struct vos_op *op, struct pair *p, const struct keys *k, uint
                           .iods = &p->iod};
 }
 
+void tarn_put_one(struct store *s, const struct keys *k, uint64_t i)
+{
+    struct pair pair;
+    struct vos_op op;
+
+    put_op(&op, &pair, k, i);
+    tarn_apply(s, &op, 1, 0, NULL);
+}
+
 static void put_fiber(struct store *s, void *arg)
 {
     struct puts *p = arg;

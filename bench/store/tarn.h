@@ -33,6 +33,7 @@ void tarn_apply(struct store *s, const struct vos_op *ops, uint32_t nr, uint32_t
 /* One fetch at the clock, values in data extents read as well. */
 void tarn_fetch(struct store *s, daos_obj_id_t oid, const struct vos_key *dkey,
                 struct vos_fetch_iod *iod);
+void tarn_put_one(struct store *s, const struct keys *k, uint64_t i);
 /* The pair's value, which must be there. */
 void tarn_get_one(struct store *s, const uint8_t key[KEY_BYTES], uint8_t value[VALUE_BYTES]);
 void tarn_stat(struct store *s, struct heap_stat *hs, struct vos_stat *vs);

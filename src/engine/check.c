@@ -320,6 +320,7 @@ static int begin(struct shard *s, void *arg)
     k->total = 2 * hs.pages + vs.objects + vs.dkeys;
     k->half_repaired = heap_mend_under_way(s->heap);
     k->ops.refs = &k->refs;
+    heap_refs_watch(s->heap, &k->refs);
     return heap_refs_open(s->heap, &k->refs);
 }
 

@@ -149,7 +149,12 @@ struct engine_stat {
     uint64_t meta_pages_bytes;
     uint64_t wal_writes, wal_bytes, commits, checkpoints, faults;
     uint64_t data_writes, data_reads, flushes;
+    uint64_t mem_bytes, mem_limit, evicted; /* metadata in memory; pages that left */
     uint64_t data_total, data_used;
+    uint64_t data_free_runs, data_longest_run; /* heap_stat */
+    /* giving room back, in the background: rounds begun and steps done since the opening, and
+     * whether one is under way */
+    uint64_t reclaim_rounds, reclaim_steps, reclaim_running;
     uint64_t requests, inline_requests;
 };
 void engine_stat(struct engine *eng, struct engine_stat *st); /* blocking, any thread */

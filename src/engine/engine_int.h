@@ -71,6 +71,7 @@ struct shard {
     void *bounce[32];      /* data_io.c: buffers kept for the next transfer (xstream only) */
     uint32_t bounce_nr;
     bool reclaim_running, reclaim_again, reclaim_held;
+    uint64_t reclaim_rounds, reclaim_steps;
     uint64_t sessions_seen_ns;   /* when reclaiming looked at the service's sessions last */
     struct rt_call reclaim_call; /* from any thread: a change left something to give back */
     bool reclaim_called;         /* it is on its way; atomic */

@@ -137,6 +137,15 @@ static int forget_sessions(struct shard *s)
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
+/* The end of a round. rc: how it went; sessions do not wait for one that goes well, because a pool
+ * that is full of them lets nobody in who could make room. */
+static int forget(struct shard *s, int rc)
+{
+    int gone = rc == 0 ? forget_gone(s) : rc, idle = forget_sessions(s);
+
+    return gone != 0 ? gone : idle;
+}
+
 static void rest(struct shard *s, uint64_t ns)
 {
     uint64_t until = rt_now_ns() + MIN(MAX(ns, RECLAIM_REST_NS), RECLAIM_REST_MAX_NS);
@@ -155,6 +164,7 @@ static void reclaim(void *arg)
 
     do {
         s->reclaim_again = false;
+        s->reclaim_rounds++;
         began = rt_now_ns();
         do {
             more = false;
@@ -163,15 +173,14 @@ static void reclaim(void *arg)
                 break;
             }
             rc = shard_run(s, step, &more);
+            s->reclaim_steps++;
             if (rc == 0 && gate_is_busy(&s->eng->gate))
                 rt_sleep_ns(RECLAIM_PAUSE_NS);
             else
                 rt_yield();
         } while (rc == 0 && more);
-        if (rc == 0 && !more && !closing(s))
-            rc = forget_gone(s);
-        if (rc == 0 && !more)
-            rc = forget_sessions(s);
+        if ((rc != 0 || !more) && !closing(s))
+            rc = forget(s, rc);
         failed = rc != 0 ? failed + 1 : 0;
         if (rc != 0 && failed <= RECLAIM_TRIES && !heap_failed(s->heap)) {
             rest(s, RECLAIM_REST_MAX_NS);

@@ -37,6 +37,14 @@ static void fill(struct shard *s, struct engine_stat *st)
     st->flushes = eng->flushes;
     st->data_total = hs.data_total;
     st->data_used = hs.data_used;
+    st->data_free_runs = hs.data_free_runs;
+    st->data_longest_run = hs.data_longest_run;
+    st->mem_bytes = hs.mem_bytes;
+    st->mem_limit = hs.mem_limit;
+    st->evicted = hs.evicted;
+    st->reclaim_rounds = s->reclaim_rounds;
+    st->reclaim_steps = s->reclaim_steps;
+    st->reclaim_running = s->reclaim_running;
     st->requests = __atomic_load_n(&eng->requests, __ATOMIC_RELAXED);
     st->inline_requests = __atomic_load_n(&eng->inline_requests, __ATOMIC_RELAXED);
 }
@@ -82,8 +90,16 @@ void engine_stat(struct engine *eng, struct engine_stat *st)
     X(data_writes)                                                                                 \
     X(data_reads)                                                                                  \
     X(flushes)                                                                                     \
+    X(mem_bytes)                                                                                   \
+    X(mem_limit)                                                                                   \
+    X(evicted)                                                                                     \
     X(data_total)                                                                                  \
     X(data_used)                                                                                   \
+    X(data_free_runs)                                                                              \
+    X(data_longest_run)                                                                            \
+    X(reclaim_rounds)                                                                              \
+    X(reclaim_steps)                                                                               \
+    X(reclaim_running)                                                                             \
     X(requests)                                                                                    \
     X(inline_requests)
 

@@ -308,10 +308,10 @@ static int destroy_gone(struct shard *s, void *arg)
     return shard_cont_destroy(s, a->uuid);
 }
 
-/* A page cannot be read: not the end of the shard. */
+/* A page is damaged: not the end of the shard. */
 static bool is_damage(const struct shard *s, int rc)
 {
-    return (rc == -DER_CSUM || rc == -DER_IO) && !heap_failed(s->heap);
+    return heap_goes_on(s->heap, rc) && !heap_failed(s->heap);
 }
 
 /* The snapshots that the store keeps for the container. */

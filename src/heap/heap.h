@@ -70,8 +70,8 @@ struct heap_conf {
     uint32_t checkpoint_pct;  /* start a checkpoint when the log is this full; 0 = default 50 */
     uint32_t group_max_bytes; /* largest group written at once; 0 = default 1 MiB */
     bool refuse_damaged;      /* a damaged page that is met in opening refuses it; otherwise whoever
-                                 needs      it is told, and if the log changes it, it is given up: what lies
-                                 in it      is -DER_CSUM for ever */
+                                 needs      it is told, and if the log changes it, it is given up: what
+                                 lies      in it      is -DER_CSUM for ever */
     bool take_unread;         /* as damaged is taken what the device cannot read now. Otherwise that
                                  refuses the opening: it may be read the next time */
     /* Tests: pretend that this page, though resident, is not (asked for unpinned pages only). */
@@ -253,6 +253,9 @@ struct heap_stat {
     uint64_t wal_writes;                      /* device writes of log groups since open */
     uint64_t commits, checkpoints, faults, replayed_records;
     uint64_t data_total, data_used; /* bytes of the data role and in live data extents */
+    /* How scattered what is free is: runs of free blocks within 128 MiB, and the longest, in bytes.
+     * Where the bitmap is not in memory what is free counts as one run. */
+    uint64_t data_free_runs, data_longest_run;
 };
 void heap_stat(struct heap *h, struct heap_stat *st); /* [L] */
 

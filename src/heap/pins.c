@@ -45,7 +45,8 @@ void heap_pins_drop(struct heap *h, struct heap_pins *pins)
         if (--v->pins > 0)
             continue;
         v->flags &= (uint16_t) ~(PV_BAD | PV_UNREAD);
-        if ((v->flags & PV_STAY) == 0) /* who was looked at but once is the first to leave */
+        /* who was looked at but once is the first to leave */
+        if (h->frames.budget != UINT32_MAX && (v->flags & PV_STAY) == 0)
             v->flags &= (uint16_t)~PV_REF;
     }
     heap_unlock(h);

@@ -39,6 +39,17 @@ void heap_refs_close(struct heap_refs *r)
     *r = (struct heap_refs){0};
 }
 
+void heap_refs_watch(const struct heap *h, struct heap_refs *r)
+{
+    r->watched = h;
+    r->lsn = heap_lsn(h);
+}
+
+static bool changed(const struct heap_refs *r)
+{
+    return r->watched != NULL && heap_lsn(r->watched) != r->lsn;
+}
+
 static bool bit_set(uint64_t *bits, uint64_t i)
 {
     uint64_t bit = UINT64_C(1) << i % 64;
@@ -50,7 +61,7 @@ static bool bit_set(uint64_t *bits, uint64_t i)
 
 bool heap_refs_add(struct heap_refs *r, uint64_t off)
 {
-    return page_of(off) < r->pages && bit_set(r->slot, off / GRAIN);
+    return (page_of(off) < r->pages && bit_set(r->slot, off / GRAIN)) || changed(r);
 }
 
 bool heap_refs_has(const struct heap_refs *r, uint64_t off)
@@ -64,7 +75,7 @@ bool heap_refs_add_blocks(struct heap_refs *r, const struct space_extent *ext)
 
     for (uint64_t b = ext->block; b < ext->block + ext->nr; b++)
         good &= b < r->blocks && bit_set(r->block, b);
-    return good;
+    return good || changed(r);
 }
 
 static void leak(struct heap_leaks *l, const struct heap_refs *r, uint64_t off, uint8_t kind)
@@ -83,7 +94,7 @@ int heap_refs_leaks(struct heap *h, const struct heap_refs *r, uint64_t page, st
     const uint64_t *bits;
 
     l->nr = 0;
-    if (page >= r->pages || page >= h->pages || page_is_core(page))
+    if (page >= r->pages || page >= h->pages || page_is_core(page) || changed(r))
         return 0;
     d = page_desc(h, page);
     if (d->kind == PAGE_FREE || d->lsn == LSN_LOST || page_is_bad(h, page))
@@ -116,6 +127,8 @@ int heap_refs_block_leaks(struct heap *h, const struct heap_refs *r, uint64_t fr
     int rc;
 
     *run = (struct space_extent){0};
+    if (changed(r))
+        return 0;
     rc = space_map_bits(h, from / SPACE_GROUP, &bits);
     if (rc != 0 || bits == NULL)
         return rc;

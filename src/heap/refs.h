@@ -16,11 +16,16 @@
 struct heap_refs {
     uint64_t *slot, *block;
     uint64_t pages, blocks;
+    const struct heap *watched; /* NULL: nobody else is at work */
+    uint64_t lsn;
 };
 
 /* Room for what the heap and its data role are now. -DER_NOMEM. [L] */
 int heap_refs_open(struct heap *h, struct heap_refs *r);
 void heap_refs_close(struct heap_refs *r);
+/* Others may change the heap: once they have, what was met says nothing of what is there, so
+ * nothing counts as met twice, and nothing as left over. [L] */
+void heap_refs_watch(const struct heap *h, struct heap_refs *r);
 /* False: it was there already, or lies outside. */
 bool heap_refs_add(struct heap_refs *r, uint64_t off);
 bool heap_refs_has(const struct heap_refs *r, uint64_t off);

@@ -120,6 +120,8 @@ static void space_stat(struct heap *h, struct heap_stat *st)
 
     st->data_total = s->blocks * SPACE_BLOCK;
     st->data_used = s->used * SPACE_BLOCK;
+    space_runs(s, &st->data_free_runs, &st->data_longest_run);
+    st->data_longest_run *= SPACE_BLOCK;
 }
 
 /* ---- Reservations ---- */

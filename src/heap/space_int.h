@@ -120,6 +120,8 @@ int space_resize(struct space *s, uint64_t blocks);
 int space_group_load(struct heap *h, struct space *s, uint32_t group);
 /* Finds and reserves a run of want blocks. HEAP_FAULT, -DER_NONEXIST. */
 int space_run_take(struct heap *h, struct space *s, uint32_t want, struct space_extent *ext);
+/* Runs of free blocks, and how many the longest has. */
+void space_runs(const struct space *s, uint64_t *runs, uint64_t *longest);
 /* Busy blocks become free. */
 void space_run_put(struct space *s, const struct space_extent *ext);
 void bits_set(uint64_t *bits, uint32_t from, uint32_t nr);

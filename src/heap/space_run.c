@@ -206,3 +206,32 @@ void space_run_put(struct space *s, const struct space_extent *ext)
     g->free += ext->nr;
     g->run_max = UINT32_MAX;
 }
+
+static void group_runs(const struct space_group *g, uint64_t *runs, uint64_t *longest)
+{
+    uint32_t at = 0;
+
+    while (at < g->blocks) {
+        uint32_t start = bits_next(g->busy, at, g->blocks, false);
+        uint32_t stop = bits_next(g->busy, start, g->blocks, true);
+
+        *runs += stop > start;
+        *longest = MAX(*longest, (uint64_t)(stop - start));
+        at = stop;
+    }
+}
+
+void space_runs(const struct space *s, uint64_t *runs, uint64_t *longest)
+{
+    *runs = *longest = 0;
+    for (uint32_t i = 0; i < s->groups; i++) {
+        const struct space_group *g = &s->group[i];
+
+        if (g->busy != NULL) {
+            group_runs(g, runs, longest);
+        } else if (g->free > 0) {
+            *runs += 1;
+            *longest = MAX(*longest, (uint64_t)g->free);
+        }
+    }
+}

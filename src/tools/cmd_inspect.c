@@ -24,7 +24,9 @@
     X(heap_bytes, "bytes in use in the metadata heap", BYTES)                                      \
     X(meta_pages_bytes, "bytes of metadata pages", BYTES)                                          \
     X(data_total, "bytes of data space", BYTES)                                                    \
-    X(data_used, "bytes of data space in use", BYTES)
+    X(data_used, "bytes of data space in use", BYTES)                                              \
+    X(data_free_runs, "runs of free blocks in it", COUNT)                                          \
+    X(data_longest_run, "bytes of the longest", BYTES)
 
 static void stat_json(json_t *o, const struct engine_stat *st)
 {

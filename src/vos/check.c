@@ -984,9 +984,11 @@ static int step_shard(struct check *k, struct check_place *p, struct tree_walker
 
 static int check_begin(struct vos *v, const struct vos_check_ops *ops)
 {
-    int rc = 0;
+    int rc = conts_load_again(v);
 
     check_end(v);
+    if (rc)
+        return rc;
     v->check = base_calloc(1, sizeof *v->check);
     if (v->check == NULL)
         return -DER_NOMEM;

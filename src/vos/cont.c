@@ -247,6 +247,24 @@ static int conts_load(struct vos *v)
     return heap_goes_on(v->h, rc) ? 0 : rc;
 }
 
+int conts_load_again(struct vos *v)
+{
+    struct walk w;
+    uint64_t off;
+    int rc = v->conts_damaged ? 0 : -DER_NONEXIST;
+
+    walk_init(&w, v->h, &cont_class, v->super + offsetof(struct super_rec, conts), K_HASH);
+    while (rc == 0 && (rc = walk_next(&w, &off)) == 0) {
+        struct vos_cont *c;
+
+        if (!cont_is_loaded(v, off))
+            rc = cont_load(v, off, &c);
+        if (rc == -DER_CSUM || rc == -DER_IO)
+            rc = 0;
+    }
+    return rc > 0 || rc == -DER_NOMEM ? rc : 0;
+}
+
 int vos_open(struct heap *h, struct hlc *clock, uint64_t wall_ns, struct vos **out)
 {
     const struct super_rec *s;

@@ -158,6 +158,8 @@ struct vos_cont *cont_of(struct vos *v, uint64_t off);
 /* Caches a container that the tree holds. */
 int cont_load(struct vos *v, uint64_t off, struct vos_cont **out);
 bool cont_is_loaded(struct vos *v, uint64_t off);
+/* Those that could not be loaded before, as far as they can now. */
+int conts_load_again(struct vos *v);
 
 /* Reading a record: kind and flags are checked. NULL: *rc says why. */
 const void *rec_get(struct heap *h, uint64_t off, size_t len, uint8_t kind, int *rc);

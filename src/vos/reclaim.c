@@ -682,7 +682,7 @@ int vos_reclaim(struct vos *v, bool *more)
     {
         struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
         struct round r = {.upto = DAOS_EPOCH_MAX - 1, .dkey = prune_dkey, .obj = finish_obj};
-        bool done = true, unread;
+        bool done = true, passed;
 
         if (c->rollback && !c->gone) {
             *more = true;
@@ -692,11 +692,10 @@ int vos_reclaim(struct vos *v, bool *more)
             if (c->shredded || c->trash_done)
                 continue;
             rc = shred_cont(c, &done);
-            unread = rc == -DER_IO;
-            if (pass_damage(v, &rc)) /* the next round, the next opening, or a repair goes on */
-                done = true;
+            passed = pass_damage(v, &rc); /* the next round, or a repair, goes on here */
+            done |= passed;
             if (rc == 0) {
-                c->shredded = done && !unread;
+                c->shredded = done && !passed;
                 c->trash_done = done;
                 *more = true;
             }

@@ -43,6 +43,7 @@ struct run {
     uint64_t flipped_at;       /* byte of the heap whose memory went bad; 0: none */
     uint8_t flipped_bit;
     bool astray;                     /* a write is to land at another place */
+    bool scarred;                    /* an engine has worked with damage */
     struct base_fail fail;           /* counts allocations, and fails one */
     uint64_t chances[SIM_SINGLE_NR]; /* when the workload was set up */
     struct sim_result *r;

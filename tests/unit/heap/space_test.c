@@ -152,6 +152,36 @@ static void life_of_an_extent(struct rig *r)
     finish(r);
 }
 
+static bool runs_are(struct rig *r, uint64_t runs, uint64_t blocks)
+{
+    struct heap_stat st = stat_of(r);
+
+    return st.data_free_runs == runs && st.data_longest_run == blocks * SPACE_BLOCK;
+}
+
+static void it_says_how_scattered_space_is(struct rig *r)
+{
+    struct space_extent ext[4];
+    uint32_t nr;
+
+    start(r, NO_GROWTH);
+    CHECK(runs_are(r, 1, 256));
+    for (uint32_t i = 0; i < 4; i++) {
+        nr = 1;
+        CHECK(reserve(r, 8 * SPACE_BLOCK, &ext[i], &nr) == 0 && nr == 1 && ext[i].block == i * 8);
+        CHECK(change(r, &ext[i], 1, NULL, 0, COMMIT, NULL) == 0);
+    }
+    CHECK(runs_are(r, 1, 224));
+    CHECK(change(r, NULL, 0, &ext[0], 1, COMMIT, NULL) == 0);
+    CHECK(change(r, NULL, 0, &ext[2], 1, COMMIT, NULL) == 0);
+    restart(r); /* what was freed is free for certain; the bitmap is not in memory */
+    CHECK(runs_are(r, 1, 240));
+    nr = 1;
+    CHECK(reserve(r, SPACE_BLOCK, ext, &nr) == 0 && ext[0].block == 0);
+    CHECK(runs_are(r, 3, 224));
+    finish(r);
+}
+
 static void a_reservation_costs_nothing(struct rig *r)
 {
     struct space_extent ext[4], other;
@@ -688,6 +718,7 @@ STORY(life_of_an_extent)
 STORY(a_reservation_costs_nothing)
 STORY(a_freed_extent_waits)
 STORY(many_frees_under_one_read)
+STORY(it_says_how_scattered_space_is)
 STORY(a_full_device_says_so)
 STORY(the_role_grows)
 STORY(groups_join_and_part)
@@ -706,6 +737,7 @@ int main(void)
         cmocka_unit_test(t_a_reservation_costs_nothing),
         cmocka_unit_test(t_a_freed_extent_waits),
         cmocka_unit_test(t_many_frees_under_one_read),
+        cmocka_unit_test(t_it_says_how_scattered_space_is),
         cmocka_unit_test(t_a_full_device_says_so),
         cmocka_unit_test(t_the_role_grows),
         cmocka_unit_test(t_groups_join_and_part),

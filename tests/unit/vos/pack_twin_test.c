@@ -138,8 +138,11 @@ static uint64_t old_epoch(struct twins *t)
 {
     if (t->epoch_nr == 0)
         return DAOS_EPOCH_MAX;
-    if (draw(t, 6) == 0)
-        return t->snap[draw(t, 4)] ? t->snap[draw(t, 4)] : DAOS_EPOCH_MAX;
+    if (draw(t, 6) == 0) {
+        uint64_t snap = t->snap[draw(t, 4)];
+
+        return snap ? snap : DAOS_EPOCH_MAX;
+    }
     return t->epoch[t->epoch_nr - 1 - draw(t, MIN(t->epoch_nr, 12))] + (draw(t, 3) - 1) * BESIDE;
 }
 
