@@ -40,6 +40,7 @@ static int shard_open(struct shard *s, struct err *e)
                            .checkpoint_pct = eng->conf.checkpoint_pct,
                            .mem_limit = eng->conf.mem_limit,
                            .refuse_damaged = eng->conf.refuse_damaged,
+                           .take_unread = eng->conf.repair,
                            .spurious_fault = eng->conf.spurious_fault,
                            .on_step = eng->conf.on_step,
                            .arg = eng->conf.arg};

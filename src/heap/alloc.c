@@ -461,7 +461,7 @@ int heap_alloc_is_live(struct heap *h, uint64_t off, bool *live)
     uint32_t slot;
     int rc = slot_at(h, off, &c, &slot, live);
 
-    if (rc == -DER_CSUM) {
+    if (rc == -DER_CSUM || rc == -DER_IO) { /* nobody can get at it */
         *live = false;
         rc = 0;
     }

@@ -10,10 +10,10 @@
  *
  * What lies behind a page is what touches it when all is well: the heap notes that of itself.
  *
- * Then the same with a repair (heal): afterwards the checker says no problem; what does not lie
- * behind the page is read, to the byte; what does is read, or is an error, or (names and keys
- * alone) is absent: never other bytes, never older ones; and everything that is there can be
- * written.
+ * Then the same with a repair (heal), also of pages that the device cannot read: afterwards the
+ * checker says no problem; what does not lie behind the page is read, to the byte; what does is
+ * read, or is an error, or (names and keys alone) is absent: never other bytes, never older ones;
+ * and everything that is there can be written.
  *
  * usage: page_damage_test closed | open | blocks
  *        page_damage_test heal closed | heal open | heal blocks | heal two SEED RUNS
@@ -35,8 +35,8 @@
 
 #define WAL_BYTES (2u << 20)
 
-enum how { FLIPPED, ZEROED, HOW_NR };
-static const char *const HOW[] = {"flipped", "zeroed"};
+enum how { FLIPPED, ZEROED, HOW_NR, UNREAD = HOW_NR };
+static const char *const HOW[] = {"flipped", "zeroed", "unreadable"};
 
 static uint64_t opened, refused, served, lost, written, unwritten;
 
@@ -115,6 +115,11 @@ static void hurt(struct sim_dir *sd, uint64_t off, uint64_t len, enum how how)
 {
     uint8_t *buf = calloc(1, len);
 
+    if (how == UNREAD) {
+        sim_dev_unreadable(sd, ENGINE_DEVICE, off, len);
+        free(buf);
+        return;
+    }
     if (how == FLIPPED) {
         sim_dev_peek(sd, ENGINE_DEVICE, off, buf, len, false);
         for (uint64_t i = 100; i < len; i += 1009)
@@ -417,7 +422,8 @@ static void healing(struct sim_dir *pool, struct behind *b, struct item *items, 
         }
     else
         for (uint32_t i = 0; i < p->pages; i++) {
-            x[0] = (struct hurt){p->page[i], p->meta[i], HEAP_PAGE_SIZE, (enum how)(i % HOW_NR)};
+            x[0] =
+                (struct hurt){p->page[i], p->meta[i], HEAP_PAGE_SIZE, (enum how)(i % (HOW_NR + 1))};
             trial_healed(pool, b, items, nr, x, 1, 0, false);
         }
 }
