@@ -24,7 +24,7 @@ struct check {
     uint64_t count, bytes, value_bytes;
     uint64_t free_pages, listed, unknown;
     uint8_t *buf;
-    bool chunk_read;
+    uint64_t have; /* bit i: page i of the chunk has been read into buf */
 };
 
 static void problem(struct check *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -170,7 +170,9 @@ static void check_page(struct check *c, uint64_t page, uint8_t *disk)
         c->unknown++;
         return;
     }
-    if (disk != NULL && on_device(h, page)) {
+    if (on_device(h, page) && disk == NULL)
+        return; /* it has been told of */
+    if (on_device(h, page)) {
         if (!page_verify(h, page, disk, true, why)) {
             problem(c, "page %llu: %s", PAGE(page), why);
             return;
@@ -202,20 +204,20 @@ static void chunk_read(struct check *c, uint64_t first, uint64_t nr)
         from++;
     while (to > from && !on_device(h, first + to - 1))
         to--;
-    c->chunk_read = false;
+    c->have = 0;
     if (from == to)
         return;
     rc = super_read_wait(h->conf.dev[SUPER_META], SUPER_META, (first + from) * HEAP_PAGE_SIZE,
                          c->buf + from * HEAP_PAGE_SIZE, (to - from) * HEAP_PAGE_SIZE);
-    c->chunk_read = rc == 0;
+    c->have = rc == 0 ? ~UINT64_C(0) : 0;
     for (uint64_t i = 0; rc != 0 && i < nr; i++) { /* one bad sector must not hide the neighbours */
-        if (on_device(h, first + i) &&
-            super_read_wait(h->conf.dev[SUPER_META], SUPER_META, (first + i) * HEAP_PAGE_SIZE,
-                            c->buf + i * HEAP_PAGE_SIZE, HEAP_PAGE_SIZE) != 0) {
+        if (!on_device(h, first + i))
+            continue;
+        if (super_read_wait(h->conf.dev[SUPER_META], SUPER_META, (first + i) * HEAP_PAGE_SIZE,
+                            c->buf + i * HEAP_PAGE_SIZE, HEAP_PAGE_SIZE) == 0)
+            c->have |= UINT64_C(1) << i;
+        else
             problem(c, "page %llu: the device cannot read it", PAGE(first + i));
-            memset(c->buf + i * HEAP_PAGE_SIZE, 0, HEAP_PAGE_SIZE);
-        }
-        c->chunk_read = true;
     }
 }
 
@@ -280,7 +282,7 @@ int heap_check_tick(struct heap *h, void (*report)(void *arg, const char *text),
         chunk_read(&c, first, nr);
         heap_lock(h);
         for (uint64_t i = 0; i < nr; i++)
-            check_page(&c, first + i, c.chunk_read ? c.buf + i * HEAP_PAGE_SIZE : NULL);
+            check_page(&c, first + i, c.have >> i & 1 ? c.buf + i * HEAP_PAGE_SIZE : NULL);
         heap_unlock(h);
         rc = tick != NULL ? tick(arg, nr) : 0;
     }

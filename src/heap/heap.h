@@ -69,11 +69,12 @@ struct heap_conf {
     uint64_t mem_limit; /* memory for pages, kept softly (frame.c); 0: no limit */
     uint32_t checkpoint_pct;  /* start a checkpoint when the log is this full; 0 = default 50 */
     uint32_t group_max_bytes; /* largest group written at once; 0 = default 1 MiB */
-    bool refuse_damaged;      /* a damaged page that is met in opening refuses it; otherwise whoever
-                                 needs      it is told, and if the log changes it, it is given up: what
-                                 lies      in it      is -DER_CSUM for ever */
-    bool take_unread;         /* as damaged is taken what the device cannot read now. Otherwise that
-                                 refuses the opening: it may be read the next time */
+    /* A damaged page that is met in opening refuses it. Otherwise whoever needs the page is told,
+     * and if the log changes it, it is given up: what lies in it is -DER_CSUM for ever. */
+    bool refuse_damaged;
+    /* What the device cannot read now is taken for damaged. Otherwise that refuses the opening: it
+     * may be read the next time. */
+    bool take_unread;
     /* Tests: pretend that this page, though resident, is not (asked for unpinned pages only). */
     bool (*spurious_fault)(void *arg, uint64_t page);
     /* Tests and the simulator: called at every named step of the durability protocol

@@ -79,7 +79,7 @@ static int check_one(struct space_checker *k, uint64_t group, uint64_t *groups)
         heap_unlock(k->h);
     } while (heap_retry(k->h, &pins, &rc));
     heap_pins_drop(k->h, &pins);
-    if (rc == -DER_CSUM) {
+    if (rc == -DER_CSUM || rc == -DER_IO) {
         if (groups != NULL)
             problem(k, "data space: its head cannot be read");
         else
