@@ -10,6 +10,7 @@ struct scar {
     struct list link;
     uint64_t off;
     bool dead;            /* it cannot be read; else it holds `is` */
+    bool missed;          /* a write went elsewhere: anything but `was` is wrong */
     bool covered;         /* a later write of it is in the cache ... */
     uint64_t covered_seq; /* ... with this number */
     uint8_t was[SIM_SECTOR], is[SIM_SECTOR];
@@ -53,7 +54,7 @@ static bool shows(const struct sim_file *f, const struct scar *s)
     if (s->dead)
         return is_dead(f, s->off);
     chunks_read(&f->media.view, s->off, now, sizeof(now));
-    return memcmp(now, s->is, sizeof(now)) == 0;
+    return s->missed ? memcmp(now, s->was, sizeof(now)) != 0 : memcmp(now, s->is, sizeof(now)) == 0;
 }
 
 static struct scar *add(struct sim_file *f, uint64_t off)
@@ -170,6 +171,7 @@ static void missed(struct sim_file *f, uint64_t off, const uint8_t *right)
         s = add(f, off);
         chunks_read(&f->media.view, off, s->is, sizeof(s->is));
     }
+    s->missed = true;
     memcpy(s->was, right, sizeof(s->was));
     if (!s->dead && memcmp(s->was, s->is, sizeof(s->was)) == 0)
         drop(s);
