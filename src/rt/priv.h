@@ -10,12 +10,16 @@
 #include <liburing.h>
 
 #include "rt/callq.h"
+#include "rt/fd.h"
 #include "rt/fiber.h"
 #include "rt/rt.h"
 #include "rt/timer.h"
 
 #define NS_PER_US UINT64_C(1000)
 #define NS_PER_S  UINT64_C(1000000000)
+
+struct follower;
+struct waiter;
 
 /* The io_uring of an xstream, and the eventfd through which others wake it while it sleeps in the
  * ring. */
@@ -55,6 +59,15 @@ struct rt_xs {
     struct rt_event drained; /* stopping, and nothing is left */
     bool is_drained;
     struct ring ring;
+    struct fds fds;
+    uint64_t turn_ns; /* rt_turn_ns(); 0: not asked yet */
+
+    /* of a driven xstream */
+    bool driven;
+    uint32_t busy;              /* a thread is the xstream now */
+    uint32_t guard;             /* of what follows */
+    uint32_t drivers;           /* threads that drive, or would if another one did not */
+    struct follower *followers; /* asleep, in the order they came */
 
     /* shared */
     struct callq calls __attribute__((aligned(64)));
@@ -85,6 +98,7 @@ void rt_ready(
 void rt_park(void);      /* the running fiber waits for rt_ready() */
 void rt_assert_may_wait(void);
 bool rt_run_pollers(struct rt_xs *xs);
+bool rt_doze(struct rt_xs *xs); /* the pollers again, before sleeping; whether there was work */
 bool rt_drained(struct rt_xs *xs);
 
 /* ring.c */
@@ -93,6 +107,13 @@ void ring_fini(struct rt_xs *xs);
 bool ring_reap(struct rt_xs *xs); /* runs completions that are there; whether any */
 void ring_sleep(struct rt_xs *xs, uint64_t timeout_ns); /* UINT64_MAX: no limit */
 void ring_wake(struct rt_xs *xs);                       /* any thread that owes a wake-up */
+
+/* world_real.c: sleeps, unless there is something to do. The xstream's. */
+void rt_xs_sleep(struct rt_xs *xs, uint64_t limit_ns);
+/* event.c: enlists w; false if the event is set. */
+bool rt_event_enlist(struct rt_event *ev, struct waiter *w);
+/* Takes w out of the event's list; false: somebody else has and wakes it. */
+bool rt_event_withdraw(void *ev, struct waiter *w);
 
 /* futex.c: waits while *word == value; returns early at will */
 void futex_wait(uint32_t *word, uint32_t value, uint64_t timeout_ns);

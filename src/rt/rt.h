@@ -25,6 +25,7 @@
 struct rt_world;
 struct rt_xs;
 struct rt_fiber;
+struct rt_event;
 struct io_uring;
 
 /* ---- World: the seam of time, randomness and threads ---- */
@@ -72,6 +73,8 @@ struct rt_xs_conf {
     uint32_t spin_us; /* busy wait after the last work before sleeping; 0 on crowded machines */
     uint32_t ring_entries; /* io_uring size, default 256; UINT32_MAX: no ring wanted */
     const char *name;      /* shown in logs and as thread name; at most 15 characters */
+    bool driven; /* no thread of its own: see "Driven xstreams"; real world only, no ring, no fibers
+                  */
 };
 
 /* Starts an xstream. -DER_NOMEM, -DER_INVAL (cpu). A refused io_uring is not an error: see
@@ -123,11 +126,47 @@ uint32_t rt_default_spin_us(void);
  * publishing the work; then each poller runs at least once more. */
 struct rt_poller {
     bool (*poll)(struct rt_poller *p);
+    /* Optional: called in place of poll when the xstream is about to sleep. Sees to it that whoever
+     * leaves work from now on wakes it, then looks once more; true if there was any. */
+    bool (*doze)(struct rt_poller *p);
     struct rt_poller *next;
 };
 void rt_poller_add(struct rt_xs *xs, struct rt_poller *p);
 void rt_poller_del(struct rt_xs *xs, struct rt_poller *p);
 void rt_xs_wake(struct rt_xs *xs);
+
+/* ---- Descriptors ---- */
+
+/* Waits for a descriptor without a fiber: ready() runs once on the scheduler (must not wait) with
+ * POLLIN, POLLOUT, POLLRDHUP, POLLHUP, POLLERR as they are then; for more, arm it again, also from
+ * within. May come without reason. Real world only, on the xstream. */
+struct rt_fd {
+    int fd;
+    void (*ready)(struct rt_fd *f, uint32_t events);
+    uint32_t events; /* private from here: zero at first */
+    struct rt_watch *watch;
+};
+/* Armed already: events replace those asked for. -DER_NOMEM. */
+int rt_fd_arm(struct rt_xs *xs, struct rt_fd *f, uint32_t events);
+/* No ready() comes any more; before the descriptor is closed. Not armed: nothing happens. */
+void rt_fd_disarm(struct rt_xs *xs, struct rt_fd *f);
+
+/* ---- Driven xstreams: caller-driven progress ----
+ *
+ * A driven xstream has no thread. Whoever waits for something that it does runs its turns
+ * meanwhile, one thread at a time; the others look on, spinning at first and then asleep, and one
+ * of them takes over when the driver has what it waited for. If nobody waits, nothing happens on
+ * it. Calls posted to it run in somebody's turn. Foreign threads only; not from a signal handler.
+ */
+
+/* The calling thread becomes the xstream, until rt_drive_leave(): rt_xs_self() is xs. It must not
+ * wait meanwhile. False: another thread is. */
+bool rt_drive_enter(struct rt_xs *xs);
+void rt_drive_leave(struct rt_xs *xs);
+/* One turn; whether anything happened. False too if another thread is at it. */
+bool rt_drive(struct rt_xs *xs);
+/* Drives until ev is set, at most timeout_ns (UINT64_MAX: no limit). -DER_TIMEDOUT. */
+int rt_drive_wait(struct rt_xs *xs, struct rt_event *ev, uint64_t timeout_ns);
 
 /* ---- Cross-core calls ---- */
 
@@ -235,6 +274,7 @@ void rt_timer_cancel(struct rt_timer *t); /* idle timer: nothing happens */
  * foreign thread ---- */
 
 uint64_t rt_now_ns(void);  /* monotonic */
+uint64_t rt_turn_ns(void); /* rt_now_ns() as it was when first asked in this turn of the xstream */
 uint64_t rt_wall_ns(void); /* since the Unix epoch; may jump */
 uint64_t rt_random(void);
 /* Fills buf with n random bytes (UUIDs, session ids). */

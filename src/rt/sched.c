@@ -111,8 +111,10 @@ void fiber_main(struct rt_fiber *f)
 
 int rt_spawn_on(struct rt_xs *xs, void (*fn)(void *arg), void *arg)
 {
-    struct rt_fiber *f = fiber_new(xs->pool);
+    struct rt_fiber *f;
 
+    ASSERT(!xs->driven);
+    f = fiber_new(xs->pool);
     if (!f)
         return -DER_NOMEM;
     f->xs = xs;
@@ -246,6 +248,17 @@ void rt_poller_del(struct rt_xs *xs, struct rt_poller *p)
         xs->poll_next = p->next;
 }
 
+bool rt_doze(struct rt_xs *xs)
+{
+    bool any = false;
+
+    for (struct rt_poller *p = xs->pollers; p; p = xs->poll_next) {
+        xs->poll_next = p->next;
+        any |= p->doze ? p->doze(p) : p->poll(p);
+    }
+    return any;
+}
+
 bool rt_run_pollers(struct rt_xs *xs)
 {
     bool any = false;
@@ -295,9 +308,10 @@ bool rt_xs_step(struct rt_xs *xs)
 
     ASSERT(!tls->fiber);
     tls->xs = xs;
+    xs->turn_ns = 0;
     fiber_ctx_thread(&xs->sched_ctx);
     any = run_calls(xs);
-    any |= ring_reap(xs);
+    any |= xs->ring.on ? ring_reap(xs) : fds_poll(xs);
     if (xs->timers.root)
         any |= timers_run(&xs->timers, xs_now_ns(xs));
     any |= rt_run_pollers(xs);
@@ -321,6 +335,7 @@ static void stop_call(struct rt_call *call)
 
 static void xs_free(struct rt_xs *xs)
 {
+    fds_fini(&xs->fds);
     fiber_pool_fini(&xs->own_pool);
     base_free(xs);
 }
@@ -341,6 +356,8 @@ int rt_xs_create(const struct rt_xs_conf *conf, struct rt_xs **xs_out)
     xs->ring_entries = conf->ring_entries;
     snprintf(xs->name, sizeof(xs->name), "%s", conf->name ? conf->name : "tarn");
     xs->stop_call.fn = stop_call;
+    xs->driven = conf->driven;
+    fds_init(&xs->fds);
     rc = xs->world->ops->xs_start(xs->world, xs);
     if (rc) {
         xs_free(xs);
@@ -358,6 +375,8 @@ void rt_xs_destroy(struct rt_xs *xs)
 
     ASSERT(rt_xs_self() != xs);
     rt_post(xs, &xs->stop_call);
+    while (xs->driven && !rt_event_is_set(&xs->drained))
+        rt_drive(xs);
     if (world->simulated && !rt_fiber_self())
         while (!rt_event_is_set(&xs->drained)) {
             bool any = rt_xs_step(xs);

@@ -25,6 +25,17 @@ uint64_t rt_now_ns(void)
     return w->ops->mono_ns(w, node);
 }
 
+uint64_t rt_turn_ns(void)
+{
+    struct rt_xs *xs = rt_xs_self();
+
+    if (xs == NULL || xs->world->simulated)
+        return rt_now_ns();
+    if (xs->turn_ns == 0)
+        xs->turn_ns = rt_now_ns();
+    return xs->turn_ns;
+}
+
 uint64_t rt_wall_ns(void)
 {
     uint32_t node;

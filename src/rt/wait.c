@@ -1,6 +1,6 @@
 /*
  * A fiber parks and is made ready on its xstream. A thread spins a little (a sleep and wake costs
- * about 28 us), then sleeps on a futex in its own waiter: 0 awake, ASLEEP, WOKEN. The waker touches
+ * about 28 us), then sleeps on a futex in its own waiter: enum waiter_word. The waker touches
  * the word once; waking the futex afterwards only uses its address, which may by then belong to
  * somebody else: a spurious wake-up there, which futex users expect. Exhaustively checked with the
  * events, mutexes and conditions that stand on it: tests/model.
@@ -11,8 +11,6 @@
 
 #include "base/assert.h"
 #include "rt/priv.h"
-
-enum { AWAKE, WOKEN, ASLEEP };
 
 void waiter_init(struct waiter *w)
 {
@@ -26,13 +24,17 @@ void waiter_wake(struct waiter *w)
         rt_ready(w->fiber);
         return;
     }
-    if (__atomic_exchange_n(&w->word, WOKEN, __ATOMIC_RELEASE) == ASLEEP)
+    if (w->wake) {
+        w->wake(w);
+        return;
+    }
+    if (__atomic_exchange_n(&w->word, WAITER_WOKEN, __ATOMIC_RELEASE) == WAITER_ASLEEP)
         futex_wake_all(&w->word);
 }
 
 static bool thread_woken(struct waiter *w)
 {
-    return __atomic_load_n(&w->word, __ATOMIC_ACQUIRE) == WOKEN;
+    return __atomic_load_n(&w->word, __ATOMIC_ACQUIRE) == WAITER_WOKEN;
 }
 
 /* Spins for at most limit_ns; whether it was woken. */
@@ -57,16 +59,17 @@ static bool thread_spin(struct waiter *w, uint64_t limit_ns)
 /* Sleeps until woken or until the moment end_ns; whether it was woken. */
 static bool thread_sleep(struct waiter *w, uint64_t end_ns)
 {
-    uint32_t was = AWAKE;
+    uint32_t was = WAITER_AWAKE;
 
     /* says nothing but that the futex needs waking; thread_woken() acquires */
-    __atomic_compare_exchange_n(&w->word, &was, ASLEEP, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    __atomic_compare_exchange_n(&w->word, &was, WAITER_ASLEEP, false, __ATOMIC_RELAXED,
+                                __ATOMIC_RELAXED);
     while (!thread_woken(w)) {
         uint64_t now = end_ns == UINT64_MAX ? 0 : rt_now_ns();
 
         if (now >= end_ns)
             return false;
-        futex_wait(&w->word, ASLEEP, end_ns == UINT64_MAX ? UINT64_MAX : end_ns - now);
+        futex_wait(&w->word, WAITER_ASLEEP, end_ns == UINT64_MAX ? UINT64_MAX : end_ns - now);
     }
     return true;
 }

@@ -11,13 +11,22 @@
 
 #include "rt/rt.h"
 
+enum waiter_word {
+    WAITER_AWAKE,
+    WAITER_WOKEN,
+    WAITER_ASLEEP,
+    WAITER_DRIVING, /* asleep in an xstream that it drives */
+    WAITER_WAKING,  /* that xstream is being woken for it */
+};
+
 struct waiter {
     struct waiter *next;
-    struct rt_fiber *fiber; /* NULL: a thread */
-    uint32_t word;          /* a thread's futex */
-    uint32_t tries;         /* the mutex's: how often it was woken in vain */
-    bool granted;           /* the mutex's: the lock was handed over */
-    bool queued;            /* the condition's: in the list */
+    struct rt_fiber *fiber;         /* NULL: a thread */
+    uint32_t word;                  /* a thread's futex, enum waiter_word */
+    void (*wake)(struct waiter *w); /* of a thread that waits in another way (drive.c), else NULL */
+    uint32_t tries;                 /* the mutex's: how often it was woken in vain */
+    bool granted;                   /* the mutex's: the lock was handed over */
+    bool queued;                    /* the condition's: in the list */
 };
 
 /* ASSERTs that the caller may wait. */

@@ -56,6 +56,10 @@ static void real_wake(struct rt_world *w, struct rt_xs *xs)
         ring_wake(xs);
         return;
     }
+    if (fds_in_use(&xs->fds)) {
+        fds_wake(xs);
+        return;
+    }
     __atomic_store_n(&xs->wake_word, 1, __ATOMIC_RELEASE);
     futex_wake_all(&xs->wake_word);
 }
@@ -67,6 +71,10 @@ static void wake_owed(struct rt_xs *xs)
 
     if (xs->ring.on) {
         xs->ring.owed++;
+        return;
+    }
+    if (fds_in_use(&xs->fds)) {
+        fds_wake_owed(xs);
         return;
     }
     while (!__atomic_load_n(&xs->wake_word, __ATOMIC_ACQUIRE))
@@ -84,18 +92,22 @@ static uint64_t idle_limit_ns(struct rt_xs *xs)
     return next > now ? next - now : 0;
 }
 
-static void xs_sleep(struct rt_xs *xs)
+void rt_xs_sleep(struct rt_xs *xs, uint64_t limit_ns)
 {
-    uint64_t limit;
-
     if (!callq_sleep(&xs->calls))
         return;
     /* a poller's work published before the mark was seen raises no wake-up: look once more */
-    if (!rt_run_pollers(xs) && !xs->ready_count && (limit = idle_limit_ns(xs)) > 0) {
+    if (!rt_doze(xs) && !xs->ready_count)
+        limit_ns = MIN(limit_ns, idle_limit_ns(xs));
+    else
+        limit_ns = 0;
+    if (limit_ns > 0) {
         if (xs->ring.on)
-            ring_sleep(xs, limit);
+            ring_sleep(xs, limit_ns);
+        else if (fds_in_use(&xs->fds))
+            fds_sleep(xs, limit_ns);
         else
-            futex_wait(&xs->wake_word, 0, limit);
+            futex_wait(&xs->wake_word, 0, limit_ns);
     }
     if (!callq_awake(&xs->calls))
         wake_owed(xs);
@@ -147,7 +159,7 @@ static void *xs_main(void *arg)
                 continue;
             }
         }
-        xs_sleep(xs);
+        rt_xs_sleep(xs, UINT64_MAX);
         idle_since = 0;
     }
     ring_fini(xs);
@@ -158,6 +170,9 @@ static int real_start(struct rt_world *w, struct rt_xs *xs)
 {
     sigset_t all, old;
     int rc;
+
+    if (xs->driven)
+        return fds_open(xs);
 
     /* signals belong to the application's threads */
     sigfillset(&all);
@@ -174,7 +189,8 @@ static int real_start(struct rt_world *w, struct rt_xs *xs)
 
 static void real_stop(struct rt_world *w, struct rt_xs *xs)
 {
-    pthread_join(xs->thread, NULL);
+    if (!xs->driven)
+        pthread_join(xs->thread, NULL);
 }
 
 struct rt_world *rt_world_real(void)

@@ -1,0 +1,247 @@
+/*
+ * Driven xstreams: see rt.h. One thread at a time is the xstream (busy). Threads that wait are
+ * drivers while they are awake; one that finds another driver may go to sleep on its own futex and
+ * is then a follower. Drivers and followers are counted under the guard, so there is always a
+ * driver while anybody waits: the last one to leave makes a follower one, and a driver does not
+ * become a follower if it is the last.
+ *
+ * The driver sleeps in the xstream (rt_xs_sleep), where what happens on it wakes it. If what it
+ * waits for is done by somebody else, that one wakes the xstream: word DRIVING becomes WAKING, and
+ * WOKEN only after the wake-up was sent, so that the xstream stays until then.
+ */
+#include <daos_errno.h>
+
+#include "base/assert.h"
+#include "rt/priv.h"
+#include "rt/wait.h"
+
+#define LOOKS 16u /* turns without work between two looks at the clock */
+
+struct driver {
+    struct waiter w;
+    struct rt_xs *xs;
+};
+
+struct follower {
+    struct follower *next;
+    struct waiter *w;
+    bool called; /* taken out of the list, and counted as a driver */
+};
+
+bool rt_drive_enter(struct rt_xs *xs)
+{
+    struct rt_tls *tls = rt_tls();
+
+    ASSERT(xs->driven && tls->xs == NULL && tls->fiber == NULL);
+    if (__atomic_load_n(&xs->busy, __ATOMIC_RELAXED) != 0 ||
+        __atomic_exchange_n(&xs->busy, 1, __ATOMIC_ACQUIRE) != 0)
+        return false;
+    tls->xs = xs;
+    xs->turn_ns = 0;
+    return true;
+}
+
+void rt_drive_leave(struct rt_xs *xs)
+{
+    rt_tls()->xs = NULL;
+    __atomic_store_n(&xs->busy, 0, __ATOMIC_RELEASE);
+}
+
+bool rt_drive(struct rt_xs *xs)
+{
+    bool any;
+
+    if (!rt_drive_enter(xs))
+        return false;
+    any = rt_xs_step(xs);
+    rt_drive_leave(xs);
+    return any;
+}
+
+/* ---- Drivers and followers ---- */
+
+static void driver_begin(struct rt_xs *xs)
+{
+    guard_lock(&xs->guard);
+    xs->drivers++;
+    guard_unlock(&xs->guard);
+}
+
+static void wake_follower(struct follower *f)
+{
+    struct waiter *w = f->w;
+    uint32_t was = WAITER_ASLEEP;
+
+    /* f is gone once it is awake; it may have been woken by its event already */
+    if (__atomic_compare_exchange_n(&w->word, &was, WAITER_AWAKE, false, __ATOMIC_RELEASE,
+                                    __ATOMIC_RELAXED))
+        futex_wake_all(&w->word);
+}
+
+static void driver_end(struct rt_xs *xs)
+{
+    struct follower *f = NULL;
+
+    guard_lock(&xs->guard);
+    if (--xs->drivers == 0 && (f = xs->followers) != NULL) {
+        xs->followers = f->next;
+        f->called = true;
+        xs->drivers++;
+        wake_follower(f);
+    }
+    guard_unlock(&xs->guard);
+}
+
+static void unlink_follower(struct rt_xs *xs, struct follower *f)
+{
+    struct follower **at = &xs->followers;
+
+    while (*at != f)
+        at = &(*at)->next;
+    *at = f->next;
+}
+
+/* Sleeps until woken, called to drive, or the time is over. A driver again when it returns. */
+static void follow(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
+{
+    struct follower f = {.w = w};
+    struct follower **at = &xs->followers;
+    uint32_t was = WAITER_AWAKE;
+
+    guard_lock(&xs->guard);
+    if (xs->drivers == 1 || !__atomic_compare_exchange_n(&w->word, &was, WAITER_ASLEEP, false,
+                                                         __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+        guard_unlock(&xs->guard);
+        return;
+    }
+    xs->drivers--;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = &f;
+    guard_unlock(&xs->guard);
+    while (__atomic_load_n(&w->word, __ATOMIC_ACQUIRE) == WAITER_ASLEEP) {
+        uint64_t now = end_ns == UINT64_MAX ? 0 : rt_now_ns();
+
+        if (now >= end_ns)
+            break;
+        futex_wait(&w->word, WAITER_ASLEEP, end_ns == UINT64_MAX ? UINT64_MAX : end_ns - now);
+    }
+    guard_lock(&xs->guard);
+    if (!f.called) {
+        unlink_follower(xs, &f);
+        xs->drivers++;
+    }
+    was = WAITER_ASLEEP;
+    __atomic_compare_exchange_n(&w->word, &was, WAITER_AWAKE, false, __ATOMIC_ACQUIRE,
+                                __ATOMIC_ACQUIRE);
+    guard_unlock(&xs->guard);
+}
+
+/* The driver sleeps in the xstream it has entered. */
+static void sleep_driving(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
+{
+    uint64_t now = end_ns == UINT64_MAX ? 0 : rt_now_ns();
+    uint32_t was = WAITER_AWAKE;
+
+    if (now >= end_ns || !__atomic_compare_exchange_n(&w->word, &was, WAITER_DRIVING, false,
+                                                      __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return;
+    rt_xs_sleep(xs, end_ns == UINT64_MAX ? UINT64_MAX : end_ns - now);
+    was = WAITER_DRIVING;
+    __atomic_compare_exchange_n(&w->word, &was, WAITER_AWAKE, false, __ATOMIC_ACQ_REL,
+                                __ATOMIC_ACQUIRE);
+}
+
+static void driver_wake(struct waiter *w)
+{
+    struct rt_xs *xs = CONTAINER_OF(w, struct driver, w)->xs;
+    uint32_t was = __atomic_load_n(&w->word, __ATOMIC_RELAXED), next;
+
+    do {
+        next = was == WAITER_DRIVING ? WAITER_WAKING : WAITER_WOKEN;
+    } while (!__atomic_compare_exchange_n(&w->word, &was, next, false, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
+    if (was == WAITER_ASLEEP)
+        futex_wake_all(&w->word);
+    if (was == WAITER_DRIVING) {
+        rt_xs_wake(xs);
+        __atomic_store_n(&w->word, WAITER_WOKEN, __ATOMIC_RELEASE);
+    }
+}
+
+/* ---- Waiting ---- */
+
+static bool woken(struct waiter *w)
+{
+    unsigned tries = 0;
+    uint32_t v;
+
+    while ((v = __atomic_load_n(&w->word, __ATOMIC_ACQUIRE)) == WAITER_WAKING)
+        spin_pause(&tries);
+    return v == WAITER_WOKEN;
+}
+
+/* One turn, if the xstream is free; whether anything happened. Nothing for spin_ns: sleeps. */
+static void drive_until(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
+{
+    uint64_t idle_since = 0;
+    unsigned looks = 0;
+
+    while (!woken(w)) {
+        uint64_t now;
+
+        if (rt_drive(xs)) {
+            idle_since = 0;
+            looks = 0;
+            continue;
+        }
+        cpu_relax();
+        if (xs->spin_ns != 0 && ++looks % LOOKS != 0)
+            continue;
+        now = rt_now_ns();
+        if (now >= end_ns)
+            return;
+        if (idle_since == 0)
+            idle_since = now;
+        if (now - idle_since < xs->spin_ns)
+            continue;
+        if (rt_drive_enter(xs)) {
+            sleep_driving(xs, w, end_ns);
+            rt_drive_leave(xs);
+        } else {
+            follow(xs, w, end_ns);
+        }
+        idle_since = 0;
+    }
+}
+
+int rt_drive_wait(struct rt_xs *xs, struct rt_event *ev, uint64_t timeout_ns)
+{
+    struct driver d = {.xs = xs};
+    struct waiter *w = &d.w;
+    uint64_t now;
+    int rc = 0;
+
+    if (rt_event_is_set(ev))
+        return 0;
+    if (timeout_ns == 0) {
+        rt_drive(xs);
+        return rt_event_is_set(ev) ? 0 : -DER_TIMEDOUT;
+    }
+    waiter_init(w);
+    w->wake = driver_wake;
+    if (!rt_event_enlist(ev, w))
+        return 0;
+    now = timeout_ns == UINT64_MAX ? 0 : rt_now_ns();
+    driver_begin(xs);
+    drive_until(xs, w, timeout_ns < UINT64_MAX - now ? now + timeout_ns : UINT64_MAX);
+    if (!woken(w)) {
+        if (rt_event_withdraw(ev, w))
+            rc = -DER_TIMEDOUT;
+        else /* it is about to be */
+            while (!woken(w))
+                cpu_relax();
+    }
+    driver_end(xs);
+    return rc;
+}
