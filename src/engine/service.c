@@ -6,9 +6,18 @@ static struct engine *engine_of(struct net_service *service)
     return CONTAINER_OF(service, struct engine, service);
 }
 
+static void echo(struct shard *s, struct net_req *req)
+{
+    ((struct msg_echo_rep *)req->rep)->data = ((const struct msg_echo_req *)req->req)->data;
+    shard_reply(s, req, 0, 0);
+}
+
 static bool inline_try(struct shard *s, struct net_req *req)
 {
     switch (req->hdr.opcode) {
+    case MSG_ECHO:
+        echo(s, req);
+        return true;
     case MSG_OBJ_UPDATE:
         return update_inline(s, req);
     case MSG_OBJ_FETCH:
@@ -86,6 +95,9 @@ static void service_handle(struct net_service *service, struct net_req *req)
         return;
     case MSG_ENGINE_STAT:
         stat_fiber(s, req);
+        return;
+    case MSG_ECHO:
+        echo(s, req);
         return;
     default:
         shard_reply(s, req, -DER_NOSYS, 0);

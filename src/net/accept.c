@@ -23,12 +23,16 @@
 
 #define NS_PER_MS   UINT64_C(1000000)
 #define ARENA_BYTES 4096u
+#define CALLS       512u /* of a client at once */
+#define SPARES      64u
 
 struct net_acceptor {
     struct net_acceptor_conf conf;
     struct list conns;
     struct htable clients;
     struct wbuf out;
+    struct served *spare; /* memory of requests that have ended */
+    uint32_t spares;
     bool stopped;
     struct net_acceptor_stat stat;
 };
@@ -65,10 +69,12 @@ struct served {
     uint64_t generation; /* of the newest connection that it came over */
     uint32_t deadline_ms;
     struct arena mem;
+    struct range *ranges;
+    bool range_lost;       /* no memory to note one: the answer cannot be given */
+    struct net_room *room; /* where bulk vectors lie, with a reference; NULL: in mem */
+    struct served *next;   /* spare */
     struct net_bulk bulk[NET_BULK_MAX];
     struct iovec iov[NET_BULK_MAX];
-    struct range *ranges;
-    bool range_lost; /* no memory to note one: the answer cannot be given */
 };
 
 /* ---- Clients ---- */
@@ -147,8 +153,9 @@ static void send_plain(struct conn *n, enum net_frame kind)
         wbuf_u64(&a->out, a->conf.incarnation);
         wbuf_u64(&a->out, a->conf.features);
         wbuf_u32(&a->out, 0);
+        wbuf_u32(&a->out, a->conf.calls);
     }
-    if (wire_seal(&a->out) == 0)
+    if (wire_seal(&a->out, !n->wire->local) == 0)
         n->wire->ops->send(n->wire, a->out.data, a->out.len);
 }
 
@@ -184,6 +191,46 @@ static void hello(struct conn *n, struct rbuf *r)
     send_plain(n, NET_WELCOME);
 }
 
+/* ---- Memory of requests ---- */
+
+static struct served *served_new(struct net_acceptor *a)
+{
+    struct served *s = a->spare;
+
+    if (s != NULL) {
+        a->spare = s->next;
+        a->spares--;
+    } else {
+        s = base_alloc(sizeof(*s));
+        if (s == NULL)
+            return NULL;
+        arena_init(&s->mem, ARENA_BYTES);
+    }
+    memset(&s->req, 0, sizeof(s->req));
+    s->a = a;
+    s->ranges = NULL;
+    s->range_lost = false;
+    s->room = NULL;
+    return s;
+}
+
+static void served_free(struct served *s)
+{
+    struct net_acceptor *a = s->a;
+
+    if (s->room != NULL)
+        net_room_put(s->room);
+    if (a->spares < SPARES) {
+        arena_reset(&s->mem);
+        s->next = a->spare;
+        a->spare = s;
+        a->spares++;
+        return;
+    }
+    arena_fini(&s->mem);
+    base_free(s);
+}
+
 /* ---- Answers ---- */
 
 static void put_ranges(struct wbuf *b, const struct served *s)
@@ -199,7 +246,8 @@ static void put_ranges(struct wbuf *b, const struct served *s)
                 continue;
             wbuf_u64(b, g->off);
             wbuf_u64(b, g->len);
-            wbuf_bytes(b, (const uint8_t *)s->iov[i].iov_base + g->off, g->len);
+            if (s->room == NULL)
+                wbuf_bytes(b, (const uint8_t *)s->iov[i].iov_base + g->off, g->len);
             nr++;
         }
         wbuf_patch_u32(b, at, nr);
@@ -218,7 +266,7 @@ static void send_code(struct conn *n, uint64_t id, const struct net_hdr *asked, 
     wire_put_hdr(&a->out, &h);
     wbuf_u32(&a->out, 0);
     wbuf_u32(&a->out, 0);
-    if (wire_seal(&a->out) == 0)
+    if (wire_seal(&a->out, !n->wire->local) == 0)
         n->wire->ops->send(n->wire, a->out.data, a->out.len);
 }
 
@@ -234,7 +282,7 @@ static void send_answer(struct conn *n, struct served *s)
     rc = s->range_lost ? -DER_NOMEM : wire_put_body(b, h.opcode, s->req.rep, true);
     put_ranges(b, s);
     if (rc == 0)
-        rc = wire_seal(b);
+        rc = wire_seal(b, !n->wire->local);
     if (rc == 0)
         n->wire->ops->send(n->wire, b->data, b->len);
     else if (rc == -DER_NOMEM) /* asked again, the engine gives the outcome again */
@@ -256,8 +304,7 @@ static void answered(struct served *s)
     htable_remove(&c->serving, &s->link);
     a->stat.serving--;
     client_forget_idle(a, c);
-    arena_fini(&s->mem);
-    base_free(s);
+    served_free(s);
 }
 
 static void answered_posted(struct rt_call *post)
@@ -320,36 +367,63 @@ static void serve(void *arg)
         s->a->conf.service->handle(s->a->conf.service, &s->req);
 }
 
-static int get_bulk(struct served *s, struct rbuf *r)
+/* Memory of a vector that does not lie in the room. */
+static void *bulk_mem(struct served *s, struct rbuf *r, bool writable, uint64_t len)
+{
+    const void *bytes = writable ? NULL : rbuf_bytes(r, len);
+
+    if (rbuf_check(r) != 0)
+        return NULL;
+    /* what is not written does not go back: nothing to clear */
+    return writable ? arena_alloc(&s->mem, len) : arena_memdup(&s->mem, bytes, len);
+}
+
+/* The place in the room that the client names. NULL: it does not lie in it. */
+static void *bulk_place(struct served *s, struct net_room *room, struct rbuf *r, uint64_t len)
+{
+    uint64_t off = rbuf_u64(r);
+
+    if (room == NULL || len > room->len || off > room->len - len)
+        return NULL;
+    if (s->room == NULL)
+        s->room = net_room_get(room);
+    return room->base + off;
+}
+
+static int get_bulk(struct served *s, struct net_room *room, struct rbuf *r)
 {
     struct net_req *req = &s->req;
     uint64_t sum = 0;
+    uint32_t placed = 0;
 
     req->bulk_nr = rbuf_count(r, 9);
     req->bulk = s->bulk;
     if (req->bulk_nr > NET_BULK_MAX)
         return -DER_PROTO;
     for (uint32_t i = 0; i < req->bulk_nr; i++) {
-        uint8_t writable = rbuf_u8(r);
+        uint8_t way = rbuf_u8(r);
         uint64_t len = rbuf_u64(r);
-        const void *bytes = writable ? NULL : rbuf_bytes(r, len);
+        bool writable = way & NET_BULK_WRITABLE, in_room = way & NET_BULK_ROOM;
+        void *mem;
 
-        if (writable > 1 || len > NET_FRAME_MAX - sum || rbuf_check(r) != 0)
+        if (way > (NET_BULK_WRITABLE | NET_BULK_ROOM) || len > NET_FRAME_MAX - sum ||
+            rbuf_check(r) != 0)
             return -DER_PROTO;
         sum += len;
-        s->iov[i].iov_len = len;
-        /* what is not written does not go back: nothing to clear */
-        s->iov[i].iov_base =
-            writable ? arena_alloc(&s->mem, len) : arena_memdup(&s->mem, bytes, len);
-        if (s->iov[i].iov_base == NULL)
-            return -DER_NOMEM;
+        placed += in_room;
+        mem = in_room ? bulk_place(s, room, r, len) : bulk_mem(s, r, writable, len);
+        if (mem == NULL)
+            return in_room || rbuf_check(r) != 0 ? -DER_PROTO : -DER_NOMEM;
+        s->iov[i] = (struct iovec){mem, len};
         s->bulk[i] = (struct net_bulk){&s->iov[i], 1, writable};
     }
+    if (placed != 0 && placed != req->bulk_nr) /* answers carry the bytes of all or none */
+        return -DER_PROTO;
     return rbuf_check_end(r);
 }
 
 /* Body and bulk into memory of the request. -DER_PROTO, -DER_NOMEM. */
-static int decode(struct served *s, struct rbuf *r)
+static int decode(struct served *s, struct net_room *room, struct rbuf *r)
 {
     struct net_req *req = &s->req;
     const struct msg_info *info = msg_info(req->hdr.opcode);
@@ -366,23 +440,21 @@ static int decode(struct served *s, struct rbuf *r)
     if (kept == NULL || req->req == NULL || req->rep == NULL)
         return -DER_NOMEM;
     rc = msg_decode_req(req->hdr.opcode, kept, len, &s->mem, req->req);
-    return rc != 0 ? rc : get_bulk(s, r);
+    return rc != 0 ? rc : get_bulk(s, room, r);
 }
 
 static int served_make(struct conn *n, uint64_t id, const struct net_hdr *h, struct rbuf *r,
                        struct served **out)
 {
-    struct served *s = base_calloc(1, sizeof(*s));
+    struct served *s = served_new(n->a);
     int rc;
 
     if (s == NULL)
         return -DER_NOMEM;
-    arena_init(&s->mem, ARENA_BYTES);
-    s->a = n->a;
     s->client = n->client;
     s->id = id;
     s->generation = n->client->generation;
-    s->begun_ns = rt_now_ns();
+    s->begun_ns = rt_turn_ns();
     s->deadline_ms = h->deadline_ms != 0 ? h->deadline_ms : NET_DEADLINE_MS;
     s->req.hdr = *h;
     s->req.uid = n->wire->uid;
@@ -391,10 +463,9 @@ static int served_make(struct conn *n, uint64_t id, const struct net_hdr *h, str
     s->req.mem = &s->mem;
     s->req.reply = served_reply;
     s->req.wrote = served_wrote;
-    rc = decode(s, r);
+    rc = decode(s, n->wire->room, r);
     if (rc != 0) {
-        arena_fini(&s->mem);
-        base_free(s);
+        served_free(s);
         return rc;
     }
     *out = s;
@@ -433,6 +504,10 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r)
         return;
     }
     s = NULL;
+    if (n->client->serving.count >= 2 * a->conf.calls) { /* those of an older connection too */
+        refuse(n);
+        return;
+    }
     rc = served_make(n, id, &h, r, &s);
     xs = rc == 0 ? service->route(service, &h) : NULL;
     if (rc == 0 && xs == NULL)
@@ -441,16 +516,17 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r)
         htable_insert(&n->client->serving, &s->link, id);
         a->stat.serving++;
         a->stat.requests++;
+        if (xs == a->conf.xs && service->inline_handle != NULL &&
+            service->inline_handle(service, &s->req))
+            return;
         rc = rt_spawn_on(xs, serve, s);
         if (rc == 0)
             return;
         htable_remove(&n->client->serving, &s->link);
         a->stat.serving--;
     }
-    if (s != NULL) {
-        arena_fini(&s->mem);
-        base_free(s);
-    }
+    if (s != NULL)
+        served_free(s);
     a->stat.bad += rc == -DER_PROTO;
     send_code(n, id, &h, refusal(&h, rc));
 }
@@ -462,7 +538,7 @@ static void received(struct net_wire *w, const void *frame, size_t len)
     struct rbuf r;
     uint64_t id;
 
-    if (wire_open(frame, len, &kind, &id, &r) != 0)
+    if (wire_open(frame, len, !w->local, &kind, &id, &r) != 0)
         refuse(n);
     else if (kind == NET_HELLO)
         hello(n, &r);
@@ -488,6 +564,7 @@ int net_acceptor_create(const struct net_acceptor_conf *conf, struct net_accepto
     if (a == NULL)
         return -DER_NOMEM;
     a->conf = *conf;
+    a->conf.calls = conf->calls != 0 ? conf->calls : CALLS;
     list_init(&a->conns);
     htable_init(&a->clients);
     wbuf_init_grow(&a->out, NET_FRAME_MAX);
@@ -522,6 +599,13 @@ void net_acceptor_stop(struct net_acceptor *a)
 void net_acceptor_free(struct net_acceptor *a)
 {
     ASSERT(a->stat.serving == 0 && a->stat.clients == 0 && list_empty(&a->conns));
+    while (a->spare != NULL) {
+        struct served *s = a->spare;
+
+        a->spare = s->next;
+        arena_fini(&s->mem);
+        base_free(s);
+    }
     wbuf_fini(&a->out);
     htable_fini(&a->clients);
     base_free(a);

@@ -38,7 +38,10 @@ int net_call_wait(struct net_peer *peer, struct net_call *call)
     call->done = wake;
     call->arg = &ev;
     net_call_send(peer, call);
-    rt_event_wait(&ev);
+    if (peer->wait != NULL)
+        peer->wait(peer, &ev);
+    else
+        rt_event_wait(&ev);
     return call->rc;
 }
 

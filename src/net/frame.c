@@ -27,7 +27,7 @@ void wire_put_head(struct wbuf *b, enum net_frame kind, uint64_t id)
     wbuf_u64(b, id);
 }
 
-int wire_seal(struct wbuf *b)
+int wire_seal(struct wbuf *b, bool sum)
 {
     int rc = wbuf_check(b);
 
@@ -36,11 +36,13 @@ int wire_seal(struct wbuf *b)
     if (b->len > NET_FRAME_MAX)
         return -DER_OVERFLOW;
     wbuf_patch_u32(b, AT_LEN, (uint32_t)b->len);
-    wbuf_patch_u32(b, AT_CSUM, frame_csum(b->data, b->len));
+    if (sum)
+        wbuf_patch_u32(b, AT_CSUM, frame_csum(b->data, b->len));
     return 0;
 }
 
-int wire_open(const void *frame, size_t len, enum net_frame *kind, uint64_t *id, struct rbuf *r)
+int wire_open(const void *frame, size_t len, bool sum, enum net_frame *kind, uint64_t *id,
+              struct rbuf *r)
 {
     uint32_t magic, said, csum;
     uint16_t proto;
@@ -56,7 +58,7 @@ int wire_open(const void *frame, size_t len, enum net_frame *kind, uint64_t *id,
     *id = rbuf_u64(r);
     if (magic != NET_FRAME_MAGIC || proto != NET_PROTO || said != len)
         return -DER_PROTO;
-    return csum == frame_csum(frame, len) ? 0 : -DER_PROTO;
+    return !sum || csum == frame_csum(frame, len) ? 0 : -DER_PROTO;
 }
 
 void wire_put_hdr(struct wbuf *b, const struct net_hdr *h)

@@ -4,9 +4,13 @@
 
 #include "net/net.h"
 
+struct rt_event;
+
 struct net_peer {
     void (*send)(struct net_peer *peer, struct net_call *call);
     void (*close)(struct net_peer *peer);
+    /* Waits for ev, which an answer of this peer sets; NULL: rt_event_wait() does. */
+    void (*wait)(struct net_peer *peer, struct rt_event *ev);
 };
 
 /* What priv[] of a call holds. */

@@ -17,6 +17,8 @@
 #include "base/htable.h"
 #include "base/list.h"
 #include "base/mutant.h"
+#include "net/bag.h"
+#include "net/lend.h"
 #include "net/msg.h"
 #include "net/peer.h"
 #include "net/remote.h"
@@ -26,7 +28,9 @@
 #define SUSPECT_MS  3000u
 #define BACKOFF_MIN 5u
 #define BACKOFF_MAX 1000u
-#define ARENA_BYTES 2048u
+#define ARENA_BYTES 1024u
+#define CALLS_MAX   (1u << 20) /* under way, of what a peer may allow */
+#define ROOM_LEAST  513u /* bulk bytes of a call that go through the room; less go in frames */
 
 enum state { DOWN, DIALED, UP }; /* no connection; HELLO sent; welcomed */
 
@@ -37,19 +41,27 @@ struct remote {
     uint64_t generation, incarnation, next_call;
     enum state state;
     struct net_wire *wire;
-    struct list calls; /* in the order they were made */
+    struct list calls;   /* in the order they were made */
+    struct list waiting; /* those that are still to be sent on this connection */
     struct htable by_id;
+    uint32_t under_way, allowed; /* on this connection, the forsaken included */
+    struct htable forsaken;      /* under way on it, and nobody waits any more */
+    struct net_room *room;       /* of the connection, with a reference; NULL: none */
+    struct lender lender;        /* of its places */
     struct rt_timer timer;
+    uint64_t timer_ns;  /* when it fires; UINT64_MAX: it does not */
     uint64_t heard_ns;  /* when the connection last said something (or was dialed) */
     uint64_t pinged_ns; /* when PING was last sent on it */
     uint64_t redial_ns; /* DOWN: not before */
     uint64_t backoff_ns;
     struct wbuf out;
     struct net_remote_stat stat;
+    struct bag spare; /* struct pending */
+    uint32_t refs;    /* the open peer and each pending with a call; atomic */
 };
 
 struct pending {
-    struct list link;
+    struct list link, wait;
     struct hlink by_id;
     struct rt_call post; /* to the peer's xstream */
     struct remote *peer;
@@ -57,7 +69,17 @@ struct pending {
     uint64_t id, deadline_ns;
     bool sent;
     uint64_t generation; /* of the connection it was last sent on */
-    struct arena mem;    /* of the reply */
+    bool placed;         /* its bulk vectors lie in the room */
+    uint64_t place, place_len;
+    struct arena mem; /* of the reply */
+};
+
+/* A request under way whose call was given up: its answer may come, and until then its place is not
+ * to be used. */
+struct forsaken {
+    struct hlink link;
+    uint64_t id, place, place_len;
+    bool placed;
 };
 
 static void lost(struct remote *r);
@@ -70,23 +92,100 @@ static uint64_t or_default(uint32_t ms, uint32_t dflt)
 
 /* ---- The end of a call ---- */
 
+static void pending_free(struct pending *p)
+{
+    arena_fini(&p->mem);
+    base_free(p);
+}
+
+static void remote_unref(struct remote *r)
+{
+    struct pending *p;
+
+    if (__atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    while ((p = bag_take(&r->spare)) != NULL)
+        pending_free(p);
+    base_free(r);
+}
+
 static void pending_fini(struct net_call *call)
 {
     struct pending *p = call->rep_mem;
+    struct remote *r = p->peer;
 
     call->rep_mem = NULL;
     call->priv[CALL_FINI] = NULL;
-    arena_fini(&p->mem);
-    base_free(p);
+    arena_reset(&p->mem);
+    if (!bag_put(&r->spare, p))
+        pending_free(p);
+    remote_unref(r);
+}
+
+static struct pending *pending_new(struct remote *r)
+{
+    struct pending *p = bag_take(&r->spare);
+
+    if (p == NULL) {
+        p = base_alloc(sizeof(*p));
+        if (p == NULL)
+            return NULL;
+        arena_init(&p->mem, ARENA_BYTES);
+    }
+    p->peer = r;
+    p->sent = false;
+    p->generation = 0;
+    p->placed = false;
+    list_init(&p->wait);
+    __atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
+    return p;
+}
+
+static bool is_under_way(const struct pending *p)
+{
+    return p->sent && p->generation == p->peer->generation && p->peer->state == UP;
 }
 
 /* The call is the caller's again. */
 static void finish(struct pending *p, int rc)
 {
+    struct remote *r = p->peer;
+
     list_del(&p->link);
-    htable_remove(&p->peer->by_id, &p->by_id);
+    list_del(&p->wait);
+    htable_remove(&r->by_id, &p->by_id);
+    if (is_under_way(p))
+        r->under_way--;
+    if (p->placed)
+        lender_give(&r->lender, p->place, p->place_len);
+    p->placed = false;
     p->call->rc = rc;
     p->call->done(p->call);
+}
+
+/* It may be answered yet, and the peer may write to its place until then. */
+static void forsake(struct pending *p)
+{
+    struct remote *r = p->peer;
+    struct forsaken *f = base_alloc(sizeof(*f));
+
+    if (f == NULL) {
+        lost(r);
+        return;
+    }
+    *f = (struct forsaken){
+        .id = p->id, .placed = p->placed, .place = p->place, .place_len = p->place_len};
+    htable_insert(&r->forsaken, &f->link, f->id);
+    r->under_way++; /* finish() takes the call's own */
+    p->placed = false;
+}
+
+static void forsaken_end(struct remote *r, struct forsaken *f)
+{
+    r->under_way--;
+    if (f->placed)
+        lender_give(&r->lender, f->place, f->place_len);
+    base_free(f);
 }
 
 static void give_up(struct pending *p)
@@ -95,54 +194,129 @@ static void give_up(struct pending *p)
 
     if (MUTANT(NET_TOO_SURE))
         changes = false;
+    if (is_under_way(p))
+        forsake(p);
     finish(p, changes && p->sent ? -DER_TX_UNCERTAIN : -DER_TIMEDOUT);
 }
 
 /* ---- Sending ---- */
 
-static void put_bulk(struct wbuf *b, const struct net_call *call)
+static uint64_t bulk_len(const struct net_bulk *v)
 {
+    uint64_t len = 0;
+
+    for (uint32_t k = 0; k < v->iov_nr; k++)
+        len += v->iov[k].iov_len;
+    return len;
+}
+
+static uint64_t place_step(uint64_t len)
+{
+    return ROUND_UP(len, (uint64_t)64);
+}
+
+/* A place in the room for all vectors, if they are worth it. -DER_AGAIN: not now. */
+static int find_place(struct remote *r, struct pending *p)
+{
+    const struct net_call *call = p->call;
+    uint64_t sum = 0;
+    int rc;
+
+    if (r->room == NULL)
+        return 0;
+    for (uint32_t i = 0; i < call->bulk_nr; i++)
+        sum += place_step(bulk_len(&call->bulk[i]));
+    if (sum < ROOM_LEAST)
+        return 0;
+    rc = lender_take(&r->lender, sum, &p->place);
+    p->placed = rc == 0;
+    p->place_len = sum;
+    return rc;
+}
+
+static void gather(uint8_t *to, const struct net_bulk *v)
+{
+    for (uint32_t k = 0; k < v->iov_nr; k++) {
+        if (v->iov[k].iov_len > 0)
+            memcpy(to, v->iov[k].iov_base, v->iov[k].iov_len);
+        to += v->iov[k].iov_len;
+    }
+}
+
+static void put_bulk(struct remote *r, const struct pending *p)
+{
+    const struct net_call *call = p->call;
+    struct wbuf *b = &r->out;
+    uint64_t at = p->place;
+
     wbuf_u32(b, call->bulk_nr);
     for (uint32_t i = 0; i < call->bulk_nr; i++) {
         const struct net_bulk *v = &call->bulk[i];
-        uint64_t len = 0;
+        uint64_t len = bulk_len(v);
 
-        for (uint32_t k = 0; k < v->iov_nr; k++)
-            len += v->iov[k].iov_len;
-        wbuf_u8(b, v->writable);
+        wbuf_u8(b,
+                (uint8_t)((v->writable ? NET_BULK_WRITABLE : 0) | (p->placed ? NET_BULK_ROOM : 0)));
         wbuf_u64(b, len);
+        if (p->placed) {
+            wbuf_u64(b, at);
+            if (!v->writable)
+                gather(r->room->base + at, v);
+            at += place_step(len);
+            continue;
+        }
         for (uint32_t k = 0; k < v->iov_nr && !v->writable; k++)
             wbuf_bytes(b, v->iov[k].iov_base, v->iov[k].iov_len);
     }
 }
 
-/* Sends the call on the connection that is up. An encoding that fails ends it. */
-static void transmit(struct remote *r, struct pending *p, uint64_t now)
+/* Sends the call on the connection that is up. -DER_AGAIN: not now. Another failure ends it. */
+static int transmit(struct remote *r, struct pending *p, uint64_t now)
 {
     struct net_hdr h = p->call->hdr;
-    int rc;
+    int rc = find_place(r, p);
 
+    if (rc == -DER_AGAIN)
+        return rc;
+    list_del(&p->wait);
     h.incarnation = r->incarnation;
     h.deadline_ms = (uint32_t)((p->deadline_ns - now) / NS_PER_MS) + 1;
-    if (p->sent) {
+    if (p->sent)
         h.flags |= NET_RESEND;
-        r->stat.resends++;
-    }
     wire_put_head(&r->out, NET_REQUEST, p->id);
     wire_put_hdr(&r->out, &h);
-    rc = wire_put_body(&r->out, h.opcode, p->call->req, false);
-    put_bulk(&r->out, p->call);
     if (rc == 0)
-        rc = wire_seal(&r->out);
+        rc = wire_put_body(&r->out, h.opcode, p->call->req, false);
+    if (rc == 0)
+        put_bulk(r, p);
+    if (rc == 0)
+        rc = wire_seal(&r->out, !r->wire->local);
     if (rc != 0) {
         bool changes = msg_info(h.opcode)->flags & MSG_CHANGES;
 
         finish(p, changes && p->sent ? -DER_TX_UNCERTAIN : rc);
-        return;
+        return 0;
     }
+    r->stat.resends += p->sent;
     p->sent = true;
     p->generation = r->generation;
+    r->under_way++;
     r->wire->ops->send(r->wire, r->out.data, r->out.len);
+    return 0;
+}
+
+/* Sends what waits, as far as the peer allows. */
+static void pump(struct remote *r)
+{
+    uint64_t now = rt_turn_ns();
+
+    while (r->state == UP && r->under_way < r->allowed && !list_empty(&r->waiting)) {
+        struct pending *p = LIST_ENTRY(list_first(&r->waiting), struct pending, wait);
+
+        if (p->deadline_ns <= now) /* the timer gives it up */
+            list_del(&p->wait);
+        else if (transmit(r, p, now) != 0)
+            break;
+    }
 }
 
 static void send_plain(struct remote *r, enum net_frame kind)
@@ -153,30 +327,37 @@ static void send_plain(struct remote *r, enum net_frame kind)
         wbuf_u64(&r->out, r->generation);
         wbuf_u64(&r->out, 0);
     }
-    if (wire_seal(&r->out) == 0)
+    if (wire_seal(&r->out, !r->wire->local) == 0)
         r->wire->ops->send(r->wire, r->out.data, r->out.len);
 }
 
 /* ---- The timer ---- */
 
+/* At the latest then. */
+static void arm_at(struct remote *r, uint64_t at)
+{
+    if (at >= r->timer_ns)
+        return;
+    r->timer_ns = at;
+    rt_timer_arm(&r->timer, at);
+}
+
+/* When the state of the connection asks for it. */
+static uint64_t state_ns(const struct remote *r)
+{
+    uint64_t suspect = or_default(r->conf.suspect_ms, SUSPECT_MS);
+
+    if (r->state == DOWN)
+        return r->redial_ns;
+    if (r->state == UP && r->pinged_ns < r->heard_ns)
+        return r->heard_ns + suspect / 3;
+    return r->heard_ns + suspect;
+}
+
 static void arm(struct remote *r)
 {
-    uint64_t suspect = or_default(r->conf.suspect_ms, SUSPECT_MS), at = UINT64_MAX;
-    struct list *l;
-
-    LIST_FOREACH(l, &r->calls)
-    at = MIN(at, LIST_ENTRY(l, struct pending, link)->deadline_ns);
-    if (at == UINT64_MAX) {
-        rt_timer_cancel(&r->timer);
-        return;
-    }
-    if (r->state == DOWN)
-        at = MIN(at, r->redial_ns);
-    else if (r->state == UP && r->pinged_ns < r->heard_ns)
-        at = MIN(at, r->heard_ns + suspect / 3);
-    else
-        at = MIN(at, r->heard_ns + suspect);
-    rt_timer_arm(&r->timer, at);
+    if (!list_empty(&r->calls))
+        arm_at(r, state_ns(r));
 }
 
 /* An answer may run code that sends the next call: the list is looked at anew each time. */
@@ -200,7 +381,10 @@ static void tick(struct rt_timer *t)
 {
     struct remote *r = CONTAINER_OF(t, struct remote, timer);
     uint64_t now = rt_now_ns(), suspect = or_default(r->conf.suspect_ms, SUSPECT_MS);
+    uint64_t at = UINT64_MAX;
+    struct list *l;
 
+    r->timer_ns = UINT64_MAX;
     give_up_late(r, now);
     if (list_empty(&r->calls))
         return;
@@ -213,13 +397,37 @@ static void tick(struct rt_timer *t)
         r->pinged_ns = now;
         send_plain(r, NET_PING);
     }
+    LIST_FOREACH(l, &r->calls)
+    at = MIN(at, LIST_ENTRY(l, struct pending, link)->deadline_ns);
+    arm_at(r, at);
     arm(r);
 }
 
 /* ---- Connections ---- */
 
+/* What belonged to the connection. */
+static void disconnect(struct remote *r)
+{
+    struct list *l;
+    struct hlink *f;
+
+    LIST_FOREACH(l, &r->calls)
+    LIST_ENTRY(l, struct pending, link)->placed = false;
+    while ((f = htable_pop(&r->forsaken)) != NULL)
+        base_free(CONTAINER_OF(f, struct forsaken, link));
+    if (r->room != NULL) {
+        lender_fini(&r->lender);
+        net_room_put(r->room);
+    }
+    r->room = NULL;
+    r->under_way = 0;
+    while (!list_empty(&r->waiting))
+        list_del(list_first(&r->waiting));
+}
+
 static void lost(struct remote *r)
 {
+    disconnect(r);
     if (r->wire != NULL)
         r->wire->ops->close(r->wire);
     r->wire = NULL;
@@ -232,26 +440,31 @@ static void lost(struct remote *r)
 static void welcome(struct remote *r, struct rbuf *b)
 {
     uint64_t incarnation = rbuf_u64(b);
-    struct list *l, *next;
-    uint64_t now = rt_now_ns();
+    uint32_t calls;
+    struct list *l;
     int rc;
 
     rbuf_u64(b); /* features: none are known yet */
     rc = (int)rbuf_u32(b);
-    if (rbuf_check_end(b) != 0 || r->state != DIALED || rc != 0) {
+    calls = rbuf_u32(b);
+    if (rbuf_check_end(b) != 0 || r->state != DIALED || rc != 0 || calls == 0) {
         lost(r);
         return;
     }
+    if (r->wire->room != NULL) {
+        if (lender_init(&r->lender, r->wire->room->base, r->wire->room->len) != 0) {
+            lost(r);
+            return;
+        }
+        r->room = net_room_get(r->wire->room);
+    }
     r->incarnation = incarnation;
+    r->allowed = MIN(calls, CALLS_MAX);
     r->state = UP;
     r->backoff_ns = or_default(r->conf.backoff_min_ms, BACKOFF_MIN);
-    LIST_FOREACH_SAFE(l, next, &r->calls)
-    {
-        struct pending *p = LIST_ENTRY(l, struct pending, link);
-
-        if (p->generation != r->generation && p->deadline_ns > now)
-            transmit(r, p, now);
-    }
+    LIST_FOREACH(l, &r->calls)
+    list_add_tail(&r->waiting, &LIST_ENTRY(l, struct pending, link)->wait);
+    pump(r);
 }
 
 static struct pending *find(struct remote *r, uint64_t id)
@@ -284,23 +497,31 @@ static bool scatter(const struct net_bulk *v, uint64_t off, const uint8_t *from,
     return len == 0;
 }
 
-static int get_bulk(struct rbuf *b, const struct net_call *call)
+static int get_bulk(struct remote *r, const struct pending *p, struct rbuf *b)
 {
+    const struct net_call *call = p->call;
     uint32_t nr = rbuf_count(b, 4);
+    uint64_t at = p->place;
 
     if (nr > call->bulk_nr)
         return -DER_PROTO;
     for (uint32_t i = 0; i < nr; i++) {
         uint32_t ranges = rbuf_count(b, 16);
+        uint64_t max = p->placed ? bulk_len(&call->bulk[i]) : 0;
 
         for (uint32_t k = 0; k < ranges; k++) {
             uint64_t off = rbuf_u64(b), len = rbuf_u64(b);
-            const uint8_t *bytes = rbuf_bytes(b, len);
+            const uint8_t *bytes;
 
+            if (!p->placed)
+                bytes = rbuf_bytes(b, len);
+            else
+                bytes = off <= max && len <= max - off ? r->room->base + at + off : NULL;
             if (bytes == NULL || !call->bulk[i].writable ||
                 !scatter(&call->bulk[i], off, bytes, len))
                 return -DER_PROTO;
         }
+        at += place_step(max);
     }
     return rbuf_check_end(b);
 }
@@ -322,7 +543,20 @@ static int take_reply(struct pending *p, const struct net_hdr *h, struct rbuf *b
             return -DER_NOMEM;
         rc = msg_decode_rep(h->opcode, kept, len, &p->mem, call->rep);
     }
-    return rc != 0 ? rc : get_bulk(b, call);
+    return rc != 0 ? rc : get_bulk(p->peer, p, b);
+}
+
+static void forsaken_answered(struct remote *r, uint64_t id)
+{
+    struct hlink *l = htable_first(&r->forsaken, id);
+
+    while (l != NULL && CONTAINER_OF(l, struct forsaken, link)->id != id)
+        l = htable_next(l);
+    if (l == NULL)
+        return;
+    htable_remove(&r->forsaken, l);
+    forsaken_end(r, CONTAINER_OF(l, struct forsaken, link));
+    pump(r);
 }
 
 static void reply(struct remote *r, uint64_t id, struct rbuf *b)
@@ -332,7 +566,10 @@ static void reply(struct remote *r, uint64_t id, struct rbuf *b)
     int rc;
 
     wire_get_hdr(b, &h);
-    if (p == NULL || h.incarnation != r->incarnation || h.opcode != p->call->hdr.opcode) {
+    if (p == NULL)
+        forsaken_answered(r, id);
+    if (p == NULL || !is_under_way(p) || h.incarnation != r->incarnation ||
+        h.opcode != p->call->hdr.opcode) {
         r->stat.late++;
         return;
     }
@@ -347,6 +584,8 @@ static void reply(struct remote *r, uint64_t id, struct rbuf *b)
     }
     p->call->hdr = h;
     finish(p, h.rc);
+    if (!list_empty(&r->waiting))
+        pump(r);
 }
 
 static void received(struct net_wire *w, const void *frame, size_t len)
@@ -356,18 +595,17 @@ static void received(struct net_wire *w, const void *frame, size_t len)
     struct rbuf b;
     uint64_t id;
 
-    if (wire_open(frame, len, &kind, &id, &b) != 0) {
+    if (wire_open(frame, len, !w->local, &kind, &id, &b) != 0) {
         lost(r);
         return;
     }
-    r->heard_ns = rt_now_ns();
+    r->heard_ns = rt_turn_ns();
     if (kind == NET_WELCOME)
         welcome(r, &b);
     else if (kind == NET_REPLY && r->state == UP)
         reply(r, id, &b);
     else if (kind != NET_PONG || r->state != UP)
         lost(r);
-    arm(r);
 }
 
 static void broken(struct net_wire *w)
@@ -401,16 +639,19 @@ static void begin(struct pending *p)
 {
     struct remote *r = p->peer;
     uint32_t ms = p->call->hdr.deadline_ms;
-    uint64_t now = rt_now_ns();
+    uint64_t now = rt_turn_ns();
+    bool first = list_empty(&r->calls);
 
     p->deadline_ns = now + (ms != 0 ? ms : NET_DEADLINE_MS) * NS_PER_MS;
     p->id = ++r->next_call;
     list_add_tail(&r->calls, &p->link);
     htable_insert(&r->by_id, &p->by_id, p->id);
+    arm_at(r, p->deadline_ns);
     if (r->state == UP) {
-        if (list_first(&r->calls) == &p->link) /* nothing was under way: silence counts from now */
+        if (first) /* nothing was under way: silence counts from now */
             r->heard_ns = now;
-        transmit(r, p, now);
+        list_add_tail(&r->waiting, &p->wait);
+        pump(r);
     } else if (r->state == DOWN && now >= r->redial_ns) {
         dial(r);
     }
@@ -426,24 +667,28 @@ static void remote_send(struct net_peer *peer, struct net_call *call)
 {
     struct remote *r = CONTAINER_OF(peer, struct remote, peer);
     const struct msg_info *info = msg_info(call->hdr.opcode);
-    struct pending *p = info != NULL ? base_calloc(1, sizeof(*p)) : NULL;
+    struct pending *p;
 
     if (info != NULL && call->rep != NULL)
         memset(call->rep, 0, info->rep_size);
+    if (call->rep_mem != NULL) /* sent before: the last answer's memory */
+        net_call_fini(call);
+    p = info != NULL ? pending_new(r) : NULL;
     if (p == NULL) {
         call->rc = info != NULL ? -DER_NOMEM : -DER_INVAL;
         call->done(call);
         return;
     }
-    if (call->rep_mem != NULL) /* sent before: the last answer's memory */
-        net_call_fini(call);
-    arena_init(&p->mem, ARENA_BYTES);
-    p->peer = r;
     p->call = call;
     call->rep_mem = p;
     call->priv[CALL_FINI] = (void *)pending_fini;
     if (rt_xs_self() == r->conf.xs) {
         begin(p);
+        return;
+    }
+    if (r->conf.driven && rt_drive_enter(r->conf.xs)) {
+        begin(p);
+        rt_drive_leave(r->conf.xs);
         return;
     }
     p->post.fn = begin_posted;
@@ -456,6 +701,7 @@ static void shut(struct remote *r)
 {
     ASSERT(list_empty(&r->calls));
     rt_timer_cancel(&r->timer);
+    disconnect(r);
     if (r->wire != NULL)
         r->wire->ops->close(r->wire);
 }
@@ -464,7 +710,8 @@ static void destroy(struct remote *r)
 {
     wbuf_fini(&r->out);
     htable_fini(&r->by_id);
-    base_free(r);
+    htable_fini(&r->forsaken);
+    remote_unref(r);
 }
 
 struct closing {
@@ -490,9 +737,18 @@ static void remote_close(struct net_peer *peer)
         shut(r);
     } else {
         rt_post(r->conf.xs, &c.post);
-        rt_event_wait(&c.done);
+        if (r->conf.driven)
+            rt_drive_wait(r->conf.xs, &c.done, UINT64_MAX);
+        else
+            rt_event_wait(&c.done);
     }
     destroy(r);
+}
+
+/* Nobody else may: a driven xstream moves only while somebody waits. */
+static void remote_wait(struct net_peer *peer, struct rt_event *ev)
+{
+    rt_drive_wait(CONTAINER_OF(peer, struct remote, peer)->conf.xs, ev, UINT64_MAX);
 }
 
 int net_remote_connect(const struct net_remote_conf *conf, struct net_peer **peer)
@@ -503,11 +759,16 @@ int net_remote_connect(const struct net_remote_conf *conf, struct net_peer **pee
         return -DER_NOMEM;
     r->peer.send = remote_send;
     r->peer.close = remote_close;
+    r->peer.wait = conf->driven ? remote_wait : NULL;
     r->conf = *conf;
     r->backoff_ns = or_default(conf->backoff_min_ms, BACKOFF_MIN);
     r->timer.fn = tick;
+    r->timer_ns = UINT64_MAX;
+    r->refs = 1;
     list_init(&r->calls);
+    list_init(&r->waiting);
     htable_init(&r->by_id);
+    htable_init(&r->forsaken);
     wbuf_init_grow(&r->out, NET_FRAME_MAX);
     rt_random_bytes(r->id, sizeof(r->id));
     *peer = &r->peer;

@@ -26,6 +26,7 @@
 struct net_remote_conf {
     struct net_dialer *dialer; /* outlives the peer */
     struct rt_xs *xs;          /* the peer's: wires, timers and call->done() are there */
+    bool driven;               /* xs is a driven one: whoever waits for an answer drives it */
     uint32_t suspect_ms;       /* 0: 3,000 */
     uint32_t backoff_min_ms;   /* between attempts to connect, doubling; 0: 5 */
     uint32_t backoff_max_ms;   /* 0: 1,000 */
@@ -49,6 +50,8 @@ struct net_acceptor_conf {
     struct rt_xs *xs;            /* the wires' */
     uint64_t incarnation;        /* differs from every earlier one of this engine; not 0 */
     uint64_t features;
+    uint32_t
+        calls; /* that a client may have under way at once; 0: 512. Who sends more is cut off. */
 };
 
 int net_acceptor_create(const struct net_acceptor_conf *conf, struct net_acceptor **a);

@@ -18,15 +18,17 @@
  *       4  u16  kind, enum net_frame
  *       6  u16  protocol, NET_PROTO
  *       8  u32  bytes of the whole frame
- *      12  u32  CRC32C of all that follows
+ *      12  u32  CRC32C of all that follows; 0 on a wire that is local
  *      16  u64  id of the call; 0 in HELLO, WELCOME, PING, PONG
  *      24  what the kind says:
  *
  *   HELLO    client 16 bytes, generation u64, features u64
- *   WELCOME  incarnation u64, features u64, rc i32
- *   REQUEST  header, body (u32 length and bytes), bulk: u32 count, each u8 writable, u64 length,
- *            and, if not writable, its bytes
- *   REPLY    header, body, bulk: u32 count, each u32 ranges, each u64 offset, u64 length, bytes
+ *   WELCOME  incarnation u64, features u64, rc i32, calls u32: how many the client may have under
+ *            way at once
+ *   REQUEST  header, body (u32 length and bytes), bulk: u32 count, each u8 enum net_bulk_way, u64
+ *            length, and: in the room: u64 its place there; else, if not writable, its bytes
+ *   REPLY    header, body, bulk: u32 count, each u32 ranges, each u64 offset, u64 length, and its
+ *            bytes unless the vector is in the room
  *   PING, PONG  nothing
  *
  * The header is struct net_hdr field by field, without pad (wire_put_hdr).
@@ -58,11 +60,37 @@
 #define NET_FRAME_HEAD  24u
 #define NET_FRAME_MAX   (256u << 20)
 
+enum net_bulk_way { NET_BULK_WRITABLE = 1, NET_BULK_ROOM = 2 };
+
 enum net_frame { NET_HELLO = 1, NET_WELCOME, NET_REQUEST, NET_REPLY, NET_PING, NET_PONG };
+
+/* Memory that both ends of a wire see, for bulk data. The dialing side says what lies where; the
+ * answering side checks every place it is told. It stays, also when its wire is closed, while
+ * anybody holds it; on the wire's xstream. */
+struct net_room {
+    uint8_t *base;
+    uint64_t len;
+    uint32_t refs;
+    void (*end)(struct net_room *r);
+};
+
+static inline struct net_room *net_room_get(struct net_room *r)
+{
+    r->refs++;
+    return r;
+}
+
+static inline void net_room_put(struct net_room *r)
+{
+    if (--r->refs == 0)
+        r->end(r);
+}
 
 struct net_wire {
     const struct net_wire_ops *ops;
     uint32_t uid, gid, pid; /* of the other side, verified by the wire; UINT32_MAX: not known */
+    bool local;             /* frames never leave the machine's memory: no checksums */
+    struct net_room *room; /* NULL: none. Of the dialing side known with the first frame received */
     /* The owner's; set before control goes back to the scheduler. */
     void (*received)(struct net_wire *w, const void *frame, size_t len);
     void (*broken)(struct net_wire *w); /* once; nothing comes after it but the owner's close */
@@ -86,10 +114,12 @@ struct net_dialer {
 /* ---- Frames: what both sides share (frame.c) ---- */
 
 void wire_put_head(struct wbuf *b, enum net_frame kind, uint64_t id);
-/* Fills in length and checksum of a finished frame. -DER_NOMEM, -DER_OVERFLOW. */
-int wire_seal(struct wbuf *b);
+/* Fills in length and checksum (sum: unless the wire is local) of a finished frame. -DER_NOMEM,
+ * -DER_OVERFLOW. */
+int wire_seal(struct wbuf *b, bool sum);
 /* Checks what every frame begins with and leaves r at what the kind says. -DER_PROTO. */
-int wire_open(const void *frame, size_t len, enum net_frame *kind, uint64_t *id, struct rbuf *r);
+int wire_open(const void *frame, size_t len, bool sum, enum net_frame *kind, uint64_t *id,
+              struct rbuf *r);
 void wire_put_hdr(struct wbuf *b, const struct net_hdr *h);
 void wire_get_hdr(struct rbuf *r, struct net_hdr *h);
 /* Encodes a message as the frame's body. */

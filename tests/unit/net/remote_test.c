@@ -342,7 +342,7 @@ static void raw_received(struct net_wire *w, const void *frame, size_t len)
     uint64_t id;
 
     r->frames++;
-    assert_int_equal(wire_open(frame, len, &r->last, &id, &b), 0);
+    assert_int_equal(wire_open(frame, len, true, &r->last, &id, &b), 0);
     if (r->last == NET_REPLY)
         wire_get_hdr(&b, &r->hdr);
 }
@@ -371,7 +371,7 @@ static void raw_hello(struct raw *r, uint8_t id, uint64_t generation)
         wbuf_u8(&b, id);
     wbuf_u64(&b, generation);
     wbuf_u64(&b, 0);
-    assert_int_equal(wire_seal(&b), 0);
+    assert_int_equal(wire_seal(&b, true), 0);
     r->wire->ops->send(r->wire, b.data, b.len);
     wbuf_fini(&b);
     rt_sleep_ns(10 * SIM_MS);
@@ -394,7 +394,7 @@ static void raw_request(struct raw *r, uint64_t id, uint64_t incarnation, const 
     wire_put_hdr(&b, &h);
     wbuf_blob(&b, body, body_len);
     wbuf_u32(&b, 0);
-    assert_int_equal(wire_seal(&b), 0);
+    assert_int_equal(wire_seal(&b, true), 0);
     raw_send(r, b.data, b.len);
     wbuf_fini(&b);
 }
@@ -465,7 +465,7 @@ static void raw_ask(struct raw *r, uint64_t id)
     wire_put_hdr(&b, &h);
     assert_int_equal(wire_put_body(&b, MSG_ATTR_GET, &q, false), 0);
     wbuf_u32(&b, 0);
-    assert_int_equal(wire_seal(&b), 0);
+    assert_int_equal(wire_seal(&b, true), 0);
     raw_send(r, b.data, b.len);
     wbuf_fini(&b);
 }

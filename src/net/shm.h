@@ -1,0 +1,56 @@
+/*
+ * shm: wires through shared memory between processes of one host, users that differ included.
+ *
+ * A listener is a Unix socket (SOCK_SEQPACKET) in the file system. Who connects gets a sealed memfd
+ * of his own over it: two rings (net/ring.h), one for each direction, and a room for bulk data
+ * (struct net_room). The socket stays open: a message of one byte on it wakes a side that sleeps,
+ * its end is the death of the other side. Credentials are the kernel's (SO_PEERCRED): those of the
+ * process that connected, and of the one that listens.
+ *
+ *   region     page 0: struct ring_ctl of client to engine, of engine to client (256 bytes apart)
+ *              RING_BYTES each: their data
+ *              from NET_SHM_ROOM: the room
+ *
+ * The region is as large as the room may become; memory is only what was touched: an idle
+ * connection holds at most 132 KiB. What the other side writes is checked and copied before it is
+ * used; what it does to the region harms its own data only.
+ *
+ * Wires are polled while something comes, and doze on their socket when nothing has come for a
+ * while or the xstream is about to sleep: a dozing wire costs nothing.
+ */
+#ifndef TARN_NET_SHM_H
+#define TARN_NET_SHM_H
+
+#include "base/err.h"
+#include "net/wire.h"
+
+#define NET_SHM_ROOM_DEFAULT (UINT64_C(256) << 20)
+
+struct net_shm_listener;
+
+struct net_shm_listen_conf {
+    struct rt_xs *xs;
+    const char *path; /* of any length; a socket that nobody listens on is replaced */
+    uint32_t mode;    /* permissions of the socket: who may connect; 0: 0600 */
+    uint32_t max;     /* connections at once; more are refused; 0: 4,096 */
+    uint64_t room_bytes;
+    /* A connection came in; on xs. */
+    void (*accept)(void *arg, struct net_wire *w);
+    void *arg;
+};
+
+/* On xs (net_shm_listen_fiber) .. -DER_BUSY: somebody listens there; -DER_NO_PERM, -DER_NOMEM,
+ * -DER_IO; e in three parts. */
+int net_shm_listen(const struct net_shm_listen_conf *conf, struct net_shm_listener **l,
+                   struct err *e);
+/* Takes no more connections; those that are there stay. On xs. */
+void net_shm_unlisten(struct net_shm_listener *l);
+/* After every wire was closed. On xs. */
+void net_shm_free(struct net_shm_listener *l);
+
+/* Wires of xs to the engine that listens at path. uid: who must listen there, besides root;
+ * UINT32_MAX: anybody. -DER_NOMEM. */
+int net_shm_dialer(struct rt_xs *xs, const char *path, uint32_t uid, struct net_dialer **d);
+void net_shm_dialer_free(struct net_dialer *d); /* every wire is closed; on xs */
+
+#endif
