@@ -512,7 +512,7 @@ static int plan_run(struct plan *pl, daos_event_t *ev)
     }
     lock_short(&pl->lock);
     plan_go(pl);
-    rt_event_wait(&pl->done);
+    client_wait(pl->client, &pl->done, UINT64_MAX);
     rc = pl->rc;
     if (rc == 0 && pl->what == ARRAY_READ)
         rc = read_counts(pl);

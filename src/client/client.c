@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "client/impl.h"
 #include "client/op.h"
+#include "net/link.h"
 
 /* The one writable global of the room: the process's client, which the public API has no argument
  * for. */
@@ -65,10 +66,10 @@ void client_destroy(struct client *c)
     struct op *op;
 
     /* Calls under way end first: they hold what is freed below. */
-    while (atomic_load(&c->tasks) > 0)
+    while (atomic_load(&c->tasks) > 0) {
+        client_poll(c);
         rt_sleep_ns(100000);
-    if (c->xs != NULL)
-        rt_xs_destroy(c->xs);
+    }
     handle_table_destroy(c->handles);
     while (!list_empty(&c->conns)) {
         struct conn *cn = LIST_ENTRY(list_first(&c->conns), struct conn, link);
@@ -76,6 +77,10 @@ void client_destroy(struct client *c)
         cn->refs = 1;
         conn_put(cn);
     }
+    if (c->xs != NULL)
+        rt_xs_destroy(c->xs);
+    if (c->links != NULL)
+        net_links_destroy(c->links);
     eq_hidden_destroy(c->hidden_eq);
     session_set_fini(&c->sessions);
     while ((op = c->op_free) != NULL) {
@@ -83,6 +88,30 @@ void client_destroy(struct client *c)
         base_free(op);
     }
     base_free(c);
+}
+
+int client_links(struct client *c, struct net_links **ls)
+{
+    int rc = 0;
+
+    lock_short(&c->lock);
+    if (c->links == NULL)
+        rc = net_links_create(rt_default_spin_us(), ls);
+    if (rc == 0 && c->links == NULL)
+        __atomic_store_n(&c->links, *ls, __ATOMIC_RELEASE);
+    *ls = c->links;
+    rt_mutex_unlock(&c->lock);
+    return rc;
+}
+
+int client_wait(struct client *c, struct rt_event *ev, uint64_t timeout_ns)
+{
+    return net_links_wait(__atomic_load_n(&c->links, __ATOMIC_ACQUIRE), ev, timeout_ns);
+}
+
+void client_poll(struct client *c)
+{
+    net_links_poll(__atomic_load_n(&c->links, __ATOMIC_ACQUIRE));
 }
 
 int daos_init(void)

@@ -1,8 +1,9 @@
 /*
  * Event queues: poll, query, test, and the hidden queue of events that belong to none.
  *
- * Operations complete on the engine's thread (or a message's), so a poller has nothing to drive: it
- * looks at the queue's list and sleeps until something is delivered.
+ * Operations complete on the engine's thread, or, where a connection lies between, in the turns of
+ * whoever waits (net/link.h): a poller looks at the queue's list, and drives what is under way
+ * until something is delivered.
  */
 #include <daos.h>
 #include "client/eq_impl.h"
@@ -23,9 +24,9 @@ static struct eq *eq_new(struct client *c)
     eq->client = c;
     eq->h.free = eq_free;
     rt_mutex_init(&eq->lock);
-    rt_cond_init(&eq->wake);
     list_init(&eq->running);
     list_init(&eq->completed);
+    list_init(&eq->sleepers);
     return eq;
 }
 
@@ -83,6 +84,14 @@ static struct eq *eq_get(daos_handle_t eqh)
     return h ? CONTAINER_OF(h, struct eq, h) : NULL;
 }
 
+void eq_wake(struct eq *eq)
+{
+    struct list *l;
+
+    while ((l = list_pop(&eq->sleepers)) != NULL)
+        rt_event_set(&LIST_ENTRY(l, struct eq_sleeper, link)->wake);
+}
+
 /* Drops what the queue still holds; running events must not be touched any more once it is dead.
  * Under the lock. */
 static void drop_events(struct eq *eq)
@@ -95,7 +104,7 @@ static void drop_events(struct eq *eq)
         LIST_ENTRY(l, struct event, link)->status = DAOS_EVS_ABORTED;
     eq->running_nr = eq->completed_nr = 0;
     eq->dead = true;
-    rt_cond_broadcast(&eq->wake);
+    eq_wake(eq);
 }
 
 int daos_eq_destroy(daos_handle_t eqh, int flags)
@@ -147,20 +156,20 @@ static uint64_t deadline_of(int64_t timeout_us)
  * meanwhile. */
 static bool eq_sleep(struct eq *eq, uint64_t deadline_ns)
 {
-    uint64_t now;
+    struct eq_sleeper me = {.wake = RT_EVENT_INIT};
+    uint64_t left = UINT64_MAX, now;
 
-    if (deadline_ns == UINT64_MAX) {
-        eq->waiters++;
-        rt_cond_wait(&eq->wake, &eq->lock);
-        eq->waiters--;
-        return true;
+    if (deadline_ns != UINT64_MAX) {
+        now = rt_now_ns();
+        if (now >= deadline_ns)
+            return false;
+        left = deadline_ns - now;
     }
-    now = rt_now_ns();
-    if (now >= deadline_ns)
-        return false;
-    eq->waiters++;
-    rt_cond_wait_timeout(&eq->wake, &eq->lock, deadline_ns - now);
-    eq->waiters--;
+    list_add_tail(&eq->sleepers, &me.link);
+    rt_mutex_unlock(&eq->lock);
+    client_wait(eq->client, &me.wake, left);
+    lock_short(&eq->lock);
+    list_del(&me.link);
     return true;
 }
 
@@ -178,6 +187,8 @@ int daos_eq_poll(daos_handle_t eqh, int wait_running, int64_t timeout, unsigned 
     if (eq == NULL)
         return -DER_NONEXIST;
     deadline = timeout == 0 ? 0 : deadline_of(timeout);
+    if (timeout == 0)
+        client_poll(eq->client);
     lock_short(&eq->lock);
     while (eq->completed_nr == 0 && timeout != 0 && !eq->dead &&
            !(wait_running != 0 && eq->running_nr == 0))
@@ -248,6 +259,8 @@ int daos_event_test(struct daos_event *ev, int64_t timeout, bool *flag)
     if (eq == NULL)
         return -DER_NONEXIST;
     deadline = timeout == 0 ? 0 : deadline_of(timeout);
+    if (timeout == 0)
+        client_poll(c);
     lock_short(&eq->lock);
     while (!eq->dead && e->status == DAOS_EVS_RUNNING && timeout != 0)
         if (!eq_sleep(eq, deadline))

@@ -10,11 +10,17 @@ struct eq {
     struct hobj h; /* unnamed (cookie 0) for the hidden queue */
     struct client *client;
     struct rt_mutex lock;
-    struct rt_cond wake;   /* something completed, or the queue went away */
     struct list running;   /* events that are nobody's children */
     struct list completed; /* in order of completion */
-    uint32_t running_nr, completed_nr, waiters;
-    bool dead; /* destroyed; running events of it must not be touched any more */
+    uint32_t running_nr, completed_nr;
+    struct list sleepers; /* struct eq_sleeper */
+    bool dead;            /* destroyed; running events of it must not be touched any more */
+};
+
+/* Who waits until something completes, or the queue goes away. */
+struct eq_sleeper {
+    struct list link;
+    struct rt_event wake;
 };
 
 struct event_cb {
@@ -55,6 +61,8 @@ static inline daos_event_t *event_pub(struct event *e)
 /* The queue an event belongs to, with a reference; NULL when it was destroyed. */
 struct eq *eq_of(struct client *c, const struct event *e);
 void eq_put(struct eq *eq);
+/* Wakes those who wait. Under the lock. */
+void eq_wake(struct eq *eq);
 /* A completed event goes back to READY, its children too. Under the lock. */
 void event_reap(struct eq *eq, struct event *e);
 

@@ -219,8 +219,7 @@ static void deliver(struct eq *eq, struct event *e)
     eq->running_nr--;
     list_add_tail(&eq->completed, &e->link);
     eq->completed_nr++;
-    if (eq->waiters > 0)
-        rt_cond_broadcast(&eq->wake);
+    eq_wake(eq);
 }
 
 /* A parent that may be complete now: own operation ended and no child running. Under the lock. */
@@ -251,8 +250,7 @@ static void finish(struct eq *eq, struct event *e)
         p->child_error = event_pub(e)->ev_error;
     parent_check(eq, p);
     /* Somebody may wait for the queue to run dry. */
-    if (eq->waiters > 0)
-        rt_cond_broadcast(&eq->wake);
+    eq_wake(eq);
 }
 
 void event_done(struct ev_run *run, int rc)

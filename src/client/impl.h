@@ -23,6 +23,7 @@
 #include "net/net.h"
 #include "rt/rt.h"
 
+struct net_links;
 struct op;
 struct place_map;
 
@@ -34,10 +35,11 @@ struct client {
     struct rt_mutex lock; /* the rest */
     struct op *op_free;   /* pool of asynchronous operations */
     uint32_t op_free_nr;
-    struct rt_xs *xs;       /* runs asynchronous calls of several steps; made when first needed */
-    struct list conns;      /* struct conn */
-    _Atomic uint32_t tasks; /* fibers and messages under way */
-    struct client_slot dfs; /* libdfs's */
+    struct rt_xs *xs;        /* runs asynchronous calls of several steps; made when first needed */
+    struct net_links *links; /* ways to engines in other processes; made when first needed */
+    struct list conns;       /* struct conn */
+    _Atomic uint32_t tasks;  /* fibers and messages under way */
+    struct client_slot dfs;  /* libdfs's */
 };
 
 /* A way to one pool's engine; shared by a handle and those imported from it. */
@@ -132,6 +134,12 @@ int client_spawn(struct client *c, void (*fn)(void *arg), void *arg);
 /* As client_run with ev NULL gives; for calls that need no waiting but take an event: the event
  * completes at once. */
 int client_now(daos_event_t *ev, int rc);
+
+/* Waits for ev, which an operation sets, at most timeout_ns; what is under way goes on meanwhile.
+ * -DER_TIMEDOUT. */
+int client_wait(struct client *c, struct rt_event *ev, uint64_t timeout_ns);
+/* Lets what is under way go on, without waiting. */
+void client_poll(struct client *c);
 
 void conn_ref(struct conn *cn);
 /* Blocking: the last one closes the engine. */

@@ -259,7 +259,7 @@ static int op_wait(struct op *op, struct net_peer *peer)
     if (op->tx != NULL) {
         op->turn = &turn;
         if (!tx_may_send(op)) {
-            rt_event_wait(&turn);
+            client_wait(op->client, &turn, UINT64_MAX);
             if (op->turn_rc != 0)
                 return op->turn_rc;
         }

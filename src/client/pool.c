@@ -68,10 +68,10 @@ static int conn_open(struct client *c, const char *name, bool readonly, struct c
     cn = base_calloc(1, sizeof(*cn));
     if (cn == NULL)
         return -DER_NOMEM;
-    rc = client_embed_open(path, CLIENT_OPEN_RW, &cn->peer, cn->pool, &cn->cookie, e);
+    rc = client_embed_open(c, path, CLIENT_OPEN_RW, &cn->peer, cn->pool, &cn->cookie, e);
     if (rc == -DER_NO_PERM && readonly) {
         *e = (struct err){0};
-        rc = client_embed_open(path, CLIENT_OPEN_RO, &cn->peer, cn->pool, &cn->cookie, e);
+        rc = client_embed_open(c, path, CLIENT_OPEN_RO, &cn->peer, cn->pool, &cn->cookie, e);
     }
     if (rc) {
         base_free(cn);
@@ -285,7 +285,7 @@ static int disconnect_body(struct client *c, void *args)
         return -DER_NO_HDL;
     }
     handle_put(&p->h);
-    rt_event_wait(&gone);
+    client_wait(c, &gone, UINT64_MAX);
     conn_put(p->conn);
     base_free(p);
     return 0;

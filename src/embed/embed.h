@@ -16,6 +16,8 @@
 #include <daos_prop.h>
 #include "base/err.h"
 
+#define EMBED_SOCKET "engine.sock" /* in a pool's directory: its engine listens there */
+
 struct embed_pool_conf {
     const char *label;    /* NULL: the directory's name if it is a valid label, else none */
     uint64_t wal_bytes;   /* 0: default 128 MiB */

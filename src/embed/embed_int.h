@@ -9,6 +9,9 @@
 
 /* ---- registry.c ---- */
 
+struct client;
+struct net_peer;
+
 struct registry_entry {
     uint8_t pool[16];
     const char *label; /* "" none */
@@ -18,6 +21,17 @@ struct registry_entry {
 int registry_each(int (*each)(const struct registry_entry *e, void *arg), void *arg);
 int registry_add(const uint8_t pool[16], const char *label, const char *path);
 int registry_del(const char *path);
+
+/* ---- shared.c ---- */
+
+struct shared;
+int shared_path(const char *real, char out[PATH_MAX]);
+/* Does an engine listen in the directory? *rc: -DER_NO_PERM, and e, if it does not for us. */
+bool shared_is_there(const char *real, struct err *e, int *rc);
+/* A way to it. The peer is closed by the caller, before shared_close(). */
+int shared_open(struct client *c, const char *real, struct shared **s, struct net_peer **peer,
+                uuid_t pool, struct err *e);
+void shared_close(struct shared *s);
 
 /* ---- pool.c ---- */
 

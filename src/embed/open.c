@@ -29,9 +29,10 @@ struct embedded {
     pid_t pid; /* an engine does not survive fork(): its threads stay with the parent */
 };
 
-/* One connection to a shared engine; its peer is the client's. */
+/* One connection to an engine; its peer is the client's. */
 struct opened {
-    struct embedded *em;
+    struct embedded *em;   /* of this process */
+    struct shared *shared; /* of another one; else NULL */
 };
 
 /* Opening and closing are rare and may block, so a plain mutex of the process serves. */
@@ -125,18 +126,12 @@ static int check_dir(const char *path, char real[PATH_MAX], struct err *e)
     return 0;
 }
 
-int client_embed_open(const char *path, enum client_open_mode mode, struct net_peer **peer,
-                      uuid_t pool, void **cookie, struct err *e)
+/* The engine of this process for the directory, started if there is none. */
+static int open_here(struct opened *o, const char *path, const char *real,
+                     enum client_open_mode mode, struct net_peer **peer, struct err *e)
 {
-    char real[PATH_MAX];
-    struct opened *o = base_calloc(1, sizeof(*o));
-    int rc;
+    int rc = 0;
 
-    if (o == NULL)
-        return -DER_NOMEM;
-    rc = check_dir(path, real, e);
-    if (rc != 0)
-        goto fail;
     pthread_mutex_lock(&embed_table.lock);
     o->em = find(real);
     if (o->em != NULL && o->em->readonly && mode == CLIENT_OPEN_RW)
@@ -153,9 +148,41 @@ int client_embed_open(const char *path, enum client_open_mode mode, struct net_p
             stop(o->em);
     }
     pthread_mutex_unlock(&embed_table.lock);
+    return rc;
+}
+
+static bool open_already(const char *real)
+{
+    bool yes;
+
+    pthread_mutex_lock(&embed_table.lock);
+    yes = find(real) != NULL;
+    pthread_mutex_unlock(&embed_table.lock);
+    return yes;
+}
+
+int client_embed_open(struct client *c, const char *path, enum client_open_mode mode,
+                      struct net_peer **peer, uuid_t pool, void **cookie, struct err *e)
+{
+    char real[PATH_MAX];
+    struct opened *o = base_calloc(1, sizeof(*o));
+    int rc;
+
+    if (o == NULL)
+        return -DER_NOMEM;
+    rc = check_dir(path, real, e);
     if (rc != 0)
         goto fail;
-    engine_pool_uuid(o->em->eng, pool);
+    if (!open_already(real) && shared_is_there(real, e, &rc)) {
+        if (rc == 0)
+            rc = shared_open(c, real, &o->shared, peer, pool, e);
+    } else {
+        rc = open_here(o, path, real, mode, peer, e);
+        if (rc == 0)
+            engine_pool_uuid(o->em->eng, pool);
+    }
+    if (rc != 0)
+        goto fail;
     *cookie = o;
     return 0;
 fail:
@@ -167,6 +194,11 @@ void client_embed_close(void *cookie)
 {
     struct opened *o = cookie;
 
+    if (o->shared != NULL) {
+        shared_close(o->shared);
+        base_free(o);
+        return;
+    }
     if (o->em->pid != getpid()) {
         base_free(o); /* the parent's engine: its threads are not here, and its files are not ours
                          to close */

@@ -180,6 +180,11 @@ bool engine_is_whole(const struct engine *eng, struct err *e)
     return eng->not_open.rc == 0;
 }
 
+struct rt_xs *engine_xs(struct engine *eng)
+{
+    return eng->shard.xs;
+}
+
 struct net_service *engine_service(struct engine *eng)
 {
     return &eng->service;

@@ -24,6 +24,7 @@
 
 struct engine;
 struct rt_world;
+struct rt_xs;
 struct msg_prop;
 
 struct engine_conf {
@@ -90,6 +91,8 @@ int engine_open(const struct engine_conf *conf, struct engine **eng, struct err 
 void engine_close(struct engine *eng, bool clean);
 
 struct net_service *engine_service(struct engine *eng);
+/* The xstream that serves its requests: listeners and acceptors belong there. */
+struct rt_xs *engine_xs(struct engine *eng);
 void engine_pool_uuid(const struct engine *eng, uuid_t pool);
 
 /* The shard checker over everything the engine holds, data extents included when verify_data.

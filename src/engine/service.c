@@ -1,4 +1,5 @@
 /* Requests come in here and go to the file that serves them. */
+#include <unistd.h>
 #include "engine/engine_int.h"
 
 static struct engine *engine_of(struct net_service *service)
@@ -9,6 +10,16 @@ static struct engine *engine_of(struct net_service *service)
 static void echo(struct shard *s, struct net_req *req)
 {
     ((struct msg_echo_rep *)req->rep)->data = ((const struct msg_echo_req *)req->req)->data;
+    shard_reply(s, req, 0, 0);
+}
+
+static void who(struct shard *s, struct net_req *req)
+{
+    struct msg_engine_info_rep *r = req->rep;
+
+    memcpy(r->pool, s->eng->pool, sizeof(r->pool));
+    r->pid = (uint32_t)getpid();
+    r->version = TARN_VERSION;
     shard_reply(s, req, 0, 0);
 }
 
@@ -98,6 +109,9 @@ static void service_handle(struct net_service *service, struct net_req *req)
         return;
     case MSG_ECHO:
         echo(s, req);
+        return;
+    case MSG_ENGINE_INFO:
+        who(s, req);
         return;
     default:
         shard_reply(s, req, -DER_NOSYS, 0);

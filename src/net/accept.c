@@ -454,7 +454,6 @@ static int served_make(struct conn *n, uint64_t id, const struct net_hdr *h, str
     s->client = n->client;
     s->id = id;
     s->generation = n->client->generation;
-    s->begun_ns = rt_turn_ns();
     s->deadline_ms = h->deadline_ms != 0 ? h->deadline_ms : NET_DEADLINE_MS;
     s->req.hdr = *h;
     s->req.uid = n->wire->uid;
@@ -519,6 +518,7 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r)
         if (xs == a->conf.xs && service->inline_handle != NULL &&
             service->inline_handle(service, &s->req))
             return;
+        s->begun_ns = rt_turn_ns();
         rc = rt_spawn_on(xs, serve, s);
         if (rc == 0)
             return;

@@ -1,13 +1,35 @@
 /* Frames: what begins every one of them, and the parts that requests and replies share. */
+#include <endian.h>
 #include <string.h>
 #include <daos_errno.h>
 #include "base/csum.h"
 #include "net/msg.h"
 #include "net/wire.h"
 
-#define AT_LEN    8u
-#define AT_CSUM   12u
-#define AFTER_SUM 16u
+/* What begins a frame, and the header of a message, as they lie in it: put and got as a whole, for
+ * they are most of what a small message costs. */
+struct frame_head {
+    uint32_t magic;
+    uint16_t kind, proto;
+    uint32_t len, csum;
+    uint64_t id;
+} __attribute__((packed));
+
+struct frame_hdr {
+    uint16_t proto, opcode;
+    uint32_t flags;
+    uint64_t features;
+    uint32_t map_version, deadline_ms;
+    uint64_t hlc, incarnation;
+    uint64_t session_hlc, session_rand, seq, acked;
+    uint32_t subop, target;
+    uint32_t rc;
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct frame_head) == NET_FRAME_HEAD && sizeof(struct frame_hdr) == 84,
+               "format");
+
+#define AFTER_SUM (offsetof(struct frame_head, csum) + 4)
 
 #define BODY_FIRST 512u /* room tried first */
 
@@ -18,86 +40,91 @@ static uint32_t frame_csum(const void *frame, size_t len)
 
 void wire_put_head(struct wbuf *b, enum net_frame kind, uint64_t id)
 {
+    struct frame_head *h;
+
     wbuf_reset(b);
-    wbuf_u32(b, NET_FRAME_MAGIC);
-    wbuf_u16(b, (uint16_t)kind);
-    wbuf_u16(b, NET_PROTO);
-    wbuf_u32(b, 0);
-    wbuf_u32(b, 0);
-    wbuf_u64(b, id);
+    h = wbuf_reserve(b, sizeof(*h));
+    if (h != NULL)
+        *h = (struct frame_head){.magic = htole32(NET_FRAME_MAGIC),
+                                 .kind = htole16((uint16_t)kind),
+                                 .proto = htole16(NET_PROTO),
+                                 .id = htole64(id)};
 }
 
 int wire_seal(struct wbuf *b, bool sum)
 {
+    struct frame_head *h = (struct frame_head *)(void *)b->data;
     int rc = wbuf_check(b);
 
     if (rc != 0)
         return rc;
     if (b->len > NET_FRAME_MAX)
         return -DER_OVERFLOW;
-    wbuf_patch_u32(b, AT_LEN, (uint32_t)b->len);
+    h->len = htole32((uint32_t)b->len);
     if (sum)
-        wbuf_patch_u32(b, AT_CSUM, frame_csum(b->data, b->len));
+        h->csum = htole32(frame_csum(b->data, b->len));
     return 0;
 }
 
 int wire_open(const void *frame, size_t len, bool sum, enum net_frame *kind, uint64_t *id,
               struct rbuf *r)
 {
-    uint32_t magic, said, csum;
-    uint16_t proto;
+    const struct frame_head *h = frame;
 
-    if (len < NET_FRAME_HEAD || len > NET_FRAME_MAX)
+    if (len < sizeof(*h) || len > NET_FRAME_MAX || h->magic != htole32(NET_FRAME_MAGIC) ||
+        h->proto != htole16(NET_PROTO) || le32toh(h->len) != len)
         return -DER_PROTO;
-    rbuf_init(r, frame, len);
-    magic = rbuf_u32(r);
-    *kind = (enum net_frame)rbuf_u16(r);
-    proto = rbuf_u16(r);
-    said = rbuf_u32(r);
-    csum = rbuf_u32(r);
-    *id = rbuf_u64(r);
-    if (magic != NET_FRAME_MAGIC || proto != NET_PROTO || said != len)
-        return -DER_PROTO;
-    return !sum || csum == frame_csum(frame, len) ? 0 : -DER_PROTO;
+    rbuf_init(r, h + 1, len - sizeof(*h));
+    *kind = (enum net_frame)le16toh(h->kind);
+    *id = le64toh(h->id);
+    return !sum || le32toh(h->csum) == frame_csum(frame, len) ? 0 : -DER_PROTO;
 }
 
 void wire_put_hdr(struct wbuf *b, const struct net_hdr *h)
 {
-    wbuf_u16(b, h->proto);
-    wbuf_u16(b, h->opcode);
-    wbuf_u32(b, h->flags);
-    wbuf_u64(b, h->features);
-    wbuf_u32(b, h->map_version);
-    wbuf_u32(b, h->deadline_ms);
-    wbuf_u64(b, h->hlc);
-    wbuf_u64(b, h->incarnation);
-    wbuf_u64(b, h->session_hlc);
-    wbuf_u64(b, h->session_rand);
-    wbuf_u64(b, h->seq);
-    wbuf_u64(b, h->acked);
-    wbuf_u32(b, h->subop);
-    wbuf_u32(b, h->target);
-    wbuf_u32(b, (uint32_t)h->rc);
+    struct frame_hdr *f = wbuf_reserve(b, sizeof(*f));
+
+    if (f == NULL)
+        return;
+    f->proto = htole16(h->proto);
+    f->opcode = htole16(h->opcode);
+    f->flags = htole32(h->flags);
+    f->features = htole64(h->features);
+    f->map_version = htole32(h->map_version);
+    f->deadline_ms = htole32(h->deadline_ms);
+    f->hlc = htole64(h->hlc);
+    f->incarnation = htole64(h->incarnation);
+    f->session_hlc = htole64(h->session_hlc);
+    f->session_rand = htole64(h->session_rand);
+    f->seq = htole64(h->seq);
+    f->acked = htole64(h->acked);
+    f->subop = htole32(h->subop);
+    f->target = htole32(h->target);
+    f->rc = htole32((uint32_t)h->rc);
 }
 
 void wire_get_hdr(struct rbuf *r, struct net_hdr *h)
 {
+    const struct frame_hdr *f = rbuf_bytes(r, sizeof(*f));
+
     memset(h, 0, sizeof(*h));
-    h->proto = rbuf_u16(r);
-    h->opcode = rbuf_u16(r);
-    h->flags = rbuf_u32(r);
-    h->features = rbuf_u64(r);
-    h->map_version = rbuf_u32(r);
-    h->deadline_ms = rbuf_u32(r);
-    h->hlc = rbuf_u64(r);
-    h->incarnation = rbuf_u64(r);
-    h->session_hlc = rbuf_u64(r);
-    h->session_rand = rbuf_u64(r);
-    h->seq = rbuf_u64(r);
-    h->acked = rbuf_u64(r);
-    h->subop = rbuf_u32(r);
-    h->target = rbuf_u32(r);
-    h->rc = (int32_t)rbuf_u32(r);
+    if (f == NULL)
+        return;
+    h->proto = le16toh(f->proto);
+    h->opcode = le16toh(f->opcode);
+    h->flags = le32toh(f->flags);
+    h->features = le64toh(f->features);
+    h->map_version = le32toh(f->map_version);
+    h->deadline_ms = le32toh(f->deadline_ms);
+    h->hlc = le64toh(f->hlc);
+    h->incarnation = le64toh(f->incarnation);
+    h->session_hlc = le64toh(f->session_hlc);
+    h->session_rand = le64toh(f->session_rand);
+    h->seq = le64toh(f->seq);
+    h->acked = le64toh(f->acked);
+    h->subop = le32toh(f->subop);
+    h->target = le32toh(f->target);
+    h->rc = (int32_t)le32toh(f->rc);
 }
 
 int wire_put_body(struct wbuf *b, uint16_t opcode, const void *msg, bool reply)

@@ -215,7 +215,12 @@ enum msg_check {
     F(sub, msg_space, space, "")
 
 #define MSG_R_ENGINE_STAT(F) F(arr, msg_metric, metrics, "")
-#define MSG_F_ECHO(F)        F(buf, , data, "any bytes")
+#define MSG_R_ENGINE_INFO(F)                                                                       \
+    F(uuid, , pool, "whose engine it is")                                                          \
+    F(num, uint32_t, pid, "of its process")                                                        \
+    F(str, , version, "of its program")
+
+#define MSG_F_ECHO(F) F(buf, , data, "any bytes")
 
 #define MSG_Q_CONT_CREATE(F)                                                                       \
     F(uuid, , hdl, "pool handle")                                                                  \
@@ -392,6 +397,7 @@ enum msg_check {
     M(8, pool_evict, POOL_EVICT, MSG_Q_POOL_HDL, MSG_F_NONE, MSG_SVC | MSG_CHANGES,                \
       "closes every other handle of the pool")                                                     \
     M(9, echo, ECHO, MSG_F_ECHO, MSG_F_ECHO, 0, "gives back what was sent: how far is it?")        \
+    M(10, engine_info, ENGINE_INFO, MSG_F_NONE, MSG_R_ENGINE_INFO, 0, "who answers here")          \
     M(20, cont_create, CONT_CREATE, MSG_Q_CONT_CREATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")      \
     M(21, cont_destroy, CONT_DESTROY, MSG_Q_CONT_DESTROY, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")   \
     M(22, cont_open, CONT_OPEN, MSG_Q_CONT_OPEN, MSG_R_CONT_OPEN, MSG_SVC | MSG_CHANGES, "")       \

@@ -16,6 +16,8 @@ struct net_peer {
 /* What priv[] of a call holds. */
 enum call_priv {
     CALL_FINI, /* void (*)(struct net_call *): gives rep_mem back; NULL while there is none */
+    CALL_CTX,  /* link.c: the context it was sent on */
+    CALL_DONE, /* link.c: the caller's done */
 };
 
 #endif

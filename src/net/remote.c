@@ -50,7 +50,8 @@ struct remote {
     struct lender lender;        /* of its places */
     struct rt_timer timer;
     uint64_t timer_ns;  /* when it fires; UINT64_MAX: it does not */
-    uint64_t heard_ns;  /* when the connection last said something (or was dialed) */
+    uint64_t heard_ns;  /* when the connection last said something (or was dialed) ... */
+    bool heard;         /* ... or it did since; a look at the clock for every answer would cost */
     uint64_t pinged_ns; /* when PING was last sent on it */
     uint64_t redial_ns; /* DOWN: not before */
     uint64_t backoff_ns;
@@ -385,6 +386,9 @@ static void tick(struct rt_timer *t)
     struct list *l;
 
     r->timer_ns = UINT64_MAX;
+    if (r->heard)
+        r->heard_ns = now;
+    r->heard = false;
     give_up_late(r, now);
     if (list_empty(&r->calls))
         return;
@@ -599,7 +603,7 @@ static void received(struct net_wire *w, const void *frame, size_t len)
         lost(r);
         return;
     }
-    r->heard_ns = rt_turn_ns();
+    r->heard = true;
     if (kind == NET_WELCOME)
         welcome(r, &b);
     else if (kind == NET_REPLY && r->state == UP)
@@ -625,6 +629,7 @@ static void dial(struct remote *r)
     }
     r->generation++;
     r->state = DIALED;
+    r->heard = false;
     r->heard_ns = rt_now_ns();
     r->pinged_ns = 0;
     r->wire->received = received;

@@ -747,16 +747,21 @@ static void incoming(struct rt_fd *f, uint32_t events)
     rt_fd_arm(l->conf.xs, f, POLLIN);
 }
 
-/* Is anybody listening at the address? */
-static bool answers(const struct sockaddr_un *sa)
+int net_shm_answers(const char *path)
 {
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool yes =
-        fd >= 0 && (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 || errno == EAGAIN);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), dir = -1, rc;
+    struct sockaddr_un sa;
 
+    rc = fd >= 0 ? address(path, &sa, &dir) : -errno;
+    if (rc == 0 && connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0)
+        rc = -errno;
+    if (dir >= 0)
+        close(dir);
     if (fd >= 0)
         close(fd);
-    return yes;
+    if (rc == 0 || rc == -EAGAIN)
+        return 0;
+    return rc == -EACCES || rc == -EPERM ? -DER_NO_PERM : -DER_UNREACH;
 }
 
 static int bind_socket(int fd, const struct net_shm_listen_conf *conf, const struct sockaddr_un *sa)
@@ -764,7 +769,7 @@ static int bind_socket(int fd, const struct net_shm_listen_conf *conf, const str
     mode_t mode = conf->mode != 0 ? conf->mode : 0600;
     int rc = bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ? 0 : -errno;
 
-    if (rc == -EADDRINUSE && !answers(sa)) { /* of one that died */
+    if (rc == -EADDRINUSE && net_shm_answers(conf->path) == -DER_UNREACH) { /* of one that died */
         unlink(sa->sun_path);
         rc = bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ? 0 : -errno;
     }

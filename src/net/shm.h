@@ -48,6 +48,9 @@ void net_shm_unlisten(struct net_shm_listener *l);
 /* After every wire was closed. On xs. */
 void net_shm_free(struct net_shm_listener *l);
 
+/* Is anybody listening at path? 0, -DER_NO_PERM: somebody may be, but not for us, -DER_UNREACH. */
+int net_shm_answers(const char *path);
+
 /* Wires of xs to the engine that listens at path. uid: who must listen there, besides root;
  * UINT32_MAX: anybody. -DER_NOMEM. */
 int net_shm_dialer(struct rt_xs *xs, const char *path, uint32_t uid, struct net_dialer **d);

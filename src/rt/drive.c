@@ -15,7 +15,8 @@
 #include "rt/priv.h"
 #include "rt/wait.h"
 
-#define LOOKS 16u /* turns without work between two looks at the clock */
+#define LOOKS         16u /* turns without work between two looks at the clock */
+#define FIBER_LOOK_NS 100000u
 
 struct driver {
     struct waiter w;
@@ -32,18 +33,24 @@ bool rt_drive_enter(struct rt_xs *xs)
 {
     struct rt_tls *tls = rt_tls();
 
-    ASSERT(xs->driven && tls->xs == NULL && tls->fiber == NULL);
+    ASSERT(xs->driven && tls->xs != xs);
     if (__atomic_load_n(&xs->busy, __ATOMIC_RELAXED) != 0 ||
         __atomic_exchange_n(&xs->busy, 1, __ATOMIC_ACQUIRE) != 0)
         return false;
+    xs->outer_xs = tls->xs;
+    xs->outer_fiber = tls->fiber;
     tls->xs = xs;
+    tls->fiber = NULL;
     xs->turn_ns = 0;
     return true;
 }
 
 void rt_drive_leave(struct rt_xs *xs)
 {
-    rt_tls()->xs = NULL;
+    struct rt_tls *tls = rt_tls();
+
+    tls->xs = xs->outer_xs;
+    tls->fiber = xs->outer_fiber;
     __atomic_store_n(&xs->busy, 0, __ATOMIC_RELEASE);
 }
 
@@ -215,6 +222,20 @@ static void drive_until(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
     }
 }
 
+/* A fiber cannot sleep in another xstream: it looks now and then. */
+static int fiber_wait(struct rt_xs *xs, struct rt_event *ev, uint64_t timeout_ns)
+{
+    uint64_t begun = rt_now_ns();
+
+    while (!rt_event_is_set(ev)) {
+        if (timeout_ns != UINT64_MAX && rt_now_ns() - begun >= timeout_ns)
+            return -DER_TIMEDOUT;
+        if (!rt_drive(xs))
+            rt_sleep_ns(FIBER_LOOK_NS);
+    }
+    return 0;
+}
+
 int rt_drive_wait(struct rt_xs *xs, struct rt_event *ev, uint64_t timeout_ns)
 {
     struct driver d = {.xs = xs};
@@ -228,6 +249,8 @@ int rt_drive_wait(struct rt_xs *xs, struct rt_event *ev, uint64_t timeout_ns)
         rt_drive(xs);
         return rt_event_is_set(ev) ? 0 : -DER_TIMEDOUT;
     }
+    if (rt_fiber_self() != NULL)
+        return fiber_wait(xs, ev, timeout_ns);
     waiter_init(w);
     w->wake = driver_wake;
     if (!rt_event_enlist(ev, w))

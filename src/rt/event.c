@@ -81,7 +81,7 @@ void rt_event_set(struct rt_event *ev)
 }
 
 /* False if the event is set, so that there is nothing to wait for. */
-bool rt_event_enlist(struct rt_event *ev, struct waiter *w)
+static bool enlist(struct rt_event *ev, struct waiter *w)
 {
     uintptr_t was;
 
@@ -94,7 +94,7 @@ bool rt_event_enlist(struct rt_event *ev, struct waiter *w)
     return true;
 }
 
-bool rt_event_withdraw(void *obj, struct waiter *w)
+static bool withdraw(void *obj, struct waiter *w)
 {
     struct rt_event *ev = obj;
     struct waiter *head, **at;
@@ -113,6 +113,16 @@ bool rt_event_withdraw(void *obj, struct waiter *w)
     return true;
 }
 
+bool rt_event_enlist(struct rt_event *ev, struct waiter *w)
+{
+    return enlist(ev, w);
+}
+
+bool rt_event_withdraw(struct rt_event *ev, struct waiter *w)
+{
+    return withdraw(ev, w);
+}
+
 void rt_event_wait(struct rt_event *ev)
 {
     struct waiter w;
@@ -120,7 +130,7 @@ void rt_event_wait(struct rt_event *ev)
     if (rt_event_is_set(ev))
         return;
     waiter_init(&w);
-    if (rt_event_enlist(ev, &w))
+    if (enlist(ev, &w))
         waiter_wait(&w);
 }
 
@@ -133,7 +143,7 @@ int rt_event_wait_timeout(struct rt_event *ev, uint64_t timeout_ns)
     if (timeout_ns == 0)
         return -DER_TIMEDOUT;
     waiter_init(&w);
-    if (!rt_event_enlist(ev, &w) || waiter_wait_timeout(&w, timeout_ns, rt_event_withdraw, ev))
+    if (!enlist(ev, &w) || waiter_wait_timeout(&w, timeout_ns, withdraw, ev))
         return 0;
     return -DER_TIMEDOUT;
 }

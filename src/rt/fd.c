@@ -15,7 +15,7 @@
 #include "rt/priv.h"
 
 #define BATCH      32
-#define TURNS      32u /* an epoll set is asked once in so many turns: a system call */
+#define TURNS      256u /* an epoll set is asked once in so many turns: a system call */
 #define SPARES_MAX 64u
 
 struct rt_watch {

@@ -61,10 +61,13 @@ struct rt_xs {
     struct ring ring;
     struct fds fds;
     uint64_t turn_ns; /* rt_turn_ns(); 0: not asked yet */
+    uint32_t turns;
 
     /* of a driven xstream */
     bool driven;
-    uint32_t busy;              /* a thread is the xstream now */
+    uint32_t busy;          /* a thread is the xstream now */
+    struct rt_xs *outer_xs; /* what that thread was before */
+    struct rt_fiber *outer_fiber;
     uint32_t guard;             /* of what follows */
     uint32_t drivers;           /* threads that drive, or would if another one did not */
     struct follower *followers; /* asleep, in the order they came */
@@ -89,6 +92,7 @@ struct rt_tls {
     void *local;             /* rt_local_get() of a foreign thread */
     uint32_t sim_xstreams;   /* simulated xstreams it created: it has no foreign role then */
     uint32_t spin_us_plus_1; /* rt_default_spin_us() asked once */
+    uint32_t index_plus_1;   /* rt_thread_index() */
 };
 struct rt_tls *rt_tls(void);
 
@@ -113,7 +117,7 @@ void rt_xs_sleep(struct rt_xs *xs, uint64_t limit_ns);
 /* event.c: enlists w; false if the event is set. */
 bool rt_event_enlist(struct rt_event *ev, struct waiter *w);
 /* Takes w out of the event's list; false: somebody else has and wakes it. */
-bool rt_event_withdraw(void *ev, struct waiter *w);
+bool rt_event_withdraw(struct rt_event *ev, struct waiter *w);
 
 /* futex.c: waits while *word == value; returns early at will */
 void futex_wait(uint32_t *word, uint32_t value, uint64_t timeout_ns);

@@ -160,12 +160,13 @@ void rt_fd_disarm(struct rt_xs *xs, struct rt_fd *f);
  */
 
 /* The calling thread becomes the xstream, until rt_drive_leave(): rt_xs_self() is xs. It must not
- * wait meanwhile. False: another thread is. */
+ * wait meanwhile. False: another thread is. On a fiber too. */
 bool rt_drive_enter(struct rt_xs *xs);
 void rt_drive_leave(struct rt_xs *xs);
 /* One turn; whether anything happened. False too if another thread is at it. */
 bool rt_drive(struct rt_xs *xs);
-/* Drives until ev is set, at most timeout_ns (UINT64_MAX: no limit). -DER_TIMEDOUT. */
+/* Drives until ev is set, at most timeout_ns (UINT64_MAX: no limit). -DER_TIMEDOUT. A fiber drives
+ * now and then, and its xstream goes on meanwhile. */
 int rt_drive_wait(struct rt_xs *xs, struct rt_event *ev, uint64_t timeout_ns);
 
 /* ---- Cross-core calls ---- */
@@ -193,6 +194,8 @@ struct rt_fiber *rt_fiber_self(void);
 void rt_yield(void);
 /* Waits at least ns. On a fiber other fibers run meanwhile. */
 void rt_sleep_ns(uint64_t ns);
+/* A small number of the calling thread: those that ask are counted. */
+uint32_t rt_thread_index(void);
 /* Fiber-local pointer of the running fiber (or of the thread, if foreign): the current client uses
  * it. */
 void *rt_local_get(void);
