@@ -177,6 +177,8 @@ void query_fiber(struct shard *s, struct net_req *req);
 void aggregate_fiber(struct shard *s, struct net_req *req);
 void rollback_fiber(struct shard *s, struct net_req *req);
 void stat_fiber(struct shard *s, struct net_req *req);
+/* Is who asks who he says? -DER_NO_PERM. creds.c */
+int creds_check(const struct net_req *req, const struct msg_pool_connect_req *q);
 /* Messages with MSG_SVC. svc_host.c */
 void svc_host_fiber(struct shard *s, struct net_req *req);
 /* Brings vos and svc to agree after opening: snapshots and containers that svc does not know go,

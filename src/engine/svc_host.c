@@ -246,6 +246,13 @@ void svc_host_fiber(struct shard *s, struct net_req *req)
     bool alone = changes || counts_snapshots(req->hdr.opcode);
     int rc;
 
+    if (req->hdr.opcode == MSG_POOL_CONNECT && !s->eng->world->simulated) {
+        rc = creds_check(req, req->req);
+        if (rc != 0) {
+            shard_reply(s, req, rc, 0);
+            return;
+        }
+    }
     if (alone)
         rt_mutex_lock(&s->svc_lock);
     rc = changes ? change(s, &h) : query(s, &h);

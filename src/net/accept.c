@@ -446,6 +446,7 @@ static int decode(struct served *s, struct net_room *room, struct rbuf *r)
 static int served_make(struct conn *n, uint64_t id, const struct net_hdr *h, struct rbuf *r,
                        struct served **out)
 {
+    const struct msg_info *info = msg_info(h->opcode);
     struct served *s = served_new(n->a);
     int rc;
 
@@ -459,6 +460,11 @@ static int served_make(struct conn *n, uint64_t id, const struct net_hdr *h, str
     s->req.uid = n->wire->uid;
     s->req.gid = n->wire->gid;
     s->req.pid = n->wire->pid;
+    if (n->wire->groups_nr > 0 && info != NULL && info->flags & MSG_SVC) {
+        s->req.groups =
+            arena_memdup(&s->mem, n->wire->groups, n->wire->groups_nr * sizeof(*s->req.groups));
+        s->req.groups_nr = s->req.groups != NULL ? n->wire->groups_nr : 0;
+    }
     s->req.mem = &s->mem;
     s->req.reply = served_reply;
     s->req.wrote = served_wrote;

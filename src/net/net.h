@@ -92,7 +92,9 @@ struct net_req {
     void *rep; /* reply struct to fill, zeroed; variable parts: memory of net_req_alloc() */
     const struct net_bulk *bulk;
     uint32_t bulk_nr;
-    uint32_t uid, gid, pid; /* who asks, verified by the transport */
+    uint32_t uid, gid, pid; /* who asks, verified by the transport; UINT32_MAX: it does not know */
+    const uint32_t *groups; /* with MSG_SVC: the other groups of it */
+    uint32_t groups_nr;
     void *priv[8];
     /* The transport's. */
     struct arena *mem;

@@ -150,6 +150,7 @@ static void room_end(struct net_room *r)
 
     if (m->region != NULL)
         net_room_put(m->region);
+    base_free(m->wire.groups);
     base_free(m);
 }
 
@@ -518,6 +519,18 @@ static void ready(struct rt_fd *f, uint32_t events)
     wake(m);
 }
 
+static void peer_groups(struct shm *m, int fd)
+{
+    socklen_t len = 0;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &len) == 0 || errno != ERANGE)
+        return;
+    m->wire.groups = base_alloc(len);
+    if (m->wire.groups != NULL &&
+        getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, m->wire.groups, &len) == 0)
+        m->wire.groups_nr = len / sizeof(*m->wire.groups);
+}
+
 static struct shm *shm_new(struct hub *h, int fd)
 {
     struct shm *m = base_calloc(1, sizeof(*m));
@@ -534,6 +547,7 @@ static struct shm *shm_new(struct hub *h, int fd)
         m->wire.gid = cred.gid;
         m->wire.pid = (uint32_t)cred.pid;
     }
+    peer_groups(m, fd);
     m->hub = h;
     m->fd = (struct rt_fd){.fd = fd, .ready = ready};
     list_init(&m->queue);

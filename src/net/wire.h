@@ -89,7 +89,9 @@ static inline void net_room_put(struct net_room *r)
 struct net_wire {
     const struct net_wire_ops *ops;
     uint32_t uid, gid, pid; /* of the other side, verified by the wire; UINT32_MAX: not known */
-    bool local;             /* frames never leave the machine's memory: no checksums */
+    uint32_t *groups;       /* of the other side, besides gid; freed with the wire */
+    uint32_t groups_nr;
+    bool local;            /* frames never leave the machine's memory: no checksums */
     struct net_room *room; /* NULL: none. Of the dialing side known with the first frame received */
     /* The owner's; set before control goes back to the scheduler. */
     void (*received)(struct net_wire *w, const void *frame, size_t len);
