@@ -2,6 +2,7 @@
  * The client itself: made by daos_init(), found by every public function, and the fibers that
  * asynchronous calls of several steps run on.
  */
+#include <pthread.h>
 #include <daos.h>
 #include "base/fail.h"
 #include "base/log.h"
@@ -15,6 +16,7 @@ struct client_default {
     struct rt_mutex lock;
     struct client *client;
     uint32_t inits;
+    bool watches_fork;
 };
 static struct client_default client_default = {.lock = RT_MUTEX_INIT};
 
@@ -114,6 +116,27 @@ void client_poll(struct client *c)
     net_links_poll(__atomic_load_n(&c->links, __ATOMIC_ACQUIRE));
 }
 
+/* In a child of fork(): it has one thread, so every lock is free, whoever held it. What was under
+ * way is the parent's, its ids of requests too; handles stay good and find new connections. */
+static void forked(void)
+{
+    struct client *c = client_default.client;
+
+    rt_mutex_init(&client_default.lock);
+    if (c == NULL)
+        return;
+    rt_mutex_init(&c->lock);
+    rt_mutex_init(&c->dfs.lock);
+    eq_hidden_forked(c->hidden_eq);
+    session_set_init(&c->sessions);
+    atomic_store(&c->tasks, 0);
+    c->op_free = NULL;
+    c->op_free_nr = 0;
+    c->xs = NULL;
+    if (c->links != NULL)
+        net_links_forked(c->links);
+}
+
 int daos_init(void)
 {
     int rc = 0;
@@ -123,6 +146,8 @@ int daos_init(void)
         struct client *c;
 
         log_init_env();
+        if (!client_default.watches_fork && pthread_atfork(NULL, NULL, forked) == 0)
+            client_default.watches_fork = true;
         rc = client_create(&c);
         if (rc == 0)
             __atomic_store_n(&client_default.client, c, __ATOMIC_RELEASE);

@@ -41,6 +41,15 @@ void eq_hidden_destroy(struct eq *eq)
     eq_free(&eq->h);
 }
 
+void eq_hidden_forked(struct eq *eq)
+{
+    rt_mutex_init(&eq->lock);
+    list_init(&eq->running);
+    list_init(&eq->completed);
+    list_init(&eq->sleepers);
+    eq->running_nr = eq->completed_nr = 0;
+}
+
 struct eq *eq_of(struct client *c, const struct event *e)
 {
     struct hobj *h;

@@ -38,5 +38,6 @@ void event_unlaunch(struct ev_run *run);
  * with it. */
 int eq_hidden_create(struct client *c, struct eq **eq);
 void eq_hidden_destroy(struct eq *eq);
+void eq_hidden_forked(struct eq *eq); /* in a child of fork() */
 
 #endif

@@ -73,7 +73,10 @@ int shared_open(struct client *c, const char *real, struct shared **out, struct 
                 uuid_t pool, struct err *e)
 {
     struct shared *s = base_calloc(1, sizeof(*s));
-    struct net_link_conf conf = {.dialer = make_dialer, .dialer_free = free_dialer, .arg = s};
+    struct net_link_conf conf = {.dialer = make_dialer,
+                                 .dialer_free = free_dialer,
+                                 .dialer_forked = net_shm_dialer_forked,
+                                 .arg = s};
     struct net_links *ls;
     struct stat st;
     int rc;

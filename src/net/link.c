@@ -27,7 +27,8 @@ struct net_links {
     uint32_t spin_us;
     uint32_t max;                       /* contexts of threads */
     struct ctx *ctx[NET_LINKS_MAX + 1]; /* atomic pointers; the last: of the xstream that has one */
-    uint32_t nr;                        /* no context of a thread lies at or above; atomic */
+    struct list links;
+    uint32_t nr; /* no context of a thread lies at or above; atomic */
 };
 
 /* A peer's way over one context. */
@@ -38,6 +39,7 @@ struct way {
 
 struct link {
     struct net_peer peer;
+    struct list link;
     struct net_links *ls;
     struct net_link_conf conf;
     struct way *way[NET_LINKS_MAX + 1]; /* atomic pointers */
@@ -88,11 +90,35 @@ int net_links_create(uint32_t spin_us, struct net_links **out)
     if (ls == NULL)
         return -DER_NOMEM;
     rt_mutex_init(&ls->lock);
+    list_init(&ls->links);
     ls->spin_us = spin_us;
     ls->max = sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 4;
     ls->max = MIN(MAX(ls->max, 1u), NET_LINKS_MAX);
     *out = ls;
     return 0;
+}
+
+void net_links_forked(struct net_links *ls)
+{
+    struct list *it;
+
+    rt_mutex_init(&ls->lock);
+    LIST_FOREACH(it, &ls->links)
+    {
+        struct link *l = LIST_ENTRY(it, struct link, link);
+
+        for (uint32_t i = 0; i <= NET_LINKS_MAX; i++) {
+            if (l->way[i] != NULL && l->conf.dialer_forked != NULL)
+                l->conf.dialer_forked(l->way[i]->dialer);
+            l->way[i] = NULL;
+        }
+    }
+    for (uint32_t i = 0; i <= NET_LINKS_MAX; i++) {
+        if (ls->ctx[i] != NULL && ls->ctx[i]->driven)
+            rt_drive_forked(ls->ctx[i]->xs);
+        ls->ctx[i] = NULL;
+    }
+    ls->nr = 0;
 }
 
 void net_links_destroy(struct net_links *ls)
@@ -226,6 +252,9 @@ static void link_close(struct net_peer *peer)
         }
         base_free(w);
     }
+    rt_mutex_lock(&l->ls->lock);
+    list_del(&l->link);
+    rt_mutex_unlock(&l->ls->lock);
     base_free(l);
 }
 
@@ -238,6 +267,9 @@ int net_link_connect(struct net_links *ls, const struct net_link_conf *conf, str
     l->peer = (struct net_peer){.send = link_send, .close = link_close, .wait = link_wait};
     l->ls = ls;
     l->conf = *conf;
+    rt_mutex_lock(&ls->lock);
+    list_add_tail(&ls->links, &l->link);
+    rt_mutex_unlock(&ls->lock);
     *peer = &l->peer;
     return 0;
 }

@@ -691,6 +691,22 @@ void net_shm_dialer_free(struct net_dialer *dialer)
     base_free(d);
 }
 
+static void close_all(struct list *l)
+{
+    struct list *it;
+
+    LIST_FOREACH(it, l)
+    close(LIST_ENTRY(it, struct shm, link)->fd.fd);
+}
+
+void net_shm_dialer_forked(struct net_dialer *dialer)
+{
+    struct shm_dialer *d = CONTAINER_OF(dialer, struct shm_dialer, dialer);
+
+    close_all(&d->hub.active);
+    close_all(&d->hub.dozing);
+}
+
 /* ---- The answering side ---- */
 
 static bool send_setup(int sock, int fd, uint64_t bytes, int rc)

@@ -55,5 +55,7 @@ int net_shm_answers(const char *path);
  * UINT32_MAX: anybody. -DER_NOMEM. */
 int net_shm_dialer(struct rt_xs *xs, const char *path, uint32_t uid, struct net_dialer **d);
 void net_shm_dialer_free(struct net_dialer *d); /* every wire is closed; on xs */
+/* In a child of fork(): closes the sockets, which are the parent's. d is not used any more. */
+void net_shm_dialer_forked(struct net_dialer *d);
 
 #endif

@@ -9,6 +9,8 @@
  * waits for is done by somebody else, that one wakes the xstream: word DRIVING becomes WAKING, and
  * WOKEN only after the wake-up was sent, so that the xstream stays until then.
  */
+#include <unistd.h>
+
 #include <daos_errno.h>
 
 #include "base/assert.h"
@@ -63,6 +65,12 @@ bool rt_drive(struct rt_xs *xs)
     any = rt_xs_step(xs);
     rt_drive_leave(xs);
     return any;
+}
+
+void rt_drive_forked(struct rt_xs *xs)
+{
+    close(xs->fds.epoll);
+    close(xs->fds.efd);
 }
 
 /* ---- Drivers and followers ---- */

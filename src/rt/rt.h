@@ -165,6 +165,8 @@ bool rt_drive_enter(struct rt_xs *xs);
 void rt_drive_leave(struct rt_xs *xs);
 /* One turn; whether anything happened. False too if another thread is at it. */
 bool rt_drive(struct rt_xs *xs);
+/* In a child of fork(): closes the descriptors of xs, which is the parent's; its memory is lost. */
+void rt_drive_forked(struct rt_xs *xs);
 /* Drives until ev is set, at most timeout_ns (UINT64_MAX: no limit). -DER_TIMEDOUT. A fiber drives
  * now and then, and its xstream goes on meanwhile. */
 int rt_drive_wait(struct rt_xs *xs, struct rt_event *ev, uint64_t timeout_ns);
