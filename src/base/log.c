@@ -72,19 +72,31 @@ int log_level_parse(const char *mask)
     return -1;
 }
 
-static void log_open(const char *path)
+int log_set_file(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    int old;
+    int old = atomic_load(&log_fd), rc = 0;
 
-    if (fd < 0) {
-        LOG_WARN("cannot write the log file %s (D_LOG_FILE): %s; logging to standard error", path,
-                 strerror(errno));
-        return;
+    if (fd < 0)
+        return -errno;
+    if (old == STDERR_FILENO) {
+        atomic_store(&log_fd, fd);
+        return 0;
     }
-    old = atomic_exchange(&log_fd, fd);
-    if (old != STDERR_FILENO)
-        close(old);
+    /* a thread may be about to write: the number stays a log file's at every moment */
+    if (dup3(fd, old, O_CLOEXEC) < 0)
+        rc = -errno;
+    close(fd);
+    return rc;
+}
+
+static void log_open(const char *path)
+{
+    int rc = log_set_file(path);
+
+    if (rc != 0)
+        LOG_WARN("cannot write the log file %s (D_LOG_FILE): %s; logging to standard error", path,
+                 strerror(-rc));
 }
 
 void log_init_env(void)

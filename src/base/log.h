@@ -40,6 +40,10 @@ void log_line(enum log_level level, const char *file, int line, const char *fmt,
  * cannot be opened keeps standard error and says so there. Programs call it once at start; calling
  * it again reads them again. */
 void log_init_env(void);
+/* From now on lines are appended to path (created 0644; made absolute by whoever changes his
+ * directory). Called again with the same path it opens that anew: a file that was moved away is
+ * let go. 0, or a negative errno; then all stays as it is. Not from two threads at once. */
+int log_set_file(const char *path);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 /* Level of a D_LOG_MASK text; -1 when it names none. */

@@ -16,8 +16,6 @@
 #include <daos_prop.h>
 #include "base/err.h"
 
-#define EMBED_SOCKET "engine.sock" /* in a pool's directory: its engine listens there */
-
 struct embed_pool_conf {
     const char *label;    /* NULL: the directory's name if it is a valid label, else none */
     uint64_t wal_bytes;   /* 0: default 128 MiB */
@@ -45,6 +43,9 @@ int embed_pool_destroy(const char *path, bool force, struct err *e);
 /* Calls each(uuid, label, path, arg) for every registered pool. */
 int embed_pool_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg),
                     void *arg, struct err *e);
+/* The socket of an engine that runs as a program of its own, in the pool's directory. */
+#define EMBED_SOCKET "engine.sock"
+
 /* A path as users write pools: contains a '/', or starts with "inproc:". Returns the path part,
  * NULL if name is a label or UUID. */
 const char *embed_path_of(const char *name);

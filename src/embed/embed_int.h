@@ -48,5 +48,14 @@ int places_choose(const char *real, const struct embed_pool_conf *conf, struct p
 void places_free(struct places *p);
 /* Does the directory hold a pool's device, or its name? */
 bool embed_has_pool(const char *path);
+/* What is in a directory: nothing (or only what an engine leaves: its lock, its socket), a pool, or
+ * something else. -DER_NO_PERM, -DER_NOTDIR, -DER_NONEXIST. */
+enum content { CONTENT_EMPTY, CONTENT_POOL, CONTENT_OTHER };
+int embed_content_of(const char *path, enum content *what);
+
+/* ---- open.c ---- */
+
+/* Metadata in memory: what TARN_MEM_LIMIT says, else half of what the machine has. -DER_INVAL. */
+int embed_mem_limit(uint64_t *bytes, struct err *e);
 
 #endif

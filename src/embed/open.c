@@ -60,8 +60,7 @@ static struct embedded *find(const char *real)
     return NULL;
 }
 
-/* Metadata in memory: what TARN_MEM_LIMIT says, else half of what the machine has. */
-static int mem_limit(uint64_t *bytes, struct err *e)
+int embed_mem_limit(uint64_t *bytes, struct err *e)
 {
     const char *text = getenv("TARN_MEM_LIMIT");
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
@@ -86,7 +85,7 @@ static int start(const char *real, bool readonly, struct embedded **out, struct 
     em->readonly = readonly;
     em->pid = getpid();
     em->refs = 1;
-    rc = mem_limit(&conf.mem_limit, e);
+    rc = embed_mem_limit(&conf.mem_limit, e);
     if (rc == 0)
         rc = io_dir_open(real, false, &em->dir, e);
     if (rc != 0)

@@ -55,10 +55,7 @@ bool embed_has_pool(const char *path)
     return lstat(file, &st) == 0 && (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode));
 }
 
-/* What is in the directory: nothing (or only a lock file), a pool, or something else. */
-enum content { CONTENT_EMPTY, CONTENT_POOL, CONTENT_OTHER };
-
-static int content_of(const char *path, enum content *what)
+int embed_content_of(const char *path, enum content *what)
 {
     DIR *d = opendir(path);
     struct dirent *ent;
@@ -68,7 +65,7 @@ static int content_of(const char *path, enum content *what)
     *what = CONTENT_EMPTY;
     while ((ent = readdir(d)) != NULL) {
         if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0 ||
-            strcmp(ent->d_name, POOL_LOCK) == 0)
+            strcmp(ent->d_name, POOL_LOCK) == 0 || strcmp(ent->d_name, EMBED_SOCKET) == 0)
             continue;
         if (engine_is_device(ent->d_name))
             *what = CONTENT_POOL;
@@ -146,7 +143,7 @@ static int dir_ready(const char *path, char real[PATH_MAX], struct err *e)
     }
     rc = embed_real_path(path, real, e);
     if (rc == 0)
-        rc = content_of(real, &what);
+        rc = embed_content_of(real, &what);
     if (rc != 0)
         return err_setf(e, rc, "choose a directory that you may read and write",
                         rc == -DER_NOTDIR ? "it is a file" : "it cannot be read",
@@ -239,14 +236,14 @@ int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid
 
 int embed_pool_destroy(const char *path, bool force, struct err *e)
 {
-    char real[PATH_MAX], lock[PATH_MAX + 8];
+    char real[PATH_MAX], file[PATH_MAX + 16];
     struct engine_conf conf = {.cpu = -1, .locked = true};
     enum content what;
     int rc;
 
     rc = embed_real_path(path, real, e);
     if (rc == 0)
-        rc = content_of(real, &what);
+        rc = embed_content_of(real, &what);
     if (rc != 0)
         return rc;
     if (what != CONTENT_POOL)
@@ -260,8 +257,11 @@ int embed_pool_destroy(const char *path, bool force, struct err *e)
         rc = engine_pool_destroy(&conf, force, e);
     if (rc == 0) {
         /* The lock file is not a device, so it is removed here, while we hold it. */
-        snprintf(lock, sizeof(lock), "%s/" POOL_LOCK, real);
-        unlink(lock);
+        snprintf(file, sizeof(file), "%s/" POOL_LOCK, real);
+        unlink(file);
+        /* of an engine that was killed: nobody listens on it, or the lock would not be ours */
+        snprintf(file, sizeof(file), "%s/" EMBED_SOCKET, real);
+        unlink(file);
     }
     io_dir_close(conf.dir);
     if (rc != 0)

@@ -149,14 +149,25 @@ fail:
     return rc;
 }
 
+/* New requests are refused by now; those under way end by themselves: each has a bound. */
+static void wait_for_requests(struct engine *eng)
+{
+    while (!gate_is_empty(&eng->gate))
+        rt_sleep_ns(50000);
+}
+
+void engine_drain(struct engine *eng)
+{
+    gate_close(&eng->gate);
+    wait_for_requests(eng);
+}
+
 static void close_fiber(void *arg)
 {
     struct job *j = arg;
     struct shard *s = &j->eng->shard;
 
-    /* new requests are refused by now; those under way end by themselves: each has a bound */
-    while (!gate_is_empty(&j->eng->gate))
-        rt_sleep_ns(50000);
+    wait_for_requests(j->eng);
     reclaim_stop(s);
     shard_close(s, j->clean && !j->eng->conf.readonly);
     rt_event_set(&j->done);
@@ -180,14 +191,14 @@ bool engine_is_whole(const struct engine *eng, struct err *e)
     return eng->not_open.rc == 0;
 }
 
-struct rt_xs *engine_xs(struct engine *eng)
-{
-    return eng->shard.xs;
-}
-
 struct net_service *engine_service(struct engine *eng)
 {
     return &eng->service;
+}
+
+struct rt_xs *engine_xs(struct engine *eng)
+{
+    return eng->shard.xs;
 }
 
 void engine_pool_uuid(const struct engine *eng, uuid_t pool)

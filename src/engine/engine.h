@@ -90,8 +90,13 @@ int engine_open(const struct engine_conf *conf, struct engine **eng, struct err 
  * crash would. Blocking. */
 void engine_close(struct engine *eng, bool clean);
 
+/* Stops taking requests (-DER_SHUTDOWN) and waits for those under way: they are answered before
+ * anything runs that is posted to engine_xs() afterwards. engine_close() follows. Blocking. */
+void engine_drain(struct engine *eng);
+
 struct net_service *engine_service(struct engine *eng);
-/* The xstream that serves its requests: listeners and acceptors belong there. */
+/* The xstream that serves requests: wires that belong to it save them a way. Until the engine is
+ * closed; whoever uses it has ended all he began there by then. */
 struct rt_xs *engine_xs(struct engine *eng);
 void engine_pool_uuid(const struct engine *eng, uuid_t pool);
 
