@@ -72,6 +72,10 @@ void client_destroy(struct client *c)
         client_poll(c);
         rt_sleep_ns(100000);
     }
+    if (c->links != NULL) {
+        handle_each(c->handles, DAOS_HTYPE_CO, cont_abandon);
+        handle_each(c->handles, DAOS_HTYPE_POOL, pool_abandon);
+    }
     handle_table_destroy(c->handles);
     while (!list_empty(&c->conns)) {
         struct conn *cn = LIST_ENTRY(list_first(&c->conns), struct conn, link);
@@ -241,6 +245,13 @@ static int own_xs(struct client *c, struct rt_xs **out)
     *out = c->xs;
     rt_mutex_unlock(&c->lock);
     return rc;
+}
+
+int client_start(struct client *c)
+{
+    struct rt_xs *xs;
+
+    return own_xs(c, &xs);
 }
 
 int client_spawn(struct client *c, void (*fn)(void *arg), void *arg)

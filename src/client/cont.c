@@ -308,6 +308,19 @@ static int close_body(struct client *c, void *args)
     return rc;
 }
 
+void cont_abandon(struct hobj *o)
+{
+    struct cont *co = CONTAINER_OF(o, struct cont, h);
+    struct msg_cont_close_req q;
+    struct net_call call;
+
+    if (co->slave)
+        return;
+    memcpy(q.hdl, co->hdl, sizeof(q.hdl));
+    call_wait_ms(co->client, cont_peer(co), &call, MSG_CONT_CLOSE, &q, NULL, CLIENT_LEAVE_MS);
+    net_call_fini(&call);
+}
+
 int daos_cont_close(daos_handle_t coh, daos_event_t *ev)
 {
     return client_run(ev, close_body, &coh, sizeof(coh));

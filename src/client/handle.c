@@ -64,6 +64,17 @@ int handle_table_create(struct handle_table **out)
     return 0;
 }
 
+void handle_each(struct handle_table *t, uint32_t type, void (*fn)(struct hobj *o))
+{
+    for (uint32_t i = t->slots; i-- > 0;) {
+        struct slot *s = slot_at(t, i);
+
+        if ((uint32_t)atomic_load(&s->word) != 0 &&
+            (s->obj->cookie & ((1u << TYPE_BITS) - 1)) == type)
+            fn(s->obj);
+    }
+}
+
 void handle_table_destroy(struct handle_table *t)
 {
     uint32_t i;

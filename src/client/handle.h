@@ -34,6 +34,9 @@ void handle_table_destroy(struct handle_table *t);
 /* Names o; *h gets the cookie, o->table and o->cookie are set. -DER_NOMEM (memory, or HANDLE_MAX
  * handles open). */
 int handle_open(struct handle_table *t, struct hobj *o, uint32_t type, daos_handle_t *h);
+/* Calls fn for everything of a type that is open, newest first. Nobody opens or closes meanwhile.
+ */
+void handle_each(struct handle_table *t, uint32_t type, void (*fn)(struct hobj *o));
 /* What h names, with a reference for the caller; NULL if it names nothing of this type. */
 struct hobj *handle_get(struct handle_table *t, daos_handle_t h, uint32_t type);
 void handle_ref(struct hobj *o);

@@ -129,6 +129,9 @@ int obj_close_local(struct client *c, daos_handle_t oh, uint32_t type);
  * or whether it could be started. */
 int client_run(daos_event_t *ev, int (*body)(struct client *c, void *args), void *args,
                size_t size);
+/* Sees to it that there is an xstream for client_spawn(), which answers call that must not wait for
+ * its thread to come up. Blocking. -DER_NOMEM. */
+int client_start(struct client *c);
 /* Runs fn(arg) on a fiber of the client's own. -DER_NOMEM. */
 int client_spawn(struct client *c, void (*fn)(void *arg), void *arg);
 /* As client_run with ev NULL gives; for calls that need no waiting but take an event: the event
@@ -140,6 +143,12 @@ int client_now(daos_event_t *ev, int rc);
 int client_wait(struct client *c, struct rt_event *ev, uint64_t timeout_ns);
 /* Lets what is under way go on, without waiting. */
 void client_poll(struct client *c);
+
+/* The client ends with it open: the engine, which is elsewhere and stays, is told. Errors are
+ * nobody's any more, and a dead engine is not waited for long. */
+void cont_abandon(struct hobj *o);
+void pool_abandon(struct hobj *o);
+#define CLIENT_LEAVE_MS 5000u
 
 void conn_ref(struct conn *cn);
 /* Blocking: the last one closes the engine. */

@@ -296,12 +296,19 @@ int op_run(struct op *op, struct net_peer *peer, uint16_t opcode)
 int call_wait(struct client *c, struct net_peer *peer, struct net_call *call, uint16_t opcode,
               const void *req, void *rep)
 {
+    return call_wait_ms(c, peer, call, opcode, req, rep, 0);
+}
+
+int call_wait_ms(struct client *c, struct net_peer *peer, struct net_call *call, uint16_t opcode,
+                 const void *req, void *rep, uint32_t deadline_ms)
+{
     struct txid id = {0};
     struct net_hdr asked;
     uint32_t times = 0;
     int rc;
 
     net_call_init(call, opcode);
+    call->hdr.deadline_ms = deadline_ms;
     call->req = req;
     call->rep = rep;
     rc = stamp(c, call, &id, opcode);

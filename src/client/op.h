@@ -113,6 +113,9 @@ static inline uint64_t *op_read_at(struct op *op)
  * caller's: call net_call_fini() when the reply has been used. */
 int call_wait(struct client *c, struct net_peer *peer, struct net_call *call, uint16_t opcode,
               const void *req, void *rep);
+/* deadline_ms: see net_hdr. */
+int call_wait_ms(struct client *c, struct net_peer *peer, struct net_call *call, uint16_t opcode,
+                 const void *req, void *rep, uint32_t deadline_ms);
 /* One request about a container, without an answer's body: fills hdl, a field of q, with the
  * handle and asks. -DER_NO_HDL. cont.c */
 int cont_ask(struct client *c, daos_handle_t coh, uint16_t opcode, void *q, uint8_t hdl[16]);

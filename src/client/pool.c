@@ -65,6 +65,9 @@ static int conn_open(struct client *c, const char *name, bool readonly, struct c
         if (rc)
             return rc;
     }
+    rc = client_start(c);
+    if (rc)
+        return rc;
     cn = base_calloc(1, sizeof(*cn));
     if (cn == NULL)
         return -DER_NOMEM;
@@ -174,7 +177,7 @@ static void send_disconnect(struct client *c, struct net_peer *peer, const uint8
     struct net_call call;
 
     memcpy(q.hdl, hdl, sizeof(q.hdl));
-    call_wait(c, peer, &call, MSG_POOL_DISCONNECT, &q, NULL);
+    call_wait_ms(c, peer, &call, MSG_POOL_DISCONNECT, &q, NULL, CLIENT_LEAVE_MS);
     net_call_fini(&call);
 }
 
@@ -289,6 +292,14 @@ static int disconnect_body(struct client *c, void *args)
     conn_put(p->conn);
     base_free(p);
     return 0;
+}
+
+void pool_abandon(struct hobj *o)
+{
+    struct pool *p = CONTAINER_OF(o, struct pool, h);
+
+    if (!p->slave)
+        send_disconnect(p->client, p->conn->peer, p->hdl);
 }
 
 int daos_pool_disconnect(daos_handle_t poh, daos_event_t *ev)

@@ -52,11 +52,22 @@ static struct ctx *load_ctx(struct net_links *ls, uint32_t i)
 
 /* ---- Contexts ---- */
 
-/* Which context is the caller's. An xstream's threads have one, which they share: there is one
- * xstream in a client. */
+/* Which context is the caller's: that which it drives, if it runs in an answer; a thread's; or that
+ * of the client's own xstream, of which there is one. */
 static uint32_t my_index(struct net_links *ls)
 {
-    return rt_xs_self() != NULL ? NET_LINKS_MAX : rt_thread_index() % ls->max;
+    struct rt_xs *self = rt_xs_self();
+    uint32_t nr = __atomic_load_n(&ls->nr, __ATOMIC_ACQUIRE);
+
+    if (self == NULL)
+        return rt_thread_index() % ls->max;
+    for (uint32_t i = 0; i < nr; i++) {
+        struct ctx *x = load_ctx(ls, i);
+
+        if (x != NULL && x->xs == self)
+            return i;
+    }
+    return NET_LINKS_MAX;
 }
 
 static int ctx_make(struct net_links *ls, uint32_t i, struct ctx **out)

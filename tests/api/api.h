@@ -17,7 +17,11 @@
 #include <cmocka.h>
 #include <daos.h>
 #include <gurt/common.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <signal.h>
 #include "embed/embed.h"
+#include "embed/serve.h"
 
 struct api {
     char dir[64];
@@ -27,10 +31,55 @@ struct api {
     daos_handle_t coh; /* of the running test */
     int conts;
     char label[32];
+    pid_t engine; /* TARN_TEST_SHARED: the process whose engine serves the pool; else 0 */
+    int engine_fd;
 };
 
 #define OK(call)        assert_int_equal(call, 0)
 #define FAILS(rc, call) assert_int_equal(call, -(rc))
+
+/* With TARN_TEST_SHARED the same tests reach the pool through shared memory: its engine runs in a
+ * process of its own until we close the pipe. */
+static inline int api_engine_start(struct api *a)
+{
+    struct serve_conf conf = {.path = a->path, .cpu = -1};
+    int there[2], back[2];
+    struct err e = {0};
+    struct serve *s;
+    char c = 0;
+
+    if (pipe(there) != 0 || pipe(back) != 0)
+        return -1;
+    a->engine = fork();
+    if (a->engine == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(there[1]);
+        close(back[0]);
+        if (serve_start(&conf, &s, &e) != 0) {
+            fprintf(stderr, "%s: %s\n", e.what, e.why);
+            _exit(1);
+        }
+        if (write(back[1], &c, 1) != 1 || read(there[0], &c, 1) != 0)
+            _exit(1);
+        serve_stop(s, true);
+        exit(0); /* with the leak check of a sanitizer */
+    }
+    close(there[0]);
+    close(back[1]);
+    a->engine_fd = there[1];
+    if (read(back[0], &c, 1) != 1)
+        return -1;
+    close(back[0]);
+    return 0;
+}
+
+static inline int api_engine_stop(struct api *a)
+{
+    int status;
+
+    close(a->engine_fd);
+    return waitpid(a->engine, &status, 0) == a->engine && status == 0 ? 0 : -1;
+}
 
 static inline int api_group_setup(void **state)
 {
@@ -47,6 +96,8 @@ static inline int api_group_setup(void **state)
     setenv("XDG_STATE_HOME", a->dir, 1);
     snprintf(a->path, sizeof(a->path), "%s/pool", a->dir);
     rc = embed_pool_create(a->path, &conf, a->pool, &e);
+    if (rc == 0 && getenv("TARN_TEST_SHARED") != NULL)
+        rc = api_engine_start(a);
     if (rc == 0)
         rc = daos_init();
     if (rc == 0)
@@ -69,6 +120,8 @@ static inline int api_group_teardown(void **state)
     rc = daos_pool_disconnect(a->poh, NULL);
     if (rc == 0)
         rc = daos_fini();
+    if (a->engine != 0 && api_engine_stop(a) != 0)
+        rc = -1;
     snprintf(cmd, sizeof(cmd), "rm -rf %s", a->dir);
     if (system(cmd) != 0)
         rc = -1;

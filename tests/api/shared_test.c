@@ -1,0 +1,219 @@
+/*
+ * A pool that several processes and threads use at once, through the engine of yet another process:
+ * children of fork() that go on with their parent's handles, threads that poll what others
+ * launched, and an engine that dies under them.
+ */
+#include "api.h"
+#include <pthread.h>
+
+static int group_setup(void **state)
+{
+    setenv("TARN_TEST_SHARED", "1", 1);
+    return api_group_setup(state);
+}
+
+/* ---- fork() ---- */
+
+/* Uses what the parent has open, at once and without a word to the library. */
+static int child(daos_handle_t oh, int n)
+{
+    char dkey[16], value[16];
+    struct one x;
+
+    for (int i = 0; i < 50; i++) {
+        snprintf(dkey, sizeof(dkey), "child%d-%d", n, i);
+        snprintf(value, sizeof(value), "v%d-%d", n, i);
+        one_single(&x, dkey, "a", value, strlen(value) + 1);
+        if (daos_obj_update(oh, DAOS_TX_NONE, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL) != 0)
+            return 1;
+    }
+    return 0;
+}
+
+static void children_go_on(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1);
+    pid_t pid[8];
+    char dkey[16], value[16];
+    int status;
+
+    OK(put(oh, 0, "before", "a", "parent"));
+    for (int n = 0; n < 8; n++) {
+        pid[n] = fork();
+        if (pid[n] == 0)
+            _exit(child(oh, n));
+    }
+    OK(put(oh, 0, "meanwhile", "a", "parent"));
+    for (int n = 0; n < 8; n++) {
+        assert_int_equal(waitpid(pid[n], &status, 0), pid[n]);
+        assert_int_equal(status, 0);
+    }
+    for (int n = 0; n < 8; n++)
+        for (int i = 0; i < 50; i++) {
+            snprintf(dkey, sizeof(dkey), "child%d-%d", n, i);
+            snprintf(value, sizeof(value), "v%d-%d", n, i);
+            assert_string_equal(get(oh, dkey, "a"), value);
+        }
+    assert_string_equal(get(oh, "meanwhile", "a"), "parent");
+    OK(daos_obj_close(oh, NULL));
+}
+
+/* ---- Threads ---- */
+
+struct launcher {
+    daos_handle_t oh, eq;
+    int id;
+    daos_event_t ev[32];
+    struct one x[32];
+    char dkey[32][24], value[32][24];
+    int rc;
+};
+
+static void *launch(void *arg)
+{
+    struct launcher *l = arg;
+
+    for (int i = 0; i < 32 && l->rc == 0; i++) {
+        snprintf(l->dkey[i], sizeof(l->dkey[i]), "t%d-%d", l->id, i);
+        snprintf(l->value[i], sizeof(l->value[i]), "w%d-%d", l->id, i);
+        one_single(&l->x[i], l->dkey[i], "a", l->value[i], strlen(l->value[i]) + 1);
+        l->rc = daos_event_init(&l->ev[i], l->eq, NULL);
+        if (l->rc == 0)
+            l->rc = daos_obj_update(l->oh, DAOS_TX_NONE, 0, &l->x[i].dkey, 1, &l->x[i].iod,
+                                    &l->x[i].sgl, &l->ev[i]);
+    }
+    return NULL; /* and is gone before its operations have ended */
+}
+
+static void polled_by_another(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 2), eq;
+    struct launcher *l = calloc(6, sizeof(*l));
+    daos_event_t *done[16];
+    pthread_t t[6];
+    int got = 0;
+
+    OK(daos_eq_create(&eq));
+    for (int i = 0; i < 6; i++) {
+        l[i].oh = oh;
+        l[i].eq = eq;
+        l[i].id = i;
+        assert_int_equal(pthread_create(&t[i], NULL, launch, &l[i]), 0);
+    }
+    for (int i = 0; i < 6; i++) {
+        pthread_join(t[i], NULL);
+        OK(l[i].rc);
+    }
+    while (got < 6 * 32) {
+        int n = daos_eq_poll(eq, 1, DAOS_EQ_WAIT, 16, done);
+
+        assert_in_range(n, 1, 16);
+        for (int i = 0; i < n; i++) {
+            OK(done[i]->ev_error);
+            OK(daos_event_fini(done[i]));
+        }
+        got += n;
+    }
+    for (int i = 0; i < 6; i++)
+        for (int k = 0; k < 32; k++)
+            assert_string_equal(get(oh, l[i].dkey[k], "a"), l[i].value[k]);
+    OK(daos_eq_destroy(eq, 0));
+    OK(daos_obj_close(oh, NULL));
+    free(l);
+}
+
+/* ---- The engine dies ---- */
+
+static int engine_die(struct api *a)
+{
+    int status;
+
+    kill(a->engine, SIGKILL);
+    close(a->engine_fd);
+    return waitpid(a->engine, &status, 0) == a->engine ? 0 : -1;
+}
+
+/* What was acknowledged is there, handles go on, and calls meanwhile wait for the next engine. */
+static void engine_killed(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 3);
+    char dkey[16], value[16];
+
+    for (int life = 0; life < 5; life++) {
+        for (int i = 0; i < 20; i++) {
+            snprintf(dkey, sizeof(dkey), "d%d-%d", life, i);
+            snprintf(value, sizeof(value), "x%d-%d", life, i);
+            OK(put(oh, 0, dkey, "a", value));
+        }
+        assert_int_equal(engine_die(a), 0);
+        assert_int_equal(api_engine_start(a), 0);
+    }
+    for (int life = 0; life < 5; life++)
+        for (int i = 0; i < 20; i++) {
+            snprintf(dkey, sizeof(dkey), "d%d-%d", life, i);
+            snprintf(value, sizeof(value), "x%d-%d", life, i);
+            assert_string_equal(get(oh, dkey, "a"), value);
+        }
+    OK(daos_obj_close(oh, NULL));
+}
+
+struct working {
+    daos_handle_t oh;
+    volatile int stop;
+    int done, failed;
+};
+
+static void *work(void *arg)
+{
+    struct working *w = arg;
+    char dkey[24], value[24];
+    struct one x;
+
+    while (!w->stop) {
+        snprintf(dkey, sizeof(dkey), "w%d", w->done);
+        snprintf(value, sizeof(value), "y%d", w->done);
+        one_single(&x, dkey, "a", value, strlen(value) + 1);
+        if (daos_obj_update(w->oh, DAOS_TX_NONE, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL) != 0)
+            w->failed++;
+        else
+            w->done++;
+    }
+    return NULL;
+}
+
+static void engine_killed_under_load(void **state)
+{
+    struct api *a = *state;
+    struct working w = {.oh = api_obj(a, DAOS_OT_MULTI_HASHED, 4)};
+    char dkey[24], value[24];
+    pthread_t t;
+
+    assert_int_equal(pthread_create(&t, NULL, work, &w), 0);
+    for (int life = 0; life < 8; life++) {
+        usleep(30000);
+        assert_int_equal(engine_die(a), 0);
+        assert_int_equal(api_engine_start(a), 0);
+    }
+    usleep(30000);
+    w.stop = 1;
+    pthread_join(t, NULL);
+    assert_int_equal(w.failed, 0);
+    assert_in_range(w.done, 8, 1000000);
+    for (int i = 0; i < w.done; i++) {
+        snprintf(dkey, sizeof(dkey), "w%d", i);
+        snprintf(value, sizeof(value), "y%d", i);
+        assert_string_equal(get(w.oh, dkey, "a"), value);
+    }
+    OK(daos_obj_close(w.oh, NULL));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {API_TEST(children_go_on), API_TEST(polled_by_another),
+                                       API_TEST(engine_killed), API_TEST(engine_killed_under_load)};
+
+    return cmocka_run_group_tests(tests, group_setup, api_group_teardown);
+}
