@@ -50,6 +50,9 @@ static bool service_inline(struct net_service *service, struct net_req *req)
     struct engine *eng = engine_of(service);
     bool taken;
 
+    /* a simulation draws which way a request takes */
+    if (eng->world->simulated && rt_random() % 2 == 0)
+        return false;
     if (!gate_enter(&eng->gate))
         return false;
     /* one more for this thread: the answer may come, and the engine be closed, before we are out of
@@ -127,6 +130,6 @@ static struct rt_xs *service_route(struct net_service *service, const struct net
 void service_init(struct engine *eng)
 {
     eng->service.handle = service_handle;
-    eng->service.inline_handle = eng->world->simulated ? NULL : service_inline;
+    eng->service.inline_handle = service_inline;
     eng->service.route = service_route;
 }
