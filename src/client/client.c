@@ -102,7 +102,7 @@ int client_links(struct client *c, struct net_links **ls)
 
     lock_short(&c->lock);
     if (c->links == NULL)
-        rc = net_links_create(rt_default_spin_us(), ls);
+        rc = net_links_create(rt_shared_spin_us(), ls);
     if (rc == 0 && c->links == NULL)
         __atomic_store_n(&c->links, *ls, __ATOMIC_RELEASE);
     *ls = c->links;

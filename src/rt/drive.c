@@ -199,13 +199,15 @@ static bool woken(struct waiter *w)
 /* One turn, if the xstream is free; whether anything happened. Nothing for spin_ns: sleeps. */
 static void drive_until(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
 {
-    uint64_t idle_since = 0;
+    uint64_t idle_since = 0, limit = 0;
     unsigned looks = 0;
 
     while (!woken(w)) {
         uint64_t now;
 
         if (rt_drive(xs)) {
+            if (idle_since != 0)
+                spin_end(&xs->spin, true);
             idle_since = 0;
             looks = 0;
             continue;
@@ -216,10 +218,14 @@ static void drive_until(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
         now = rt_now_ns();
         if (now >= end_ns)
             return;
-        if (idle_since == 0)
+        if (idle_since == 0) {
             idle_since = now;
-        if (now - idle_since < xs->spin_ns)
+            limit = spin_begin(&xs->spin, xs->spin_ns);
+        }
+        if (now - idle_since < limit)
             continue;
+        if (limit != 0)
+            spin_end(&xs->spin, false);
         if (rt_drive_enter(xs)) {
             sleep_driving(xs, w, end_ns);
             rt_drive_leave(xs);

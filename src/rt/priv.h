@@ -34,6 +34,25 @@ struct ring {
     struct io_uring uring;
 };
 
+/* Spinning before sleep, as long as it pays: when work came too late for it several times in a row,
+ * it is tried now and then only. So idle xstreams, and those whose other side waits for a CPU, do
+ * not spin. */
+struct spin {
+    uint32_t misses, skipped;
+};
+#define SPIN_MISSES 4u
+#define SPIN_RETRY  16u
+
+static inline uint64_t spin_begin(struct spin *s, uint64_t max_ns)
+{
+    return s->misses < SPIN_MISSES || ++s->skipped % SPIN_RETRY == 0 ? max_ns : 0;
+}
+
+static inline void spin_end(struct spin *s, bool hit)
+{
+    s->misses = hit ? 0 : MIN(s->misses + 1, SPIN_MISSES);
+}
+
 struct rt_keep {
     struct fiber_pool stacks;
     struct vrange_pool *ranges;
@@ -44,6 +63,7 @@ struct rt_xs {
     uint32_t node;
     int cpu;
     uint64_t spin_ns;
+    struct spin spin;
     uint32_t ring_entries;
     char name[16];
 

@@ -1,6 +1,7 @@
 /* Time, randomness and sleeping of the world the caller lives in. */
 #include <errno.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -87,6 +88,16 @@ void rt_sleep_ns(uint64_t ns)
     rt_assert_may_wait();
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, &ts) == EINTR)
         ;
+}
+
+uint32_t rt_shared_spin_us(void)
+{
+    const char *text = getenv("TARN_SPIN_US");
+    cpu_set_t set;
+
+    if (text != NULL)
+        return (uint32_t)MIN(strtoul(text, NULL, 10), 1000000ul);
+    return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) < 2 ? 0 : SPIN_US;
 }
 
 uint32_t rt_default_spin_us(void)

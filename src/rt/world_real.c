@@ -134,7 +134,7 @@ static int xs_thread_init(struct rt_xs *xs)
 static void *xs_main(void *arg)
 {
     struct rt_xs *xs = arg;
-    uint64_t idle_since = 0;
+    uint64_t idle_since = 0, limit = 0;
     int rc = xs_thread_init(xs);
 
     xs->start_rc = rc;
@@ -145,6 +145,8 @@ static void *xs_main(void *arg)
         uint64_t now;
 
         if (rt_xs_step(xs)) {
+            if (idle_since)
+                spin_end(&xs->spin, true);
             idle_since = 0;
             continue;
         }
@@ -152,12 +154,16 @@ static void *xs_main(void *arg)
             break;
         if (xs->spin_ns) {
             now = clock_ns(CLOCK_MONOTONIC);
-            if (!idle_since)
+            if (!idle_since) {
                 idle_since = now;
-            if (now - idle_since < xs->spin_ns) {
+                limit = spin_begin(&xs->spin, xs->spin_ns);
+            }
+            if (now - idle_since < limit) {
                 cpu_relax();
                 continue;
             }
+            if (limit)
+                spin_end(&xs->spin, false);
         }
         rt_xs_sleep(xs, UINT64_MAX);
         idle_since = 0;
