@@ -205,6 +205,8 @@ static int choose_backend(struct file_dir *d, struct rt_xs *xs, const struct io_
         if (rc != -DER_NOTSUPPORTED)
             return rc;
     }
+    if (!f->fixed && tmpfs_suits(f->fd))
+        return tmpfs_dev_create(xs, f, dev);
     if (ring && direct)
         return uring_dev_create(xs, f, dev);
     if (!d->said_fallback) {

@@ -1,4 +1,4 @@
-/* Device files: the three backends that serve an open file, and what they need. Private to io. */
+/* Device files: the backends that serve an open file, and what they need. Private to io. */
 #ifndef TARN_IO_FILE_H
 #define TARN_IO_FILE_H
 
@@ -19,6 +19,10 @@ int threads_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev 
 /* As these, for a file that pmem_suits(), open for writing. -DER_NOTSUPPORTED: not persistent
  * memory after all, or libpmem is not in this program. */
 int pmem_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **out);
+/* As these, for a file that tmpfs_suits(). */
+int tmpfs_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **out);
+/* Does the file lie in memory (tmpfs)? */
+bool tmpfs_suits(int fd);
 /* Does the file lie in persistent memory that can be mapped (DAX)? */
 bool pmem_suits(int fd);
 
