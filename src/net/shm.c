@@ -197,10 +197,13 @@ static bool put(struct shm *m, const uint8_t *p, uint32_t len, uint32_t *sent)
         uint32_t n = MIN(len - *sent, ring_record_max(RING_BYTES));
         int rc = ring_put(&m->tx, p + *sent, n, *sent + n < len);
 
-        if (rc == RING_FULL && ring_starve(&m->tx))
-            continue;
-        if (rc == RING_FULL)
-            return false;
+        if (rc == RING_FULL) {
+            rc = ring_starve(&m->tx);
+            if (rc == 0)
+                return false;
+            if (rc > 0)
+                continue;
+        }
         if (rc < 0) {
             fail(m);
             return false;
@@ -357,7 +360,7 @@ static bool doze(struct shm *m)
 {
     if (m->failed || (m->up && !deaf(m) && ring_doze(&m->rx)))
         return false;
-    if (m->up && !list_empty(&m->queue) && ring_starve(&m->tx)) {
+    if (m->up && !list_empty(&m->queue) && ring_starve(&m->tx) != 0) {
         ring_awake(&m->rx);
         return false;
     }
