@@ -41,8 +41,9 @@
  * closes older connections of that client, whatever is still in them. So once a generation was
  * welcomed, no copy of a request that was sent on an earlier one arrives any more; what has begun
  * is joined: a resend of a call that is being served does not run again, and its answer goes to the
- * newest connection. A request is resent only on a new connection. Replies count only if they come
- * on the current connection and carry the incarnation that welcomed it.
+ * newest connection and to the places that the resend names, in that connection's room. A request
+ * is resent only on a new connection. Replies count only if they come on the current connection and
+ * carry the incarnation that welcomed it.
  *
  * So a copy of a request that was answered never runs later: not even one whose answer was an
  * error, of which no outcome is stored.
