@@ -575,6 +575,40 @@ static int address(const char *path, struct sockaddr_un *sa, int *dir)
 
 /* ---- The dialing side ---- */
 
+/* Checked as a hostile engine's: what is not that large, or may shrink, would end us by a signal.
+ */
+static bool is_sound(const struct setup *su, int fd)
+{
+    int seals = fd >= 0 ? fcntl(fd, F_GET_SEALS) : -1;
+    struct stat st;
+
+    return su->magic == MAGIC && su->proto == NET_PROTO && su->rc == 0 &&
+           su->room_off == ROOM_OFF && su->bytes > ROOM_OFF && seals >= 0 &&
+           seals & F_SEAL_SHRINK && fstat(fd, &st) == 0 && (uint64_t)st.st_size >= su->bytes;
+}
+
+/* The descriptor that came with a message; more than one are none, and closed. */
+static int take_fd(struct msghdr *msg)
+{
+    int fd = -1, nr = 0;
+
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t at = CMSG_LEN(0); at + sizeof(fd) <= c->cmsg_len; at += sizeof(fd)) {
+            if (fd >= 0)
+                close(fd);
+            memcpy(&fd, (const char *)c + at, sizeof(fd));
+            nr++;
+        }
+    }
+    if (nr > 1) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 /* The engine's first message: the region. -DER_PROTO, -DER_NOMEM. */
 static int take_setup(struct shm *m)
 {
@@ -587,19 +621,14 @@ static int take_setup(struct shm *m)
     struct msghdr msg = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof(ctl)};
     ssize_t n = recvmsg(m->fd.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    struct cmsghdr *c = n >= 0 ? CMSG_FIRSTHDR(&msg) : NULL;
     struct net_room *region;
-    struct stat st;
-    int fd = -1, rc = -DER_PROTO;
+    int fd, rc = -DER_PROTO;
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return -DER_AGAIN;
-    if (c != NULL && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-    /* checked as a hostile engine's: what is not that large would end us by a signal */
-    if (n == (ssize_t)sizeof(su) && su.magic == MAGIC && su.proto == NET_PROTO && su.rc == 0 &&
-        su.room_off == ROOM_OFF && su.bytes > ROOM_OFF && fd >= 0 && fstat(fd, &st) == 0 &&
-        (uint64_t)st.st_size >= su.bytes && fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK)
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? -DER_AGAIN : -DER_PROTO;
+    fd = take_fd(&msg);
+    if (n == (ssize_t)sizeof(su) && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
+        is_sound(&su, fd))
         rc = region_map(fd, su.bytes, &region);
     if (fd >= 0)
         close(fd);
