@@ -33,6 +33,9 @@
 #define BACKLOG    1024
 #define ACCEPTS    16u
 #define MAX_CONNS  4096u
+#define AGAIN_NS                                                                                   \
+    UINT64_C(20000000) /* until who wants in is looked at again, when we are out of descriptors or \
+                          memory */
 
 _Static_assert(ROOM_OFF >= PAGE + 2 * RING_BYTES &&
                    2 * CTL_STEP >= CTL_STEP + sizeof(struct ring_ctl),
@@ -89,6 +92,7 @@ struct shm {
 struct net_shm_listener {
     struct net_shm_listen_conf conf;
     struct rt_fd fd;
+    struct rt_timer again;
     struct hub hub;
     char path[PATH_MAX];
     bool open;
@@ -765,6 +769,12 @@ static void welcome(struct net_shm_listener *l, int sock)
         close(fd);
 }
 
+static void listen_on(struct net_shm_listener *l)
+{
+    if (rt_fd_arm(l->conf.xs, &l->fd, POLLIN) != 0)
+        rt_timer_arm(&l->again, rt_now_ns() + AGAIN_NS);
+}
+
 static void incoming(struct rt_fd *f, uint32_t events)
 {
     struct net_shm_listener *l = CONTAINER_OF(f, struct net_shm_listener, fd);
@@ -772,11 +782,22 @@ static void incoming(struct rt_fd *f, uint32_t events)
     for (uint32_t i = 0; i < ACCEPTS; i++) {
         int sock = accept4(f->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-        if (sock < 0)
+        if (sock < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
-        welcome(l, sock);
+        if (sock >= 0) {
+            welcome(l, sock);
+        } else if (errno != EINTR &&
+                   errno != ECONNABORTED) { /* he stays, and would be told at once */
+            rt_timer_arm(&l->again, rt_now_ns() + AGAIN_NS);
+            return;
+        }
     }
-    rt_fd_arm(l->conf.xs, f, POLLIN);
+    listen_on(l);
+}
+
+static void incoming_again(struct rt_timer *t)
+{
+    listen_on(CONTAINER_OF(t, struct net_shm_listener, again));
 }
 
 /* Is anybody listening at the address? */
@@ -836,6 +857,7 @@ int net_shm_listen(const struct net_shm_listen_conf *conf, struct net_shm_listen
     snprintf(l->path, sizeof(l->path), "%s", conf->path);
     hub_init(&l->hub, conf->xs);
     l->fd.ready = incoming;
+    l->again.fn = incoming_again;
     l->fd.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     rc = l->fd.fd >= 0 ? address(l->path, &sa, &dir) : -errno;
     if (rc == 0)
@@ -860,6 +882,7 @@ void net_shm_unlisten(struct net_shm_listener *l)
     if (!l->open)
         return;
     l->open = false;
+    rt_timer_cancel(&l->again);
     rt_fd_disarm(l->conf.xs, &l->fd);
     close(l->fd.fd);
     unlink(l->path);
