@@ -491,6 +491,7 @@ static void shm_close(struct net_wire *w)
     m->closed = true;
     h->closed++;
     rt_fd_disarm(h->xs, &m->fd);
+    shutdown(m->fd.fd, SHUT_RDWR); /* a child that was forked meanwhile holds it too */
     close(m->fd.fd);
     if (!h->running)
         free_now(m);
