@@ -25,6 +25,7 @@
 #define ARENA_BYTES 4096u
 #define CALLS       512u /* of a client at once */
 #define SPARES      64u
+#define FRAME_BULK  (64u << 10) /* bulk bytes of a request in frames, where there is a room */
 
 struct net_acceptor {
     struct net_acceptor_conf conf;
@@ -428,6 +429,8 @@ static int get_bulk(struct served *s, struct net_room *room, struct rbuf *r)
             return -DER_PROTO;
         sum += len;
         placed += in_room;
+        if (!in_room && room != NULL && sum > FRAME_BULK)
+            return -DER_PROTO;
         mem = in_room ? bulk_place(&s->room, room, r, len) : bulk_mem(s, r, writable, len);
         if (mem == NULL)
             return in_room || rbuf_check(r) != 0 ? -DER_PROTO : -DER_NOMEM;

@@ -26,7 +26,8 @@
  *   WELCOME  incarnation u64, features u64, rc i32, calls u32: how many the client may have under
  *            way at once
  *   REQUEST  header, body (u32 length and bytes), bulk: u32 count, each u8 enum net_bulk_way, u64
- *            length, and: in the room: u64 its place there; else, if not writable, its bytes
+ *            length, and: in the room: u64 its place there; else, if not writable, its bytes. Where
+ *            there is a room, at most 64 KiB do not lie in it
  *   REPLY    header, body, bulk: u32 count, each u32 ranges, each u64 offset, u64 length, and its
  *            bytes unless the vector is in the room
  *   PING, PONG  nothing
