@@ -25,6 +25,7 @@
 #define ARENA_BYTES 4096u
 #define CALLS       512u /* of a client at once */
 #define SPARES      64u
+#define FRAME_BULK  (64u << 10) /* bulk bytes of a request in frames, where there is a room */
 
 struct net_acceptor {
     struct net_acceptor_conf conf;
@@ -72,7 +73,10 @@ struct served {
     struct range *ranges;
     bool range_lost;       /* no memory to note one: the answer cannot be given */
     struct net_room *room; /* where bulk vectors lie, with a reference; NULL: in mem */
-    struct served *next;   /* spare */
+    bool moved;            /* it came again: what was written goes to other places */
+    struct net_room *back; /* moved: the room these are in, with a reference; NULL: the frame */
+    uint8_t *to[NET_BULK_MAX];
+    struct served *next; /* spare */
     struct net_bulk bulk[NET_BULK_MAX];
     struct iovec iov[NET_BULK_MAX];
 };
@@ -210,7 +214,8 @@ static struct served *served_new(struct net_acceptor *a)
     s->a = a;
     s->ranges = NULL;
     s->range_lost = false;
-    s->room = NULL;
+    s->room = s->back = NULL;
+    s->moved = false;
     return s;
 }
 
@@ -220,6 +225,8 @@ static void served_free(struct served *s)
 
     if (s->room != NULL)
         net_room_put(s->room);
+    if (s->back != NULL)
+        net_room_put(s->back);
     if (a->spares < SPARES) {
         arena_reset(&s->mem);
         s->next = a->spare;
@@ -233,6 +240,20 @@ static void served_free(struct served *s)
 
 /* ---- Answers ---- */
 
+/* A written range, to where the client looks for it. */
+static void put_range(struct wbuf *b, const struct served *s, const struct range *g)
+{
+    const uint8_t *bytes = (const uint8_t *)s->iov[g->bulk].iov_base + g->off;
+    struct net_room *room = s->moved ? s->back : s->room;
+
+    wbuf_u64(b, g->off);
+    wbuf_u64(b, g->len);
+    if (room == NULL)
+        wbuf_bytes(b, bytes, g->len);
+    else if (s->moved) /* who is not honest may have them overlap */
+        memmove(s->to[g->bulk] + g->off, bytes, g->len);
+}
+
 static void put_ranges(struct wbuf *b, const struct served *s)
 {
     wbuf_u32(b, s->req.bulk_nr);
@@ -244,10 +265,7 @@ static void put_ranges(struct wbuf *b, const struct served *s)
         for (const struct range *g = s->ranges; g != NULL; g = g->next) {
             if (g->bulk != i)
                 continue;
-            wbuf_u64(b, g->off);
-            wbuf_u64(b, g->len);
-            if (s->room == NULL)
-                wbuf_bytes(b, (const uint8_t *)s->iov[i].iov_base + g->off, g->len);
+            put_range(b, s, g);
             nr++;
         }
         wbuf_patch_u32(b, at, nr);
@@ -379,14 +397,14 @@ static void *bulk_mem(struct served *s, struct rbuf *r, bool writable, uint64_t 
 }
 
 /* The place in the room that the client names. NULL: it does not lie in it. */
-static void *bulk_place(struct served *s, struct net_room *room, struct rbuf *r, uint64_t len)
+static void *bulk_place(struct net_room **held, struct net_room *room, struct rbuf *r, uint64_t len)
 {
     uint64_t off = rbuf_u64(r);
 
     if (room == NULL || len > room->len || off > room->len - len)
         return NULL;
-    if (s->room == NULL)
-        s->room = net_room_get(room);
+    if (*held == NULL)
+        *held = net_room_get(room);
     return room->base + off;
 }
 
@@ -411,7 +429,9 @@ static int get_bulk(struct served *s, struct net_room *room, struct rbuf *r)
             return -DER_PROTO;
         sum += len;
         placed += in_room;
-        mem = in_room ? bulk_place(s, room, r, len) : bulk_mem(s, r, writable, len);
+        if (!in_room && room != NULL && sum > FRAME_BULK)
+            return -DER_PROTO;
+        mem = in_room ? bulk_place(&s->room, room, r, len) : bulk_mem(s, r, writable, len);
         if (mem == NULL)
             return in_room || rbuf_check(r) != 0 ? -DER_PROTO : -DER_NOMEM;
         s->iov[i] = (struct iovec){mem, len};
@@ -488,6 +508,46 @@ static struct served *being_served(const struct client *c, uint64_t id)
     return NULL;
 }
 
+/* The same vectors again, in other places. -DER_PROTO. */
+static int get_bulk_again(struct served *s, struct net_room *room, struct rbuf *r)
+{
+    uint32_t nr = rbuf_count(r, 9), placed = 0;
+
+    if (nr != s->req.bulk_nr)
+        return -DER_PROTO;
+    for (uint32_t i = 0; i < nr; i++) {
+        uint8_t way = rbuf_u8(r);
+        uint64_t len = rbuf_u64(r);
+        bool writable = way & NET_BULK_WRITABLE, in_room = way & NET_BULK_ROOM;
+
+        if (way > (NET_BULK_WRITABLE | NET_BULK_ROOM) || len != s->iov[i].iov_len ||
+            writable != s->bulk[i].writable)
+            return -DER_PROTO;
+        placed += in_room;
+        s->to[i] = in_room ? bulk_place(&s->back, room, r, len) : NULL;
+        if (in_room ? s->to[i] == NULL : !writable && rbuf_bytes(r, len) == NULL && len > 0)
+            return -DER_PROTO;
+    }
+    return placed != 0 && placed != nr ? -DER_PROTO : rbuf_check_end(r);
+}
+
+/* A resend of what is being served: the answer is for it now, and so are its places, which lie in
+ * the room of another connection. False: it is not the same request. */
+static bool join(struct conn *n, struct served *s, struct rbuf *r)
+{
+    size_t len;
+
+    if (s->back != NULL)
+        net_room_put(s->back);
+    s->back = NULL;
+    s->moved = true;
+    s->generation = n->client->generation;
+    if (rbuf_blob(r, NET_BODY_MAX, &len) != NULL && get_bulk_again(s, n->wire->room, r) == 0)
+        return true;
+    s->generation = 0; /* no answer goes to such places */
+    return false;
+}
+
 static void request(struct conn *n, uint64_t id, struct rbuf *r)
 {
     struct net_acceptor *a = n->a;
@@ -504,8 +564,9 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r)
     }
     s = being_served(n->client, id);
     if (s != NULL && !MUTANT(NET_NOT_JOINED)) {
-        s->generation = n->client->generation;
         a->stat.joined++;
+        if (!join(n, s, r))
+            refuse(n);
         return;
     }
     s = NULL;

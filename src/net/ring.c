@@ -44,13 +44,23 @@ void ring_rx_init(struct ring_rx *r, struct ring_ctl *ctl, const void *data, uin
 
 /* ---- The writer ---- */
 
+/* Looks how far the reader has come: only ever forward, and not beyond the tail. -DER_PROTO. */
+static int look_freed(struct ring_tx *t)
+{
+    uint32_t freed = __atomic_load_n(&t->ctl->freed, __ATOMIC_ACQUIRE);
+
+    if (freed - t->freed > t->tail - t->freed)
+        return -DER_PROTO;
+    t->freed = freed;
+    return 0;
+}
+
 /* Room for n bytes, and for a word behind them. -DER_PROTO. */
 static int has_room(struct ring_tx *t, uint32_t n)
 {
     if (n + RING_CELL <= t->size - (t->tail - t->freed))
         return 1;
-    t->freed = __atomic_load_n(&t->ctl->freed, __ATOMIC_ACQUIRE);
-    if (t->tail - t->freed > t->size)
+    if (look_freed(t) != 0)
         return -DER_PROTO;
     return n + RING_CELL <= t->size - (t->tail - t->freed);
 }
@@ -81,17 +91,18 @@ int ring_put(struct ring_tx *t, const void *p, uint32_t len, bool more)
     return RING_WAKE;
 }
 
-bool ring_starve(struct ring_tx *t)
+int ring_starve(struct ring_tx *t)
 {
     uint32_t was = t->freed;
 
     __atomic_store_n(&t->ctl->starved, 1, __ATOMIC_RELAXED);
     fence();
-    t->freed = __atomic_load_n(&t->ctl->freed, __ATOMIC_ACQUIRE);
+    if (look_freed(t) != 0)
+        return -DER_PROTO;
     if (t->freed == was)
-        return false;
+        return 0;
     __atomic_store_n(&t->ctl->starved, 0, __ATOMIC_RELAXED);
-    return true;
+    return 1;
 }
 
 /* ---- The reader ---- */

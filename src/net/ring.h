@@ -62,8 +62,9 @@ void ring_rx_init(struct ring_rx *r, struct ring_ctl *ctl, const void *data, uin
 enum ring_put { RING_FULL, RING_DONE, RING_WAKE }; /* WAKE: done, and the reader is to be woken */
 /* A record of 1 to ring_record_max() bytes. -DER_PROTO: the reader says what cannot be. */
 int ring_put(struct ring_tx *t, const void *p, uint32_t len, bool more);
-/* After RING_FULL: the reader will wake us. True: there is room after all. */
-bool ring_starve(struct ring_tx *t);
+/* After RING_FULL: 0, the reader will wake us; 1, he has freed something meanwhile: try again;
+ * -DER_PROTO. Each 1 is room that he gives once, so trying again comes to an end. */
+int ring_starve(struct ring_tx *t);
 
 /* The next record, in place: 1, 0 there is none, -DER_PROTO. */
 int ring_peek(struct ring_rx *r, const void **p, uint32_t *len, bool *more);

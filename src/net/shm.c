@@ -33,6 +33,9 @@
 #define BACKLOG    1024
 #define ACCEPTS    16u
 #define MAX_CONNS  4096u
+#define AGAIN_NS                                                                                   \
+    UINT64_C(20000000) /* until who wants in is looked at again, when we are out of descriptors or \
+                          memory */
 
 _Static_assert(ROOM_OFF >= PAGE + 2 * RING_BYTES &&
                    2 * CTL_STEP >= CTL_STEP + sizeof(struct ring_ctl),
@@ -89,6 +92,7 @@ struct shm {
 struct net_shm_listener {
     struct net_shm_listen_conf conf;
     struct rt_fd fd;
+    struct rt_timer again;
     struct hub hub;
     char path[PATH_MAX];
     bool open;
@@ -198,10 +202,13 @@ static bool put(struct shm *m, const uint8_t *p, uint32_t len, uint32_t *sent)
         uint32_t n = MIN(len - *sent, ring_record_max(RING_BYTES));
         int rc = ring_put(&m->tx, p + *sent, n, *sent + n < len);
 
-        if (rc == RING_FULL && ring_starve(&m->tx))
-            continue;
-        if (rc == RING_FULL)
-            return false;
+        if (rc == RING_FULL) {
+            rc = ring_starve(&m->tx);
+            if (rc == 0)
+                return false;
+            if (rc > 0)
+                continue;
+        }
         if (rc < 0) {
             fail(m);
             return false;
@@ -358,7 +365,7 @@ static bool doze(struct shm *m)
 {
     if (m->failed || (m->up && !deaf(m) && ring_doze(&m->rx)))
         return false;
-    if (m->up && !list_empty(&m->queue) && ring_starve(&m->tx)) {
+    if (m->up && !list_empty(&m->queue) && ring_starve(&m->tx) != 0) {
         ring_awake(&m->rx);
         return false;
     }
@@ -485,6 +492,7 @@ static void shm_close(struct net_wire *w)
     m->closed = true;
     h->closed++;
     rt_fd_disarm(h->xs, &m->fd);
+    shutdown(m->fd.fd, SHUT_RDWR); /* a child that was forked meanwhile holds it too */
     close(m->fd.fd);
     if (!h->running)
         free_now(m);
@@ -586,6 +594,40 @@ static int address(const char *path, struct sockaddr_un *sa, int *dir)
 
 /* ---- The dialing side ---- */
 
+/* Checked as a hostile engine's: what is not that large, or may shrink, would end us by a signal.
+ */
+static bool is_sound(const struct setup *su, int fd)
+{
+    int seals = fd >= 0 ? fcntl(fd, F_GET_SEALS) : -1;
+    struct stat st;
+
+    return su->magic == MAGIC && su->proto == NET_PROTO && su->rc == 0 &&
+           su->room_off == ROOM_OFF && su->bytes > ROOM_OFF && seals >= 0 &&
+           seals & F_SEAL_SHRINK && fstat(fd, &st) == 0 && (uint64_t)st.st_size >= su->bytes;
+}
+
+/* The descriptor that came with a message; more than one are none, and closed. */
+static int take_fd(struct msghdr *msg)
+{
+    int fd = -1, nr = 0;
+
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t at = CMSG_LEN(0); at + sizeof(fd) <= c->cmsg_len; at += sizeof(fd)) {
+            if (fd >= 0)
+                close(fd);
+            memcpy(&fd, (const char *)c + at, sizeof(fd));
+            nr++;
+        }
+    }
+    if (nr > 1) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 /* The engine's first message: the region. -DER_PROTO, -DER_NOMEM. */
 static int take_setup(struct shm *m)
 {
@@ -598,19 +640,14 @@ static int take_setup(struct shm *m)
     struct msghdr msg = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof(ctl)};
     ssize_t n = recvmsg(m->fd.fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    struct cmsghdr *c = n >= 0 ? CMSG_FIRSTHDR(&msg) : NULL;
     struct net_room *region;
-    struct stat st;
-    int fd = -1, rc = -DER_PROTO;
+    int fd, rc = -DER_PROTO;
 
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return -DER_AGAIN;
-    if (c != NULL && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-    /* checked as a hostile engine's: what is not that large would end us by a signal */
-    if (n == (ssize_t)sizeof(su) && su.magic == MAGIC && su.proto == NET_PROTO && su.rc == 0 &&
-        su.room_off == ROOM_OFF && su.bytes > ROOM_OFF && fd >= 0 && fstat(fd, &st) == 0 &&
-        (uint64_t)st.st_size >= su.bytes && fcntl(fd, F_GET_SEALS) & F_SEAL_SHRINK)
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? -DER_AGAIN : -DER_PROTO;
+    fd = take_fd(&msg);
+    if (n == (ssize_t)sizeof(su) && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
+        is_sound(&su, fd))
         rc = region_map(fd, su.bytes, &region);
     if (fd >= 0)
         close(fd);
@@ -763,6 +800,12 @@ static void welcome(struct net_shm_listener *l, int sock)
         close(fd);
 }
 
+static void listen_on(struct net_shm_listener *l)
+{
+    if (rt_fd_arm(l->conf.xs, &l->fd, POLLIN) != 0)
+        rt_timer_arm(&l->again, rt_now_ns() + AGAIN_NS);
+}
+
 static void incoming(struct rt_fd *f, uint32_t events)
 {
     struct net_shm_listener *l = CONTAINER_OF(f, struct net_shm_listener, fd);
@@ -770,11 +813,22 @@ static void incoming(struct rt_fd *f, uint32_t events)
     for (uint32_t i = 0; i < ACCEPTS; i++) {
         int sock = accept4(f->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-        if (sock < 0)
+        if (sock < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
-        welcome(l, sock);
+        if (sock >= 0) {
+            welcome(l, sock);
+        } else if (errno != EINTR &&
+                   errno != ECONNABORTED) { /* he stays, and would be told at once */
+            rt_timer_arm(&l->again, rt_now_ns() + AGAIN_NS);
+            return;
+        }
     }
-    rt_fd_arm(l->conf.xs, f, POLLIN);
+    listen_on(l);
+}
+
+static void incoming_again(struct rt_timer *t)
+{
+    listen_on(CONTAINER_OF(t, struct net_shm_listener, again));
 }
 
 int net_shm_answers(const char *path)
@@ -839,6 +893,7 @@ int net_shm_listen(const struct net_shm_listen_conf *conf, struct net_shm_listen
     snprintf(l->path, sizeof(l->path), "%s", conf->path);
     hub_init(&l->hub, conf->xs);
     l->fd.ready = incoming;
+    l->again.fn = incoming_again;
     l->fd.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     rc = l->fd.fd >= 0 ? address(l->path, &sa, &dir) : -errno;
     if (rc == 0)
@@ -863,6 +918,7 @@ void net_shm_unlisten(struct net_shm_listener *l)
     if (!l->open)
         return;
     l->open = false;
+    rt_timer_cancel(&l->again);
     rt_fd_disarm(l->conf.xs, &l->fd);
     close(l->fd.fd);
     unlink(l->path);

@@ -26,7 +26,8 @@
  *   WELCOME  incarnation u64, features u64, rc i32, calls u32: how many the client may have under
  *            way at once
  *   REQUEST  header, body (u32 length and bytes), bulk: u32 count, each u8 enum net_bulk_way, u64
- *            length, and: in the room: u64 its place there; else, if not writable, its bytes
+ *            length, and: in the room: u64 its place there; else, if not writable, its bytes. Where
+ *            there is a room, at most 64 KiB do not lie in it
  *   REPLY    header, body, bulk: u32 count, each u32 ranges, each u64 offset, u64 length, and its
  *            bytes unless the vector is in the room
  *   PING, PONG  nothing
@@ -41,8 +42,9 @@
  * closes older connections of that client, whatever is still in them. So once a generation was
  * welcomed, no copy of a request that was sent on an earlier one arrives any more; what has begun
  * is joined: a resend of a call that is being served does not run again, and its answer goes to the
- * newest connection. A request is resent only on a new connection. Replies count only if they come
- * on the current connection and carry the incarnation that welcomed it.
+ * newest connection and to the places that the resend names, in that connection's room. A request
+ * is resent only on a new connection. Replies count only if they come on the current connection and
+ * carry the incarnation that welcomed it.
  *
  * So a copy of a request that was answered never runs later: not even one whose answer was an
  * error, of which no outcome is stored.
