@@ -399,8 +399,9 @@ static bool places(struct tcp *m, struct iovec iov[2], size_t *nr, uint32_t *bef
     len = le32(m->in + 8);
     if (!in_grow(m, len))
         return false;
-    iov[(*nr)++] = (struct iovec){m->in + m->in_len, m->in_cap - m->in_len};
-    if (m->in_cap == len)
+    /* not beyond the frame, though there may be room: more was kept when the wire was deaf */
+    iov[(*nr)++] = (struct iovec){m->in + m->in_len, MIN(m->in_cap, len) - m->in_len};
+    if (m->in_cap >= len)
         iov[(*nr)++] = (struct iovec){buf, BUF_BYTES};
     return true;
 }
@@ -688,4 +689,6 @@ void tcp_hub_fini(struct tcp_hub *h)
 void tcp_hub_stat(const struct tcp_hub *h, struct net_tcp_stat *st)
 {
     *st = h->stat;
+    st->memory = (h->buf != NULL ? BUF_BYTES : 0) + (uint64_t)h->spares * BLOCK_BYTES +
+                 h->stat.queued + h->stat.partial;
 }

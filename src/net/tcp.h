@@ -98,6 +98,7 @@ struct net_tcp_stat {
     uint64_t idle_recvs;        /* the fruitless ones */
     uint64_t queued;            /* bytes that sockets have not taken yet */
     uint64_t partial;           /* bytes of memory of frames that are not yet whole */
+    uint64_t memory;            /* bytes: queued, partial, and what all wires share */
     uint64_t refused;           /* connections closed for what they sent, or did not send */
 };
 void net_tcp_listener_stat(const struct net_tcp_listener *l, struct net_tcp_stat *st);

@@ -34,6 +34,7 @@ struct stage {
     struct rt_xs *client, *engine;
     struct net_shm_listener *shm;
     struct net_tcp_listener *tcp;
+    struct net_tcp_stat st; /* as last looked at */
     struct net_dialer *dialer;
     struct net_peer *peer;
     struct net_acceptor *acceptor;
@@ -225,7 +226,7 @@ static void engine_close(struct stage *s)
     assert_int_not_equal(access(s->path, F_OK), 0);
 }
 
-static void client_open(struct stage *s)
+static inline void client_open(struct stage *s)
 {
     struct rt_xs_conf cc = {.cpu = -1, .name = "client", .driven = true};
     struct net_tcp_dial_conf dc = {.addrs = s->addr, .driven = true};
@@ -242,7 +243,7 @@ static void client_open(struct stage *s)
     assert_int_equal(net_remote_connect(&rc, &s->peer), 0);
 }
 
-static void client_close(struct stage *s)
+static inline void client_close(struct stage *s)
 {
     net_peer_close(s->peer);
     assert_true(rt_drive_enter(s->client));
@@ -254,13 +255,13 @@ static void client_close(struct stage *s)
     rt_xs_destroy(s->client);
 }
 
-static void stage_open(struct stage *s)
+static inline void stage_open(struct stage *s)
 {
     engine_open(s);
     client_open(s);
 }
 
-static void stage_close(struct stage *s)
+static inline void stage_close(struct stage *s)
 {
     client_close(s);
     engine_close(s);
@@ -268,7 +269,7 @@ static void stage_close(struct stage *s)
 
 /* ---- Calls ---- */
 
-static int echo(struct stage *s, const void *data, uint32_t len)
+static inline int echo(struct stage *s, const void *data, uint32_t len)
 {
     struct msg_echo_req q = {.data = {data, len}};
     struct msg_echo_rep r;
@@ -287,13 +288,13 @@ static int echo(struct stage *s, const void *data, uint32_t len)
     return rc;
 }
 
-static void fill(uint8_t *p, size_t len, uint64_t seed)
+static inline void fill(uint8_t *p, size_t len, uint64_t seed)
 {
     for (size_t i = 0; i < len; i++)
         p[i] = (uint8_t)(mix64(seed + i / 8) >> i % 8 * 8);
 }
 
-static int update(struct stage *s, const uint8_t *data, size_t len, uint32_t vectors)
+static inline int update(struct stage *s, const uint8_t *data, size_t len, uint32_t vectors)
 {
     struct msg_obj_update_req q = {{0}};
     struct msg_obj_update_rep r;
@@ -320,7 +321,7 @@ static int update(struct stage *s, const uint8_t *data, size_t len, uint32_t vec
     return rc;
 }
 
-static int fetch(struct stage *s, uint8_t *to, size_t len, uint32_t vectors)
+static inline int fetch(struct stage *s, uint8_t *to, size_t len, uint32_t vectors)
 {
     struct msg_obj_fetch_req q = {{0}};
     struct msg_obj_fetch_rep r;
@@ -347,6 +348,49 @@ static int fetch(struct stage *s, uint8_t *to, size_t len, uint32_t vectors)
         }
     net_call_fini(&call);
     return rc;
+}
+
+struct many {
+    struct stage *s;
+    uint32_t left, failed;
+    struct rt_event done;
+};
+struct one {
+    struct net_call call;
+    struct msg_echo_req q;
+    struct msg_echo_rep r;
+    struct many *m;
+    char text[32];
+};
+
+static inline void one_done(struct net_call *call)
+{
+    struct one *o = CONTAINER_OF(call, struct one, call);
+    struct many *m = o->m;
+
+    if (call->rc != 0 || o->r.data.len != o->q.data.len ||
+        memcmp(o->r.data.buf, o->text, o->q.data.len) != 0)
+        m->failed++;
+    net_call_fini(call);
+    free(o);
+    if (--m->left == 0)
+        rt_event_set(&m->done);
+}
+
+/* ECHO, whose answer counts m->left down. */
+static inline void send_one(struct many *m, int i)
+{
+    struct one *o = calloc(1, sizeof(*o));
+
+    net_call_init(&o->call, MSG_ECHO);
+    o->m = m;
+    snprintf(o->text, sizeof(o->text), "call %d", i);
+    o->q.data.buf = o->text;
+    o->q.data.len = (uint32_t)strlen(o->text);
+    o->call.req = &o->q;
+    o->call.rep = &o->r;
+    o->call.done = one_done;
+    net_call_send(m->s->peer, &o->call);
 }
 
 #endif

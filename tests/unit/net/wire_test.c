@@ -49,33 +49,6 @@ static void bulk(void **state)
     free(data);
 }
 
-struct many {
-    struct stage *s;
-    uint32_t left, failed;
-    struct rt_event done;
-};
-struct one {
-    struct net_call call;
-    struct msg_echo_req q;
-    struct msg_echo_rep r;
-    struct many *m;
-    char text[32];
-};
-
-static void one_done(struct net_call *call)
-{
-    struct one *o = CONTAINER_OF(call, struct one, call);
-    struct many *m = o->m;
-
-    if (call->rc != 0 || o->r.data.len != o->q.data.len ||
-        memcmp(o->r.data.buf, o->text, o->q.data.len) != 0)
-        m->failed++;
-    net_call_fini(call);
-    free(o);
-    if (--m->left == 0)
-        rt_event_set(&m->done);
-}
-
 /* Far more than the engine allows at once: they wait in the client. */
 static void many_at_once(void **state)
 {
@@ -83,19 +56,8 @@ static void many_at_once(void **state)
     struct many m = {.s = &s, .left = 5000, .done = RT_EVENT_INIT};
 
     stage_open(&s);
-    for (int i = 0; i < 5000; i++) {
-        struct one *o = calloc(1, sizeof(*o));
-
-        net_call_init(&o->call, MSG_ECHO);
-        o->m = &m;
-        snprintf(o->text, sizeof(o->text), "call %d", i);
-        o->q.data.buf = o->text;
-        o->q.data.len = (uint32_t)strlen(o->text);
-        o->call.req = &o->q;
-        o->call.rep = &o->r;
-        o->call.done = one_done;
-        net_call_send(s.peer, &o->call);
-    }
+    for (int i = 0; i < 5000; i++)
+        send_one(&m, i);
     assert_int_equal(rt_drive_wait(s.client, &m.done, UINT64_MAX), 0);
     assert_int_equal(m.failed, 0);
     assert_int_equal(s.served, 5000);
