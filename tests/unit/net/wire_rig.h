@@ -30,6 +30,7 @@ struct stage {
     enum transport transport;
     char path[64];            /* of shared memory */
     char addr[NET_ADDR_TEXT]; /* of TCP; its port stays the same when the engine comes again */
+    char list[512];           /* what the client dials instead, if not empty */
     struct net_tcp_listen_conf tcp_conf; /* what a test wants otherwise */
     struct rt_xs *client, *engine;
     struct net_shm_listener *shm;
@@ -229,7 +230,7 @@ static void engine_close(struct stage *s)
 static inline void client_open(struct stage *s)
 {
     struct rt_xs_conf cc = {.cpu = -1, .name = "client", .driven = true};
-    struct net_tcp_dial_conf dc = {.addrs = s->addr, .driven = true};
+    struct net_tcp_dial_conf dc = {.addrs = s->list[0] != '\0' ? s->list : s->addr, .driven = true};
     struct net_remote_conf rc = {.driven = true};
     struct err e = {0};
 
