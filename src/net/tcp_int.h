@@ -41,7 +41,7 @@ struct tcp_hub {
     uint32_t closed;  /* wires that a walk has still to free */
     uint64_t awaited; /* answers, on the dialing side */
     uint64_t partial_max;
-    uint8_t *buf;      /* BUF_BYTES, into which all receive; NULL while all doze */
+    uint8_t *buf;      /* into which all receive; NULL while nothing happens */
     struct list spare; /* blocks */
     uint32_t spares;
     struct net_tcp_stat stat;
@@ -82,6 +82,8 @@ struct tcp {
     uint32_t first, tried;    /* of the dialer's addresses */
 };
 
+/* ---- tcp.c ---- */
+
 void tcp_hub_init(struct tcp_hub *h, struct rt_xs *xs);
 void tcp_hub_fini(struct tcp_hub *h);
 void tcp_hub_stat(const struct tcp_hub *h, struct net_tcp_stat *st);
@@ -90,13 +92,41 @@ void tcp_hub_stat(const struct tcp_hub *h, struct net_tcp_stat *st);
 struct tcp *tcp_new(struct tcp_hub *h, int fd);
 /* The socket is connected: the wire works. */
 void tcp_up(struct tcp *m);
+/* Asked in each turn from now on. */
+void tcp_wake(struct tcp *m);
+/* The descriptor wakes it, with what it waits for now. -DER_NOMEM. */
+int tcp_arm(struct tcp *m);
+/* Who does not take his answers is asked for no more requests: what waits for him is bounded. */
+bool tcp_deaf(const struct tcp *m);
+/* Whether frames may be taken from it. */
+bool tcp_listens(const struct tcp *m);
 /* broken() comes with the next turn. */
 void tcp_fail(struct tcp *m);
 /* As tcp_fail, and the log is told. */
 void tcp_refuse(struct tcp *m, enum tcp_why why);
-void tcp_tell(struct tcp_hub *h, const struct net_addr *peer, enum tcp_why why, uint16_t proto);
 /* Closes a socket now, whoever else holds it: the port is free, the other side is told. */
 void tcp_shut(int fd);
+
+/* ---- tcp_out.c ---- */
+
+void tcp_send(struct net_wire *w, const void *frame, size_t len);
+/* Sends what waits, as far as the socket takes it; whether anything went. */
+bool tcp_flush(struct tcp *m);
+void tcp_out_end(struct tcp *m);      /* before it is freed */
+void tcp_out_rest(struct tcp_hub *h); /* gives back what all share */
+uint64_t tcp_out_memory(const struct tcp_hub *h);
+
+/* ---- tcp_in.c ---- */
+
+/* Gives the owner what has come. Whether there was anything. */
+bool tcp_receive(struct tcp *m);
+void tcp_in_end(struct tcp *m);
+void tcp_in_rest(struct tcp_hub *h);
+uint64_t tcp_in_memory(const struct tcp_hub *h);
+
+/* ---- The others ---- */
+
+void tcp_tell(struct tcp_hub *h, const struct net_addr *peer, enum tcp_why why, uint16_t proto);
 /* What every connection's socket is set to. */
 void tcp_options(int fd, uint32_t alive_ms);
 
