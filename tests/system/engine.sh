@@ -171,11 +171,10 @@ for _ in 1 2 3 4 5; do
 done
 sleep 0.2
 load_end 6 0
-# a second signal ends it at once: somebody who does not let go keeps the first from doing so
-kill -STOP "$engine" && kill -TERM "$engine" && kill -INT "$engine" && kill -CONT "$engine"
-wait "$engine"
-rc=$?
-[ $rc -eq 0 ] || [ $rc -eq 130 ] || [ $rc -eq 143 ] || bad "after two signals: exit $rc"
+# a second signal ends it at once: both are there when it looks, it begins with the interrupt
+kill -STOP "$engine" && kill -INT "$engine" && kill -TERM "$engine" && kill -CONT "$engine"
+down 143
+[ -S p/engine.sock ] || bad "a second signal was waited for until the end"
 ok tarn check ./p
 
 # ---- the log file, and a new one under its name
@@ -225,6 +224,19 @@ touch stop
 wait "$holder" || bad "the client that only held on failed"
 down
 grep -q 'nobody was connected for 1.0 s' engine.log || bad "the log does not say why it ended"
+
+# ---- clients that come as it is about to go find the next one
+(until [ -e stop-engines ]; do "$TARN" engine ./p --idle-exit=0.1 2>>engine.log || exit 1; done) &
+again=$!
+for i in $(seq 1 25); do
+    ok client p/engine.sock echo
+    cat .out >>incarnations
+    sleep "0.$((RANDOM % 10 + 10))"
+done
+touch stop-engines
+wait "$again" || bad "an engine that was to end when idle ended otherwise"
+[ "$(sort -u incarnations | wc -l)" -gt 3 ] || bad "it did not end in between, so nothing was tested"
+ok tarn check ./p
 
 # ---- a start of many at once: one makes the pool and serves
 rm -f out.many.*
