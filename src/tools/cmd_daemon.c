@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #include "tools/detach.h"
 #include "tools/settings.h"
 
+#define FILES_OWN  64u /* beside those of clients */
 #define NS_PER_S   UINT64_C(1000000000)
 #define LOOKS      8u /* whether it is idle, in the time after which it ends */
 #define LOOK_LEAST (NS_PER_S / 20)
@@ -253,6 +255,20 @@ static void wait_for_end(struct daemon *d)
     }
 }
 
+/* A descriptor for each client; shells give a thousand. */
+static void files_raise(const struct daemon *d)
+{
+    uint64_t want = number_of(d, SET_CLIENTS_MAX) + FILES_OWN;
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= want)
+        return;
+    r.rlim_cur = MIN(want, r.rlim_max);
+    if (setrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < want && d->s.v[SET_CLIENTS_MAX].given)
+        LOG_WARN("the limit of open files (ulimit -Hn: %llu) allows fewer clients than clients.max",
+                 (unsigned long long)r.rlim_max);
+}
+
 static void started_note(struct daemon *d)
 {
     d->st.pid = getpid();
@@ -267,6 +283,7 @@ static int start(struct daemon *d, struct err *e)
     const char *pidfile = text_of(d, SET_PIDFILE);
     int rc = log_open(d, e);
 
+    files_raise(d);
     if (rc == 0)
         rc = serve_start(&d->conf, &d->serve, e);
     if (rc == 0 && pidfile != NULL) {

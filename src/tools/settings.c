@@ -224,19 +224,22 @@ int settings_absolute(struct settings *s, enum setting_id id, struct err *e)
 {
     struct setting *v = &s->v[id];
     char cwd[PATH_MAX], *whole;
+    const char *text = v->text;
     size_t len;
 
-    if (!v->known || v->text[0] == '/')
+    if (!v->known || text[0] == '/')
         return 0;
+    while (text[0] == '.' && text[1] == '/')
+        text += 1 + strspn(text + 1, "/");
     if (getcwd(cwd, sizeof(cwd)) == NULL)
         return settings_refuse(s, id, e, -DER_NONEXIST, strerror(errno),
                                "give an absolute path, or run it in a directory that exists");
-    len = strlen(cwd) + strlen(v->text) + 2;
+    len = strlen(cwd) + strlen(text) + 2;
     whole = len <= PATH_MAX ? arena_alloc(&s->mem, len) : NULL;
     if (whole == NULL)
         return settings_refuse(s, id, e, -DER_OVERFLOW, "the path is too long",
                                "give a shorter path");
-    snprintf(whole, len, "%s%s%s", strcmp(cwd, "/") == 0 ? "" : cwd, "/", v->text);
+    snprintf(whole, len, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, text);
     v->text = whole;
     return 0;
 }

@@ -194,6 +194,7 @@ ok tarn check ./p
 # ---- the background: ready when it returns, its errors are ours
 ok tarn engine ./b $small --background
 says '^engine [0-9]+ serves .*/b$'
+awk '/^Max open files/ {exit !($4 >= 4096 || $4 == $5)}' "/proc/$(cat b/lock)/limits" || bad "it cannot have as many clients as it is to"
 pid=$(cat b/lock)
 engines="$engines $pid"
 ok client b/engine.sock echo

@@ -133,6 +133,11 @@ static void values(void **state)
     assert_string_equal(s.v[SET_PATH].text, "/srv/pool");
     assert_int_equal(settings_absolute(&s, SET_LOG_FILE, &e), 0);
     assert_int_equal(s.v[SET_LOG_FILE].text[0], '/');
+    assert_non_null(strstr(s.v[SET_LOG_FILE].text, "/e.log"));
+    assert_int_equal(settings_option(&s, SET_PATH, ".//./pools/x", &e), 0);
+    assert_int_equal(settings_absolute(&s, SET_PATH, &e), 0);
+    assert_null(strstr(s.v[SET_PATH].text, "./"));
+    assert_non_null(strstr(s.v[SET_PATH].text, "/pools/x"));
     settings_fini(&s);
 
     /* an alias stands for what it names */
