@@ -79,7 +79,7 @@ int log_set_file(const char *path)
 
     if (fd < 0)
         return -errno;
-    if (old == STDERR_FILENO) {
+    if (old == STDERR_FILENO || old == fd) { /* the same: it was closed behind our back */
         atomic_store(&log_fd, fd);
         return 0;
     }

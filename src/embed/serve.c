@@ -225,6 +225,8 @@ static int open_pool(struct serve *s, struct err *e)
     rc = engine_open(&ec, &s->eng, e);
     if (rc != 0)
         io_dir_close(s->dir);
+    if (rc == -DER_BUSY)
+        err_what(e, "cannot start the engine of pool %.200s", s->conf.path);
     if (rc == -DER_INVAL && s->conf.cpu >= 0) /* nothing else of what was asked can be wrong */
         err_setf(e, rc, "name a CPU that the process may use (nproc, taskset -p)",
                  "it cannot be pinned there", "cannot run the engine on CPU %d", s->conf.cpu);

@@ -13,6 +13,7 @@
 #include "tools/cmds.h"
 #include "tools/conn.h"
 #include "tools/progress.h"
+#include "tools/settings.h"
 
 int engine_start(struct tool *t, const char *pool, const struct engine_conf *how,
                  struct pool_engine *p)
@@ -310,6 +311,9 @@ static int version(struct tool *t)
     return 0;
 }
 
+#define SETTING_OPTION(id, key, option, kind, arg, dflt, example, least, most, help)               \
+    {0, option, arg, help},
+
 static const struct command commands[] = {
     {"check",
      NULL,
@@ -364,6 +368,26 @@ static const struct command commands[] = {
       {0, "object", "CONT/OBJ",
        "every version of every value: epoch, flags, checksum, place, bytes"},
       {0, "limit", "N", "with --tree: so many entries (200)"}}},
+    {"engine",
+     NULL,
+     "[DIR]",
+     0,
+     1,
+     cmd_engine,
+     "run a pool's engine for all processes of this machine",
+     "Serves the pool in DIR to whoever may use its socket (engine.sock in it). An empty or "
+     "missing "
+     "directory gets a pool first.\n"
+     "Runs as an ordinary user. SIGTERM and SIGINT end it: what is under way is finished, the pool "
+     "closed; a second one ends it at\n"
+     "once, which loses nothing that was acknowledged. SIGHUP opens the log file anew. Also called "
+     "daos_engine.\n"
+     "Nothing needs to be configured; what can be is an option, or a key of the file that --config "
+     "names (docs/engine.md).",
+     "engine ./tarn-pool\nengine ./tarn-pool --background --idle-exit=30s\nengine "
+     "--example-config\n"
+     "engine --config=/etc/tarn/fast.yaml --log-level=DEBUG",
+     {SETTINGS(SETTING_OPTION) ENGINE_OPTIONS}},
     {"version", NULL, "", 0, 0, version, "show the version", NULL, "version", {{0}}},
 };
 

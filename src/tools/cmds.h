@@ -7,6 +7,17 @@
 extern const struct cmd_group group_pool, group_cont, group_fs, group_object, group_array, group_kv,
     group_top;
 
+/* cmd_daemon.c; its options are the settings (settings.h) and these */
+int cmd_engine(struct tool *t);
+#define ENGINE_OPTIONS                                                                             \
+    {0, "config", "FILE", "configuration; options count more than what it says"},                  \
+        {0, "check-config", "FILE", "say whether a configuration can be used, and do no more"},    \
+        {0, "example-config", NULL, "print a configuration with every key, and do no more"},       \
+        {0, "foreground", NULL, "stay (the default)"},                                             \
+    {                                                                                              \
+        0, "background", NULL, "return when clients can connect; says what failed if not"          \
+    }
+
 /* cmd_snap.c, cmd_acl.c: parts of the container group */
 int cmd_create_snap(struct tool *t);
 int cmd_list_snaps(struct tool *t);

@@ -35,7 +35,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 
-#define TOOL_OPTIONS_MAX 16
+#define TOOL_OPTIONS_MAX 40
 #define TOOL_ARGS_MAX    64
 #define EXIT_USAGE       2
 #define EXIT_INTERRUPTED 130

@@ -51,6 +51,41 @@ static void quiet_below_the_level(void **state)
     assert_int_equal(lines, 2);
 }
 
+/* A file of its own, and a new one under its name when the old one was moved away. */
+static void a_file_and_its_successor(void **state)
+{
+    char path[] = "/tmp/tarn-log-XXXXXX", moved[64], text[512];
+    int fd = mkstemp(path);
+    ssize_t n;
+
+    assert_true(fd >= 0);
+    snprintf(moved, sizeof(moved), "%s.1", path);
+    log_set_sink(NULL);
+    assert_true(log_set_file("/no/such/dir/log") < 0);
+    assert_int_equal(log_set_file(path), 0);
+    LOG_WARN("first");
+    assert_int_equal(rename(path, moved), 0);
+    LOG_WARN("still there");
+    assert_int_equal(log_set_file(path), 0);
+    LOG_WARN("anew");
+    assert_true(log_set_file("/no/such/dir/log") < 0);
+    LOG_WARN("goes on");
+    n = read(fd, text, sizeof(text) - 1); /* the file that was moved */
+    text[n > 0 ? n : 0] = '\0';
+    assert_non_null(strstr(text, "first"));
+    assert_non_null(strstr(text, "still there"));
+    assert_null(strstr(text, "anew"));
+    close(fd);
+    fd = open(path, O_RDONLY);
+    n = read(fd, text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = '\0';
+    assert_non_null(strstr(text, "anew"));
+    assert_non_null(strstr(text, "goes on"));
+    close(fd);
+    unlink(path);
+    unlink(moved);
+}
+
 static void a_line_says_when_how_bad_where_and_what(void **state)
 {
     errno = ENOSPC;
@@ -115,6 +150,7 @@ int main(void)
         cmocka_unit_test_setup(one_event_stays_one_line, setup),
         cmocka_unit_test_setup(masks_as_daos_writes_them, setup),
         cmocka_unit_test_setup(the_environment_names_level_and_file, setup),
+        cmocka_unit_test_setup(a_file_and_its_successor, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
