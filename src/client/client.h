@@ -56,7 +56,8 @@ int client_engine_stat(daos_handle_t poh, void (*each)(void *arg, const char *na
 
 /* ---- What embed/ supplies (declared here, defined there; libdaos links both) ---- */
 
-enum client_open_mode { CLIENT_OPEN_RW, CLIENT_OPEN_RO };
+/* HERE: a bit; in this process, whoever else listens. */
+enum client_open_mode { CLIENT_OPEN_RW, CLIENT_OPEN_RO, CLIENT_OPEN_HERE };
 
 /* The client's ways to engines in other processes. -DER_NOMEM. */
 struct net_links;
@@ -66,8 +67,8 @@ int client_links(struct client *c, struct net_links **ls);
  * process; a second open of the same directory shares the first. *peer answers its requests (the
  * caller closes it before client_embed_close); pool: its uuid. -DER_NONEXIST no such pool,
  * -DER_BUSY in use by another process, -DER_DF_*, -DER_CSUM ...; err in three parts. */
-int client_embed_open(struct client *c, const char *path, enum client_open_mode mode,
-                      struct net_peer **peer, uuid_t pool, void **cookie, struct err *e);
+int client_embed_open(struct client *c, const char *path, unsigned int mode, struct net_peer **peer,
+                      uuid_t pool, void **cookie, struct err *e);
 /* The last close shuts the engine down orderly. */
 void client_embed_close(void *cookie);
 /* Path of a pool named by label or UUID text, from the registry of this user

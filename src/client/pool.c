@@ -53,13 +53,14 @@ static bool is_path(const char *name)
 static int conn_open(struct client *c, const char *name, bool readonly, struct conn **out,
                      struct err *e)
 {
+    unsigned int here = strncmp(name, "inproc:", 7) == 0 ? CLIENT_OPEN_HERE : 0;
     char path[PATH_MAX];
     uuid_t want;
     struct conn *cn;
     int rc;
 
     if (is_path(name)) {
-        snprintf(path, sizeof(path), "%s", strncmp(name, "inproc:", 7) == 0 ? name + 7 : name);
+        snprintf(path, sizeof(path), "%s", here ? name + 7 : name);
     } else {
         rc = client_embed_resolve(name, path, sizeof(path), e);
         if (rc)
@@ -71,10 +72,10 @@ static int conn_open(struct client *c, const char *name, bool readonly, struct c
     cn = base_calloc(1, sizeof(*cn));
     if (cn == NULL)
         return -DER_NOMEM;
-    rc = client_embed_open(c, path, CLIENT_OPEN_RW, &cn->peer, cn->pool, &cn->cookie, e);
+    rc = client_embed_open(c, path, CLIENT_OPEN_RW | here, &cn->peer, cn->pool, &cn->cookie, e);
     if (rc == -DER_NO_PERM && readonly) {
         *e = (struct err){0};
-        rc = client_embed_open(c, path, CLIENT_OPEN_RO, &cn->peer, cn->pool, &cn->cookie, e);
+        rc = client_embed_open(c, path, CLIENT_OPEN_RO | here, &cn->peer, cn->pool, &cn->cookie, e);
     }
     if (rc) {
         base_free(cn);

@@ -33,6 +33,12 @@ int shared_open(struct client *c, const char *real, struct shared **s, struct ne
                 uuid_t pool, struct err *e);
 void shared_close(struct shared *s);
 
+/* ---- launch.c ---- */
+
+/* An engine listens in the directory when it returns 0. Blocking. -DER_NONEXIST: there is no program
+ * to start; -DER_BUSY: it could not, e says why. */
+int embed_launch(const char *real, struct err *e);
+
 /* ---- pool.c ---- */
 
 /* Absolute path of an existing directory, without links. -DER_NONEXIST ... with a message naming

@@ -150,6 +150,14 @@ static int open_here(struct opened *o, const char *path, const char *real,
     return rc;
 }
 
+/* TARN_BACKGROUND: a pool that nobody serves gets an engine in the background. */
+static bool wants_background(void)
+{
+    const char *text = getenv("TARN_BACKGROUND");
+
+    return text != NULL && strcmp(text, "1") == 0;
+}
+
 static bool open_already(const char *real)
 {
     bool yes;
@@ -160,11 +168,12 @@ static bool open_already(const char *real)
     return yes;
 }
 
-int client_embed_open(struct client *c, const char *path, enum client_open_mode mode,
-                      struct net_peer **peer, uuid_t pool, void **cookie, struct err *e)
+int client_embed_open(struct client *c, const char *path, unsigned int mode, struct net_peer **peer,
+                      uuid_t pool, void **cookie, struct err *e)
 {
     char real[PATH_MAX];
     struct opened *o = base_calloc(1, sizeof(*o));
+    bool here = mode & CLIENT_OPEN_HERE;
     int rc;
 
     if (o == NULL)
@@ -172,11 +181,14 @@ int client_embed_open(struct client *c, const char *path, enum client_open_mode 
     rc = check_dir(path, real, e);
     if (rc != 0)
         goto fail;
-    if (!open_already(real) && shared_is_there(real, e, &rc)) {
+    if (!here && !open_already(real) && (wants_background() || shared_is_there(real, e, &rc))) {
+        if (rc == 0 && wants_background() && !shared_is_there(real, e, &rc))
+            rc = embed_launch(real, e);
         if (rc == 0)
             rc = shared_open(c, real, &o->shared, peer, pool, e);
     } else {
-        rc = open_here(o, path, real, mode, peer, e);
+        rc = open_here(o, path, real, mode & CLIENT_OPEN_RO ? CLIENT_OPEN_RO : CLIENT_OPEN_RW, peer,
+                       e);
         if (rc == 0)
             engine_pool_uuid(o->em->eng, pool);
     }

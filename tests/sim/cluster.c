@@ -238,7 +238,7 @@ static int dial(struct net_dialer *d, struct net_wire **w)
     return sim_net_dial(y->cl->net, y->from, y->to, w);
 }
 
-int client_embed_open(struct client *c, const char *path, enum client_open_mode mode, struct net_peer **peer,
+int client_embed_open(struct client *c, const char *path, unsigned int mode, struct net_peer **peer,
                       uuid_t pool, void **cookie, struct err *e)
 {
     struct rt_xs *xs = rt_xs_self();

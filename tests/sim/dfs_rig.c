@@ -27,7 +27,7 @@ static void must(int rc, const char *what)
 
 /* ---- What the client asks of embed/ ---- */
 
-int client_embed_open(struct client *c, const char *path, enum client_open_mode mode, struct net_peer **peer,
+int client_embed_open(struct client *c, const char *path, unsigned int mode, struct net_peer **peer,
                       uuid_t pool, void **cookie, struct err *e)
 {
     (void)path, (void)mode, (void)e;

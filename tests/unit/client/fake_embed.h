@@ -7,7 +7,7 @@
 #include <daos.h>
 #include "client/client.h"
 
-int client_embed_open(struct client *c, const char *path, enum client_open_mode mode, struct net_peer **peer,
+int client_embed_open(struct client *c, const char *path, unsigned int mode, struct net_peer **peer,
                       uuid_t pool, void **cookie, struct err *e)
 {
     (void)path, (void)mode, (void)peer, (void)pool, (void)cookie;
