@@ -378,6 +378,14 @@ again:
     }
 }
 
+/* What is too large to come whole in time is not taken for silence. Not before WELCOME: until then
+ * only a host has answered. */
+static void notice_moves(struct remote *r, uint64_t now)
+{
+    if (r->state == UP && r->wire->ops->moving != NULL && r->wire->ops->moving(r->wire))
+        r->heard_ns = now;
+}
+
 static void tick(struct rt_timer *t)
 {
     struct remote *r = CONTAINER_OF(t, struct remote, timer);
@@ -392,6 +400,7 @@ static void tick(struct rt_timer *t)
     give_up_late(r, now);
     if (list_empty(&r->calls))
         return;
+    notice_moves(r, now);
     if (r->state == DOWN) {
         if (now >= r->redial_ns)
             dial(r);

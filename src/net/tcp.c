@@ -2,7 +2,9 @@
  * Wires over TCP: see net/tcp.h. Here they wake, doze, take their turns and end; tcp_out.c sends
  * and tcp_in.c receives.
  */
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -213,6 +215,23 @@ static void ready(struct rt_fd *f, uint32_t events)
 
 /* ---- Life ---- */
 
+/* What the other host acknowledges is a sign of life only while it does not take all: it takes a
+ * small frame for a program that hangs, too. */
+static bool moving(struct net_wire *w)
+{
+    struct tcp *m = CONTAINER_OF(w, struct tcp, wire);
+    uint64_t came = m->came, gone = m->gone_then;
+    bool moves;
+    int out = 0;
+
+    if (m->up && ioctl(m->fd.fd, SIOCOUTQ, &out) == 0 && m->queued + (uint64_t)out > 0)
+        gone = m->given - m->queued - (uint64_t)out;
+    moves = came != m->came_then || gone != m->gone_then;
+    m->came_then = came;
+    m->gone_then = gone;
+    return moves;
+}
+
 /* A ring that polls it may hold the descriptor a little longer than we do. */
 void tcp_shut(int fd)
 {
@@ -241,7 +260,7 @@ static void tcp_close(struct net_wire *w)
 
 struct tcp *tcp_new(struct tcp_hub *h, int fd)
 {
-    static const struct net_wire_ops ops = {.send = tcp_send, .close = tcp_close};
+    static const struct net_wire_ops ops = {.send = tcp_send, .close = tcp_close, .moving = moving};
     struct tcp *m = base_calloc(1, sizeof(*m));
 
     if (m == NULL)

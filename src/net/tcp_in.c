@@ -203,6 +203,7 @@ static bool take(struct tcp *m, bool *more)
             tcp_fail(m);
         return false;
     }
+    m->came += (uint64_t)got;
     n = (uint32_t)got;
     if (m->in_len >= NET_FRAME_HEAD) {
         k = (uint32_t)MIN(n, iov[0].iov_len);

@@ -71,6 +71,8 @@ struct tcp {
     uint64_t queued;   /* bytes in them */
     uint8_t *in;       /* what has come of a frame that is not yet whole */
     uint32_t in_len, in_cap;
+    uint64_t came, given;               /* bytes received, and accepted for sending */
+    uint64_t came_then, gone_then;      /* as tcp_moving() last saw them */
     void (*ended)(struct tcp *m);       /* before it is freed: the end's part of it */
     void (*first_frame)(struct tcp *m); /* when it is heard first */
     /* answering */

@@ -188,6 +188,7 @@ void tcp_send(struct net_wire *w, const void *frame, size_t len)
     if (m->failed)
         return;
     h->stat.frames_out++;
+    m->given += len;
     m->waiting++;
     if (h->dials) {
         m->asked++;

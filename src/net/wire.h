@@ -4,7 +4,8 @@
  *
  * net/remote.c (the sending side) and net/accept.c (the answering side) hold all that is hard about
  * messages between processes: deadlines, resends, generations, incarnations. What is below this
- * seam only moves frames: the simulated network (tests/sim), later shared memory and TCP.
+ * seam only moves frames: the simulated network (tests/sim), shared memory (net/shm.h), TCP
+ * (net/tcp.h).
  *
  * A wire belongs to one xstream: its calls are made there and its callbacks run there, on the
  * scheduler (must not wait). What is sent arrives in order, whole and once, or not at all; nothing
@@ -106,6 +107,9 @@ struct net_wire_ops {
     void (*send)(struct net_wire *w, const void *frame, size_t len);
     /* No callback comes after it. w is freed. */
     void (*close)(struct net_wire *w);
+    /* Optional: whether part of a frame has come, or was taken by the other side while more of it
+     * waits, since it was last asked. A large frame on a slow way is no silence. */
+    bool (*moving)(struct net_wire *w);
 };
 
 /* Makes connections to one engine. */

@@ -239,7 +239,9 @@ int settings_absolute(struct settings *s, enum setting_id id, struct err *e)
     if (whole == NULL)
         return settings_refuse(s, id, e, -DER_OVERFLOW, "the path is too long",
                                "give a shorter path");
-    snprintf(whole, len, "%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, text);
+    strcpy(whole, strcmp(cwd, "/") == 0 ? "" : cwd);
+    strcat(whole, "/");
+    strcat(whole, text);
     v->text = whole;
     return 0;
 }

@@ -28,7 +28,7 @@ up() { # [options] [DIR]: in the foreground, as a job; its pid is in $engine. Cl
     "$TARN" engine $small --pidfile=ready.pid "$@" >>"$WORLD/engine.log" 2>&1 &
     engine=$!
     engines="$engines $engine"
-    wait_until test -s ready.pid
+    wait_until test -s ready.pid || { tail -20 "$WORLD/engine.log"; finish; } # nothing of the rest can be
     [ "$(cat ready.pid)" = "$engine" ] || bad "the pid file holds '$(cat ready.pid)', not $engine"
 }
 

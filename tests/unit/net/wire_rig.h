@@ -42,6 +42,7 @@ struct stage {
     struct net_wire *newest; /* the engine's, of the last connection that came in */
     struct net_service service;
     uint32_t calls;
+    uint32_t suspect_ms; /* the client's */
     /* the service's */
     bool inline_too;
     uint64_t delay_ns;
@@ -242,6 +243,7 @@ static inline void client_open(struct stage *s)
     else
         assert_int_equal(net_tcp_dialer(s->client, &dc, &s->dialer, &e), 0);
     rc.dialer = s->dialer;
+    rc.suspect_ms = s->suspect_ms;
     rc.xs = s->client;
     assert_int_equal(net_remote_connect(&rc, &s->peer), 0);
 }
