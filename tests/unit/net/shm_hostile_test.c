@@ -190,7 +190,8 @@ static bool post(struct enemy *e, bool spoil)
         for (uint64_t k = 1 + upto(e, 4); k > 0; k--) {
             uint64_t at = upto(e, 3) == 0 ? upto(e, 24) : upto(e, e->out.len);
 
-            e->out.data[at] = upto(e, 2) ? (uint8_t)draw(e) : e->out.data[at] ^ (1u << upto(e, 8));
+            e->out.data[at] =
+                (uint8_t)(upto(e, 2) ? draw(e) : e->out.data[at] ^ (1u << upto(e, 8)));
         }
     return push(e, e->out.data, e->out.len);
 }
@@ -574,6 +575,16 @@ static void good_call(struct good *g, uint16_t opcode, uint8_t *buf, size_t len,
     g->worst_ms = MAX(g->worst_ms, now_ms() - began);
 }
 
+static void good_close(struct good *g)
+{
+    net_peer_close(g->peer);
+    if (rt_drive_enter(g->xs)) {
+        net_shm_dialer_free(g->dialer);
+        rt_drive_leave(g->xs);
+    }
+    rt_xs_destroy(g->xs);
+}
+
 /* Ends when its standard input does. */
 static int good(const char *path)
 {
@@ -600,7 +611,7 @@ static int good(const char *path)
             usleep(1000);
     }
     net_remote_stat(g.peer, &st);
-    net_peer_close(g.peer);
+    good_close(&g);
     fprintf(stderr,
             "          %lu calls of the client that behaves, the slowest %lu ms; "
             "%lu failed, %lu wrong, %lu connections\n",
