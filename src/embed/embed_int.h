@@ -28,15 +28,16 @@ struct shared;
 int shared_path(const char *real, char out[PATH_MAX]);
 /* Does an engine listen in the directory? *rc: -DER_NO_PERM, and e, if it does not for us. */
 bool shared_is_there(const char *real, struct err *e, int *rc);
-/* A way to it. The peer is closed by the caller, before shared_close(). */
-int shared_open(struct client *c, const char *real, struct shared **s, struct net_peer **peer,
-                uuid_t pool, struct err *e);
+/* A way to it; place: the directory, or (tcp) a list of addresses of one engine (net/addr.h). The
+ * peer is closed by the caller, before shared_close(). */
+int shared_open(struct client *c, const char *place, bool tcp, struct shared **s,
+                struct net_peer **peer, uuid_t pool, struct err *e);
 void shared_close(struct shared *s);
 
 /* ---- launch.c ---- */
 
-/* An engine listens in the directory when it returns 0. Blocking. -DER_NONEXIST: there is no program
- * to start; -DER_BUSY: it could not, e says why. */
+/* An engine listens in the directory when it returns 0. Blocking. -DER_NONEXIST: there is no
+ * program to start; -DER_BUSY: it could not, e says why. */
 int embed_launch(const char *real, struct err *e);
 
 /* ---- pool.c ---- */

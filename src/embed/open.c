@@ -19,6 +19,8 @@
 #include "engine/engine.h"
 #include "rt/rt.h"
 
+#define TCP "tcp://" /* before addresses of an engine elsewhere */
+
 struct embedded {
     struct list link;
     char path[PATH_MAX];
@@ -178,6 +180,13 @@ int client_embed_open(struct client *c, const char *path, unsigned int mode, str
 
     if (o == NULL)
         return -DER_NOMEM;
+    if (strncmp(path, TCP, strlen(TCP)) == 0) {
+        rc = shared_open(c, path + strlen(TCP), true, &o->shared, peer, pool, e);
+        if (rc != 0)
+            goto fail;
+        *cookie = o;
+        return 0;
+    }
     rc = check_dir(path, real, e);
     if (rc != 0)
         goto fail;
@@ -185,7 +194,7 @@ int client_embed_open(struct client *c, const char *path, unsigned int mode, str
         if (rc == 0 && wants_background() && !shared_is_there(real, e, &rc))
             rc = embed_launch(real, e);
         if (rc == 0)
-            rc = shared_open(c, real, &o->shared, peer, pool, e);
+            rc = shared_open(c, real, false, &o->shared, peer, pool, e);
     } else {
         rc = open_here(o, path, real, mode & CLIENT_OPEN_RO ? CLIENT_OPEN_RO : CLIENT_OPEN_RW, peer,
                        e);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <daos_errno.h>
 #include "base/assert.h"
+#include "base/buf.h"
 #include "base/fail.h"
 #include "base/label.h"
 #include "base/log.h"
@@ -21,6 +22,7 @@
 #include "embed/serve.h"
 #include "net/remote.h"
 #include "net/shm.h"
+#include "net/tcp.h"
 #include "rt/rt.h"
 
 #define REFUSING_NS UINT64_C(100000)
@@ -34,6 +36,7 @@ struct serve {
     /* on the engine's xstream */
     struct net_acceptor *acceptor;
     struct net_shm_listener *shm;
+    struct net_tcp_listener *tcp; /* NULL: no address is given */
     uint64_t accepted;
     uint64_t quiet_since_ns, quiet_accepted; /* 0: somebody was there when last looked */
 };
@@ -99,6 +102,40 @@ static int open_up(struct serve *s, struct err *e)
     return 0;
 }
 
+static void unlisten_net(struct serve *s)
+{
+    if (s->tcp != NULL)
+        net_tcp_unlisten(s->tcp);
+}
+
+/* The addresses of the network, if there are any. */
+static int listen_net(struct serve *s, struct err *e)
+{
+    struct net_tcp_listen_conf tc = {
+        .xs = engine_xs(s->eng), .max = s->conf.clients, .accept = came, .arg = s};
+    struct net_addr a;
+    char text[NET_ADDR_TEXT];
+    struct wbuf list;
+    int rc;
+
+    if (s->conf.listen_nr == 0)
+        return 0;
+    wbuf_init_grow(&list, 0);
+    for (uint32_t i = 0; i < s->conf.listen_nr; i++) {
+        wbuf_bytes(&list, i > 0 ? "," : "", i > 0);
+        wbuf_bytes(&list, s->conf.listen[i], strlen(s->conf.listen[i]));
+    }
+    wbuf_u8(&list, 0);
+    rc = wbuf_check(&list);
+    tc.addrs = (const char *)list.data;
+    if (rc == 0)
+        rc = net_tcp_listen(&tc, &s->tcp, e);
+    wbuf_fini(&list);
+    for (uint32_t i = 0; rc == 0 && net_tcp_address(s->tcp, i, &a); i++)
+        LOG_INFO("%s: serves at %s", s->path, net_addr_text(&a, text));
+    return rc;
+}
+
 static int begin(struct serve *s, void *arg, struct err *e)
 {
     struct net_acceptor_conf ac = {
@@ -120,12 +157,17 @@ static int begin(struct serve *s, void *arg, struct err *e)
         return rc;
     rc = net_shm_listen(&lc, &s->shm, e);
     if (rc == 0) {
-        rc = open_up(s, e);
+        rc = listen_net(s, e);
+        if (rc == 0)
+            rc = open_up(s, e);
         if (rc == 0)
             return 0;
+        unlisten_net(s);
         net_shm_unlisten(s->shm);
         net_acceptor_stop(s->acceptor);
         net_shm_free(s->shm);
+        if (s->tcp != NULL)
+            net_tcp_free(s->tcp);
     }
     net_acceptor_free(s->acceptor);
     return rc;
@@ -133,6 +175,7 @@ static int begin(struct serve *s, void *arg, struct err *e)
 
 static int stop_listening(struct serve *s, void *arg, struct err *e)
 {
+    unlisten_net(s);
     net_shm_unlisten(s->shm);
     return 0;
 }
@@ -155,6 +198,8 @@ static int release(struct serve *s, void *arg, struct err *e)
 {
     net_acceptor_free(s->acceptor);
     net_shm_free(s->shm);
+    if (s->tcp != NULL)
+        net_tcp_free(s->tcp);
     return 0;
 }
 
@@ -252,12 +297,6 @@ int serve_start(const struct serve_conf *conf, struct serve **out, struct err *e
     struct serve *s;
     int rc;
 
-    if (conf->listen_nr > 0)
-        return err_setf(e, -DER_NOTSUPPORTED,
-                        "leave 'listen' out: every process of this machine that may use the socket "
-                        "can connect",
-                        "this build has no transport between machines", "cannot listen at %.200s",
-                        conf->listen[0]);
     s = base_calloc(1, sizeof(*s));
     if (s == NULL)
         return -DER_NOMEM;
@@ -346,6 +385,7 @@ static int cease(struct serve *s, void *arg, struct err *e)
     }
     if (now - s->quiet_since_ns < *(const uint64_t *)arg)
         return 0;
+    unlisten_net(s);
     net_shm_unlisten(s->shm);
     return 1;
 }

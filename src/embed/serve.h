@@ -47,8 +47,8 @@ struct serve_conf {
 struct serve;
 
 /* Clients may connect when it returns. -DER_BUSY: an engine runs there, in e its pid;
- * -DER_DF_INVAL: the directory holds something else; -DER_NOTSUPPORTED: addresses, in a build
- * without a transport for them; what embed_pool_create(), engine_open() and net_shm_listen() say.
+ * -DER_DF_INVAL: the directory holds something else; what embed_pool_create(), engine_open(),
+ * net_shm_listen() and net_tcp_listen() say.
  * e in three parts. Blocking, as all here; from outside of any xstream. */
 int serve_start(const struct serve_conf *conf, struct serve **s, struct err *e);
 /* Takes no more connections, refuses new requests (-DER_SHUTDOWN: their clients ask the next

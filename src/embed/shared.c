@@ -9,28 +9,46 @@
 #include "net/link.h"
 #include "net/msg.h"
 #include "net/shm.h"
+#include "net/tcp.h"
 #include "rt/rt.h"
 
 #define ASK_MS 10000u /* until it has said who it is */
 
-/* The socket and who may listen on it: a connection is made anew as often as it breaks. */
+/* The socket and who may listen on it, or addresses: a connection is made anew as often as it
+ * breaks. */
 struct shared {
-    char socket[PATH_MAX];
+    char place[PATH_MAX];
+    bool tcp;
     uint32_t uid;
     struct net_peer *peer;
+    struct err *e; /* while it is opened */
 };
 
-static int make_dialer(void *arg, struct rt_xs *xs, struct net_dialer **d)
+static int make_dialer(void *arg, struct rt_xs *xs, bool driven, struct net_dialer **d)
 {
     struct shared *s = arg;
+    struct net_tcp_dial_conf tc = {.addrs = s->place, .driven = driven};
+    struct err e = {0};
 
-    return net_shm_dialer(xs, s->socket, s->uid, d);
+    if (s->tcp)
+        return net_tcp_dialer(xs, &tc, d, s->e != NULL ? s->e : &e);
+    return net_shm_dialer(xs, s->place, s->uid, d);
 }
 
 static void free_dialer(void *arg, struct net_dialer *d)
 {
-    (void)arg;
-    net_shm_dialer_free(d);
+    const struct shared *s = arg;
+
+    if (s->tcp)
+        net_tcp_dialer_free(d);
+    else
+        net_shm_dialer_free(d);
+}
+
+static void forked_dialer(void *arg, struct net_dialer *d)
+{
+    if (!((const struct shared *)arg)->tcp)
+        net_shm_dialer_forked(d);
 }
 
 static int ask(struct net_peer *peer, uuid_t pool)
@@ -69,39 +87,54 @@ bool shared_is_there(const char *real, struct err *e, int *rc)
     return *rc != -DER_UNREACH;
 }
 
-int shared_open(struct client *c, const char *real, struct shared **out, struct net_peer **peer,
-                uuid_t pool, struct err *e)
+static int way(struct client *c, struct shared *s, uuid_t pool)
 {
-    struct shared *s = base_calloc(1, sizeof(*s));
     struct net_link_conf conf = {.dialer = make_dialer,
                                  .dialer_free = free_dialer,
-                                 .dialer_forked = net_shm_dialer_forked,
+                                 .dialer_forked = forked_dialer,
                                  .arg = s};
     struct net_links *ls;
+    int rc = client_links(c, &ls);
+
+    if (rc == 0)
+        rc = net_link_connect(ls, &conf, &s->peer);
+    if (rc != 0)
+        return rc;
+    rc = ask(s->peer, pool);
+    if (rc != 0)
+        net_peer_close(s->peer);
+    return rc;
+}
+
+int shared_open(struct client *c, const char *place, bool tcp, struct shared **out,
+                struct net_peer **peer, uuid_t pool, struct err *e)
+{
+    struct shared *s = base_calloc(1, sizeof(*s));
     struct stat st;
-    int rc;
+    int rc = 0;
 
     if (s == NULL)
         return -DER_NOMEM;
-    rc = shared_path(real, s->socket);
-    if (rc == 0 && stat(real, &st) != 0)
-        rc = -DER_NONEXIST;
-    if (rc == 0) {
+    s->tcp = tcp;
+    s->e = e;
+    if (tcp) {
+        snprintf(s->place, sizeof(s->place), "%s", place);
+    } else {
+        rc = shared_path(place, s->place);
+        if (rc == 0 && stat(place, &st) != 0)
+            rc = -DER_NONEXIST;
         s->uid = st.st_uid; /* or root: nobody else's program stands in for the engine */
-        rc = client_links(c, &ls);
     }
     if (rc == 0)
-        rc = net_link_connect(ls, &conf, &s->peer);
-    if (rc == 0) {
-        rc = ask(s->peer, pool);
-        if (rc != 0)
-            net_peer_close(s->peer);
-    }
+        rc = way(c, s, pool);
+    s->e = NULL;
     if (rc != 0) {
         base_free(s);
         return err_setf(e, rc == -DER_TIMEDOUT ? -DER_UNREACH : rc,
-                        "see in the engine's log what it does, or end it",
-                        "its engine listens but does not answer", "cannot open pool %s", real);
+                        tcp ? "see that it runs and listens there, and that no firewall is between"
+                            : "see in the engine's log what it does, or end it",
+                        tcp ? "no engine answers there" : "its engine listens but does not answer",
+                        "cannot open pool %s", place);
     }
     *peer = s->peer;
     *out = s;

@@ -120,7 +120,7 @@ void net_links_forked(struct net_links *ls)
 
         for (uint32_t i = 0; i <= NET_LINKS_MAX; i++) {
             if (l->way[i] != NULL && l->conf.dialer_forked != NULL)
-                l->conf.dialer_forked(l->way[i]->dialer);
+                l->conf.dialer_forked(l->conf.arg, l->way[i]->dialer);
             l->way[i] = NULL;
         }
     }
@@ -156,7 +156,7 @@ static int way_make(struct link *l, uint32_t i, struct way **out)
     if (rc == 0 && x == NULL)
         rc = ctx_make(l->ls, i, &x);
     if (rc == 0)
-        rc = l->conf.dialer(l->conf.arg, x->xs, &w->dialer);
+        rc = l->conf.dialer(l->conf.arg, x->xs, x->driven, &w->dialer);
     if (rc == 0) {
         conf.dialer = w->dialer;
         conf.xs = x->xs;

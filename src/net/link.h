@@ -27,12 +27,12 @@ int net_links_create(uint32_t spin_us, struct net_links **ls);
 void net_links_destroy(struct net_links *ls);
 
 struct net_link_conf {
-    /* A dialer to the engine, for xs. DER codes. */
-    int (*dialer)(void *arg, struct rt_xs *xs, struct net_dialer **d);
+    /* A dialer to the engine, for xs, which may be a driven one. DER codes. */
+    int (*dialer)(void *arg, struct rt_xs *xs, bool driven, struct net_dialer **d);
     void (*dialer_free)(void *arg, struct net_dialer *d); /* on its xstream */
     /* In a child of fork(): closes what d has open, without a word to the other side; d is not used
      * any more. */
-    void (*dialer_forked)(struct net_dialer *d);
+    void (*dialer_forked)(void *arg, struct net_dialer *d);
     void *arg;
     uint32_t suspect_ms; /* see net_remote_conf */
 };

@@ -89,7 +89,7 @@ static uint64_t number_of(const struct daemon *d, enum setting_id id)
 static int conf_make(struct daemon *d, struct err *e)
 {
     const struct setting *spin = &d->s.v[SET_SPIN_US], *listen = &d->s.v[SET_LISTEN];
-    int rc = 0;
+    int rc;
 
     d->create = (struct embed_pool_conf){
         .label = text_of(d, SET_CREATE_LABEL),
@@ -103,19 +103,13 @@ static int conf_make(struct daemon *d, struct err *e)
                             .socket_mode = (mode_t)number_of(d, SET_SOCKET_MODE),
                             .listen = listen->items,
                             .listen_nr = listen->nr,
-                            .spin_us = spin->known ? (uint32_t)spin->number : rt_default_spin_us(),
+                            .spin_us = spin->known ? (uint32_t)spin->number : rt_shared_spin_us(),
                             .checkpoint_pct = (uint32_t)number_of(d, SET_CHECKPOINT_PCT),
                             .mem_limit = number_of(d, SET_MEM_LIMIT),
                             .clients = (uint32_t)number_of(d, SET_CLIENTS_MAX),
                             .calls = (uint32_t)number_of(d, SET_CLIENTS_CALLS),
                             .room_bytes = number_of(d, SET_CLIENTS_ROOM)};
-    if (listen->nr > 0)
-        rc = settings_refuse(&d->s, SET_LISTEN, e, -DER_NOTSUPPORTED,
-                             "this build has no transport between machines",
-                             "leave it out: every process of this machine that may use the socket "
-                             "can connect");
-    if (rc == 0)
-        rc = group_of(d, e);
+    rc = group_of(d, e);
     return rc == 0 ? cpu_of(d, e) : rc;
 }
 
