@@ -116,8 +116,9 @@ static void unlink_follower(struct rt_xs *xs, struct follower *f)
     *at = f->next;
 }
 
-/* Sleeps until woken, called to drive, or the time is over. A driver again when it returns. */
-static void follow(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
+/* Sleeps until woken, called to drive, or the time is over. A driver again when it returns. False:
+ * it has not slept, as the last driver may not. */
+static bool follow(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
 {
     struct follower f = {.w = w};
     struct follower **at = &xs->followers;
@@ -127,7 +128,7 @@ static void follow(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
     if (xs->drivers == 1 || !__atomic_compare_exchange_n(&w->word, &was, WAITER_ASLEEP, false,
                                                          __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
         guard_unlock(&xs->guard);
-        return;
+        return false;
     }
     xs->drivers--;
     while (*at != NULL)
@@ -150,6 +151,15 @@ static void follow(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
     __atomic_compare_exchange_n(&w->word, &was, WAITER_AWAKE, false, __ATOMIC_ACQUIRE,
                                 __ATOMIC_ACQUIRE);
     guard_unlock(&xs->guard);
+    return true;
+}
+
+/* Somebody who does not wait is the xstream, for a moment: he may need our core. */
+static void let_out(struct rt_xs *xs, const struct waiter *w, unsigned *tries)
+{
+    if (__atomic_load_n(&xs->busy, __ATOMIC_RELAXED) != 0 &&
+        __atomic_load_n(&w->word, __ATOMIC_RELAXED) == WAITER_AWAKE)
+        spin_pause(tries);
 }
 
 /* The driver sleeps in the xstream it has entered. */
@@ -161,7 +171,7 @@ static void sleep_driving(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
     if (now >= end_ns || !__atomic_compare_exchange_n(&w->word, &was, WAITER_DRIVING, false,
                                                       __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         return;
-    rt_xs_sleep(xs, end_ns == UINT64_MAX ? UINT64_MAX : end_ns - now);
+    rt_xs_sleep(xs, end_ns == UINT64_MAX ? UINT64_MAX : end_ns - now, &w->word, WAITER_DRIVING);
     was = WAITER_DRIVING;
     __atomic_compare_exchange_n(&w->word, &was, WAITER_AWAKE, false, __ATOMIC_ACQ_REL,
                                 __ATOMIC_ACQUIRE);
@@ -200,7 +210,7 @@ static bool woken(struct waiter *w)
 static void drive_until(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
 {
     uint64_t idle_since = 0, limit = 0;
-    unsigned looks = 0;
+    unsigned looks = 0, tries = 0;
 
     while (!woken(w)) {
         uint64_t now;
@@ -212,9 +222,11 @@ static void drive_until(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
             looks = 0;
             continue;
         }
-        cpu_relax();
-        if (xs->spin_ns != 0 && ++looks % LOOKS != 0)
-            continue;
+        if (xs->spin_ns != 0) {
+            cpu_relax();
+            if (++looks % LOOKS != 0)
+                continue;
+        }
         now = rt_now_ns();
         if (now >= end_ns)
             return;
@@ -228,9 +240,10 @@ static void drive_until(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
             spin_end(&xs->spin, false);
         if (rt_drive_enter(xs)) {
             sleep_driving(xs, w, end_ns);
+            rt_xs_step(xs); /* at once: two who only look while the other is in would go on so */
             rt_drive_leave(xs);
-        } else {
-            follow(xs, w, end_ns);
+        } else if (!follow(xs, w, end_ns)) {
+            let_out(xs, w, &tries);
         }
         idle_since = 0;
     }

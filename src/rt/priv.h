@@ -132,8 +132,9 @@ bool ring_reap(struct rt_xs *xs); /* runs completions that are there; whether an
 void ring_sleep(struct rt_xs *xs, uint64_t timeout_ns); /* UINT64_MAX: no limit */
 void ring_wake(struct rt_xs *xs);                       /* any thread that owes a wake-up */
 
-/* world_real.c: sleeps, unless there is something to do. The xstream's. */
-void rt_xs_sleep(struct rt_xs *xs, uint64_t limit_ns);
+/* world_real.c: sleeps, unless there is something to do, or *word is not value (any more), which
+ * whoever changes it follows up with rt_xs_wake(). NULL: no word. The xstream's. */
+void rt_xs_sleep(struct rt_xs *xs, uint64_t limit_ns, const uint32_t *word, uint32_t value);
 /* event.c: enlists w; false if the event is set. */
 bool rt_event_enlist(struct rt_event *ev, struct waiter *w);
 /* Takes w out of the event's list; false: somebody else has and wakes it. */

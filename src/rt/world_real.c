@@ -92,12 +92,13 @@ static uint64_t idle_limit_ns(struct rt_xs *xs)
     return next > now ? next - now : 0;
 }
 
-void rt_xs_sleep(struct rt_xs *xs, uint64_t limit_ns)
+void rt_xs_sleep(struct rt_xs *xs, uint64_t limit_ns, const uint32_t *word, uint32_t value)
 {
     if (!callq_sleep(&xs->calls))
         return;
-    /* a poller's work published before the mark was seen raises no wake-up: look once more */
-    if (!rt_doze(xs) && !xs->ready_count)
+    /* what was published before the mark was seen raises no wake-up: look once more */
+    if (!rt_doze(xs) && !xs->ready_count &&
+        (word == NULL || __atomic_load_n(word, __ATOMIC_RELAXED) == value))
         limit_ns = MIN(limit_ns, idle_limit_ns(xs));
     else
         limit_ns = 0;
@@ -165,7 +166,7 @@ static void *xs_main(void *arg)
             if (limit)
                 spin_end(&xs->spin, false);
         }
-        rt_xs_sleep(xs, UINT64_MAX);
+        rt_xs_sleep(xs, UINT64_MAX, NULL, 0);
         idle_since = 0;
     }
     ring_fini(xs);
