@@ -403,6 +403,8 @@ int main(int argc, char **argv)
     daos_init();
     bench_open(&b, in, "bench", true);
     bench_fill(&b);
+    bench_close(&b);
+    bench_open(&b, in, "bench", false); /* both sides read what was there before them */
     for (int k = 0; k < rounds; k++)
         round_of(&b, v[0], k);
     bench_close(&b);

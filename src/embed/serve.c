@@ -108,6 +108,33 @@ static void unlisten_net(struct serve *s)
         net_tcp_unlisten(s->tcp);
 }
 
+/* Addresses as one list. -DER_NOMEM. */
+static int join(const struct serve_conf *conf, struct wbuf *list)
+{
+    wbuf_init_grow(list, 0);
+    for (uint32_t i = 0; i < conf->listen_nr; i++) {
+        wbuf_bytes(list, i > 0 ? "," : "", i > 0);
+        wbuf_bytes(list, conf->listen[i], strlen(conf->listen[i]));
+    }
+    wbuf_u8(list, 0);
+    return wbuf_check(list);
+}
+
+/* Can they be addresses? Before anything is made. */
+static int check_net(const struct serve_conf *conf, struct err *e)
+{
+    struct net_addrs *a = base_alloc(sizeof(*a));
+    struct wbuf list;
+    int rc = join(conf, &list);
+
+    if (rc == 0)
+        rc = a == NULL ? -DER_NOMEM
+                       : net_addr_resolve((const char *)list.data, NET_ADDR_LISTEN, a, e);
+    wbuf_fini(&list);
+    base_free(a);
+    return rc;
+}
+
 /* The addresses of the network, if there are any. */
 static int listen_net(struct serve *s, struct err *e)
 {
@@ -120,13 +147,7 @@ static int listen_net(struct serve *s, struct err *e)
 
     if (s->conf.listen_nr == 0)
         return 0;
-    wbuf_init_grow(&list, 0);
-    for (uint32_t i = 0; i < s->conf.listen_nr; i++) {
-        wbuf_bytes(&list, i > 0 ? "," : "", i > 0);
-        wbuf_bytes(&list, s->conf.listen[i], strlen(s->conf.listen[i]));
-    }
-    wbuf_u8(&list, 0);
-    rc = wbuf_check(&list);
+    rc = join(&s->conf, &list);
     tc.addrs = (const char *)list.data;
     if (rc == 0)
         rc = net_tcp_listen(&tc, &s->tcp, e);
@@ -297,6 +318,9 @@ int serve_start(const struct serve_conf *conf, struct serve **out, struct err *e
     struct serve *s;
     int rc;
 
+    rc = conf->listen_nr > 0 ? check_net(conf, e) : 0;
+    if (rc != 0)
+        return rc;
     s = base_calloc(1, sizeof(*s));
     if (s == NULL)
         return -DER_NOMEM;

@@ -78,6 +78,7 @@ struct shm {
     struct ring_tx tx;
     struct ring_rx rx;
     bool engine; /* the answering side */
+    bool awake;  /* among the active */
     bool up;     /* the region is there */
     bool closed; /* the owner is done with it */
     bool hung;   /* the other side is gone; what it sent still counts */
@@ -250,6 +251,8 @@ static void shm_send(struct net_wire *w, const void *frame, size_t len)
         fail(m);
         return;
     }
+    if (!m->engine && !m->awake && m->up) /* an answer will come, and be looked for */
+        wake(m);
     if (m->up && list_empty(&m->queue) && put(m, frame, (uint32_t)len, &sent))
         return;
     if (m->failed)
@@ -349,8 +352,11 @@ static void wake(struct shm *m)
     struct hub *h = m->hub;
 
     m->idle = 0;
-    list_del(&m->link);
-    list_add_tail(&h->active, &m->link);
+    if (!m->awake) {
+        list_del(&m->link);
+        list_add_tail(&h->active, &m->link);
+        m->awake = true;
+    }
     if (!h->polling) {
         h->poller = (struct rt_poller){.poll = hub_poll, .doze = hub_doze};
         rt_poller_add(h->xs, &h->poller);
@@ -376,6 +382,7 @@ static bool doze(struct shm *m)
     }
     list_del(&m->link);
     list_add_tail(&m->hub->dozing, &m->link);
+    m->awake = false;
     return true;
 }
 

@@ -201,7 +201,7 @@ static void engine_killed_under_load(void **state)
     w.stop = 1;
     pthread_join(t, NULL);
     assert_int_equal(w.failed, 0);
-    assert_in_range(w.done, 8, 1000000);
+    assert_in_range(w.done, 1, 1000000);
     for (int i = 0; i < w.done; i++) {
         snprintf(dkey, sizeof(dkey), "w%d", i);
         snprintf(value, sizeof(value), "y%d", i);

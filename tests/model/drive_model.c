@@ -59,6 +59,12 @@ struct rt_tls *rt_tls(void)
     return &tls[il_self()];
 }
 
+/* of fibers, which are not here */
+void rt_sleep_ns(uint64_t ns)
+{
+    ASSERT(ns == 0);
+}
+
 bool rt_xs_step(struct rt_xs *x)
 {
     struct rt_call *c = callq_take(&x->calls), *next;

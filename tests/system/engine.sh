@@ -111,8 +111,9 @@ bad_config DER_INVAL "key 'labl'.*did you mean 'create.label'" 'path: ./new' 'la
 bad_config DER_INVAL 'not YAML' 'path: [' 'a: b'
 bad_config DER_INVAL "'socket.group': 'no-such-group'.*getent" 'socket:' '  group: no-such-group'
 bad_config DER_NOTSUPPORTED "'cpus': '0'.*one CPU" 'cpus: [0, 1]'
-bad_config DER_NOTSUPPORTED "'listen'.*no transport" 'listen: ["0.0.0.0:7000"]'
 bad_config DER_INVAL "'idle_exit': 'late'" 'idle_exit: late'
+fails 8 DER_INVAL "port" tarn engine ./new --listen=127.0.0.1:port
+[ ! -e new ] || bad "a refused address made a pool"
 fails 8 DER_INVAL "option --socket-mode: '999'" tarn engine ./new --socket-mode=999
 fails 2 DER_INVAL "did you mean '--idle-exit'" tarn engine ./new --idel-exit=3
 fails 8 DER_INVAL 'CPU 1000' tarn engine ./p --cpus=1000
