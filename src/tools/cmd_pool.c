@@ -307,11 +307,11 @@ static int pool_destroy(struct tool *t)
     int rc = pool_dir(t, t->args[0], path, sizeof(path));
 
     if (rc == 0 && !opt_flag(t, "recursive") && !opt_flag(t, "force")) {
-        char slashed[PATH_MAX + 2];
+        char here[PATH_MAX + 8];
 
-        /* a relative path from the registry or the command line may lack the '/' that marks it */
-        snprintf(slashed, sizeof(slashed), "%s%s", strchr(path, '/') == NULL ? "./" : "", path);
-        rc = check_empty(t, slashed);
+        /* in this process: one that an engine serves is in use, whatever is in it */
+        snprintf(here, sizeof(here), "inproc:%s", path);
+        rc = check_empty(t, here);
     }
     if (rc != 0)
         return rc;
