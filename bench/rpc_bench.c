@@ -461,7 +461,9 @@ static void line(const char *what, double us, double ratio, const char *of, cons
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : 5;
-    struct rt_xs_conf xc = {.driven = true, .spin_us = getenv("SP") ? (uint32_t)atoi(getenv("SP")) : SPIN_US, .name = "client"};
+    struct rt_xs_conf xc = {.driven = true,
+                            .spin_us = getenv("SP") ? (uint32_t)atoi(getenv("SP")) : SPIN_US,
+                            .name = "client"};
     struct net_remote_conf rc = {.driven = true};
     static double v[ROWS][ROUNDS_MAX];
     struct bare_client bare;

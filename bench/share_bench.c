@@ -278,8 +278,8 @@ static void bench_open(struct bench *b, const char *pool, const char *cont, bool
         die("container", rc);
     for (int i = 0; i < 3; i++) {
         oid = (daos_obj_id_t){.lo = (uint64_t)i + 1};
-        daos_obj_generate_oid(b->coh, &oid, i == 2 ? DAOS_OT_KV_HASHED : DAOS_OT_DKEY_UINT64,
-                              OC_S1, 0, 0);
+        daos_obj_generate_oid(b->coh, &oid, i == 2 ? DAOS_OT_KV_HASHED : DAOS_OT_DKEY_UINT64, OC_S1,
+                              0, 0);
         rc = i == 2 ? daos_kv_open(b->coh, oid, DAOS_OO_RW, &b->kv, NULL)
                     : daos_obj_open(b->coh, oid, DAOS_OO_RW, i == 0 ? &b->arr : &b->large, NULL);
         if (rc != 0)

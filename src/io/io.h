@@ -153,8 +153,9 @@ int io_dir_open_mem(struct io_dir **dir);
  * predecessor to end, then -DER_BUSY, so that none of them lands on what the new one writes; a
  * block device that is mounted or part of a volume is -DER_BUSY too. Picks
  * stores and flushes for a file in persistent memory (if libpmem was there when this program was
- * built), plain calls for one in memory (tmpfs), else io_uring with O_DIRECT; where io_uring is refused or O_DIRECT not supported, threads
- * with pread/pwrite and fdatasync, which the log says once at level INFO. */
+ * built), plain calls for one in memory (tmpfs), else io_uring with O_DIRECT; where io_uring is
+ * refused or O_DIRECT not supported, threads with pread/pwrite and fdatasync, which the log says
+ * once at level INFO. */
 int io_dir_create_dev(struct io_dir *d, struct rt_xs *xs, const char *name, uint64_t size,
                       struct io_dev **dev, struct err *e);
 int io_dir_open_dev(struct io_dir *d, struct rt_xs *xs, const char *name, bool readonly,

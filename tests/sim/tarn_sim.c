@@ -515,8 +515,8 @@ static bool tries(const struct options *o, uint32_t ops, uint32_t clients, uint3
     return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 }
 
-/* Fewer kinds of faults, one device, fewer clients, fewer operations, as long as the seed still fails; seeds
- * nearby may fail sooner, so a few of them are tried with what is left. */
+/* Fewer kinds of faults, one device, fewer clients, fewer operations, as long as the seed still
+ * fails; seeds nearby may fail sooner, so a few of them are tried with what is left. */
 static int shrink(struct options *o)
 {
     uint32_t faults = o->run.faults ? o->run.faults : SIM_FAULTS_ALL, ops = o->run.ops;
