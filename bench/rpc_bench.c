@@ -1,12 +1,15 @@
 /*
  * Messages between two processes: echo and bulk through net/, beside what the same machine does
- * without it in the same run: a bare ring in shared memory (net/ring.h, no calls, no codec), and
- * memcpy. The engine's side is a process of its own on one CPU, the client's on another; rounds of
- * the contenders alternate; figures are medians.
+ * without it in the same run: a bare ring in shared memory (net/ring.h, no calls, no codec), a loop
+ * of send() and recv(), and memcpy. The engine's side is a process of its own on one CPU, the
+ * client's on another; rounds of the contenders alternate; figures are medians.
  *
  * usage: rpc_bench [ROUNDS]
  */
+#include <arpa/inet.h>
 #include <daos_errno.h>
+#include <errno.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +26,7 @@
 #include "net/remote.h"
 #include "net/ring.h"
 #include "net/shm.h"
+#include "net/tcp.h"
 #include "rt/rt.h"
 
 #define ROUNDS_MAX 64
@@ -167,7 +172,92 @@ static double bare_round(struct bare_client *c, int depth, int n)
     return (now_us() - t0) / n;
 }
 
+/* ---- Bare TCP: what a loop around send() and recv() does ---- */
+
+static void tcp_all(int fd, uint8_t *buf, size_t len, bool out)
+{
+    for (size_t at = 0; at < len;) {
+        ssize_t n = out ? send(fd, buf + at, len - at, 0) : recv(fd, buf + at, len - at, 0);
+
+        if (n <= 0)
+            exit(out ? 1 : 0);
+        at += (size_t)n;
+    }
+}
+
+static int tcp_socket(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    return fd;
+}
+
+/* Answers as many as came, in one send. */
+static void tcp_server(int listener)
+{
+    static uint8_t in[16 * ASKED], out[16 * ANSWERED];
+    size_t have = 0;
+    int fd = accept(listener, NULL, NULL), one = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    for (;;) {
+        ssize_t n = recv(fd, in + have, sizeof(in) - have, MSG_DONTWAIT);
+
+        if (n == 0 || (n < 0 && errno != EAGAIN))
+            exit(0);
+        have += n > 0 ? (size_t)n : 0;
+        if (have >= ASKED)
+            tcp_all(fd, out, have / ASKED * ANSWERED, true);
+        memmove(in, in + have / ASKED * ASKED, have % ASKED);
+        have %= ASKED;
+    }
+}
+
+static int tcp_open(pid_t *pid)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(sa);
+    int l = tcp_socket(), fd = tcp_socket();
+
+    if (bind(l, (struct sockaddr *)&sa, len) != 0 || listen(l, 1) != 0 ||
+        getsockname(l, (struct sockaddr *)&sa, &len) != 0)
+        exit(1);
+    *pid = fork();
+    if (*pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(fd);
+        pin(cpus[1]);
+        tcp_server(l);
+    }
+    close(l);
+    if (connect(fd, (struct sockaddr *)&sa, len) != 0)
+        exit(1);
+    return fd;
+}
+
+/* us a round trip; depth requests in one send, and all their answers */
+static double tcp_round(int fd, int depth, int n)
+{
+    static uint8_t out[16 * ASKED], in[16 * ANSWERED];
+    double t0 = now_us();
+
+    for (int i = 0; i < n; i += depth) {
+        tcp_all(fd, out, (size_t)depth * ASKED, true);
+        for (size_t have = 0; have < (size_t)depth * ANSWERED;) {
+            ssize_t r = recv(fd, in, sizeof(in), MSG_DONTWAIT);
+
+            if (r == 0 || (r < 0 && errno != EAGAIN))
+                exit(1);
+            have += r > 0 ? (size_t)r : 0;
+        }
+    }
+    return (now_us() - t0) / n;
+}
+
 /* ---- The engine's side ---- */
+
+#define PORT_LEN 24
 
 struct server {
     struct rt_xs *xs;
@@ -216,23 +306,28 @@ static void serve(void *arg)
     struct server *s = arg;
     struct net_acceptor_conf ac = {.service = &s->service, .xs = s->xs, .incarnation = 1};
     struct net_shm_listen_conf lc = {.xs = s->xs, .path = s->path, .accept = accepted, .arg = s};
+    struct net_tcp_listen_conf tc = {
+        .xs = s->xs, .addrs = "127.0.0.1:0", .accept = accepted, .arg = s};
     struct net_shm_listener *l;
+    struct net_tcp_listener *t;
+    struct net_addr a;
     struct err e = {0};
-    char c = 1;
+    char port[NET_ADDR_TEXT] = {0};
 
-    if (net_acceptor_create(&ac, &s->acceptor) != 0 || net_shm_listen(&lc, &l, &e) != 0) {
+    if (net_acceptor_create(&ac, &s->acceptor) != 0 || net_shm_listen(&lc, &l, &e) != 0 ||
+        net_tcp_listen(&tc, &t, &e) != 0 || !net_tcp_address(t, 0, &a)) {
         fprintf(stderr, "rpc_bench: %s: %s\n", e.what, e.why);
         exit(1);
     }
-    if (write(s->ready, &c, 1) != 1)
+    net_addr_text(&a, port);
+    if (write(s->ready, port, PORT_LEN) != PORT_LEN)
         exit(1);
 }
 
-static pid_t server_start(const char *path)
+static pid_t server_start(const char *path, char port[PORT_LEN])
 {
     int fds[2];
     pid_t pid;
-    char c;
 
     if (pipe(fds) != 0)
         exit(1);
@@ -249,7 +344,7 @@ static pid_t server_start(const char *path)
             pause();
     }
     close(fds[1]);
-    if (read(fds[0], &c, 1) != 1)
+    if (read(fds[0], port, PORT_LEN) != PORT_LEN)
         exit(1);
     close(fds[0]);
     return pid;
@@ -399,7 +494,24 @@ static double memcpy_round(size_t len, int n)
     return t0;
 }
 
-enum row { BARE1, BARE16, ECHO1, ECHO16, OUT4K1, OUT4K16, IN4K16, OUT1M4, IN1M4, COPY1M, ROWS };
+enum row {
+    BARE1,
+    BARE16,
+    ECHO1,
+    ECHO16,
+    OUT4K1,
+    OUT4K16,
+    IN4K16,
+    OUT1M4,
+    IN1M4,
+    COPY1M,
+    TCP1,
+    TCPE1,
+    TCP16,
+    TCPE16,
+    TCPO16,
+    ROWS
+};
 
 /* ---- Both sides on one thread: what they do, without waiting for each other ---- */
 
@@ -461,14 +573,14 @@ static void line(const char *what, double us, double ratio, const char *of, cons
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : 5;
-    struct rt_xs_conf xc = {.driven = true,
-                            .spin_us = getenv("SP") ? (uint32_t)atoi(getenv("SP")) : SPIN_US,
-                            .name = "client"};
+    struct rt_xs_conf xc = {.driven = true, .spin_us = SPIN_US, .name = "client"};
     struct net_remote_conf rc = {.driven = true};
     static double v[ROWS][ROUNDS_MAX];
     struct bare_client bare;
     struct client c;
-    char path[64];
+    struct client ct;
+    char path[64], port[PORT_LEN];
+    struct err e = {0};
     pid_t pid;
 
     if (argc > 1 && strcmp(argv[1], "alone") == 0)
@@ -479,7 +591,7 @@ int main(int argc, char **argv)
     }
     find_cpus();
     snprintf(path, sizeof(path), "/tmp/rpc_bench.%d", getpid());
-    pid = server_start(path);
+    pid = server_start(path, port);
     pin(cpus[0]);
     if (rt_xs_create(&xc, &c.xs) != 0 || net_shm_dialer(c.xs, path, getuid(), &c.dialer) != 0)
         return 1;
@@ -488,14 +600,31 @@ int main(int argc, char **argv)
     if (net_remote_connect(&rc, &c.peer) != 0)
         return 1;
     wait_round(&c, 60, 1000);
+    ct = c;
+    if (net_tcp_dialer(c.xs, &(struct net_tcp_dial_conf){.addrs = port, .driven = true}, &rc.dialer,
+                       &e) != 0 ||
+        net_remote_connect(&rc, &ct.peer) != 0)
+        return 1;
+    wait_round(&ct, 60, 1000);
     for (int k = 0; k < rounds; k++) {
+        pid_t bare_pid;
+        int fd;
+
         /* the engine sleeps while the bare ring has its CPU, and the other way round */
         bare_open(&bare);
         kill(pid, SIGSTOP);
         v[BARE1][k] = bare_round(&bare, 1, 100000);
         v[BARE16][k] = bare_round(&bare, 16, 300000);
         bare_close(&bare);
+        fd = tcp_open(&bare_pid);
+        v[TCP1][k] = tcp_round(fd, 1, 10000);
+        v[TCP16][k] = tcp_round(fd, 16, 160000);
+        close(fd);
+        waitpid(bare_pid, NULL, 0);
         kill(pid, SIGCONT);
+        v[TCPE1][k] = wait_round(&ct, 60, 10000);
+        v[TCPE16][k] = load_round(&ct, MSG_ECHO, 60, false, 16, 160000);
+        v[TCPO16][k] = load_round(&ct, MSG_OBJ_FETCH, 4096, true, 16, 50000);
         v[ECHO1][k] = wait_round(&c, 60, 100000);
         v[ECHO16][k] = load_round(&c, MSG_ECHO, 60, false, 16, 300000);
         v[OUT4K1][k] = load_round(&c, MSG_OBJ_FETCH, 4096, true, 1, 50000);
@@ -522,6 +651,13 @@ int main(int argc, char **argv)
     line("1 MiB out, 4 under way", m[OUT1M4], m[COPY1M] / m[OUT1M4], "memcpy's rate",
          "goal >= 0.8");
     line("1 MiB in, 4 under way", m[IN1M4], m[COPY1M] / m[IN1M4], "memcpy's rate", "goal >= 0.6");
+    line("bare TCP on loopback, 1 at a time", m[TCP1], 1, "", "");
+    line("echo over TCP, 1 at a time", m[TCPE1], m[TCPE1] / m[TCP1], "bare TCP", "goal <= 1.15");
+    line("bare TCP, 16 in one send", m[TCP16], 1, "", "");
+    line("echo over TCP, 16 under way", m[TCPE16], m[TCPE16] / m[TCP16], "bare TCP",
+         "goal >= 700 k/s");
+    line("4 KiB out over TCP, 16 under way", m[TCPO16], 1, "", "goal >= 250 k/s with a store");
+    net_peer_close(ct.peer);
     net_peer_close(c.peer);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
