@@ -17,7 +17,7 @@ static int group_setup(void **state)
 /* Uses what the parent has open, at once and without a word to the library. */
 static int child(daos_handle_t oh, int n)
 {
-    char dkey[16], value[16];
+    char dkey[40], value[40];
     struct one x;
 
     for (int i = 0; i < 50; i++) {
@@ -35,7 +35,7 @@ static void children_go_on(void **state)
     struct api *a = *state;
     daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1);
     pid_t pid[8];
-    char dkey[16], value[16];
+    char dkey[40], value[40];
     int status;
 
     OK(put(oh, 0, "before", "a", "parent"));
@@ -66,7 +66,7 @@ struct launcher {
     int id;
     daos_event_t ev[32];
     struct one x[32];
-    char dkey[32][24], value[32][24];
+    char dkey[32][40], value[32][40];
     int rc;
 };
 
@@ -140,7 +140,7 @@ static void engine_killed(void **state)
 {
     struct api *a = *state;
     daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 3);
-    char dkey[16], value[16];
+    char dkey[40], value[40];
 
     for (int life = 0; life < 5; life++) {
         for (int i = 0; i < 20; i++) {
@@ -169,7 +169,7 @@ struct working {
 static void *work(void *arg)
 {
     struct working *w = arg;
-    char dkey[24], value[24];
+    char dkey[40], value[40];
     struct one x;
 
     while (!w->stop) {
@@ -188,7 +188,7 @@ static void engine_killed_under_load(void **state)
 {
     struct api *a = *state;
     struct working w = {.oh = api_obj(a, DAOS_OT_MULTI_HASHED, 4)};
-    char dkey[24], value[24];
+    char dkey[40], value[40];
     pthread_t t;
 
     assert_int_equal(pthread_create(&t, NULL, work, &w), 0);
