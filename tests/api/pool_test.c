@@ -15,6 +15,10 @@ static void every_kind_of_name(void **state)
     uuid_unparse(a->pool, text);
     for (i = 0; i < 4; i++) {
         memset(&info, 0xee, sizeof(info));
+        if (names[i] == inproc && a->engine != 0) { /* not while another process has it */
+            FAILS(DER_BUSY, daos_pool_connect(inproc, NULL, DAOS_PC_RW, &poh, NULL, NULL));
+            continue;
+        }
         OK(daos_pool_connect(names[i], NULL, DAOS_PC_RW, &poh, &info, NULL));
         assert_memory_equal(info.pi_uuid, a->pool, 16);
         assert_int_equal(info.pi_ntargets, 1);
