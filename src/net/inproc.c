@@ -124,6 +124,16 @@ static void call_fini(struct net_call *call)
     peer_unref(p);
 }
 
+/* Memory for an answer of the usual size, before anything is done that it has to tell of. */
+static int body_ready(struct body *b)
+{
+    if (b->cap != 0)
+        return 0;
+    b->mem = base_alloc(FRAME_BODY_BYTES);
+    b->cap = b->mem != NULL ? FRAME_BODY_BYTES : 0;
+    return b->mem != NULL ? 0 : -DER_NOMEM;
+}
+
 /* Encodes into b, which grows until the message fits. */
 static int body_encode(struct body *b, uint16_t opcode, const void *msg, bool reply, size_t *len)
 {
@@ -251,6 +261,8 @@ static void inproc_send(struct net_peer *peer, struct net_call *call)
     call->priv[CALL_FINI] = (void *)call_fini;
     f->call = call;
     rc = info != NULL ? body_encode(&f->out, call->hdr.opcode, call->req, false, &len) : -DER_INVAL;
+    if (rc == 0 && info->flags & MSG_CHANGES)
+        rc = body_ready(&f->back);
     if (rc != 0) {
         answer(f, rc);
         return;
