@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define ZEROS_LEN (1u << 20)
@@ -60,6 +61,27 @@ int io_file_extend(int fd, uint64_t from, uint64_t to)
     if (rc != 0 && ftruncate(fd, (off_t)from) != 0)
         return rc;
     return rc;
+}
+
+int io_file_move(int fd, const struct io_req *req)
+{
+    uint64_t moved = 0, len = io_req_len(req);
+
+    while (moved < len) {
+        struct iovec piece = io_req_piece(req, moved);
+        const struct iovec *iov = moved == 0 ? req->iov : &piece;
+        int nr = moved == 0 ? (int)req->iov_nr : 1;
+        off_t off = (off_t)(req->off + moved);
+        ssize_t n = req->op == IO_READ ? preadv(fd, iov, nr, off) : pwritev(fd, iov, nr, off);
+
+        if (n > 0)
+            moved += (uint64_t)n;
+        else if (n == 0)
+            return -DER_IO;
+        else if (errno != EINTR)
+            return io_errno_der(errno);
+    }
+    return 0;
 }
 
 uint64_t io_file_room(int fd)

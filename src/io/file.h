@@ -26,6 +26,9 @@ bool tmpfs_suits(int fd);
 /* Does the file lie in persistent memory that can be mapped (DAX)? */
 bool pmem_suits(int fd);
 
+/* A read or write with plain calls, piece by piece until all has moved. -DER_IO at the end of the
+ * file, other DER codes. */
+int io_file_move(int fd, const struct io_req *req);
 /* Allocates [from, to) of the file and makes size and allocation durable; the new part reads as
  * zeros. What was there is untouched; on failure the file is as long as before. Blocks. */
 int io_file_extend(int fd, uint64_t from, uint64_t to);

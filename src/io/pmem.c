@@ -104,33 +104,13 @@ static void store(struct pmem_dev *pd, const struct io_req *req)
         pmem_drain();
 }
 
-static int load(struct pmem_dev *pd, const struct io_req *req)
-{
-    uint64_t moved = 0, len = io_req_len(req);
-
-    while (moved < len) {
-        struct iovec piece = io_req_piece(req, moved);
-        const struct iovec *iov = moved == 0 ? req->iov : &piece;
-        ssize_t n =
-            preadv(pd->fd, iov, moved == 0 ? (int)req->iov_nr : 1, (off_t)(req->off + moved));
-
-        if (n > 0)
-            moved += (uint64_t)n;
-        else if (n == 0)
-            return -DER_IO;
-        else if (errno != EINTR)
-            return io_errno_der(errno);
-    }
-    return 0;
-}
-
 static void pmem_submit(struct io_dev *dev, struct io_req *req)
 {
     int rc = 0;
 
     switch (req->op) {
     case IO_READ:
-        rc = load(of(dev), req);
+        rc = io_file_move(of(dev)->fd, req);
         break;
     case IO_WRITE:
         store(of(dev), req);

@@ -8,9 +8,7 @@
 #include "base/assert.h"
 #include "base/fail.h"
 #include "daos_errno.h"
-#include <errno.h>
 #include <linux/magic.h>
-#include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -31,30 +29,9 @@ bool tmpfs_suits(int fd)
     return fstatfs(fd, &st) == 0 && (st.f_type == TMPFS_MAGIC || st.f_type == RAMFS_MAGIC);
 }
 
-static int transfer(int fd, const struct io_req *req)
-{
-    uint64_t moved = 0, len = io_req_len(req);
-
-    while (moved < len) {
-        struct iovec piece = io_req_piece(req, moved);
-        const struct iovec *iov = moved == 0 ? req->iov : &piece;
-        int nr = moved == 0 ? (int)req->iov_nr : 1;
-        off_t off = (off_t)(req->off + moved);
-        ssize_t n = req->op == IO_READ ? preadv(fd, iov, nr, off) : pwritev(fd, iov, nr, off);
-
-        if (n > 0)
-            moved += (uint64_t)n;
-        else if (n == 0)
-            return -DER_IO;
-        else if (errno != EINTR)
-            return io_errno_der(errno);
-    }
-    return 0;
-}
-
 static void tmpfs_submit(struct io_dev *dev, struct io_req *req)
 {
-    io_complete_later(req, req->op == IO_FLUSH ? 0 : transfer(of(dev)->fd, req));
+    io_complete_later(req, req->op == IO_FLUSH ? 0 : io_file_move(of(dev)->fd, req));
 }
 
 static int tmpfs_grow(struct io_dev *dev, uint64_t size)
