@@ -10,7 +10,6 @@
 #include <daos_errno.h>
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +18,8 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+#include "timing.h"
 #include "base/assert.h"
 #include "net/msg.h"
 #include "net/remote.h"
@@ -35,51 +34,8 @@
 #define RING_SIZE  65536u
 #define SPIN_US    2000u
 
-static double now_us(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *v, int n)
-{
-    qsort(v, (size_t)n, sizeof(*v), by_value);
-    return v[n / 2];
-}
-
-static void pin(int cpu)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    sched_setaffinity(0, sizeof(set), &set);
-}
-
 /* The CPUs that this process may use: client on the first, engine on the second. */
 static int cpus[2];
-
-static void find_cpus(void)
-{
-    cpu_set_t set;
-    int n = 0;
-
-    sched_getaffinity(0, sizeof(set), &set);
-    for (int i = 0; i < CPU_SETSIZE && n < 2; i++)
-        if (CPU_ISSET(i, &set))
-            cpus[n++] = i;
-    if (n == 1)
-        cpus[1] = cpus[0];
-}
 
 /* ---- The bare ring ---- */
 
@@ -570,74 +526,44 @@ static void line(const char *what, double us, double ratio, const char *of, cons
     printf("%-44s %8.3f us %9.0f k/s  %5.2fx %-14s %s\n", what, us, 1e3 / us, ratio, of, goal);
 }
 
-int main(int argc, char **argv)
+/* All rows once; the engine sleeps while the bare ones have its CPU, and the other way round. */
+static void round_of(struct client *c, struct client *ct, pid_t engine, double v[ROWS][ROUNDS_MAX],
+                     int k)
 {
-    int rounds = argc > 1 ? atoi(argv[1]) : 5;
-    struct rt_xs_conf xc = {.driven = true, .spin_us = SPIN_US, .name = "client"};
-    struct net_remote_conf rc = {.driven = true};
-    static double v[ROWS][ROUNDS_MAX];
     struct bare_client bare;
-    struct client c;
-    struct client ct;
-    char path[64], port[PORT_LEN];
-    struct err e = {0};
-    pid_t pid;
+    pid_t bare_pid;
+    int fd;
 
-    if (argc > 1 && strcmp(argv[1], "alone") == 0)
-        alone();
-    if (rounds < 1 || rounds > ROUNDS_MAX) {
-        fprintf(stderr, "usage: rpc_bench [ROUNDS, 1 to %d]\n", ROUNDS_MAX);
-        return 2;
-    }
-    find_cpus();
-    snprintf(path, sizeof(path), "/tmp/rpc_bench.%d", getpid());
-    pid = server_start(path, port);
-    pin(cpus[0]);
-    if (rt_xs_create(&xc, &c.xs) != 0 || net_shm_dialer(c.xs, path, getuid(), &c.dialer) != 0)
-        return 1;
-    rc.dialer = c.dialer;
-    rc.xs = c.xs;
-    if (net_remote_connect(&rc, &c.peer) != 0)
-        return 1;
-    wait_round(&c, 60, 1000);
-    ct = c;
-    if (net_tcp_dialer(c.xs, &(struct net_tcp_dial_conf){.addrs = port, .driven = true}, &rc.dialer,
-                       &e) != 0 ||
-        net_remote_connect(&rc, &ct.peer) != 0)
-        return 1;
-    wait_round(&ct, 60, 1000);
-    for (int k = 0; k < rounds; k++) {
-        pid_t bare_pid;
-        int fd;
+    bare_open(&bare);
+    kill(engine, SIGSTOP);
+    v[BARE1][k] = bare_round(&bare, 1, 100000);
+    v[BARE16][k] = bare_round(&bare, 16, 300000);
+    bare_close(&bare);
+    fd = tcp_open(&bare_pid);
+    v[TCP1][k] = tcp_round(fd, 1, 10000);
+    v[TCP16][k] = tcp_round(fd, 16, 160000);
+    close(fd);
+    waitpid(bare_pid, NULL, 0);
+    kill(engine, SIGCONT);
+    v[TCPE1][k] = wait_round(ct, 60, 10000);
+    v[TCPE16][k] = load_round(ct, MSG_ECHO, 60, false, 16, 160000);
+    v[TCPO16][k] = load_round(ct, MSG_OBJ_FETCH, 4096, true, 16, 50000);
+    v[ECHO1][k] = wait_round(c, 60, 100000);
+    v[ECHO16][k] = load_round(c, MSG_ECHO, 60, false, 16, 300000);
+    v[OUT4K1][k] = load_round(c, MSG_OBJ_FETCH, 4096, true, 1, 50000);
+    v[OUT4K16][k] = load_round(c, MSG_OBJ_FETCH, 4096, true, 16, 200000);
+    v[IN4K16][k] = load_round(c, MSG_OBJ_UPDATE, 4096, false, 16, 200000);
+    v[OUT1M4][k] = load_round(c, MSG_OBJ_FETCH, 1 << 20, true, 4, 1000);
+    v[IN1M4][k] = load_round(c, MSG_OBJ_UPDATE, 1 << 20, false, 4, 1000);
+    v[COPY1M][k] = memcpy_round(1 << 20, 1000);
+}
 
-        /* the engine sleeps while the bare ring has its CPU, and the other way round */
-        bare_open(&bare);
-        kill(pid, SIGSTOP);
-        v[BARE1][k] = bare_round(&bare, 1, 100000);
-        v[BARE16][k] = bare_round(&bare, 16, 300000);
-        bare_close(&bare);
-        fd = tcp_open(&bare_pid);
-        v[TCP1][k] = tcp_round(fd, 1, 10000);
-        v[TCP16][k] = tcp_round(fd, 16, 160000);
-        close(fd);
-        waitpid(bare_pid, NULL, 0);
-        kill(pid, SIGCONT);
-        v[TCPE1][k] = wait_round(&ct, 60, 10000);
-        v[TCPE16][k] = load_round(&ct, MSG_ECHO, 60, false, 16, 160000);
-        v[TCPO16][k] = load_round(&ct, MSG_OBJ_FETCH, 4096, true, 16, 50000);
-        v[ECHO1][k] = wait_round(&c, 60, 100000);
-        v[ECHO16][k] = load_round(&c, MSG_ECHO, 60, false, 16, 300000);
-        v[OUT4K1][k] = load_round(&c, MSG_OBJ_FETCH, 4096, true, 1, 50000);
-        v[OUT4K16][k] = load_round(&c, MSG_OBJ_FETCH, 4096, true, 16, 200000);
-        v[IN4K16][k] = load_round(&c, MSG_OBJ_UPDATE, 4096, false, 16, 200000);
-        v[OUT1M4][k] = load_round(&c, MSG_OBJ_FETCH, 1 << 20, true, 4, 1000);
-        v[IN1M4][k] = load_round(&c, MSG_OBJ_UPDATE, 1 << 20, false, 4, 1000);
-        v[COPY1M][k] = memcpy_round(1 << 20, 1000);
-    }
+static void report(double v[ROWS][ROUNDS_MAX], int rounds)
+{
     double m[ROWS];
 
     for (int i = 0; i < ROWS; i++)
-        m[i] = median(v[i], rounds);
+        m[i] = quantile(v[i], rounds, 0.5);
     line("bare ring, 1 at a time", m[BARE1], 1, "", "");
     line("echo through shared memory, 1 at a time", m[ECHO1], m[ECHO1] / m[BARE1], "the bare ring",
          "goal <= 2");
@@ -657,6 +583,46 @@ int main(int argc, char **argv)
     line("echo over TCP, 16 under way", m[TCPE16], m[TCPE16] / m[TCP16], "bare TCP",
          "goal >= 700 k/s");
     line("4 KiB out over TCP, 16 under way", m[TCPO16], 1, "", "goal >= 250 k/s with a store");
+}
+
+int main(int argc, char **argv)
+{
+    int rounds = argc > 1 ? atoi(argv[1]) : 5;
+    struct rt_xs_conf xc = {.driven = true, .spin_us = SPIN_US, .name = "client"};
+    struct net_remote_conf rc = {.driven = true};
+    static double v[ROWS][ROUNDS_MAX];
+    struct client c;
+    struct client ct;
+    char path[64], port[PORT_LEN];
+    struct err e = {0};
+    pid_t pid;
+
+    if (argc > 1 && strcmp(argv[1], "alone") == 0)
+        alone();
+    if (rounds < 1 || rounds > ROUNDS_MAX) {
+        fprintf(stderr, "usage: rpc_bench [ROUNDS, 1 to %d]\n", ROUNDS_MAX);
+        return 2;
+    }
+    find_cpus(cpus);
+    snprintf(path, sizeof(path), "/tmp/rpc_bench.%d", getpid());
+    pid = server_start(path, port);
+    pin(cpus[0]);
+    if (rt_xs_create(&xc, &c.xs) != 0 || net_shm_dialer(c.xs, path, getuid(), &c.dialer) != 0)
+        return 1;
+    rc.dialer = c.dialer;
+    rc.xs = c.xs;
+    if (net_remote_connect(&rc, &c.peer) != 0)
+        return 1;
+    wait_round(&c, 60, 1000);
+    ct = c;
+    if (net_tcp_dialer(c.xs, &(struct net_tcp_dial_conf){.addrs = port, .driven = true}, &rc.dialer,
+                       &e) != 0 ||
+        net_remote_connect(&rc, &ct.peer) != 0)
+        return 1;
+    wait_round(&ct, 60, 1000);
+    for (int k = 0; k < rounds; k++)
+        round_of(&c, &ct, pid, v, k);
+    report(v, rounds);
     net_peer_close(ct.peer);
     net_peer_close(c.peer);
     kill(pid, SIGKILL);

@@ -7,15 +7,14 @@
  */
 #include <daos.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+#include "timing.h"
 #include "base/assert.h"
 #include "client/client.h"
 #include "embed/embed.h"
@@ -31,27 +30,6 @@
 #define LARGE      (1u << 20)
 #define SPIN_US    2000u
 
-static double now_us(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static double quantile(double *v, int n, double q)
-{
-    qsort(v, (size_t)n, sizeof(*v), by_value);
-    return v[(int)((double)(n - 1) * q)];
-}
-
 static void die(const char *what, int rc)
 {
     char text[1024] = "";
@@ -62,28 +40,6 @@ static void die(const char *what, int rc)
 }
 
 static int cpus[2];
-
-static void find_cpus(void)
-{
-    cpu_set_t set;
-    int n = 0;
-
-    sched_getaffinity(0, sizeof(set), &set);
-    for (int i = 0; i < CPU_SETSIZE && n < 2; i++)
-        if (CPU_ISSET(i, &set))
-            cpus[n++] = i;
-    if (n == 1)
-        cpus[1] = cpus[0];
-}
-
-static void pin(int cpu)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    sched_setaffinity(0, sizeof(set), &set);
-}
 
 /* ---- The engine's process ---- */
 
@@ -390,7 +346,7 @@ int main(int argc, char **argv)
         return 2;
     }
     b.blocks = (uint64_t)mib * 256;
-    find_cpus();
+    find_cpus(cpus);
     pin(cpus[0]);
     snprintf(dir, sizeof(dir), "/dev/shm/share_bench.%d", getpid());
     snprintf(sock, sizeof(sock), "%s/" EMBED_SOCKET, dir);
