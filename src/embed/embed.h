@@ -1,6 +1,7 @@
 /*
  * embed: the one place that joins client and engine in a process. A pool is a directory, whose
- * devices may lie elsewhere; opening it runs its engine here.
+ * devices may lie elsewhere. Opening it finds the engine that listens there (serve.h), in whatever
+ * process, or runs one here; TARN_BACKGROUND=1: as a program of its own, if none listens.
  *
  * The registry ($XDG_STATE_HOME/tarn/pools, default ~/.local/state/tarn/pools) maps label and UUID
  * to the path of every pool this user made: one line "uuid label path" each, replaced atomically.

@@ -22,6 +22,7 @@
 #define LOCK_MS   60000u
 #define LOOK_MS   5u
 #define SAID_MAX  2048u
+#define ENDING_NS UINT64_C(3000000000)
 
 extern char **environ;
 
@@ -35,7 +36,8 @@ static const char *program(void)
     return access(TARN_BINDIR "/" PROGRAM, X_OK) == 0 ? TARN_BINDIR "/" PROGRAM : PROGRAM;
 }
 
-/* Runs it; what it says on stderr until it is in the background or has failed. */
+/* Runs it; what it says on stderr until it is in the background or has failed. 0; -1: it failed; an
+ * errno: it could not be run. */
 static int run(const char *real, char said[SAID_MAX])
 {
     const char *prog = program(), *idle = getenv("TARN_IDLE_EXIT");
@@ -89,17 +91,24 @@ static const char *one_line(char *said)
 
 static int start(const char *real, struct err *e)
 {
+    uint64_t begun = rt_now_ns();
     char said[SAID_MAX];
-    int rc = run(real, said);
+    int rc, there = 0;
 
-    if (rc == 0)
-        return 0;
-    if (rc > 0)
-        return err_setf(
-            e, rc == ENOENT ? -DER_NONEXIST : -DER_MISC,
-            "install Tarn, or set TARN_ENGINE to its program 'tarn'; or use the pool in "
-            "this process alone: inproc:",
-            strerror(rc), "cannot start an engine for pool %s", real);
+    /* an engine that is just ending listens no more, and has the pool a moment longer */
+    while ((rc = run(real, said)) == -1 && rt_now_ns() - begun < ENDING_NS &&
+           !shared_is_there(real, e, &there))
+        rt_sleep_ns(LOOK_MS * 1000000u);
+    if (rc == 0 || (rc == -1 && shared_is_there(real, e, &there)))
+        return there == -DER_UNREACH ? 0 : there;
+    if (rc > 0) {
+        err_setf(e, rc == ENOENT ? -DER_NONEXIST : -DER_MISC,
+                 "install Tarn, or set TARN_ENGINE to its program 'tarn'; or use the pool in this "
+                 "process alone: inproc:",
+                 "", "cannot start an engine for pool %s", real);
+        err_why(e, "its program %.150s: %s", program(), strerror(rc));
+        return e != NULL ? e->rc : -DER_MISC;
+    }
     err_setf(e, -DER_BUSY, "see who uses the pool, or run `tarn engine` on it to see more", "",
              "cannot start an engine for pool %s", real);
     err_why(e, "%s", one_line(said));
@@ -120,10 +129,11 @@ int embed_launch(const char *real, struct err *e)
         if (!locked)
             rt_sleep_ns(LOOK_MS * 1000000u);
     }
-    if (rc == -DER_UNREACH)
-        rc = 0;
-    if (locked && !shared_is_there(real, e, &rc))
-        rc = start(real, e);
+    if (!shared_is_there(real, e, &rc))
+        rc = locked ? start(real, e)
+                    : err_setf(e, -DER_TIMEDOUT, "see what that program does, or end it",
+                               "another program has been starting one for a minute",
+                               "cannot start an engine for pool %s", real);
     close(fd);
     return rc;
 }

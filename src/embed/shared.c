@@ -79,11 +79,19 @@ int shared_path(const char *real, char out[PATH_MAX])
 bool shared_is_there(const char *real, struct err *e, int *rc)
 {
     char path[PATH_MAX];
+    struct stat st;
+    uint32_t uid;
 
-    *rc = shared_path(real, path) == 0 ? net_shm_answers(path) : -DER_UNREACH;
+    *rc = shared_path(real, path) == 0 ? net_shm_answers(path, &uid) : -DER_UNREACH;
     if (*rc == -DER_NO_PERM)
         err_setf(e, *rc, "ask its owner for access to " EMBED_SOCKET " there",
                  "you may not connect to the engine that serves it", "cannot open pool %s", real);
+    if (*rc == 0 && uid != UINT32_MAX && uid != 0 && stat(real, &st) == 0 && uid != st.st_uid)
+        *rc = err_setf(e, -DER_NO_PERM,
+                       "let the owner of the directory, or root, run its engine, or give it to the "
+                       "user who does",
+                       "whoever listens there is neither the directory's owner nor root",
+                       "cannot open pool %s", real);
     return *rc != -DER_UNREACH;
 }
 

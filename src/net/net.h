@@ -5,19 +5,19 @@
  * pool map version, HLC, incarnation, txid and sub-operation, relative deadline,
  * RESEND/REPLAY/FORWARDED flags, body checksum), plus up to NET_BULK_MAX bulk vectors: the caller's
  * memory to read from (update) or write into (fetch). A transport decides how bulk travels:
- * in-process the engine uses the caller's memory directly; between processes it goes inline up to
- * 16 KiB, above that through regions with a generation that is revoked before a call fails at the
- * client.
+ * in-process the engine uses the caller's memory directly; through shared memory, above half a KiB,
+ * it lies in a room that both sides map (net/wire.h); else it travels in the messages. Between
+ * processes the engine never touches the caller's memory, so a call may fail before it has ended.
  *
  * A service answers requests; a peer is where requests are sent. Both sides see the same structs
- * whatever the transport: in-process (below), or over connections (net/remote.h): the simulated
- * network now, shared memory and TCP later.
+ * whatever the transport: in-process (below), or over connections (net/remote.h) of shared memory,
+ * TCP or the simulated network. Threads of a program have connections of their own (net/link.h).
  *
  * The answer arrives through call->done(), possibly inside net_call_send() (the engine could answer
  * at once), otherwise on the thread that progresses the transport; in-process that is the engine's
- * xstream. done() must not wait.  Every call is answered exactly once: reply, -DER_TIMEDOUT after
- * its deadline, or -DER_UNREACH when the peer died. The receiving side treats every byte as
- * hostile: -DER_PROTO for what does not decode.
+ * xstream. done() must not wait, nor close the peer. Every call is answered exactly once: reply,
+ * -DER_TIMEDOUT after its deadline, or -DER_UNREACH when the peer died. The receiving side treats
+ * every byte as hostile: -DER_PROTO for what does not decode.
  */
 #ifndef TARN_NET_H
 #define TARN_NET_H
@@ -120,8 +120,9 @@ static inline void net_bulk_wrote(struct net_req *req, uint32_t bulk, uint64_t o
 struct net_service {
     /* Runs on the service's xstream in a fiber of its own; ends with net_reply() at any time. */
     void (*handle)(struct net_service *s, struct net_req *req);
-    /* Optional, in-process only: tried first on the caller's thread. True: it took the request (and
-     * replied or will). False: nothing happened, it goes to handle(). Must not wait. */
+    /* Optional: tried first, in-process on the caller's thread, over connections on the xstream
+     * that they and the target share. True: it took the request (and replied or will). False:
+     * nothing happened, it goes to handle(). Must not wait. */
     bool (*inline_handle)(struct net_service *s, struct net_req *req);
     /* Which xstream serves the request's target. */
     struct rt_xs *(*route)(struct net_service *s, const struct net_hdr *hdr);

@@ -838,14 +838,19 @@ static void incoming_again(struct rt_timer *t)
     listen_on(CONTAINER_OF(t, struct net_shm_listener, again));
 }
 
-int net_shm_answers(const char *path)
+int net_shm_answers(const char *path, uint32_t *uid)
 {
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), dir = -1, rc;
     struct sockaddr_un sa;
+    struct ucred cred;
+    socklen_t len = sizeof(cred);
 
     rc = fd >= 0 ? address(path, &sa, &dir) : -errno;
     if (rc == 0 && connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0)
         rc = -errno;
+    if (uid != NULL)
+        *uid = rc == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 ? cred.uid
+                                                                                    : UINT32_MAX;
     if (dir >= 0)
         close(dir);
     if (fd >= 0)
@@ -860,7 +865,8 @@ static int bind_socket(int fd, const struct net_shm_listen_conf *conf, const str
     mode_t mode = conf->mode != 0 ? conf->mode : 0600;
     int rc = bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ? 0 : -errno;
 
-    if (rc == -EADDRINUSE && net_shm_answers(conf->path) == -DER_UNREACH) { /* of one that died */
+    if (rc == -EADDRINUSE &&
+        net_shm_answers(conf->path, NULL) == -DER_UNREACH) { /* of one that died */
         unlink(sa->sun_path);
         rc = bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ? 0 : -errno;
     }

@@ -9,7 +9,7 @@
  *
  *   region     page 0: struct ring_ctl of client to engine, of engine to client (256 bytes apart)
  *              RING_BYTES each: their data
- *              from NET_SHM_ROOM: the room
+ *              from 256 KiB on: the room
  *
  * The region is as large as the room may become; memory is only what was touched: an idle
  * connection holds at most 132 KiB. What the other side writes is checked and copied before it is
@@ -39,8 +39,7 @@ struct net_shm_listen_conf {
     void *arg;
 };
 
-/* On xs (net_shm_listen_fiber) .. -DER_BUSY: somebody listens there; -DER_NO_PERM, -DER_NOMEM,
- * -DER_IO; e in three parts. */
+/* On xs. -DER_BUSY: somebody listens there; -DER_NO_PERM, -DER_NOMEM, -DER_IO; e in three parts. */
 int net_shm_listen(const struct net_shm_listen_conf *conf, struct net_shm_listener **l,
                    struct err *e);
 /* Takes no more connections; those that are there stay. On xs. */
@@ -48,8 +47,9 @@ void net_shm_unlisten(struct net_shm_listener *l);
 /* After every wire was closed. On xs. */
 void net_shm_free(struct net_shm_listener *l);
 
-/* Is anybody listening at path? 0, -DER_NO_PERM: somebody may be, but not for us, -DER_UNREACH. */
-int net_shm_answers(const char *path);
+/* Is anybody listening at path? 0, and uid (may be NULL) whose program it is, UINT32_MAX if it is
+ * too busy to say; -DER_NO_PERM: somebody may be, but not for us; -DER_UNREACH. */
+int net_shm_answers(const char *path, uint32_t *uid);
 
 /* Wires of xs to the engine that listens at path. uid: who must listen there, besides root;
  * UINT32_MAX: anybody. -DER_NOMEM. */

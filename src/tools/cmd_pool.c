@@ -296,6 +296,8 @@ static int check_empty(struct tool *t, const char *path)
         return tool_fail(t, -DER_BUSY, "give --recursive to destroy them with it", why,
                          "will not destroy pool %s", t->args[0]);
     }
+    if (rc == -DER_BUSY)
+        err_what(&t->err, "cannot destroy pool %s", t->args[0]);
     if (rc != 0 && rc != -DER_BUSY && rc != -DER_NONEXIST && rc != -DER_DF_INVAL)
         err_next(&t->err, "give --force to destroy a pool that cannot be opened");
     return rc;
