@@ -361,7 +361,7 @@ static void every_order_of_leaving_is_needed(void **state)
     };
 
     if (!getenv("TARN_CHECK_LONG")) /* 20 s */
-        return;
+        skip();
     il_bites(scenes, ARRAY_LEN(scenes), functions, excuses, ARRAY_LEN(excuses));
 }
 
