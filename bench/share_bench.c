@@ -3,7 +3,9 @@
  * memory, beside the same engine in this process (inproc:), in one run; and memcpy for the large
  * ones. The pool lies in /dev/shm. The engine has one CPU, the client another.
  *
- * usage: share_bench [ROUNDS [WORKING-SET-MIB]]
+ * usage: share_bench [ROUNDS [WORKING-SET-MIB [ROW]]]
+ * ROW: only this one, 1 to 7, to profile it: fetch one by one, fetch, update, get, put, large
+ * fetch, large update.
  */
 #include <daos.h>
 #include <fcntl.h>
@@ -109,6 +111,7 @@ struct bench {
     daos_handle_t poh, coh, arr, kv, large, eq;
     uint64_t blocks;
     uint64_t seed;
+    int only; /* enum row; 0: all */
     char *mem;
 };
 
@@ -294,13 +297,18 @@ enum row { F1, F99, F16, U16, G16, P16, FL4, UL4, ROWS };
 
 static void round_of(struct bench *b, double v[ROWS][ROUNDS_MAX], int k)
 {
-    run_one(b, FETCH, 20000, &v[F1][k], &v[F99][k]);
-    v[F16][k] = run(b, FETCH, 16, 100000);
-    v[U16][k] = run(b, UPDATE, 16, 50000);
-    v[G16][k] = run(b, KV_GET, 16, 100000);
-    v[P16][k] = run(b, KV_PUT, 16, 50000);
-    v[FL4][k] = run(b, FETCH_LARGE, 4, 500);
-    v[UL4][k] = run(b, UPDATE_LARGE, 4, 500);
+    static const struct {
+        enum what what;
+        int depth, n;
+    } work[ROWS] = {
+        [F16] = {FETCH, 16, 100000}, [U16] = {UPDATE, 16, 50000},   [G16] = {KV_GET, 16, 100000},
+        [P16] = {KV_PUT, 16, 50000}, [FL4] = {FETCH_LARGE, 4, 500}, [UL4] = {UPDATE_LARGE, 4, 500}};
+
+    if (b->only == 0 || b->only == F99)
+        run_one(b, FETCH, 20000, &v[F1][k], &v[F99][k]);
+    for (int i = F16; i < ROWS; i++)
+        if (b->only == 0 || b->only == i)
+            v[i][k] = run(b, work[i].what, work[i].depth, work[i].n);
 }
 
 static double memcpy_us(void)
@@ -335,14 +343,15 @@ int main(int argc, char **argv)
                                            ">= 0.8 copy", ">= 0.6 copy"};
     static double v[2][ROWS][ROUNDS_MAX], copy[ROUNDS_MAX];
     struct embed_pool_conf conf = {.label = NULL};
-    struct bench b = {.seed = 1};
+    struct bench b = {.seed = 1, .only = argc > 3 ? atoi(argv[3]) : 0};
     struct err e = {0};
     char dir[64], sock[128], in[80], cmd[96];
     uuid_t uuid;
     pid_t pid;
 
-    if (rounds < 1 || rounds > ROUNDS_MAX || mib < 1) {
-        fprintf(stderr, "usage: share_bench [ROUNDS, 1 to %d [WORKING-SET-MIB]]\n", ROUNDS_MAX);
+    if (rounds < 1 || rounds > ROUNDS_MAX || mib < 1 || b.only < 0 || b.only >= ROWS) {
+        fprintf(stderr, "usage: share_bench [ROUNDS, 1 to %d [WORKING-SET-MIB [ROW, 1 to %d]]]\n",
+                ROUNDS_MAX, ROWS - 1);
         return 2;
     }
     b.blocks = (uint64_t)mib * 256;
@@ -378,6 +387,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < ROWS; i++) {
         double a = quantile(v[0][i], rounds, 0.5), s = quantile(v[1][i], rounds, 0.5);
 
+        if (b.only != 0 && i != b.only && (i != F1 || b.only != F99))
+            continue;
         if (i < F16)
             printf("%-36s %9.2f us %9.2f us  %5.2fx  goal %s\n", what[i], a, s, s / a, goal[i]);
         else if (i < FL4)

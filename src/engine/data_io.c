@@ -12,7 +12,6 @@
  * Verification reads whole checksum chunks, so a wanted range is widened to chunk boundaries; only
  * a range that is exactly its chunks, in aligned memory, is read in place.
  */
-#include "base/csum.h"
 #include <stdlib.h>
 
 #include "engine/engine_int.h"
@@ -150,28 +149,6 @@ static bool in_place(struct transfer *t, const struct iovec *iov, uint32_t nr, u
     return false;
 }
 
-/* Copies len bytes between a flat buffer and a stream from off; true: into the stream. */
-static void copy_stream(const struct iovec *iov, uint32_t nr, uint64_t off, uint8_t *flat,
-                        uint64_t len, bool into)
-{
-    for (uint32_t i = 0; i < nr && len > 0; i++) {
-        uint64_t n;
-
-        if (off >= iov[i].iov_len) {
-            off -= iov[i].iov_len;
-            continue;
-        }
-        n = MIN(iov[i].iov_len - off, len);
-        if (into)
-            memcpy((char *)iov[i].iov_base + off, flat, n);
-        else
-            memcpy(flat, (char *)iov[i].iov_base + off, n);
-        flat += n;
-        len -= n;
-        off = 0;
-    }
-}
-
 /* ---- Flushing together ---- */
 
 static int flush_shared(struct shard *s)
@@ -248,7 +225,7 @@ static int write_prepare(struct shard *s, struct transfer *t, const struct vos_o
         uint64_t room = ROUND_UP(p[i].len, (uint64_t)SPACE_BLOCK);
 
         iod = &ops[p[i].op].iods[p[i].iod];
-        copy_stream(iod->iov, iod->iov_nr, p[i].src_off, t->bounce + bytes, p[i].len, false);
+        data_copy(iod->iov, iod->iov_nr, p[i].src_off, t->bounce + bytes, p[i].len, false);
         memset(t->bounce + bytes + p[i].len, 0, room - p[i].len);
         bytes += room;
     }
@@ -274,7 +251,7 @@ int data_write(struct shard *s, const struct vos_op *ops, const struct vos_place
         rc = write_prepare(s, &ts[n], ops, &places[i], run);
         if (rc != 0)
             break;
-        s->eng->data_writes++;
+        __atomic_fetch_add(&s->eng->data_writes, 1, __ATOMIC_RELAXED);
         transfer_start(s, &b, &ts[n], IO_WRITE, flags, places[i].ext.block * SPACE_BLOCK);
     }
     rc2 = batch_wait(&b);
@@ -289,34 +266,6 @@ int data_write(struct shard *s, const struct vos_op *ops, const struct vos_place
 }
 
 /* ---- Reading ---- */
-
-/* What is read for a piece: bytes [from, to) of the extent, in bytes; chunks of checksums begin at
- * from if there are any. */
-static void widen(const struct vos_piece *p, uint64_t *from, uint64_t *to)
-{
-    uint64_t unit = p->csum_type != 0 ? p->chunk_bytes : SPACE_BLOCK;
-
-    *from = ROUND_DOWN(p->ext_off, unit);
-    *to = MIN(ROUND_UP(p->ext_off + p->len, unit), p->ext_bytes);
-    if (p->csum_type == 0)
-        *to = MAX(*to, p->ext_off + p->len);
-}
-
-static int verify(const struct vos_piece *p, const uint8_t *bytes, uint64_t len)
-{
-    const uint8_t *want = p->csums;
-
-    if (p->csum_type == 0 || !csum_supported((enum csum_type)p->csum_type))
-        return 0;
-    for (uint64_t off = 0; off < len; off += p->chunk_bytes, want += p->csum_len) {
-        uint64_t got =
-            csum_calc((enum csum_type)p->csum_type, bytes + off, MIN(p->chunk_bytes, len - off));
-
-        if (memcmp(&got, want, p->csum_len) != 0 && !MUTANT(ENGINE_DATA_CSUM))
-            return -DER_CSUM;
-    }
-    return 0;
-}
 
 static uint64_t dev_off(const struct data_want *w)
 {
@@ -378,10 +327,10 @@ static int read_finish(const struct transfer *t, const struct data_want *w, uint
         uint64_t at = MUTANT(ENGINE_GATHER_FIRST) ? 0 : dev_off(&w[i]) - dev_off(w);
         uint8_t *bytes = (uint8_t *)t->iovs[0].iov_base + at;
 
-        rc = MUTANT(ENGINE_GATHER_FIRST) ? 0 : verify(p, bytes, w[i].to - w[i].from);
+        rc = MUTANT(ENGINE_GATHER_FIRST) ? 0 : data_sound(p, bytes, w[i].to - w[i].from);
         if (rc == 0 && t->bounce != NULL)
-            copy_stream(w[i].iod->dst, w[i].iod->dst_nr, p->dst_off,
-                        bytes + (p->ext_off - w[i].from), p->len, true);
+            data_copy(w[i].iod->dst, w[i].iod->dst_nr, p->dst_off, bytes + (p->ext_off - w[i].from),
+                      p->len, true);
     }
     return rc;
 }
@@ -418,7 +367,7 @@ int data_read(struct shard *s, struct data_want *want, uint32_t nr)
     if (rs == NULL)
         return -DER_NOMEM;
     for (uint32_t i = 0; i < nr; i++)
-        widen(want[i].piece, &want[i].from, &want[i].to);
+        data_widen(want[i].piece, &want[i].from, &want[i].to);
     qsort(want, nr, sizeof(*want), by_place);
     batch_init(&b);
     for (uint32_t i = 0; i < nr; i += rs[n++].nr) {
@@ -431,7 +380,7 @@ int data_read(struct shard *s, struct data_want *want, uint32_t nr)
         rc = read_prepare(s, &r->t, &want[i], r->nr, end);
         if (rc != 0)
             break;
-        s->eng->data_reads++;
+        __atomic_fetch_add(&s->eng->data_reads, 1, __ATOMIC_RELAXED);
         transfer_start(s, &b, &r->t, IO_READ, 0, dev_off(&want[i]));
     }
     batch_wait(&b);
@@ -450,7 +399,7 @@ int data_verify(struct shard *s, const struct vos_piece *p)
     uint64_t from, to;
     int rc;
 
-    widen(p, &from, &to);
+    data_widen(p, &from, &to);
     rc = bounce(s, &t, to - from);
     if (rc != 0)
         return rc;
@@ -459,7 +408,7 @@ int data_verify(struct shard *s, const struct vos_piece *p)
                    p->ext.block * SPACE_BLOCK + ROUND_DOWN(from, SPACE_BLOCK));
     rc = batch_wait(&b);
     if (rc == 0)
-        rc = verify(p, t.bounce, to - from);
+        rc = data_sound(p, t.bounce, to - from);
     transfer_fini(s, &t);
     return rc;
 }

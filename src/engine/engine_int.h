@@ -85,10 +85,11 @@ struct engine {
     struct shard shard;
     struct place_map *map;
     uuid_t pool;
-    struct err not_open;                       /* lenient: what could not be opened */
-    struct gate gate;                          /* for requests; closed: new ones are refused */
-    uint64_t requests, inline_requests;        /* atomic */
-    uint64_t data_writes, data_reads, flushes; /* xstream only */
+    struct err not_open;                /* lenient: what could not be opened */
+    struct gate gate;                   /* for requests; closed: new ones are refused */
+    uint64_t requests, inline_requests; /* atomic */
+    uint64_t data_writes, data_reads;   /* atomic */
+    uint64_t flushes;                   /* xstream only */
 };
 
 uint64_t engine_wall_ns(const struct engine *eng);
@@ -184,6 +185,30 @@ void svc_host_fiber(struct shard *s, struct net_req *req);
 /* Brings vos and svc to agree after opening: snapshots and containers that svc does not know go,
  * handles of the past are evicted. [F] */
 int svc_host_reconcile(struct shard *s);
+
+/* ---- data_mem.c: values in data extents that lie in memory ---- */
+
+/* Copies len bytes between a flat buffer and a stream from off; true: into the stream. */
+void data_copy(const struct iovec *iov, uint32_t nr, uint64_t off, uint8_t *flat, uint64_t len,
+               bool into);
+/* What is read for a piece: bytes [from, to) of the extent; chunks of checksums begin at from if
+ * there are any. */
+void data_widen(const struct vos_piece *p, uint64_t *from, uint64_t *to);
+/* Are the piece's widened bytes what was written? -DER_CSUM. */
+int data_sound(const struct vos_piece *p, const uint8_t *bytes, uint64_t len);
+
+#define DATA_AT_ONCE (64u << 10) /* bytes that are copied while everybody else waits */
+
+/* Do they lie in memory, with at most max bytes? Then they are moved at once; yields: on a fiber,
+ * which lets others have their turn. [L], or on a fiber of the shard. */
+bool data_mem_places(struct shard *s, const struct vos_place *places, uint32_t nr, uint64_t max);
+void data_mem_write(struct shard *s, const struct vos_op *ops, const struct vos_place *places,
+                    uint32_t nr, bool yields);
+/* *max: less by what they have. */
+bool data_mem_pieces(struct shard *s, const struct vos_piece *pieces, uint32_t nr, uint64_t *max);
+/* -DER_CSUM */
+int data_mem_read(struct shard *s, const struct vos_fetch_iod *iods, const struct vos_piece *pieces,
+                  uint32_t nr, bool yields);
 
 /* ---- data_io.c [F] ---- */
 

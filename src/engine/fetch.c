@@ -147,10 +147,14 @@ static int finish(struct fetch *ft, int rc)
 static int read_pieces(struct fetch *ft)
 {
     uint32_t nr = ft->f.piece_nr;
-    struct data_want *want = nr > 0 ? net_req_alloc(ft->req, nr * sizeof(*want)) : NULL;
+    uint64_t max = UINT64_MAX;
+    struct data_want *want;
 
     if (nr == 0)
         return 0;
+    if (data_mem_pieces(ft->s, ft->f.pieces, nr, &max))
+        return data_mem_read(ft->s, ft->iods, ft->f.pieces, nr, true);
+    want = net_req_alloc(ft->req, nr * sizeof(*want));
     if (want == NULL)
         return -DER_NOMEM;
     for (uint32_t i = 0; i < nr; i++)
@@ -195,6 +199,7 @@ static void rest_later(struct fetch *ft)
 bool fetch_inline(struct shard *s, struct net_req *req)
 {
     struct fetch ft = {.s = s, .req = req};
+    uint64_t max = DATA_AT_ONCE;
     int rc;
 
     if (!prepare(s, &ft))
@@ -202,9 +207,11 @@ bool fetch_inline(struct shard *s, struct net_req *req)
     if (!heap_trylock(s->heap))
         return false;
     rc = run(s, &ft);
-    if (!shard_again(rc) && ft.f.piece_nr == 0) {
+    if (!shard_again(rc) && data_mem_pieces(s, ft.f.pieces, ft.f.piece_nr, &max)) {
         uint64_t lsn = ft.f.lsn;
 
+        if (rc == 0)
+            rc = data_mem_read(s, ft.iods, ft.f.pieces, ft.f.piece_nr, false);
         rc = finish(&ft, rc);
         if (ft.c != NULL)
             vos_fetch_fini(ft.c, &ft.f);

@@ -128,11 +128,32 @@ static int results(struct gather *g)
     return 0;
 }
 
-static int read_pieces(struct gather *g)
+/* All of them lie in memory, with at most max bytes. */
+static bool at_once(struct gather *g, uint64_t max)
 {
-    struct data_want *want = net_req_alloc(g->req, g->pieces * sizeof(*want));
+    for (uint32_t i = 0; i < g->nr; i++)
+        if (!data_mem_pieces(g->s, g->get[i].f.pieces, g->get[i].f.piece_nr, &max))
+            return false;
+    return true;
+}
+
+static int copy_pieces(struct gather *g, bool yields)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < g->nr && rc == 0; i++)
+        rc = data_mem_read(g->s, g->get[i].iods, g->get[i].f.pieces, g->get[i].f.piece_nr, yields);
+    return rc;
+}
+
+static int read_pieces(struct gather *g, bool inlined)
+{
+    struct data_want *want;
     uint32_t n = 0;
 
+    if (inlined || at_once(g, UINT64_MAX))
+        return copy_pieces(g, !inlined);
+    want = net_req_alloc(g->req, g->pieces * sizeof(*want));
     if (want == NULL)
         return -DER_NOMEM;
     for (uint32_t i = 0; i < g->nr; i++) {
@@ -146,10 +167,10 @@ static int read_pieces(struct gather *g)
 }
 
 /* The gets have been run, with result rc: what is left to read, and the answer's content. */
-static int finish(struct gather *g, int rc)
+static int finish(struct gather *g, int rc, bool inlined)
 {
     if (rc == 0 && g->pieces > 0)
-        rc = read_pieces(g);
+        rc = read_pieces(g, inlined);
     if (rc == 0)
         rc = results(g);
     for (uint32_t i = 0; i < g->nr; i++)
@@ -187,7 +208,7 @@ static int run_all(struct gather *g)
 static void rest_fiber(void *arg)
 {
     struct gather *g = arg;
-    int rc = finish(g, g->done < g->nr ? run_all(g) : 0);
+    int rc = finish(g, g->done < g->nr ? run_all(g) : 0, false);
 
     shard_reply(g->s, g->req, rc, g->lsn);
 }
@@ -210,8 +231,8 @@ bool gather_inline(struct shard *s, struct net_req *req)
     if (!heap_trylock(s->heap))
         return false;
     rc = run(s, g);
-    if (!shard_again(rc) && g->pieces == 0) {
-        rc = finish(g, rc);
+    if (!shard_again(rc) && at_once(g, DATA_AT_ONCE)) {
+        rc = finish(g, rc, true);
         shard_reply_unlock(s, req, rc, g->lsn);
         return true;
     }
@@ -220,7 +241,7 @@ bool gather_inline(struct shard *s, struct net_req *req)
     if (rc == 0 || shard_again(rc))
         rc = rt_spawn_on(s->xs, rest_fiber, g);
     if (rc != 0) {
-        finish(g, rc);
+        finish(g, rc, true);
         shard_reply(s, req, rc, g->lsn);
     }
     return true;
@@ -232,6 +253,6 @@ void gather_fiber(struct shard *s, struct net_req *req)
     int rc = decode(&g);
 
     if (rc == 0)
-        rc = finish(&g, run_all(&g));
+        rc = finish(&g, run_all(&g), false);
     shard_reply(s, req, rc, g.lsn);
 }

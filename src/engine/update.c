@@ -117,8 +117,10 @@ bool update_inline(struct shard *s, struct net_req *req)
     if (!heap_trylock(s->heap))
         return false;
     rc = begin(s, &up);
-    if (rc == 0 && !up.known && up.place_nr == 0)
+    if (rc == 0 && !up.known && data_mem_places(s, up.places, up.place_nr, DATA_AT_ONCE)) {
+        data_mem_write(s, up.ops, up.places, up.place_nr, false);
         rc = publish(s, &up);
+    }
     if (up.u != NULL) /* it has to wait for something: the fiber starts over */
         cancel(s, &up);
     else if (!shard_again(rc)) {
@@ -141,7 +143,9 @@ void update_fiber(struct shard *s, struct net_req *req)
         return;
     }
     rc = shard_run(s, begin, &up);
-    if (rc == 0 && up.place_nr > 0)
+    if (rc == 0 && data_mem_places(s, up.places, up.place_nr, UINT64_MAX))
+        data_mem_write(s, up.ops, up.places, up.place_nr, true);
+    else if (rc == 0)
         rc = data_write(s, up.ops, up.places, up.place_nr);
     if (rc == 0 && !up.known)
         rc = shard_run(s, publish_later, &up);

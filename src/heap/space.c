@@ -74,6 +74,7 @@ static void space_free(struct space *s)
     base_free(s->group);
     base_free(s->change);
     base_free(s->q);
+    base_free(s->memory);
     base_free(s);
 }
 
@@ -104,6 +105,7 @@ int space_open(struct heap *h)
         space_free(s);
         return rc;
     }
+    space_memory_learn(h, s);
     heap_space_attach(h, &space_ops, s);
     return 0;
 }
@@ -336,6 +338,12 @@ static int wait_quarantine(struct heap *h, struct space *s)
     return -DER_NOSPACE;
 }
 
+static int grown(struct heap *h, struct space *s)
+{
+    space_memory_learn(h, s);
+    return space_resize(s, super_role_size(h->conf.dev[SUPER_DATA], SUPER_DATA) / SPACE_BLOCK);
+}
+
 static int space_grow(struct heap *h)
 {
     struct super *dev = h->conf.dev[SUPER_DATA];
@@ -363,7 +371,7 @@ static int space_grow(struct heap *h)
         heap_flush_failed(h);
     heap_lock(h);
     if (rc == 0)
-        rc = space_resize(s, super_role_size(dev, SUPER_DATA) / SPACE_BLOCK);
+        rc = grown(h, s);
     else if (rc == -DER_NOSPACE)
         rc = wait_quarantine(h, s);
     s->grow_waits = 0;

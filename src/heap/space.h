@@ -45,6 +45,12 @@ int heap_tx_space_free(struct heap *h, const struct space_extent *ext);
  * thread */
 uint64_t heap_space_read_get(struct heap *h);
 void heap_space_read_put(struct heap *h, uint64_t ticket);
+/* Where the extent lies in memory, on devices that are memory (io_dev_memory()): what the caller
+ * stores there needs neither write nor flush. NULL: it does not. It stays there until the heap is
+ * closed; for how long it is the caller's own business is said above. [L] */
+void *heap_space_memory(struct heap *h, const struct space_extent *ext);
+/* Do all extents lie in memory? [L] */
+bool heap_space_in_memory(const struct heap *h);
 /* Is every block of the extent in use? For checkers. [L] */
 int heap_space_is_used(struct heap *h, const struct space_extent *ext, bool *used);
 

@@ -92,6 +92,9 @@ struct space {
     int grow_rc;
     uint32_t grow_waits; /* times in a row that quarantine was waited for instead */
     uint64_t wanted;     /* blocks the last reservation lacked */
+    /* where the blocks lie in memory; none: they do not */
+    struct super_memory *memory;
+    uint32_t memory_nr;
 };
 
 /* ---- space_map.c ---- */
@@ -128,6 +131,11 @@ void bits_set(uint64_t *bits, uint32_t from, uint32_t nr);
 void bits_clear(uint64_t *bits, uint32_t from, uint32_t nr);
 /* How many of them are set. */
 uint32_t bits_count(const uint64_t *bits, uint32_t from, uint32_t nr);
+
+/* ---- space_memory.c ---- */
+
+/* Learns where the role lies in memory; again after growth. [F], locked. */
+void space_memory_learn(struct heap *h, struct space *s);
 
 /* ---- space_check.c ---- */
 

@@ -4,6 +4,7 @@
 #include "daos_errno.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define CHUNK 65536u
 
@@ -13,6 +14,19 @@ struct chunk {
     uint8_t data[CHUNK];
 };
 
+int chunks_flat(struct chunks *c, size_t max)
+{
+    void *p =
+        mmap(NULL, max, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    ASSERT(c->nr == 0);
+    if (p == MAP_FAILED)
+        return -DER_NOMEM;
+    c->flat = p;
+    c->flat_max = max;
+    return 0;
+}
+
 int chunks_resize(struct chunks *c, uint64_t size)
 {
     uint64_t nr = DIV_UP(size, (uint64_t)CHUNK);
@@ -20,6 +34,12 @@ int chunks_resize(struct chunks *c, uint64_t size)
 
     if (nr <= c->nr)
         return 0;
+    if (c->flat) {
+        if (size > c->flat_max)
+            return -DER_NOMEM;
+        c->nr = nr;
+        return 0;
+    }
     at = c->plain ? realloc(c->at, (size_t)nr * sizeof(*at))
                   : base_realloc(c->at, (size_t)nr * sizeof(*at));
     if (!at)
@@ -34,6 +54,11 @@ void chunks_read(const struct chunks *c, uint64_t off, void *buf, size_t len)
 {
     uint8_t *out = buf;
 
+    if (c->flat) {
+        ASSERT(off + len <= c->nr * CHUNK);
+        memcpy(buf, c->flat + off, len);
+        return;
+    }
     while (len > 0) {
         size_t in = (size_t)(off % CHUNK), n = MIN(len, CHUNK - in);
         const struct chunk *chunk;
@@ -78,6 +103,11 @@ int chunks_write(struct chunks *c, uint64_t off, const void *buf, size_t len)
 {
     const uint8_t *from = buf;
 
+    if (c->flat) {
+        ASSERT(off + len <= c->nr * CHUNK);
+        memcpy(c->flat + off, buf, len);
+        return 0;
+    }
     while (len > 0) {
         size_t in = (size_t)(off % CHUNK), n = MIN(len, CHUNK - in);
         struct chunk *chunk;
@@ -100,6 +130,8 @@ int chunks_copy(struct chunks *to, const struct chunks *from)
 
     *to = (struct chunks){.plain = from->plain};
     rc = chunks_resize(to, from->nr * CHUNK);
+    if (from->flat && rc == 0)
+        return chunks_write(to, 0, from->flat, from->nr * CHUNK);
     for (uint64_t i = 0; rc == 0 && i < from->nr; i++) {
         to->at[i] = from->at[i];
         if (to->at[i])
@@ -110,7 +142,9 @@ int chunks_copy(struct chunks *to, const struct chunks *from)
 
 void chunks_fini(struct chunks *c)
 {
-    for (uint64_t i = 0; i < c->nr; i++)
+    if (c->flat)
+        munmap(c->flat, c->flat_max);
+    for (uint64_t i = 0; i < c->nr && !c->flat; i++)
         chunk_put(c->at[i]);
     base_free(c->at);
     *c = (struct chunks){0};

@@ -308,6 +308,13 @@ uint64_t io_dev_room(struct io_dev *dev)
     return dev->fixed || !dev->ops->room ? 0 : dev->ops->room(dev);
 }
 
+void *io_dev_memory(struct io_dev *dev, uint64_t off, uint64_t len)
+{
+    if (!dev->ops->memory || off > dev->size || len > dev->size - off)
+        return NULL;
+    return dev->ops->memory(dev, off, len);
+}
+
 void io_dev_close(struct io_dev *dev)
 {
     if (!dev)

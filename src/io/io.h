@@ -77,6 +77,7 @@ struct io_dev_ops {
                 uint64_t size); /* may block shortly; contents of the new part read as zeros */
     void (*close)(struct io_dev *dev);
     uint64_t (*room)(struct io_dev *dev); /* optional */
+    void *(*memory)(struct io_dev *dev, uint64_t off, uint64_t len); /* optional */
 };
 
 struct io_dev {
@@ -105,6 +106,11 @@ int io_flush_wait(struct io_dev *dev);
 int io_grow_wait(struct io_dev *dev, uint64_t size);
 /* Bytes that it could still grow by: what its file system has. 0: it has no such, or is fixed. */
 uint64_t io_dev_room(struct io_dev *dev);
+/* Where [off, off + len) lies in memory, if the device is nothing but memory that outlives the
+ * process (a file in tmpfs): loads and stores there are as good as requests, and a store needs no
+ * flush. NULL: it is not. The memory stays where it is until the device is closed, and any thread
+ * may use it; it is not counted in stat. Asked on dev->xs. */
+void *io_dev_memory(struct io_dev *dev, uint64_t off, uint64_t len);
 /* Writes zeros durably over [off, off+len) so that the file system has nothing to journal on later
  * overwrites. On a fiber. */
 int io_zero_wait(struct io_dev *dev, uint64_t off, uint64_t len);

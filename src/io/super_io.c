@@ -184,3 +184,20 @@ int super_flush_wait(struct super *s)
 {
     return io_flush_wait(s->dev);
 }
+
+uint32_t super_memory(const struct super *s, enum super_role role,
+                      struct super_memory out[SUPER_EXTENTS_MAX])
+{
+    uint32_t nr = 0;
+
+    for (uint32_t i = 0; i < s->block.extent_nr; i++) {
+        const struct super_extent *x = &s->block.extent[i];
+
+        if (x->role != role)
+            continue;
+        out[nr] = (struct super_memory){io_dev_memory(s->dev, x->off, x->len), x->len};
+        if (out[nr++].at == NULL)
+            return 0;
+    }
+    return nr;
+}

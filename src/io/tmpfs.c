@@ -1,7 +1,14 @@
 /*
- * A device on a file that lies in memory (tmpfs, ramfs): each request is a pread or pwrite made at
- * once, which waits for nothing, and a flush is nothing: the file outlives the process, and what
- * takes the memory takes the file.
+ * A device on a file that lies in memory (tmpfs, ramfs). It is mapped: a request is a copy made at
+ * once, which waits for nothing, and whoever asks where the bytes lie (io_dev_memory) may do
+ * without requests. A flush is nothing: the file outlives the process, and what takes the memory
+ * takes the file.
+ *
+ * Addresses are reserved for all that the file may grow to, so that the mapping grows in place and
+ * never moves. What lies beyond them, or in a file that could not be mapped, is reached by pread
+ * and pwrite.
+ *
+ * Nobody may cut the file short meanwhile: a load or store beyond its end is SIGBUS.
  */
 #include "io/file.h"
 #include "io/backend.h"
@@ -9,12 +16,23 @@
 #include "base/fail.h"
 #include "daos_errno.h"
 #include <linux/magic.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+/* Addresses reserved for a file: several times what it and its file system could become, because
+ * those grow too; less where the process may have only so many. */
+#define RESERVE_MIN   (UINT64_C(1) << 30)
+#define RESERVE_MAX   (UINT64_C(1) << 42)
+#define RESERVE_TIMES 4u
 
 struct tmpfs_dev {
     struct io_dev dev;
     int fd;
+    char *base; /* NULL: not mapped */
+    uint64_t reserved;
+    _Atomic uint64_t mapped; /* bytes of the file that are; grows on the thread that grows it */
 };
 
 static struct tmpfs_dev *of(struct io_dev *dev)
@@ -29,14 +47,78 @@ bool tmpfs_suits(int fd)
     return fstatfs(fd, &st) == 0 && (st.f_type == TMPFS_MAGIC || st.f_type == RAMFS_MAGIC);
 }
 
+/* ---- The mapping ---- */
+
+static void reserve(struct tmpfs_dev *td)
+{
+    uint64_t want = (td->dev.size + io_file_room(td->fd)) * RESERVE_TIMES;
+
+    want = td->dev.readonly ? td->dev.size : MIN(MAX(want, RESERVE_MIN), RESERVE_MAX);
+    for (; want >= td->dev.size && want > 0; want /= 2) {
+        void *p = mmap(NULL, want, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+        if (p == MAP_FAILED)
+            continue;
+        td->base = p;
+        td->reserved = want;
+        return;
+    }
+}
+
+/* The file up to size. It is left as it was where the kernel does not want to: requests do. */
+static void map_to(struct tmpfs_dev *td, uint64_t size)
+{
+    uint64_t from = td->mapped, to = MIN(size, td->reserved);
+    int prot = td->dev.readonly ? PROT_READ : PROT_READ | PROT_WRITE;
+
+    if (td->base == NULL || to <= from)
+        return;
+    if (mmap(td->base + from, to - from, prot, MAP_SHARED | MAP_FIXED, td->fd, (off_t)from) ==
+        MAP_FAILED)
+        return;
+    madvise(td->base + from, to - from, MADV_DONTDUMP);
+    td->mapped = to;
+}
+
+static void *tmpfs_memory(struct io_dev *dev, uint64_t off, uint64_t len)
+{
+    struct tmpfs_dev *td = of(dev);
+
+    return off <= td->mapped && len <= td->mapped - off ? td->base + off : NULL;
+}
+
+/* ---- Requests ---- */
+
+static void move(char *at, const struct io_req *req)
+{
+    for (uint32_t i = 0; i < req->iov_nr; i++) {
+        if (req->op == IO_READ)
+            memcpy(req->iov[i].iov_base, at, req->iov[i].iov_len);
+        else
+            memcpy(at, req->iov[i].iov_base, req->iov[i].iov_len);
+        at += req->iov[i].iov_len;
+    }
+}
+
 static void tmpfs_submit(struct io_dev *dev, struct io_req *req)
 {
-    io_complete_later(req, req->op == IO_FLUSH ? 0 : io_file_move(of(dev)->fd, req));
+    char *at = req->op == IO_FLUSH ? NULL : tmpfs_memory(dev, req->off, io_req_len(req));
+    int rc = 0;
+
+    if (at != NULL)
+        move(at, req);
+    else if (req->op != IO_FLUSH)
+        rc = io_file_move(of(dev)->fd, req);
+    io_complete_later(req, rc);
 }
 
 static int tmpfs_grow(struct io_dev *dev, uint64_t size)
 {
-    return io_file_extend(of(dev)->fd, dev->size, size);
+    int rc = io_file_extend(of(dev)->fd, dev->size, size);
+
+    if (rc == 0)
+        map_to(of(dev), size);
+    return rc;
 }
 
 static uint64_t tmpfs_room(struct io_dev *dev)
@@ -46,6 +128,8 @@ static uint64_t tmpfs_room(struct io_dev *dev)
 
 static void tmpfs_close(struct io_dev *dev)
 {
+    if (of(dev)->base != NULL)
+        munmap(of(dev)->base, of(dev)->reserved);
     close(of(dev)->fd);
     base_free((void *)(uintptr_t)dev->name);
     base_free(of(dev));
@@ -56,6 +140,7 @@ static const struct io_dev_ops tmpfs_ops = {
     .grow = tmpfs_grow,
     .close = tmpfs_close,
     .room = tmpfs_room,
+    .memory = tmpfs_memory,
 };
 
 int tmpfs_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **out)
@@ -71,6 +156,8 @@ int tmpfs_dev_create(struct rt_xs *xs, const struct io_file *f, struct io_dev **
                               .grow_blocks = true,
                               .name = f->name};
     td->fd = f->fd;
+    reserve(td);
+    map_to(td, f->size);
     *out = &td->dev;
     return 0;
 }

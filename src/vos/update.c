@@ -560,6 +560,14 @@ static int prep_ops(struct vos_update *u, uint64_t heap_max)
     return rc;
 }
 
+/* The largest value that goes into the heap. */
+static uint64_t heap_max(const struct vos_update *u, uint64_t many)
+{
+    if (many >= VOS_VALUE_MANY)
+        return INLINE_MAX;
+    return heap_space_in_memory(u->c->v->h) ? VOS_VALUE_NEAR : VOS_VALUE_HEAP;
+}
+
 static int prepare(struct vos_update *u)
 {
     uint64_t many = 0;
@@ -572,7 +580,7 @@ static int prepare(struct vos_update *u)
     }
     if (rc)
         return rc;
-    rc = prep_ops(u, many >= VOS_VALUE_MANY ? INLINE_MAX : VOS_VALUE_HEAP);
+    rc = prep_ops(u, heap_max(u, many));
     if (rc == -DER_NOSPACE && u->heap_max < VOS_VALUE_HEAP) { /* they may lie in the heap as well */
         space_cancel(u);
         rc = prep_ops(u, VOS_VALUE_HEAP);

@@ -33,6 +33,9 @@ struct vos_cont; /* an open container of the shard: cached state; valid until vo
 #define VOS_VALUE_HEAP                                                                             \
     4096u /* single values and extents up to this many bytes live in the heap, larger ones in data \
              extents */
+/* Where data extents lie in memory this is the limit: a value there costs a copy, in the heap three
+ * (its page, the log, the checkpoint). What is shorter would waste more of a block. */
+#define VOS_VALUE_NEAR 3072u
 /* A compound that brings so many bytes in values above INLINE_MAX writes those to data extents as
  * well: side by side they cost one device write, and neither log nor memory holds them. */
 #define VOS_VALUE_MANY (64u << 10)

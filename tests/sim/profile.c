@@ -96,6 +96,16 @@ static void draw_devices(uint64_t seed, uint32_t devices, struct sim_profile *p)
         c->disk.fixed_bytes = c->disk.capacity_bytes;
 }
 
+/* Devices that are memory: values go there without requests. By a generator of its own too. */
+static void draw_memory(uint64_t seed, struct sim_profile *p)
+{
+    struct sim_dir_conf *d = &p->cluster.disk;
+    struct sim_rng rng;
+
+    sim_rng_seed(&rng, seed ^ UINT64_C(0x3e3027000000000));
+    d->memory = d->fixed_bytes == 0 && sim_rng_below(&rng, 4) == 0;
+}
+
 void sim_profile_draw(uint64_t seed, uint32_t allowed, uint32_t devices, struct sim_profile *p)
 {
     struct sim_rng rng, *r = &rng;
@@ -150,6 +160,7 @@ void sim_profile_draw(uint64_t seed, uint32_t allowed, uint32_t devices, struct 
     p->together = sim_rng_below(r, 4) == 0;
     p->cluster.drop_handles = p->together;
     draw_devices(seed, devices, p);
+    draw_memory(seed, p);
 }
 
 void sim_profile_text(const struct sim_profile *p, char *buf, size_t len)
@@ -170,6 +181,8 @@ void sim_profile_text(const struct sim_profile *p, char *buf, size_t len)
         at += (size_t)snprintf(buf + at, len - at, "; on %u devices", p->devices);
     if (p->cluster.disk.fixed_bytes != 0 && at < len)
         at += (size_t)snprintf(buf + at, len - at, "; block devices");
+    if (p->cluster.disk.memory && at < len)
+        at += (size_t)snprintf(buf + at, len - at, "; in memory");
     if (p->cluster.disk.tear_words && at < len)
         at += (size_t)snprintf(buf + at, len - at, "; torn at words");
     if (p->leave_one_in != 0 && at < len)

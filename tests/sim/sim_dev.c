@@ -136,6 +136,11 @@ bool sim_dir_powered(const struct sim_dir *sd)
     return sd->powered;
 }
 
+static enum sim_cut cut_of(const struct sim_dir *sd)
+{
+    return sd->conf.memory ? SIM_CUT_KEEP_ALL : sd->conf.cut;
+}
+
 /* A name that was not synced in its present state is there or not, by a coin; of two files of one
  * name (removed and made again) at most one is. */
 static void names_decide(struct sim_dir *sd)
@@ -147,8 +152,8 @@ static void names_decide(struct sim_dir *sd)
     {
         struct sim_file *f = LIST_ENTRY(it, struct sim_file, link);
 
-        if (sd->conf.cut != SIM_CUT_KEEP_ALL && f->present != f->synced)
-            f->present = sd->conf.cut == SIM_CUT_LOSE_ALL ? f->synced : sim_rng_below(&sd->rng, 2);
+        if (cut_of(sd) != SIM_CUT_KEEP_ALL && f->present != f->synced)
+            f->present = cut_of(sd) == SIM_CUT_LOSE_ALL ? f->synced : sim_rng_below(&sd->rng, 2);
         if (taken && strcmp(taken, f->name) == 0)
             f->present = false;
         f->synced = f->present;
@@ -169,8 +174,8 @@ void sim_dir_power_on(struct sim_dir *sd)
     {
         struct sim_file *f = LIST_ENTRY(it, struct sim_file, link);
 
-        sim_media_cut(&f->media, sd->conf.cut, &sd->rng, &sd->stat);
-        sim_scar_power_on(f, sd->conf.cut == SIM_CUT_KEEP_ALL);
+        sim_media_cut(&f->media, cut_of(sd), &sd->rng, &sd->stat);
+        sim_scar_power_on(f, cut_of(sd) == SIM_CUT_KEEP_ALL);
     }
     names_decide(sd);
     sd->powered = true;

@@ -53,10 +53,12 @@ enum sim_cut {
 
 struct sim_dir_conf {
     uint64_t seed;
-    uint64_t capacity_bytes;  /* of all devices; beyond it create and grow are -DER_NOSPACE. 0: no
-                                 limit */
-    uint64_t fixed_bytes;     /* devices that are made have this size for ever, as block devices do,
-                                 and noise where others have zeros. 0: none of that */
+    uint64_t capacity_bytes; /* of all devices; beyond it create and grow are -DER_NOSPACE. 0: no
+                                limit */
+    uint64_t fixed_bytes;    /* devices that are made have this size for ever, as block devices do,
+                                and noise where others have zeros. 0: none of that */
+    bool memory; /* devices are files in memory: what is stored at io_dev_memory() is there. Their
+                    power never goes but with the process: every cut is SIM_CUT_KEEP_ALL */
     uint64_t cache_max_bytes; /* of a device's volatile cache. 0: 64 MiB */
     enum sim_cut cut;
     bool tear_words; /* what is torn is torn at every 8 bytes, as persistent memory does it, not at

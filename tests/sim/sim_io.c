@@ -431,10 +431,19 @@ static void sim_dev_close(struct io_dev *dev)
     free(sdev);
 }
 
+static void *sim_memory(struct io_dev *dev, uint64_t off, uint64_t len)
+{
+    struct sim_dev *sdev = CONTAINER_OF(dev, struct sim_dev, dev);
+
+    (void)len;
+    return sdev->sd->conf.memory ? sdev->file->media.view.flat + off : NULL;
+}
+
 static const struct io_dev_ops sim_dev_ops = {
     .submit = sim_submit,
     .grow = sim_grow,
     .close = sim_dev_close,
+    .memory = sim_memory,
 };
 
 static struct io_dev *dev_make(struct sim_handle *h, struct rt_xs *xs, struct sim_file *f,
@@ -496,7 +505,7 @@ static void file_add(struct sim_dir *sd, const char *name, uint64_t size)
     ASSERT(f->name);
     f->present = true;
     list_init(&f->scars);
-    sim_media_init(&f->media, size);
+    sim_media_init(&f->media, size, sd->conf.memory);
     f->media.tear_words = sd->conf.tear_words;
     LIST_FOREACH(it, &sd->files)
     {

@@ -52,10 +52,14 @@ static void store(struct chunks *c, uint64_t off, const void *buf, size_t len)
     ASSERT(rc == 0);
 }
 
-void sim_media_init(struct sim_media *m, uint64_t size)
+void sim_media_init(struct sim_media *m, uint64_t size, bool memory)
 {
+    int rc;
+
     *m = (struct sim_media){0};
     m->durable.plain = m->view.plain = true;
+    rc = memory ? chunks_flat(&m->view, SIM_MEMORY_MAX) : 0;
+    ASSERT(rc == 0);
     list_init(&m->cache);
     sim_media_resize(m, size);
 }

@@ -35,7 +35,9 @@ struct sim_write {
     uint32_t iov_nr;
 };
 
-void sim_media_init(struct sim_media *m, uint64_t size);
+/* memory: the view lies in one piece, SIM_MEMORY_MAX bytes at most. */
+#define SIM_MEMORY_MAX (UINT64_C(1) << 30)
+void sim_media_init(struct sim_media *m, uint64_t size, bool memory);
 void sim_media_fini(struct sim_media *m);
 /* to: not initialized. */
 void sim_media_copy(struct sim_media *to, const struct sim_media *from);

@@ -1,5 +1,5 @@
-/* An engine on a directory in memory and a peer that sends it messages: what the tests say in one
- * line each. */
+/* An engine on a directory in memory, or on files in memory (tmpfs), and a peer that sends it
+ * messages: what the tests say in one line each. */
 #ifndef TESTS_UNIT_ENGINE_ENGINE_RIG_H
 #define TESTS_UNIT_ENGINE_ENGINE_RIG_H
 
@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <daos.h>
 #include "base/err.h"
 #include "base/hash.h"
@@ -21,6 +23,7 @@
 
 struct rig {
     struct io_dir *dir;
+    char path[64]; /* of files in memory; "": not */
     struct engine *eng;
     struct net_peer *peer;
     uint8_t poh[16], coh[16];
@@ -131,16 +134,18 @@ static inline int rig_cont_open(struct rig *r, const char *label, uint32_t flags
     return rc;
 }
 
-static inline int rig_setup(void **state)
+static inline int rig_setup_in(void **state, struct rig *r)
 {
-    struct rig *r = calloc(1, sizeof(*r));
     struct engine_format f = {
         .pool = {9, 8, 7}, .wal_bytes = 8u << 20, .owner = "ann@", .group = "lab@"};
     struct engine_conf conf;
     struct err e = {0};
     int rc;
 
-    assert_int_equal(io_dir_open_mem(&r->dir), 0);
+    if (r->path[0] == '\0')
+        assert_int_equal(io_dir_open_mem(&r->dir), 0);
+    else
+        assert_int_equal(io_dir_open(r->path, false, &r->dir, &e), 0);
     conf = rig_conf(r);
     rc = engine_pool_format(&conf, &f, &e);
     if (rc != 0)
@@ -153,13 +158,34 @@ static inline int rig_setup(void **state)
     return 0;
 }
 
+static inline int rig_setup(void **state)
+{
+    return rig_setup_in(state, calloc(1, sizeof(struct rig)));
+}
+
+/* Values lie in memory that the engine reaches by loads and stores (io_dev_memory()); where there
+ * is no such, as rig_setup(). */
+static inline int rig_setup_memory(void **state)
+{
+    struct rig *r = calloc(1, sizeof(*r));
+    struct statfs st;
+
+    strcpy(r->path, "/dev/shm/tarn-engine-XXXXXX");
+    if (statfs("/dev/shm", &st) != 0 || st.f_type != TMPFS_MAGIC || mkdtemp(r->path) == NULL)
+        r->path[0] = '\0';
+    return rig_setup_in(state, r);
+}
+
 static inline int rig_teardown(void **state)
 {
     struct rig *r = *state;
+    char command[96];
 
     if (r->eng != NULL)
         rig_close(r, true);
     io_dir_close(r->dir);
+    snprintf(command, sizeof(command), "rm -rf '%s'", r->path);
+    assert_true(r->path[0] == '\0' || system(command) == 0);
     free(r);
     return 0;
 }

@@ -137,7 +137,8 @@ static void test_all_at_once(void **state)
     assert_int_equal(gather(r, MANY, DAOS_EPOCH_MAX, is_what_was_put), 0);
     engine_stat(r->eng, &after);
     assert_true(after.data_reads > before.data_reads);
-    assert_true(after.data_reads - before.data_reads < large / 4); /* neighbours come together */
+    if (r->path[0] == '\0') /* neighbours come together */
+        assert_true(after.data_reads - before.data_reads < large / 4);
     prepare();
     assert_int_equal(gather(r, MANY, 0, is_what_was_put), 0);
     prepare();
@@ -307,14 +308,19 @@ static void test_while_the_heap_is_locked(void **state)
     }
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+#define T(name)                                                                                    \
+    cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown),                                \
+    {                                                                                              \
+#name " in memory", name, rig_setup_memory, rig_teardown, NULL                             \
+    }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_all_at_once),
         T(test_after_a_crash_and_with_pages_that_vanish),
-        T(test_what_lies_between_need_not_be_readable),
+        cmocka_unit_test_setup_teardown(test_what_lies_between_need_not_be_readable, rig_setup,
+                                        rig_teardown),
         T(test_a_hole_is_zeros),
         T(test_what_is_refused),
         T(test_while_the_heap_is_locked),

@@ -1,7 +1,9 @@
 /* Objects through an engine: what is written is there, small in the heap and large in data extents,
  * inline and in fibers, after a crash too. */
 #include "engine_rig.h"
+#include <fcntl.h>
 #include <pthread.h>
+#include <unistd.h>
 
 static void test_put_and_get(void **state)
 {
@@ -40,7 +42,8 @@ static void test_conditions(void **state)
 
 static void test_large_values(void **state)
 {
-    static const uint64_t sizes[] = {4097, 8192, 65536, 100001, 1u << 20, (1u << 20) + 5};
+    static const uint64_t sizes[] = {4097, 8192, 65536, 100001, 1u << 20, (1u << 20) + 5,
+                                     3072, 3073, 4095,  4096,   65535,    65537};
     struct rig *r = *state;
     uint8_t *big = malloc((1u << 20) + 8), *got = malloc((1u << 20) + 8);
     struct engine_stat st;
@@ -336,7 +339,56 @@ static void test_the_checker_finds_nothing_wrong(void **state)
     assert_int_equal(problems, 0);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+static daos_size_t flip_some(const char *dir)
+{
+    char path[128];
+    daos_size_t flipped = 0;
+    uint8_t block[4096];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/target0", dir);
+    fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    for (off_t at = 0; pread(fd, block, sizeof(block), at) == sizeof(block); at += 4096) {
+        if (memcmp(block, "flip me flip me", 15) != 0)
+            continue;
+        block[77] ^= 4;
+        assert_int_equal(pwrite(fd, block, sizeof(block), at), sizeof(block));
+        flipped++;
+    }
+    close(fd);
+    return flipped;
+}
+
+static void test_a_flipped_bit_in_memory_is_found(void **state)
+{
+    struct rig *r = *state;
+    static char big[100000], got[100000];
+    struct engine_stat before, after;
+    uint64_t len;
+
+    if (r->path[0] == '\0')
+        skip();
+    memset(big, 'x', sizeof(big));
+    memcpy(big, "flip me flip me", 15);
+    engine_stat(r->eng, &before);
+    assert_int_equal(rig_put(r, 1, "4k", "a", big, 4096), 0);
+    assert_int_equal(rig_put(r, 1, "100k", "a", big, sizeof(big)), 0);
+    big[0] = '.';
+    assert_int_equal(rig_put(r, 1, "other", "a", big, 4096), 0);
+    engine_stat(r->eng, &after);
+    assert_true(after.inline_requests - before.inline_requests >= 2); /* the small ones */
+    assert_int_equal(flip_some(r->path), 2);
+    assert_int_equal(rig_get(r, 1, "4k", "a", got, 4096, &len), -DER_CSUM);
+    assert_int_equal(rig_get(r, 1, "100k", "a", got, sizeof(got), &len), -DER_CSUM);
+    assert_value(r, 1, "other", "a", big, 4096);
+}
+
+#define T(name)                                                                                    \
+    cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown),                                \
+    {                                                                                              \
+#name " in memory", name, rig_setup_memory, rig_teardown, NULL                             \
+    }
 
 int main(void)
 {
@@ -354,6 +406,7 @@ int main(void)
         T(test_bad_requests_change_nothing),
         T(test_many_threads),
         T(test_the_checker_finds_nothing_wrong),
+        T(test_a_flipped_bit_in_memory_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,17 +1,19 @@
 /*
- * Devices on files: both backends, io_uring and threads, tell the same stories; then what only a
- * file system has: directories that are missing, read-only, locked, full.
+ * Devices on files: all backends, io_uring, threads and memory (tmpfs), tell the same stories; then
+ * what only a file system has: directories that are missing, read-only, locked, full.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "io_test.h"
@@ -24,12 +26,17 @@ struct scratch {
     char path[256];
 };
 
+static void scratch_make_in(struct scratch *s, const char *parent)
+{
+    snprintf(s->path, sizeof(s->path), "%s/tarn-io-XXXXXX", parent);
+    CHECK(mkdtemp(s->path));
+}
+
 static void scratch_make(struct scratch *s)
 {
     const char *tmp = getenv("TMPDIR");
 
-    snprintf(s->path, sizeof(s->path), "%s/tarn-io-XXXXXX", tmp ? tmp : "/tmp");
-    CHECK(mkdtemp(s->path));
+    scratch_make_in(s, tmp ? tmp : "/tmp");
 }
 
 static const char *in(const struct scratch *s, const char *name)
@@ -236,6 +243,27 @@ static void on_backend(bool ring, void (*fn)(struct rt_xs *, void *))
     scratch_remove(&s);
 }
 
+#define IN_MEMORY "/dev/shm"
+
+static void on_memory(void (*fn)(struct rt_xs *, void *))
+{
+    struct rt_xs_conf conf = {.cpu = -1, .name = "io-test", .ring_entries = 32};
+    struct statfs st;
+    struct scratch s;
+
+    if (statfs(IN_MEMORY, &st) != 0 || st.f_type != TMPFS_MAGIC)
+        skip();
+    scratch_make_in(&s, IN_MEMORY);
+    run_story_conf(&conf, fn, &s);
+    scratch_remove(&s);
+}
+
+#define MEMORY(fn)                                                                                 \
+    static void test_##fn##_memory(void **state)                                                   \
+    {                                                                                              \
+        (void)state;                                                                               \
+        on_memory(fn);                                                                             \
+    }
 #define BOTH(fn)                                                                                   \
     static void test_##fn##_uring(void **state)                                                    \
     {                                                                                              \
@@ -252,6 +280,68 @@ BOTH(more_requests_than_the_ring_has_entries)
 BOTH(a_file_grows)
 BOTH(a_file_that_shrank)
 BOTH(a_superblock_on_a_file)
+MEMORY(bytes_come_back)
+MEMORY(more_requests_than_the_ring_has_entries)
+MEMORY(a_file_grows)
+MEMORY(a_superblock_on_a_file)
+
+/* ---- Devices that lie in memory ---- */
+
+static void loads_and_stores_are_as_good_as_requests(struct rt_xs *xs, void *arg)
+{
+    struct scratch *s = arg;
+    uint8_t *buf = io_buf_alloc(IO_ALIGN);
+    struct io_dir *dir;
+    struct io_dev *dev;
+    char *at;
+    int fd;
+
+    CHECK_RC(io_dir_open(s->path, false, &dir, NULL), 0);
+    CHECK_RC(io_dir_create_dev(dir, xs, "m", MIB, &dev, NULL), 0);
+    at = io_dev_memory(dev, 0, MIB);
+    CHECK(at && io_dev_memory(dev, MIB - IO_ALIGN, IO_ALIGN) == at + MIB - IO_ALIGN);
+    CHECK(!io_dev_memory(dev, 0, MIB + 1) && !io_dev_memory(dev, MIB + 1, 0));
+    memcpy(at + IO_ALIGN, "stored", 6);
+    CHECK_RC(io_read_wait(dev, IO_ALIGN, buf, IO_ALIGN), 0);
+    CHECK(memcmp(buf, "stored", 6) == 0);
+    memcpy(buf, "asked ", 6);
+    CHECK_RC(io_write_wait(dev, 2 * IO_ALIGN, buf, IO_ALIGN, 0), 0);
+    CHECK(memcmp(at + 2 * IO_ALIGN, "asked ", 6) == 0);
+    /* it grows where it is */
+    CHECK_RC(io_grow_wait(dev, 64 * (uint64_t)MIB), 0);
+    CHECK(io_dev_memory(dev, 0, 64 * (uint64_t)MIB) == at);
+    memcpy(at + 63 * (uint64_t)MIB, "behind", 6);
+    io_dev_close(dev);
+    fd = open(in(s, "m"), O_RDONLY);
+    CHECK(pread(fd, buf, 6, 63 * (off_t)MIB) == 6 && memcmp(buf, "behind", 6) == 0);
+    CHECK(pread(fd, buf, 6, IO_ALIGN) == 6 && memcmp(buf, "stored", 6) == 0);
+    close(fd);
+    /* who may only read finds the same */
+    CHECK_RC(io_dir_open_dev(dir, xs, "m", true, &dev, NULL), 0);
+    at = io_dev_memory(dev, IO_ALIGN, 6);
+    CHECK(at && memcmp(at, "stored", 6) == 0);
+    io_dev_close(dev);
+    io_dir_close(dir);
+    io_buf_free(buf);
+}
+MEMORY(loads_and_stores_are_as_good_as_requests)
+
+static void a_disk_is_no_memory(struct rt_xs *xs, void *arg)
+{
+    struct scratch *s = arg;
+    struct io_dir *dir;
+    struct io_dev *dev;
+    struct statfs st;
+
+    if (statfs(s->path, &st) == 0 && st.f_type == TMPFS_MAGIC)
+        return;
+    CHECK_RC(io_dir_open(s->path, false, &dir, NULL), 0);
+    CHECK_RC(io_dir_create_dev(dir, xs, "d", MIB, &dev, NULL), 0);
+    CHECK(!io_dev_memory(dev, 0, IO_ALIGN));
+    io_dev_close(dev);
+    io_dir_close(dir);
+}
+BOTH(a_disk_is_no_memory)
 
 /* ---- Blocks of the WAL are allocated and initialised ---- */
 
@@ -718,6 +808,12 @@ int main(void)
         ENTRIES(a_file_grows),
         ENTRIES(a_file_that_shrank),
         ENTRIES(a_superblock_on_a_file),
+        ENTRIES(a_disk_is_no_memory),
+        cmocka_unit_test(test_bytes_come_back_memory),
+        cmocka_unit_test(test_more_requests_than_the_ring_has_entries_memory),
+        cmocka_unit_test(test_a_file_grows_memory),
+        cmocka_unit_test(test_a_superblock_on_a_file_memory),
+        cmocka_unit_test(test_loads_and_stores_are_as_good_as_requests_memory),
         cmocka_unit_test(test_zeros_initialise_blocks),
         cmocka_unit_test(test_paths_that_are_wrong),
         cmocka_unit_test(test_listing),
