@@ -189,6 +189,7 @@ static void rest_later(struct fetch *ft)
 
     if (kept != NULL) {
         *kept = *ft;
+        vos_fetch_move(&kept->f, &ft->f);
         if (rt_spawn_on(ft->s->xs, rest_fiber, kept) == 0)
             return;
     }

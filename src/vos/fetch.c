@@ -78,30 +78,50 @@ static uint64_t dst_room(const struct vos_fetch_iod *iod)
     return room;
 }
 
-static struct vos_piece *piece_add(struct get *g)
+static struct arena *piece_mem(struct get *g)
 {
-    struct vos_fetch *f = g->f;
-
     if (g->mem == NULL) {
         g->mem = base_alloc(sizeof *g->mem);
         if (g->mem == NULL)
             return NULL;
         arena_init(g->mem, 1024);
-        f->arena = g->mem;
+        g->f->arena = g->mem;
+    }
+    return g->mem;
+}
+
+/* Most fetches have one piece, for which f has room. */
+static struct vos_piece *piece_add(struct get *g)
+{
+    struct vos_fetch *f = g->f;
+
+    if (f->piece_nr == 0) {
+        f->pieces = &f->one;
+        g->piece_max = 1;
     }
     if (f->piece_nr == g->piece_max) {
-        uint32_t max = g->piece_max ? g->piece_max * 2 : 4;
-        struct vos_piece *n = arena_alloc(g->mem, max * sizeof *n);
+        uint32_t max = g->piece_max * 4;
+        struct arena *mem = piece_mem(g);
+        struct vos_piece *n = mem != NULL ? arena_alloc(mem, max * sizeof *n) : NULL;
 
         if (n == NULL)
             return NULL;
-        if (f->piece_nr)
-            memcpy(n, f->pieces, f->piece_nr * sizeof *n);
+        memcpy(n, f->pieces, f->piece_nr * sizeof *n);
         f->pieces = n;
         g->piece_max = max;
     }
     memset(&f->pieces[f->piece_nr], 0, sizeof *f->pieces);
     return &f->pieces[f->piece_nr++];
+}
+
+/* A copy that stays as long as the fetch. */
+static const uint8_t *piece_csums(struct get *g, const uint8_t *from, size_t len)
+{
+    struct vos_fetch *f = g->f;
+
+    if (f->piece_nr == 1 && len <= sizeof f->one_csums)
+        return memcpy(f->one_csums, from, len);
+    return piece_mem(g) != NULL ? arena_memdup(g->mem, from, len) : NULL;
 }
 
 /* Piece `ix` of a value in data extents: wanted bytes [off, off + len) of that extent, which holds
@@ -130,8 +150,8 @@ static int piece_out(struct get *g, uint16_t iod, const struct layout *l, const 
 
         p->csum_type = rec[l->csum_off];
         p->csum_len = (uint16_t)l->csum_len;
-        p->csums = arena_memdup(g->mem, rec + l->csum_off + 1 + first * l->csum_len,
-                                (last - first + 1) * l->csum_len);
+        p->csums = piece_csums(g, rec + l->csum_off + 1 + first * l->csum_len,
+                               (last - first + 1) * l->csum_len);
         if (p->csums == NULL)
             return -DER_NOMEM;
     }
@@ -456,6 +476,14 @@ static int check(daos_obj_id_t oid, uint64_t cond, const struct vos_key *dkey, u
     return rc;
 }
 
+static void pieces_free(struct vos_fetch *f)
+{
+    if (f->arena) {
+        arena_fini(f->arena);
+        base_free(f->arena);
+    }
+}
+
 int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id_t oid,
               const struct vos_key *dkey, uint32_t nr, struct vos_fetch_iod *iods,
               struct vos_fetch *f)
@@ -505,9 +533,8 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
             iods[i].rec_size = expect[i];
     if (rc == 0 && f->piece_nr)
         f->ticket = heap_space_read_get(c->v->h);
-    if (rc && f->arena) {
-        arena_fini(f->arena);
-        base_free(f->arena);
+    if (rc) {
+        pieces_free(f);
         f->arena = NULL;
         f->pieces = NULL;
         f->piece_nr = 0;
@@ -515,13 +542,20 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
     return rc;
 }
 
+void vos_fetch_move(struct vos_fetch *to, const struct vos_fetch *from)
+{
+    *to = *from;
+    if (from->pieces == &from->one)
+        to->pieces = &to->one;
+    for (uint32_t i = 0; i < to->piece_nr; i++)
+        if (to->pieces[i].csums == from->one_csums)
+            to->pieces[i].csums = to->one_csums;
+}
+
 void vos_fetch_fini(struct vos_cont *c, struct vos_fetch *f)
 {
     if (f->piece_nr)
         heap_space_read_put(c->v->h, f->ticket);
-    if (f->arena) {
-        arena_fini(f->arena);
-        base_free(f->arena);
-    }
+    pieces_free(f);
     memset(f, 0, sizeof *f);
 }

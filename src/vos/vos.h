@@ -326,7 +326,9 @@ struct vos_fetch {
     uint64_t ticket;     /* read ticket of heap/space.h while piece_nr > 0 */
     uint64_t lsn;        /* durable before the answer */
     daos_epoch_t epoch;  /* newest version epoch met (DFS mtime) */
-    struct arena *arena; /* private */
+    struct arena *arena; /* private, as what follows: room for what most fetches have */
+    struct vos_piece one;
+    uint8_t one_csums[32];
 };
 
 /* Finds heap bytes (checksum verified: -DER_CSUM) for vos_fetch_copy(), pieces lists the rest. dst
@@ -340,6 +342,9 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
 /* Copies the heap bytes into dst; holes leave it untouched. Before anything else is done with vos.
  */
 void vos_fetch_copy(struct vos_fetch *f, const struct vos_fetch_iod *iods);
+/* The fetch, which vos_fetch_copy() has been called for, goes on in `to`; `from` is not used any
+ * more. */
+void vos_fetch_move(struct vos_fetch *to, const struct vos_fetch *from);
 void vos_fetch_fini(struct vos_cont *c,
                     struct vos_fetch *f); /* any thread, takes no lock if nothing is held */
 
