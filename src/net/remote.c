@@ -11,18 +11,11 @@
  */
 #include <string.h>
 #include <daos_errno.h>
-#include "base/arena.h"
 #include "base/assert.h"
 #include "base/fail.h"
-#include "base/htable.h"
-#include "base/list.h"
 #include "base/mutant.h"
-#include "net/bag.h"
-#include "net/lend.h"
 #include "net/msg.h"
-#include "net/peer.h"
-#include "net/remote.h"
-#include "rt/rt.h"
+#include "net/remote_int.h"
 
 #define NS_PER_MS   UINT64_C(1000000)
 #define SUSPECT_MS  3000u
@@ -30,50 +23,6 @@
 #define BACKOFF_MAX 1000u
 #define ARENA_BYTES 1024u
 #define CALLS_MAX   (1u << 20) /* under way, of what a peer may allow */
-#define ROOM_LEAST  513u /* bulk bytes of a call that go through the room; less go in frames */
-
-enum state { DOWN, DIALED, UP }; /* no connection; HELLO sent; welcomed */
-
-struct remote {
-    struct net_peer peer;
-    struct net_remote_conf conf;
-    uint8_t id[16];
-    uint64_t generation, incarnation, next_call;
-    enum state state;
-    struct net_wire *wire;
-    struct list calls;   /* in the order they were made */
-    struct list waiting; /* those that are still to be sent on this connection */
-    struct htable by_id;
-    uint32_t under_way, allowed; /* on this connection, the forsaken included */
-    struct htable forsaken;      /* under way on it, and nobody waits any more */
-    struct net_room *room;       /* of the connection, with a reference; NULL: none */
-    struct lender lender;        /* of its places */
-    struct rt_timer timer;
-    uint64_t timer_ns;  /* when it fires; UINT64_MAX: it does not */
-    uint64_t heard_ns;  /* when the connection last said something (or was dialed) ... */
-    bool heard;         /* ... or it did since; a look at the clock for every answer would cost */
-    uint64_t pinged_ns; /* when PING was last sent on it */
-    uint64_t redial_ns; /* DOWN: not before */
-    uint64_t backoff_ns;
-    struct wbuf out;
-    struct net_remote_stat stat;
-    struct bag spare; /* struct pending */
-    uint32_t refs;    /* the open peer and each pending with a call; atomic */
-};
-
-struct pending {
-    struct list link, wait;
-    struct hlink by_id;
-    struct rt_call post; /* to the peer's xstream */
-    struct remote *peer;
-    struct net_call *call;
-    uint64_t id, deadline_ns;
-    bool sent;
-    uint64_t generation; /* of the connection it was last sent on */
-    bool placed;         /* its bulk vectors lie in the room */
-    uint64_t place, place_len;
-    struct arena mem; /* of the reply */
-};
 
 /* A request under way whose call was given up: its answer may come, and until then its place is not
  * to be used. */
@@ -202,79 +151,11 @@ static void give_up(struct pending *p)
 
 /* ---- Sending ---- */
 
-static uint64_t bulk_len(const struct net_bulk *v)
-{
-    uint64_t len = 0;
-
-    for (uint32_t k = 0; k < v->iov_nr; k++)
-        len += v->iov[k].iov_len;
-    return len;
-}
-
-static uint64_t place_step(uint64_t len)
-{
-    return ROUND_UP(len, (uint64_t)64);
-}
-
-/* A place in the room for all vectors, if they are worth it. -DER_AGAIN: not now. */
-static int find_place(struct remote *r, struct pending *p)
-{
-    const struct net_call *call = p->call;
-    uint64_t sum = 0;
-    int rc;
-
-    if (r->room == NULL)
-        return 0;
-    for (uint32_t i = 0; i < call->bulk_nr; i++)
-        sum += place_step(bulk_len(&call->bulk[i]));
-    if (sum < ROOM_LEAST)
-        return 0;
-    rc = lender_take(&r->lender, sum, &p->place);
-    p->placed = rc == 0;
-    p->place_len = sum;
-    return rc;
-}
-
-static void gather(uint8_t *to, const struct net_bulk *v)
-{
-    for (uint32_t k = 0; k < v->iov_nr; k++) {
-        if (v->iov[k].iov_len > 0)
-            memcpy(to, v->iov[k].iov_base, v->iov[k].iov_len);
-        to += v->iov[k].iov_len;
-    }
-}
-
-static void put_bulk(struct remote *r, const struct pending *p)
-{
-    const struct net_call *call = p->call;
-    struct wbuf *b = &r->out;
-    uint64_t at = p->place;
-
-    wbuf_u32(b, call->bulk_nr);
-    for (uint32_t i = 0; i < call->bulk_nr; i++) {
-        const struct net_bulk *v = &call->bulk[i];
-        uint64_t len = bulk_len(v);
-
-        wbuf_u8(b,
-                (uint8_t)((v->writable ? NET_BULK_WRITABLE : 0) | (p->placed ? NET_BULK_ROOM : 0)));
-        wbuf_u64(b, len);
-        if (p->placed) {
-            wbuf_u64(b, at);
-            if (!v->writable)
-                gather(r->room->base + at, v);
-            at += place_step(len);
-            continue;
-        }
-        for (uint32_t k = 0; k < v->iov_nr && !v->writable; k++)
-            wbuf_bytes(b, v->iov[k].iov_base, v->iov[k].iov_len);
-    }
-}
-
 /* Sends the call on the connection that is up. -DER_AGAIN: not now. Another failure ends it. */
 static int transmit(struct remote *r, struct pending *p, uint64_t now)
 {
     struct net_hdr h = p->call->hdr;
-    int rc = find_place(r, p);
+    int rc = bulk_place(r, p);
 
     if (rc == -DER_AGAIN)
         return rc;
@@ -288,7 +169,7 @@ static int transmit(struct remote *r, struct pending *p, uint64_t now)
     if (rc == 0)
         rc = wire_put_body(&r->out, h.opcode, p->call->req, false);
     if (rc == 0)
-        put_bulk(r, p);
+        bulk_put(r, p);
     if (rc == 0)
         rc = wire_seal(&r->out, !r->wire->local);
     if (rc != 0) {
@@ -491,54 +372,6 @@ static struct pending *find(struct remote *r, uint64_t id)
     return NULL;
 }
 
-/* One written range into the caller's memory; false if it does not lie in it. */
-static bool scatter(const struct net_bulk *v, uint64_t off, const uint8_t *from, uint64_t len)
-{
-    for (uint32_t k = 0; k < v->iov_nr && len > 0; k++) {
-        uint64_t room = v->iov[k].iov_len, n;
-
-        if (off >= room) {
-            off -= room;
-            continue;
-        }
-        n = MIN(len, room - off);
-        memcpy((uint8_t *)v->iov[k].iov_base + off, from, n);
-        from += n;
-        len -= n;
-        off = 0;
-    }
-    return len == 0;
-}
-
-static int get_bulk(struct remote *r, const struct pending *p, struct rbuf *b)
-{
-    const struct net_call *call = p->call;
-    uint32_t nr = rbuf_count(b, 4);
-    uint64_t at = p->place;
-
-    if (nr > call->bulk_nr)
-        return -DER_PROTO;
-    for (uint32_t i = 0; i < nr; i++) {
-        uint32_t ranges = rbuf_count(b, 16);
-        uint64_t max = p->placed ? bulk_len(&call->bulk[i]) : 0;
-
-        for (uint32_t k = 0; k < ranges; k++) {
-            uint64_t off = rbuf_u64(b), len = rbuf_u64(b);
-            const uint8_t *bytes;
-
-            if (!p->placed)
-                bytes = rbuf_bytes(b, len);
-            else
-                bytes = off <= max && len <= max - off ? r->room->base + at + off : NULL;
-            if (bytes == NULL || !call->bulk[i].writable ||
-                !scatter(&call->bulk[i], off, bytes, len))
-                return -DER_PROTO;
-        }
-        at += place_step(max);
-    }
-    return rbuf_check_end(b);
-}
-
 /* What the reply says, into the caller's struct. */
 static int take_reply(struct pending *p, const struct net_hdr *h, struct rbuf *b)
 {
@@ -556,7 +389,7 @@ static int take_reply(struct pending *p, const struct net_hdr *h, struct rbuf *b
             return -DER_NOMEM;
         rc = msg_decode_rep(h->opcode, kept, len, &p->mem, call->rep);
     }
-    return rc != 0 ? rc : get_bulk(p->peer, p, b);
+    return rc != 0 ? rc : bulk_take(p->peer, p, b);
 }
 
 static void forsaken_answered(struct remote *r, uint64_t id)
