@@ -165,12 +165,22 @@ static void send_answer(struct conn *n, struct served *s)
     served_put_ranges(b, s);
     if (rc == 0)
         rc = wire_seal(b, !n->wire->local);
-    if (rc == 0)
+    if (rc == 0) {
+        n->a->kinds[h.opcode].bytes_out += b->len + served_room_out(s);
         n->wire->ops->send(n->wire, b->data, b->len);
-    else if (rc == -DER_NOMEM) /* asked again, the engine gives the outcome again */
+    } else if (rc == -DER_NOMEM) /* asked again, the engine gives the outcome again */
         conn_close(n);
     else
         send_code(n, s->id, &h, h.rc != 0 ? h.rc : rc);
+}
+
+static void note(struct served *s)
+{
+    struct kind_metrics *k = &s->a->kinds[s->req.hdr.opcode];
+
+    k->errors += s->req.hdr.rc != 0;
+    if (s->begun_ns != 0)
+        metrics_took(k, rt_now_ns() - s->begun_ns, s->weight);
 }
 
 /* Over a connection that it came over, or not at all: over a newer one the client sends it again.
@@ -181,6 +191,7 @@ static void answered(struct served *s)
     struct net_acceptor *a = s->a;
     struct client *c = s->client;
 
+    note(s);
     if (c->conn != NULL && (s->generation == c->generation || MUTANT(NET_ANSWER_ASTRAY)))
         send_answer(c->conn, s);
     htable_remove(&c->serving, &s->link);
@@ -240,11 +251,32 @@ static struct served *being_served(const struct client *c, uint64_t id)
     return NULL;
 }
 
-static void request(struct conn *n, uint64_t id, struct rbuf *r)
+/* Serves what is in the client's table: at once, or in a fiber. Another code than 0: it was not
+ * begun. */
+static int begin(struct net_acceptor *a, struct served *s, struct rt_xs *xs)
+{
+    struct net_service *service = a->conf.service;
+
+    if (s->req.hdr.opcode == MSG_ENGINE_METRICS) {
+        net_reply(&s->req, metrics_answer(a, &s->req));
+        return 0;
+    }
+    if (xs == a->conf.xs && service->inline_handle != NULL) {
+        s->begun_ns = ++a->asked % NET_SAMPLED == 0 ? rt_now_ns() : 0;
+        s->weight = NET_SAMPLED;
+        if (service->inline_handle(service, &s->req))
+            return 0;
+    }
+    s->begun_ns = rt_turn_ns();
+    s->weight = 1;
+    return rt_spawn_on(xs, serve, s);
+}
+
+static void request(struct conn *n, uint64_t id, struct rbuf *r, size_t bytes)
 {
     struct net_acceptor *a = n->a;
-    struct net_service *service = a->conf.service;
     struct served *s = NULL;
+    struct kind_metrics *k;
     struct net_hdr h;
     struct rt_xs *xs;
     int rc;
@@ -262,12 +294,14 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r)
         return;
     }
     s = NULL;
+    k = &a->kinds[msg_info(h.opcode) != NULL ? h.opcode : 0];
+    k->requests++;
     if (n->client->serving.count >= 2 * a->conf.calls) { /* those of an older connection too */
         refuse(n);
         return;
     }
     rc = served_make(n, id, &h, r, &s);
-    xs = rc == 0 ? service->route(service, &h) : NULL;
+    xs = rc == 0 ? a->conf.service->route(a->conf.service, &h) : NULL;
     if (rc == 0 && xs == NULL)
         rc = -DER_UNREACH;
     if (rc == 0) {
@@ -275,11 +309,8 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r)
         htable_insert(&n->client->serving, &s->link, id);
         a->stat.serving++;
         a->stat.requests++;
-        if (xs == a->conf.xs && service->inline_handle != NULL &&
-            service->inline_handle(service, &s->req))
-            return;
-        s->begun_ns = rt_turn_ns();
-        rc = rt_spawn_on(xs, serve, s);
+        k->bytes_in += bytes + s->room_bytes;
+        rc = begin(a, s, xs);
         if (rc == 0)
             return;
         htable_remove(&n->client->serving, &s->link);
@@ -288,6 +319,7 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r)
     if (s != NULL)
         served_free(s);
     a->stat.bad += rc == -DER_PROTO;
+    k->refused++;
     send_code(n, id, &h, refusal(&h, rc));
 }
 
@@ -303,7 +335,7 @@ static void received(struct net_wire *w, const void *frame, size_t len)
     else if (kind == NET_HELLO)
         hello(n, &r);
     else if (kind == NET_REQUEST)
-        request(n, id, &r);
+        request(n, id, &r, len);
     else if (kind == NET_PING)
         send_plain(n, NET_PONG);
     else
@@ -347,6 +379,7 @@ void net_acceptor_add(struct net_acceptor *a, struct net_wire *w)
     w->arg = n;
     list_add_tail(&a->conns, &n->link);
     a->stat.conns++;
+    a->stat.accepted++;
 }
 
 void net_acceptor_stop(struct net_acceptor *a)

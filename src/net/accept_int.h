@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/htable.h"
 #include "base/list.h"
+#include "net/metrics.h"
 #include "net/remote.h"
 #include "rt/rt.h"
 
@@ -18,6 +19,8 @@ struct net_acceptor {
     uint32_t spares;
     bool stopped;
     struct net_acceptor_stat stat;
+    uint64_t asked; /* requests; which of them are timed */
+    struct kind_metrics kinds[MSG_OPCODE_MAX];
 };
 
 struct client {
@@ -48,8 +51,10 @@ struct served {
     struct rt_call post; /* the answer, to the acceptor's xstream */
     struct net_acceptor *a;
     struct client *client;
-    uint64_t id, begun_ns;
-    uint64_t generation; /* of the newest connection that it came over */
+    uint64_t id, begun_ns; /* begun_ns: when it came; 0: it is not timed */
+    uint32_t weight;       /* it is timed for so many */
+    uint64_t room_bytes;   /* of vectors to read in the room */
+    uint64_t generation;   /* of the newest connection that it came over */
     uint32_t deadline_ms;
     struct arena mem;
     struct range *ranges;
@@ -75,6 +80,8 @@ void served_spares_free(struct net_acceptor *a);
 bool served_join(struct conn *n, struct served *s, struct rbuf *r);
 /* Notes which bytes of a writable vector go back. */
 void served_wrote(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len);
+/* Bytes of the ranges that lie in a room. */
+uint64_t served_room_out(const struct served *s);
 /* The vectors' part of an answer; what lies in a room is written there. */
 void served_put_ranges(struct wbuf *b, const struct served *s);
 

@@ -156,6 +156,17 @@ enum msg_check {
     F(str, , name, "")                                                                             \
     F(num, uint64_t, value, "")
 
+#define MSG_F_KIND(F)                                                                              \
+    F(str, , name, "of the message")                                                               \
+    F(num, uint64_t, requests, "that came, also those that were not begun")                        \
+    F(num, uint64_t, errors, "answered with one")                                                  \
+    F(num, uint64_t, refused, "not begun: beyond a limit, not decodable, no memory")               \
+    F(num, uint64_t, cancelled, "not begun: given up by who asked")                                \
+    F(num, uint64_t, bytes_in, "of frames and of vectors in the room")                             \
+    F(num, uint64_t, bytes_out, "likewise")                                                        \
+    F(num, uint64_t, time_us, "from when they came to their answers, all together")                \
+    F(u64s, , took, "how many took less than 1, 2, 4, 8, .. us; the last: the rest")
+
 #define MSG_STRUCTS(S)                                                                             \
     S(msg_prop, MSG_F_PROP, "one property")                                                        \
     S(msg_csum, MSG_F_CSUM, "checksums of a value or extent")                                      \
@@ -169,7 +180,8 @@ enum msg_check {
     S(msg_pool_info, MSG_F_POOL_INFO, "what daos_pool_info_t wants")                               \
     S(msg_cont_info, MSG_F_CONT_INFO, "what daos_cont_info_t wants")                               \
     S(msg_cont_entry, MSG_F_CONT_ENTRY, "one container of a list")                                 \
-    S(msg_metric, MSG_F_METRIC, "one figure")
+    S(msg_metric, MSG_F_METRIC, "one figure")                                                      \
+    S(msg_kind, MSG_F_KIND, "figures of one kind of message")
 
 /* ---- Requests and replies ---- */
 
@@ -219,6 +231,10 @@ enum msg_check {
     F(uuid, , pool, "whose engine it is")                                                          \
     F(num, uint32_t, pid, "of its process")                                                        \
     F(str, , version, "of its program")
+
+#define MSG_R_ENGINE_METRICS(F)                                                                    \
+    F(arr, msg_metric, figures, "of connections and requests; units in their names")               \
+    F(arr, msg_kind, kinds, "those of which any came")
 
 #define MSG_F_ECHO(F) F(buf, , data, "any bytes")
 
@@ -398,6 +414,8 @@ enum msg_check {
       "closes every other handle of the pool")                                                     \
     M(9, echo, ECHO, MSG_F_ECHO, MSG_F_ECHO, 0, "gives back what was sent: how far is it?")        \
     M(10, engine_info, ENGINE_INFO, MSG_F_NONE, MSG_R_ENGINE_INFO, 0, "who answers here")          \
+    M(11, engine_metrics, ENGINE_METRICS, MSG_F_NONE, MSG_R_ENGINE_METRICS, 0,                     \
+      "what its clients ask of it over connections")                                               \
     M(20, cont_create, CONT_CREATE, MSG_Q_CONT_CREATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")      \
     M(21, cont_destroy, CONT_DESTROY, MSG_Q_CONT_DESTROY, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")   \
     M(22, cont_open, CONT_OPEN, MSG_Q_CONT_OPEN, MSG_R_CONT_OPEN, MSG_SVC | MSG_CHANGES, "")       \

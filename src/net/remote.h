@@ -52,9 +52,14 @@ struct net_acceptor_conf {
     uint64_t features;
     uint32_t
         calls; /* that a client may have under way at once; 0: 512. Who sends more is cut off. */
+    /* For metrics: connections that whoever listens turned away; NULL: not known. On xs. */
+    uint64_t (*refused)(void *arg);
+    void *refused_arg;
 };
 
 int net_acceptor_create(const struct net_acceptor_conf *conf, struct net_acceptor **a);
+/* It answers MSG_ENGINE_METRICS itself (net/metrics.h), with the service or without. */
+
 /* A connection came in; the acceptor owns the wire from now on. On xs. */
 void net_acceptor_add(struct net_acceptor *a, struct net_wire *w);
 /* Closes every connection; answers under way go nowhere. On xs. */
@@ -64,6 +69,7 @@ void net_acceptor_free(struct net_acceptor *a);
 
 struct net_acceptor_stat {
     uint32_t conns, clients, serving;
+    uint64_t accepted;         /* connections, since the start */
     uint64_t requests, joined; /* joined: resends of what was being served */
     uint64_t bad;              /* frames that were refused */
 };

@@ -34,6 +34,7 @@ static struct served *served_new(struct net_acceptor *a)
     s->range_lost = false;
     s->room = s->back = NULL;
     s->moved = false;
+    s->room_bytes = 0;
     return s;
 }
 
@@ -69,6 +70,16 @@ static void put_range(struct wbuf *b, const struct served *s, const struct range
         wbuf_bytes(b, bytes, g->len);
     else if (s->moved) /* who is not honest may have them overlap */
         memmove(s->to[g->bulk] + g->off, bytes, g->len);
+}
+
+uint64_t served_room_out(const struct served *s)
+{
+    uint64_t bytes = 0;
+
+    if ((s->moved ? s->back : s->room) != NULL)
+        for (const struct range *g = s->ranges; g != NULL; g = g->next)
+            bytes += g->len;
+    return bytes;
 }
 
 void served_put_ranges(struct wbuf *b, const struct served *s)
@@ -155,6 +166,7 @@ static int get_bulk(struct served *s, struct net_room *room, struct rbuf *r)
             return -DER_PROTO;
         sum += len;
         placed += in_room;
+        s->room_bytes += in_room && !writable ? len : 0;
         if (!in_room && room != NULL && sum > FRAME_BULK)
             return -DER_PROTO;
         mem = in_room ? bulk_place(&s->room, room, r, len) : bulk_mem(s, r, writable, len);

@@ -47,6 +47,9 @@ void net_shm_unlisten(struct net_shm_listener *l);
 /* After every wire was closed. On xs. */
 void net_shm_free(struct net_shm_listener *l);
 
+/* Connections that it turned away, since it listens. On xs. */
+uint64_t net_shm_refused(const struct net_shm_listener *l);
+
 /* Is anybody listening at path? 0, and uid (may be NULL) whose program it is, UINT32_MAX if it is
  * too busy to say; -DER_NO_PERM: somebody may be, but not for us; -DER_UNREACH. */
 int net_shm_answers(const char *path, uint32_t *uid);

@@ -29,6 +29,7 @@ struct net_shm_listener {
     struct shm_hub hub;
     char path[PATH_MAX];
     bool open;
+    uint64_t refused;
 };
 
 static int region_make(uint64_t bytes, int *fd_out, struct net_room **out)
@@ -89,6 +90,7 @@ static void welcome(struct net_shm_listener *l, int sock)
     if (rc != 0) {
         if (region != NULL)
             net_room_put(region);
+        l->refused++;
         send_setup(sock, -1, 0, rc);
         close(sock);
     } else {
@@ -230,6 +232,11 @@ void net_shm_unlisten(struct net_shm_listener *l)
     rt_fd_disarm(l->conf.xs, &l->fd);
     close(l->fd.fd);
     unlink(l->path);
+}
+
+uint64_t net_shm_refused(const struct net_shm_listener *l)
+{
+    return l->refused;
 }
 
 void net_shm_free(struct net_shm_listener *l)
