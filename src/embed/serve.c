@@ -172,12 +172,14 @@ static int begin(struct serve *s, void *arg, struct err *e)
     struct net_acceptor_conf ac = {.service = engine_service(s->eng),
                                    .xs = engine_xs(s->eng),
                                    .calls = s->conf.calls,
+                                   .bytes = s->conf.call_bytes,
                                    .refused = turned_away,
                                    .refused_arg = s};
     struct net_shm_listen_conf lc = {.xs = engine_xs(s->eng),
                                      .path = s->socket,
                                      .mode = 0600,
                                      .max = s->conf.clients,
+                                     .user_max = s->conf.user_clients,
                                      .room_bytes = s->conf.room_bytes,
                                      .accept = came,
                                      .arg = s};

@@ -18,7 +18,9 @@
 #include "net/msg.h"
 
 #define NS_PER_MS UINT64_C(1000000)
+#define FEATURES  NET_FEAT_LIMITS
 #define CALLS     512u /* of a client at once */
+#define BYTES     (64u << 20)
 
 /* ---- Clients ---- */
 
@@ -94,12 +96,25 @@ static void send_plain(struct conn *n, enum net_frame kind)
     wire_put_head(&a->out, kind, 0);
     if (kind == NET_WELCOME) {
         wbuf_u64(&a->out, a->conf.incarnation);
-        wbuf_u64(&a->out, a->conf.features);
+        wbuf_u64(&a->out, a->conf.features | FEATURES);
         wbuf_u32(&a->out, 0);
         wbuf_u32(&a->out, a->conf.calls);
+        if (n->features & NET_FEAT_LIMITS)
+            wbuf_u64(&a->out, a->conf.bytes);
     }
     if (wire_seal(&a->out, !n->wire->local) == 0)
         n->wire->ops->send(n->wire, a->out.data, a->out.len);
+}
+
+/* Who has too much under way is not listened to until some of it has been answered. */
+static void hold(struct conn *n)
+{
+    bool before = n->wire->held;
+
+    n->wire->held = n->client->bytes > n->a->conf.bytes;
+    n->a->stat.held += n->wire->held && !before;
+    if (before && !n->wire->held)
+        n->wire->ops->release(n->wire);
 }
 
 static void hello(struct conn *n, struct rbuf *r)
@@ -112,7 +127,7 @@ static void hello(struct conn *n, struct rbuf *r)
 
     rbuf_copy(r, id, sizeof(id));
     generation = rbuf_u64(r);
-    rbuf_u64(r); /* features: none are known yet */
+    n->features = rbuf_u64(r);
     c = client_find(a, id);
     /* not above the one that is known: late, the client has moved on */
     if (rbuf_check_end(r) != 0 || n->client != NULL || generation <= (c ? c->generation : 0)) {
@@ -131,6 +146,7 @@ static void hello(struct conn *n, struct rbuf *r)
     n->client = c;
     if (older != NULL && !MUTANT(NET_OLDER_KEPT))
         conn_close(older);
+    hold(n);
     send_plain(n, NET_WELCOME);
 }
 
@@ -166,7 +182,7 @@ static void send_answer(struct conn *n, struct served *s)
     if (rc == 0)
         rc = wire_seal(b, !n->wire->local);
     if (rc == 0) {
-        n->a->kinds[h.opcode].bytes_out += b->len + served_room_out(s);
+        s->kind->bytes_out += b->len + (s->ranges != NULL ? served_room_out(s) : 0);
         n->wire->ops->send(n->wire, b->data, b->len);
     } else if (rc == -DER_NOMEM) /* asked again, the engine gives the outcome again */
         conn_close(n);
@@ -176,11 +192,25 @@ static void send_answer(struct conn *n, struct served *s)
 
 static void note(struct served *s)
 {
-    struct kind_metrics *k = &s->a->kinds[s->req.hdr.opcode];
-
-    k->errors += s->req.hdr.rc != 0;
+    s->kind->errors += s->req.hdr.rc != 0;
     if (s->begun_ns != 0)
-        metrics_took(k, rt_now_ns() - s->begun_ns, s->weight);
+        metrics_took(s->kind, rt_now_ns() - s->begun_ns, s->weight);
+}
+
+static void serving_add(struct served *s)
+{
+    htable_insert(&s->client->serving, &s->link, s->id);
+    s->client->bytes += s->bytes;
+    s->a->stat.bytes += s->bytes;
+    s->a->stat.serving++;
+}
+
+static void serving_del(struct served *s)
+{
+    htable_remove(&s->client->serving, &s->link);
+    s->client->bytes -= s->bytes;
+    s->a->stat.bytes -= s->bytes;
+    s->a->stat.serving--;
 }
 
 /* Over a connection that it came over, or not at all: over a newer one the client sends it again.
@@ -194,8 +224,9 @@ static void answered(struct served *s)
     note(s);
     if (c->conn != NULL && (s->generation == c->generation || MUTANT(NET_ANSWER_ASTRAY)))
         send_answer(c->conn, s);
-    htable_remove(&c->serving, &s->link);
-    a->stat.serving--;
+    serving_del(s);
+    if (c->conn != NULL)
+        hold(c->conn);
     client_forget_idle(a, c);
     served_free(s);
 }
@@ -306,15 +337,16 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r, size_t bytes)
         rc = -DER_UNREACH;
     if (rc == 0) {
         s->req.reply = served_reply;
-        htable_insert(&n->client->serving, &s->link, id);
-        a->stat.serving++;
+        s->kind = k;
+        serving_add(s);
+        hold(n);
         a->stat.requests++;
         k->bytes_in += bytes + s->room_bytes;
         rc = begin(a, s, xs);
         if (rc == 0)
             return;
-        htable_remove(&n->client->serving, &s->link);
-        a->stat.serving--;
+        serving_del(s);
+        hold(n);
     }
     if (s != NULL)
         served_free(s);
@@ -357,6 +389,7 @@ int net_acceptor_create(const struct net_acceptor_conf *conf, struct net_accepto
         return -DER_NOMEM;
     a->conf = *conf;
     a->conf.calls = conf->calls != 0 ? conf->calls : CALLS;
+    a->conf.bytes = conf->bytes != 0 ? conf->bytes : BYTES;
     list_init(&a->conns);
     htable_init(&a->clients);
     wbuf_init_grow(&a->out, NET_FRAME_MAX);

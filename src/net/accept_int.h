@@ -29,6 +29,7 @@ struct client {
     uint64_t generation;
     struct conn *conn; /* the newest, NULL: it broke */
     struct htable serving;
+    uint64_t bytes; /* that they hold */
 };
 
 struct conn {
@@ -36,6 +37,7 @@ struct conn {
     struct net_acceptor *a;
     struct net_wire *wire;
     struct client *client; /* NULL before HELLO */
+    uint64_t features;     /* of the other side */
 };
 
 /* Bytes of a writable vector that go back. */
@@ -52,9 +54,11 @@ struct served {
     struct net_acceptor *a;
     struct client *client;
     uint64_t id, begun_ns; /* begun_ns: when it came; 0: it is not timed */
-    uint32_t weight;       /* it is timed for so many */
-    uint64_t room_bytes;   /* of vectors to read in the room */
-    uint64_t generation;   /* of the newest connection that it came over */
+    struct kind_metrics *kind;
+    uint32_t weight;     /* it is timed for so many */
+    uint64_t room_bytes; /* of vectors to read in the room */
+    uint64_t bytes;      /* NET_HOLDS, and what it holds beside */
+    uint64_t generation; /* of the newest connection that it came over */
     uint32_t deadline_ms;
     struct arena mem;
     struct range *ranges;

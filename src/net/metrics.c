@@ -20,7 +20,9 @@ void metrics_took(struct kind_metrics *k, uint64_t ns, uint32_t weight)
     X(requests_under_way, a->stat.serving)                                                         \
     X(requests_ever, a->stat.requests)                                                             \
     X(resends_joined, a->stat.joined)                                                              \
-    X(frames_refused, a->stat.bad)
+    X(frames_refused, a->stat.bad)                                                                 \
+    X(request_bytes, a->stat.bytes)                                                                \
+    X(connections_held, a->stat.held)
 
 #define COUNT_(name, value)  +1
 #define FIGURE_(name, value) m[n++] = (struct msg_metric){#name, value};

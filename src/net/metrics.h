@@ -13,7 +13,7 @@
 #include "net/msg.h"
 
 #define NET_TOOK_NR 24u /* the last: 4.2 s and more */
-#define NET_SAMPLED 16u /* a power of two */
+#define NET_SAMPLED 64u /* a power of two */
 
 struct kind_metrics {
     uint64_t requests, errors, refused, cancelled;

@@ -22,13 +22,14 @@
 #define BACKOFF_MIN 5u
 #define BACKOFF_MAX 1000u
 #define ARENA_BYTES 1024u
+#define FEATURES    NET_FEAT_LIMITS
 #define CALLS_MAX   (1u << 20) /* under way, of what a peer may allow */
 
 /* A request under way whose call was given up: its answer may come, and until then its place is not
  * to be used. */
 struct forsaken {
     struct hlink link;
-    uint64_t id, place, place_len;
+    uint64_t id, place, place_len, holds;
     bool placed;
 };
 
@@ -104,8 +105,10 @@ static void finish(struct pending *p, int rc)
     list_del(&p->link);
     list_del(&p->wait);
     htable_remove(&r->by_id, &p->by_id);
-    if (is_under_way(p))
+    if (is_under_way(p)) {
         r->under_way--;
+        r->bytes -= p->holds;
+    }
     if (p->placed)
         lender_give(&r->lender, p->place, p->place_len);
     p->placed = false;
@@ -123,16 +126,21 @@ static void forsake(struct pending *p)
         lost(r);
         return;
     }
-    *f = (struct forsaken){
-        .id = p->id, .placed = p->placed, .place = p->place, .place_len = p->place_len};
+    *f = (struct forsaken){.id = p->id,
+                           .placed = p->placed,
+                           .place = p->place,
+                           .place_len = p->place_len,
+                           .holds = p->holds};
     htable_insert(&r->forsaken, &f->link, f->id);
     r->under_way++; /* finish() takes the call's own */
+    r->bytes += p->holds;
     p->placed = false;
 }
 
 static void forsaken_end(struct remote *r, struct forsaken *f)
 {
     r->under_way--;
+    r->bytes -= f->holds;
     if (f->placed)
         lender_give(&r->lender, f->place, f->place_len);
     base_free(f);
@@ -140,13 +148,19 @@ static void forsaken_end(struct remote *r, struct forsaken *f)
 
 static void give_up(struct pending *p)
 {
+    const struct remote *r = p->peer;
+    int rc = -DER_TIMEDOUT;
     bool changes = msg_info(p->call->hdr.opcode)->flags & MSG_CHANGES;
 
     if (MUTANT(NET_TOO_SURE))
         changes = false;
     if (is_under_way(p))
         forsake(p);
-    finish(p, changes && p->sent ? -DER_TX_UNCERTAIN : -DER_TIMEDOUT);
+    if (p->sent)
+        rc = changes ? -DER_TX_UNCERTAIN : -DER_TIMEDOUT;
+    else if (r->state != UP && r->conf.dialer->refused != 0)
+        rc = r->conf.dialer->refused;
+    finish(p, rc);
 }
 
 /* ---- Sending ---- */
@@ -182,6 +196,7 @@ static int transmit(struct remote *r, struct pending *p, uint64_t now)
     p->sent = true;
     p->generation = r->generation;
     r->under_way++;
+    r->bytes += p->holds;
     r->wire->ops->send(r->wire, r->out.data, r->out.len);
     return 0;
 }
@@ -207,7 +222,7 @@ static void send_plain(struct remote *r, enum net_frame kind)
     if (kind == NET_HELLO) {
         wbuf_bytes(&r->out, r->id, sizeof(r->id));
         wbuf_u64(&r->out, r->generation);
-        wbuf_u64(&r->out, 0);
+        wbuf_u64(&r->out, FEATURES);
     }
     if (wire_seal(&r->out, !r->wire->local) == 0)
         r->wire->ops->send(r->wire, r->out.data, r->out.len);
@@ -315,6 +330,7 @@ static void disconnect(struct remote *r)
     }
     r->room = NULL;
     r->under_way = 0;
+    r->bytes = 0;
     while (!list_empty(&r->waiting))
         list_del(list_first(&r->waiting));
 }
@@ -338,9 +354,10 @@ static void welcome(struct remote *r, struct rbuf *b)
     struct list *l;
     int rc;
 
-    rbuf_u64(b); /* features: none are known yet */
+    r->features = rbuf_u64(b) & FEATURES;
     rc = (int)rbuf_u32(b);
     calls = rbuf_u32(b);
+    r->bytes_max = r->features & NET_FEAT_LIMITS ? rbuf_u64(b) : UINT64_MAX;
     if (rbuf_check_end(b) != 0 || r->state != DIALED || rc != 0 || calls == 0) {
         lost(r);
         return;

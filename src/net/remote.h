@@ -13,6 +13,8 @@
  *   resend       on a new connection every call under way is sent again with NET_RESEND, in order.
  *                Whatever kind it is: reads change nothing, changes carry a txid whose outcome the
  *                engine remembers, or are still being served and are joined.
+ *   turned away  a call that was never sent, because the engine has as many connections as it
+ *                takes, ends after its deadline with -DER_BUSY.
  *   going away   -DER_SHUTDOWN from an engine means nothing was begun: the call stays under way and
  *                is sent to whoever is there next.
  */
@@ -52,6 +54,10 @@ struct net_acceptor_conf {
     uint64_t features;
     uint32_t
         calls; /* that a client may have under way at once; 0: 512. Who sends more is cut off. */
+    /* Memory that the requests of one client may hold (NET_HOLDS): beyond it nothing more is read
+     * from his connection until some have been answered, so it is at most that and a frame.
+     * 0: 64 MiB. */
+    uint64_t bytes;
     /* For metrics: connections that whoever listens turned away; NULL: not known. On xs. */
     uint64_t (*refused)(void *arg);
     void *refused_arg;
@@ -72,6 +78,8 @@ struct net_acceptor_stat {
     uint64_t accepted;         /* connections, since the start */
     uint64_t requests, joined; /* joined: resends of what was being served */
     uint64_t bad;              /* frames that were refused */
+    uint64_t bytes;            /* that requests hold */
+    uint64_t held;             /* how often a connection was not read from because of them */
 };
 void net_acceptor_stat(const struct net_acceptor *a, struct net_acceptor_stat *st);
 

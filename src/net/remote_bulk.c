@@ -30,12 +30,14 @@ int bulk_place(struct remote *r, struct pending *p)
     uint64_t sum = 0;
     int rc;
 
-    if (r->room == NULL)
-        return 0;
     for (uint32_t i = 0; i < call->bulk_nr; i++)
         sum += place_step(bulk_len(&call->bulk[i]));
-    if (sum < ROOM_LEAST)
-        return 0;
+    p->holds = NET_HOLDS;
+    if (r->room == NULL || sum < ROOM_LEAST) {
+        p->holds += sum;
+        /* what is too large for the engine goes alone */
+        return r->bytes > 0 && r->bytes + p->holds > r->bytes_max ? -DER_AGAIN : 0;
+    }
     rc = lender_take(&r->lender, sum, &p->place);
     p->placed = rc == 0;
     p->place_len = sum;

@@ -18,12 +18,14 @@ struct remote {
     struct net_remote_conf conf;
     uint8_t id[16];
     uint64_t generation, incarnation, next_call;
+    uint64_t features; /* that both sides know */
     enum state state;
     struct net_wire *wire;
     struct list calls;   /* in the order they were made */
     struct list waiting; /* those that are still to be sent on this connection */
     struct htable by_id;
     uint32_t under_way, allowed; /* on this connection, the forsaken included */
+    uint64_t bytes, bytes_max;   /* that they hold of the engine's memory, NET_HOLDS */
     struct htable forsaken;      /* under way on it, and nobody waits any more */
     struct net_room *room;       /* of the connection, with a reference; NULL: none */
     struct lender lender;        /* of its places */
@@ -51,12 +53,14 @@ struct pending {
     uint64_t generation; /* of the connection it was last sent on */
     bool placed;         /* its bulk vectors lie in the room */
     uint64_t place, place_len;
+    uint64_t holds;   /* bytes, while it is under way */
     struct arena mem; /* of the reply */
 };
 
 /* ---- remote_bulk.c: bulk vectors, in the room or in frames ---- */
 
-/* A place in the room for all vectors, if they are worth it: p->placed. -DER_AGAIN: not now. */
+/* A place in the room for all vectors, if they are worth it: p->placed; and what it will hold of
+ * the engine. -DER_AGAIN: not now. */
 int bulk_place(struct remote *r, struct pending *p);
 /* Into the request that r->out becomes, and what the peer is to read into the room. */
 void bulk_put(struct remote *r, const struct pending *p);

@@ -35,6 +35,7 @@ static struct served *served_new(struct net_acceptor *a)
     s->room = s->back = NULL;
     s->moved = false;
     s->room_bytes = 0;
+    s->bytes = NET_HOLDS;
     return s;
 }
 
@@ -167,6 +168,7 @@ static int get_bulk(struct served *s, struct net_room *room, struct rbuf *r)
         sum += len;
         placed += in_room;
         s->room_bytes += in_room && !writable ? len : 0;
+        s->bytes += in_room ? 0 : len;
         if (!in_room && room != NULL && sum > FRAME_BULK)
             return -DER_PROTO;
         mem = in_room ? bulk_place(&s->room, room, r, len) : bulk_mem(s, r, writable, len);
@@ -192,6 +194,7 @@ static int decode(struct served *s, struct net_room *room, struct rbuf *r)
 
     if (info == NULL || body == NULL)
         return -DER_PROTO;
+    s->bytes += 2 * len;
     kept = arena_memdup(&s->mem, body, len);
     req->req = arena_alloc(&s->mem, info->req_size + 1);
     req->rep = arena_calloc(&s->mem, 1, info->rep_size + 1);

@@ -98,7 +98,7 @@ static void bell(const struct shm *m)
     (void)n;
 }
 
-static void fail(struct shm *m)
+void shm_fail(struct shm *m)
 {
     if (m->failed)
         return;
@@ -121,7 +121,7 @@ static bool put(struct shm *m, const uint8_t *p, uint32_t len, uint32_t *sent)
                 continue;
         }
         if (rc < 0) {
-            fail(m);
+            shm_fail(m);
             return false;
         }
         *sent += n;
@@ -158,7 +158,7 @@ static void shm_send(struct net_wire *w, const void *frame, size_t len)
     if (m->failed)
         return;
     if (len > FRAME_MAX) {
-        fail(m);
+        shm_fail(m);
         return;
     }
     if (!m->engine && !m->awake && m->up) /* an answer will come, and be looked for */
@@ -169,7 +169,7 @@ static void shm_send(struct net_wire *w, const void *frame, size_t len)
         return;
     q = base_alloc(sizeof(*q) + len - sent);
     if (q == NULL) {
-        fail(m); /* half of it may have gone: the connection is of no use any more */
+        shm_fail(m); /* half of it may have gone: the connection is of no use any more */
         return;
     }
     q->len = (uint32_t)(len - sent);
@@ -179,10 +179,11 @@ static void shm_send(struct net_wire *w, const void *frame, size_t len)
     m->queued += q->len;
 }
 
-/* Who does not take his answers is asked for no more requests: what waits for him is bounded. */
+/* Its owner wants nothing now; or: who does not take his answers is asked for no more requests:
+ * what waits for him is bounded. */
 static bool deaf(const struct shm *m)
 {
-    return m->engine && m->queued > QUEUE_MAX;
+    return m->wire.held || (m->engine && m->queued > QUEUE_MAX);
 }
 
 /* ---- Receiving ---- */
@@ -235,13 +236,18 @@ static bool receive(struct shm *m)
             memcpy(h->frame, p, len);
         }
         if (rc != 1) {
-            fail(m);
+            shm_fail(m);
             break;
         }
         if (ring_next(&m->rx, len))
             bell(m);
         if (more)
             continue;
+        if (!m->heard) {
+            m->heard = true;
+            if (m->first_frame != NULL)
+                m->first_frame(m);
+        }
         if (m->part_len == 0) {
             m->wire.received(&m->wire, h->frame, len);
             continue;
@@ -406,6 +412,8 @@ void shm_close(struct net_wire *w)
     ASSERT(!m->closed);
     if (m->up && !m->failed)
         flush(m);
+    if (m->ended != NULL)
+        m->ended(m);
     m->closed = true;
     h->closed++;
     rt_fd_disarm(h->xs, &m->fd);
@@ -415,7 +423,13 @@ void shm_close(struct net_wire *w)
         free_now(m);
 }
 
-static const struct net_wire_ops shm_ops = {.send = shm_send, .close = shm_close};
+static void release(struct net_wire *w)
+{
+    shm_wake(CONTAINER_OF(w, struct shm, wire));
+}
+
+static const struct net_wire_ops shm_ops = {
+    .send = shm_send, .close = shm_close, .release = release};
 
 /* Empties the socket of what woke us. False: the other side is gone. */
 static bool hear(struct shm *m)
@@ -476,6 +490,7 @@ struct shm *shm_new(struct shm_hub *h, int fd)
     m->hub = h;
     m->fd = (struct rt_fd){.fd = fd, .ready = shm_ready};
     list_init(&m->queue);
+    list_init(&m->fresh);
     list_add_tail(&h->dozing, &m->link);
     h->nr++;
     return m;

@@ -13,6 +13,8 @@
 #define SHM_RING_BYTES 65536u
 
 struct sockaddr_un;
+struct net_shm_listener;
+struct shm_user;
 
 /* What the engine sends first, with the memfd. rc: why there is none. */
 struct shm_setup {
@@ -54,6 +56,16 @@ struct shm {
     uint64_t queued; /* bytes in it */
     uint8_t *part;   /* of a frame in several records */
     uint32_t part_len, part_cap;
+    bool heard;                         /* a frame has come */
+    void (*first_frame)(struct shm *m); /* when it does; NULL: nobody cares */
+    void (*ended)(struct shm *m);       /* when it is closed: the end's part of it; NULL: none */
+    /* answering */
+    struct net_shm_listener *listener;
+    struct shm_user *user;
+    struct list fresh; /* has not sent HELLO */
+    uint64_t fresh_ns; /* until then it must */
+    /* dialing */
+    struct net_dialer *dialer;
 };
 
 void shm_hub_init(struct shm_hub *h, struct rt_xs *xs);
@@ -63,6 +75,8 @@ void shm_hub_fini(struct shm_hub *h); /* every wire is closed */
  * memory, fd stays the caller's. */
 struct shm *shm_new(struct shm_hub *h, int fd);
 void shm_close(struct net_wire *w);
+/* broken() comes with the next turn. */
+void shm_fail(struct shm *m);
 /* Asked in each turn from now on. */
 void shm_wake(struct shm *m);
 /* The socket has something to say: a bell, or the end. What rt_fd calls of a wire that is up. */

@@ -14,11 +14,17 @@
 #include <daos_errno.h>
 
 #include "base/fail.h"
+#include "base/hash.h"
+#include "base/htable.h"
+#include "base/log.h"
 #include "net/shm_int.h"
 
 #define BACKLOG   1024
 #define ACCEPTS   16u
 #define MAX_CONNS 4096u
+#define USER_MAX  2048u
+#define HELLO_MS  10000u
+#define NS_PER_MS UINT64_C(1000000)
 /* until who wants in is looked at again, when we are out of descriptors or memory */
 #define AGAIN_NS UINT64_C(20000000)
 
@@ -30,7 +36,107 @@ struct net_shm_listener {
     char path[PATH_MAX];
     bool open;
     uint64_t refused;
+    struct htable users; /* those who are connected */
+    struct list fresh;   /* have not sent HELLO, by when they must */
+    struct rt_timer hello;
 };
+
+/* Connections of a user. */
+struct shm_user {
+    struct hlink link;
+    uint32_t uid, nr;
+    bool told; /* the log was */
+};
+
+/* ---- Users ---- */
+
+static struct shm_user *user_of(struct net_shm_listener *l, uint32_t uid)
+{
+    struct shm_user *u;
+
+    for (struct hlink *h = htable_first(&l->users, mix64(uid)); h != NULL; h = htable_next(h)) {
+        u = CONTAINER_OF(h, struct shm_user, link);
+        if (u->uid == uid)
+            return u;
+    }
+    u = base_calloc(1, sizeof(*u));
+    if (u != NULL) {
+        u->uid = uid;
+        htable_insert(&l->users, &u->link, mix64(uid));
+    }
+    return u;
+}
+
+static void user_leaves(struct net_shm_listener *l, struct shm_user *u)
+{
+    if (--u->nr < l->conf.user_max / 2)
+        u->told = false;
+    if (u->nr > 0)
+        return;
+    htable_remove(&l->users, &u->link);
+    base_free(u);
+}
+
+/* Is there room for one more? -DER_BUSY. */
+static int admit(struct net_shm_listener *l, struct shm_user *u)
+{
+    bool crowd = l->hub.nr >= l->conf.max;
+
+    if (!crowd && u->nr <= l->conf.user_max) /* he is counted already */
+        return 0;
+    if (!u->told)
+        LOG_WARN("%s: refuses connections of user %u: %s (told once)", l->path, u->uid,
+                 crowd ? "there are as many as clients.max allows"
+                       : "it has as many as clients.user_max allows");
+    u->told = true;
+    return -DER_BUSY;
+}
+
+/* ---- HELLO in time ---- */
+
+static void greeted(struct shm *m)
+{
+    list_del(&m->fresh);
+}
+
+static void ended(struct shm *m)
+{
+    list_del(&m->fresh);
+    user_leaves(m->listener, m->user);
+}
+
+static void impatient(struct rt_timer *t)
+{
+    struct net_shm_listener *l = CONTAINER_OF(t, struct net_shm_listener, hello);
+    uint64_t now = rt_now_ns();
+
+    while (!list_empty(&l->fresh)) {
+        struct shm *m = LIST_ENTRY(list_first(&l->fresh), struct shm, fresh);
+
+        if (m->fresh_ns > now) {
+            rt_timer_arm(t, m->fresh_ns);
+            return;
+        }
+        list_del(&m->fresh);
+        l->refused++;
+        if (!m->user->told)
+            LOG_WARN("%s: process %u of user %u was disconnected: it said nothing for %u ms (told "
+                     "once)",
+                     l->path, m->wire.pid, m->wire.uid, l->conf.hello_ms);
+        m->user->told = true;
+        shm_fail(m);
+    }
+}
+
+static void await_hello(struct net_shm_listener *l, struct shm *m)
+{
+    m->fresh_ns = rt_now_ns() + l->conf.hello_ms * NS_PER_MS;
+    if (list_empty(&l->fresh))
+        rt_timer_arm(&l->hello, m->fresh_ns);
+    list_add_tail(&l->fresh, &m->fresh);
+}
+
+/* ---- Connections ---- */
 
 static int region_make(uint64_t bytes, int *fd_out, struct net_room **out)
 {
@@ -74,29 +180,60 @@ static bool send_setup(int sock, int fd, uint64_t bytes, int rc)
     return sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(su);
 }
 
-static void welcome(struct net_shm_listener *l, int sock)
+static uint32_t uid_of(int sock)
+{
+    struct ucred cred;
+    socklen_t len = sizeof(cred);
+
+    return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 ? cred.uid : UINT32_MAX;
+}
+
+/* The wire of who may come in. -DER_BUSY, -DER_NOMEM. */
+static int wire_make(struct net_shm_listener *l, int sock, struct shm_user *u, int *fd,
+                     struct shm **out)
 {
     uint64_t bytes = SHM_ROOM_OFF + l->conf.room_bytes;
-    struct net_room *region = NULL;
-    struct shm *m = NULL;
-    int fd = -1, rc = l->hub.nr < l->conf.max ? 0 : -DER_BUSY;
+    struct net_room *region;
+    struct shm *m;
+    int rc = u != NULL ? admit(l, u) : -DER_NOMEM;
 
     if (rc == 0)
-        rc = region_make(bytes, &fd, &region);
-    if (rc == 0) {
-        m = shm_new(&l->hub, sock);
-        rc = m != NULL ? 0 : -DER_NOMEM;
+        rc = region_make(bytes, fd, &region);
+    if (rc != 0)
+        return rc;
+    m = shm_new(&l->hub, sock);
+    if (m == NULL) {
+        net_room_put(region);
+        return -DER_NOMEM;
     }
+    m->listener = l;
+    m->user = u;
+    m->first_frame = greeted;
+    m->ended = ended;
+    shm_attach(m, region, true);
+    *out = m;
+    return 0;
+}
+
+static void welcome(struct net_shm_listener *l, int sock)
+{
+    struct shm_user *u = user_of(l, uid_of(sock));
+    struct shm *m = NULL;
+    int fd = -1, rc;
+
+    if (u != NULL)
+        u->nr++;
+    rc = wire_make(l, sock, u, &fd, &m);
     if (rc != 0) {
-        if (region != NULL)
-            net_room_put(region);
         l->refused++;
         send_setup(sock, -1, 0, rc);
         close(sock);
+        if (u != NULL)
+            user_leaves(l, u);
     } else {
-        shm_attach(m, region, true);
-        if (!send_setup(sock, fd, bytes, 0))
+        if (!send_setup(sock, fd, SHM_ROOM_OFF + l->conf.room_bytes, 0))
             m->failed = true;
+        await_hello(l, m);
         shm_wake(m);
         l->conf.accept(l->conf.arg, &m->wire);
     }
@@ -200,10 +337,15 @@ int net_shm_listen(const struct net_shm_listen_conf *conf, struct net_shm_listen
     l->conf = *conf;
     l->conf.max = conf->max != 0 ? conf->max : MAX_CONNS;
     l->conf.room_bytes = conf->room_bytes != 0 ? conf->room_bytes : NET_SHM_ROOM_DEFAULT;
+    l->conf.user_max = conf->user_max != 0 ? conf->user_max : USER_MAX;
+    l->conf.hello_ms = conf->hello_ms != 0 ? conf->hello_ms : HELLO_MS;
     snprintf(l->path, sizeof(l->path), "%s", conf->path);
     shm_hub_init(&l->hub, conf->xs);
     l->fd.ready = incoming;
     l->again.fn = incoming_again;
+    l->hello.fn = impatient;
+    list_init(&l->fresh);
+    htable_init(&l->users);
     l->fd.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     rc = l->fd.fd >= 0 ? shm_address(l->path, &sa, &dir) : -errno;
     if (rc == 0)
@@ -243,5 +385,7 @@ void net_shm_free(struct net_shm_listener *l)
 {
     net_shm_unlisten(l);
     shm_hub_fini(&l->hub);
+    rt_timer_cancel(&l->hello);
+    htable_fini(&l->users);
     base_free(l);
 }

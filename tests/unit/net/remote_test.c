@@ -25,6 +25,7 @@ struct stage {
     struct net_acceptor *acceptor;
     struct net_service service;
     uint64_t incarnation;
+    uint64_t bytes; /* that a client's requests may hold */
     /* the service */
     uint64_t delay_ns;   /* each answer takes so long */
     uint32_t served;     /* requests that were begun */
@@ -123,8 +124,10 @@ static void engine_stop(struct stage *s, bool told)
 
 static void engine_start(struct stage *s)
 {
-    struct net_acceptor_conf c = {
-        .service = &s->service, .xs = s->engine, .incarnation = ++s->incarnation};
+    struct net_acceptor_conf c = {.service = &s->service,
+                                  .xs = s->engine,
+                                  .incarnation = ++s->incarnation,
+                                  .bytes = s->bytes};
 
     assert_int_equal(net_acceptor_create(&c, &s->acceptor), 0);
     sim_net_up(s->net, s->engine_node);
@@ -454,9 +457,9 @@ static void newer_closes_older(struct stage *s)
     newer.wire->ops->close(newer.wire);
 }
 
-static void raw_ask(struct raw *r, uint64_t id)
+static void raw_ask_of(struct raw *r, uint64_t id, uint64_t incarnation)
 {
-    struct net_hdr h = {.proto = NET_PROTO, .opcode = MSG_ATTR_GET, .incarnation = 1};
+    struct net_hdr h = {.proto = NET_PROTO, .opcode = MSG_ATTR_GET, .incarnation = incarnation};
     struct msg_attr_get_req q = {.names_nr = 0};
     struct wbuf b;
 
@@ -468,6 +471,11 @@ static void raw_ask(struct raw *r, uint64_t id)
     assert_int_equal(wire_seal(&b, true), 0);
     raw_send(r, b.data, b.len);
     wbuf_fini(&b);
+}
+
+static void raw_ask(struct raw *r, uint64_t id)
+{
+    raw_ask_of(r, id, 1);
 }
 
 /* An answer goes to a connection that the request came over. On a newer one the client is about to
@@ -503,6 +511,69 @@ static void answered_where_it_was_asked(struct stage *s)
     older.wire->ops->close(older.wire);
     newer.wire->ops->close(newer.wire);
     newest.wire->ops->close(newest.wire);
+}
+
+/* Who asks for more than fits is not read from until some of it has been answered; then he is. */
+static void more_than_fits(struct stage *s)
+{
+    struct net_acceptor_stat a;
+    struct raw r;
+
+    engine_stop(s, true);
+    s->bytes = 10 * NET_HOLDS;
+    engine_start(s);
+    s->delay_ns = 2 * SIM_S;
+    raw_open(s, &r);
+    raw_hello(&r, 5, 1);
+    for (uint64_t i = 1; i <= 35; i++)
+        raw_ask_of(&r, i, s->incarnation);
+    net_acceptor_stat(s->acceptor, &a);
+    assert_int_equal(s->served, 10); /* a body of a few bytes makes the tenth the last */
+    assert_in_range(a.bytes, 10 * NET_HOLDS + 1, 11 * NET_HOLDS);
+    assert_int_equal(a.held, 1);
+    assert_int_equal(r.frames, 1);
+    rt_sleep_ns(20 * SIM_S);
+    assert_int_equal(s->served, 35);
+    assert_int_equal(r.frames, 36);
+    net_acceptor_stat(s->acceptor, &a);
+    assert_int_equal(a.bytes, 0);
+    r.wire->ops->close(r.wire);
+}
+
+/* Calls of who keeps to it never make the engine hold his connection: PING is answered. */
+struct lot {
+    struct stage *s;
+    uint32_t left;
+    struct rt_event done;
+};
+
+static void one_of_a_lot(void *arg)
+{
+    struct lot *l = arg;
+
+    assert_int_equal(change(l->s, 0), 0);
+    if (--l->left == 0)
+        rt_event_set(&l->done);
+}
+
+static void no_more_than_fits(struct stage *s)
+{
+    struct lot l = {.s = s, .left = 40, .done = RT_EVENT_INIT};
+    struct net_acceptor_stat a;
+    struct net_remote_stat st;
+
+    engine_stop(s, true);
+    s->bytes = 4 * NET_HOLDS + 2000;
+    engine_start(s);
+    s->delay_ns = SIM_S;
+    for (uint32_t i = 0; i < 40; i++)
+        assert_int_equal(rt_spawn(one_of_a_lot, &l), 0);
+    rt_event_wait(&l.done);
+    net_acceptor_stat(s->acceptor, &a);
+    net_remote_stat(s->peer, &st);
+    assert_int_equal(s->served, 40);
+    assert_int_equal(a.held, 0);
+    assert_int_equal(st.resends, 0);
 }
 
 /* Whatever the network does, each call ends as it should and runs as often as it may. */
@@ -590,6 +661,8 @@ STORY(no_such_target)
 STORY(hostile)
 STORY(newer_closes_older)
 STORY(answered_where_it_was_asked)
+STORY(more_than_fits)
+STORY(no_more_than_fits)
 STORY(bad_weather)
 
 int main(void)
@@ -606,6 +679,8 @@ int main(void)
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_newer_closes_older),
         cmocka_unit_test(test_answered_where_it_was_asked),
+        cmocka_unit_test(test_more_than_fits),
+        cmocka_unit_test(test_no_more_than_fits),
         cmocka_unit_test(test_bad_weather),
     };
 

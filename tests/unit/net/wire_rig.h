@@ -45,12 +45,14 @@ struct stage {
     struct net_wire *newest; /* the engine's, of the last connection that came in */
     struct net_service service;
     uint32_t calls;
+    uint64_t bytes;      /* that a client's requests may hold */
     uint32_t suspect_ms; /* the client's */
     /* the service's */
     bool inline_too;
     uint64_t delay_ns;
     uint32_t served, at_once, most_at_once; /* atomic, of those that wait */
-    struct rt_event *hold;                  /* answers wait for it */
+    struct rt_event *hold;                  /* answers wait for it ... */
+    uint16_t held_op;                       /* ... to these only, if not 0 */
 };
 
 /* ---- The service ---- */
@@ -114,7 +116,7 @@ static void handle(struct net_service *service, struct net_req *req)
         rt_sleep_ns(s->delay_ns);
     if (s->strangers && mix64(req->hdr.deadline_ms) % 8 == 0)
         rt_sleep_ns(mix64(req->hdr.deadline_ms) % 30 * UINT64_C(1000000));
-    if (s->hold != NULL)
+    if (s->hold != NULL && (s->held_op == 0 || s->held_op == req->hdr.opcode))
         rt_event_wait(s->hold);
     s->at_once--;
     if (!answer(s, req))
@@ -194,8 +196,11 @@ static void listen_tcp(struct stage *s)
 
 static void engine_up(struct stage *s)
 {
-    struct net_acceptor_conf ac = {
-        .service = &s->service, .xs = s->engine, .incarnation = 7, .calls = s->calls};
+    struct net_acceptor_conf ac = {.service = &s->service,
+                                   .xs = s->engine,
+                                   .incarnation = 7,
+                                   .calls = s->calls,
+                                   .bytes = s->bytes};
 
     assert_int_equal(net_acceptor_create(&ac, &s->acceptor), 0);
     if (s->transport == SHM)
@@ -288,7 +293,7 @@ static inline void stage_close(struct stage *s)
 
 /* ---- Calls ---- */
 
-static inline int echo(struct stage *s, const void *data, uint32_t len)
+static inline int echo_within(struct stage *s, const void *data, uint32_t len, uint32_t deadline_ms)
 {
     struct msg_echo_req q = {.data = {data, len}};
     struct msg_echo_rep r;
@@ -296,6 +301,7 @@ static inline int echo(struct stage *s, const void *data, uint32_t len)
     int rc;
 
     net_call_init(&call, MSG_ECHO);
+    call.hdr.deadline_ms = deadline_ms;
     call.req = &q;
     call.rep = &r;
     rc = net_call_wait(s->peer, &call);
@@ -305,6 +311,11 @@ static inline int echo(struct stage *s, const void *data, uint32_t len)
     }
     net_call_fini(&call);
     return rc;
+}
+
+static inline int echo(struct stage *s, const void *data, uint32_t len)
+{
+    return echo_within(s, data, len, 0);
 }
 
 static inline void fill(uint8_t *p, size_t len, uint64_t seed)
