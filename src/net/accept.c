@@ -18,9 +18,12 @@
 #include "net/msg.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define FEATURES  NET_FEAT_LIMITS
-#define CALLS     512u /* of a client at once */
-#define BYTES     (64u << 20)
+#define FEATURES  (NET_FEAT_LIMITS | NET_FEAT_CONTROL)
+#define YIELD_TO                                                                                   \
+    4u /* foreground requests under way, to which background ones leave the field ... */
+#define AGE_MS 100u /* ... so long; then they begin all the same: a sweep is late, not starved */
+#define CALLS  512u /* of a client at once */
+#define BYTES  (64u << 20)
 
 /* ---- Clients ---- */
 
@@ -111,7 +114,7 @@ static void hold(struct conn *n)
 {
     bool before = n->wire->held;
 
-    n->wire->held = n->client->bytes > n->a->conf.bytes;
+    n->wire->held = n->client->bytes > n->a->conf.bytes + (uint64_t)NET_CONTROL_CALLS * NET_HOLDS;
     n->a->stat.held += n->wire->held && !before;
     if (before && !n->wire->held)
         n->wire->ops->release(n->wire);
@@ -203,6 +206,7 @@ static void serving_add(struct served *s)
     s->client->bytes += s->bytes;
     s->a->stat.bytes += s->bytes;
     s->a->stat.serving++;
+    s->a->of_class[s->class]++;
 }
 
 static void serving_del(struct served *s)
@@ -211,12 +215,13 @@ static void serving_del(struct served *s)
     s->client->bytes -= s->bytes;
     s->a->stat.bytes -= s->bytes;
     s->a->stat.serving--;
+    s->a->of_class[s->class]--;
 }
 
 /* Over a connection that it came over, or not at all: over a newer one the client sends it again.
  * If he had the answer first, that copy would still be carried out, and an error would not be true
  * any more. */
-static void answered(struct served *s)
+static void conclude(struct served *s)
 {
     struct net_acceptor *a = s->a;
     struct client *c = s->client;
@@ -229,6 +234,17 @@ static void answered(struct served *s)
         hold(c->conn);
     client_forget_idle(a, c);
     served_free(s);
+}
+
+static void background(struct net_acceptor *a);
+
+static void answered(struct served *s)
+{
+    struct net_acceptor *a = s->a;
+
+    conclude(s);
+    if (a->waiting > 0)
+        background(a);
 }
 
 static void answered_posted(struct rt_call *post)
@@ -271,6 +287,36 @@ static void serve(void *arg)
         s->a->conf.service->handle(s->a->conf.service, &s->req);
 }
 
+/* Begins those whose turn it is: that there is little else to do, or that they have waited long
+ * enough. */
+static void background(struct net_acceptor *a)
+{
+    uint64_t now = rt_turn_ns(), age = AGE_MS * NS_PER_MS;
+
+    while (!list_empty(&a->background)) {
+        struct served *s = LIST_ENTRY(list_first(&a->background), struct served, wait);
+        int rc;
+
+        if (a->of_class[MSG_CLASS_FOREGROUND] >= YIELD_TO && now < s->begun_ns + age) {
+            rt_timer_arm(&a->age, s->begun_ns + age);
+            return;
+        }
+        list_del(&s->wait);
+        a->waiting--;
+        rc = rt_spawn_on(s->xs, serve, s);
+        if (rc != 0) {
+            s->req.hdr.rc = refusal(&s->req.hdr, rc);
+            conclude(s);
+        }
+    }
+    rt_timer_cancel(&a->age);
+}
+
+static void aged(struct rt_timer *t)
+{
+    background(CONTAINER_OF(t, struct net_acceptor, age));
+}
+
 static struct served *being_served(const struct client *c, uint64_t id)
 {
     for (struct hlink *l = htable_first(&c->serving, id); l != NULL; l = htable_next(l)) {
@@ -300,6 +346,13 @@ static int begin(struct net_acceptor *a, struct served *s, struct rt_xs *xs)
     }
     s->begun_ns = rt_turn_ns();
     s->weight = 1;
+    if (s->class == MSG_CLASS_BACKGROUND) {
+        s->xs = xs;
+        list_add_tail(&a->background, &s->wait);
+        a->waiting++;
+        background(a);
+        return 0;
+    }
     return rt_spawn_on(xs, serve, s);
 }
 
@@ -327,7 +380,8 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r, size_t bytes)
     s = NULL;
     k = &a->kinds[msg_info(h.opcode) != NULL ? h.opcode : 0];
     k->requests++;
-    if (n->client->serving.count >= 2 * a->conf.calls) { /* those of an older connection too */
+    if (n->client->serving.count >=
+        2 * (a->conf.calls + NET_CONTROL_CALLS)) { /* those of an older connection too */
         refuse(n);
         return;
     }
@@ -391,6 +445,8 @@ int net_acceptor_create(const struct net_acceptor_conf *conf, struct net_accepto
     a->conf.calls = conf->calls != 0 ? conf->calls : CALLS;
     a->conf.bytes = conf->bytes != 0 ? conf->bytes : BYTES;
     list_init(&a->conns);
+    list_init(&a->background);
+    a->age.fn = aged;
     htable_init(&a->clients);
     wbuf_init_grow(&a->out, NET_FRAME_MAX);
     *out = a;

@@ -19,7 +19,11 @@ struct net_acceptor {
     uint32_t spares;
     bool stopped;
     struct net_acceptor_stat stat;
-    uint64_t asked; /* requests; which of them are timed */
+    uint32_t of_class[MSG_CLASS_NR]; /* being served, those that wait included */
+    struct list background;          /* wait for their turn */
+    uint32_t waiting;                /* in it */
+    struct rt_timer age;             /* of the oldest */
+    uint64_t asked;                  /* requests; which of them are timed */
     struct kind_metrics kinds[MSG_OPCODE_MAX];
 };
 
@@ -54,6 +58,9 @@ struct served {
     struct net_acceptor *a;
     struct client *client;
     uint64_t id, begun_ns; /* begun_ns: when it came; 0: it is not timed */
+    enum msg_class class;
+    struct list wait; /* in background */
+    struct rt_xs *xs; /* that serves it */
     struct kind_metrics *kind;
     uint32_t weight;     /* it is timed for so many */
     uint64_t room_bytes; /* of vectors to read in the room */

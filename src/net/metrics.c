@@ -18,6 +18,10 @@ void metrics_took(struct kind_metrics *k, uint64_t ns, uint32_t weight)
     X(connections_refused, a->conf.refused != NULL ? a->conf.refused(a->conf.refused_arg) : 0)     \
     X(clients, a->stat.clients)                                                                    \
     X(requests_under_way, a->stat.serving)                                                         \
+    X(control_under_way, a->of_class[MSG_CLASS_CONTROL])                                           \
+    X(foreground_under_way, a->of_class[MSG_CLASS_FOREGROUND])                                     \
+    X(background_under_way, a->of_class[MSG_CLASS_BACKGROUND])                                     \
+    X(background_waiting, a->waiting)                                                              \
     X(requests_ever, a->stat.requests)                                                             \
     X(resends_joined, a->stat.joined)                                                              \
     X(frames_refused, a->stat.bad)                                                                 \

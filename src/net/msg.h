@@ -409,12 +409,14 @@ enum msg_check {
     M(4, pool_set_prop, POOL_SET_PROP, MSG_Q_SET_PROP, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")      \
     M(5, pool_list_cont, POOL_LIST_CONT, MSG_Q_POOL_LIST_CONT, MSG_R_POOL_LIST_CONT, MSG_SVC, "")  \
     M(6, target_query, TARGET_QUERY, MSG_Q_TARGET_QUERY, MSG_R_TARGET_QUERY, MSG_SVC, "")          \
-    M(7, engine_stat, ENGINE_STAT, MSG_Q_POOL_HDL, MSG_R_ENGINE_STAT, 0, "figures of the engine")  \
+    M(7, engine_stat, ENGINE_STAT, MSG_Q_POOL_HDL, MSG_R_ENGINE_STAT, MSG_CONTROL,                 \
+      "figures of the engine")                                                                     \
     M(8, pool_evict, POOL_EVICT, MSG_Q_POOL_HDL, MSG_F_NONE, MSG_SVC | MSG_CHANGES,                \
       "closes every other handle of the pool")                                                     \
     M(9, echo, ECHO, MSG_F_ECHO, MSG_F_ECHO, 0, "gives back what was sent: how far is it?")        \
-    M(10, engine_info, ENGINE_INFO, MSG_F_NONE, MSG_R_ENGINE_INFO, 0, "who answers here")          \
-    M(11, engine_metrics, ENGINE_METRICS, MSG_F_NONE, MSG_R_ENGINE_METRICS, 0,                     \
+    M(10, engine_info, ENGINE_INFO, MSG_F_NONE, MSG_R_ENGINE_INFO, MSG_CONTROL,                    \
+      "who answers here")                                                                          \
+    M(11, engine_metrics, ENGINE_METRICS, MSG_F_NONE, MSG_R_ENGINE_METRICS, MSG_CONTROL,           \
       "what its clients ask of it over connections")                                               \
     M(20, cont_create, CONT_CREATE, MSG_Q_CONT_CREATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")      \
     M(21, cont_destroy, CONT_DESTROY, MSG_Q_CONT_DESTROY, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")   \
@@ -422,9 +424,10 @@ enum msg_check {
     M(23, cont_close, CONT_CLOSE, MSG_Q_CONT_HDL, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")           \
     M(24, cont_query, CONT_QUERY, MSG_Q_CONT_QUERY, MSG_R_CONT_QUERY, MSG_SVC, "")                 \
     M(25, cont_set_prop, CONT_SET_PROP, MSG_Q_SET_PROP, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")     \
-    M(26, cont_aggregate, CONT_AGGREGATE, MSG_Q_CONT_EPOCH, MSG_F_NONE, 0,                         \
+    M(26, cont_aggregate, CONT_AGGREGATE, MSG_Q_CONT_EPOCH, MSG_F_NONE, MSG_BACKGROUND,            \
       "merges history up to an epoch; done when answered")                                         \
-    M(27, cont_rollback, CONT_ROLLBACK, MSG_Q_CONT_EPOCH, MSG_F_NONE, MSG_CHANGES,                 \
+    M(27, cont_rollback, CONT_ROLLBACK, MSG_Q_CONT_EPOCH, MSG_F_NONE,                              \
+      MSG_CHANGES | MSG_BACKGROUND,                                                                \
       "takes everything after the newest snapshot back; done when answered")                       \
     M(30, acl_update, ACL_UPDATE, MSG_Q_ACL_UPDATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")         \
     M(31, acl_overwrite, ACL_OVERWRITE, MSG_Q_ACL_UPDATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")   \
@@ -455,7 +458,21 @@ enum msg_check {
 enum msg_flags {
     MSG_SVC = 1,     /* for the pool service, whatever the target */
     MSG_CHANGES = 2, /* carries a txid */
+    MSG_CONTROL = 4,
+    MSG_BACKGROUND = 8,
 };
+
+/*
+ * Who comes first. What a class is allowed is a property of the kind of message, so that nobody can
+ * ask for more than is his:
+ *
+ *   CONTROL     short questions and changes of pools and containers. They have a few places of
+ *               their own in a connection's credit and do not wait behind data.
+ *   FOREGROUND  object I/O.
+ *   BACKGROUND  sweeps over a container. They begin when little else is under way, or when they
+ *               have waited long enough (net/accept.c).
+ */
+enum msg_class { MSG_CLASS_CONTROL, MSG_CLASS_FOREGROUND, MSG_CLASS_BACKGROUND, MSG_CLASS_NR };
 
 /* What a pool handle may do. */
 enum msg_pool_caps {
@@ -525,6 +542,13 @@ struct msg_info {
     uint32_t req_size, rep_size; /* of the structs */
 };
 const struct msg_info *msg_info(uint16_t opcode);
+
+static inline enum msg_class msg_class(const struct msg_info *i)
+{
+    if (i->flags & MSG_BACKGROUND)
+        return MSG_CLASS_BACKGROUND;
+    return i->flags & (MSG_SVC | MSG_CONTROL) ? MSG_CLASS_CONTROL : MSG_CLASS_FOREGROUND;
+}
 
 /* Writes the struct's bytes into buf; *need is what it takes, also when it does not fit:
  * -DER_TRUNC. -DER_INVAL unknown opcode. */

@@ -22,7 +22,7 @@
 #define BACKOFF_MIN 5u
 #define BACKOFF_MAX 1000u
 #define ARENA_BYTES 1024u
-#define FEATURES    NET_FEAT_LIMITS
+#define FEATURES    (NET_FEAT_LIMITS | NET_FEAT_CONTROL)
 #define CALLS_MAX   (1u << 20) /* under way, of what a peer may allow */
 
 /* A request under way whose call was given up: its answer may come, and until then its place is not
@@ -30,7 +30,7 @@
 struct forsaken {
     struct hlink link;
     uint64_t id, place, place_len, holds;
-    bool placed;
+    bool placed, reserved;
 };
 
 static void lost(struct remote *r);
@@ -97,6 +97,28 @@ static bool is_under_way(const struct pending *p)
     return p->sent && p->generation == p->peer->generation && p->peer->state == UP;
 }
 
+static void credit_take(struct remote *r, bool reserved, uint64_t holds)
+{
+    r->under_way++;
+    r->reserved += reserved;
+    r->bytes += holds;
+}
+
+static void credit_give(struct remote *r, bool reserved, uint64_t holds)
+{
+    r->under_way--;
+    r->reserved -= reserved;
+    r->bytes -= holds;
+}
+
+/* May it be sent? Control does not wait for the answers of data. */
+static bool credit_there(const struct remote *r, struct pending *p)
+{
+    p->reserved = p->control && r->features & NET_FEAT_CONTROL && r->reserved < NET_CONTROL_CALLS &&
+                  !MUTANT(NET_CONTROL_WAITS);
+    return p->reserved || r->under_way - r->reserved < r->allowed;
+}
+
 /* The call is the caller's again. */
 static void finish(struct pending *p, int rc)
 {
@@ -105,10 +127,8 @@ static void finish(struct pending *p, int rc)
     list_del(&p->link);
     list_del(&p->wait);
     htable_remove(&r->by_id, &p->by_id);
-    if (is_under_way(p)) {
-        r->under_way--;
-        r->bytes -= p->holds;
-    }
+    if (is_under_way(p))
+        credit_give(r, p->reserved, p->holds);
     if (p->placed)
         lender_give(&r->lender, p->place, p->place_len);
     p->placed = false;
@@ -130,17 +150,17 @@ static void forsake(struct pending *p)
                            .placed = p->placed,
                            .place = p->place,
                            .place_len = p->place_len,
+                           .reserved = p->reserved,
                            .holds = p->holds};
     htable_insert(&r->forsaken, &f->link, f->id);
-    r->under_way++; /* finish() takes the call's own */
-    r->bytes += p->holds;
+    credit_take(r, p->reserved, p->holds); /* finish() gives the call's own */
     p->placed = false;
 }
 
 static void forsaken_end(struct remote *r, struct forsaken *f)
 {
-    r->under_way--;
-    r->bytes -= f->holds;
+    if (!MUTANT(NET_CREDIT_LOST))
+        credit_give(r, f->reserved, f->holds);
     if (f->placed)
         lender_give(&r->lender, f->place, f->place_len);
     base_free(f);
@@ -195,25 +215,36 @@ static int transmit(struct remote *r, struct pending *p, uint64_t now)
     r->stat.resends += p->sent;
     p->sent = true;
     p->generation = r->generation;
-    r->under_way++;
-    r->bytes += p->holds;
+    credit_take(r, p->reserved, p->holds);
     r->wire->ops->send(r->wire, r->out.data, r->out.len);
     return 0;
+}
+
+static void pump_list(struct remote *r, struct list *l)
+{
+    uint64_t now = rt_turn_ns();
+
+    while (r->state == UP && !list_empty(l)) {
+        struct pending *p = LIST_ENTRY(list_first(l), struct pending, wait);
+
+        if (p->deadline_ns <= now) /* the timer gives it up */
+            list_del(&p->wait);
+        else if (!credit_there(r, p) || transmit(r, p, now) != 0)
+            break;
+    }
 }
 
 /* Sends what waits, as far as the peer allows. */
 static void pump(struct remote *r)
 {
-    uint64_t now = rt_turn_ns();
+    if (!list_empty(&r->control))
+        pump_list(r, &r->control);
+    pump_list(r, &r->waiting);
+}
 
-    while (r->state == UP && r->under_way < r->allowed && !list_empty(&r->waiting)) {
-        struct pending *p = LIST_ENTRY(list_first(&r->waiting), struct pending, wait);
-
-        if (p->deadline_ns <= now) /* the timer gives it up */
-            list_del(&p->wait);
-        else if (transmit(r, p, now) != 0)
-            break;
-    }
+static void await_turn(struct remote *r, struct pending *p)
+{
+    list_add_tail(p->control ? &r->control : &r->waiting, &p->wait);
 }
 
 static void send_plain(struct remote *r, enum net_frame kind)
@@ -329,8 +360,10 @@ static void disconnect(struct remote *r)
         net_room_put(r->room);
     }
     r->room = NULL;
-    r->under_way = 0;
+    r->under_way = r->reserved = 0;
     r->bytes = 0;
+    while (!list_empty(&r->control))
+        list_del(list_first(&r->control));
     while (!list_empty(&r->waiting))
         list_del(list_first(&r->waiting));
 }
@@ -374,7 +407,7 @@ static void welcome(struct remote *r, struct rbuf *b)
     r->state = UP;
     r->backoff_ns = or_default(r->conf.backoff_min_ms, BACKOFF_MIN);
     LIST_FOREACH(l, &r->calls)
-    list_add_tail(&r->waiting, &LIST_ENTRY(l, struct pending, link)->wait);
+    await_turn(r, LIST_ENTRY(l, struct pending, link));
     pump(r);
 }
 
@@ -447,7 +480,7 @@ static void reply(struct remote *r, uint64_t id, struct rbuf *b)
     }
     p->call->hdr = h;
     finish(p, h.rc);
-    if (!list_empty(&r->waiting))
+    if (!list_empty(&r->waiting) || !list_empty(&r->control))
         pump(r);
 }
 
@@ -514,7 +547,7 @@ static void begin(struct pending *p)
     if (r->state == UP) {
         if (first) /* nothing was under way: silence counts from now */
             r->heard_ns = now;
-        list_add_tail(&r->waiting, &p->wait);
+        await_turn(r, p);
         pump(r);
     } else if (r->state == DOWN && now >= r->redial_ns) {
         dial(r);
@@ -544,6 +577,7 @@ static void remote_send(struct net_peer *peer, struct net_call *call)
         return;
     }
     p->call = call;
+    p->control = msg_class(info) == MSG_CLASS_CONTROL;
     call->rep_mem = p;
     call->priv[CALL_FINI] = (void *)pending_fini;
     if (rt_xs_self() == r->conf.xs) {
@@ -631,6 +665,7 @@ int net_remote_connect(const struct net_remote_conf *conf, struct net_peer **pee
     r->refs = 1;
     list_init(&r->calls);
     list_init(&r->waiting);
+    list_init(&r->control);
     htable_init(&r->by_id);
     htable_init(&r->forsaken);
     wbuf_init_grow(&r->out, NET_FRAME_MAX);

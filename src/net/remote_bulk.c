@@ -32,7 +32,7 @@ int bulk_place(struct remote *r, struct pending *p)
 
     for (uint32_t i = 0; i < call->bulk_nr; i++)
         sum += place_step(bulk_len(&call->bulk[i]));
-    p->holds = NET_HOLDS;
+    p->holds = p->reserved ? 0 : NET_HOLDS;
     if (r->room == NULL || sum < ROOM_LEAST) {
         p->holds += sum;
         /* what is too large for the engine goes alone */

@@ -22,9 +22,11 @@ struct remote {
     enum state state;
     struct net_wire *wire;
     struct list calls;   /* in the order they were made */
-    struct list waiting; /* those that are still to be sent on this connection */
+    struct list control; /* those that are still to be sent on this connection: of its class ... */
+    struct list waiting; /* ... and others */
     struct htable by_id;
     uint32_t under_way, allowed; /* on this connection, the forsaken included */
+    uint32_t reserved;           /* of them in the places for control */
     uint64_t bytes, bytes_max;   /* that they hold of the engine's memory, NET_HOLDS */
     struct htable forsaken;      /* under way on it, and nobody waits any more */
     struct net_room *room;       /* of the connection, with a reference; NULL: none */
@@ -50,6 +52,8 @@ struct pending {
     struct net_call *call;
     uint64_t id, deadline_ns;
     bool sent;
+    bool control;        /* MSG_CLASS_CONTROL */
+    bool reserved;       /* under way in a place for control */
     uint64_t generation; /* of the connection it was last sent on */
     bool placed;         /* its bulk vectors lie in the room */
     uint64_t place, place_len;

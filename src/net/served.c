@@ -35,6 +35,7 @@ static struct served *served_new(struct net_acceptor *a)
     s->room = s->back = NULL;
     s->moved = false;
     s->room_bytes = 0;
+    list_init(&s->wait);
     s->bytes = NET_HOLDS;
     return s;
 }
@@ -214,6 +215,7 @@ int served_make(struct conn *n, uint64_t id, const struct net_hdr *h, struct rbu
     if (s == NULL)
         return -DER_NOMEM;
     s->client = n->client;
+    s->class = info != NULL ? msg_class(info) : MSG_CLASS_FOREGROUND;
     s->id = id;
     s->generation = n->client->generation;
     s->deadline_ms = h->deadline_ms != 0 ? h->deadline_ms : NET_DEADLINE_MS;

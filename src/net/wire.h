@@ -65,7 +65,14 @@
 #define NET_FRAME_MAX   (256u << 20)
 
 /* What one side of a connection knows and the other may not: bits of features. */
-enum net_feature { NET_FEAT_LIMITS = 1 };
+enum net_feature {
+    NET_FEAT_LIMITS = 1,  /* the bytes of WELCOME */
+    NET_FEAT_CONTROL = 2, /* NET_CONTROL_CALLS */
+};
+
+/* So many requests of MSG_CLASS_CONTROL a client may have under way beside WELCOME's calls and
+ * bytes. */
+#define NET_CONTROL_CALLS 16u
 
 /* What a request under way holds of an engine's memory, as both sides count it: so much, what of
  * its vectors does not lie in the room, and (the engine alone) twice its body. */

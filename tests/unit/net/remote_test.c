@@ -25,9 +25,12 @@ struct stage {
     struct net_acceptor *acceptor;
     struct net_service service;
     uint64_t incarnation;
+    uint32_t calls; /* that a client may have under way */
     uint64_t bytes; /* that a client's requests may hold */
     /* the service */
-    uint64_t delay_ns;   /* each answer takes so long */
+    uint64_t delay_ns;   /* each answer takes so long ... */
+    uint16_t slow_op;    /* ... if it is to such a message, or 0 */
+    uint64_t swept_ns;   /* when the newest CONT_AGGREGATE was begun */
     uint32_t served;     /* requests that were begun */
     uint32_t refuse;     /* so many answers are -DER_SHUTDOWN */
     uint32_t flags_seen; /* of the newest request */
@@ -48,7 +51,9 @@ static void handle(struct net_service *service, struct net_req *req)
         return;
     }
     s->served++;
-    if (s->delay_ns > 0)
+    if (req->hdr.opcode == MSG_CONT_AGGREGATE)
+        s->swept_ns = rt_now_ns();
+    if (s->delay_ns > 0 && (s->slow_op == 0 || s->slow_op == req->hdr.opcode))
         rt_sleep_ns(s->delay_ns);
     if (req->hdr.opcode == MSG_ATTR_GET) {
         const struct msg_attr_get_req *q = req->req;
@@ -127,6 +132,7 @@ static void engine_start(struct stage *s)
     struct net_acceptor_conf c = {.service = &s->service,
                                   .xs = s->engine,
                                   .incarnation = ++s->incarnation,
+                                  .calls = s->calls,
                                   .bytes = s->bytes};
 
     assert_int_equal(net_acceptor_create(&c, &s->acceptor), 0);
@@ -528,8 +534,9 @@ static void more_than_fits(struct stage *s)
     for (uint64_t i = 1; i <= 35; i++)
         raw_ask_of(&r, i, s->incarnation);
     net_acceptor_stat(s->acceptor, &a);
-    assert_int_equal(s->served, 10); /* a body of a few bytes makes the tenth the last */
-    assert_in_range(a.bytes, 10 * NET_HOLDS + 1, 11 * NET_HOLDS);
+    /* those for which control has places beside it; a body of a few bytes makes it the last */
+    assert_int_equal(s->served, 10 + NET_CONTROL_CALLS);
+    assert_in_range(a.bytes, s->served * NET_HOLDS + 1, (s->served + 1) * NET_HOLDS);
     assert_int_equal(a.held, 1);
     assert_int_equal(r.frames, 1);
     rt_sleep_ns(20 * SIM_S);
@@ -574,6 +581,95 @@ static void no_more_than_fits(struct stage *s)
     assert_int_equal(s->served, 40);
     assert_int_equal(a.held, 0);
     assert_int_equal(st.resends, 0);
+}
+
+static void changes(struct lot *l, uint32_t nr)
+{
+    l->left += nr;
+    for (uint32_t i = 0; i < nr; i++)
+        assert_int_equal(rt_spawn(one_of_a_lot, l), 0);
+}
+
+/* Data has used up the credit; a question is answered all the same. */
+static void control_first(struct stage *s)
+{
+    struct lot l = {.s = s, .done = RT_EVENT_INIT};
+
+    engine_stop(s, true);
+    s->calls = 2;
+    engine_start(s);
+    s->delay_ns = SIM_S;
+    s->slow_op = MSG_OBJ_UPDATE;
+    changes(&l, 8);
+    rt_sleep_ns(100 * SIM_MS);
+    assert_int_equal(s->served, 2);
+    assert_int_equal(get_name(s, "who", 500), 0);
+    assert_int_equal(s->served, 3);
+    rt_event_wait(&l.done);
+    assert_int_equal(s->served, 9);
+}
+
+static int sweep(struct stage *s)
+{
+    struct msg_cont_aggregate_req q = {.epoch = 0};
+    struct net_call call;
+    int rc;
+
+    net_call_init(&call, MSG_CONT_AGGREGATE);
+    call.req = &q;
+    rc = net_call_wait(s->peer, &call);
+    net_call_fini(&call);
+    return rc;
+}
+
+/* A sweep leaves the field to four requests of the foreground, but not for ever. */
+static void sweeps_yield(struct stage *s)
+{
+    struct lot l = {.s = s, .done = RT_EVENT_INIT};
+    uint64_t began;
+
+    s->delay_ns = 30 * SIM_MS;
+    s->slow_op = MSG_OBJ_UPDATE;
+    assert_int_equal(sweep(s), 0);
+    changes(&l, 3);
+    rt_sleep_ns(5 * SIM_MS);
+    began = rt_now_ns();
+    assert_int_equal(sweep(s), 0); /* there is room beside three */
+    assert_in_range(s->swept_ns - began, 0, SIM_MS);
+    rt_event_wait(&l.done);
+    rt_event_init(&l.done);
+
+    changes(&l, 4);
+    rt_sleep_ns(5 * SIM_MS);
+    began = rt_now_ns();
+    assert_int_equal(sweep(s), 0); /* begins when they have ended */
+    assert_in_range(s->swept_ns - began, 20 * SIM_MS, 40 * SIM_MS);
+    rt_event_wait(&l.done);
+    rt_event_init(&l.done);
+
+    s->delay_ns = SIM_S;
+    changes(&l, 6);
+    rt_sleep_ns(5 * SIM_MS);
+    began = rt_now_ns();
+    assert_int_equal(sweep(s), 0); /* has waited long enough */
+    assert_in_range(s->swept_ns - began, 100 * SIM_MS, 105 * SIM_MS);
+    rt_event_wait(&l.done);
+}
+
+/* Calls that are given up give their credit back when their answers come. */
+static void credit_comes_back(struct stage *s)
+{
+    engine_stop(s, true);
+    s->calls = 3;
+    engine_start(s);
+    s->slow_op = MSG_OBJ_UPDATE;
+    for (int i = 0; i < 9; i++) {
+        s->delay_ns = 200 * SIM_MS;
+        assert_int_equal(change(s, 100), -DER_TX_UNCERTAIN);
+        s->delay_ns = 0;
+        rt_sleep_ns(200 * SIM_MS);
+        assert_int_equal(change(s, 100), 0);
+    }
 }
 
 /* Whatever the network does, each call ends as it should and runs as often as it may. */
@@ -663,6 +759,9 @@ STORY(newer_closes_older)
 STORY(answered_where_it_was_asked)
 STORY(more_than_fits)
 STORY(no_more_than_fits)
+STORY(control_first)
+STORY(sweeps_yield)
+STORY(credit_comes_back)
 STORY(bad_weather)
 
 int main(void)
@@ -681,6 +780,9 @@ int main(void)
         cmocka_unit_test(test_answered_where_it_was_asked),
         cmocka_unit_test(test_more_than_fits),
         cmocka_unit_test(test_no_more_than_fits),
+        cmocka_unit_test(test_control_first),
+        cmocka_unit_test(test_sweeps_yield),
+        cmocka_unit_test(test_credit_comes_back),
         cmocka_unit_test(test_bad_weather),
     };
 
