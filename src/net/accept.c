@@ -18,7 +18,7 @@
 #include "net/msg.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define FEATURES  (NET_FEAT_LIMITS | NET_FEAT_CONTROL)
+#define FEATURES  (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL)
 #define YIELD_TO                                                                                   \
     4u /* foreground requests under way, to which background ones leave the field ... */
 #define AGE_MS 100u /* ... so long; then they begin all the same: a sweep is late, not starved */
@@ -71,6 +71,68 @@ static void client_forget_idle(struct net_acceptor *a, struct client *c)
 
 /* ---- Connections ---- */
 
+static void serving_add(struct served *s)
+{
+    htable_insert(&s->client->serving, &s->link, s->id);
+    s->client->bytes += s->bytes;
+    s->a->stat.bytes += s->bytes;
+    s->a->stat.serving++;
+    s->a->of_class[s->class]++;
+}
+
+static void serving_del(struct served *s)
+{
+    htable_remove(&s->client->serving, &s->link);
+    s->client->bytes -= s->bytes;
+    s->a->stat.bytes -= s->bytes;
+    s->a->stat.serving--;
+    s->a->of_class[s->class]--;
+}
+
+/* Only a fiber of this xstream cannot begin it meanwhile. */
+static bool is_waiting(const struct served *s)
+{
+    return s->progress == WAITS && s->xs == s->a->conf.xs;
+}
+
+/* It will not begin. What has a fiber already is ended by that. */
+static void drop(struct served *s)
+{
+    struct net_acceptor *a = s->a;
+
+    s->progress = DROPPED;
+    s->kind->cancelled++;
+    if (list_empty(&s->wait))
+        return;
+    list_del(&s->wait);
+    if (--a->waiting == 0)
+        rt_timer_cancel(&a->age);
+    serving_del(s);
+    served_free(s);
+}
+
+/* The client is gone: what he asked for and was not begun is of no use to anybody. */
+static void drop_waiting(struct net_acceptor *a, const struct client *c)
+{
+    struct list *l, *next;
+    struct hlink *h = NULL;
+    uint64_t pos = 0;
+
+    LIST_FOREACH_SAFE(l, next, &a->background)
+    {
+        struct served *s = LIST_ENTRY(l, struct served, wait);
+
+        if (s->client == c && is_waiting(s))
+            drop(s);
+    }
+    while ((h = htable_walk(&c->serving, &pos, h)) != NULL) {
+        struct served *s = CONTAINER_OF(h, struct served, link);
+
+        if (is_waiting(s) && list_empty(&s->wait))
+            drop(s);
+    }
+}
+
 static void conn_close(struct conn *n)
 {
     struct net_acceptor *a = n->a;
@@ -82,6 +144,7 @@ static void conn_close(struct conn *n)
     base_free(n);
     if (c != NULL && c->conn == n) {
         c->conn = NULL;
+        drop_waiting(a, c);
         client_forget_idle(a, c);
     }
 }
@@ -195,27 +258,11 @@ static void send_answer(struct conn *n, struct served *s)
 
 static void note(struct served *s)
 {
+    if (s->progress == DROPPED)
+        return;
     s->kind->errors += s->req.hdr.rc != 0;
     if (s->begun_ns != 0)
         metrics_took(s->kind, rt_now_ns() - s->begun_ns, s->weight);
-}
-
-static void serving_add(struct served *s)
-{
-    htable_insert(&s->client->serving, &s->link, s->id);
-    s->client->bytes += s->bytes;
-    s->a->stat.bytes += s->bytes;
-    s->a->stat.serving++;
-    s->a->of_class[s->class]++;
-}
-
-static void serving_del(struct served *s)
-{
-    htable_remove(&s->client->serving, &s->link);
-    s->client->bytes -= s->bytes;
-    s->a->stat.bytes -= s->bytes;
-    s->a->stat.serving--;
-    s->a->of_class[s->class]--;
 }
 
 /* Over a connection that it came over, or not at all: over a newer one the client sends it again.
@@ -227,7 +274,8 @@ static void conclude(struct served *s)
     struct client *c = s->client;
 
     note(s);
-    if (c->conn != NULL && (s->generation == c->generation || MUTANT(NET_ANSWER_ASTRAY)))
+    if (c->conn != NULL && s->progress != DROPPED &&
+        (s->generation == c->generation || MUTANT(NET_ANSWER_ASTRAY)))
         send_answer(c->conn, s);
     serving_del(s);
     if (c->conn != NULL)
@@ -281,6 +329,11 @@ static void serve(void *arg)
 {
     struct served *s = arg;
 
+    if (s->progress == DROPPED) {
+        net_reply(&s->req, -DER_CANCELED);
+        return;
+    }
+    s->progress = BEGUN;
     if (rt_now_ns() > s->begun_ns + s->deadline_ms * NS_PER_MS)
         net_reply(&s->req, refusal(&s->req.hdr, -DER_TIMEDOUT));
     else
@@ -322,7 +375,7 @@ static struct served *being_served(const struct client *c, uint64_t id)
     for (struct hlink *l = htable_first(&c->serving, id); l != NULL; l = htable_next(l)) {
         struct served *s = CONTAINER_OF(l, struct served, link);
 
-        if (s->id == id)
+        if (s->id == id && s->progress != DROPPED)
             return s;
     }
     return NULL;
@@ -341,13 +394,15 @@ static int begin(struct net_acceptor *a, struct served *s, struct rt_xs *xs)
     if (xs == a->conf.xs && service->inline_handle != NULL) {
         s->begun_ns = ++a->asked % NET_SAMPLED == 0 ? rt_now_ns() : 0;
         s->weight = NET_SAMPLED;
+        s->progress = BEGUN;
         if (service->inline_handle(service, &s->req))
             return 0;
     }
     s->begun_ns = rt_turn_ns();
     s->weight = 1;
+    s->progress = WAITS;
+    s->xs = xs;
     if (s->class == MSG_CLASS_BACKGROUND) {
-        s->xs = xs;
         list_add_tail(&a->background, &s->wait);
         a->waiting++;
         background(a);
@@ -409,6 +464,26 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r, size_t bytes)
     send_code(n, id, &h, refusal(&h, rc));
 }
 
+static void cancel(struct conn *n, uint64_t id, struct rbuf *r)
+{
+    struct served *s;
+    struct net_hdr h;
+
+    if (n->client == NULL || rbuf_check_end(r) != 0) {
+        refuse(n);
+        return;
+    }
+    s = being_served(n->client, id);
+    if (s == NULL || s->generation != n->client->generation ||
+        (!is_waiting(s) && !MUTANT(NET_CANCEL_BEGUN)))
+        return; /* its answer is under way, or will be */
+    h = s->req.hdr;
+    h.flags |= NET_NOT_BEGUN;
+    drop(s);
+    send_code(n, id, &h, refusal(&h, -DER_CANCELED));
+    hold(n);
+}
+
 static void received(struct net_wire *w, const void *frame, size_t len)
 {
     struct conn *n = w->arg;
@@ -422,6 +497,8 @@ static void received(struct net_wire *w, const void *frame, size_t len)
         hello(n, &r);
     else if (kind == NET_REQUEST)
         request(n, id, &r, len);
+    else if (kind == NET_CANCEL)
+        cancel(n, id, &r);
     else if (kind == NET_PING)
         send_plain(n, NET_PONG);
     else

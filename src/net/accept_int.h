@@ -60,6 +60,7 @@ struct served {
     uint64_t id, begun_ns; /* begun_ns: when it came; 0: it is not timed */
     enum msg_class class;
     struct list wait; /* in background */
+    enum progress { WAITS, BEGUN, DROPPED } progress;
     struct rt_xs *xs; /* that serves it */
     struct kind_metrics *kind;
     uint32_t weight;     /* it is timed for so many */

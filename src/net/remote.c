@@ -22,7 +22,8 @@
 #define BACKOFF_MIN 5u
 #define BACKOFF_MAX 1000u
 #define ARENA_BYTES 1024u
-#define FEATURES    (NET_FEAT_LIMITS | NET_FEAT_CONTROL)
+#define FEATURES    (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL)
+#define GRACE_MAX   (50 * NS_PER_MS)
 #define CALLS_MAX   (1u << 20) /* under way, of what a peer may allow */
 
 /* A request under way whose call was given up: its answer may come, and until then its place is not
@@ -247,9 +248,9 @@ static void await_turn(struct remote *r, struct pending *p)
     list_add_tail(p->control ? &r->control : &r->waiting, &p->wait);
 }
 
-static void send_plain(struct remote *r, enum net_frame kind)
+static void send_plain(struct remote *r, enum net_frame kind, uint64_t id)
 {
-    wire_put_head(&r->out, kind, 0);
+    wire_put_head(&r->out, kind, id);
     if (kind == NET_HELLO) {
         wbuf_bytes(&r->out, r->id, sizeof(r->id));
         wbuf_u64(&r->out, r->generation);
@@ -305,6 +306,26 @@ again:
     }
 }
 
+/* What will hardly be answered in time any more. If it has not begun we know for sure. */
+static uint64_t take_back(struct remote *r, uint64_t now)
+{
+    uint64_t next = UINT64_MAX;
+    struct list *l;
+
+    LIST_FOREACH(l, &r->calls)
+    {
+        struct pending *p = LIST_ENTRY(l, struct pending, link);
+
+        if (p->cancel_ns <= now) {
+            p->cancel_ns = UINT64_MAX;
+            if (is_under_way(p) && r->features & NET_FEAT_CANCEL)
+                send_plain(r, NET_CANCEL, p->id);
+        }
+        next = MIN(next, MIN(p->cancel_ns, p->deadline_ns));
+    }
+    return next;
+}
+
 /* What is too large to come whole in time is not taken for silence. Not before WELCOME: until then
  * only a host has answered. */
 static void notice_moves(struct remote *r, uint64_t now)
@@ -317,8 +338,6 @@ static void tick(struct rt_timer *t)
 {
     struct remote *r = CONTAINER_OF(t, struct remote, timer);
     uint64_t now = rt_now_ns(), suspect = or_default(r->conf.suspect_ms, SUSPECT_MS);
-    uint64_t at = UINT64_MAX;
-    struct list *l;
 
     r->timer_ns = UINT64_MAX;
     if (r->heard)
@@ -335,11 +354,9 @@ static void tick(struct rt_timer *t)
         lost(r);
     } else if (r->state == UP && r->pinged_ns < r->heard_ns && now - r->heard_ns >= suspect / 3) {
         r->pinged_ns = now;
-        send_plain(r, NET_PING);
+        send_plain(r, NET_PING, 0);
     }
-    LIST_FOREACH(l, &r->calls)
-    at = MIN(at, LIST_ENTRY(l, struct pending, link)->deadline_ns);
-    arm_at(r, at);
+    arm_at(r, take_back(r, now));
     arm(r);
 }
 
@@ -473,6 +490,11 @@ static void reply(struct remote *r, uint64_t id, struct rbuf *b)
         lost(r);
         return;
     }
+    if (h.flags & NET_NOT_BEGUN) { /* we took it back; what had been sent before stays uncertain */
+        finish(p, h.rc == -DER_CANCELED ? -DER_TIMEDOUT : h.rc);
+        pump(r);
+        return;
+    }
     rc = take_reply(p, &h, b);
     if (rc != 0) { /* asked again, it comes again: what was done is not said to have failed */
         lost(r);
@@ -527,7 +549,7 @@ static void dial(struct remote *r)
     r->wire->received = received;
     r->wire->broken = broken;
     r->wire->arg = r;
-    send_plain(r, NET_HELLO);
+    send_plain(r, NET_HELLO, 0);
 }
 
 /* ---- Calls ---- */
@@ -540,10 +562,11 @@ static void begin(struct pending *p)
     bool first = list_empty(&r->calls);
 
     p->deadline_ns = now + (ms != 0 ? ms : NET_DEADLINE_MS) * NS_PER_MS;
+    p->cancel_ns = p->deadline_ns - MIN((p->deadline_ns - now) / 8, GRACE_MAX);
     p->id = ++r->next_call;
     list_add_tail(&r->calls, &p->link);
     htable_insert(&r->by_id, &p->by_id, p->id);
-    arm_at(r, p->deadline_ns);
+    arm_at(r, p->cancel_ns);
     if (r->state == UP) {
         if (first) /* nothing was under way: silence counts from now */
             r->heard_ns = now;

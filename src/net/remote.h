@@ -8,6 +8,9 @@
  *                passed, a request that changes nothing, or was never sent, ends with
  * -DER_TIMEDOUT; one that changes something (MSG_CHANGES) and was sent with -DER_TX_UNCERTAIN: it
  *                may have happened, or may still.
+ *   giving up    shortly before its deadline (an eighth of it, 50 ms at most) a call under way is
+ *                taken back (CANCEL): what the engine has not begun by then ends with
+ *                -DER_TIMEDOUT, also a change, for it will not happen.
  *   liveness     with calls under way, a peer that has said nothing for suspect_ms is taken for
  *                dead: the connection is given up and another one made, sooner if it breaks.
  *   resend       on a new connection every call under way is sent again with NET_RESEND, in order.

@@ -51,6 +51,7 @@ struct pending {
     struct remote *peer;
     struct net_call *call;
     uint64_t id, deadline_ns;
+    uint64_t cancel_ns; /* when it is taken back; UINT64_MAX: it was */
     bool sent;
     bool control;        /* MSG_CLASS_CONTROL */
     bool reserved;       /* under way in a place for control */

@@ -33,6 +33,7 @@
  *   REPLY    header, body, bulk: u32 count, each u32 ranges, each u64 offset, u64 length, and its
  *            bytes unless the vector is in the room
  *   PING, PONG  nothing
+ *   CANCEL   nothing; the id is that of a request on this connection. To who knows NET_FEAT_CANCEL
  *
  * The header is struct net_hdr field by field, without pad (wire_put_hdr).
  *
@@ -47,6 +48,11 @@
  * newest connection and to the places that the resend names, in that connection's room. A request
  * is resent only on a new connection. Replies count only if they come on the current connection and
  * carry the incarnation that welcomed it.
+ *
+ * A request that was given up (CANCEL) and has not begun is dropped: its answer has
+ * NET_NOT_BEGUN, and it will not be carried out. One that has begun runs to its end and is answered
+ * as ever. Requests that have not begun are dropped too, without a word, when their client's
+ * connection ends: should he come again, he sends them again.
  *
  * So a copy of a request that was answered never runs later: not even one whose answer was an
  * error, of which no outcome is stored.
@@ -68,6 +74,7 @@
 enum net_feature {
     NET_FEAT_LIMITS = 1,  /* the bytes of WELCOME */
     NET_FEAT_CONTROL = 2, /* NET_CONTROL_CALLS */
+    NET_FEAT_CANCEL = 4,
 };
 
 /* So many requests of MSG_CLASS_CONTROL a client may have under way beside WELCOME's calls and
@@ -80,7 +87,15 @@ enum net_feature {
 
 enum net_bulk_way { NET_BULK_WRITABLE = 1, NET_BULK_ROOM = 2 };
 
-enum net_frame { NET_HELLO = 1, NET_WELCOME, NET_REQUEST, NET_REPLY, NET_PING, NET_PONG };
+enum net_frame {
+    NET_HELLO = 1,
+    NET_WELCOME,
+    NET_REQUEST,
+    NET_REPLY,
+    NET_PING,
+    NET_PONG,
+    NET_CANCEL
+};
 
 /* Memory that both ends of a wire see, for bulk data. The dialing side says what lies where; the
  * answering side checks every place it is told. It stays, also when its wire is closed, while

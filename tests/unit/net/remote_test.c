@@ -609,17 +609,23 @@ static void control_first(struct stage *s)
     assert_int_equal(s->served, 9);
 }
 
-static int sweep(struct stage *s)
+static int sweep_within(struct stage *s, uint16_t opcode, uint32_t deadline_ms)
 {
-    struct msg_cont_aggregate_req q = {.epoch = 0};
+    struct msg_cont_rollback_req q = {.epoch = 0}; /* sweeps are alike */
     struct net_call call;
     int rc;
 
-    net_call_init(&call, MSG_CONT_AGGREGATE);
+    net_call_init(&call, opcode);
+    call.hdr.deadline_ms = deadline_ms;
     call.req = &q;
     rc = net_call_wait(s->peer, &call);
     net_call_fini(&call);
     return rc;
+}
+
+static int sweep(struct stage *s)
+{
+    return sweep_within(s, MSG_CONT_AGGREGATE, 0);
 }
 
 /* A sweep leaves the field to four requests of the foreground, but not for ever. */
@@ -654,6 +660,66 @@ static void sweeps_yield(struct stage *s)
     assert_int_equal(sweep(s), 0); /* has waited long enough */
     assert_in_range(s->swept_ns - began, 100 * SIM_MS, 105 * SIM_MS);
     rt_event_wait(&l.done);
+}
+
+/* A change that waits for its turn is taken back before its deadline: it will not happen, and
+ * that is what its caller hears. One that has begun may happen. */
+static void taken_back(struct stage *s)
+{
+    struct lot l = {.s = s, .done = RT_EVENT_INIT};
+    uint32_t served;
+
+    s->delay_ns = SIM_S;
+    changes(&l, 5);
+    rt_sleep_ns(5 * SIM_MS);
+    served = s->served;
+    assert_int_equal(served, 5);
+    assert_int_equal(sweep_within(s, MSG_CONT_ROLLBACK, 60), -DER_TIMEDOUT);
+    assert_int_equal(sweep_within(s, MSG_CONT_AGGREGATE, 60), -DER_TIMEDOUT);
+    rt_event_wait(&l.done);
+    rt_sleep_ns(SIM_S);
+    assert_int_equal(s->served, served); /* never */
+    assert_int_equal(sweep_within(s, MSG_CONT_ROLLBACK, 400), -DER_TX_UNCERTAIN);
+    assert_int_equal(s->served, served + 1);
+    assert_int_equal(change(s, 400), -DER_TX_UNCERTAIN);
+    rt_sleep_ns(2 * SIM_S);
+    s->delay_ns = 0;
+    assert_int_equal(change(s, 0), 0); /* late answers confuse nobody */
+}
+
+/* Who goes away has nothing begun for him afterwards. */
+static void gone_before_its_turn(struct stage *s)
+{
+    struct lot l = {.s = s, .done = RT_EVENT_INIT};
+    struct net_acceptor_stat a;
+    struct net_hdr h = {
+        .proto = NET_PROTO, .opcode = MSG_CONT_ROLLBACK, .incarnation = s->incarnation};
+    struct msg_cont_rollback_req q = {.epoch = 0};
+    struct wbuf b;
+    struct raw r;
+
+    s->delay_ns = SIM_S;
+    changes(&l, 5);
+    rt_sleep_ns(5 * SIM_MS);
+    raw_open(s, &r);
+    raw_hello(&r, 4, 1);
+    wbuf_init_grow(&b, 0);
+    wire_put_head(&b, NET_REQUEST, 1);
+    wire_put_hdr(&b, &h);
+    assert_int_equal(wire_put_body(&b, MSG_CONT_ROLLBACK, &q, false), 0);
+    wbuf_u32(&b, 0);
+    assert_int_equal(wire_seal(&b, true), 0);
+    raw_send(&r, b.data, b.len);
+    wbuf_fini(&b);
+    net_acceptor_stat(s->acceptor, &a);
+    assert_int_equal(a.serving, 6);
+    r.wire->ops->close(r.wire);
+    rt_sleep_ns(10 * SIM_MS);
+    net_acceptor_stat(s->acceptor, &a);
+    assert_int_equal(a.serving, 5);
+    assert_int_equal(a.clients, 1);
+    rt_event_wait(&l.done);
+    assert_int_equal(s->served, 5);
 }
 
 /* Calls that are given up give their credit back when their answers come. */
@@ -762,6 +828,8 @@ STORY(no_more_than_fits)
 STORY(control_first)
 STORY(sweeps_yield)
 STORY(credit_comes_back)
+STORY(taken_back)
+STORY(gone_before_its_turn)
 STORY(bad_weather)
 
 int main(void)
@@ -783,6 +851,8 @@ int main(void)
         cmocka_unit_test(test_control_first),
         cmocka_unit_test(test_sweeps_yield),
         cmocka_unit_test(test_credit_comes_back),
+        cmocka_unit_test(test_taken_back),
+        cmocka_unit_test(test_gone_before_its_turn),
         cmocka_unit_test(test_bad_weather),
     };
 
