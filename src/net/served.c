@@ -36,6 +36,7 @@ static struct served *served_new(struct net_acceptor *a)
     s->room = s->back = NULL;
     s->moved = false;
     s->room_bytes = 0;
+    s->begun_ns = 0;
     list_init(&s->wait);
     s->progress = WAITS;
     s->xs = NULL;

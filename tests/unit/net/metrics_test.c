@@ -5,7 +5,7 @@
 /* The figures, copied: what a reply holds ends with its call. */
 struct seen {
     struct msg_kind echo, update, fetch, metrics;
-    uint64_t connections, accepted, requests, took, fetch_took;
+    uint64_t connections, accepted, requests, took, fetch_took, metrics_took;
 };
 
 static uint64_t sum(const struct msg_kind *k)
@@ -52,6 +52,7 @@ static struct seen look(struct stage *s)
             seen.fetch_took = sum(k);
         } else if (strcmp(k->name, "ENGINE_METRICS") == 0) {
             seen.metrics = *k;
+            seen.metrics_took = sum(k);
         } else {
             fail_msg("%s: nobody asked for it", k->name);
         }
@@ -78,6 +79,7 @@ static void counts(enum transport transport)
     assert_int_equal(v.accepted, 1);
     assert_int_equal(v.requests, 105);
     assert_int_equal(v.metrics.requests, 1);
+    assert_int_equal(v.metrics_took, 0); /* it is not a matter of time */
     assert_int_equal(v.echo.requests, 100);
     assert_int_equal(v.echo.errors + v.echo.refused + v.echo.cancelled, 0);
     assert_in_range(v.echo.bytes_in, 100 * 1000, 100 * 1300);
