@@ -172,12 +172,19 @@ static void send_plain(struct conn *n, enum net_frame kind)
         n->wire->ops->send(n->wire, a->out.data, a->out.len);
 }
 
+static bool has_too_much(const struct conn *n)
+{
+    return n->client->bytes > n->a->conf.bytes + (uint64_t)NET_CONTROL_CALLS * NET_HOLDS;
+}
+
 /* Who has too much under way is not listened to until some of it has been answered. */
 static void hold(struct conn *n)
 {
     bool before = n->wire->held;
 
-    n->wire->held = n->client->bytes > n->a->conf.bytes + (uint64_t)NET_CONTROL_CALLS * NET_HOLDS;
+    if (!has_too_much(n) && !before)
+        return;
+    n->wire->held = has_too_much(n);
     n->a->stat.held += n->wire->held && !before;
     if (before && !n->wire->held)
         n->wire->ops->release(n->wire);
@@ -433,7 +440,7 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r, size_t bytes)
         return;
     }
     s = NULL;
-    k = &a->kinds[msg_info(h.opcode) != NULL ? h.opcode : 0];
+    k = &a->kinds[h.opcode < MSG_OPCODE_MAX ? h.opcode : 0];
     k->requests++;
     if (n->client->serving.count >=
         2 * (a->conf.calls + NET_CONTROL_CALLS)) { /* those of an older connection too */

@@ -31,11 +31,26 @@ void metrics_took(struct kind_metrics *k, uint64_t ns, uint32_t weight)
 #define COUNT_(name, value)  +1
 #define FIGURE_(name, value) m[n++] = (struct msg_metric){#name, value};
 
+static struct msg_kind one(const char *name, const struct kind_metrics *k)
+{
+    return (struct msg_kind){.name = name,
+                             .requests = k->requests,
+                             .errors = k->errors,
+                             .refused = k->refused,
+                             .cancelled = k->cancelled,
+                             .bytes_in = k->bytes_in,
+                             .bytes_out = k->bytes_out,
+                             .time_us = k->time_ns / 1000,
+                             .took = k->took,
+                             .took_nr = NET_TOOK_NR};
+}
+
 int metrics_answer(const struct net_acceptor *a, struct net_req *req)
 {
     struct msg_engine_metrics_rep *r = req->rep;
     struct msg_metric *m = net_req_alloc(req, (0 FIGURES(COUNT_)) * sizeof(*m));
     struct msg_kind *kinds = net_req_alloc(req, MSG_OPCODE_MAX * sizeof(*kinds));
+    struct msg_kind unknown = {.name = "UNKNOWN"}; /* none of them was begun */
     uint32_t n = 0, nr = 0;
 
     if (m == NULL || kinds == NULL)
@@ -44,20 +59,15 @@ int metrics_answer(const struct net_acceptor *a, struct net_req *req)
     for (uint16_t op = 0; op < MSG_OPCODE_MAX; op++) {
         const struct kind_metrics *k = &a->kinds[op];
 
-        if (k->requests == 0)
-            continue;
-        kinds[nr++] =
-            (struct msg_kind){.name = msg_info(op) != NULL ? msg_info(op)->name : "UNKNOWN",
-                              .requests = k->requests,
-                              .errors = k->errors,
-                              .refused = k->refused,
-                              .cancelled = k->cancelled,
-                              .bytes_in = k->bytes_in,
-                              .bytes_out = k->bytes_out,
-                              .time_us = k->time_ns / 1000,
-                              .took = k->took,
-                              .took_nr = NET_TOOK_NR};
+        if (msg_info(op) == NULL) {
+            unknown.requests += k->requests;
+            unknown.refused += k->refused;
+        } else if (k->requests > 0) {
+            kinds[nr++] = one(msg_info(op)->name, k);
+        }
     }
+    if (unknown.requests > 0) /* there are gaps between the numbers, so there is room */
+        kinds[nr++] = unknown;
     r->figures = m;
     r->figures_nr = n;
     r->kinds = kinds;
