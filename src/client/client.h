@@ -54,6 +54,21 @@ int client_pool_set_prop(daos_handle_t poh, daos_prop_t *prop);
 int client_engine_stat(daos_handle_t poh, void (*each)(void *arg, const char *name, uint64_t value),
                        void *arg);
 
+/* Calls figure() for every figure of the connections to the pool's engine, then kind() for every
+ * kind of message that came over them. -DER_NOSYS: the engine is in this process, and nobody
+ * connects to it. Blocking. */
+struct client_kind {
+    const char *name;
+    uint64_t requests, errors, refused, cancelled; /* the last two: not begun */
+    uint64_t bytes_in, bytes_out;                  /* of the engine */
+    uint64_t time_us;
+    const uint64_t *took; /* how many took less than 1, 2, 4, 8, .. us; the last: the rest */
+    uint32_t took_nr;
+};
+int client_engine_metrics(daos_handle_t poh,
+                          void (*figure)(void *arg, const char *name, uint64_t value),
+                          void (*kind)(void *arg, const struct client_kind *k), void *arg);
+
 /* ---- What embed/ supplies (declared here, defined there; libdaos links both) ---- */
 
 /* HERE: a bit; in this process, whoever else listens. */

@@ -521,6 +521,34 @@ int client_engine_stat(daos_handle_t poh, void (*each)(void *arg, const char *na
     return rc;
 }
 
+int client_engine_metrics(daos_handle_t poh,
+                          void (*figure)(void *arg, const char *name, uint64_t value),
+                          void (*kind)(void *arg, const struct client_kind *k), void *arg)
+{
+    static const struct msg_engine_metrics_req q;
+    struct client *c = client_current();
+    struct msg_engine_metrics_rep r = {0};
+    struct net_call call;
+    struct pool *p = pool_get(c, poh);
+    int rc;
+
+    if (p == NULL)
+        return -DER_NO_HDL;
+    rc = call_wait(c, p->conn->peer, &call, MSG_ENGINE_METRICS, &q, &r);
+    for (uint32_t i = 0; rc == 0 && i < r.figures_nr; i++)
+        figure(arg, r.figures[i].name, r.figures[i].value);
+    for (uint32_t i = 0; rc == 0 && i < r.kinds_nr; i++) {
+        const struct msg_kind *k = &r.kinds[i];
+        struct client_kind one = {k->name,     k->requests,  k->errors,  k->refused, k->cancelled,
+                                  k->bytes_in, k->bytes_out, k->time_us, k->took,    k->took_nr};
+
+        kind(arg, &one);
+    }
+    net_call_fini(&call);
+    handle_put(&p->h);
+    return rc;
+}
+
 int daos_pool_stop_svc(daos_handle_t poh, daos_event_t *ev)
 {
     struct pool *p = pool_get(client_current(), poh);

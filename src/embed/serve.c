@@ -157,14 +157,29 @@ static int listen_net(struct serve *s, struct err *e)
     return rc;
 }
 
+static uint64_t turned_away(void *arg)
+{
+    const struct serve *s = arg;
+    struct net_tcp_stat st = {0};
+
+    if (s->tcp != NULL)
+        net_tcp_listener_stat(s->tcp, &st);
+    return st.refused + (s->shm != NULL ? net_shm_refused(s->shm) : 0);
+}
+
 static int begin(struct serve *s, void *arg, struct err *e)
 {
-    struct net_acceptor_conf ac = {
-        .service = engine_service(s->eng), .xs = engine_xs(s->eng), .calls = s->conf.calls};
+    struct net_acceptor_conf ac = {.service = engine_service(s->eng),
+                                   .xs = engine_xs(s->eng),
+                                   .calls = s->conf.calls,
+                                   .bytes = s->conf.call_bytes,
+                                   .refused = turned_away,
+                                   .refused_arg = s};
     struct net_shm_listen_conf lc = {.xs = engine_xs(s->eng),
                                      .path = s->socket,
                                      .mode = 0600,
                                      .max = s->conf.clients,
+                                     .user_max = s->conf.user_clients,
                                      .room_bytes = s->conf.room_bytes,
                                      .accept = came,
                                      .arg = s};

@@ -39,7 +39,9 @@ struct serve_conf {
     uint64_t mem_limit;      /* bytes of metadata in memory; 0: TARN_MEM_LIMIT, or half of what the
                                 machine has */
     uint32_t clients;        /* connected at once; 0: 4,096 */
+    uint32_t user_clients;   /* of one user, through shared memory; 0: 2,048 */
     uint32_t calls;          /* of one client under way at once; 0: 512 */
+    uint64_t call_bytes;     /* of memory they may hold, beside the room; 0: 64 MiB */
     uint64_t room_bytes; /* shared with each client for bulk data; 0: 256 MiB. Memory only as far as
                             he uses it. */
 };

@@ -139,9 +139,15 @@ int shared_open(struct client *c, const char *place, bool tcp, struct shared **o
     if (rc != 0) {
         base_free(s);
         return err_setf(e, rc == -DER_TIMEDOUT ? -DER_UNREACH : rc,
-                        tcp ? "see that it runs and listens there, and that no firewall is between"
+                        rc == -DER_BUSY ? "end some programs that use it, or raise clients.max and "
+                                          "clients.user_max of the engine"
+                        : tcp
+                            ? "see that it runs and listens there, and that no firewall is between"
                             : "see in the engine's log what it does, or end it",
-                        tcp ? "no engine answers there" : "its engine listens but does not answer",
+                        rc == -DER_BUSY ? "its engine has as many connections, of all or of this "
+                                          "user, as it takes"
+                        : tcp           ? "no engine answers there"
+                                        : "its engine listens but does not answer",
                         "cannot open pool %s", place);
     }
     *peer = s->peer;

@@ -11,75 +11,19 @@
  */
 #include <string.h>
 #include <daos_errno.h>
-#include "base/arena.h"
 #include "base/assert.h"
 #include "base/fail.h"
-#include "base/htable.h"
-#include "base/list.h"
 #include "base/mutant.h"
+#include "net/accept_int.h"
 #include "net/msg.h"
-#include "net/remote.h"
-#include "rt/rt.h"
 
-#define NS_PER_MS   UINT64_C(1000000)
-#define ARENA_BYTES 4096u
-#define CALLS       512u /* of a client at once */
-#define SPARES      64u
-#define FRAME_BULK  (64u << 10) /* bulk bytes of a request in frames, where there is a room */
-
-struct net_acceptor {
-    struct net_acceptor_conf conf;
-    struct list conns;
-    struct htable clients;
-    struct wbuf out;
-    struct served *spare; /* memory of requests that have ended */
-    uint32_t spares;
-    bool stopped;
-    struct net_acceptor_stat stat;
-};
-
-struct client {
-    struct hlink link;
-    uint8_t id[16];
-    uint64_t generation;
-    struct conn *conn; /* the newest, NULL: it broke */
-    struct htable serving;
-};
-
-struct conn {
-    struct list link;
-    struct net_acceptor *a;
-    struct net_wire *wire;
-    struct client *client; /* NULL before HELLO */
-};
-
-/* Bytes of a writable vector that go back. */
-struct range {
-    struct range *next;
-    uint32_t bulk;
-    uint64_t off, len;
-};
-
-struct served {
-    struct net_req req;
-    struct hlink link;
-    struct rt_call post; /* the answer, to the acceptor's xstream */
-    struct net_acceptor *a;
-    struct client *client;
-    uint64_t id, begun_ns;
-    uint64_t generation; /* of the newest connection that it came over */
-    uint32_t deadline_ms;
-    struct arena mem;
-    struct range *ranges;
-    bool range_lost;       /* no memory to note one: the answer cannot be given */
-    struct net_room *room; /* where bulk vectors lie, with a reference; NULL: in mem */
-    bool moved;            /* it came again: what was written goes to other places */
-    struct net_room *back; /* moved: the room these are in, with a reference; NULL: the frame */
-    uint8_t *to[NET_BULK_MAX];
-    struct served *next; /* spare */
-    struct net_bulk bulk[NET_BULK_MAX];
-    struct iovec iov[NET_BULK_MAX];
-};
+#define NS_PER_MS UINT64_C(1000000)
+#define FEATURES  (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL)
+#define YIELD_TO                                                                                   \
+    4u /* foreground requests under way, to which background ones leave the field ... */
+#define AGE_MS 100u /* ... so long; then they begin all the same: a sweep is late, not starved */
+#define CALLS  512u /* of a client at once */
+#define BYTES  (64u << 20)
 
 /* ---- Clients ---- */
 
@@ -127,6 +71,68 @@ static void client_forget_idle(struct net_acceptor *a, struct client *c)
 
 /* ---- Connections ---- */
 
+static void serving_add(struct served *s)
+{
+    htable_insert(&s->client->serving, &s->link, s->id);
+    s->client->bytes += s->bytes;
+    s->a->stat.bytes += s->bytes;
+    s->a->stat.serving++;
+    s->a->of_class[s->class]++;
+}
+
+static void serving_del(struct served *s)
+{
+    htable_remove(&s->client->serving, &s->link);
+    s->client->bytes -= s->bytes;
+    s->a->stat.bytes -= s->bytes;
+    s->a->stat.serving--;
+    s->a->of_class[s->class]--;
+}
+
+/* Only a fiber of this xstream cannot begin it meanwhile. */
+static bool is_waiting(const struct served *s)
+{
+    return s->progress == WAITS && s->xs == s->a->conf.xs;
+}
+
+/* It will not begin. What has a fiber already is ended by that. */
+static void drop(struct served *s)
+{
+    struct net_acceptor *a = s->a;
+
+    s->progress = DROPPED;
+    s->kind->cancelled++;
+    if (list_empty(&s->wait))
+        return;
+    list_del(&s->wait);
+    if (--a->waiting == 0)
+        rt_timer_cancel(&a->age);
+    serving_del(s);
+    served_free(s);
+}
+
+/* The client is gone: what he asked for and was not begun is of no use to anybody. */
+static void drop_waiting(struct net_acceptor *a, const struct client *c)
+{
+    struct list *l, *next;
+    struct hlink *h = NULL;
+    uint64_t pos = 0;
+
+    LIST_FOREACH_SAFE(l, next, &a->background)
+    {
+        struct served *s = LIST_ENTRY(l, struct served, wait);
+
+        if (s->client == c && is_waiting(s))
+            drop(s);
+    }
+    while ((h = htable_walk(&c->serving, &pos, h)) != NULL) {
+        struct served *s = CONTAINER_OF(h, struct served, link);
+
+        if (is_waiting(s) && list_empty(&s->wait))
+            drop(s);
+    }
+}
+
 static void conn_close(struct conn *n)
 {
     struct net_acceptor *a = n->a;
@@ -138,6 +144,7 @@ static void conn_close(struct conn *n)
     base_free(n);
     if (c != NULL && c->conn == n) {
         c->conn = NULL;
+        drop_waiting(a, c);
         client_forget_idle(a, c);
     }
 }
@@ -155,12 +162,32 @@ static void send_plain(struct conn *n, enum net_frame kind)
     wire_put_head(&a->out, kind, 0);
     if (kind == NET_WELCOME) {
         wbuf_u64(&a->out, a->conf.incarnation);
-        wbuf_u64(&a->out, a->conf.features);
+        wbuf_u64(&a->out, a->conf.features | FEATURES);
         wbuf_u32(&a->out, 0);
         wbuf_u32(&a->out, a->conf.calls);
+        if (n->features & NET_FEAT_LIMITS)
+            wbuf_u64(&a->out, a->conf.bytes);
     }
     if (wire_seal(&a->out, !n->wire->local) == 0)
         n->wire->ops->send(n->wire, a->out.data, a->out.len);
+}
+
+static bool has_too_much(const struct conn *n)
+{
+    return n->client->bytes > n->a->conf.bytes + (uint64_t)NET_CONTROL_CALLS * NET_HOLDS;
+}
+
+/* Who has too much under way is not listened to until some of it has been answered. */
+static void hold(struct conn *n)
+{
+    bool before = n->wire->held;
+
+    if (!has_too_much(n) && !before)
+        return;
+    n->wire->held = has_too_much(n);
+    n->a->stat.held += n->wire->held && !before;
+    if (before && !n->wire->held)
+        n->wire->ops->release(n->wire);
 }
 
 static void hello(struct conn *n, struct rbuf *r)
@@ -173,7 +200,7 @@ static void hello(struct conn *n, struct rbuf *r)
 
     rbuf_copy(r, id, sizeof(id));
     generation = rbuf_u64(r);
-    rbuf_u64(r); /* features: none are known yet */
+    n->features = rbuf_u64(r);
     c = client_find(a, id);
     /* not above the one that is known: late, the client has moved on */
     if (rbuf_check_end(r) != 0 || n->client != NULL || generation <= (c ? c->generation : 0)) {
@@ -192,85 +219,11 @@ static void hello(struct conn *n, struct rbuf *r)
     n->client = c;
     if (older != NULL && !MUTANT(NET_OLDER_KEPT))
         conn_close(older);
+    hold(n);
     send_plain(n, NET_WELCOME);
 }
 
-/* ---- Memory of requests ---- */
-
-static struct served *served_new(struct net_acceptor *a)
-{
-    struct served *s = a->spare;
-
-    if (s != NULL) {
-        a->spare = s->next;
-        a->spares--;
-    } else {
-        s = base_alloc(sizeof(*s));
-        if (s == NULL)
-            return NULL;
-        arena_init(&s->mem, ARENA_BYTES);
-    }
-    memset(&s->req, 0, sizeof(s->req));
-    s->a = a;
-    s->ranges = NULL;
-    s->range_lost = false;
-    s->room = s->back = NULL;
-    s->moved = false;
-    return s;
-}
-
-static void served_free(struct served *s)
-{
-    struct net_acceptor *a = s->a;
-
-    if (s->room != NULL)
-        net_room_put(s->room);
-    if (s->back != NULL)
-        net_room_put(s->back);
-    if (a->spares < SPARES) {
-        arena_reset(&s->mem);
-        s->next = a->spare;
-        a->spare = s;
-        a->spares++;
-        return;
-    }
-    arena_fini(&s->mem);
-    base_free(s);
-}
-
 /* ---- Answers ---- */
-
-/* A written range, to where the client looks for it. */
-static void put_range(struct wbuf *b, const struct served *s, const struct range *g)
-{
-    const uint8_t *bytes = (const uint8_t *)s->iov[g->bulk].iov_base + g->off;
-    struct net_room *room = s->moved ? s->back : s->room;
-
-    wbuf_u64(b, g->off);
-    wbuf_u64(b, g->len);
-    if (room == NULL)
-        wbuf_bytes(b, bytes, g->len);
-    else if (s->moved) /* who is not honest may have them overlap */
-        memmove(s->to[g->bulk] + g->off, bytes, g->len);
-}
-
-static void put_ranges(struct wbuf *b, const struct served *s)
-{
-    wbuf_u32(b, s->req.bulk_nr);
-    for (uint32_t i = 0; i < s->req.bulk_nr; i++) {
-        size_t at = b->len;
-        uint32_t nr = 0;
-
-        wbuf_u32(b, 0);
-        for (const struct range *g = s->ranges; g != NULL; g = g->next) {
-            if (g->bulk != i)
-                continue;
-            put_range(b, s, g);
-            nr++;
-        }
-        wbuf_patch_u32(b, at, nr);
-    }
-}
 
 /* An answer without results, also to what has no struct served. */
 static void send_code(struct conn *n, uint64_t id, const struct net_hdr *asked, int rc)
@@ -298,31 +251,55 @@ static void send_answer(struct conn *n, struct served *s)
     wire_put_head(b, NET_REPLY, s->id);
     wire_put_hdr(b, &h);
     rc = s->range_lost ? -DER_NOMEM : wire_put_body(b, h.opcode, s->req.rep, true);
-    put_ranges(b, s);
+    served_put_ranges(b, s);
     if (rc == 0)
         rc = wire_seal(b, !n->wire->local);
-    if (rc == 0)
+    if (rc == 0) {
+        s->kind->bytes_out += b->len + (s->ranges != NULL ? served_room_out(s) : 0);
         n->wire->ops->send(n->wire, b->data, b->len);
-    else if (rc == -DER_NOMEM) /* asked again, the engine gives the outcome again */
+    } else if (rc == -DER_NOMEM) /* asked again, the engine gives the outcome again */
         conn_close(n);
     else
         send_code(n, s->id, &h, h.rc != 0 ? h.rc : rc);
 }
 
+static void note(struct served *s)
+{
+    if (s->progress == DROPPED)
+        return;
+    s->kind->errors += s->req.hdr.rc != 0;
+    if (s->begun_ns != 0)
+        metrics_took(s->kind, rt_now_ns() - s->begun_ns, s->weight);
+}
+
 /* Over a connection that it came over, or not at all: over a newer one the client sends it again.
  * If he had the answer first, that copy would still be carried out, and an error would not be true
  * any more. */
-static void answered(struct served *s)
+static void conclude(struct served *s)
 {
     struct net_acceptor *a = s->a;
     struct client *c = s->client;
 
-    if (c->conn != NULL && (s->generation == c->generation || MUTANT(NET_ANSWER_ASTRAY)))
+    note(s);
+    if (c->conn != NULL && s->progress != DROPPED &&
+        (s->generation == c->generation || MUTANT(NET_ANSWER_ASTRAY)))
         send_answer(c->conn, s);
-    htable_remove(&c->serving, &s->link);
-    a->stat.serving--;
+    serving_del(s);
+    if (c->conn != NULL)
+        hold(c->conn);
     client_forget_idle(a, c);
     served_free(s);
+}
+
+static void background(struct net_acceptor *a);
+
+static void answered(struct served *s)
+{
+    struct net_acceptor *a = s->a;
+
+    conclude(s);
+    if (a->waiting > 0)
+        background(a);
 }
 
 static void answered_posted(struct rt_call *post)
@@ -343,26 +320,6 @@ static void served_reply(struct net_req *req, int rc)
     rt_post(s->a->conf.xs, &s->post);
 }
 
-/* Ranges of one vector tend to come in order: the newest may grow. */
-static void served_wrote(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len)
-{
-    struct served *s = CONTAINER_OF(req, struct served, req);
-    struct range *g = s->ranges;
-
-    ASSERT(bulk < req->bulk_nr && len <= s->iov[bulk].iov_len && off <= s->iov[bulk].iov_len - len);
-    if (g != NULL && g->bulk == bulk && g->off + g->len == off) {
-        g->len += len;
-        return;
-    }
-    g = arena_alloc(&s->mem, sizeof(*g));
-    if (g == NULL) {
-        s->range_lost = true;
-        return;
-    }
-    *g = (struct range){s->ranges, bulk, off, len};
-    s->ranges = g;
-}
-
 /* ---- Requests ---- */
 
 /* What is said to a request that was not begun: of a change that was sent before nobody knows here
@@ -379,122 +336,45 @@ static void serve(void *arg)
 {
     struct served *s = arg;
 
+    if (s->progress == DROPPED) {
+        net_reply(&s->req, -DER_CANCELED);
+        return;
+    }
+    s->progress = BEGUN;
     if (rt_now_ns() > s->begun_ns + s->deadline_ms * NS_PER_MS)
         net_reply(&s->req, refusal(&s->req.hdr, -DER_TIMEDOUT));
     else
         s->a->conf.service->handle(s->a->conf.service, &s->req);
 }
 
-/* Memory of a vector that does not lie in the room. */
-static void *bulk_mem(struct served *s, struct rbuf *r, bool writable, uint64_t len)
+/* Begins those whose turn it is: that there is little else to do, or that they have waited long
+ * enough. */
+static void background(struct net_acceptor *a)
 {
-    const void *bytes = writable ? NULL : rbuf_bytes(r, len);
+    uint64_t now = rt_turn_ns(), age = AGE_MS * NS_PER_MS;
 
-    if (rbuf_check(r) != 0)
-        return NULL;
-    /* what is not written does not go back: nothing to clear */
-    return writable ? arena_alloc(&s->mem, len) : arena_memdup(&s->mem, bytes, len);
-}
+    while (!list_empty(&a->background)) {
+        struct served *s = LIST_ENTRY(list_first(&a->background), struct served, wait);
+        int rc;
 
-/* The place in the room that the client names. NULL: it does not lie in it. */
-static void *bulk_place(struct net_room **held, struct net_room *room, struct rbuf *r, uint64_t len)
-{
-    uint64_t off = rbuf_u64(r);
-
-    if (room == NULL || len > room->len || off > room->len - len)
-        return NULL;
-    if (*held == NULL)
-        *held = net_room_get(room);
-    return room->base + off;
-}
-
-static int get_bulk(struct served *s, struct net_room *room, struct rbuf *r)
-{
-    struct net_req *req = &s->req;
-    uint64_t sum = 0;
-    uint32_t placed = 0;
-
-    req->bulk_nr = rbuf_count(r, 9);
-    req->bulk = s->bulk;
-    if (req->bulk_nr > NET_BULK_MAX)
-        return -DER_PROTO;
-    for (uint32_t i = 0; i < req->bulk_nr; i++) {
-        uint8_t way = rbuf_u8(r);
-        uint64_t len = rbuf_u64(r);
-        bool writable = way & NET_BULK_WRITABLE, in_room = way & NET_BULK_ROOM;
-        void *mem;
-
-        if (way > (NET_BULK_WRITABLE | NET_BULK_ROOM) || len > NET_FRAME_MAX - sum ||
-            rbuf_check(r) != 0)
-            return -DER_PROTO;
-        sum += len;
-        placed += in_room;
-        if (!in_room && room != NULL && sum > FRAME_BULK)
-            return -DER_PROTO;
-        mem = in_room ? bulk_place(&s->room, room, r, len) : bulk_mem(s, r, writable, len);
-        if (mem == NULL)
-            return in_room || rbuf_check(r) != 0 ? -DER_PROTO : -DER_NOMEM;
-        s->iov[i] = (struct iovec){mem, len};
-        s->bulk[i] = (struct net_bulk){&s->iov[i], 1, writable};
+        if (a->of_class[MSG_CLASS_FOREGROUND] >= YIELD_TO && now < s->begun_ns + age) {
+            rt_timer_arm(&a->age, s->begun_ns + age);
+            return;
+        }
+        list_del(&s->wait);
+        a->waiting--;
+        rc = rt_spawn_on(s->xs, serve, s);
+        if (rc != 0) {
+            s->req.hdr.rc = refusal(&s->req.hdr, rc);
+            conclude(s);
+        }
     }
-    if (placed != 0 && placed != req->bulk_nr) /* answers carry the bytes of all or none */
-        return -DER_PROTO;
-    return rbuf_check_end(r);
+    rt_timer_cancel(&a->age);
 }
 
-/* Body and bulk into memory of the request. -DER_PROTO, -DER_NOMEM. */
-static int decode(struct served *s, struct net_room *room, struct rbuf *r)
+static void aged(struct rt_timer *t)
 {
-    struct net_req *req = &s->req;
-    const struct msg_info *info = msg_info(req->hdr.opcode);
-    size_t len;
-    const void *body = rbuf_blob(r, NET_BODY_MAX, &len);
-    void *kept;
-    int rc;
-
-    if (info == NULL || body == NULL)
-        return -DER_PROTO;
-    kept = arena_memdup(&s->mem, body, len);
-    req->req = arena_alloc(&s->mem, info->req_size + 1);
-    req->rep = arena_calloc(&s->mem, 1, info->rep_size + 1);
-    if (kept == NULL || req->req == NULL || req->rep == NULL)
-        return -DER_NOMEM;
-    rc = msg_decode_req(req->hdr.opcode, kept, len, &s->mem, req->req);
-    return rc != 0 ? rc : get_bulk(s, room, r);
-}
-
-static int served_make(struct conn *n, uint64_t id, const struct net_hdr *h, struct rbuf *r,
-                       struct served **out)
-{
-    const struct msg_info *info = msg_info(h->opcode);
-    struct served *s = served_new(n->a);
-    int rc;
-
-    if (s == NULL)
-        return -DER_NOMEM;
-    s->client = n->client;
-    s->id = id;
-    s->generation = n->client->generation;
-    s->deadline_ms = h->deadline_ms != 0 ? h->deadline_ms : NET_DEADLINE_MS;
-    s->req.hdr = *h;
-    s->req.uid = n->wire->uid;
-    s->req.gid = n->wire->gid;
-    s->req.pid = n->wire->pid;
-    if (n->wire->groups_nr > 0 && info != NULL && info->flags & MSG_SVC) {
-        s->req.groups =
-            arena_memdup(&s->mem, n->wire->groups, n->wire->groups_nr * sizeof(*s->req.groups));
-        s->req.groups_nr = s->req.groups != NULL ? n->wire->groups_nr : 0;
-    }
-    s->req.mem = &s->mem;
-    s->req.reply = served_reply;
-    s->req.wrote = served_wrote;
-    rc = decode(s, n->wire->room, r);
-    if (rc != 0) {
-        served_free(s);
-        return rc;
-    }
-    *out = s;
-    return 0;
+    background(CONTAINER_OF(t, struct net_acceptor, age));
 }
 
 static struct served *being_served(const struct client *c, uint64_t id)
@@ -502,57 +382,47 @@ static struct served *being_served(const struct client *c, uint64_t id)
     for (struct hlink *l = htable_first(&c->serving, id); l != NULL; l = htable_next(l)) {
         struct served *s = CONTAINER_OF(l, struct served, link);
 
-        if (s->id == id)
+        if (s->id == id && s->progress != DROPPED)
             return s;
     }
     return NULL;
 }
 
-/* The same vectors again, in other places. -DER_PROTO. */
-static int get_bulk_again(struct served *s, struct net_room *room, struct rbuf *r)
+/* Serves what is in the client's table: at once, or in a fiber. Another code than 0: it was not
+ * begun. */
+static int begin(struct net_acceptor *a, struct served *s, struct rt_xs *xs)
 {
-    uint32_t nr = rbuf_count(r, 9), placed = 0;
+    struct net_service *service = a->conf.service;
 
-    if (nr != s->req.bulk_nr)
-        return -DER_PROTO;
-    for (uint32_t i = 0; i < nr; i++) {
-        uint8_t way = rbuf_u8(r);
-        uint64_t len = rbuf_u64(r);
-        bool writable = way & NET_BULK_WRITABLE, in_room = way & NET_BULK_ROOM;
-
-        if (way > (NET_BULK_WRITABLE | NET_BULK_ROOM) || len != s->iov[i].iov_len ||
-            writable != s->bulk[i].writable)
-            return -DER_PROTO;
-        placed += in_room;
-        s->to[i] = in_room ? bulk_place(&s->back, room, r, len) : NULL;
-        if (in_room ? s->to[i] == NULL : !writable && rbuf_bytes(r, len) == NULL && len > 0)
-            return -DER_PROTO;
+    if (s->req.hdr.opcode == MSG_ENGINE_METRICS) {
+        net_reply(&s->req, metrics_answer(a, &s->req));
+        return 0;
     }
-    return placed != 0 && placed != nr ? -DER_PROTO : rbuf_check_end(r);
+    if (xs == a->conf.xs && service->inline_handle != NULL) {
+        s->begun_ns = ++a->asked % NET_SAMPLED == 0 ? rt_now_ns() : 0;
+        s->weight = NET_SAMPLED;
+        s->progress = BEGUN;
+        if (service->inline_handle(service, &s->req))
+            return 0;
+    }
+    s->begun_ns = rt_turn_ns();
+    s->weight = 1;
+    s->progress = WAITS;
+    s->xs = xs;
+    if (s->class == MSG_CLASS_BACKGROUND) {
+        list_add_tail(&a->background, &s->wait);
+        a->waiting++;
+        background(a);
+        return 0;
+    }
+    return rt_spawn_on(xs, serve, s);
 }
 
-/* A resend of what is being served: the answer is for it now, and so are its places, which lie in
- * the room of another connection. False: it is not the same request. */
-static bool join(struct conn *n, struct served *s, struct rbuf *r)
-{
-    size_t len;
-
-    if (s->back != NULL)
-        net_room_put(s->back);
-    s->back = NULL;
-    s->moved = true;
-    s->generation = n->client->generation;
-    if (rbuf_blob(r, NET_BODY_MAX, &len) != NULL && get_bulk_again(s, n->wire->room, r) == 0)
-        return true;
-    s->generation = 0; /* no answer goes to such places */
-    return false;
-}
-
-static void request(struct conn *n, uint64_t id, struct rbuf *r)
+static void request(struct conn *n, uint64_t id, struct rbuf *r, size_t bytes)
 {
     struct net_acceptor *a = n->a;
-    struct net_service *service = a->conf.service;
     struct served *s = NULL;
+    struct kind_metrics *k;
     struct net_hdr h;
     struct rt_xs *xs;
     int rc;
@@ -565,37 +435,60 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r)
     s = being_served(n->client, id);
     if (s != NULL && !MUTANT(NET_NOT_JOINED)) {
         a->stat.joined++;
-        if (!join(n, s, r))
+        if (!served_join(n, s, r))
             refuse(n);
         return;
     }
     s = NULL;
-    if (n->client->serving.count >= 2 * a->conf.calls) { /* those of an older connection too */
+    k = &a->kinds[h.opcode < MSG_OPCODE_MAX ? h.opcode : 0];
+    k->requests++;
+    if (n->client->serving.count >=
+        2 * (a->conf.calls + NET_CONTROL_CALLS)) { /* those of an older connection too */
         refuse(n);
         return;
     }
     rc = served_make(n, id, &h, r, &s);
-    xs = rc == 0 ? service->route(service, &h) : NULL;
+    xs = rc == 0 ? a->conf.service->route(a->conf.service, &h) : NULL;
     if (rc == 0 && xs == NULL)
         rc = -DER_UNREACH;
     if (rc == 0) {
-        htable_insert(&n->client->serving, &s->link, id);
-        a->stat.serving++;
+        s->req.reply = served_reply;
+        s->kind = k;
+        serving_add(s);
+        hold(n);
         a->stat.requests++;
-        if (xs == a->conf.xs && service->inline_handle != NULL &&
-            service->inline_handle(service, &s->req))
-            return;
-        s->begun_ns = rt_turn_ns();
-        rc = rt_spawn_on(xs, serve, s);
+        k->bytes_in += bytes + s->room_bytes;
+        rc = begin(a, s, xs);
         if (rc == 0)
             return;
-        htable_remove(&n->client->serving, &s->link);
-        a->stat.serving--;
+        serving_del(s);
+        hold(n);
     }
     if (s != NULL)
         served_free(s);
     a->stat.bad += rc == -DER_PROTO;
+    k->refused++;
     send_code(n, id, &h, refusal(&h, rc));
+}
+
+static void cancel(struct conn *n, uint64_t id, struct rbuf *r)
+{
+    struct served *s;
+    struct net_hdr h;
+
+    if (n->client == NULL || rbuf_check_end(r) != 0) {
+        refuse(n);
+        return;
+    }
+    s = being_served(n->client, id);
+    if (s == NULL || s->generation != n->client->generation ||
+        (!is_waiting(s) && !MUTANT(NET_CANCEL_BEGUN)))
+        return; /* its answer is under way, or will be */
+    h = s->req.hdr;
+    h.flags |= NET_NOT_BEGUN;
+    drop(s);
+    send_code(n, id, &h, refusal(&h, -DER_CANCELED));
+    hold(n);
 }
 
 static void received(struct net_wire *w, const void *frame, size_t len)
@@ -610,7 +503,9 @@ static void received(struct net_wire *w, const void *frame, size_t len)
     else if (kind == NET_HELLO)
         hello(n, &r);
     else if (kind == NET_REQUEST)
-        request(n, id, &r);
+        request(n, id, &r, len);
+    else if (kind == NET_CANCEL)
+        cancel(n, id, &r);
     else if (kind == NET_PING)
         send_plain(n, NET_PONG);
     else
@@ -632,7 +527,10 @@ int net_acceptor_create(const struct net_acceptor_conf *conf, struct net_accepto
         return -DER_NOMEM;
     a->conf = *conf;
     a->conf.calls = conf->calls != 0 ? conf->calls : CALLS;
+    a->conf.bytes = conf->bytes != 0 ? conf->bytes : BYTES;
     list_init(&a->conns);
+    list_init(&a->background);
+    a->age.fn = aged;
     htable_init(&a->clients);
     wbuf_init_grow(&a->out, NET_FRAME_MAX);
     *out = a;
@@ -654,6 +552,7 @@ void net_acceptor_add(struct net_acceptor *a, struct net_wire *w)
     w->arg = n;
     list_add_tail(&a->conns, &n->link);
     a->stat.conns++;
+    a->stat.accepted++;
 }
 
 void net_acceptor_stop(struct net_acceptor *a)
@@ -666,13 +565,7 @@ void net_acceptor_stop(struct net_acceptor *a)
 void net_acceptor_free(struct net_acceptor *a)
 {
     ASSERT(a->stat.serving == 0 && a->stat.clients == 0 && list_empty(&a->conns));
-    while (a->spare != NULL) {
-        struct served *s = a->spare;
-
-        a->spare = s->next;
-        arena_fini(&s->mem);
-        base_free(s);
-    }
+    served_spares_free(a);
     wbuf_fini(&a->out);
     htable_fini(&a->clients);
     base_free(a);

@@ -156,6 +156,17 @@ enum msg_check {
     F(str, , name, "")                                                                             \
     F(num, uint64_t, value, "")
 
+#define MSG_F_KIND(F)                                                                              \
+    F(str, , name, "of the message")                                                               \
+    F(num, uint64_t, requests, "that came, also those that were not begun")                        \
+    F(num, uint64_t, errors, "answered with one")                                                  \
+    F(num, uint64_t, refused, "not begun: beyond a limit, not decodable, no memory")               \
+    F(num, uint64_t, cancelled, "not begun: given up by who asked")                                \
+    F(num, uint64_t, bytes_in, "of frames and of vectors in the room")                             \
+    F(num, uint64_t, bytes_out, "likewise")                                                        \
+    F(num, uint64_t, time_us, "from when they came to their answers, all together")                \
+    F(u64s, , took, "how many took less than 1, 2, 4, 8, .. us; the last: the rest")
+
 #define MSG_STRUCTS(S)                                                                             \
     S(msg_prop, MSG_F_PROP, "one property")                                                        \
     S(msg_csum, MSG_F_CSUM, "checksums of a value or extent")                                      \
@@ -169,7 +180,8 @@ enum msg_check {
     S(msg_pool_info, MSG_F_POOL_INFO, "what daos_pool_info_t wants")                               \
     S(msg_cont_info, MSG_F_CONT_INFO, "what daos_cont_info_t wants")                               \
     S(msg_cont_entry, MSG_F_CONT_ENTRY, "one container of a list")                                 \
-    S(msg_metric, MSG_F_METRIC, "one figure")
+    S(msg_metric, MSG_F_METRIC, "one figure")                                                      \
+    S(msg_kind, MSG_F_KIND, "figures of one kind of message")
 
 /* ---- Requests and replies ---- */
 
@@ -219,6 +231,10 @@ enum msg_check {
     F(uuid, , pool, "whose engine it is")                                                          \
     F(num, uint32_t, pid, "of its process")                                                        \
     F(str, , version, "of its program")
+
+#define MSG_R_ENGINE_METRICS(F)                                                                    \
+    F(arr, msg_metric, figures, "of connections and requests; units in their names")               \
+    F(arr, msg_kind, kinds, "those of which any came")
 
 #define MSG_F_ECHO(F) F(buf, , data, "any bytes")
 
@@ -393,20 +409,25 @@ enum msg_check {
     M(4, pool_set_prop, POOL_SET_PROP, MSG_Q_SET_PROP, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")      \
     M(5, pool_list_cont, POOL_LIST_CONT, MSG_Q_POOL_LIST_CONT, MSG_R_POOL_LIST_CONT, MSG_SVC, "")  \
     M(6, target_query, TARGET_QUERY, MSG_Q_TARGET_QUERY, MSG_R_TARGET_QUERY, MSG_SVC, "")          \
-    M(7, engine_stat, ENGINE_STAT, MSG_Q_POOL_HDL, MSG_R_ENGINE_STAT, 0, "figures of the engine")  \
+    M(7, engine_stat, ENGINE_STAT, MSG_Q_POOL_HDL, MSG_R_ENGINE_STAT, MSG_CONTROL,                 \
+      "figures of the engine")                                                                     \
     M(8, pool_evict, POOL_EVICT, MSG_Q_POOL_HDL, MSG_F_NONE, MSG_SVC | MSG_CHANGES,                \
       "closes every other handle of the pool")                                                     \
     M(9, echo, ECHO, MSG_F_ECHO, MSG_F_ECHO, 0, "gives back what was sent: how far is it?")        \
-    M(10, engine_info, ENGINE_INFO, MSG_F_NONE, MSG_R_ENGINE_INFO, 0, "who answers here")          \
+    M(10, engine_info, ENGINE_INFO, MSG_F_NONE, MSG_R_ENGINE_INFO, MSG_CONTROL,                    \
+      "who answers here")                                                                          \
+    M(11, engine_metrics, ENGINE_METRICS, MSG_F_NONE, MSG_R_ENGINE_METRICS, MSG_CONTROL,           \
+      "what its clients ask of it over connections")                                               \
     M(20, cont_create, CONT_CREATE, MSG_Q_CONT_CREATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")      \
     M(21, cont_destroy, CONT_DESTROY, MSG_Q_CONT_DESTROY, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")   \
     M(22, cont_open, CONT_OPEN, MSG_Q_CONT_OPEN, MSG_R_CONT_OPEN, MSG_SVC | MSG_CHANGES, "")       \
     M(23, cont_close, CONT_CLOSE, MSG_Q_CONT_HDL, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")           \
     M(24, cont_query, CONT_QUERY, MSG_Q_CONT_QUERY, MSG_R_CONT_QUERY, MSG_SVC, "")                 \
     M(25, cont_set_prop, CONT_SET_PROP, MSG_Q_SET_PROP, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")     \
-    M(26, cont_aggregate, CONT_AGGREGATE, MSG_Q_CONT_EPOCH, MSG_F_NONE, 0,                         \
+    M(26, cont_aggregate, CONT_AGGREGATE, MSG_Q_CONT_EPOCH, MSG_F_NONE, MSG_BACKGROUND,            \
       "merges history up to an epoch; done when answered")                                         \
-    M(27, cont_rollback, CONT_ROLLBACK, MSG_Q_CONT_EPOCH, MSG_F_NONE, MSG_CHANGES,                 \
+    M(27, cont_rollback, CONT_ROLLBACK, MSG_Q_CONT_EPOCH, MSG_F_NONE,                              \
+      MSG_CHANGES | MSG_BACKGROUND,                                                                \
       "takes everything after the newest snapshot back; done when answered")                       \
     M(30, acl_update, ACL_UPDATE, MSG_Q_ACL_UPDATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")         \
     M(31, acl_overwrite, ACL_OVERWRITE, MSG_Q_ACL_UPDATE, MSG_F_NONE, MSG_SVC | MSG_CHANGES, "")   \
@@ -437,7 +458,21 @@ enum msg_check {
 enum msg_flags {
     MSG_SVC = 1,     /* for the pool service, whatever the target */
     MSG_CHANGES = 2, /* carries a txid */
+    MSG_CONTROL = 4,
+    MSG_BACKGROUND = 8,
 };
+
+/*
+ * Who comes first. What a class is allowed is a property of the kind of message, so that nobody can
+ * ask for more than is his:
+ *
+ *   CONTROL     short questions and changes of pools and containers. They have a few places of
+ *               their own in a connection's credit and do not wait behind data.
+ *   FOREGROUND  object I/O.
+ *   BACKGROUND  sweeps over a container. They begin when little else is under way, or when they
+ *               have waited long enough (net/accept.c).
+ */
+enum msg_class { MSG_CLASS_CONTROL, MSG_CLASS_FOREGROUND, MSG_CLASS_BACKGROUND, MSG_CLASS_NR };
 
 /* What a pool handle may do. */
 enum msg_pool_caps {
@@ -507,6 +542,13 @@ struct msg_info {
     uint32_t req_size, rep_size; /* of the structs */
 };
 const struct msg_info *msg_info(uint16_t opcode);
+
+static inline enum msg_class msg_class(const struct msg_info *i)
+{
+    if (i->flags & MSG_BACKGROUND)
+        return MSG_CLASS_BACKGROUND;
+    return i->flags & (MSG_SVC | MSG_CONTROL) ? MSG_CLASS_CONTROL : MSG_CLASS_FOREGROUND;
+}
 
 /* Writes the struct's bytes into buf; *need is what it takes, also when it does not fit:
  * -DER_TRUNC. -DER_INVAL unknown opcode. */

@@ -36,7 +36,8 @@ struct net_service;
 #define NET_BULK_MAX 64u /* vectors in one call: one an akey */
 #define NET_BODY_MAX (1u << 20)
 
-enum net_flags { NET_RESEND = 1, NET_REPLAY = 2, NET_FORWARDED = 4 };
+/* NOT_BEGUN, in a reply: the request was given up before it began, and never will. */
+enum net_flags { NET_RESEND = 1, NET_REPLAY = 2, NET_FORWARDED = 4, NET_NOT_BEGUN = 8 };
 
 struct net_hdr {
     uint16_t proto;

@@ -11,76 +11,27 @@
  */
 #include <string.h>
 #include <daos_errno.h>
-#include "base/arena.h"
 #include "base/assert.h"
 #include "base/fail.h"
-#include "base/htable.h"
-#include "base/list.h"
 #include "base/mutant.h"
-#include "net/bag.h"
-#include "net/lend.h"
 #include "net/msg.h"
-#include "net/peer.h"
-#include "net/remote.h"
-#include "rt/rt.h"
+#include "net/remote_int.h"
 
 #define NS_PER_MS   UINT64_C(1000000)
 #define SUSPECT_MS  3000u
 #define BACKOFF_MIN 5u
 #define BACKOFF_MAX 1000u
 #define ARENA_BYTES 1024u
+#define FEATURES    (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL)
+#define GRACE_MAX   (50 * NS_PER_MS)
 #define CALLS_MAX   (1u << 20) /* under way, of what a peer may allow */
-#define ROOM_LEAST  513u /* bulk bytes of a call that go through the room; less go in frames */
-
-enum state { DOWN, DIALED, UP }; /* no connection; HELLO sent; welcomed */
-
-struct remote {
-    struct net_peer peer;
-    struct net_remote_conf conf;
-    uint8_t id[16];
-    uint64_t generation, incarnation, next_call;
-    enum state state;
-    struct net_wire *wire;
-    struct list calls;   /* in the order they were made */
-    struct list waiting; /* those that are still to be sent on this connection */
-    struct htable by_id;
-    uint32_t under_way, allowed; /* on this connection, the forsaken included */
-    struct htable forsaken;      /* under way on it, and nobody waits any more */
-    struct net_room *room;       /* of the connection, with a reference; NULL: none */
-    struct lender lender;        /* of its places */
-    struct rt_timer timer;
-    uint64_t timer_ns;  /* when it fires; UINT64_MAX: it does not */
-    uint64_t heard_ns;  /* when the connection last said something (or was dialed) ... */
-    bool heard;         /* ... or it did since; a look at the clock for every answer would cost */
-    uint64_t pinged_ns; /* when PING was last sent on it */
-    uint64_t redial_ns; /* DOWN: not before */
-    uint64_t backoff_ns;
-    struct wbuf out;
-    struct net_remote_stat stat;
-    struct bag spare; /* struct pending */
-    uint32_t refs;    /* the open peer and each pending with a call; atomic */
-};
-
-struct pending {
-    struct list link, wait;
-    struct hlink by_id;
-    struct rt_call post; /* to the peer's xstream */
-    struct remote *peer;
-    struct net_call *call;
-    uint64_t id, deadline_ns;
-    bool sent;
-    uint64_t generation; /* of the connection it was last sent on */
-    bool placed;         /* its bulk vectors lie in the room */
-    uint64_t place, place_len;
-    struct arena mem; /* of the reply */
-};
 
 /* A request under way whose call was given up: its answer may come, and until then its place is not
  * to be used. */
 struct forsaken {
     struct hlink link;
-    uint64_t id, place, place_len;
-    bool placed;
+    uint64_t id, place, place_len, holds;
+    bool placed, reserved;
 };
 
 static void lost(struct remote *r);
@@ -147,6 +98,28 @@ static bool is_under_way(const struct pending *p)
     return p->sent && p->generation == p->peer->generation && p->peer->state == UP;
 }
 
+static void credit_take(struct remote *r, bool reserved, uint64_t holds)
+{
+    r->under_way++;
+    r->reserved += reserved;
+    r->bytes += holds;
+}
+
+static void credit_give(struct remote *r, bool reserved, uint64_t holds)
+{
+    r->under_way--;
+    r->reserved -= reserved;
+    r->bytes -= holds;
+}
+
+/* May it be sent? Control does not wait for the answers of data. */
+static bool credit_there(const struct remote *r, struct pending *p)
+{
+    p->reserved = p->control && r->features & NET_FEAT_CONTROL && r->reserved < NET_CONTROL_CALLS &&
+                  !MUTANT(NET_CONTROL_WAITS);
+    return p->reserved || r->under_way - r->reserved < r->allowed;
+}
+
 /* The call is the caller's again. */
 static void finish(struct pending *p, int rc)
 {
@@ -156,7 +129,7 @@ static void finish(struct pending *p, int rc)
     list_del(&p->wait);
     htable_remove(&r->by_id, &p->by_id);
     if (is_under_way(p))
-        r->under_way--;
+        credit_give(r, p->reserved, p->holds);
     if (p->placed)
         lender_give(&r->lender, p->place, p->place_len);
     p->placed = false;
@@ -174,16 +147,21 @@ static void forsake(struct pending *p)
         lost(r);
         return;
     }
-    *f = (struct forsaken){
-        .id = p->id, .placed = p->placed, .place = p->place, .place_len = p->place_len};
+    *f = (struct forsaken){.id = p->id,
+                           .placed = p->placed,
+                           .place = p->place,
+                           .place_len = p->place_len,
+                           .reserved = p->reserved,
+                           .holds = p->holds};
     htable_insert(&r->forsaken, &f->link, f->id);
-    r->under_way++; /* finish() takes the call's own */
+    credit_take(r, p->reserved, p->holds); /* finish() gives the call's own */
     p->placed = false;
 }
 
 static void forsaken_end(struct remote *r, struct forsaken *f)
 {
-    r->under_way--;
+    if (!MUTANT(NET_CREDIT_LOST))
+        credit_give(r, f->reserved, f->holds);
     if (f->placed)
         lender_give(&r->lender, f->place, f->place_len);
     base_free(f);
@@ -191,90 +169,28 @@ static void forsaken_end(struct remote *r, struct forsaken *f)
 
 static void give_up(struct pending *p)
 {
+    const struct remote *r = p->peer;
+    int rc = -DER_TIMEDOUT;
     bool changes = msg_info(p->call->hdr.opcode)->flags & MSG_CHANGES;
 
     if (MUTANT(NET_TOO_SURE))
         changes = false;
     if (is_under_way(p))
         forsake(p);
-    finish(p, changes && p->sent ? -DER_TX_UNCERTAIN : -DER_TIMEDOUT);
+    if (p->sent)
+        rc = changes ? -DER_TX_UNCERTAIN : -DER_TIMEDOUT;
+    else if (r->state != UP && r->conf.dialer->refused != 0)
+        rc = r->conf.dialer->refused;
+    finish(p, rc);
 }
 
 /* ---- Sending ---- */
-
-static uint64_t bulk_len(const struct net_bulk *v)
-{
-    uint64_t len = 0;
-
-    for (uint32_t k = 0; k < v->iov_nr; k++)
-        len += v->iov[k].iov_len;
-    return len;
-}
-
-static uint64_t place_step(uint64_t len)
-{
-    return ROUND_UP(len, (uint64_t)64);
-}
-
-/* A place in the room for all vectors, if they are worth it. -DER_AGAIN: not now. */
-static int find_place(struct remote *r, struct pending *p)
-{
-    const struct net_call *call = p->call;
-    uint64_t sum = 0;
-    int rc;
-
-    if (r->room == NULL)
-        return 0;
-    for (uint32_t i = 0; i < call->bulk_nr; i++)
-        sum += place_step(bulk_len(&call->bulk[i]));
-    if (sum < ROOM_LEAST)
-        return 0;
-    rc = lender_take(&r->lender, sum, &p->place);
-    p->placed = rc == 0;
-    p->place_len = sum;
-    return rc;
-}
-
-static void gather(uint8_t *to, const struct net_bulk *v)
-{
-    for (uint32_t k = 0; k < v->iov_nr; k++) {
-        if (v->iov[k].iov_len > 0)
-            memcpy(to, v->iov[k].iov_base, v->iov[k].iov_len);
-        to += v->iov[k].iov_len;
-    }
-}
-
-static void put_bulk(struct remote *r, const struct pending *p)
-{
-    const struct net_call *call = p->call;
-    struct wbuf *b = &r->out;
-    uint64_t at = p->place;
-
-    wbuf_u32(b, call->bulk_nr);
-    for (uint32_t i = 0; i < call->bulk_nr; i++) {
-        const struct net_bulk *v = &call->bulk[i];
-        uint64_t len = bulk_len(v);
-
-        wbuf_u8(b,
-                (uint8_t)((v->writable ? NET_BULK_WRITABLE : 0) | (p->placed ? NET_BULK_ROOM : 0)));
-        wbuf_u64(b, len);
-        if (p->placed) {
-            wbuf_u64(b, at);
-            if (!v->writable)
-                gather(r->room->base + at, v);
-            at += place_step(len);
-            continue;
-        }
-        for (uint32_t k = 0; k < v->iov_nr && !v->writable; k++)
-            wbuf_bytes(b, v->iov[k].iov_base, v->iov[k].iov_len);
-    }
-}
 
 /* Sends the call on the connection that is up. -DER_AGAIN: not now. Another failure ends it. */
 static int transmit(struct remote *r, struct pending *p, uint64_t now)
 {
     struct net_hdr h = p->call->hdr;
-    int rc = find_place(r, p);
+    int rc = bulk_place(r, p);
 
     if (rc == -DER_AGAIN)
         return rc;
@@ -288,7 +204,7 @@ static int transmit(struct remote *r, struct pending *p, uint64_t now)
     if (rc == 0)
         rc = wire_put_body(&r->out, h.opcode, p->call->req, false);
     if (rc == 0)
-        put_bulk(r, p);
+        bulk_put(r, p);
     if (rc == 0)
         rc = wire_seal(&r->out, !r->wire->local);
     if (rc != 0) {
@@ -300,33 +216,45 @@ static int transmit(struct remote *r, struct pending *p, uint64_t now)
     r->stat.resends += p->sent;
     p->sent = true;
     p->generation = r->generation;
-    r->under_way++;
+    credit_take(r, p->reserved, p->holds);
     r->wire->ops->send(r->wire, r->out.data, r->out.len);
     return 0;
+}
+
+static void pump_list(struct remote *r, struct list *l)
+{
+    uint64_t now = rt_turn_ns();
+
+    while (r->state == UP && !list_empty(l)) {
+        struct pending *p = LIST_ENTRY(list_first(l), struct pending, wait);
+
+        if (p->deadline_ns <= now) /* the timer gives it up */
+            list_del(&p->wait);
+        else if (!credit_there(r, p) || transmit(r, p, now) != 0)
+            break;
+    }
 }
 
 /* Sends what waits, as far as the peer allows. */
 static void pump(struct remote *r)
 {
-    uint64_t now = rt_turn_ns();
-
-    while (r->state == UP && r->under_way < r->allowed && !list_empty(&r->waiting)) {
-        struct pending *p = LIST_ENTRY(list_first(&r->waiting), struct pending, wait);
-
-        if (p->deadline_ns <= now) /* the timer gives it up */
-            list_del(&p->wait);
-        else if (transmit(r, p, now) != 0)
-            break;
-    }
+    if (!list_empty(&r->control))
+        pump_list(r, &r->control);
+    pump_list(r, &r->waiting);
 }
 
-static void send_plain(struct remote *r, enum net_frame kind)
+static void await_turn(struct remote *r, struct pending *p)
 {
-    wire_put_head(&r->out, kind, 0);
+    list_add_tail(p->control ? &r->control : &r->waiting, &p->wait);
+}
+
+static void send_plain(struct remote *r, enum net_frame kind, uint64_t id)
+{
+    wire_put_head(&r->out, kind, id);
     if (kind == NET_HELLO) {
         wbuf_bytes(&r->out, r->id, sizeof(r->id));
         wbuf_u64(&r->out, r->generation);
-        wbuf_u64(&r->out, 0);
+        wbuf_u64(&r->out, FEATURES);
     }
     if (wire_seal(&r->out, !r->wire->local) == 0)
         r->wire->ops->send(r->wire, r->out.data, r->out.len);
@@ -378,6 +306,26 @@ again:
     }
 }
 
+/* What will hardly be answered in time any more. If it has not begun we know for sure. */
+static uint64_t take_back(struct remote *r, uint64_t now)
+{
+    uint64_t next = UINT64_MAX;
+    struct list *l;
+
+    LIST_FOREACH(l, &r->calls)
+    {
+        struct pending *p = LIST_ENTRY(l, struct pending, link);
+
+        if (p->cancel_ns <= now) {
+            p->cancel_ns = UINT64_MAX;
+            if (is_under_way(p) && r->features & NET_FEAT_CANCEL)
+                send_plain(r, NET_CANCEL, p->id);
+        }
+        next = MIN(next, MIN(p->cancel_ns, p->deadline_ns));
+    }
+    return next;
+}
+
 /* What is too large to come whole in time is not taken for silence. Not before WELCOME: until then
  * only a host has answered. */
 static void notice_moves(struct remote *r, uint64_t now)
@@ -390,8 +338,6 @@ static void tick(struct rt_timer *t)
 {
     struct remote *r = CONTAINER_OF(t, struct remote, timer);
     uint64_t now = rt_now_ns(), suspect = or_default(r->conf.suspect_ms, SUSPECT_MS);
-    uint64_t at = UINT64_MAX;
-    struct list *l;
 
     r->timer_ns = UINT64_MAX;
     if (r->heard)
@@ -408,11 +354,9 @@ static void tick(struct rt_timer *t)
         lost(r);
     } else if (r->state == UP && r->pinged_ns < r->heard_ns && now - r->heard_ns >= suspect / 3) {
         r->pinged_ns = now;
-        send_plain(r, NET_PING);
+        send_plain(r, NET_PING, 0);
     }
-    LIST_FOREACH(l, &r->calls)
-    at = MIN(at, LIST_ENTRY(l, struct pending, link)->deadline_ns);
-    arm_at(r, at);
+    arm_at(r, take_back(r, now));
     arm(r);
 }
 
@@ -433,7 +377,10 @@ static void disconnect(struct remote *r)
         net_room_put(r->room);
     }
     r->room = NULL;
-    r->under_way = 0;
+    r->under_way = r->reserved = 0;
+    r->bytes = 0;
+    while (!list_empty(&r->control))
+        list_del(list_first(&r->control));
     while (!list_empty(&r->waiting))
         list_del(list_first(&r->waiting));
 }
@@ -457,9 +404,10 @@ static void welcome(struct remote *r, struct rbuf *b)
     struct list *l;
     int rc;
 
-    rbuf_u64(b); /* features: none are known yet */
+    r->features = rbuf_u64(b) & FEATURES;
     rc = (int)rbuf_u32(b);
     calls = rbuf_u32(b);
+    r->bytes_max = r->features & NET_FEAT_LIMITS ? rbuf_u64(b) : UINT64_MAX;
     if (rbuf_check_end(b) != 0 || r->state != DIALED || rc != 0 || calls == 0) {
         lost(r);
         return;
@@ -476,7 +424,7 @@ static void welcome(struct remote *r, struct rbuf *b)
     r->state = UP;
     r->backoff_ns = or_default(r->conf.backoff_min_ms, BACKOFF_MIN);
     LIST_FOREACH(l, &r->calls)
-    list_add_tail(&r->waiting, &LIST_ENTRY(l, struct pending, link)->wait);
+    await_turn(r, LIST_ENTRY(l, struct pending, link));
     pump(r);
 }
 
@@ -489,54 +437,6 @@ static struct pending *find(struct remote *r, uint64_t id)
             return p;
     }
     return NULL;
-}
-
-/* One written range into the caller's memory; false if it does not lie in it. */
-static bool scatter(const struct net_bulk *v, uint64_t off, const uint8_t *from, uint64_t len)
-{
-    for (uint32_t k = 0; k < v->iov_nr && len > 0; k++) {
-        uint64_t room = v->iov[k].iov_len, n;
-
-        if (off >= room) {
-            off -= room;
-            continue;
-        }
-        n = MIN(len, room - off);
-        memcpy((uint8_t *)v->iov[k].iov_base + off, from, n);
-        from += n;
-        len -= n;
-        off = 0;
-    }
-    return len == 0;
-}
-
-static int get_bulk(struct remote *r, const struct pending *p, struct rbuf *b)
-{
-    const struct net_call *call = p->call;
-    uint32_t nr = rbuf_count(b, 4);
-    uint64_t at = p->place;
-
-    if (nr > call->bulk_nr)
-        return -DER_PROTO;
-    for (uint32_t i = 0; i < nr; i++) {
-        uint32_t ranges = rbuf_count(b, 16);
-        uint64_t max = p->placed ? bulk_len(&call->bulk[i]) : 0;
-
-        for (uint32_t k = 0; k < ranges; k++) {
-            uint64_t off = rbuf_u64(b), len = rbuf_u64(b);
-            const uint8_t *bytes;
-
-            if (!p->placed)
-                bytes = rbuf_bytes(b, len);
-            else
-                bytes = off <= max && len <= max - off ? r->room->base + at + off : NULL;
-            if (bytes == NULL || !call->bulk[i].writable ||
-                !scatter(&call->bulk[i], off, bytes, len))
-                return -DER_PROTO;
-        }
-        at += place_step(max);
-    }
-    return rbuf_check_end(b);
 }
 
 /* What the reply says, into the caller's struct. */
@@ -556,7 +456,7 @@ static int take_reply(struct pending *p, const struct net_hdr *h, struct rbuf *b
             return -DER_NOMEM;
         rc = msg_decode_rep(h->opcode, kept, len, &p->mem, call->rep);
     }
-    return rc != 0 ? rc : get_bulk(p->peer, p, b);
+    return rc != 0 ? rc : bulk_take(p->peer, p, b);
 }
 
 static void forsaken_answered(struct remote *r, uint64_t id)
@@ -590,6 +490,11 @@ static void reply(struct remote *r, uint64_t id, struct rbuf *b)
         lost(r);
         return;
     }
+    if (h.flags & NET_NOT_BEGUN) { /* we took it back; what had been sent before stays uncertain */
+        finish(p, h.rc == -DER_CANCELED ? -DER_TIMEDOUT : h.rc);
+        pump(r);
+        return;
+    }
     rc = take_reply(p, &h, b);
     if (rc != 0) { /* asked again, it comes again: what was done is not said to have failed */
         lost(r);
@@ -597,7 +502,7 @@ static void reply(struct remote *r, uint64_t id, struct rbuf *b)
     }
     p->call->hdr = h;
     finish(p, h.rc);
-    if (!list_empty(&r->waiting))
+    if (!list_empty(&r->waiting) || !list_empty(&r->control))
         pump(r);
 }
 
@@ -644,7 +549,7 @@ static void dial(struct remote *r)
     r->wire->received = received;
     r->wire->broken = broken;
     r->wire->arg = r;
-    send_plain(r, NET_HELLO);
+    send_plain(r, NET_HELLO, 0);
 }
 
 /* ---- Calls ---- */
@@ -657,14 +562,15 @@ static void begin(struct pending *p)
     bool first = list_empty(&r->calls);
 
     p->deadline_ns = now + (ms != 0 ? ms : NET_DEADLINE_MS) * NS_PER_MS;
+    p->cancel_ns = p->deadline_ns - MIN((p->deadline_ns - now) / 8, GRACE_MAX);
     p->id = ++r->next_call;
     list_add_tail(&r->calls, &p->link);
     htable_insert(&r->by_id, &p->by_id, p->id);
-    arm_at(r, p->deadline_ns);
+    arm_at(r, p->cancel_ns);
     if (r->state == UP) {
         if (first) /* nothing was under way: silence counts from now */
             r->heard_ns = now;
-        list_add_tail(&r->waiting, &p->wait);
+        await_turn(r, p);
         pump(r);
     } else if (r->state == DOWN && now >= r->redial_ns) {
         dial(r);
@@ -694,6 +600,7 @@ static void remote_send(struct net_peer *peer, struct net_call *call)
         return;
     }
     p->call = call;
+    p->control = msg_class(info) == MSG_CLASS_CONTROL;
     call->rep_mem = p;
     call->priv[CALL_FINI] = (void *)pending_fini;
     if (rt_xs_self() == r->conf.xs) {
@@ -781,6 +688,7 @@ int net_remote_connect(const struct net_remote_conf *conf, struct net_peer **pee
     r->refs = 1;
     list_init(&r->calls);
     list_init(&r->waiting);
+    list_init(&r->control);
     htable_init(&r->by_id);
     htable_init(&r->forsaken);
     wbuf_init_grow(&r->out, NET_FRAME_MAX);

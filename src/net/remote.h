@@ -8,11 +8,16 @@
  *                passed, a request that changes nothing, or was never sent, ends with
  * -DER_TIMEDOUT; one that changes something (MSG_CHANGES) and was sent with -DER_TX_UNCERTAIN: it
  *                may have happened, or may still.
+ *   giving up    shortly before its deadline (an eighth of it, 50 ms at most) a call under way is
+ *                taken back (CANCEL): what the engine has not begun by then ends with
+ *                -DER_TIMEDOUT, also a change, for it will not happen.
  *   liveness     with calls under way, a peer that has said nothing for suspect_ms is taken for
  *                dead: the connection is given up and another one made, sooner if it breaks.
  *   resend       on a new connection every call under way is sent again with NET_RESEND, in order.
  *                Whatever kind it is: reads change nothing, changes carry a txid whose outcome the
  *                engine remembers, or are still being served and are joined.
+ *   turned away  a call that was never sent, because the engine has as many connections as it
+ *                takes, ends after its deadline with -DER_BUSY.
  *   going away   -DER_SHUTDOWN from an engine means nothing was begun: the call stays under way and
  *                is sent to whoever is there next.
  */
@@ -52,9 +57,18 @@ struct net_acceptor_conf {
     uint64_t features;
     uint32_t
         calls; /* that a client may have under way at once; 0: 512. Who sends more is cut off. */
+    /* Memory that the requests of one client may hold (NET_HOLDS): beyond it nothing more is read
+     * from his connection until some have been answered, so it is at most that and a frame.
+     * 0: 64 MiB. */
+    uint64_t bytes;
+    /* For metrics: connections that whoever listens turned away; NULL: not known. On xs. */
+    uint64_t (*refused)(void *arg);
+    void *refused_arg;
 };
 
 int net_acceptor_create(const struct net_acceptor_conf *conf, struct net_acceptor **a);
+/* It answers MSG_ENGINE_METRICS itself (net/metrics.h), with the service or without. */
+
 /* A connection came in; the acceptor owns the wire from now on. On xs. */
 void net_acceptor_add(struct net_acceptor *a, struct net_wire *w);
 /* Closes every connection; answers under way go nowhere. On xs. */
@@ -64,8 +78,11 @@ void net_acceptor_free(struct net_acceptor *a);
 
 struct net_acceptor_stat {
     uint32_t conns, clients, serving;
+    uint64_t accepted;         /* connections, since the start */
     uint64_t requests, joined; /* joined: resends of what was being served */
     uint64_t bad;              /* frames that were refused */
+    uint64_t bytes;            /* that requests hold */
+    uint64_t held;             /* how often a connection was not read from because of them */
 };
 void net_acceptor_stat(const struct net_acceptor *a, struct net_acceptor_stat *st);
 

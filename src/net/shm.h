@@ -15,6 +15,9 @@
  * connection holds at most 132 KiB. What the other side writes is checked and copied before it is
  * used; what it does to the region harms its own data only.
  *
+ * Who is one too many, of all or of his user, is told so (-DER_BUSY); who says nothing is closed
+ * after hello_ms. The log is told of each user once, until he has less than half of that.
+ *
  * Wires are polled while something comes, and doze on their socket when nothing has come for a
  * while or the xstream is about to sleep: a dozing wire costs nothing.
  */
@@ -30,9 +33,11 @@ struct net_shm_listener;
 
 struct net_shm_listen_conf {
     struct rt_xs *xs;
-    const char *path; /* of any length; a socket that nobody listens on is replaced */
-    uint32_t mode;    /* permissions of the socket: who may connect; 0: 0600 */
-    uint32_t max;     /* connections at once; more are refused; 0: 4,096 */
+    const char *path;  /* of any length; a socket that nobody listens on is replaced */
+    uint32_t mode;     /* permissions of the socket: who may connect; 0: 0600 */
+    uint32_t max;      /* connections at once; more are refused; 0: 4,096 */
+    uint32_t user_max; /* of one user, likewise; 0: 2,048 */
+    uint32_t hello_ms; /* until HELLO has come; 0: 10,000 */
     uint64_t room_bytes;
     /* A connection came in; on xs. */
     void (*accept)(void *arg, struct net_wire *w);
@@ -46,6 +51,9 @@ int net_shm_listen(const struct net_shm_listen_conf *conf, struct net_shm_listen
 void net_shm_unlisten(struct net_shm_listener *l);
 /* After every wire was closed. On xs. */
 void net_shm_free(struct net_shm_listener *l);
+
+/* Connections that it turned away, since it listens. On xs. */
+uint64_t net_shm_refused(const struct net_shm_listener *l);
 
 /* Is anybody listening at path? 0, and uid (may be NULL) whose program it is, UINT32_MAX if it is
  * too busy to say; -DER_NO_PERM: somebody may be, but not for us; -DER_UNREACH. */

@@ -56,7 +56,7 @@ void tcp_refuse(struct tcp *m, enum tcp_why why)
 /* Who does not take his answers is asked for no more requests: what waits for him is bounded. */
 bool tcp_deaf(const struct tcp *m)
 {
-    return !m->hub->dials && m->queued > QUEUE_MAX;
+    return m->wire.held || (!m->hub->dials && m->queued > QUEUE_MAX);
 }
 
 bool tcp_listens(const struct tcp *m)
@@ -215,6 +215,11 @@ static void ready(struct rt_fd *f, uint32_t events)
 
 /* ---- Life ---- */
 
+static void release(struct net_wire *w)
+{
+    tcp_wake(CONTAINER_OF(w, struct tcp, wire));
+}
+
 /* What the other host acknowledges is a sign of life only while it does not take all: it takes a
  * small frame for a program that hangs, too. */
 static bool moving(struct net_wire *w)
@@ -260,7 +265,8 @@ static void tcp_close(struct net_wire *w)
 
 struct tcp *tcp_new(struct tcp_hub *h, int fd)
 {
-    static const struct net_wire_ops ops = {.send = tcp_send, .close = tcp_close, .moving = moving};
+    static const struct net_wire_ops ops = {
+        .send = tcp_send, .close = tcp_close, .moving = moving, .release = release};
     struct tcp *m = base_calloc(1, sizeof(*m));
 
     if (m == NULL)

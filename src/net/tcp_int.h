@@ -98,7 +98,8 @@ void tcp_up(struct tcp *m);
 void tcp_wake(struct tcp *m);
 /* The descriptor wakes it, with what it waits for now. -DER_NOMEM. */
 int tcp_arm(struct tcp *m);
-/* Who does not take his answers is asked for no more requests: what waits for him is bounded. */
+/* Its owner wants nothing now; or: who does not take his answers is asked for no more requests:
+ * what waits for him is bounded. */
 bool tcp_deaf(const struct tcp *m);
 /* Whether frames may be taken from it. */
 bool tcp_listens(const struct tcp *m);

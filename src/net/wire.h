@@ -25,13 +25,15 @@
  *
  *   HELLO    client 16 bytes, generation u64, features u64
  *   WELCOME  incarnation u64, features u64, rc i32, calls u32: how many the client may have under
- *            way at once
+ *            way at once; to a client that knows NET_FEAT_LIMITS also bytes u64: what its requests
+ *            may hold there
  *   REQUEST  header, body (u32 length and bytes), bulk: u32 count, each u8 enum net_bulk_way, u64
  *            length, and: in the room: u64 its place there; else, if not writable, its bytes. Where
  *            there is a room, at most 64 KiB do not lie in it
  *   REPLY    header, body, bulk: u32 count, each u32 ranges, each u64 offset, u64 length, and its
  *            bytes unless the vector is in the room
  *   PING, PONG  nothing
+ *   CANCEL   nothing; the id is that of a request on this connection. To who knows NET_FEAT_CANCEL
  *
  * The header is struct net_hdr field by field, without pad (wire_put_hdr).
  *
@@ -46,6 +48,11 @@
  * newest connection and to the places that the resend names, in that connection's room. A request
  * is resent only on a new connection. Replies count only if they come on the current connection and
  * carry the incarnation that welcomed it.
+ *
+ * A request that was given up (CANCEL) and has not begun is dropped: its answer has
+ * NET_NOT_BEGUN, and it will not be carried out. One that has begun runs to its end and is answered
+ * as ever. Requests that have not begun are dropped too, without a word, when their client's
+ * connection ends: should he come again, he sends them again.
  *
  * So a copy of a request that was answered never runs later: not even one whose answer was an
  * error, of which no outcome is stored.
@@ -63,9 +70,32 @@
 #define NET_FRAME_HEAD  24u
 #define NET_FRAME_MAX   (256u << 20)
 
+/* What one side of a connection knows and the other may not: bits of features. */
+enum net_feature {
+    NET_FEAT_LIMITS = 1,  /* the bytes of WELCOME */
+    NET_FEAT_CONTROL = 2, /* NET_CONTROL_CALLS */
+    NET_FEAT_CANCEL = 4,
+};
+
+/* So many requests of MSG_CLASS_CONTROL a client may have under way beside WELCOME's calls and
+ * bytes. */
+#define NET_CONTROL_CALLS 16u
+
+/* What a request under way holds of an engine's memory, as both sides count it: so much, what of
+ * its vectors does not lie in the room, and (the engine alone) twice its body. */
+#define NET_HOLDS 8192u
+
 enum net_bulk_way { NET_BULK_WRITABLE = 1, NET_BULK_ROOM = 2 };
 
-enum net_frame { NET_HELLO = 1, NET_WELCOME, NET_REQUEST, NET_REPLY, NET_PING, NET_PONG };
+enum net_frame {
+    NET_HELLO = 1,
+    NET_WELCOME,
+    NET_REQUEST,
+    NET_REPLY,
+    NET_PING,
+    NET_PONG,
+    NET_CANCEL
+};
 
 /* Memory that both ends of a wire see, for bulk data. The dialing side says what lies where; the
  * answering side checks every place it is told. It stays, also when its wire is closed, while
@@ -95,6 +125,7 @@ struct net_wire {
     uint32_t *groups;       /* of the other side, besides gid; freed with the wire */
     uint32_t groups_nr;
     bool local;            /* frames never leave the machine's memory: no checksums */
+    bool held;             /* the owner's: nothing is received; see ops->release */
     struct net_room *room; /* NULL: none. Of the dialing side known with the first frame received */
     /* The owner's; set before control goes back to the scheduler. */
     void (*received)(struct net_wire *w, const void *frame, size_t len);
@@ -110,6 +141,9 @@ struct net_wire_ops {
     /* Optional: whether part of a frame has come, or was taken by the other side while more of it
      * waits, since it was last asked. A large frame on a slow way is no silence. */
     bool (*moving)(struct net_wire *w);
+    /* The owner has set held to false again: what came meanwhile is received, in a later turn.
+     * While it is held, a break may be told of or not. */
+    void (*release)(struct net_wire *w);
 };
 
 /* Makes connections to one engine. */
@@ -117,6 +151,7 @@ struct net_dialer {
     /* A wire on the calling xstream whose connection may still have to come about: frames can be
      * sent at once. -DER_UNREACH, -DER_NOMEM. */
     int (*dial)(struct net_dialer *d, struct net_wire **w);
+    int refused; /* why the engine turned the last connection away; 0: it did not */
 };
 
 /* ---- Frames: what both sides share (frame.c) ---- */

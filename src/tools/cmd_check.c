@@ -388,6 +388,19 @@ static const struct command commands[] = {
      "--example-config\n"
      "engine --config=/etc/tarn/fast.yaml --log-level=DEBUG",
      {SETTINGS(SETTING_OPTION) ENGINE_OPTIONS}},
+    {"metrics",
+     NULL,
+     "POOL",
+     1,
+     1,
+     cmd_metrics,
+     "what clients ask of a pool's engine, and how long it takes",
+     "Figures of the engine that serves POOL, since it started: connections, and for each kind of "
+     "message how many came, failed, were refused,\n"
+     "bytes, and times from when a request came to its answer (half of them took less than p50, 99 "
+     "of 100 less than p99).",
+     "metrics ./tarn-pool\nmetrics tcp://node1:10001 --json",
+     {{0}}},
     {"version", NULL, "", 0, 0, version, "show the version", NULL, "version", {{0}}},
 };
 

@@ -107,7 +107,9 @@ static int conf_make(struct daemon *d, struct err *e)
                             .checkpoint_pct = (uint32_t)number_of(d, SET_CHECKPOINT_PCT),
                             .mem_limit = number_of(d, SET_MEM_LIMIT),
                             .clients = (uint32_t)number_of(d, SET_CLIENTS_MAX),
+                            .user_clients = (uint32_t)number_of(d, SET_CLIENTS_USER_MAX),
                             .calls = (uint32_t)number_of(d, SET_CLIENTS_CALLS),
+                            .call_bytes = number_of(d, SET_CLIENTS_CALL_BYTES),
                             .room_bytes = number_of(d, SET_CLIENTS_ROOM)};
     rc = group_of(d, e);
     return rc == 0 ? cpu_of(d, e) : rc;

@@ -18,6 +18,9 @@ int cmd_engine(struct tool *t);
         0, "background", NULL, "return when clients can connect; says what failed if not"          \
     }
 
+/* cmd_metrics.c */
+int cmd_metrics(struct tool *t);
+
 /* cmd_snap.c, cmd_acl.c: parts of the container group */
 int cmd_create_snap(struct tool *t);
 int cmd_list_snaps(struct tool *t);

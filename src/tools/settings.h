@@ -56,8 +56,12 @@ enum setting_kind {
       "a checkpoint begins when the log is so full")                                               \
     X(CLIENTS_MAX, "clients.max", "clients-max", NUMBER, "N", "4096", NULL, 1, 65536,              \
       "clients connected at once; more are refused")                                               \
+    X(CLIENTS_USER_MAX, "clients.user_max", "clients-user-max", NUMBER, "N", "2048", NULL, 1,      \
+      65536, "those of one user of this machine; more are refused")                                \
     X(CLIENTS_CALLS, "clients.calls", "clients-calls", NUMBER, "N", "512", NULL, 1, 65536,         \
       "requests that one client may have under way at once")                                       \
+    X(CLIENTS_CALL_BYTES, "clients.call_bytes", "clients-call-bytes", SIZE, "SIZE", "64M", NULL,   \
+      1 << 20, 1ull << 40, "memory that they may hold, beside the room; who wants more waits")     \
     X(CLIENTS_ROOM, "clients.room", "clients-room", SIZE, "SIZE", "256M", NULL, 1 << 20,           \
       1ull << 40, "memory shared with each client for its data; used as far as it needs it")       \
     X(LOG_LEVEL, "log.level", "log-level", LEVEL, "LEVEL", NULL, "INFO", 0, 0,                     \

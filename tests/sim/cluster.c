@@ -107,6 +107,11 @@ int sim_engine_start(struct sim_cluster *cl, uint32_t i, struct err *e)
     n->starts++;
     ac = (struct net_acceptor_conf){
         .service = engine_service(n->eng), .xs = n->eng->shard.xs, .incarnation = n->incarnation};
+    /* some lives have little to give: clients wait for credit, and are not listened to */
+    if (n->incarnation % 3 == 1)
+        ac.calls = 3;
+    if (n->incarnation % 3 == 2)
+        ac.bytes = 3 * NET_HOLDS;
     rc = net_acceptor_create(&ac, &n->acceptor);
     ASSERT(rc == 0);
     sim_tell(cl->w, n->name, "runs, incarnation %llu", (unsigned long long)n->incarnation);

@@ -99,7 +99,7 @@ static void set_due(struct end *e)
 {
     struct list *l = list_first(&e->queue);
 
-    if (e->due_set || e->posted || l == NULL)
+    if (e->due_set || e->posted || l == NULL || e->wire.held)
         return;
     e->due_set = true;
     sim_world_at(e->c->net->w, &e->due, LIST_ENTRY(l, struct parcel, link)->at_ns);
@@ -151,7 +151,7 @@ static void arrived(struct rt_call *call)
     while (!e->closed && (l = list_first(&e->queue)) != NULL) {
         struct parcel *p = LIST_ENTRY(l, struct parcel, link);
 
-        if (p->at_ns > now)
+        if (p->at_ns > now || e->wire.held)
             break;
         list_del(l);
         deliver(e, p);
@@ -275,7 +275,13 @@ static void wire_close(struct net_wire *w)
         forget(e->c);
 }
 
-static const struct net_wire_ops wire_ops = {.send = wire_send, .close = wire_close};
+static void wire_release(struct net_wire *w)
+{
+    set_due(CONTAINER_OF(w, struct end, wire));
+}
+
+static const struct net_wire_ops wire_ops = {
+    .send = wire_send, .close = wire_close, .release = wire_release};
 
 static void end_init(struct end *e, struct connection *c, struct rt_xs *xs, uint32_t node)
 {

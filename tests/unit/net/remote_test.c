@@ -25,8 +25,12 @@ struct stage {
     struct net_acceptor *acceptor;
     struct net_service service;
     uint64_t incarnation;
+    uint32_t calls; /* that a client may have under way */
+    uint64_t bytes; /* that a client's requests may hold */
     /* the service */
-    uint64_t delay_ns;   /* each answer takes so long */
+    uint64_t delay_ns;   /* each answer takes so long ... */
+    uint16_t slow_op;    /* ... if it is to such a message, or 0 */
+    uint64_t swept_ns;   /* when the newest CONT_AGGREGATE was begun */
     uint32_t served;     /* requests that were begun */
     uint32_t refuse;     /* so many answers are -DER_SHUTDOWN */
     uint32_t flags_seen; /* of the newest request */
@@ -47,7 +51,9 @@ static void handle(struct net_service *service, struct net_req *req)
         return;
     }
     s->served++;
-    if (s->delay_ns > 0)
+    if (req->hdr.opcode == MSG_CONT_AGGREGATE)
+        s->swept_ns = rt_now_ns();
+    if (s->delay_ns > 0 && (s->slow_op == 0 || s->slow_op == req->hdr.opcode))
         rt_sleep_ns(s->delay_ns);
     if (req->hdr.opcode == MSG_ATTR_GET) {
         const struct msg_attr_get_req *q = req->req;
@@ -123,8 +129,11 @@ static void engine_stop(struct stage *s, bool told)
 
 static void engine_start(struct stage *s)
 {
-    struct net_acceptor_conf c = {
-        .service = &s->service, .xs = s->engine, .incarnation = ++s->incarnation};
+    struct net_acceptor_conf c = {.service = &s->service,
+                                  .xs = s->engine,
+                                  .incarnation = ++s->incarnation,
+                                  .calls = s->calls,
+                                  .bytes = s->bytes};
 
     assert_int_equal(net_acceptor_create(&c, &s->acceptor), 0);
     sim_net_up(s->net, s->engine_node);
@@ -454,9 +463,9 @@ static void newer_closes_older(struct stage *s)
     newer.wire->ops->close(newer.wire);
 }
 
-static void raw_ask(struct raw *r, uint64_t id)
+static void raw_ask_of(struct raw *r, uint64_t id, uint64_t incarnation)
 {
-    struct net_hdr h = {.proto = NET_PROTO, .opcode = MSG_ATTR_GET, .incarnation = 1};
+    struct net_hdr h = {.proto = NET_PROTO, .opcode = MSG_ATTR_GET, .incarnation = incarnation};
     struct msg_attr_get_req q = {.names_nr = 0};
     struct wbuf b;
 
@@ -468,6 +477,11 @@ static void raw_ask(struct raw *r, uint64_t id)
     assert_int_equal(wire_seal(&b, true), 0);
     raw_send(r, b.data, b.len);
     wbuf_fini(&b);
+}
+
+static void raw_ask(struct raw *r, uint64_t id)
+{
+    raw_ask_of(r, id, 1);
 }
 
 /* An answer goes to a connection that the request came over. On a newer one the client is about to
@@ -503,6 +517,225 @@ static void answered_where_it_was_asked(struct stage *s)
     older.wire->ops->close(older.wire);
     newer.wire->ops->close(newer.wire);
     newest.wire->ops->close(newest.wire);
+}
+
+/* Who asks for more than fits is not read from until some of it has been answered; then he is. */
+static void more_than_fits(struct stage *s)
+{
+    struct net_acceptor_stat a;
+    struct raw r;
+
+    engine_stop(s, true);
+    s->bytes = 10 * NET_HOLDS;
+    engine_start(s);
+    s->delay_ns = 2 * SIM_S;
+    raw_open(s, &r);
+    raw_hello(&r, 5, 1);
+    for (uint64_t i = 1; i <= 35; i++)
+        raw_ask_of(&r, i, s->incarnation);
+    net_acceptor_stat(s->acceptor, &a);
+    /* those for which control has places beside it; a body of a few bytes makes it the last */
+    assert_int_equal(s->served, 10 + NET_CONTROL_CALLS);
+    assert_in_range(a.bytes, s->served * NET_HOLDS + 1, (s->served + 1) * NET_HOLDS);
+    assert_int_equal(a.held, 1);
+    assert_int_equal(r.frames, 1);
+    rt_sleep_ns(20 * SIM_S);
+    assert_int_equal(s->served, 35);
+    assert_int_equal(r.frames, 36);
+    net_acceptor_stat(s->acceptor, &a);
+    assert_int_equal(a.bytes, 0);
+    r.wire->ops->close(r.wire);
+}
+
+/* Calls of who keeps to it never make the engine hold his connection: PING is answered. */
+struct lot {
+    struct stage *s;
+    uint32_t left;
+    struct rt_event done;
+};
+
+static void one_of_a_lot(void *arg)
+{
+    struct lot *l = arg;
+
+    assert_int_equal(change(l->s, 0), 0);
+    if (--l->left == 0)
+        rt_event_set(&l->done);
+}
+
+static void no_more_than_fits(struct stage *s)
+{
+    struct lot l = {.s = s, .left = 40, .done = RT_EVENT_INIT};
+    struct net_acceptor_stat a;
+    struct net_remote_stat st;
+
+    engine_stop(s, true);
+    s->bytes = 4 * NET_HOLDS + 2000;
+    engine_start(s);
+    s->delay_ns = SIM_S;
+    for (uint32_t i = 0; i < 40; i++)
+        assert_int_equal(rt_spawn(one_of_a_lot, &l), 0);
+    rt_event_wait(&l.done);
+    net_acceptor_stat(s->acceptor, &a);
+    net_remote_stat(s->peer, &st);
+    assert_int_equal(s->served, 40);
+    assert_int_equal(a.held, 0);
+    assert_int_equal(st.resends, 0);
+}
+
+static void changes(struct lot *l, uint32_t nr)
+{
+    l->left += nr;
+    for (uint32_t i = 0; i < nr; i++)
+        assert_int_equal(rt_spawn(one_of_a_lot, l), 0);
+}
+
+/* Data has used up the credit; a question is answered all the same. */
+static void control_first(struct stage *s)
+{
+    struct lot l = {.s = s, .done = RT_EVENT_INIT};
+
+    engine_stop(s, true);
+    s->calls = 2;
+    engine_start(s);
+    s->delay_ns = SIM_S;
+    s->slow_op = MSG_OBJ_UPDATE;
+    changes(&l, 8);
+    rt_sleep_ns(100 * SIM_MS);
+    assert_int_equal(s->served, 2);
+    assert_int_equal(get_name(s, "who", 500), 0);
+    assert_int_equal(s->served, 3);
+    rt_event_wait(&l.done);
+    assert_int_equal(s->served, 9);
+}
+
+static int sweep_within(struct stage *s, uint16_t opcode, uint32_t deadline_ms)
+{
+    struct msg_cont_rollback_req q = {.epoch = 0}; /* sweeps are alike */
+    struct net_call call;
+    int rc;
+
+    net_call_init(&call, opcode);
+    call.hdr.deadline_ms = deadline_ms;
+    call.req = &q;
+    rc = net_call_wait(s->peer, &call);
+    net_call_fini(&call);
+    return rc;
+}
+
+static int sweep(struct stage *s)
+{
+    return sweep_within(s, MSG_CONT_AGGREGATE, 0);
+}
+
+/* A sweep leaves the field to four requests of the foreground, but not for ever. */
+static void sweeps_yield(struct stage *s)
+{
+    struct lot l = {.s = s, .done = RT_EVENT_INIT};
+    uint64_t began;
+
+    s->delay_ns = 30 * SIM_MS;
+    s->slow_op = MSG_OBJ_UPDATE;
+    assert_int_equal(sweep(s), 0);
+    changes(&l, 3);
+    rt_sleep_ns(5 * SIM_MS);
+    began = rt_now_ns();
+    assert_int_equal(sweep(s), 0); /* there is room beside three */
+    assert_in_range(s->swept_ns - began, 0, SIM_MS);
+    rt_event_wait(&l.done);
+    rt_event_init(&l.done);
+
+    changes(&l, 4);
+    rt_sleep_ns(5 * SIM_MS);
+    began = rt_now_ns();
+    assert_int_equal(sweep(s), 0); /* begins when they have ended */
+    assert_in_range(s->swept_ns - began, 20 * SIM_MS, 40 * SIM_MS);
+    rt_event_wait(&l.done);
+    rt_event_init(&l.done);
+
+    s->delay_ns = SIM_S;
+    changes(&l, 6);
+    rt_sleep_ns(5 * SIM_MS);
+    began = rt_now_ns();
+    assert_int_equal(sweep(s), 0); /* has waited long enough */
+    assert_in_range(s->swept_ns - began, 100 * SIM_MS, 105 * SIM_MS);
+    rt_event_wait(&l.done);
+}
+
+/* A change that waits for its turn is taken back before its deadline: it will not happen, and
+ * that is what its caller hears. One that has begun may happen. */
+static void taken_back(struct stage *s)
+{
+    struct lot l = {.s = s, .done = RT_EVENT_INIT};
+    uint32_t served;
+
+    s->delay_ns = SIM_S;
+    changes(&l, 5);
+    rt_sleep_ns(5 * SIM_MS);
+    served = s->served;
+    assert_int_equal(served, 5);
+    assert_int_equal(sweep_within(s, MSG_CONT_ROLLBACK, 60), -DER_TIMEDOUT);
+    assert_int_equal(sweep_within(s, MSG_CONT_AGGREGATE, 60), -DER_TIMEDOUT);
+    rt_event_wait(&l.done);
+    rt_sleep_ns(SIM_S);
+    assert_int_equal(s->served, served); /* never */
+    assert_int_equal(sweep_within(s, MSG_CONT_ROLLBACK, 400), -DER_TX_UNCERTAIN);
+    assert_int_equal(s->served, served + 1);
+    assert_int_equal(change(s, 400), -DER_TX_UNCERTAIN);
+    rt_sleep_ns(2 * SIM_S);
+    s->delay_ns = 0;
+    assert_int_equal(change(s, 0), 0); /* late answers confuse nobody */
+}
+
+/* Who goes away has nothing begun for him afterwards. */
+static void gone_before_its_turn(struct stage *s)
+{
+    struct lot l = {.s = s, .done = RT_EVENT_INIT};
+    struct net_acceptor_stat a;
+    struct net_hdr h = {
+        .proto = NET_PROTO, .opcode = MSG_CONT_ROLLBACK, .incarnation = s->incarnation};
+    struct msg_cont_rollback_req q = {.epoch = 0};
+    struct wbuf b;
+    struct raw r;
+
+    s->delay_ns = SIM_S;
+    changes(&l, 5);
+    rt_sleep_ns(5 * SIM_MS);
+    raw_open(s, &r);
+    raw_hello(&r, 4, 1);
+    wbuf_init_grow(&b, 0);
+    wire_put_head(&b, NET_REQUEST, 1);
+    wire_put_hdr(&b, &h);
+    assert_int_equal(wire_put_body(&b, MSG_CONT_ROLLBACK, &q, false), 0);
+    wbuf_u32(&b, 0);
+    assert_int_equal(wire_seal(&b, true), 0);
+    raw_send(&r, b.data, b.len);
+    wbuf_fini(&b);
+    net_acceptor_stat(s->acceptor, &a);
+    assert_int_equal(a.serving, 6);
+    r.wire->ops->close(r.wire);
+    rt_sleep_ns(10 * SIM_MS);
+    net_acceptor_stat(s->acceptor, &a);
+    assert_int_equal(a.serving, 5);
+    assert_int_equal(a.clients, 1);
+    rt_event_wait(&l.done);
+    assert_int_equal(s->served, 5);
+}
+
+/* Calls that are given up give their credit back when their answers come. */
+static void credit_comes_back(struct stage *s)
+{
+    engine_stop(s, true);
+    s->calls = 3;
+    engine_start(s);
+    s->slow_op = MSG_OBJ_UPDATE;
+    for (int i = 0; i < 9; i++) {
+        s->delay_ns = 200 * SIM_MS;
+        assert_int_equal(change(s, 100), -DER_TX_UNCERTAIN);
+        s->delay_ns = 0;
+        rt_sleep_ns(200 * SIM_MS);
+        assert_int_equal(change(s, 100), 0);
+    }
 }
 
 /* Whatever the network does, each call ends as it should and runs as often as it may. */
@@ -590,6 +823,13 @@ STORY(no_such_target)
 STORY(hostile)
 STORY(newer_closes_older)
 STORY(answered_where_it_was_asked)
+STORY(more_than_fits)
+STORY(no_more_than_fits)
+STORY(control_first)
+STORY(sweeps_yield)
+STORY(credit_comes_back)
+STORY(taken_back)
+STORY(gone_before_its_turn)
 STORY(bad_weather)
 
 int main(void)
@@ -606,6 +846,13 @@ int main(void)
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_newer_closes_older),
         cmocka_unit_test(test_answered_where_it_was_asked),
+        cmocka_unit_test(test_more_than_fits),
+        cmocka_unit_test(test_no_more_than_fits),
+        cmocka_unit_test(test_control_first),
+        cmocka_unit_test(test_sweeps_yield),
+        cmocka_unit_test(test_credit_comes_back),
+        cmocka_unit_test(test_taken_back),
+        cmocka_unit_test(test_gone_before_its_turn),
         cmocka_unit_test(test_bad_weather),
     };
 

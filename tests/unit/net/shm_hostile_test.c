@@ -12,17 +12,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <dirent.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -30,17 +22,9 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
-#include <cmocka.h>
-#include <daos_errno.h>
 #include "base/arena.h"
-#include "base/assert.h"
-#include "base/hash.h"
-#include "net/msg.h"
-#include "net/remote.h"
 #include "net/ring.h"
-#include "net/shm.h"
-#include "rt/rt.h"
+#include "wire_rig.h"
 
 #ifdef __SANITIZE_ADDRESS__
 #define SLOW 4u
@@ -58,7 +42,7 @@
 #define AT_RING 4096u
 #define AT_ROOM 262144u
 
-/* As net/shm.c sends it. */
+/* As net/shm_listen.c sends it. */
 struct setup {
     uint64_t magic;
     uint32_t proto;
@@ -567,7 +551,7 @@ static void good_call(struct good *g, uint16_t opcode, uint8_t *buf, size_t len,
         g->wrong += ur.epoch != sum;
     else
         for (size_t i = 0; i < len; i++)
-            if (buf[i] != (uint8_t)(i % 251)) {
+            if (buf[i] != (i < len / 3 || i >= len / 2 ? (uint8_t)(i % 251) : pattern(n, i))) {
                 g->wrong++;
                 break;
             }
@@ -623,138 +607,13 @@ static int good(const char *path)
 
 /* ---- The engine ---- */
 
-struct stage {
-    char path[64];
-    struct rt_xs *xs;
-    struct net_shm_listener *shm;
-    struct net_acceptor *acceptor;
-    struct net_service service;
-    struct net_acceptor_stat stat;
-    int rc;
-};
-
-static void answer(struct net_req *req)
+/* That of wire_rig.h, for strangers. */
+static void hostile_open(struct stage *s)
 {
-    if (req->hdr.opcode == MSG_ECHO) {
-        ((struct msg_echo_rep *)req->rep)->data = ((const struct msg_echo_req *)req->req)->data;
-    } else if (req->hdr.opcode == MSG_OBJ_FETCH) {
-        for (uint32_t i = 0; i < req->bulk_nr; i++) {
-            uint8_t *p = req->bulk[i].iov[0].iov_base;
-            size_t len = req->bulk[i].iov[0].iov_len;
-
-            for (size_t k = 0; k < len && req->bulk[i].writable; k++)
-                p[k] = (uint8_t)(k % 251);
-            if (req->bulk[i].writable)
-                net_bulk_wrote(req, i, 0, len);
-        }
-    } else if (req->hdr.opcode == MSG_OBJ_UPDATE) {
-        uint64_t sum = 0;
-
-        for (uint32_t i = 0; i < req->bulk_nr; i++)
-            for (size_t k = 0; k < req->bulk[i].iov[0].iov_len && !req->bulk[i].writable; k++)
-                sum += ((const uint8_t *)req->bulk[i].iov[0].iov_base)[k];
-        ((struct msg_obj_update_rep *)req->rep)->epoch = sum;
-    } else {
-        net_reply(req, -DER_NOSYS);
-        return;
-    }
-    net_reply(req, 0);
-}
-
-static void handle(struct net_service *service, struct net_req *req)
-{
-    if (mix64(req->hdr.deadline_ms) % 8 == 0) /* by whoever does not behave */
-        rt_sleep_ns(mix64(req->hdr.deadline_ms) % 30 * NS_MS);
-    answer(req);
-}
-
-static bool inline_handle(struct net_service *service, struct net_req *req)
-{
-    if (req->bulk_nr > 0 || req->hdr.opcode != MSG_ECHO || req->hdr.deadline_ms % 3 == 0)
-        return false;
-    answer(req);
-    return true;
-}
-
-static struct rt_xs *route(struct net_service *service, const struct net_hdr *hdr)
-{
-    return hdr->target == 0 ? CONTAINER_OF(service, struct stage, service)->xs : NULL;
-}
-
-struct job {
-    void (*fn)(struct stage *s);
-    struct stage *s;
-    struct rt_event done;
-};
-
-static void job_fiber(void *arg)
-{
-    struct job *j = arg;
-
-    j->fn(j->s);
-    rt_event_set(&j->done);
-}
-
-static void on_engine(struct stage *s, void (*fn)(struct stage *s))
-{
-    struct job j = {.fn = fn, .s = s, .done = RT_EVENT_INIT};
-
-    assert_int_equal(rt_spawn_on(s->xs, job_fiber, &j), 0);
-    rt_event_wait(&j.done);
-}
-
-static void accepted(void *arg, struct net_wire *w)
-{
-    net_acceptor_add(((struct stage *)arg)->acceptor, w);
-}
-
-static void engine_up(struct stage *s)
-{
-    struct net_acceptor_conf ac = {
-        .service = &s->service, .xs = s->xs, .incarnation = 7, .calls = CALLS};
-    struct net_shm_listen_conf lc = {.xs = s->xs,
-                                     .path = s->path,
-                                     .accept = accepted,
-                                     .arg = s,
-                                     .room_bytes = ROOM,
-                                     .max = CONNS};
-    struct err e = {0};
-
-    s->rc = net_acceptor_create(&ac, &s->acceptor);
-    if (s->rc == 0)
-        s->rc = net_shm_listen(&lc, &s->shm, &e);
-}
-
-static void engine_stat(struct stage *s)
-{
-    net_acceptor_stat(s->acceptor, &s->stat);
-}
-
-static void engine_down(struct stage *s)
-{
-    net_shm_unlisten(s->shm);
-    net_acceptor_stop(s->acceptor);
-    for (engine_stat(s); s->stat.serving > 0; engine_stat(s))
-        rt_sleep_ns(NS_MS);
-    net_acceptor_free(s->acceptor);
-    net_shm_free(s->shm);
-}
-
-static void stage_open(struct stage *s)
-{
-    struct rt_xs_conf xc = {.cpu = -1, .name = "engine"};
-
-    snprintf(s->path, sizeof(s->path), "/tmp/tarn-hostile-%d", getpid());
-    s->service = (struct net_service){handle, inline_handle, route};
-    assert_int_equal(rt_xs_create(&xc, &s->xs), 0);
-    on_engine(s, engine_up);
-    assert_int_equal(s->rc, 0);
-}
-
-static void stage_close(struct stage *s)
-{
-    on_engine(s, engine_down);
-    rt_xs_destroy(s->xs);
+    s->strangers = true;
+    s->calls = CALLS;
+    s->shm_conf = (struct net_shm_listen_conf){.room_bytes = ROOM, .max = CONNS};
+    engine_open(s);
 }
 
 static bool nobody_left(struct stage *s, uint32_t conns)
@@ -827,11 +686,11 @@ static void everything_wrong(void **state)
     uint64_t seed = getenv("TARN_SEED") ? strtoull(getenv("TARN_SEED"), NULL, 10) : 1, n = 0;
     uint64_t end;
     unsigned fds = fds_open(), killed = 0;
-    struct stage s = {.rc = 0};
+    struct stage s = {.transport = SHM};
     pid_t enemy[4], behaves;
     int input, st;
 
-    stage_open(&s);
+    hostile_open(&s);
     behaves = start("good", s.path, 0, &input);
     usleep(100000);
     for (size_t i = 0; i < ARRAY_LEN(enemy); i++)
@@ -864,7 +723,7 @@ static void everything_wrong(void **state)
     print_message("          %u killed; %lu requests, %lu joined, %lu bad\n", killed,
                   s.stat.requests, s.stat.joined, s.stat.bad);
     assert_int_equal(rooms_mapped(), 0);
-    stage_close(&s);
+    engine_close(&s);
     assert_int_equal(fds_open(), fds);
 }
 
@@ -873,12 +732,12 @@ static void a_child_holds_the_socket(void **state)
 {
     struct rt_xs_conf xc = {.cpu = -1, .name = "client", .driven = true};
     struct net_remote_conf rc = {.driven = true};
-    struct stage s = {.rc = 0};
+    struct stage s = {.transport = SHM};
     struct good g = {.calls = 0};
     uint8_t buf[100];
     pid_t child;
 
-    stage_open(&s);
+    hostile_open(&s);
     assert_int_equal(rt_xs_create(&xc, &g.xs), 0);
     assert_int_equal(net_shm_dialer(g.xs, s.path, getuid(), &g.dialer), 0);
     rc.dialer = g.dialer;
@@ -901,7 +760,7 @@ static void a_child_holds_the_socket(void **state)
     net_shm_dialer_free(g.dialer);
     rt_drive_leave(g.xs);
     rt_xs_destroy(g.xs);
-    stage_close(&s);
+    engine_close(&s);
     assert_int_equal(g.failed, 0);
 }
 
@@ -919,11 +778,11 @@ static void out_of_descriptors(void **state)
 {
     struct enemy e = {.sock = -1};
     struct rlimit was, few;
-    struct stage s = {.rc = 0};
+    struct stage s = {.transport = SHM};
     uint64_t used;
     int fd[64], n = 0;
 
-    stage_open(&s);
+    hostile_open(&s);
     e.path = s.path;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
     few = (struct rlimit){fds_open() + 8, was.rlim_max};
@@ -944,16 +803,16 @@ static void out_of_descriptors(void **state)
     detach(&e);
     assert_in_range(used, 0, 60);
     assert_true(nobody_left(&s, 0));
-    stage_close(&s);
+    engine_close(&s);
 }
 
 /* Hundreds of megabytes for a request of a hundred bytes. */
 static void small_requests_that_want_much(void **state)
 {
     struct enemy e = {.sock = -1, .id = 1};
-    struct stage s = {.rc = 0};
+    struct stage s = {.transport = SHM};
 
-    stage_open(&s);
+    hostile_open(&s);
     e.path = s.path;
     wbuf_init_grow(&e.out, 1 << 20);
     assert_true(plug(&e) && take_region(&e) && greeted(&e, 1, 1));
@@ -976,7 +835,7 @@ static void small_requests_that_want_much(void **state)
     detach(&e);
     wbuf_fini(&e.out);
     assert_true(nobody_left(&s, 0));
-    stage_close(&s);
+    engine_close(&s);
 }
 
 /* ---- A hostile engine ---- */

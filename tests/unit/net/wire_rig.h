@@ -36,18 +36,23 @@ struct stage {
     struct net_shm_listener *shm;
     struct net_tcp_listener *tcp;
     struct net_tcp_stat st; /* as last looked at */
+    struct net_acceptor_stat stat;
+    struct net_shm_listen_conf shm_conf; /* what a test wants otherwise */
+    bool strangers; /* clients are other processes, and what they ask for may be anything */
     struct net_dialer *dialer;
     struct net_peer *peer;
     struct net_acceptor *acceptor;
     struct net_wire *newest; /* the engine's, of the last connection that came in */
     struct net_service service;
     uint32_t calls;
+    uint64_t bytes;      /* that a client's requests may hold */
     uint32_t suspect_ms; /* the client's */
     /* the service's */
     bool inline_too;
     uint64_t delay_ns;
     uint32_t served, at_once, most_at_once; /* atomic, of those that wait */
-    struct rt_event *hold;                  /* answers wait for it */
+    struct rt_event *hold;                  /* answers wait for it ... */
+    uint16_t held_op;                       /* ... to these only, if not 0 */
 };
 
 /* ---- The service ---- */
@@ -66,7 +71,9 @@ static bool answer(struct stage *s, struct net_req *req)
             uint8_t *p = req->bulk[i].iov[0].iov_base;
             size_t len = req->bulk[i].iov[0].iov_len;
 
-            assert_true(req->bulk[i].writable);
+            assert_true(req->bulk[i].writable || s->strangers);
+            if (!req->bulk[i].writable)
+                continue;
             for (size_t k = 0; k < len; k++)
                 p[k] = (uint8_t)(i + k % 251);
             net_bulk_wrote(req, i, 0, len / 3);
@@ -79,7 +86,7 @@ static bool answer(struct stage *s, struct net_req *req)
         uint64_t sum = 0;
 
         for (uint32_t i = 0; i < req->bulk_nr; i++)
-            for (size_t k = 0; k < req->bulk[i].iov[0].iov_len; k++)
+            for (size_t k = 0; k < req->bulk[i].iov[0].iov_len && !req->bulk[i].writable; k++)
                 sum += ((const uint8_t *)req->bulk[i].iov[0].iov_base)[k];
         ((struct msg_obj_update_rep *)req->rep)->epoch = sum;
         net_reply(req, 0);
@@ -92,6 +99,9 @@ static bool inline_handle(struct net_service *service, struct net_req *req)
 {
     struct stage *s = CONTAINER_OF(service, struct stage, service);
 
+    if (s->strangers)
+        return req->bulk_nr == 0 && req->hdr.opcode == MSG_ECHO && req->hdr.deadline_ms % 3 != 0 &&
+               answer(s, req);
     return s->inline_too && s->delay_ns == 0 && s->hold == NULL && answer(s, req);
 }
 
@@ -104,7 +114,9 @@ static void handle(struct net_service *service, struct net_req *req)
     s->most_at_once = MAX(s->most_at_once, s->at_once);
     if (s->delay_ns > 0)
         rt_sleep_ns(s->delay_ns);
-    if (s->hold != NULL)
+    if (s->strangers && mix64(req->hdr.deadline_ms) % 8 == 0)
+        rt_sleep_ns(mix64(req->hdr.deadline_ms) % 30 * UINT64_C(1000000));
+    if (s->hold != NULL && (s->held_op == 0 || s->held_op == req->hdr.opcode))
         rt_event_wait(s->hold);
     s->at_once--;
     if (!answer(s, req))
@@ -147,7 +159,8 @@ static void accepted(void *arg, struct net_wire *w)
 
     assert_int_equal(w->uid, known ? getuid() : UINT32_MAX);
     assert_int_equal(w->gid, known ? getgid() : UINT32_MAX);
-    assert_int_equal(w->pid, known ? (uint32_t)getpid() : UINT32_MAX);
+    if (!s->strangers)
+        assert_int_equal(w->pid, known ? (uint32_t)getpid() : UINT32_MAX);
     assert_int_equal(w->local, known);
     s->newest = w;
     net_acceptor_add(s->acceptor, w);
@@ -155,10 +168,14 @@ static void accepted(void *arg, struct net_wire *w)
 
 static void listen_shm(struct stage *s)
 {
-    struct net_shm_listen_conf lc = {
-        .xs = s->engine, .path = s->path, .accept = accepted, .arg = s, .room_bytes = 32u << 20};
+    struct net_shm_listen_conf lc = s->shm_conf;
     struct err e = {0};
 
+    lc.xs = s->engine;
+    lc.path = s->path;
+    lc.accept = accepted;
+    lc.arg = s;
+    lc.room_bytes = lc.room_bytes != 0 ? lc.room_bytes : 32u << 20;
     assert_int_equal(net_shm_listen(&lc, &s->shm, &e), 0);
 }
 
@@ -179,8 +196,11 @@ static void listen_tcp(struct stage *s)
 
 static void engine_up(struct stage *s)
 {
-    struct net_acceptor_conf ac = {
-        .service = &s->service, .xs = s->engine, .incarnation = 7, .calls = s->calls};
+    struct net_acceptor_conf ac = {.service = &s->service,
+                                   .xs = s->engine,
+                                   .incarnation = 7,
+                                   .calls = s->calls,
+                                   .bytes = s->bytes};
 
     assert_int_equal(net_acceptor_create(&ac, &s->acceptor), 0);
     if (s->transport == SHM)
@@ -189,21 +209,20 @@ static void engine_up(struct stage *s)
         listen_tcp(s);
 }
 
+static void engine_stat(struct stage *s)
+{
+    net_acceptor_stat(s->acceptor, &s->stat);
+}
+
 static void engine_down(struct stage *s)
 {
-    struct net_acceptor_stat st;
-
     if (s->transport == SHM)
         net_shm_unlisten(s->shm);
     else
         net_tcp_unlisten(s->tcp);
     net_acceptor_stop(s->acceptor);
-    for (;;) {
-        net_acceptor_stat(s->acceptor, &st);
-        if (st.serving == 0)
-            break;
+    for (engine_stat(s); s->stat.serving > 0; engine_stat(s))
         rt_sleep_ns(100000);
-    }
     net_acceptor_free(s->acceptor);
     if (s->transport == SHM)
         net_shm_free(s->shm);
@@ -274,7 +293,7 @@ static inline void stage_close(struct stage *s)
 
 /* ---- Calls ---- */
 
-static inline int echo(struct stage *s, const void *data, uint32_t len)
+static inline int echo_within(struct stage *s, const void *data, uint32_t len, uint32_t deadline_ms)
 {
     struct msg_echo_req q = {.data = {data, len}};
     struct msg_echo_rep r;
@@ -282,6 +301,7 @@ static inline int echo(struct stage *s, const void *data, uint32_t len)
     int rc;
 
     net_call_init(&call, MSG_ECHO);
+    call.hdr.deadline_ms = deadline_ms;
     call.req = &q;
     call.rep = &r;
     rc = net_call_wait(s->peer, &call);
@@ -291,6 +311,11 @@ static inline int echo(struct stage *s, const void *data, uint32_t len)
     }
     net_call_fini(&call);
     return rc;
+}
+
+static inline int echo(struct stage *s, const void *data, uint32_t len)
+{
+    return echo_within(s, data, len, 0);
 }
 
 static inline void fill(uint8_t *p, size_t len, uint64_t seed)

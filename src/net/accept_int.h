@@ -1,0 +1,100 @@
+/* What the files of the answering side share: accept.c (clients, connections, what is done with a
+ * request) and served.c (a request: its memory, its vectors, what goes back). */
+#ifndef TARN_NET_ACCEPT_INT_H
+#define TARN_NET_ACCEPT_INT_H
+
+#include "base/arena.h"
+#include "base/htable.h"
+#include "base/list.h"
+#include "net/metrics.h"
+#include "net/remote.h"
+#include "rt/rt.h"
+
+struct net_acceptor {
+    struct net_acceptor_conf conf;
+    struct list conns;
+    struct htable clients;
+    struct wbuf out;
+    struct served *spare; /* memory of requests that have ended */
+    uint32_t spares;
+    bool stopped;
+    struct net_acceptor_stat stat;
+    uint32_t of_class[MSG_CLASS_NR]; /* being served, those that wait included */
+    struct list background;          /* wait for their turn */
+    uint32_t waiting;                /* in it */
+    struct rt_timer age;             /* of the oldest */
+    uint64_t asked;                  /* requests; which of them are timed */
+    struct kind_metrics kinds[MSG_OPCODE_MAX];
+};
+
+struct client {
+    struct hlink link;
+    uint8_t id[16];
+    uint64_t generation;
+    struct conn *conn; /* the newest, NULL: it broke */
+    struct htable serving;
+    uint64_t bytes; /* that they hold */
+};
+
+struct conn {
+    struct list link;
+    struct net_acceptor *a;
+    struct net_wire *wire;
+    struct client *client; /* NULL before HELLO */
+    uint64_t features;     /* of the other side */
+};
+
+/* Bytes of a writable vector that go back. */
+struct range {
+    struct range *next;
+    uint32_t bulk;
+    uint64_t off, len;
+};
+
+struct served {
+    struct net_req req;
+    struct hlink link;
+    struct rt_call post; /* the answer, to the acceptor's xstream */
+    struct net_acceptor *a;
+    struct client *client;
+    uint64_t id, begun_ns; /* begun_ns: when it came; 0: it is not timed */
+    enum msg_class class;
+    struct list wait; /* in background */
+    enum progress { WAITS, BEGUN, DROPPED } progress;
+    struct rt_xs *xs; /* that serves it */
+    struct kind_metrics *kind;
+    uint32_t weight;     /* it is timed for so many */
+    uint64_t room_bytes; /* of vectors to read in the room */
+    uint64_t bytes;      /* NET_HOLDS, and what it holds beside */
+    uint64_t generation; /* of the newest connection that it came over */
+    uint32_t deadline_ms;
+    struct arena mem;
+    struct range *ranges;
+    bool range_lost;       /* no memory to note one: the answer cannot be given */
+    struct net_room *room; /* where bulk vectors lie, with a reference; NULL: in mem */
+    bool moved;            /* it came again: what was written goes to other places */
+    struct net_room *back; /* moved: the room these are in, with a reference; NULL: the frame */
+    uint8_t *to[NET_BULK_MAX];
+    struct served *next; /* spare */
+    struct net_bulk bulk[NET_BULK_MAX];
+    struct iovec iov[NET_BULK_MAX];
+};
+/* ---- served.c ---- */
+
+/* A request as it came: decoded, with places for its vectors. The service's answer and ranges are
+ * the caller's to see to. -DER_NOMEM, -DER_PROTO. */
+int served_make(struct conn *n, uint64_t id, const struct net_hdr *h, struct rbuf *r,
+                struct served **out);
+void served_free(struct served *s);
+void served_spares_free(struct net_acceptor *a);
+/* A resend of what is being served: the answer is for it now, and so are its places, which lie in
+ * the room of another connection. False: it is not the same request. */
+bool served_join(struct conn *n, struct served *s, struct rbuf *r);
+/* Notes which bytes of a writable vector go back. */
+void served_wrote(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len);
+/* Bytes of the ranges that lie in a room. */
+uint64_t served_room_out(const struct served *s);
+/* The vectors' part of an answer; what lies in a room is written there. */
+void served_put_ranges(struct wbuf *b, const struct served *s);
+
+#endif

@@ -1,0 +1,235 @@
+/*
+ * Clients that take more than their share: requests without end, connections without end,
+ * connections that say nothing. The engine's memory stays bounded, and others are served.
+ */
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include "wire_rig.h"
+
+#define ASKED  10000u
+#define BUDGET (UINT64_C(1) << 20)
+
+/* ---- Requests without end ---- */
+
+struct greedy {
+    struct rt_xs *xs;
+    struct net_dialer *dialer;
+    struct net_wire *wire;
+    uint32_t welcomes, answers, bad;
+    bool broken;
+    struct wbuf out;
+};
+
+static void got(struct net_wire *w, const void *frame, size_t len)
+{
+    struct greedy *g = w->arg;
+    enum net_frame kind;
+    struct net_hdr h;
+    struct rbuf r;
+    uint64_t id;
+
+    if (wire_open(frame, len, !w->local, &kind, &id, &r) != 0) {
+        g->bad++;
+        return;
+    }
+    g->welcomes += kind == NET_WELCOME;
+    if (kind != NET_REPLY)
+        return;
+    wire_get_hdr(&r, &h);
+    g->answers++;
+    g->bad += h.rc != 0;
+}
+
+static void broke(struct net_wire *w)
+{
+    ((struct greedy *)w->arg)->broken = true;
+}
+
+static void push(struct greedy *g)
+{
+    assert_int_equal(wire_seal(&g->out, !g->wire->local), 0);
+    g->wire->ops->send(g->wire, g->out.data, g->out.len);
+}
+
+static void greedy_open(struct stage *s, struct greedy *g)
+{
+    struct rt_xs_conf cc = {.cpu = -1, .name = "greedy", .driven = true};
+    struct net_tcp_dial_conf dc = {.addrs = s->addr, .driven = true};
+    struct err e = {0};
+
+    assert_int_equal(rt_xs_create(&cc, &g->xs), 0);
+    if (s->transport == SHM)
+        assert_int_equal(net_shm_dialer(g->xs, s->path, getuid(), &g->dialer), 0);
+    else
+        assert_int_equal(net_tcp_dialer(g->xs, &dc, &g->dialer, &e), 0);
+    wbuf_init_grow(&g->out, 1 << 20);
+    assert_true(rt_drive_enter(g->xs));
+    assert_int_equal(g->dialer->dial(g->dialer, &g->wire), 0);
+    g->wire->received = got;
+    g->wire->broken = broke;
+    g->wire->arg = g;
+    wire_put_head(&g->out, NET_HELLO, 0);
+    for (int i = 0; i < 16; i++)
+        wbuf_u8(&g->out, 0x66);
+    wbuf_u64(&g->out, 1);
+    wbuf_u64(&g->out, 0); /* it knows of no limits */
+    push(g);
+    rt_drive_leave(g->xs);
+    for (int i = 0; i < 5000 && g->welcomes == 0; i++) {
+        rt_drive(g->xs);
+        usleep(1000);
+    }
+    assert_int_equal(g->welcomes, 1);
+}
+
+/* OBJ_UPDATE of 3000 bytes, in the frame. */
+static void ask(struct greedy *g, uint64_t id)
+{
+    struct net_hdr h = {.proto = NET_PROTO, .opcode = MSG_OBJ_UPDATE, .incarnation = 7};
+    static const struct msg_obj_update_req q;
+    static const uint8_t data[3000];
+
+    wire_put_head(&g->out, NET_REQUEST, id);
+    wire_put_hdr(&g->out, &h);
+    assert_int_equal(wire_put_body(&g->out, MSG_OBJ_UPDATE, &q, false), 0);
+    wbuf_u32(&g->out, 1);
+    wbuf_u8(&g->out, 0);
+    wbuf_u64(&g->out, sizeof(data));
+    wbuf_bytes(&g->out, data, sizeof(data));
+    push(g);
+}
+
+static void greedy_close(struct stage *s, struct greedy *g)
+{
+    assert_true(rt_drive_enter(g->xs));
+    g->wire->ops->close(g->wire);
+    if (s->transport == SHM)
+        net_shm_dialer_free(g->dialer);
+    else
+        net_tcp_dialer_free(g->dialer);
+    rt_drive_leave(g->xs);
+    rt_xs_destroy(g->xs);
+    wbuf_fini(&g->out);
+}
+
+/* He asks ten thousand times and reads nothing. What he asked for that was begun is all that the
+ * engine holds; somebody else is answered; and when he does read, everything has an answer. */
+static void never_reads(enum transport transport)
+{
+    struct stage s = {.transport = transport, .bytes = BUDGET, .held_op = MSG_OBJ_UPDATE};
+    struct rt_event hold = RT_EVENT_INIT;
+    struct greedy g = {.answers = 0};
+
+    s.hold = &hold;
+    stage_open(&s);
+    greedy_open(&s, &g);
+    assert_true(rt_drive_enter(g.xs));
+    for (uint64_t id = 1; id <= ASKED; id++)
+        ask(&g, id);
+    rt_drive_leave(g.xs);
+    for (int i = 0; i < 100; i++) {
+        rt_drive(g.xs); /* sends; what is held takes nothing */
+        assert_int_equal(echo(&s, "others", 6), 0);
+        on_engine(&s, engine_stat);
+        assert_in_range(s.stat.bytes, 0, BUDGET + (NET_CONTROL_CALLS + 2) * NET_HOLDS);
+    }
+    assert_in_range(s.stat.serving, 50, BUDGET / NET_HOLDS + NET_CONTROL_CALLS);
+    assert_in_range(s.stat.held, 1, 3);
+    assert_int_equal(g.answers, 0);
+    rt_event_set(&hold);
+    for (int i = 0; i < 200; i++) /* answered, and nobody takes it: others are */
+        assert_int_equal(echo(&s, "others", 6), 0);
+    for (uint64_t i = 0; i < 60000000 && g.answers < ASKED && !g.broken; i++)
+        rt_drive(g.xs);
+    assert_false(g.broken);
+    assert_int_equal(g.answers, ASKED);
+    assert_int_equal(g.bad, 0);
+    on_engine(&s, engine_stat);
+    assert_int_equal(s.stat.bytes, 0);
+    greedy_close(&s, &g);
+    stage_close(&s);
+}
+
+static void never_reads_memory(void **state)
+{
+    never_reads(SHM);
+}
+
+static void never_reads_tcp(void **state)
+{
+    never_reads(TCP4);
+}
+
+/* ---- Connections without end ---- */
+
+static void too_many_of_a_user(void **state)
+{
+    struct stage s = {.transport = SHM, .shm_conf = {.user_max = 3}}, others[4];
+
+    engine_open(&s);
+    for (int i = 0; i < 4; i++) {
+        others[i] = s;
+        client_open(&others[i]);
+        if (i < 3)
+            assert_int_equal(echo(&others[i], "in", 2), 0);
+    }
+    assert_int_equal(echo_within(&others[3], "out", 3, 300), -DER_BUSY);
+    assert_int_equal(echo_within(&others[0], "in", 2, 0), 0);
+    client_close(&others[0]);
+    assert_int_equal(echo_within(&others[3], "in", 2, 0), 0); /* there is room now */
+    for (int i = 1; i < 4; i++)
+        client_close(&others[i]);
+    engine_close(&s);
+}
+
+/* ---- Connections that say nothing ---- */
+
+static int plug(const char *path)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    return fd;
+}
+
+static void says_nothing(void **state)
+{
+    struct stage s = {.transport = SHM, .shm_conf = {.hello_ms = 200}};
+    int fd[3];
+
+    stage_open(&s);
+    assert_int_equal(echo(&s, "x", 1), 0);
+    for (int i = 0; i < 3; i++)
+        fd[i] = plug(s.path);
+    on_engine(&s, engine_stat);
+    for (int i = 0; i < 3; i++) {
+        struct pollfd p = {.fd = fd[i], .events = POLLRDHUP};
+
+        assert_int_equal(poll(&p, 1, 10000), 1);
+        close(fd[i]);
+    }
+    usleep(300000);
+    on_engine(&s, engine_stat);
+    assert_int_equal(s.stat.conns, 1); /* who has spoken may be silent afterwards */
+    assert_int_equal(s.stat.accepted, 4);
+    assert_int_equal(net_shm_refused(s.shm), 3);
+    assert_int_equal(echo(&s, "x", 1), 0);
+    on_engine(&s, engine_stat);
+    assert_int_equal(s.stat.accepted, 4); /* over the same connection */
+    stage_close(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(never_reads_memory),
+        cmocka_unit_test(never_reads_tcp),
+        cmocka_unit_test(too_many_of_a_user),
+        cmocka_unit_test(says_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
