@@ -54,6 +54,18 @@ int client_pool_set_prop(daos_handle_t poh, daos_prop_t *prop);
 int client_engine_stat(daos_handle_t poh, void (*each)(void *arg, const char *name, uint64_t value),
                        void *arg);
 
+/* When what happened to a call, in ns of CLOCK_MONOTONIC; 0: not known. */
+struct client_times {
+    uint64_t sent_ns;    /* its request was given to the transport */
+    uint64_t taken_ns;   /* the engine had it */
+    uint64_t decoded_ns; /* ... and knew what was asked */
+    uint64_t answered_ns;
+    uint64_t received_ns; /* the answer was here */
+};
+/* From now on *times tells of the last call that was waited for; NULL: no more. For a program with
+ * one thread, between its calls. */
+int client_time_calls(daos_handle_t poh, struct client_times *times);
+
 /* Calls figure() for every figure of the connections to the pool's engine, then kind() for every
  * kind of message that came over them. -DER_NOSYS: the engine is in this process, and nobody
  * connects to it. Blocking. */

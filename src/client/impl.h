@@ -39,7 +39,8 @@ struct client {
     struct net_links *links; /* ways to engines in other processes; made when first needed */
     struct list conns;       /* struct conn */
     _Atomic uint32_t tasks;  /* fibers and messages under way */
-    struct client_slot dfs;  /* libdfs's */
+    struct client_times *times; /* client_time_calls() */
+    struct client_slot dfs;     /* libdfs's */
 };
 
 /* A way to one pool's engine; shared by a handle and those imported from it. */

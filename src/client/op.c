@@ -269,6 +269,20 @@ static int op_wait(struct op *op, struct net_peer *peer)
     return op->call.rc;
 }
 
+static int op_wait_timed(struct op *op, struct net_peer *peer)
+{
+    struct net_times at = {{0}};
+    int rc;
+
+    op->call.times = &at;
+    rc = op_wait(op, peer);
+    op->call.times = NULL;
+    *op->client->times =
+        (struct client_times){at.ns[NET_SENT], at.ns[NET_TAKEN], at.ns[NET_DECODED],
+                              at.ns[NET_ANSWERED], at.ns[NET_RECEIVED]};
+    return rc;
+}
+
 int op_run(struct op *op, struct net_peer *peer, uint16_t opcode)
 {
     int rc;
@@ -287,7 +301,7 @@ int op_run(struct op *op, struct net_peer *peer, uint16_t opcode)
             net_call_send(peer, &op->call);
         return 0;
     }
-    rc = op_wait(op, peer);
+    rc = op->client->times == NULL ? op_wait(op, peer) : op_wait_timed(op, peer);
     rc = op_end(op, rc);
     op_release(op);
     return rc;

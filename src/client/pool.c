@@ -521,6 +521,18 @@ int client_engine_stat(daos_handle_t poh, void (*each)(void *arg, const char *na
     return rc;
 }
 
+int client_time_calls(daos_handle_t poh, struct client_times *times)
+{
+    struct client *c = client_current();
+    struct pool *p = pool_get(c, poh);
+
+    if (p == NULL)
+        return -DER_NO_HDL;
+    c->times = times;
+    handle_put(&p->h);
+    return 0;
+}
+
 int client_engine_metrics(daos_handle_t poh,
                           void (*figure)(void *arg, const char *name, uint64_t value),
                           void (*kind)(void *arg, const struct client_kind *k), void *arg)

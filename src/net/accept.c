@@ -18,7 +18,7 @@
 #include "net/msg.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define FEATURES  (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL)
+#define FEATURES  (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL | NET_FEAT_TIMES)
 #define YIELD_TO                                                                                   \
     4u /* foreground requests under way, to which background ones leave the field ... */
 #define AGE_MS 100u /* ... so long; then they begin all the same: a sweep is late, not starved */
@@ -232,6 +232,7 @@ static void send_code(struct conn *n, uint64_t id, const struct net_hdr *asked, 
     struct net_hdr h = *asked;
 
     h.rc = rc;
+    h.flags &= ~(uint32_t)NET_TIMED;
     h.incarnation = a->conf.incarnation;
     wire_put_head(&a->out, NET_REPLY, id);
     wire_put_hdr(&a->out, &h);
@@ -250,6 +251,11 @@ static void send_answer(struct conn *n, struct served *s)
     h.incarnation = n->a->conf.incarnation;
     wire_put_head(b, NET_REPLY, s->id);
     wire_put_hdr(b, &h);
+    if (h.flags & NET_TIMED) {
+        wbuf_u64(b, s->taken_ns);
+        wbuf_u64(b, s->decoded_ns);
+        wbuf_u64(b, rt_now_ns());
+    }
     rc = s->range_lost ? -DER_NOMEM : wire_put_body(b, h.opcode, s->req.rep, true);
     served_put_ranges(b, s);
     if (rc == 0)
@@ -425,9 +431,11 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r, size_t bytes)
     struct kind_metrics *k;
     struct net_hdr h;
     struct rt_xs *xs;
+    uint64_t taken_ns;
     int rc;
 
     wire_get_hdr(r, &h);
+    taken_ns = h.flags & NET_TIMED ? rt_now_ns() : 0;
     if (n->client == NULL || rbuf_check(r) != 0 || h.incarnation != a->conf.incarnation) {
         refuse(n);
         return;
@@ -454,6 +462,10 @@ static void request(struct conn *n, uint64_t id, struct rbuf *r, size_t bytes)
     if (rc == 0) {
         s->req.reply = served_reply;
         s->kind = k;
+        if (taken_ns != 0) {
+            s->taken_ns = taken_ns;
+            s->decoded_ns = rt_now_ns();
+        }
         serving_add(s);
         hold(n);
         a->stat.requests++;

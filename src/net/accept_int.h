@@ -63,10 +63,11 @@ struct served {
     enum progress { WAITS, BEGUN, DROPPED } progress;
     struct rt_xs *xs; /* that serves it */
     struct kind_metrics *kind;
-    uint32_t weight;     /* it is timed for so many */
-    uint64_t room_bytes; /* of vectors to read in the room */
-    uint64_t bytes;      /* NET_HOLDS, and what it holds beside */
-    uint64_t generation; /* of the newest connection that it came over */
+    uint32_t weight;               /* it is timed for so many */
+    uint64_t taken_ns, decoded_ns; /* of one that is NET_TIMED */
+    uint64_t room_bytes;           /* of vectors to read in the room */
+    uint64_t bytes;                /* NET_HOLDS, and what it holds beside */
+    uint64_t generation;           /* of the newest connection that it came over */
     uint32_t deadline_ms;
     struct arena mem;
     struct range *ranges;

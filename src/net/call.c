@@ -17,6 +17,7 @@ void net_call_init(struct net_call *call, uint16_t opcode)
     call->done = NULL;
     call->arg = NULL;
     call->rep_mem = NULL;
+    call->times = NULL;
     memset(call->priv, 0, sizeof(call->priv));
 }
 

@@ -182,10 +182,20 @@ static int reply_carry(struct frame *f)
     return msg_decode_rep(f->req.hdr.opcode, f->back.mem, len, &f->rep_mem, call->rep);
 }
 
+static void moment(struct net_call *call, enum net_moment m)
+{
+    if (call->times != NULL)
+        call->times->ns[m] = rt_now_ns();
+}
+
 static void inproc_reply(struct net_req *req, int rc)
 {
     struct frame *f = CONTAINER_OF(req, struct frame, req);
-    int carried = reply_carry(f);
+    int carried;
+
+    moment(f->call, NET_ANSWERED);
+    carried = reply_carry(f);
+    moment(f->call, NET_RECEIVED);
 
     /* what was done is not said to have failed only because the answer cannot be carried */
     if (rc == 0 && carried != 0 && msg_info(req->hdr.opcode)->flags & MSG_CHANGES)
@@ -260,6 +270,7 @@ static void inproc_send(struct net_peer *peer, struct net_call *call)
     call->rep_mem = f;
     call->priv[CALL_FINI] = (void *)call_fini;
     f->call = call;
+    moment(call, NET_SENT);
     rc = info != NULL ? body_encode(&f->out, call->hdr.opcode, call->req, false, &len) : -DER_INVAL;
     if (rc == 0 && info->flags & MSG_CHANGES)
         rc = body_ready(&f->back);
@@ -268,6 +279,7 @@ static void inproc_send(struct net_peer *peer, struct net_call *call)
         return;
     }
     call->hdr.body_len = (uint32_t)len;
+    moment(call, NET_TAKEN);
     f->req.hdr = call->hdr;
     if (f->req.hdr.deadline_ms == 0)
         f->req.hdr.deadline_ms = DEADLINE_MS;
@@ -276,6 +288,7 @@ static void inproc_send(struct net_peer *peer, struct net_call *call)
         inproc_reply(&f->req, rc);
         return;
     }
+    moment(call, NET_DECODED);
     if (s->inline_handle != NULL && s->inline_handle(s, &f->req))
         return;
     xs = s->route(s, &f->req.hdr);

@@ -36,8 +36,15 @@ struct net_service;
 #define NET_BULK_MAX 64u /* vectors in one call: one an akey */
 #define NET_BODY_MAX (1u << 20)
 
-/* NOT_BEGUN, in a reply: the request was given up before it began, and never will. */
-enum net_flags { NET_RESEND = 1, NET_REPLAY = 2, NET_FORWARDED = 4, NET_NOT_BEGUN = 8 };
+/* NOT_BEGUN, in a reply: the request was given up before it began, and never will. TIMED: the
+ * reply says when the engine did what (struct net_times). */
+enum net_flags {
+    NET_RESEND = 1,
+    NET_REPLAY = 2,
+    NET_FORWARDED = 4,
+    NET_NOT_BEGUN = 8,
+    NET_TIMED = 16
+};
 
 struct net_hdr {
     uint16_t proto;
@@ -65,6 +72,20 @@ struct net_bulk {
 
 /* ---- Sending side ---- */
 
+/* When what happened to a call, in ns of CLOCK_MONOTONIC; those of the engine are of its host's.
+ * 0: not known. Taking them costs as much as an eighth of a small call. */
+enum net_moment {
+    NET_SENT,     /* its frame was given to the wire */
+    NET_TAKEN,    /* the engine has the frame */
+    NET_DECODED,  /* ... and knows what is asked: the service begins */
+    NET_ANSWERED, /* the service has answered */
+    NET_RECEIVED, /* the reply's frame is here */
+    NET_MOMENTS
+};
+struct net_times {
+    uint64_t ns[NET_MOMENTS];
+};
+
 struct net_call {
     struct net_hdr hdr; /* opcode, target, txid, deadline in; the reply's header out */
     const void *req;    /* struct of the opcode (msg.h); stays until done */
@@ -74,7 +95,8 @@ struct net_call {
     int rc; /* 0, the service's DER code, or the transport's */
     void (*done)(struct net_call *call);
     void *arg;
-    void *rep_mem; /* owned by the call; net_call_fini frees it */
+    void *rep_mem;           /* owned by the call; net_call_fini frees it */
+    struct net_times *times; /* NULL: nobody wants to know; filled before done */
     void *priv[6];
 };
 

@@ -22,7 +22,7 @@
 #define BACKOFF_MIN 5u
 #define BACKOFF_MAX 1000u
 #define ARENA_BYTES 1024u
-#define FEATURES    (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL)
+#define FEATURES    (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL | NET_FEAT_TIMES)
 #define GRACE_MAX   (50 * NS_PER_MS)
 #define CALLS_MAX   (1u << 20) /* under way, of what a peer may allow */
 
@@ -199,6 +199,8 @@ static int transmit(struct remote *r, struct pending *p, uint64_t now)
     h.deadline_ms = (uint32_t)((p->deadline_ns - now) / NS_PER_MS) + 1;
     if (p->sent)
         h.flags |= NET_RESEND;
+    if (p->call->times != NULL && r->features & NET_FEAT_TIMES)
+        h.flags |= NET_TIMED;
     wire_put_head(&r->out, NET_REQUEST, p->id);
     wire_put_hdr(&r->out, &h);
     if (rc == 0)
@@ -217,6 +219,8 @@ static int transmit(struct remote *r, struct pending *p, uint64_t now)
     p->sent = true;
     p->generation = r->generation;
     credit_take(r, p->reserved, p->holds);
+    if (h.flags & NET_TIMED)
+        p->call->times->ns[NET_SENT] = rt_now_ns();
     r->wire->ops->send(r->wire, r->out.data, r->out.len);
     return 0;
 }
@@ -472,6 +476,19 @@ static void forsaken_answered(struct remote *r, uint64_t id)
     pump(r);
 }
 
+/* The engine's moments, and now. */
+static void take_times(const struct pending *p, struct rbuf *b)
+{
+    struct net_times now = {.ns[NET_RECEIVED] = rt_now_ns()};
+
+    for (uint32_t i = NET_TAKEN; i <= NET_ANSWERED; i++)
+        now.ns[i] = rbuf_u64(b);
+    if (p == NULL || p->call->times == NULL)
+        return;
+    now.ns[NET_SENT] = p->call->times->ns[NET_SENT];
+    *p->call->times = now;
+}
+
 static void reply(struct remote *r, uint64_t id, struct rbuf *b)
 {
     struct pending *p = find(r, id);
@@ -479,6 +496,8 @@ static void reply(struct remote *r, uint64_t id, struct rbuf *b)
     int rc;
 
     wire_get_hdr(b, &h);
+    if (h.flags & NET_TIMED)
+        take_times(p, b);
     if (p == NULL)
         forsaken_answered(r, id);
     if (p == NULL || !is_under_way(p) || h.incarnation != r->incarnation ||

@@ -401,6 +401,21 @@ static const struct command commands[] = {
      "of 100 less than p99).",
      "metrics ./tarn-pool\nmetrics tcp://node1:10001 --json",
      {{0}}},
+    {"bench",
+     NULL,
+     "POOL",
+     1,
+     1,
+     cmd_bench,
+     "measure a pool",
+     "--breakdown reads a value of 4 KiB again and again, one at a time, and tells in nanoseconds "
+     "where the time of a read goes: in the client,\n"
+     "on the way to the engine, in the engine and its store, and on the way back. It makes a "
+     "container for that, and removes it.",
+     "bench --breakdown ./tarn-pool\nbench --breakdown --reads=100000 inproc:./tarn-pool --json",
+     {{0, "breakdown", NULL, "where the time of one read goes"},
+      {0, "reads", "N", "how many are made (default 20000, at most 10000000)"},
+      {0}}},
     {"version", NULL, "", 0, 0, version, "show the version", NULL, "version", {{0}}},
 };
 

@@ -18,6 +18,8 @@ int cmd_engine(struct tool *t);
         0, "background", NULL, "return when clients can connect; says what failed if not"          \
     }
 
+/* cmd_bench.c */
+int cmd_bench(struct tool *t);
 /* cmd_metrics.c */
 int cmd_metrics(struct tool *t);
 
