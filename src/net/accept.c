@@ -44,6 +44,7 @@ struct client {
     uint64_t generation;
     struct conn *conn; /* the newest, NULL: it broke */
     struct htable serving;
+    uint64_t note[NET_NOTES];
 };
 
 struct conn {
@@ -130,8 +131,11 @@ static void client_forget_idle(struct net_acceptor *a, struct client *c)
 static void conn_close(struct conn *n)
 {
     struct net_acceptor *a = n->a;
+    struct net_service *service = a->conf.service;
     struct client *c = n->client;
 
+    if (n->wire->born != 0 && service->left != NULL)
+        service->left(service, n->wire->pid, n->wire->born);
     n->wire->ops->close(n->wire);
     list_del(&n->link);
     a->stat.conns--;
@@ -480,6 +484,8 @@ static int served_make(struct conn *n, uint64_t id, const struct net_hdr *h, str
     s->req.uid = n->wire->uid;
     s->req.gid = n->wire->gid;
     s->req.pid = n->wire->pid;
+    s->req.born = n->wire->born;
+    s->req.note = n->wire->born != 0 ? n->client->note : NULL;
     if (n->wire->groups_nr > 0 && info != NULL && info->flags & MSG_SVC) {
         s->req.groups =
             arena_memdup(&s->mem, n->wire->groups, n->wire->groups_nr * sizeof(*s->req.groups));
@@ -654,6 +660,8 @@ void net_acceptor_add(struct net_acceptor *a, struct net_wire *w)
     w->arg = n;
     list_add_tail(&a->conns, &n->link);
     a->stat.conns++;
+    if (w->born != 0 && a->conf.service->came != NULL)
+        a->conf.service->came(a->conf.service, w->pid, w->born);
 }
 
 void net_acceptor_stop(struct net_acceptor *a)

@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "base/fail.h"
 #include "base/list.h"
+#include "base/proc.h"
 #include "net/ring.h"
 #include "rt/rt.h"
 
@@ -743,7 +744,7 @@ static void close_all(struct list *l)
     close(LIST_ENTRY(it, struct shm, link)->fd.fd);
 }
 
-void net_shm_dialer_forked(struct net_dialer *dialer)
+void net_shm_dialer_forget(struct net_dialer *dialer)
 {
     struct shm_dialer *d = CONTAINER_OF(dialer, struct shm_dialer, dialer);
 
@@ -798,6 +799,7 @@ static void welcome(struct net_shm_listener *l, int sock)
         close(sock);
     } else {
         attach(m, region, true);
+        m->wire.born = proc_born(m->wire.pid);
         if (!send_setup(sock, fd, bytes, 0))
             m->failed = true;
         wake(m);
