@@ -7,7 +7,8 @@
  * show);
  *   - no call takes longer than HANG_S, far below its deadline, because an engine always comes
  * back;
- *   - nothing stays: neither memory nor descriptors in the engine, sockets, files, processes.
+ *   - nothing stays: neither handles, memory nor descriptors in the engine, sockets, files,
+ * processes.
  *
  * Engines are started by this program, and by whoever opens the pool while there is none. All are
  * killed in the order that the seed says; when exactly is up to the machine.
@@ -275,6 +276,24 @@ static int make_container(struct shared *s)
     return rc == 0 ? daos_fini() : rc;
 }
 
+/* Nobody else has the pool open: soon after the last one was killed. */
+static int open_alone(struct shared *s)
+{
+    uint64_t begun = clock_ns();
+    daos_handle_t poh;
+    int rc = daos_init();
+
+    while (rc == 0 &&
+           (rc = daos_pool_connect(s->pool, NULL, DAOS_PC_EX, &poh, NULL, NULL)) == -DER_BUSY &&
+           clock_ns() - begun < 10 * NS_PER_S) {
+        usleep(5000);
+        rc = 0;
+    }
+    if (rc == 0)
+        rc = daos_pool_disconnect(poh, NULL);
+    return rc == 0 ? daos_fini() : 1;
+}
+
 /* ---- Killing ---- */
 
 static void kill_engine(struct driver *d)
@@ -387,6 +406,7 @@ static void check_leaks(struct driver *d)
         }
     }
     AWAIT(d, count_regions(pid) == 0, "memory of clients that were killed is given back");
+    in_child(d, open_alone, "handles of clients that were killed are closed");
     AWAIT(d, count_fds(pid) == fds, "descriptors of clients that were killed are closed");
     if (engine_pid(d) != pid)
         fail(d, "an engine died of its clients' deaths");
