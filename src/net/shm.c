@@ -18,6 +18,7 @@
 #include "base/assert.h"
 #include "base/fail.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/proc.h"
 #include "net/ring.h"
 #include "rt/rt.h"
@@ -34,6 +35,7 @@
 #define BACKLOG    1024
 #define ACCEPTS    16u
 #define MAX_CONNS  4096u
+#define TELL_NS    UINT64_C(600000000000)
 #define AGAIN_NS                                                                                   \
     UINT64_C(20000000) /* until who wants in is looked at again, when we are out of descriptors or \
                           memory */
@@ -98,6 +100,8 @@ struct net_shm_listener {
     struct hub hub;
     char path[PATH_MAX];
     bool open;
+    int spare;        /* a descriptor for telling those who find none left; -1: lost */
+    uint64_t full_ns; /* when the log was told that there is no room; 0: never */
 };
 
 struct shm_dialer {
@@ -779,6 +783,23 @@ static bool send_setup(int sock, int fd, uint64_t bytes, int rc)
     return sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(su);
 }
 
+/* Once, and once more after a while. */
+static void tell_full(struct net_shm_listener *l, const char *why)
+{
+    if (l->full_ns != 0 && rt_now_ns() - l->full_ns < TELL_NS)
+        return;
+    l->full_ns = rt_now_ns();
+    LOG_WARN("cannot take more clients at %.200s: %s, with %u connected; those who come wait until "
+             "others leave: raise the limit of open files (ulimit -n) or clients.max, or end some",
+             l->path, why, l->hub.nr);
+}
+
+static void refuse(int sock, int rc)
+{
+    send_setup(sock, -1, 0, rc);
+    close(sock);
+}
+
 static void welcome(struct net_shm_listener *l, int sock)
 {
     uint64_t bytes = ROOM_OFF + l->conf.room_bytes;
@@ -795,8 +816,9 @@ static void welcome(struct net_shm_listener *l, int sock)
     if (rc != 0) {
         if (region != NULL)
             net_room_put(region);
-        send_setup(sock, -1, 0, rc);
-        close(sock);
+        tell_full(l, rc == -DER_BUSY ? "there are as many as may be"
+                                     : "there is no memory or descriptor left");
+        refuse(sock, rc);
     } else {
         attach(m, region, true);
         m->wire.born = proc_born(m->wire.pid);
@@ -815,6 +837,23 @@ static void listen_on(struct net_shm_listener *l)
         rt_timer_arm(&l->again, rt_now_ns() + AGAIN_NS);
 }
 
+/* Out of descriptors: who comes is told, with the one that was kept for that. False: nobody came,
+ * or cannot be told. */
+static bool turn_away(struct net_shm_listener *l)
+{
+    int sock;
+
+    tell_full(l, "no descriptor is left");
+    if (l->spare < 0)
+        return false;
+    close(l->spare);
+    sock = accept4(l->fd.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (sock >= 0)
+        refuse(sock, -DER_BUSY);
+    l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return sock >= 0;
+}
+
 static void incoming(struct rt_fd *f, uint32_t events)
 {
     struct net_shm_listener *l = CONTAINER_OF(f, struct net_shm_listener, fd);
@@ -826,6 +865,8 @@ static void incoming(struct rt_fd *f, uint32_t events)
             break;
         if (sock >= 0) {
             welcome(l, sock);
+        } else if ((errno == EMFILE || errno == ENFILE) && turn_away(l)) {
+            continue;
         } else if (errno != EINTR &&
                    errno != ECONNABORTED) { /* he stays, and would be told at once */
             rt_timer_arm(&l->again, rt_now_ns() + AGAIN_NS);
@@ -923,6 +964,7 @@ int net_shm_listen(const struct net_shm_listen_conf *conf, struct net_shm_listen
         base_free(l);
         return listen_error(conf->path, rc, e);
     }
+    l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     l->open = true;
     *out = l;
     return 0;
@@ -936,6 +978,8 @@ void net_shm_unlisten(struct net_shm_listener *l)
     rt_timer_cancel(&l->again);
     rt_fd_disarm(l->conf.xs, &l->fd);
     close(l->fd.fd);
+    if (l->spare >= 0)
+        close(l->spare);
     unlink(l->path);
 }
 
