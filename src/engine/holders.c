@@ -21,10 +21,11 @@
 #include "base/proc.h"
 #include "engine/engine_int.h"
 
-#define LOOKS      9u          /* at a process whose connection ended, before it counts as alive */
-#define LOOK_NS    2000000u    /* to the second look; doubles */
-#define LOOK_SHARE 20u         /* of the time at most one part in so many */
-#define COMES_NS   1000000000u /* looks because somebody came, at most so often */
+#define LOOKS       9u          /* at a process whose connection ended, before it counts as alive */
+#define LOOK_NS     2000000u    /* to the second look; doubles */
+#define LOOK_SHARE  20u         /* of the time at most one part in so many */
+#define REST_MAX_NS 500000000u  /* a look among many requests takes long, and costs little */
+#define COMES_NS    1000000000u /* looks because somebody came, at most so often */
 
 struct proc {
     struct hlink link;
@@ -136,8 +137,9 @@ static bool closing(const struct shard *s)
     return gate_is_closed(&s->eng->gate);
 }
 
-/* Everybody who holds something and is not there any more. -DER_AGAIN: look once more. */
-static int look(struct shard *s)
+/* Everybody who holds something and is not there any more; *gone: how many commands that took.
+ * -DER_AGAIN: look once more. */
+static int look(struct shard *s, uint32_t *gone)
 {
     struct step t = {.started = false};
     int rc = 0;
@@ -146,6 +148,7 @@ static int look(struct shard *s)
         rc = shard_run(s, next, &t);
         while (rc == 0 && !closing(s) && !is_there(s, &t.h.who)) {
             rc = tell(s, &t, SVC_HOLDER_GONE);
+            *gone += rc == 0;
             if (rc == 0)
                 LOG_DEBUG("process %u is gone: it holds no handles any more", t.h.who.pid);
         }
@@ -153,7 +156,14 @@ static int look(struct shard *s)
         t.opcode = 0;
         rt_yield();
     }
-    return rc == -DER_NONEXIST ? 0 : rc;
+    if (rc == -DER_NONEXIST || rc == -DER_AGAIN)
+        return rc == -DER_AGAIN ? rc : 0;
+    if (rc != 0)
+        LOG_WARN(
+            "handles of clients that are gone cannot be closed: %d; tried again when the next one "
+            "goes",
+            rc);
+    return rc;
 }
 
 /* Somebody who goes meanwhile is looked for soon; but not so often that little else is done. */
@@ -171,18 +181,21 @@ static void holders(void *arg)
 {
     struct shard *s = arg;
     struct holders *o = &s->holders;
-    uint64_t pause = LOOK_NS, took;
+    uint64_t pause = LOOK_NS, least;
+    uint32_t gone;
 
     while (o->looks > 0 && !closing(s) && !heap_failed(s->heap)) {
         if (o->afresh)
             pause = LOOK_NS;
         o->afresh = false;
         o->looked_ns = rt_now_ns();
-        if (look(s) != -DER_AGAIN)
+        gone = 0;
+        if (look(s, &gone) != -DER_AGAIN)
             o->looks--;
-        took = rt_now_ns() - o->looked_ns;
+        /* one that found somebody was worth it */
+        least = gone == 0 ? MIN((rt_now_ns() - o->looked_ns) * LOOK_SHARE, REST_MAX_NS) : 0;
         if (o->looks > 0)
-            rest(s, MAX(took * LOOK_SHARE, pause), took * LOOK_SHARE);
+            rest(s, MAX(least, pause), least);
         pause *= 2;
     }
     o->running = false;
