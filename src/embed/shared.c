@@ -12,7 +12,8 @@
 #include "net/tcp.h"
 #include "rt/rt.h"
 
-#define ASK_MS 10000u /* until it has said who it is */
+#define ASK_MS  10000u /* until it has said who it is */
+#define OLD_MAX 128u
 
 /* The socket and who may listen on it, or addresses: a connection is made anew as often as it
  * breaks. */
@@ -21,6 +22,8 @@ struct shared {
     bool tcp;
     uint32_t uid;
     struct net_peer *peer;
+    struct net_dialer *old[OLD_MAX]; /* of the process that we were forked from */
+    uint32_t old_nr;
     struct err *e; /* while it is opened */
 };
 
@@ -47,8 +50,14 @@ static void free_dialer(void *arg, struct net_dialer *d)
 
 static void forked_dialer(void *arg, struct net_dialer *d)
 {
-    if (!((const struct shared *)arg)->tcp)
-        net_shm_dialer_forked(d);
+    struct shared *s = arg;
+
+    if (s->tcp)
+        return;
+    if (s->old_nr < OLD_MAX)
+        s->old[s->old_nr++] = d;
+    else
+        net_shm_dialer_forget(d);
 }
 
 static int ask(struct net_peer *peer, uuid_t pool)
@@ -157,5 +166,7 @@ int shared_open(struct client *c, const char *place, bool tcp, struct shared **o
 
 void shared_close(struct shared *s)
 {
+    for (uint32_t i = 0; i < s->old_nr; i++)
+        net_shm_dialer_forget(s->old[i]);
     base_free(s);
 }

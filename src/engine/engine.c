@@ -93,6 +93,8 @@ static void open_fiber(void *arg)
         shard_close(s, false);
     else if (!j->eng->conf.readonly && !j->eng->conf.repair)
         reclaim_kick(s);
+    if (j->rc == 0)
+        holders_start(s);
     rt_event_set(&j->done);
 }
 
@@ -132,6 +134,7 @@ int engine_open(const struct engine_conf *conf, struct engine **out, struct err 
     eng->shard.eng = eng;
     rt_mutex_init(&eng->shard.svc_lock);
     service_init(eng);
+    holders_init(&eng->shard);
     /* a reader of a pool that nobody may write needs no lock, and may not be able to take one */
     rc = conf->readonly || conf->locked ? 0 : io_dir_lock(conf->dir, e);
     if (rc == 0)
@@ -145,6 +148,7 @@ int engine_open(const struct engine_conf *conf, struct engine **out, struct err 
     }
     rt_xs_destroy(eng->shard.xs);
 fail:
+    holders_fini(&eng->shard);
     base_free(eng);
     return rc;
 }
@@ -169,6 +173,7 @@ static void close_fiber(void *arg)
 
     wait_for_requests(j->eng);
     reclaim_stop(s);
+    holders_stop(s);
     shard_close(s, j->clean && !j->eng->conf.readonly);
     rt_event_set(&j->done);
 }
@@ -180,6 +185,7 @@ void engine_close(struct engine *eng, bool clean)
     gate_close(&eng->gate);
     run_job(eng, close_fiber, &j);
     rt_xs_destroy(eng->shard.xs);
+    holders_fini(&eng->shard);
     place_map_free(eng->map);
     base_free(eng);
 }

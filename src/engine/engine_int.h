@@ -9,7 +9,7 @@
  *   decode.c     messages to vos structures      svc_host.c   messages of the pool service
  *   update.c fetch.c gather.c list.c query.c     one kind of request each: inline form and fiber
  * form data_io.c    values in data extents: aligned transfers, checksums, shared flushes reclaim.c
- * giving room back in the background   check.c stat.c
+ * giving room back in the background   holders.c handles of clients that are gone   check.c stat.c
  *
  * A request runs either inline (caller's thread, heap lock taken by trylock, everything in memory)
  * or in a fiber of the shard's xstream. The two share the operation itself, a function that is
@@ -58,6 +58,16 @@ struct devices {
     struct super *role[SUPER_ROLE_NR]; /* the one that holds it */
 };
 
+/* holders.c; on the xstream alone. */
+struct holders {
+    uint64_t boot, space; /* base/proc.h; 0: nobody is judged */
+    struct htable procs;  /* that are connected */
+    uint32_t noting;      /* uses that are being noted */
+    uint32_t looks;       /* at all who hold something, still to be taken */
+    bool afresh, running; /* somebody went since the last look; the fiber is there */
+    uint64_t looked_ns;
+};
+
 struct shard {
     struct engine *eng;
     struct rt_xs *xs;
@@ -75,7 +85,8 @@ struct shard {
     uint64_t sessions_seen_ns;   /* when reclaiming looked at the service's sessions last */
     struct rt_call reclaim_call; /* from any thread: a change left something to give back */
     bool reclaim_called;         /* it is on its way; atomic */
-    struct rt_mutex svc_lock;    /* fibers apply commands of the service one at a time */
+    struct holders holders;
+    struct rt_mutex svc_lock; /* fibers apply commands of the service one at a time */
 };
 
 struct engine {
@@ -275,6 +286,24 @@ int check_names(struct shard *s, struct check_paths *p);
 /* False: it has no name that is known. "..." is in front when the way to the root is not. */
 bool check_paths_find(const struct check_paths *p, const uint8_t cont[16], daos_obj_id_t oid,
                       char *buf, size_t len);
+
+/* ---- holders.c ---- */
+
+void holders_init(struct shard *s);
+void holders_fini(struct shard *s);
+/* Those that went while there was no engine. On the xstream. */
+void holders_start(struct shard *s);
+/* Waits until the fiber has ended; the gate is closed. [F] */
+void holders_stop(struct shard *s);
+/* Who asks, if his end would be noticed. */
+bool holders_who(struct shard *s, const struct net_req *req, struct svc_holder *who);
+/* net_service's. */
+void holders_came(struct shard *s, uint32_t pid, uint64_t born);
+void holders_left(struct shard *s, uint32_t pid, uint64_t born);
+/* Is it noted that who asks uses this handle, or is there nothing to note? Else holders_note()
+ * comes before the request is served. [F] */
+bool holders_knows(const struct net_req *req);
+void holders_note(struct shard *s, const struct net_req *req);
 
 /* ---- reclaim.c ---- */
 

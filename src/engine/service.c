@@ -53,7 +53,7 @@ static bool service_inline(struct net_service *service, struct net_req *req)
     /* a simulation draws which way a request takes */
     if (eng->world->simulated && rt_random() % 2 == 0)
         return false;
-    if (!gate_enter(&eng->gate))
+    if (!holders_knows(req) || !gate_enter(&eng->gate))
         return false;
     /* one more for this thread: the answer may come, and the engine be closed, before we are out of
      * here */
@@ -80,6 +80,8 @@ static void service_handle(struct net_service *service, struct net_req *req)
         shard_reply(s, req, -DER_IO, 0);
         return;
     }
+    if (!holders_knows(req))
+        holders_note(s, req);
     if (info->flags & MSG_SVC) {
         svc_host_fiber(s, req);
         return;
@@ -127,8 +129,20 @@ static struct rt_xs *service_route(struct net_service *service, const struct net
     return engine_of(service)->shard.xs;
 }
 
+static void service_came(struct net_service *service, uint32_t pid, uint64_t born)
+{
+    holders_came(&engine_of(service)->shard, pid, born);
+}
+
+static void service_left(struct net_service *service, uint32_t pid, uint64_t born)
+{
+    holders_left(&engine_of(service)->shard, pid, born);
+}
+
 void service_init(struct engine *eng)
 {
+    eng->service.came = service_came;
+    eng->service.left = service_left;
     eng->service.handle = service_handle;
     eng->service.inline_handle = service_inline;
     eng->service.route = service_route;

@@ -191,6 +191,7 @@ static int change(struct shard *s, struct host *h)
 {
     const struct net_hdr *hdr = &h->req->hdr;
     struct msg_pool_connect_rep *rep = h->req->rep;
+    struct svc_holder who;
     int rc;
 
     h->cmd = (struct svc_cmd){.opcode = hdr->opcode,
@@ -201,6 +202,8 @@ static int change(struct shard *s, struct host *h)
                               .seq = hdr->seq,
                               .acked = hdr->acked};
     rt_random_bytes(h->cmd.fresh, sizeof(h->cmd.fresh));
+    if (holders_who(s, h->req, &who))
+        h->cmd.holder = &who;
     switch (hdr->opcode) {
     case MSG_SNAP_CREATE:
         return snap_create(s, h);

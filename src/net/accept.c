@@ -136,8 +136,11 @@ static void drop_waiting(struct net_acceptor *a, const struct client *c)
 static void conn_close(struct conn *n)
 {
     struct net_acceptor *a = n->a;
+    struct net_service *service = a->conf.service;
     struct client *c = n->client;
 
+    if (n->wire->born != 0 && service->left != NULL)
+        service->left(service, n->wire->pid, n->wire->born);
     n->wire->ops->close(n->wire);
     list_del(&n->link);
     a->stat.conns--;
@@ -565,6 +568,8 @@ void net_acceptor_add(struct net_acceptor *a, struct net_wire *w)
     list_add_tail(&a->conns, &n->link);
     a->stat.conns++;
     a->stat.accepted++;
+    if (w->born != 0 && a->conf.service->came != NULL)
+        a->conf.service->came(a->conf.service, w->pid, w->born);
 }
 
 void net_acceptor_stop(struct net_acceptor *a)

@@ -34,6 +34,7 @@ struct client {
     struct conn *conn; /* the newest, NULL: it broke */
     struct htable serving;
     uint64_t bytes; /* that they hold */
+    uint64_t note[NET_NOTES];
 };
 
 struct conn {

@@ -30,15 +30,14 @@ struct net_link_conf {
     /* A dialer to the engine, for xs, which may be a driven one. DER codes. */
     int (*dialer)(void *arg, struct rt_xs *xs, bool driven, struct net_dialer **d);
     void (*dialer_free)(void *arg, struct net_dialer *d); /* on its xstream */
-    /* In a child of fork(): closes what d has open, without a word to the other side; d is not used
-     * any more. */
+    /* In a child of fork(): d is not used any more, what it has open is the parent's. */
     void (*dialer_forked)(void *arg, struct net_dialer *d);
     void *arg;
     uint32_t suspect_ms; /* see net_remote_conf */
 };
 
 /* In a child of fork(), before anything else: connections and contexts are the parent's. They are
- * left alone (their memory is lost), their descriptors closed; new ones are made when needed. Calls
+ * left alone (their memory is lost); new ones are made when needed. Calls
  * that were under way are the parent's too. */
 void net_links_forked(struct net_links *ls);
 

@@ -118,6 +118,9 @@ struct net_req {
     uint32_t uid, gid, pid; /* who asks, verified by the transport; UINT32_MAX: it does not know */
     const uint32_t *groups; /* with MSG_SVC: the other groups of it */
     uint32_t groups_nr;
+    uint64_t born;  /* pid's (base/proc.h), 0: it does not know */
+    uint64_t *note; /* the service's own, NET_NOTES of whoever sends, 0 at first; NULL: born is 0.
+                       On the connections' xstream alone */
     void *priv[8];
     /* The transport's. */
     struct arena *mem;
@@ -140,6 +143,8 @@ static inline void net_bulk_wrote(struct net_req *req, uint32_t bulk, uint64_t o
         req->wrote(req, bulk, off, len);
 }
 
+#define NET_NOTES 8u
+
 struct net_service {
     /* Runs on the service's xstream in a fiber of its own; ends with net_reply() at any time. */
     void (*handle)(struct net_service *s, struct net_req *req);
@@ -149,6 +154,10 @@ struct net_service {
     bool (*inline_handle)(struct net_service *s, struct net_req *req);
     /* Which xstream serves the request's target. */
     struct rt_xs *(*route)(struct net_service *s, const struct net_hdr *hdr);
+    /* Optional: a connection of a process that the transport knows was made, and one was closed,
+     * whoever closed it. On the connections' xstream; must not wait. */
+    void (*came)(struct net_service *s, uint32_t pid, uint64_t born);
+    void (*left)(struct net_service *s, uint32_t pid, uint64_t born);
 };
 
 /* In-process: a peer whose requests the service answers. Closing the peer does not touch the

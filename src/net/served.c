@@ -227,6 +227,8 @@ int served_make(struct conn *n, uint64_t id, const struct net_hdr *h, struct rbu
     s->req.uid = n->wire->uid;
     s->req.gid = n->wire->gid;
     s->req.pid = n->wire->pid;
+    s->req.born = n->wire->born;
+    s->req.note = n->wire->born != 0 ? n->client->note : NULL;
     if (n->wire->groups_nr > 0 && info != NULL && info->flags & MSG_SVC) {
         s->req.groups =
             arena_memdup(&s->mem, n->wire->groups, n->wire->groups_nr * sizeof(*s->req.groups));

@@ -63,7 +63,9 @@ int net_shm_answers(const char *path, uint32_t *uid);
  * UINT32_MAX: anybody. -DER_NOMEM. */
 int net_shm_dialer(struct rt_xs *xs, const char *path, uint32_t uid, struct net_dialer **d);
 void net_shm_dialer_free(struct net_dialer *d); /* every wire is closed; on xs */
-/* In a child of fork(): closes the sockets, which are the parent's. d is not used any more. */
-void net_shm_dialer_forked(struct net_dialer *d);
+/* In a child of fork() d is of no use any more, its sockets are the parent's. The child keeps them
+ * until it says this: so the engine sees that somebody is there who may go on with the parent's
+ * handles, also when the parent is gone. */
+void net_shm_dialer_forget(struct net_dialer *d);
 
 #endif

@@ -169,7 +169,7 @@ static void close_all(struct list *l)
     close(LIST_ENTRY(it, struct shm, link)->fd.fd);
 }
 
-void net_shm_dialer_forked(struct net_dialer *dialer)
+void net_shm_dialer_forget(struct net_dialer *dialer)
 {
     struct shm_dialer *d = CONTAINER_OF(dialer, struct shm_dialer, dialer);
 

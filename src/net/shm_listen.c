@@ -17,6 +17,7 @@
 #include "base/hash.h"
 #include "base/htable.h"
 #include "base/log.h"
+#include "base/proc.h"
 #include "net/shm_int.h"
 
 #define BACKLOG   1024
@@ -27,6 +28,7 @@
 #define NS_PER_MS UINT64_C(1000000)
 /* until who wants in is looked at again, when we are out of descriptors or memory */
 #define AGAIN_NS UINT64_C(20000000)
+#define TELL_NS  UINT64_C(600000000000)
 
 struct net_shm_listener {
     struct net_shm_listen_conf conf;
@@ -37,6 +39,8 @@ struct net_shm_listener {
     bool open;
     uint64_t refused;
     struct htable users; /* those who are connected */
+    int spare;           /* a descriptor for telling those who find none left; -1: lost */
+    uint64_t full_ns;    /* when the log was told that there is none left; 0: never */
     struct list fresh;   /* have not sent HELLO, by when they must */
     struct rt_timer hello;
 };
@@ -215,6 +219,24 @@ static int wire_make(struct net_shm_listener *l, int sock, struct shm_user *u, i
     return 0;
 }
 
+/* Once, and once more after a while. */
+static void tell_full(struct net_shm_listener *l, const char *why)
+{
+    if (l->full_ns != 0 && rt_now_ns() - l->full_ns < TELL_NS)
+        return;
+    l->full_ns = rt_now_ns();
+    LOG_WARN("cannot take more clients at %.200s: %s, with %u connected; those who come wait until "
+             "others leave: raise the limit of open files (ulimit -n), or end some",
+             l->path, why, l->hub.nr);
+}
+
+static void turn_back(struct net_shm_listener *l, int sock, int rc)
+{
+    l->refused++;
+    send_setup(sock, -1, 0, rc);
+    close(sock);
+}
+
 static void welcome(struct net_shm_listener *l, int sock)
 {
     struct shm_user *u = user_of(l, uid_of(sock));
@@ -225,14 +247,15 @@ static void welcome(struct net_shm_listener *l, int sock)
         u->nr++;
     rc = wire_make(l, sock, u, &fd, &m);
     if (rc != 0) {
-        l->refused++;
-        send_setup(sock, -1, 0, rc);
-        close(sock);
+        if (rc != -DER_BUSY) /* admit() has told of the others */
+            tell_full(l, "there is no memory or descriptor left");
+        turn_back(l, sock, rc);
         if (u != NULL)
             user_leaves(l, u);
     } else {
         if (!send_setup(sock, fd, SHM_ROOM_OFF + l->conf.room_bytes, 0))
             m->failed = true;
+        m->wire.born = proc_born(m->wire.pid);
         await_hello(l, m);
         shm_wake(m);
         l->conf.accept(l->conf.arg, &m->wire);
@@ -247,6 +270,23 @@ static void listen_on(struct net_shm_listener *l)
         rt_timer_arm(&l->again, rt_now_ns() + AGAIN_NS);
 }
 
+/* Out of descriptors: who comes is told, with the one that was kept for that. False: nobody came,
+ * or cannot be told. */
+static bool turn_away(struct net_shm_listener *l)
+{
+    int sock;
+
+    tell_full(l, "no descriptor is left");
+    if (l->spare < 0)
+        return false;
+    close(l->spare);
+    sock = accept4(l->fd.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (sock >= 0)
+        turn_back(l, sock, -DER_BUSY);
+    l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return sock >= 0;
+}
+
 static void incoming(struct rt_fd *f, uint32_t events)
 {
     struct net_shm_listener *l = CONTAINER_OF(f, struct net_shm_listener, fd);
@@ -258,6 +298,8 @@ static void incoming(struct rt_fd *f, uint32_t events)
             break;
         if (sock >= 0) {
             welcome(l, sock);
+        } else if ((errno == EMFILE || errno == ENFILE) && turn_away(l)) {
+            continue;
         } else if (errno != EINTR &&
                    errno != ECONNABORTED) { /* he stays, and would be told at once */
             rt_timer_arm(&l->again, rt_now_ns() + AGAIN_NS);
@@ -360,6 +402,7 @@ int net_shm_listen(const struct net_shm_listen_conf *conf, struct net_shm_listen
         base_free(l);
         return listen_error(conf->path, rc, e);
     }
+    l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     l->open = true;
     *out = l;
     return 0;
@@ -373,6 +416,8 @@ void net_shm_unlisten(struct net_shm_listener *l)
     rt_timer_cancel(&l->again);
     rt_fd_disarm(l->conf.xs, &l->fd);
     close(l->fd.fd);
+    if (l->spare >= 0)
+        close(l->spare);
     unlink(l->path);
 }
 

@@ -123,6 +123,7 @@ static inline void net_room_put(struct net_room *r)
 struct net_wire {
     const struct net_wire_ops *ops;
     uint32_t uid, gid, pid; /* of the other side, verified by the wire; UINT32_MAX: not known */
+    uint64_t born;          /* when pid began (base/proc.h); 0: not known */
     uint32_t *groups;       /* of the other side, besides gid; freed with the wire */
     uint32_t groups_nr;
     bool local;            /* frames never leave the machine's memory: no checksums */

@@ -30,7 +30,8 @@ static size_t redo_bound(const struct svc *s, const struct svc_cmd *c)
     case SVC_EVICT_ALL:
     case SVC_CONT_GONE:
     case SVC_SESSION_GONE:
-        puts = 48;
+    case SVC_HOLDER_GONE:
+        puts = 56;
         break;
     case MSG_CONT_DESTROY:
     case MSG_POOL_EVICT:
@@ -66,6 +67,7 @@ static void use_reserve(struct svc *s, uint16_t opcode)
         break;
     case MSG_POOL_CONNECT:
     case MSG_CONT_OPEN:
+    case SVC_HOLD:
         heap_tx_use_reserve(s->h, HEAP_RESERVE_COME);
         break;
     case MSG_POOL_DISCONNECT:
@@ -76,6 +78,7 @@ static void use_reserve(struct svc *s, uint16_t opcode)
     case SVC_EVICT_ALL:
     case SVC_CONT_GONE:
     case SVC_SESSION_GONE:
+    case SVC_HOLDER_GONE:
         heap_tx_use_reserve(s->h, HEAP_RESERVE_LAST);
         break;
     default:

@@ -33,7 +33,9 @@ struct op {
     C(MSG_OID_ALLOC, oid_alloc)                                                                    \
     C(SVC_EVICT_ALL, evict_all)                                                                    \
     C(SVC_CONT_GONE, cont_gone)                                                                    \
-    C(SVC_SESSION_GONE, session_gone)
+    C(SVC_SESSION_GONE, session_gone)                                                              \
+    C(SVC_HOLD, hold)                                                                              \
+    C(SVC_HOLDER_GONE, holder_gone)
 
 /* R(OPCODE constant, function): queries. */
 #define SVC_READS(R)                                                                               \
@@ -60,6 +62,16 @@ int outcome_recall(struct op *o, void *rep, bool *found);
 int outcome_remember(struct op *o, const void *rep);
 /* Has the session given no command for so long that it is forgotten? -DER_NONEXIST. */
 int outcome_is_idle(struct svc *s, const uint8_t session[16], uint64_t now, bool *idle);
+
+/* ---- hold.c ---- */
+
+/* The pool handle is the process's. */
+int hold_put(struct svc *s, const uint8_t hdl[16], const struct svc_holder *who);
+/* The pool handle is closed: nobody's. Of very many holders some stay, until they end. */
+int hold_drop(struct svc *s, const uint8_t hdl[16]);
+/* Closes container handles that were opened through the pool handle (only; NULL: whichever) and not
+ * through keep (NULL: whichever), at most *max; *max counts down. pool.c */
+int op_evict_conts(struct op *o, const uint8_t *only, const uint8_t *keep, uint32_t *max);
 
 /* Pool handle of a request, in the reply's memory. */
 int op_pool(struct op *o, const uint8_t hdl[16], struct phdl *p);

@@ -110,6 +110,8 @@ int pool_connect(struct op *o, const void *req, void *rep)
     rc = pool_conflict(o, q->flags);
     if (rc == 0)
         rc = st_pool_hdl_put(o->s, o->cmd->fresh, &p);
+    if (rc == 0 && o->cmd->holder != NULL && o->s->overlay == NULL)
+        rc = hold_put(o->s, o->cmd->fresh, o->cmd->holder);
     if (rc != 0)
         return rc;
     memcpy(r->hdl, o->cmd->fresh, 16);
@@ -144,16 +146,16 @@ int pool_disconnect(struct op *o, const void *req, void *rep)
 
     if (rc == 0)
         rc = has_cont_handles(o, q->hdl, &busy);
-    if (rc != 0)
-        return rc;
-    return busy ? -DER_BUSY : st_del(o->s, T_POOL_HDL, q->hdl, 16);
+    if (rc == 0 && busy)
+        rc = -DER_BUSY;
+    if (rc == 0 && o->s->overlay == NULL)
+        rc = hold_drop(o->s, q->hdl);
+    return rc != 0 ? rc : st_del(o->s, T_POOL_HDL, q->hdl, 16);
 }
 
 #define EVICT_STEP 24u /* what SVC_EVICT_ALL deletes in one command */
 
-/* Deletes container handles that were not opened through keep (NULL: all), at most *max; *max
- * counts down. */
-static int evict_conts(struct op *o, const uint8_t *keep, uint32_t *max)
+int op_evict_conts(struct op *o, const uint8_t *only, const uint8_t *keep, uint32_t *max)
 {
     struct cont_rec rec;
     struct chdl_rec h;
@@ -165,7 +167,8 @@ static int evict_conts(struct op *o, const uint8_t *keep, uint32_t *max)
         rc = st_cont_hdl(o->s, sc.key, &o->s->scratch, &h, NULL);
         if (rc != 0)
             return rc;
-        if (keep != NULL && memcmp(h.pool_hdl, keep, 16) == 0)
+        if ((keep != NULL && memcmp(h.pool_hdl, keep, 16) == 0) ||
+            (only != NULL && memcmp(h.pool_hdl, only, 16) != 0))
             continue;
         rc = st_get_rec(o->s, T_CONT, h.cont, 16, &rec, sizeof(rec));
         if (rc == 0)
@@ -207,19 +210,21 @@ int pool_evict(struct op *o, const void *req, void *rep)
     if (rc == 0 && (p.flags & DAOS_PC_RO))
         rc = -DER_NO_PERM;
     if (rc == 0)
-        rc = evict_conts(o, q->hdl, &max);
+        rc = op_evict_conts(o, NULL, q->hdl, &max);
     return rc != 0 ? rc : clear_table(o, T_POOL_HDL, q->hdl, &max);
 }
 
 int evict_all(struct op *o, const void *req, void *rep)
 {
     uint32_t max = EVICT_STEP;
-    int rc = evict_conts(o, NULL, &max);
+    int rc = op_evict_conts(o, NULL, NULL, &max);
 
     if (rc == 0)
         rc = clear_table(o, T_POOL_HDL, NULL, &max);
     if (rc == 0)
         rc = clear_table(o, T_OPS, NULL, &max);
+    if (rc == 0)
+        rc = clear_table(o, T_HOLDER, NULL, &max);
     return rc != 0 ? rc : clear_table(o, T_SESSION, NULL, &max);
 }
 

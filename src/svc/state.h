@@ -16,6 +16,8 @@
  *   GONE        container uuid             nothing: destroyed, its data not yet reclaimed
  *   OPS         session (16), sequence BE  encoded reply; sequence 0: u64 acknowledged mark
  *   SESSION     session (16)               u64 HLC: about when it gave its last command
+ *   HOLDER      pool handle, u64 boot, u64 space, u64 born, u32 pid     nothing: that process has
+ * it
  *
  * Numbers in records are little endian; big endian in keys so that order of bytes is order of
  * numbers.
@@ -35,7 +37,8 @@
     T(META)                                                                                        \
     T(POOL_ATTR)                                                                                   \
     T(POOL_HDL)                                                                                    \
-    T(CONT) T(CONT_LABEL) T(CONT_PROP) T(CONT_ATTR) T(CONT_HDL) T(SNAP) T(GONE) T(OPS) T(SESSION)
+    T(CONT)                                                                                        \
+    T(CONT_LABEL) T(CONT_PROP) T(CONT_ATTR) T(CONT_HDL) T(SNAP) T(GONE) T(OPS) T(SESSION) T(HOLDER)
 #define TABLE_ENUM_(t) T_##t,
 enum svc_table { SVC_TABLES(TABLE_ENUM_) T_NR };
 

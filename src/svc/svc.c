@@ -143,7 +143,7 @@ void svc_close(struct svc *s)
     base_free(s);
 }
 
-static const enum svc_table passing[] = {T_POOL_HDL, T_CONT_HDL, T_OPS, T_SESSION};
+static const enum svc_table passing[] = {T_POOL_HDL, T_CONT_HDL, T_OPS, T_SESSION, T_HOLDER};
 
 int svc_drop_handles(struct svc *s)
 {

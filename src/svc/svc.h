@@ -58,6 +58,13 @@ uint64_t svc_applied(const struct svc *svc);
 
 /* ---- Commands ---- */
 
+/* A process that has a pool handle, and the containers opened through it (base/proc.h). */
+struct svc_holder {
+    uint64_t boot, space;
+    uint64_t born;
+    uint32_t pid;
+};
+
 /* Commands that no client sends. */
 enum svc_own {
     /* Each does a bounded part of the work: again while svc_has_handles() says so, svc_next_gone()
@@ -67,6 +74,9 @@ enum svc_own {
     SVC_CONT_GONE, /* the destroyed container's data is reclaimed: forget it (struct svc_cont_gone)
                     */
     SVC_SESSION_GONE, /* an idle session and its outcomes are forgotten (struct svc_session_gone) */
+    SVC_HOLD,         /* one more process uses a handle (struct svc_holding) */
+    SVC_HOLDER_GONE, /* a process that held a handle is gone; the last one takes the handle with it,
+                        while svc_next_holding() still finds it (struct svc_holding) */
     SVC_OPCODE_MAX,
 };
 
@@ -78,6 +88,14 @@ struct svc_cmd {
     uint8_t fresh[16];                              /* uuid for a new handle */
     uint64_t epoch;                                 /* SNAP_CREATE: of the snapshot */
     uint64_t session_hlc, session_rand, seq, acked; /* the client's operation id; seq 0: none */
+    const struct svc_holder *holder; /* POOL_CONNECT: whose handle it becomes; NULL: it
+                                        stays until somebody closes or evicts it */
+};
+
+/* Body of SVC_HOLD and SVC_HOLDER_GONE. hdl: a pool's; for SVC_HOLD a container's does too. */
+struct svc_holding {
+    uint8_t hdl[16];
+    struct svc_holder who;
 };
 
 /* Body of SVC_CONT_GONE. */
@@ -139,6 +157,10 @@ int svc_next_cont(struct svc *svc, uint8_t uuid[16], bool *started);
 int svc_next_gone(struct svc *svc, uint8_t uuid[16], bool *started);
 /* The session behind this one, in the same way. *idle: SVC_SESSION_GONE forgets it. now: HLC. */
 int svc_next_session(struct svc *svc, uint64_t now, uint8_t session[16], bool *started, bool *idle);
+/* The holding behind this one, in the same way. */
+int svc_next_holding(struct svc *svc, struct svc_holding *h, bool *started);
+/* Has SVC_HOLD something to do? It has not for a handle that is not there or that nobody holds. */
+int svc_may_hold(struct svc *svc, const struct svc_holding *h, bool *yes);
 /* Is it a snapshot of the container? */
 int svc_has_snap(struct svc *svc, const uint8_t cont[16], uint64_t epoch, bool *yes);
 /* Are there handles or outcomes that SVC_EVICT_ALL would drop? */
