@@ -74,20 +74,25 @@ static double seconds(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
+/* Shared: what lies in memfds, which is what connections are made of; the pool's files are mapped
+ * too. */
 static struct memory memory_of(pid_t pid)
 {
     struct memory m = {0, 0};
     unsigned long long kib;
-    char path[64], line[256];
+    char path[64], line[512], perms[5];
+    bool memfd = false;
     FILE *f;
 
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
     f = fopen(path, "r");
     while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-        if (sscanf(line, "RssShmem: %llu", &kib) == 1)
-            m.shared = kib << 10;
-        if (sscanf(line, "RssAnon: %llu", &kib) == 1)
-            m.own = kib << 10;
+        if (sscanf(line, "%*x-%*x %4s", perms) == 1)
+            memfd = strstr(line, "/memfd:") != NULL;
+        if (sscanf(line, "Rss: %llu", &kib) == 1 && memfd)
+            m.shared += kib << 10;
+        if (sscanf(line, "Anonymous: %llu", &kib) == 1)
+            m.own += kib << 10;
     }
     if (f != NULL)
         fclose(f);
