@@ -30,7 +30,7 @@
 enum mode { MODE_KV, MODE_FILE };
 
 struct world {
-    char pool[256];
+    char pool[300];
     enum mode mode;
     daos_handle_t poh, coh, kv;
     dfs_t *dfs;
