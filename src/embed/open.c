@@ -20,8 +20,8 @@
 #include "engine/engine.h"
 #include "rt/rt.h"
 
-#define TCP        "tcp://" /* before addresses of an engine elsewhere */
-#define STARTS_MAX 10u      /* of engines that are gone when they are asked */
+#define TCP       "tcp://"              /* before addresses of an engine elsewhere */
+#define STARTS_NS UINT64_C(20000000000) /* of engines that are gone when they are asked */
 
 struct embedded {
     struct list link;
@@ -199,9 +199,10 @@ static int open_there(struct client *c, struct opened *o, const char *real, stru
                       uuid_t pool, struct err *why, struct err *e)
 {
     enum background how = background();
+    uint64_t begun = rt_now_ns();
     int rc = 0;
 
-    for (unsigned i = 0; i < STARTS_MAX; i++) {
+    while (rt_now_ns() - begun < STARTS_NS) {
         struct err now = {0};
 
         if (shared_is_there(real, &now, &rc) && rc == 0)

@@ -315,6 +315,9 @@ static int start(struct daemon *d, struct err *e)
     int rc = log_open(d, e);
 
     files_raise(d);
+    /* one that a program has started, and nobody uses, makes way for one that was wanted */
+    if (rc == 0 && !opt_flag(d->t, "as-needed"))
+        embed_end(d->conf.path, false, NULL, NULL);
     if (rc == 0)
         rc = serve_start(&d->conf, &d->serve, e);
     if (rc == 0 && pidfile != NULL) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Engines that programs start: one for all who need it, none when nobody does, and nothing of its starter's in it.
-# usage: background.sh TARN
+# usage: background.sh TARN FORK_CLIENT
+FORK_CLIENT=$(realpath "$2")
 unset TARN_BACKGROUND
 . "$(dirname "$0")/lib.sh" "$1"
 unset TARN_BACKGROUND TARN_ENGINE
@@ -47,7 +48,6 @@ ok tarn cont list ./p
 says '^c1$'
 [ "$(pid_of ./p)" = "$pid" ] || bad "another engine for the next command"
 [ "$(stat -c %a p/engine.sock)" = 600 ] || bad "anybody may connect"
-fails 6 DER_BUSY "in use by process $pid" tarn engine ./p
 
 # ---- who needs the pool alone gets it from an idle engine
 ok tarn check ./p
@@ -60,6 +60,11 @@ ok tarn cont list ./p
 ok tarn cont list inproc:./p
 says '^c1$'
 alone ./p || bad "an engine beside a pool that was used in-process"
+ok tarn cont list ./p
+pid=$(pid_of ./p)
+ok tarn engine ./p --background --idle-exit=120s
+gone "$pid" || bad "an engine that was wanted did not get the place of an idle one"
+end_it ./p
 ok tarn cont list ./p
 ok env TARN_BACKGROUND=0 "$TARN" cont list ./p # uses what is there
 serves ./p || bad "TARN_BACKGROUND=0 ended it"
@@ -122,9 +127,9 @@ ok tarn cont list ./many
 # ---- who connects while it is ending gets the next one
 end_it ./many
 export TARN_IDLE_EXIT=0.05s
-(for i in $(seq 1 40); do "$TARN" cont list ./many >race.out 2>&1 || { cat race.out; exit 1; }; done) &
+(for i in $(seq 1 25); do "$TARN" cont list ./many >race.out 2>&1 || { cat race.out; exit 1; }; done) &
 race[1]=$!
-(for i in $(seq 1 40); do "$TARN" cont list ./many >race2.out 2>&1 || { cat race2.out; exit 1; }; sleep "0.0$((RANDOM % 9 + 1))"; done) &
+(for i in $(seq 1 25); do "$TARN" cont list ./many >race2.out 2>&1 || { cat race2.out; exit 1; }; sleep "0.0$((RANDOM % 9 + 1))"; done) &
 race[2]=$!
 lives=""
 while kill -0 "${race[1]}" 2>/dev/null || kill -0 "${race[2]}" 2>/dev/null; do
@@ -137,6 +142,13 @@ wait "${race[2]}" || bad "a client that raced with the end failed"
 [ "$(tr ' ' '\n' <<<"$lives" | sort -u | wc -l)" -gt 4 ] || bad "no engine ended in between, so nothing was tested"
 wait_until alone ./many
 ok tarn check ./many
+
+# ---- children go on with it, and with the next one
+new_pool kin
+ok env TARN_ENGINE="$TARN" "$FORK_CLIENT" ./kin 6
+ok tarn cont list ./kin
+[ "$(wc -l <.out)" -eq 20 ] || bad "not all that parent and children made is there"
+end_it ./kin
 
 # ---- idle, it ends; and when its directory is gone, before that
 ok tarn cont list ./p
