@@ -35,6 +35,7 @@
 /* whoever asks has just been looking who listens: until that has been seen to be over */
 #define ASKED_LOOKS    100u
 #define ASKED_PAUSE_NS UINT64_C(10000000)
+#define AWAITED_NS     (5 * NS_PER_S) /* for whoever needed it, however slow */
 
 struct daemon {
     struct tool *t;
@@ -240,11 +241,24 @@ static bool makes_way(struct daemon *d)
     return false;
 }
 
+/* It was started for somebody who has not come yet. */
+static bool is_awaited(struct daemon *d, uint64_t begun_ns)
+{
+    struct serve_stat st;
+
+    if (!opt_flag(d->t, "as-needed") || rt_now_ns() - begun_ns >= AWAITED_NS)
+        return false;
+    serve_stat(d->serve, &st);
+    return st.requests == 0;
+}
+
 /* At a look. */
-static bool is_over(struct daemon *d, uint64_t idle_ns)
+static bool is_over(struct daemon *d, uint64_t begun_ns, uint64_t idle_ns)
 {
     char text[32];
 
+    if (is_awaited(d, begun_ns))
+        return false;
     if (serve_is_idle(d->serve, idle_ns)) {
         LOG_INFO("nobody was connected for %s", duration_print(idle_ns, text, sizeof(text)));
         return true;
@@ -259,7 +273,7 @@ static bool is_over(struct daemon *d, uint64_t idle_ns)
 /* Serves until somebody says, or nobody cares. */
 static void wait_for_end(struct daemon *d)
 {
-    uint64_t idle_ns = number_of(d, SET_IDLE_EXIT), every = look_ns(idle_ns);
+    uint64_t idle_ns = number_of(d, SET_IDLE_EXIT), every = look_ns(idle_ns), begun = rt_now_ns();
     struct timespec ts = {.tv_sec = (time_t)(every / NS_PER_S),
                           .tv_nsec = (long)(every % NS_PER_S)};
     sigset_t set;
@@ -280,7 +294,7 @@ static void wait_for_end(struct daemon *d)
             LOG_INFO("%s from process %ld of user %ld", sig == SIGTERM ? "SIGTERM" : "SIGINT",
                      (long)si.si_pid, (long)si.si_uid);
             return;
-        } else if (errno == EAGAIN && is_over(d, idle_ns)) {
+        } else if (errno == EAGAIN && is_over(d, begun, idle_ns)) {
             return;
         }
     }

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <daos.h>
+#include "base/err.h"
 
 static int make(daos_handle_t poh, const char *who, int i)
 {
@@ -70,9 +71,16 @@ int main(int argc, char **argv)
     daos_handle_t poh;
     int nr = argc > 2 ? atoi(argv[2]) : 4, rc;
 
-    if (argc < 2 || daos_init() != 0 ||
-        daos_pool_connect(argv[1], NULL, DAOS_PC_RW, &poh, NULL, NULL) != 0)
+    if (argc < 2 || daos_init() != 0)
         return 2;
+    rc = daos_pool_connect(argv[1], NULL, DAOS_PC_RW, &poh, NULL, NULL);
+    if (rc != 0) {
+        char text[1024];
+
+        err_format(err_last(), text, sizeof(text));
+        fprintf(stderr, "%d: %s\n", rc, text);
+        return 2;
+    }
     rc = family(argv[1], poh, "first", nr);
     if (rc == 0)
         rc = kill_engine(argv[1]);
