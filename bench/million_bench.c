@@ -244,6 +244,7 @@ int main(int argc, char **argv)
         return 2;
     }
     files = files / DIR_FILES * DIR_FILES;
+    setenv("TARN_BACKGROUND", "0", 1); /* the process that is killed is the engine's */
     snprintf(pool, sizeof(pool), "%s/pool", argv[1]);
     if (in_child(phase_create, pool, files) != 0 || in_child(phase_clean, pool, files) != 0 ||
         in_child(phase_kill, pool, files) != 0 || in_child(phase_dirty, pool, files) != 0)

@@ -124,6 +124,7 @@ int main(int argc, char **argv)
 
     if (argc < 2 || rounds < 1 || rounds > ROUNDS_MAX)
         die("usage: put_bench DIRECTORY [ROUNDS]", 0);
+    setenv("TARN_BACKGROUND", "0", 1); /* what is measured is in this process */
     snprintf(pool, sizeof(pool), "%s/pool", argv[1]);
     rc = embed_pool_create(pool, &conf, uuid, &e);
     if (rc != 0) {

@@ -17,6 +17,18 @@ one() { # name command...
     fi
 }
 
+# Engines of the programs under test that are still there: whoever starts one sees to its end.
+engines_left() {
+    local pid exe left=0
+    for pid in $(pgrep -f 'tarn engine|daos_engine'); do
+        exe=$(readlink "/proc/$pid/exe") || continue
+        case $exe in "$(realpath "$build")"/* | "$(realpath "$asan")"/*) ;; *) continue ;; esac
+        echo "process $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+        left=1
+    done
+    return $left
+}
+
 tests() { # title build-folder extra meson-test arguments
     local title=$1 dir=$2; shift 2
     run_tests "$title" "$dir" meson test -C "$dir" --no-rebuild --print-errorlogs --num-processes "$jobs" "$@"
@@ -53,12 +65,15 @@ one "build with sanitizers" make --no-print-directory asan ASAN="$asan"
 tests "tests" "$build" $suites
 export ASAN_OPTIONS=detect_stack_use_after_return=0:detect_leaks=1:abort_on_error=0
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+# on the disk once; the second time programs work in memory, if there is room: what is looked for now is not the disk's
+if [ -w /dev/shm ] && [ "$(df -k --output=avail /dev/shm | tail -1)" -gt 4000000 ]; then export TARN_TEST_DIR=/dev/shm; fi
 # shellcheck disable=SC2086
 tests "tests under ASan and UBSan" "$asan" $suites -t 4
 if [ -n "${TARN_CHECK_LONG:-}" ]; then
     one "build with TSan" make --no-print-directory tsan-build TSAN="$tsan"
     run_tests "threads under TSan" "$tsan" scripts/tsan.sh "$tsan" "$jobs"
 fi
+one "rule: no test leaves an engine behind" engines_left
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -1,7 +1,9 @@
 /*
  * embed: the one place that joins client and engine in a process. A pool is a directory, whose
  * devices may lie elsewhere. Opening it finds the engine that listens there (serve.h), in whatever
- * process, or runs one here; TARN_BACKGROUND=1: as a program of its own, if none listens.
+ * process; if none does, starts one as a program in the background, which ends when nobody has used
+ * it for a while; and where that cannot be, or is not wanted ("inproc:", TARN_BACKGROUND=0), runs
+ * one here (docs/engine.md, docs/decisions/0012).
  *
  * The registry ($XDG_STATE_HOME/tarn/pools, default ~/.local/state/tarn/pools) maps label and UUID
  * to the path of every pool this user made: one line "uuid label path" each, replaced atomically.
@@ -41,6 +43,10 @@ int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid
  * (-DER_DF_INVAL) a directory that is not a pool; removes only files that Tarn made, wipes its
  * block devices. force: see engine_pool_destroy(). */
 int embed_pool_destroy(const char *path, bool force, struct err *e);
+/* Tells the engine that serves the directory to end, and waits until it has; 0 too if there is none
+ * (*pid is 0 then; may be NULL). at_once: whatever it is doing, which it finishes; else only if it
+ * is idle and was to end when idle, -DER_BUSY. -DER_NO_PERM: it is another user's. */
+int embed_end(const char *path, bool at_once, long *pid, struct err *e);
 /* Calls each(uuid, label, path, arg) for every registered pool. */
 int embed_pool_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg),
                     void *arg, struct err *e);

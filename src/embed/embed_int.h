@@ -4,8 +4,11 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/types.h>
 #include "embed/embed.h"
 #include "engine/engine.h"
+
+#define POOL_LOCK "lock" /* in the directory; holds the number of the process that has it */
 
 /* ---- registry.c ---- */
 
@@ -29,16 +32,36 @@ int shared_path(const char *real, char out[PATH_MAX]);
 /* Does an engine listen in the directory? *rc: -DER_NO_PERM, and e, if it does not for us. */
 bool shared_is_there(const char *real, struct err *e, int *rc);
 /* A way to it; place: the directory, or (tcp) a list of addresses of one engine (net/addr.h). The
- * peer is closed by the caller, before shared_close(). */
-int shared_open(struct client *c, const char *place, bool tcp, struct shared **s,
+ * peer is closed by the caller, before shared_close(). SHARED_KEPT: when its engine is gone another
+ * one is started, by whoever of its clients misses it first. -DER_UNREACH: nobody is there (any
+ * more). */
+enum shared_way { SHARED_DIR, SHARED_KEPT, SHARED_TCP };
+int shared_open(struct client *c, const char *place, enum shared_way way, struct shared **s,
                 struct net_peer **peer, uuid_t pool, struct err *e);
 void shared_close(struct shared *s);
+
+/* ---- program.c ---- */
+
+/* The program that is an engine. TARN_ENGINE; the running program's directory, the library's
+ * installation, where Tarn was to be installed, PATH: there only what can be trusted. */
+bool program_find(char out[PATH_MAX]);
+/* Nobody but root, this user and maker can have written it, or put it where it is. */
+bool program_trusted(const char *path, uid_t maker);
+/* Why this process is not one to start an engine in the directory unasked; NULL: it may. */
+const char *program_unfit(const char *real);
 
 /* ---- launch.c ---- */
 
 /* An engine listens in the directory when it returns 0. Blocking. -DER_NONEXIST: there is no
  * program to start; -DER_BUSY: it could not, e says why. */
 int embed_launch(const char *real, struct err *e);
+
+/* ---- holder.c ---- */
+
+/* Who has the pool's lock, as far as that can be seen: nobody; `tarn engine`; another program, in
+ * whose process its engine runs. */
+enum holder { HOLDER_NONE, HOLDER_ENGINE, HOLDER_PROGRAM };
+enum holder holder_of(const char *real);
 
 /* ---- pool.c ---- */
 

@@ -13,13 +13,15 @@
 #include "base/fail.h"
 #include "base/label.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/size.h"
 #include "client/client.h"
 #include "embed/embed_int.h"
 #include "engine/engine.h"
 #include "rt/rt.h"
 
-#define TCP "tcp://" /* before addresses of an engine elsewhere */
+#define TCP       "tcp://"              /* before addresses of an engine elsewhere */
+#define STARTS_NS UINT64_C(20000000000) /* of engines that are gone when they are asked */
 
 struct embedded {
     struct list link;
@@ -152,12 +154,76 @@ static int open_here(struct opened *o, const char *path, const char *real,
     return rc;
 }
 
-/* TARN_BACKGROUND: a pool that nobody serves gets an engine in the background. */
-static bool wants_background(void)
-{
-    const char *text = getenv("TARN_BACKGROUND");
+/* ---- In another process ---- */
 
-    return text != NULL && strcmp(text, "1") == 0;
+enum background { BACKGROUND_NO, BACKGROUND_IF_POSSIBLE, BACKGROUND_MUST };
+
+/* What TARN_BACKGROUND says; who names a program means it to be used. */
+static enum background background(void)
+{
+    const char *text = getenv("TARN_BACKGROUND"), *engine = getenv("TARN_ENGINE");
+
+    if (text != NULL && strcmp(text, "0") == 0)
+        return BACKGROUND_NO;
+    return (text != NULL && strcmp(text, "1") == 0) || (engine != NULL && engine[0] != '\0')
+               ? BACKGROUND_MUST
+               : BACKGROUND_IF_POSSIBLE;
+}
+
+/* An engine for all in the background. -DER_NOTSUPPORTED: not for this process, or it did not come
+ * about; why says so, and the pool may do without. Else e. */
+static int start_background(const char *real, enum background how, struct err *why, struct err *e)
+{
+    const char *unfit;
+    int rc;
+
+    if (how == BACKGROUND_MUST)
+        return embed_launch(real, e);
+    unfit = how == BACKGROUND_NO                ? "TARN_BACKGROUND=0"
+            : holder_of(real) == HOLDER_PROGRAM ? ""
+                                                : program_unfit(real);
+    if (unfit != NULL) {
+        err_why(why, "%s", unfit);
+        return -DER_NOTSUPPORTED;
+    }
+    rc = embed_launch(real, why);
+    if (rc == 0)
+        return 0;
+    LOG_INFO("pool %s: no engine in the background: %s", real, why->why);
+    return -DER_NOTSUPPORTED;
+}
+
+/* Its engine in another process, found or started. One that is ending when it is found is followed
+ * by the next one. -DER_NOTSUPPORTED: as start_background(). */
+static int open_there(struct client *c, struct opened *o, const char *real, struct net_peer **peer,
+                      uuid_t pool, struct err *why, struct err *e)
+{
+    enum background how = background();
+    uint64_t begun = rt_now_ns();
+    int rc = 0;
+
+    while (rt_now_ns() - begun < STARTS_NS) {
+        struct err now = {0};
+
+        if (shared_is_there(real, &now, &rc) && rc == 0)
+            rc = shared_open(c, real, how != BACKGROUND_NO ? SHARED_KEPT : SHARED_DIR, &o->shared,
+                             peer, pool, &now);
+        if (rc == 0)
+            return 0;
+        /* of another version, perhaps: one that waits for clients is replaced */
+        if (rc == -DER_TIMEDOUT && how != BACKGROUND_NO && embed_end(real, false, NULL, NULL) == 0)
+            rc = -DER_UNREACH;
+        if (rc != -DER_UNREACH) {
+            if (e != NULL)
+                *e = now;
+            return rc;
+        }
+        rc = start_background(real, how, why, e);
+        if (rc != 0)
+            return rc;
+    }
+    return err_setf(e, -DER_UNREACH, "see in the engine's log (D_LOG_FILE) why it ends",
+                    "its engine ends as soon as it has been started", "cannot open pool %s", real);
 }
 
 static bool open_already(const char *real)
@@ -170,43 +236,54 @@ static bool open_already(const char *real)
     return yes;
 }
 
+/* What keeps both from sharing belongs to the error of who came second. */
+static void tell_why_alone(const struct err *why, struct err *e)
+{
+    if (e != NULL && e->rc == -DER_BUSY && why->why[0] != '\0')
+        err_next(e, "close it there first, or end that process (no engine for both: %.150s)",
+                 why->why);
+}
+
+static int open_dir(struct client *c, struct opened *o, const char *path, unsigned mode,
+                    struct net_peer **peer, uuid_t pool, struct err *e)
+{
+    char real[PATH_MAX];
+    struct err why = {0};
+    bool mine;
+    int rc = check_dir(path, real, e);
+
+    if (rc != 0)
+        return rc;
+    mine = open_already(real);
+    if (!mine && mode & CLIENT_OPEN_HERE)
+        rc = embed_end(real, false, NULL, e); /* one that is only waiting for the next client */
+    else if (!mine)
+        rc = open_there(c, o, real, peer, pool, &why, e);
+    if (o->shared != NULL || (rc != 0 && rc != -DER_NOTSUPPORTED))
+        return rc;
+    rc = open_here(o, path, real, mode & CLIENT_OPEN_RO ? CLIENT_OPEN_RO : CLIENT_OPEN_RW, peer, e);
+    if (rc == 0)
+        engine_pool_uuid(o->em->eng, pool);
+    else
+        tell_why_alone(&why, e);
+    return rc;
+}
+
 int client_embed_open(struct client *c, const char *path, unsigned int mode, struct net_peer **peer,
                       uuid_t pool, void **cookie, struct err *e)
 {
-    char real[PATH_MAX];
     struct opened *o = base_calloc(1, sizeof(*o));
-    bool here = mode & CLIENT_OPEN_HERE;
     int rc;
 
     if (o == NULL)
         return -DER_NOMEM;
-    if (strncmp(path, TCP, strlen(TCP)) == 0) {
-        rc = shared_open(c, path + strlen(TCP), true, &o->shared, peer, pool, e);
-        if (rc != 0)
-            goto fail;
+    rc = strncmp(path, TCP, strlen(TCP)) == 0
+             ? shared_open(c, path + strlen(TCP), SHARED_TCP, &o->shared, peer, pool, e)
+             : open_dir(c, o, path, mode, peer, pool, e);
+    if (rc == 0)
         *cookie = o;
-        return 0;
-    }
-    rc = check_dir(path, real, e);
-    if (rc != 0)
-        goto fail;
-    if (!here && !open_already(real) && (wants_background() || shared_is_there(real, e, &rc))) {
-        if (rc == 0 && wants_background() && !shared_is_there(real, e, &rc))
-            rc = embed_launch(real, e);
-        if (rc == 0)
-            rc = shared_open(c, real, false, &o->shared, peer, pool, e);
-    } else {
-        rc = open_here(o, path, real, mode & CLIENT_OPEN_RO ? CLIENT_OPEN_RO : CLIENT_OPEN_RW, peer,
-                       e);
-        if (rc == 0)
-            engine_pool_uuid(o->em->eng, pool);
-    }
-    if (rc != 0)
-        goto fail;
-    *cookie = o;
-    return 0;
-fail:
-    base_free(o);
+    else
+        base_free(o);
     return rc;
 }
 

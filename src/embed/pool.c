@@ -17,7 +17,6 @@
 #include "engine/engine.h"
 #include "rt/rt.h"
 
-#define POOL_LOCK "lock"
 /* a smaller log works, but checkpoints all the time */
 #define WAL_LEAST (UINT64_C(8) << 20)
 #define PROPS_MAX 64u
@@ -249,7 +248,9 @@ int embed_pool_destroy(const char *path, bool force, struct err *e)
     if (what != CONTENT_POOL)
         return err_setf(e, -DER_DF_INVAL, "check the path; list pools with: dmg pool list",
                         "there is no pool in this directory", "cannot destroy pool %s", path);
-    rc = io_dir_open(real, false, &conf.dir, e);
+    rc = embed_end(real, false, NULL, e);
+    if (rc == 0)
+        rc = io_dir_open(real, false, &conf.dir, e);
     if (rc != 0)
         return rc;
     rc = io_dir_lock(conf.dir, e);

@@ -31,6 +31,7 @@ struct serve {
     struct serve_conf conf; /* texts in it end with serve_start() */
     char path[PATH_MAX], socket[PATH_MAX];
     bool made;
+    struct stat at_path, at_socket; /* what lay there at the start */
     struct io_dir *dir;
     struct engine *eng;
     /* on the engine's xstream */
@@ -360,6 +361,9 @@ int serve_start(const struct serve_conf *conf, struct serve **out, struct err *e
     }
     s->conf.path = s->conf.socket = NULL;
     s->conf.create = NULL;
+    /* what cannot be looked at is not missed either */
+    if (stat(s->path, &s->at_path) != 0 || lstat(s->socket, &s->at_socket) != 0)
+        memset(&s->at_path, 0, sizeof(s->at_path));
     LOG_INFO("%s: serves at %s", s->path, s->socket);
     *out = s;
     return 0;
@@ -432,6 +436,21 @@ static int cease(struct serve *s, void *arg, struct err *e)
 bool serve_is_idle(struct serve *s, uint64_t ns)
 {
     return on_engine(s, cease, &ns, NULL) == 1;
+}
+
+static bool is_another(const char *path, const struct stat *was)
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0)
+        return errno == ENOENT || errno == ENOTDIR;
+    return st.st_ino != was->st_ino || st.st_dev != was->st_dev;
+}
+
+bool serve_is_lost(const struct serve *s)
+{
+    return s->at_path.st_ino != 0 &&
+           (is_another(s->path, &s->at_path) || is_another(s->socket, &s->at_socket));
 }
 
 const char *serve_path(const struct serve *s)

@@ -62,6 +62,10 @@ void serve_stop(struct serve *s, bool clean);
  * comes before is seen, who comes after finds no socket and looks for the next engine. */
 bool serve_is_idle(struct serve *s, uint64_t ns);
 
+/* Its directory was removed, or another stands at its path, or its socket was taken away: no new
+ * client finds it. Clients that are connected go on. */
+bool serve_is_lost(const struct serve *s);
+
 const char *serve_path(const struct serve *s);   /* of the directory, absolute, without links */
 const char *serve_socket(const struct serve *s); /* absolute if conf's was */
 bool serve_made_pool(const struct serve *s);     /* serve_start() did */

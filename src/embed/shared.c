@@ -1,9 +1,21 @@
-/* Ways to the engine of a pool directory that runs in a process of its own, on this host. */
+/*
+ * Ways to the engine of a pool that runs in a process of its own: on this host, where it may have
+ * to be started again, or over the network.
+ *
+ * An engine can go while it has clients: killed, told to end, its host's batch job over. Those that
+ * want something of it dial again; a way that is kept starts the next one when nobody listens,
+ * beside whoever is dialing (a thread that lives as long as the start), for he has deadlines.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <daos_errno.h>
+#include "base/assert.h"
 #include "base/fail.h"
+#include "base/log.h"
 #include "client/client.h"
 #include "embed/embed_int.h"
 #include "net/link.h"
@@ -12,55 +24,137 @@
 #include "net/tcp.h"
 #include "rt/rt.h"
 
-#define ASK_MS  10000u /* until it has said who it is */
-#define OLD_MAX 128u
+#define OLD_MAX   128u
+#define ASK_MS    250u /* for its answer, before looking whether anybody listens there still */
+#define ASKS      40u
+#define REVIVE_NS UINT64_C(1000000000) /* between attempts to start an engine */
 
 /* The socket and who may listen on it, or addresses: a connection is made anew as often as it
  * breaks. */
 struct shared {
     char place[PATH_MAX];
-    bool tcp;
+    char dir[PATH_MAX]; /* of a way that is kept */
+    enum shared_way way;
+    _Atomic uint64_t revived_ns; /* when the next engine was last begun */
     uint32_t uid;
     struct net_peer *peer;
     struct net_dialer *old[OLD_MAX]; /* of the process that we were forked from */
     uint32_t old_nr;
     struct err *e; /* while it is opened */
+    bool open;     /* it has answered once */
 };
 
-static int make_dialer(void *arg, struct rt_xs *xs, bool driven, struct net_dialer **d)
+/* ---- Starting the next one ---- */
+
+static void *revive(void *arg)
+{
+    struct err e = {0};
+    int rc = embed_launch(arg, &e);
+
+    if (rc != 0)
+        LOG_WARN("the engine of pool %s is gone, and another one cannot be started: %s",
+                 (const char *)arg, e.why);
+    base_free(arg);
+    return NULL;
+}
+
+/* At most once a second; in a child of fork() as well, where the last attempt was the parent's. */
+static void revive_soon(struct shared *s)
+{
+    uint64_t now = rt_now_ns(), last = atomic_load(&s->revived_ns);
+    pthread_attr_t attr;
+    sigset_t all, was;
+    pthread_t t;
+    char *dir;
+
+    if (now - last < REVIVE_NS || !atomic_compare_exchange_strong(&s->revived_ns, &last, now) ||
+        program_unfit(s->dir) != NULL)
+        return;
+    dir = base_strdup(s->dir);
+    if (dir == NULL)
+        return;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all); /* the program's signals are for its own threads */
+    pthread_sigmask(SIG_SETMASK, &all, &was);
+    if (pthread_create(&t, &attr, revive, dir) != 0)
+        base_free(dir);
+    pthread_sigmask(SIG_SETMASK, &was, NULL);
+    pthread_attr_destroy(&attr);
+}
+
+/* A dialer to a directory, which may start what it dials. */
+struct dialer {
+    struct net_dialer d;
+    struct net_dialer *shm;
+    struct shared *s;
+};
+
+static int dial(struct net_dialer *nd, struct net_wire **w)
+{
+    struct dialer *d = CONTAINER_OF(nd, struct dialer, d);
+    int rc;
+
+    nd->refused = d->shm->refused;
+    rc = d->shm->dial(d->shm, w);
+    if (rc == -DER_UNREACH && d->s->way == SHARED_KEPT && d->s->open)
+        revive_soon(d->s);
+    return rc;
+}
+
+static int make_dialer(void *arg, struct rt_xs *xs, bool driven, struct net_dialer **out)
 {
     struct shared *s = arg;
     struct net_tcp_dial_conf tc = {.addrs = s->place, .driven = driven};
     struct err e = {0};
+    struct dialer *d;
+    int rc;
 
-    if (s->tcp)
-        return net_tcp_dialer(xs, &tc, d, s->e != NULL ? s->e : &e);
-    return net_shm_dialer(xs, s->place, s->uid, d);
-}
-
-static void free_dialer(void *arg, struct net_dialer *d)
-{
-    const struct shared *s = arg;
-
-    if (s->tcp)
-        net_tcp_dialer_free(d);
+    if (s->way == SHARED_TCP)
+        return net_tcp_dialer(xs, &tc, out, s->e != NULL ? s->e : &e);
+    d = base_calloc(1, sizeof(*d));
+    if (d == NULL)
+        return -DER_NOMEM;
+    d->d.dial = dial;
+    d->s = s;
+    rc = net_shm_dialer(xs, s->place, s->uid, &d->shm);
+    if (rc != 0)
+        base_free(d);
     else
-        net_shm_dialer_free(d);
+        *out = &d->d;
+    return rc;
 }
 
-static void forked_dialer(void *arg, struct net_dialer *d)
+static void free_dialer(void *arg, struct net_dialer *nd)
+{
+    struct dialer *d;
+
+    if (((const struct shared *)arg)->way == SHARED_TCP) {
+        net_tcp_dialer_free(nd);
+        return;
+    }
+    d = CONTAINER_OF(nd, struct dialer, d);
+    net_shm_dialer_free(d->shm);
+    base_free(d);
+}
+
+static void forked_dialer(void *arg, struct net_dialer *nd)
 {
     struct shared *s = arg;
+    struct net_dialer *shm;
 
-    if (s->tcp)
+    if (s->way == SHARED_TCP)
         return;
+    shm = CONTAINER_OF(nd, struct dialer, d)->shm;
     if (s->old_nr < OLD_MAX)
-        s->old[s->old_nr++] = d;
+        s->old[s->old_nr++] = shm;
     else
-        net_shm_dialer_forget(d);
+        net_shm_dialer_forget(shm);
 }
 
-static int ask(struct net_peer *peer, uuid_t pool)
+/* ---- Connecting ---- */
+
+static int ask(struct net_peer *peer, uint32_t ms, uuid_t pool)
 {
     static const struct msg_engine_info_req q;
     struct msg_engine_info_rep r = {0};
@@ -68,7 +162,7 @@ static int ask(struct net_peer *peer, uuid_t pool)
     int rc;
 
     net_call_init(&call, MSG_ENGINE_INFO);
-    call.hdr.deadline_ms = ASK_MS;
+    call.hdr.deadline_ms = ms;
     call.req = &q;
     call.rep = &r;
     rc = net_call_wait(peer, &call);
@@ -88,14 +182,15 @@ int shared_path(const char *real, char out[PATH_MAX])
 bool shared_is_there(const char *real, struct err *e, int *rc)
 {
     char path[PATH_MAX];
+    struct net_shm_host host = {UINT32_MAX, 0};
     struct stat st;
-    uint32_t uid;
 
-    *rc = shared_path(real, path) == 0 ? net_shm_answers(path, &uid) : -DER_UNREACH;
+    *rc = shared_path(real, path) == 0 ? net_shm_answers(path, &host) : -DER_UNREACH;
     if (*rc == -DER_NO_PERM)
         err_setf(e, *rc, "ask its owner for access to " EMBED_SOCKET " there",
                  "you may not connect to the engine that serves it", "cannot open pool %s", real);
-    if (*rc == 0 && uid != UINT32_MAX && uid != 0 && stat(real, &st) == 0 && uid != st.st_uid)
+    if (*rc == 0 && host.uid != UINT32_MAX && host.uid != 0 && stat(real, &st) == 0 &&
+        host.uid != st.st_uid)
         *rc = err_setf(e, -DER_NO_PERM,
                        "let the owner of the directory, or root, run its engine, or give it to the "
                        "user who does",
@@ -104,7 +199,21 @@ bool shared_is_there(const char *real, struct err *e, int *rc)
     return *rc != -DER_UNREACH;
 }
 
-static int way(struct client *c, struct shared *s, uuid_t pool)
+/* It may end between being found and being asked: then nobody listens any more. */
+static int ask_until(struct shared *s, uuid_t pool)
+{
+    int rc = -DER_TIMEDOUT;
+
+    for (uint32_t i = 0; i < (s->way == SHARED_TCP ? 1 : ASKS) && rc == -DER_TIMEDOUT; i++) {
+        rc = ask(s->peer, s->way == SHARED_TCP ? ASKS * ASK_MS : ASK_MS, pool);
+        if (rc == -DER_TIMEDOUT && s->way != SHARED_TCP &&
+            net_shm_answers(s->place, NULL) == -DER_UNREACH)
+            return -DER_UNREACH;
+    }
+    return rc;
+}
+
+static int connect_to(struct client *c, struct shared *s, uuid_t pool)
 {
     struct net_link_conf conf = {.dialer = make_dialer,
                                  .dialer_free = free_dialer,
@@ -117,48 +226,68 @@ static int way(struct client *c, struct shared *s, uuid_t pool)
         rc = net_link_connect(ls, &conf, &s->peer);
     if (rc != 0)
         return rc;
-    rc = ask(s->peer, pool);
+    rc = ask_until(s, pool);
     if (rc != 0)
         net_peer_close(s->peer);
     return rc;
 }
 
-int shared_open(struct client *c, const char *place, bool tcp, struct shared **out,
+/* Where it is, and whom it may belong to. */
+static int locate(struct shared *s, const char *place)
+{
+    struct stat st;
+    int rc;
+
+    if (s->way == SHARED_TCP) {
+        snprintf(s->place, sizeof(s->place), "%s", place);
+        return 0;
+    }
+    rc = shared_path(place, s->place);
+    if (rc == 0 && stat(place, &st) != 0)
+        rc = -DER_NONEXIST;
+    if (rc != 0)
+        return rc;
+    s->uid = st.st_uid; /* or root: nobody else's program stands in for the engine */
+    snprintf(s->dir, sizeof(s->dir), "%s", place);
+    return 0;
+}
+
+static int refuse(const char *place, bool tcp, int rc, struct err *e)
+{
+    if (rc == -DER_BUSY)
+        return err_setf(e, rc,
+                        "end some programs that use it, or raise clients.max and clients.user_max "
+                        "of the engine",
+                        "its engine has as many connections, of all or of this user, as it takes",
+                        "cannot open pool %s", place);
+    return err_setf(e, rc == -DER_TIMEDOUT && tcp ? -DER_UNREACH : rc,
+                    tcp ? "see that it runs and listens there, and that no firewall is between"
+                        : "end it, the next one is ours: tarn engine --end, or kill",
+                    tcp ? "no engine answers there"
+                        : "its engine listens but does not answer; it may be of another version",
+                    "cannot open pool %s", place);
+}
+
+int shared_open(struct client *c, const char *place, enum shared_way way, struct shared **out,
                 struct net_peer **peer, uuid_t pool, struct err *e)
 {
     struct shared *s = base_calloc(1, sizeof(*s));
-    struct stat st;
-    int rc = 0;
+    bool tcp = way == SHARED_TCP;
+    int rc;
 
     if (s == NULL)
         return -DER_NOMEM;
-    s->tcp = tcp;
+    s->way = way;
     s->e = e;
-    if (tcp) {
-        snprintf(s->place, sizeof(s->place), "%s", place);
-    } else {
-        rc = shared_path(place, s->place);
-        if (rc == 0 && stat(place, &st) != 0)
-            rc = -DER_NONEXIST;
-        s->uid = st.st_uid; /* or root: nobody else's program stands in for the engine */
-    }
+    rc = locate(s, place);
     if (rc == 0)
-        rc = way(c, s, pool);
+        rc = connect_to(c, s, pool);
     s->e = NULL;
     if (rc != 0) {
         base_free(s);
-        return err_setf(e, rc == -DER_TIMEDOUT ? -DER_UNREACH : rc,
-                        rc == -DER_BUSY ? "end some programs that use it, or raise clients.max and "
-                                          "clients.user_max of the engine"
-                        : tcp
-                            ? "see that it runs and listens there, and that no firewall is between"
-                            : "see in the engine's log what it does, or end it",
-                        rc == -DER_BUSY ? "its engine has as many connections, of all or of this "
-                                          "user, as it takes"
-                        : tcp           ? "no engine answers there"
-                                        : "its engine listens but does not answer",
-                        "cannot open pool %s", place);
+        return refuse(place, tcp, rc, e);
     }
+    s->open = true;
     *peer = s->peer;
     *out = s;
     return 0;

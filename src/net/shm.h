@@ -55,9 +55,14 @@ void net_shm_free(struct net_shm_listener *l);
 /* Connections that it turned away, since it listens. On xs. */
 uint64_t net_shm_refused(const struct net_shm_listener *l);
 
-/* Is anybody listening at path? 0, and uid (may be NULL) whose program it is, UINT32_MAX if it is
- * too busy to say; -DER_NO_PERM: somebody may be, but not for us; -DER_UNREACH. */
-int net_shm_answers(const char *path, uint32_t *uid);
+/* Whose program listens, and its number; UINT32_MAX and 0 if it is too busy to say, 0 too if its
+ * process cannot be seen from ours. */
+struct net_shm_host {
+    uint32_t uid, pid;
+};
+/* Is anybody listening at path? 0, and host (may be NULL); -DER_NO_PERM: somebody may be, but not
+ * for us; -DER_UNREACH. */
+int net_shm_answers(const char *path, struct net_shm_host *host);
 
 /* Wires of xs to the engine that listens at path. uid: who must listen there, besides root;
  * UINT32_MAX: anybody. -DER_NOMEM. */

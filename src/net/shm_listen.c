@@ -314,7 +314,7 @@ static void incoming_again(struct rt_timer *t)
     listen_on(CONTAINER_OF(t, struct net_shm_listener, again));
 }
 
-int net_shm_answers(const char *path, uint32_t *uid)
+int net_shm_answers(const char *path, struct net_shm_host *host)
 {
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), dir = -1, rc;
     struct sockaddr_un sa;
@@ -324,9 +324,10 @@ int net_shm_answers(const char *path, uint32_t *uid)
     rc = fd >= 0 ? shm_address(path, &sa, &dir) : -errno;
     if (rc == 0 && connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) != 0)
         rc = -errno;
-    if (uid != NULL)
-        *uid = rc == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 ? cred.uid
-                                                                                    : UINT32_MAX;
+    if (host != NULL)
+        *host = rc == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0
+                    ? (struct net_shm_host){cred.uid, (uint32_t)cred.pid}
+                    : (struct net_shm_host){UINT32_MAX, 0};
     if (dir >= 0)
         close(dir);
     if (fd >= 0)

@@ -8,7 +8,9 @@
 
 #include "base/label.h"
 #include "base/size.h"
+#include "embed/embed.h"
 #include "engine/engine.h"
+#include "rt/rt.h"
 #include "tools/cmd_engine.h"
 #include "tools/cmds.h"
 #include "tools/conn.h"
@@ -23,7 +25,10 @@ int engine_start(struct tool *t, const char *pool, const struct engine_conf *how
 
     if (rc != 0)
         return rc;
-    rc = io_dir_open(p->path, false, &p->dir, &t->err);
+    rc = embed_end(p->path, false, NULL,
+                   &t->err); /* one that waits for clients would be in the way */
+    if (rc == 0)
+        rc = io_dir_open(p->path, false, &p->dir, &t->err);
     if (rc == 0) {
         /* What is being written cannot be checked. On a medium that nobody can write there is no
          * lock to take. */
@@ -31,7 +36,7 @@ int engine_start(struct tool *t, const char *pool, const struct engine_conf *how
 
         conf.dir = p->dir;
         conf.locked = io_dir_lock(p->dir, &e) == 0;
-        for (unsigned i = 0; e.rc == -DER_BUSY && i < BUSY_TRIES; i++) {
+        for (uint64_t t0 = rt_now_ns(); e.rc == -DER_BUSY && rt_now_ns() - t0 < BUSY_NS;) {
             usleep(BUSY_PAUSE_US);
             e = (struct err){0};
             conf.locked = io_dir_lock(p->dir, &e) == 0;
@@ -382,10 +387,13 @@ static const struct command commands[] = {
      "closed; a second one ends it at\n"
      "once, which loses nothing that was acknowledged. SIGHUP opens the log file anew. Also called "
      "daos_engine.\n"
+     "Programs that name a pool by its directory start one by themselves if none runs there, which "
+     "ends when it was not used\n"
+     "for 30 seconds; this command is for one that stays, or listens to other machines.\n"
      "Nothing needs to be configured; what can be is an option, or a key of the file that --config "
      "names (docs/engine.md).",
-     "engine ./tarn-pool\nengine ./tarn-pool --background --idle-exit=30s\nengine "
-     "--example-config\n"
+     "engine ./tarn-pool\nengine ./tarn-pool --background --idle-exit=30s\nengine --end "
+     "./tarn-pool\nengine --example-config\n"
      "engine --config=/etc/tarn/fast.yaml --log-level=DEBUG",
      {SETTINGS(SETTING_OPTION) ENGINE_OPTIONS}},
     {"metrics",

@@ -4,7 +4,8 @@
  * The main thread only waits for signals and looks now and then whether anybody is still there; all
  * work is done on the engine's xstream (embed/serve.h). SIGTERM and SIGINT end it orderly; a second
  * one finds their default actions, and the engine ends as in a crash, which costs nothing that was
- * acknowledged. SIGHUP opens the log file anew.
+ * acknowledged. SIGHUP opens the log file anew. SIGURG asks an engine that ends when idle to do so
+ * now, if it is (embed_end()).
  */
 #include <errno.h>
 #include <grp.h>
@@ -31,6 +32,10 @@
 #define LOOKS      8u /* whether it is idle, in the time after which it ends */
 #define LOOK_LEAST (NS_PER_S / 20)
 #define LOOK_MOST  (5 * NS_PER_S)
+/* whoever asks has just been looking who listens: until that has been seen to be over */
+#define ASKED_LOOKS    100u
+#define ASKED_PAUSE_NS UINT64_C(10000000)
+#define AWAITED_NS     (5 * NS_PER_S) /* for whoever needed it, however slow */
 
 struct daemon {
     struct tool *t;
@@ -164,6 +169,7 @@ static void signals_of(sigset_t *set)
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGHUP);
+    sigaddset(set, SIGURG);
 }
 
 /* Threads that come later inherit it: signals are the main thread's. */
@@ -224,13 +230,54 @@ static uint64_t look_ns(uint64_t idle_ns)
     return idle_ns == 0 ? 0 : MIN(MAX(idle_ns / LOOKS, LOOK_LEAST), LOOK_MOST);
 }
 
+/* Somebody wants the pool for himself. */
+static bool makes_way(struct daemon *d)
+{
+    if (number_of(d, SET_IDLE_EXIT) == 0)
+        return false;
+    for (uint32_t i = 0; i < ASKED_LOOKS; i++) {
+        if (serve_is_idle(d->serve, 0))
+            return true;
+        rt_sleep_ns(ASKED_PAUSE_NS);
+    }
+    return false;
+}
+
+/* It was started for somebody who has not come yet. */
+static bool is_awaited(struct daemon *d, uint64_t begun_ns)
+{
+    struct serve_stat st;
+
+    if (!opt_flag(d->t, "as-needed") || rt_now_ns() - begun_ns >= AWAITED_NS)
+        return false;
+    serve_stat(d->serve, &st);
+    return st.requests == 0;
+}
+
+/* At a look. */
+static bool is_over(struct daemon *d, uint64_t begun_ns, uint64_t idle_ns)
+{
+    char text[32];
+
+    if (is_awaited(d, begun_ns))
+        return false;
+    if (serve_is_idle(d->serve, idle_ns)) {
+        LOG_INFO("nobody was connected for %s", duration_print(idle_ns, text, sizeof(text)));
+        return true;
+    }
+    if (serve_is_lost(d->serve) && serve_is_idle(d->serve, 0)) {
+        LOG_INFO("the directory is gone, or the socket in it: nobody can find it any more");
+        return true;
+    }
+    return false;
+}
+
 /* Serves until somebody says, or nobody cares. */
 static void wait_for_end(struct daemon *d)
 {
-    uint64_t idle_ns = number_of(d, SET_IDLE_EXIT), every = look_ns(idle_ns);
+    uint64_t idle_ns = number_of(d, SET_IDLE_EXIT), every = look_ns(idle_ns), begun = rt_now_ns();
     struct timespec ts = {.tv_sec = (time_t)(every / NS_PER_S),
                           .tv_nsec = (long)(every % NS_PER_S)};
-    char text[32];
     sigset_t set;
 
     signals_of(&set);
@@ -240,12 +287,16 @@ static void wait_for_end(struct daemon *d)
 
         if (sig == SIGHUP) {
             log_reopen(d);
+        } else if (sig == SIGURG) {
+            if (makes_way(d)) {
+                LOG_INFO("makes way for process %ld of user %ld", (long)si.si_pid, (long)si.si_uid);
+                return;
+            }
         } else if (sig > 0) {
             LOG_INFO("%s from process %ld of user %ld", sig == SIGTERM ? "SIGTERM" : "SIGINT",
                      (long)si.si_pid, (long)si.si_uid);
             return;
-        } else if (errno == EAGAIN && serve_is_idle(d->serve, idle_ns)) {
-            LOG_INFO("nobody was connected for %s", duration_print(idle_ns, text, sizeof(text)));
+        } else if (errno == EAGAIN && is_over(d, begun, idle_ns)) {
             return;
         }
     }
@@ -280,6 +331,9 @@ static int start(struct daemon *d, struct err *e)
     int rc = log_open(d, e);
 
     files_raise(d);
+    /* one that a program has started, and nobody uses, makes way for one that was wanted */
+    if (rc == 0 && !opt_flag(d->t, "as-needed"))
+        embed_end(d->conf.path, false, NULL, NULL);
     if (rc == 0)
         rc = serve_start(&d->conf, &d->serve, e);
     if (rc == 0 && pidfile != NULL) {
@@ -336,7 +390,9 @@ static int engine_run(struct daemon *d, struct err *e)
     int rc = 0;
 
     d->detached = -1;
-    if (opt_flag(d->t, "background")) {
+    if (opt_flag(d->t, "as-needed"))
+        detach_unbind();
+    if (opt_flag(d->t, "background") || opt_flag(d->t, "as-needed")) {
         rc = detach(&d->detached, &d->st, e);
         if (rc == 0 && d->detached < 0) {
             rc = said_by_it(d, e);
@@ -377,6 +433,24 @@ static int example(struct tool *t)
     return 0;
 }
 
+/* --end: the one that serves the directory. */
+static int end_it(struct daemon *d, struct err *e)
+{
+    const char *path = text_of(d, SET_PATH);
+    long pid;
+    int rc = embed_end(path, true, &pid, e);
+
+    if (rc != 0)
+        return rc;
+    if (d->t->json)
+        d->t->response = pid != 0 ? json_pack("{s:I}", "ended", (json_int_t)pid) : json_object();
+    else if (pid != 0)
+        fprintf(d->t->out, "engine %ld of %s has ended\n", pid, path);
+    else
+        fprintf(d->t->out, "no engine serves %s\n", path);
+    return 0;
+}
+
 int cmd_engine(struct tool *t)
 {
     const char *check = opt_text(t, "check-config");
@@ -402,7 +476,7 @@ int cmd_engine(struct tool *t)
     } else if (rc == 0) {
         rc = settings_settle(d, &t->err);
         if (rc == 0)
-            rc = engine_run(d, &t->err);
+            rc = opt_flag(t, "end") ? end_it(d, &t->err) : engine_run(d, &t->err);
     }
     settings_fini(&d->s);
     free(d);

@@ -14,8 +14,11 @@ int cmd_engine(struct tool *t);
         {0, "check-config", "FILE", "say whether a configuration can be used, and do no more"},    \
         {0, "example-config", NULL, "print a configuration with every key, and do no more"},       \
         {0, "foreground", NULL, "stay (the default)"},                                             \
+        {0, "background", NULL, "return when clients can connect; says what failed if not"},       \
+        {0, "as-needed", NULL,                                                                     \
+         "as programs start it: in the background, free of the limits and CPUs of its beginner"},  \
     {                                                                                              \
-        0, "background", NULL, "return when clients can connect; says what failed if not"          \
+        0, "end", NULL, "tell the engine that serves DIR to end, and wait until it has"            \
     }
 
 /* cmd_bench.c */

@@ -9,6 +9,7 @@
 #include "base/label.h"
 #include "client/client.h"
 #include "embed/embed.h"
+#include "rt/rt.h"
 
 static const char *const layouts[] = {
     [DAOS_PROP_CO_LAYOUT_UNKNOWN] = "unknown", [DAOS_PROP_CO_LAYOUT_POSIX] = "POSIX",
@@ -67,6 +68,7 @@ static int conn_init(struct tool *t, struct conn *c)
 
 int conn_pool(struct tool *t, struct conn *c, const char *pool, unsigned flags)
 {
+    uint64_t begun = rt_now_ns();
     int rc = check_pool_name(t, pool);
 
     if (rc == 0)
@@ -76,7 +78,7 @@ int conn_pool(struct tool *t, struct conn *c, const char *pool, unsigned flags)
     err_last_clear();
     c->pool_info.pi_bits = DPI_SPACE;
     rc = daos_pool_connect(pool, NULL, flags, &c->poh, &c->pool_info, NULL);
-    for (unsigned i = 0; rc == -DER_BUSY && i < BUSY_TRIES; i++) {
+    while (rc == -DER_BUSY && rt_now_ns() - begun < BUSY_NS) {
         usleep(BUSY_PAUSE_US);
         err_last_clear();
         rc = daos_pool_connect(pool, NULL, flags, &c->poh, &c->pool_info, NULL);

@@ -13,7 +13,7 @@
 
 /* A process that is ending (a dfuse just unmounted, a killed copy) holds its pool for a moment
  * more: who finds a pool busy tries again for about a second. */
-#define BUSY_TRIES    20u
+#define BUSY_NS       UINT64_C(1000000000)
 #define BUSY_PAUSE_US 50000u
 
 struct conn {

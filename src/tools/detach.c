@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,8 +20,34 @@
 
 #include <daos_errno.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "tools/tool.h"
+
+void detach_unbind(void)
+{
+    static const int limits[] = {RLIMIT_AS,    RLIMIT_CPU,     RLIMIT_DATA,
+                                 RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NPROC};
+    struct sched_param param = {0};
+    cpu_set_t cpus;
+    struct rlimit r;
+    sigset_t none;
+
+    sigemptyset(&none);
+    for (int sig = 1; sig < NSIG; sig++)
+        signal(sig, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++)
+        if (getrlimit(limits[i], &r) == 0 && r.rlim_cur != r.rlim_max) {
+            r.rlim_cur = r.rlim_max;
+            setrlimit(limits[i], &r);
+        }
+    memset(&cpus, 0xff,
+           sizeof(cpus)); /* the kernel leaves those that there are, and that are ours */
+    sched_setaffinity(0, sizeof(cpus), &cpus);
+    sched_setscheduler(0, SCHED_OTHER, &param);
+    umask(077);
+}
 
 /* Files that were open in whoever began us would be kept open by us: pipes that never end, file
  * systems that cannot be unmounted. */

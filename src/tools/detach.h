@@ -25,6 +25,11 @@ struct started {
     char path[PATH_MAX], socket[PATH_MAX];
 };
 
+/* An engine for everybody takes nothing from whoever happened to need it first: signals have their
+ * default actions, limits are as far as they may go, every CPU will do, scheduled as any, files are
+ * its user's alone. First of all. What needs rights to be undone stays: hard limits, a nice value,
+ * the cgroup. */
+void detach_unbind(void);
 /* Before any thread is there. In the beginner: *fd is -1, st says how it went. In the process in
  * the background: *fd >= 0; it has a session of its own, and of open files only standard input,
  * output and error. It ends with detach_ready() or detach_failed(). -DER_NOMEM: nobody was started.

@@ -94,6 +94,7 @@ static inline int api_group_setup(void **state)
     if (mkdtemp(a->dir) == NULL)
         return -1;
     setenv("XDG_STATE_HOME", a->dir, 1);
+    setenv("TARN_BACKGROUND", "0", 1); /* the engine is here, or api_engine_start() has made it */
     snprintf(a->path, sizeof(a->path), "%s/pool", a->dir);
     rc = embed_pool_create(a->path, &conf, a->pool, &e);
     if (rc == 0 && getenv("TARN_TEST_SHARED") != NULL)

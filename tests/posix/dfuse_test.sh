@@ -22,7 +22,7 @@ if [ -w /dev/shm ] && [ "$(df -k --output=avail /dev/shm | tail -1)" -gt 2000000
 top=$(mktemp -d "$base/dfuse-test.XXXXXX")
 mnt=$top/mnt
 pool=$top/pool
-export XDG_STATE_HOME=$top/state
+export XDG_STATE_HOME=$top/state TARN_BACKGROUND=0
 export HOME=$top
 export GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@t GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@t
 

@@ -258,32 +258,6 @@ engines="$engines $(cat many/lock)"
 ok client many/engine.sock echo
 kill "$(cat many/lock)"
 
-# ---- clients that start it: many at once start one; it ends when idle, and one that is ending is waited for
-ok tarn pool create ./bg --wal-size=16M
-export TARN_BACKGROUND=1 TARN_ENGINE="$TARN" TARN_IDLE_EXIT=3s
-for i in $(seq 1 16); do
-    "$TARN" cont create ./bg "c$i" >"out.bg.$i" 2>&1 &
-    many[i]=$!
-done
-for i in $(seq 1 16); do
-    wait "${many[i]}" || bad "client $i of many that start an engine: $(cat "out.bg.$i")"
-done
-engines="$engines $(cat bg/lock)"
-ok tarn cont list ./bg
-[ "$(wc -l <.out)" -eq 16 ] || bad "not every container is there"
-[ "$(for f in /proc/[0-9]*/cmdline; do tr '\0' ' ' <"$f"; echo; done 2>/dev/null | grep -c "engine --background .*$PWD/bg \$")" -eq 1 ] ||
-    bad "not one engine was started"
-wait_until gone "$(cat bg/lock)"
-export TARN_IDLE_EXIT=0.1s
-for i in $(seq 1 8); do
-    ok tarn cont list ./bg
-    sleep "0.$((RANDOM % 20 + 10))"
-done
-wait_until gone "$(cat bg/lock)"
-TARN_ENGINE=/none fails 3 DER_NONEXIST 'its program /none' tarn cont list ./bg
-unset TARN_BACKGROUND TARN_ENGINE TARN_IDLE_EXIT
-ok tarn pool destroy ./bg --recursive
-
 # ---- who may connect
 up ./p --socket-path=s.sock --socket-mode=0666
 [ "$(stat -c %a s.sock)" = 666 ] || bad "mode of the socket"

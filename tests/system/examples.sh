@@ -5,7 +5,9 @@ set -eu
 src=$1 build=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export XDG_STATE_HOME=$work/state
+# the engine that the first of them starts is the installed one, and serves the others
+export XDG_STATE_HOME=$work/state TARN_IDLE_EXIT=3s
+unset TARN_BACKGROUND TARN_ENGINE
 
 DESTDIR=$work/root meson install -C "$build" --no-rebuild --quiet >"$work/install.log" 2>&1 || { cat "$work/install.log"; exit 1; }
 prefix=$(find "$work/root" -type d -name pkgconfig | head -1)
@@ -34,4 +36,8 @@ cc -Wall -Werror "$src/examples/listdir.c" $(pkg-config --cflags daos) -L"$libdi
 # a pool that is not there is an error, not a crash
 if "$work/kv" "$work/none/" >"$work/err" 2>&1; then exit 1; fi
 grep -q connect "$work/err"
+pid=$(cat "$work/pool/lock")
+[ "$(readlink "/proc/$pid/exe")" = "$root/bin/tarn" ] || { echo "no engine of the installation runs: '$pid'"; exit 1; }
+"$root/bin/tarn" engine --end "$work/pool" | grep -q "engine $pid of .* has ended"
+[ ! -e "/proc/$pid" ]
 echo "examples work"

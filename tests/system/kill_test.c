@@ -30,7 +30,7 @@
 enum mode { MODE_KV, MODE_FILE };
 
 struct world {
-    char pool[256];
+    char pool[300];
     enum mode mode;
     daos_handle_t poh, coh, kv;
     dfs_t *dfs;
@@ -306,7 +306,8 @@ static uint64_t run_round(struct world *w, unsigned char *acked, uint64_t first,
 int main(int argc, char **argv)
 {
     struct world w = {0};
-    char dir[] = "/tmp/tarn-kill-XXXXXX";
+    const char *where = getenv("TARN_TEST_DIR");
+    char dir[256];
     char cmd[512];
     unsigned char *acked = calloc(1, KEYS_MAX);
     uint64_t tried = 0, nr = 0;
@@ -321,6 +322,8 @@ int main(int argc, char **argv)
     printf("seed %u\n", seed);
     fflush(stdout); /* children must not print it again */
     srand(seed);
+    snprintf(dir, sizeof(dir), "%s/tarn-kill-XXXXXX", where != NULL ? where : "/tmp");
+    setenv("TARN_BACKGROUND", "0", 1); /* whose process is killed is the engine's */
     if (mkdtemp(dir) == NULL)
         die("mkdtemp", errno);
     snprintf(w.pool, sizeof(w.pool), "%s/pool", dir);

@@ -3,8 +3,8 @@
 set -u
 TARN=$(realpath "$1") && [ -x "$TARN" ] || { echo "no program to test: '$1'"; exit 1; }
 HERE=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
-WORLD=$(mktemp -d "${TMPDIR:-/tmp}/tarn-system-XXXXXX")
-export XDG_STATE_HOME="$WORLD/state"
+WORLD=$(mktemp -d "${TARN_TEST_DIR:-${TMPDIR:-/tmp}}/tarn-system-XXXXXX")
+export XDG_STATE_HOME="$WORLD/state" TARN_BACKGROUND=${TARN_BACKGROUND-0}
 cd "$WORLD" || exit 1
 failures=0
 trap 'rc=$?; chmod -R u+rwx "$WORLD" 2>/dev/null; [ -n "${MOUNTED:-}" ] && umount "$MOUNTED" 2>/dev/null; rm -rf "$WORLD"; exit $rc' EXIT

@@ -356,6 +356,7 @@ static int setup(void **state)
     if (mkdtemp(root) == NULL)
         return -1;
     setenv("XDG_STATE_HOME", root, 1);
+    setenv("TARN_BACKGROUND", "0", 1); /* engines in this process are what is tested */
     return 0;
 }
 
