@@ -45,7 +45,7 @@ int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid
 int embed_pool_destroy(const char *path, bool force, struct err *e);
 /* Tells the engine that serves the directory to end, and waits until it has; 0 too if there is none
  * (*pid is 0 then; may be NULL). at_once: whatever it is doing, which it finishes; else only if it
- * is idle and was to end when idle, -DER_BUSY. -DER_NO_PERM: it is another user's. */
+ * is idle and was started by a program, -DER_BUSY. -DER_NO_PERM: it is another user's. */
 int embed_end(const char *path, bool at_once, long *pid, struct err *e);
 /* Calls each(uuid, label, path, arg) for every registered pool. */
 int embed_pool_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg),

@@ -5,7 +5,7 @@
  * client. Who needs the pool alone (destroying, checking, a program that wants it in its own
  * process) asks it to end now. The request is a signal: SIGURG, which means nothing to any other
  * program, should one have taken the number of an engine that has just died. An engine that has
- * clients, or was not started to end when idle, takes no notice; so does one of before there was
+ * clients, or was started by hand, takes no notice; so does one of before there was
  * this request. SIGTERM ends any.
  *
  * Whom the signal reaches is the kernel's word: the process that listens at the socket in the
@@ -25,7 +25,7 @@
 #include "net/shm.h"
 #include "rt/rt.h"
 
-#define NOTICE_NS UINT64_C(3000000000)  /* until it has stopped listening */
+#define NOTICE_NS UINT64_C(2000000000)  /* until it has stopped listening */
 #define END_NS    UINT64_C(90000000000) /* until it has closed the pool: a minute and a half */
 #define LOOK_NS   UINT64_C(2000000)
 
@@ -40,6 +40,22 @@ static ssize_t read_file(const char *path, char *buf, size_t len)
         close(fd);
     buf[n > 0 ? n : 0] = '\0';
     return n;
+}
+
+/* A process that has ended is still there until its parent looks, and in many a container nobody
+ * does. */
+static bool lives(pid_t pid)
+{
+    char path[64], line[512];
+    const char *state;
+
+    if (kill(pid, 0) != 0 && errno == ESRCH)
+        return false;
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    if (read_file(path, line, sizeof(line)) <= 0)
+        return true;
+    state = strrchr(line, ')'); /* after its name, which may hold anything */
+    return state == NULL || state[1] == '\0' || (state[2] != 'Z' && state[2] != 'X');
 }
 
 /* `tarn engine ...`, under any of its names. */
@@ -67,7 +83,7 @@ enum holder holder_of(const char *real)
     if (read_file(path, text, sizeof(text)) <= 0)
         return HOLDER_NONE;
     pid = (pid_t)strtol(text, NULL, 10);
-    if (pid <= 0 || (kill(pid, 0) != 0 && errno == ESRCH))
+    if (pid <= 0 || !lives(pid))
         return HOLDER_NONE;
     return is_engine(pid) ? HOLDER_ENGINE : HOLDER_PROGRAM;
 }
@@ -97,7 +113,7 @@ static bool listens(const char *socket, const struct stat *was, pid_t pid)
     struct stat st;
 
     return stat(socket, &st) == 0 && st.st_ino == was->st_ino && st.st_dev == was->st_dev &&
-           (kill(pid, 0) == 0 || errno != ESRCH);
+           lives(pid);
 }
 
 /* -DER_BUSY: it goes on. */
@@ -118,7 +134,7 @@ static int wait_for(const char *real, const char *socket, const struct stat *was
         }
         rt_sleep_ns(LOOK_NS);
     }
-    while (kill(pid, 0) == 0 || errno != ESRCH) {
+    while (lives(pid)) {
         if (rt_now_ns() - begun > END_NS) {
             cannot(real, -DER_BUSY, "", "wait a little, or end it at once: kill -9", e);
             err_why(e, "it is in use by process %ld (tarn), an engine that is ending", (long)pid);

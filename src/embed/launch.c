@@ -184,6 +184,7 @@ static int start(const char *real, struct err *e)
     char said[SAID_MAX], prog[PATH_MAX];
     uint64_t begun = rt_now_ns();
     int rc, there = 0;
+    bool again = true;
 
     if (!program_find(prog))
         return err_set(e, -DER_NONEXIST, "cannot start an engine",
@@ -191,8 +192,10 @@ static int start(const char *real, struct err *e)
                        "install Tarn, or set TARN_ENGINE to its program 'tarn'");
     /* an engine that is just ending listens no more, and has the pool a moment longer */
     while ((rc = run(real, prog, said)) == -1 && rt_now_ns() - begun < ENDING_NS &&
-           holder_of(real) != HOLDER_PROGRAM && !shared_is_there(real, e, &there))
+           (again || holder_of(real) == HOLDER_ENGINE) && !shared_is_there(real, e, &there)) {
+        again = holder_of(real) == HOLDER_ENGINE; /* or just gone: once more */
         rt_sleep_ns(LOOK_MS * 1000000u);
+    }
     if (rc == 0 || (rc == -1 && shared_is_there(real, e, &there)))
         return there == -DER_UNREACH ? 0 : there;
     if (rc > 0) {

@@ -4,8 +4,8 @@
  * The main thread only waits for signals and looks now and then whether anybody is still there; all
  * work is done on the engine's xstream (embed/serve.h). SIGTERM and SIGINT end it orderly; a second
  * one finds their default actions, and the engine ends as in a crash, which costs nothing that was
- * acknowledged. SIGHUP opens the log file anew. SIGURG asks an engine that ends when idle to do so
- * now, if it is (embed_end()).
+ * acknowledged. SIGHUP opens the log file anew. SIGURG asks an engine that a program started to
+ * end if it is idle (embed_end()).
  */
 #include <errno.h>
 #include <grp.h>
@@ -33,7 +33,7 @@
 #define LOOK_LEAST (NS_PER_S / 20)
 #define LOOK_MOST  (5 * NS_PER_S)
 /* whoever asks has just been looking who listens: until that has been seen to be over */
-#define ASKED_LOOKS    100u
+#define ASKED_LOOKS    50u
 #define ASKED_PAUSE_NS UINT64_C(10000000)
 #define AWAITED_NS     (5 * NS_PER_S) /* for whoever needed it, however slow */
 
@@ -233,8 +233,8 @@ static uint64_t look_ns(uint64_t idle_ns)
 /* Somebody wants the pool for himself. */
 static bool makes_way(struct daemon *d)
 {
-    if (number_of(d, SET_IDLE_EXIT) == 0)
-        return false;
+    if (!opt_flag(d->t, "as-needed"))
+        return false; /* somebody wanted this one */
     for (uint32_t i = 0; i < ASKED_LOOKS; i++) {
         if (serve_is_idle(d->serve, 0))
             return true;

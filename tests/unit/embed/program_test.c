@@ -155,16 +155,26 @@ static void who_starts_none(void **state)
 
 static void whose_is_the_lock(void **state)
 {
+    siginfo_t si;
+    pid_t pid;
     int fd;
 
     assert_int_equal(mkdir(at("locked"), 0755), 0);
     assert_int_equal(holder_of(at("locked")), HOLDER_NONE);
-    fd = open(at("locked/lock"), O_CREAT | O_RDWR, 0600);
+    fd = open(at("locked/lock"), O_CREAT | O_RDWR | O_APPEND, 0600);
     assert_int_equal(holder_of(at("locked")), HOLDER_NONE); /* given back */
     dprintf(fd, "%ld\n", (long)getpid());
     assert_int_equal(holder_of(at("locked")), HOLDER_PROGRAM);
     assert_int_equal(ftruncate(fd, 0), 0);
-    assert_int_equal(pwrite(fd, "nonsense\n", 9, 0), 9);
+    pid = fork();
+    if (pid == 0)
+        _exit(0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT), 0);
+    dprintf(fd, "%ld\n", (long)pid);
+    assert_int_equal(holder_of(at("locked")), HOLDER_NONE); /* it has ended, nobody looked */
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(write(fd, "nonsense\n", 9), 9);
     assert_int_equal(holder_of(at("locked")), HOLDER_NONE);
     close(fd);
 }
