@@ -47,7 +47,7 @@ struct bench {
 
 static int value_io(struct bench *b, bool write)
 {
-    static char dkey_name[] = "dkey", akey_name[] = "akey";
+    char dkey_name[] = "dkey", akey_name[] = "akey";
     daos_recx_t recx = {0, VALUE};
     daos_iod_t iod = {.iod_type = DAOS_IOD_ARRAY, .iod_size = 1, .iod_nr = 1, .iod_recxs = &recx};
     d_iov_t iov;

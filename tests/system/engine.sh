@@ -89,8 +89,22 @@ printf 'path: ./p\nsocket:\n  mode: 0640\nlog:\n  level: DEBUG\n' >p.yaml
 up --config p.yaml
 [ "$(stat -c %a p/engine.sock)" = 640 ] || bad "the mode of the socket is not what its file says"
 ok client p/engine.sock echo
+# what it is asked, and where the time of a read goes
+ok tarn metrics ./p
+says '^  requests_ever '
+json 'r["messages"]["ECHO"]["requests"] >= 1 and r["figures"]["connections"] >= 1' tarn metrics ./p
+ok tarn bench --breakdown --reads=200 ./p
+says ' ns  the store finds the value'
+json 'len(r["stages"]) == 7 and all(s["ns"] > 0 for s in r["stages"]) and r["reads"] == 200' tarn bench --breakdown --reads=200 ./p
+json 'r["messages"]["OBJ_FETCH"]["requests"] == 800 and r["messages"]["OBJ_FETCH"]["errors"] == 0' tarn metrics ./p
+fails 8 DER_INVAL 'nothing was named' tarn bench ./p
+fails 8 DER_INVAL 'cannot use --reads=0' tarn bench --breakdown --reads=0 ./p
+ok tarn cont list ./p
+never_says tarn-bench
 kill "$engine"
 down
+fails 16 DER_NOSYS 'no engine serves it' tarn metrics inproc:./p
+json 'len(r["stages"]) == 7' tarn bench --breakdown --reads=200 inproc:./p
 grep -q 'DEBUG.*connected' engine.log || bad "the level of the log is not what its file says"
 up --config=p.yaml --socket-mode=0600
 [ "$(stat -c %a p/engine.sock)" = 600 ] || bad "the command line counts less than the file"
