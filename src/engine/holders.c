@@ -4,14 +4,13 @@
  * connection is whose (net/shm.h), the service whose handle is whose (svc/hold.c); here the two
  * meet.
  *
- *   somebody opens the pool       the service notes process and handle, with the handle
- *   a handle is used the first    by a process over a connection (req->note tells): a forked child
- * goes on time                          with its parent's handles. The service notes that too a
- * connection ends             is the process gone? Then the service is told, and what nobody else
- *                                 holds is closed. A process that has another connection, or just
- * lives, keeps its handles. (A child that has not used its parent's handles yet keeps the parent's
- * connection open: net/shm.h) the engine starts, somebody   those that went meanwhile, when nobody
- * was there to notice comes
+ * When somebody opens the pool the service notes his process with the handle. When a process uses a
+ * handle for the first time over a connection (req->note tells), a forked child that goes on with
+ * its parent's, it notes that too. When a connection ends and its process is gone, the service is
+ * told, and what nobody else holds is closed; a process that has another connection, or just lives,
+ * keeps its handles. (A child that has not used its parent's handles yet keeps the parent's
+ * connection open: net/shm.h.) Those that went when nobody was there to notice are looked for when
+ * the engine starts, and when somebody comes.
  *
  * Processes are known by pid and time of their beginning; of those of another namespace of pids,
  * and of clients on other hosts, nothing is known: their handles stay. All of it runs on the
