@@ -298,6 +298,13 @@ static void loads_and_stores_are_as_good_as_requests(struct rt_xs *xs, void *arg
 
     CHECK_RC(io_dir_open(s->path, false, &dir, NULL), 0);
     CHECK_RC(io_dir_create_dev(dir, xs, "m", MIB, &dev, NULL), 0);
+    if (dev->pmem) { /* its emulation is on, for every file: stores need a flush there */
+        CHECK(!io_dev_memory(dev, 0, MIB));
+        io_dev_close(dev);
+        io_dir_close(dir);
+        io_buf_free(buf);
+        return;
+    }
     at = io_dev_memory(dev, 0, MIB);
     CHECK(at && io_dev_memory(dev, MIB - IO_ALIGN, IO_ALIGN) == at + MIB - IO_ALIGN);
     CHECK(!io_dev_memory(dev, 0, MIB + 1) && !io_dev_memory(dev, MIB + 1, 0));
