@@ -4,9 +4,9 @@
 set -eu
 src=$1 build=$2
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap '[ -x "${root:-}/bin/tarn" ] && "$root/bin/tarn" engine --end "$work/pool" >/dev/null 2>&1; rm -rf "$work"' EXIT
 # the engine that the first of them starts is the installed one, and serves the others
-export XDG_STATE_HOME=$work/state TARN_IDLE_EXIT=3s
+export XDG_STATE_HOME=$work/state TARN_IDLE_EXIT=60s
 unset TARN_BACKGROUND TARN_ENGINE
 
 DESTDIR=$work/root meson install -C "$build" --no-rebuild --quiet >"$work/install.log" 2>&1 || { cat "$work/install.log"; exit 1; }
@@ -39,5 +39,5 @@ grep -q connect "$work/err"
 pid=$(cat "$work/pool/lock")
 [ "$(readlink "/proc/$pid/exe")" = "$root/bin/tarn" ] || { echo "no engine of the installation runs: '$pid'"; exit 1; }
 "$root/bin/tarn" engine --end "$work/pool" | grep -q "engine $pid of .* has ended"
-[ ! -e "/proc/$pid" ]
+if grep -qE '^State:[[:space:]]+[^ZX]' "/proc/$pid/status" 2>/dev/null; then echo "engine $pid goes on"; exit 1; fi
 echo "examples work"
