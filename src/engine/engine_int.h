@@ -2,14 +2,17 @@
  * The engine from the inside. One struct shard holds a pool's part on one target: device, heap,
  * store, and (first target) the pool service. Files:
  *
- *   engine.c     opening and closing             format.c     making a pool
- *   devices.c    which devices a pool has        destroy.c    its end
- *   shard.c      the retry loop, answers that wait for durability
- *   service.c    which file serves which message
- *   decode.c     messages to vos structures      svc_host.c   messages of the pool service
- *   update.c fetch.c gather.c list.c query.c     one kind of request each: inline form and fiber
- * form data_io.c    values in data extents: aligned transfers, checksums, shared flushes reclaim.c
- * giving room back in the background   holders.c handles of clients that are gone   check.c stat.c
+ * - engine.c opens and closes; format.c makes a pool, devices.c knows its devices, destroy.c is its
+ *   end
+ * - shard.c: the retry loop, answers that wait for durability
+ * - service.c: which file serves which message; decode.c: messages to vos structures; svc_host.c:
+ *   messages of the pool service
+ * - update.c, fetch.c, gather.c, list.c, query.c: one kind of request each, inline form and fiber
+ *   form
+ * - data_io.c: values in data extents, by aligned transfers, with checksums and shared flushes;
+ *   data_mem.c: the same where they lie in memory
+ * - reclaim.c: giving room back in the background; holders.c: handles of clients that are gone
+ * - check*.c, repair*.c, inspect.c, stat.c: looking, and mending
  *
  * A request runs either inline (caller's thread, heap lock taken by trylock, everything in memory)
  * or in a fiber of the shard's xstream. The two share the operation itself, a function that is

@@ -211,7 +211,7 @@ bool fetch_inline(struct shard *s, struct net_req *req)
     if (!shard_again(rc) && data_mem_pieces(s, ft.f.pieces, ft.f.piece_nr, &max)) {
         uint64_t lsn = ft.f.lsn;
 
-        if (rc == 0)
+        if (rc == 0 && ft.f.piece_nr > 0)
             rc = data_mem_read(s, ft.iods, ft.f.pieces, ft.f.piece_nr, false);
         rc = finish(&ft, rc);
         if (ft.c != NULL)

@@ -142,7 +142,9 @@ static int copy_pieces(struct gather *g, bool yields)
     int rc = 0;
 
     for (uint32_t i = 0; i < g->nr && rc == 0; i++)
-        rc = data_mem_read(g->s, g->get[i].iods, g->get[i].f.pieces, g->get[i].f.piece_nr, yields);
+        if (g->get[i].f.piece_nr > 0)
+            rc = data_mem_read(g->s, g->get[i].iods, g->get[i].f.pieces, g->get[i].f.piece_nr,
+                               yields);
     return rc;
 }
 

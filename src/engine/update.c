@@ -118,7 +118,8 @@ bool update_inline(struct shard *s, struct net_req *req)
         return false;
     rc = begin(s, &up);
     if (rc == 0 && !up.known && data_mem_places(s, up.places, up.place_nr, DATA_AT_ONCE)) {
-        data_mem_write(s, up.ops, up.places, up.place_nr, false);
+        if (up.place_nr > 0)
+            data_mem_write(s, up.ops, up.places, up.place_nr, false);
         rc = publish(s, &up);
     }
     if (up.u != NULL) /* it has to wait for something: the fiber starts over */

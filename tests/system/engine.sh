@@ -152,7 +152,7 @@ load_end() { # LEAST-DIALS MOST-UNCERTAIN: nothing is lost, and it went on
     touch stop
     for l in $loads; do
         wait "${l#*:}" || bad "client ${l%%:*}: $(tail -1 "out.${l%%:*}")"
-        awk -v dials="$1" -v most="$2" '/^puts/ {ok = $2 > 50 && $4 <= most && $6 == 0 && $8 >= dials} END {exit !ok}' "out.${l%%:*}" ||
+        awk -v dials="$1" -v most="$2" '/^puts/ {ok = $2 >= dials && $4 <= most && $6 == 0 && $8 >= dials} END {exit !ok}' "out.${l%%:*}" ||
             bad "client ${l%%:*}: $(tail -1 "out.${l%%:*}")"
         echo "client ${l%%:*}: $(tail -1 "out.${l%%:*}")"
     done
