@@ -1,4 +1,5 @@
 /* bench: measures a pool. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -6,6 +7,7 @@
 #include "client/client.h"
 #include "tools/cmds.h"
 #include "tools/conn.h"
+#include "tools/progress.h"
 
 #define READS_DEFAULT 20000u
 #define READS_MAX     10000000u
@@ -43,7 +45,44 @@ struct bench {
     uint64_t *took[S_NR];
     uint64_t *plain; /* reads without looking at the clock in between */
     char value[VALUE];
+    struct progress p;
+    pthread_t watcher;
+    bool watched;
+    atomic_ulong done;
+    atomic_bool stop;
 };
+
+static void *watch(void *arg)
+{
+    progress_watch(&((struct bench *)arg)->p);
+    return NULL;
+}
+
+/* Before the library has threads, which are not to have Ctrl-C. */
+static void watch_start(struct bench *b)
+{
+    progress_init(&b->p, "made", "reads", b->t->json ? NULL : b->t->errout);
+    b->p.done = &b->done;
+    b->p.stop = &b->stop;
+    atomic_store(&b->p.total, 2 * (unsigned long)b->reads);
+    atomic_store(&b->p.total_known, true);
+    b->watched = pthread_create(&b->watcher, NULL, watch, b) == 0;
+}
+
+static void watch_end(struct bench *b)
+{
+    progress_finish(&b->p);
+    if (b->watched)
+        pthread_join(b->watcher, NULL);
+    progress_end(&b->p);
+    progress_fini(&b->p);
+}
+
+static int one_more(struct bench *b)
+{
+    atomic_fetch_add_explicit(&b->done, 1, memory_order_relaxed);
+    return atomic_load_explicit(&b->stop, memory_order_relaxed) ? -DER_CANCELED : 0;
+}
 
 static int value_io(struct bench *b, bool write)
 {
@@ -109,6 +148,7 @@ static int read_plain(struct bench *b)
 
         rc = value_io(b, false);
         b->plain[i] = now_ns() - t0;
+        rc = rc != 0 ? rc : one_more(b);
     }
     return rc;
 }
@@ -134,6 +174,7 @@ static int read_timed(struct bench *b)
         b->took[S_BACK][i] = at.received_ns - at.answered_ns;
         b->took[S_RETURN][i] = ended - at.received_ns;
         b->took[S_ALL][i] = ended - begun;
+        rc = rc != 0 ? rc : one_more(b);
     }
     client_time_calls(b->c.poh, NULL);
     return rc;
@@ -189,8 +230,6 @@ static int breakdown(struct bench *b)
         rc = read_plain(b); /* warms up, too */
     if (rc == 0)
         rc = read_timed(b);
-    if (rc == 0)
-        report(b);
     return rc;
 }
 
@@ -224,17 +263,26 @@ int cmd_bench(struct tool *t)
     for (int s = 0; s < S_NR; s++)
         b.took[s] = mem + (size_t)s * b.reads;
     b.plain = mem + (size_t)S_NR * b.reads;
+    watch_start(&b);
     rc = conn_pool(t, &b.c, t->args[0], DAOS_PC_RW);
     if (rc == 0) {
         rc = breakdown(&b);
         rc2 = undo(&b);
         rc = rc != 0 ? rc : rc2;
-        if (rc == -DER_NOTSUPPORTED)
+        if (rc == -DER_CANCELED) {
+            t->status = EXIT_INTERRUPTED;
+            tool_fail(t, rc, "run the command again, perhaps with fewer --reads",
+                      "it was interrupted; what it had made is removed",
+                      "pool '%.100s' is not measured", t->args[0]);
+        } else if (rc == -DER_NOTSUPPORTED)
             tool_fail(t, rc, "use an engine of this version", "its engine does not tell times",
                       "cannot measure pool '%.100s'", t->args[0]);
         else if (rc != 0)
             tool_fail_der(t, rc, "cannot measure pool '%.100s'", t->args[0]);
     }
+    watch_end(&b);
+    if (rc == 0)
+        report(&b);
     conn_close(&b.c);
     free(mem);
     return rc;
