@@ -106,7 +106,7 @@ int sim_engine_start(struct sim_cluster *cl, uint32_t i, struct err *e)
     n->incarnation++;
     n->starts++;
     ac = (struct net_acceptor_conf){
-        .service = engine_service(n->eng), .xs = n->eng->shard.xs, .incarnation = n->incarnation};
+        .service = engine_service(n->eng), .xs = n->eng->shard->xs, .incarnation = n->incarnation};
     /* some lives have little to give: clients wait for credit, and are not listened to */
     if (n->incarnation % 3 == 1)
         ac.calls = 3;
@@ -123,7 +123,7 @@ void sim_engine_serve(struct sim_cluster *cl, uint32_t i)
     struct sim_engine *n = &cl->engine[i];
 
     sim_net_up(cl->net, n->node);
-    sim_net_listen(cl->net, n->node, n->eng->shard.xs, accepted, n);
+    sim_net_listen(cl->net, n->node, n->eng->shard->xs, accepted, n);
 }
 
 void sim_spawn(struct rt_xs *xs, void (*fiber)(void *arg), void *arg)
@@ -164,7 +164,7 @@ void sim_engine_stop(struct sim_cluster *cl, uint32_t i, enum sim_death how)
         sim_dir_conf(n->disk)->cut = how == SIM_DEATH_KILL ? SIM_CUT_KEEP_ALL : cl->conf.disk.cut;
         sim_dir_power_cut(n->disk);
     }
-    sim_spawn(n->eng->shard.xs, stop_acceptor, &s);
+    sim_spawn(n->eng->shard->xs, stop_acceptor, &s);
     rt_event_wait(&s.done);
     engine_close(n->eng, how == SIM_DEATH_CLEAN);
     n->eng = NULL;
@@ -179,7 +179,7 @@ bool sim_engine_failed(const struct sim_cluster *cl, uint32_t i)
 {
     const struct sim_engine *n = &cl->engine[i];
 
-    return n->eng != NULL && (n->eng->shard.heap == NULL || heap_failed(n->eng->shard.heap) ||
+    return n->eng != NULL && (n->eng->shard->heap == NULL || heap_failed(n->eng->shard->heap) ||
                               !sim_dir_powered(n->disk));
 }
 
@@ -188,8 +188,8 @@ bool sim_engine_doomed(const struct sim_cluster *cl, uint32_t i)
     const struct engine *eng = cl->engine[i].eng;
     bool lost = false;
 
-    for (uint32_t d = 0; eng != NULL && d < eng->shard.devs.nr; d++)
-        lost = lost || eng->shard.devs.d[d].dev->flush_lost;
+    for (uint32_t d = 0; eng != NULL && d < eng->shard->devs.nr; d++)
+        lost = lost || eng->shard->devs.d[d].dev->flush_lost;
     return sim_engine_failed(cl, i) || lost;
 }
 
