@@ -3,6 +3,7 @@
 
 #include <daos_errno.h>
 #include "base/fail.h"
+#include "client/route.h"
 #include "client/tx.h"
 
 #define POOL_MAX    256u /* idle ops kept for reuse */
@@ -24,6 +25,10 @@ static void op_init(struct op *op, struct client *c)
     op->arg = NULL;
     op->arena_used = false;
     op->room_used = 0;
+    op->first = op->last = 0;
+    op->walk.end = 0;
+    op->walk.finding = false;
+    op->walk.gather = NULL;
     net_call_init(&op->call, 0);
     op->call.bulk_nr = 0;
 }
@@ -211,6 +216,23 @@ static bool op_renamed(struct op *op)
     return renamed(op->client, &op->call, &op->txid, &op->asked, &op->renamed);
 }
 
+int op_stamp(struct op *op, uint16_t opcode)
+{
+    uint32_t target = op->call.hdr.target;
+    int rc;
+
+    op->call.hdr = (struct net_hdr){.proto = NET_PROTO, .target = target};
+    rc = stamp(op->client, &op->call, &op->txid, opcode);
+    op->asked = op->call.hdr;
+    return rc;
+}
+
+/* Goes on: once more, or to another target. */
+static bool op_again(struct op *op)
+{
+    return op_renamed(op) || route_next(op);
+}
+
 static void op_done(struct net_call *call)
 {
     struct op *op = CONTAINER_OF(call, struct op, call);
@@ -219,7 +241,7 @@ static void op_done(struct net_call *call)
     struct ev_run run = op->run;
     int rc;
 
-    if (op_renamed(op)) {
+    if (op_again(op)) {
         net_call_send(op->peer, call);
         return;
     }
@@ -264,8 +286,9 @@ static int op_wait(struct op *op, struct net_peer *peer)
                 return op->turn_rc;
         }
     }
-    while (net_call_wait(peer, &op->call) == -DER_STALE && op_renamed(op))
-        ;
+    do
+        net_call_wait(peer, &op->call);
+    while (op_again(op));
     return op->call.rc;
 }
 
@@ -283,13 +306,16 @@ static int op_wait_timed(struct op *op, struct net_peer *peer)
     return rc;
 }
 
-int op_run(struct op *op, struct net_peer *peer, uint16_t opcode)
+int op_run(struct op *op, const struct cont *co, uint16_t opcode)
 {
+    struct net_peer *peer = cont_peer(co);
     int rc;
 
     op->call.req = &op->req;
     op->call.rep = &op->rep;
-    rc = stamp(op->client, &op->call, &op->txid, opcode);
+    rc = route_begin(op, co, &opcode);
+    if (rc == 0)
+        rc = stamp(op->client, &op->call, &op->txid, opcode);
     if (rc)
         return op_fail(op, rc);
     op->asked = op->call.hdr;
