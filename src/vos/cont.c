@@ -176,6 +176,7 @@ static struct vos_cont *cont_new(struct vos *v)
         c->v = v;
         list_init(&c->doubts);
         htable_init(&c->doubtful);
+        list_init(&c->decided);
     }
     return c;
 }

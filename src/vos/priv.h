@@ -87,6 +87,7 @@ struct vos {
     bool garbage;                      /* vos_reclaim() has something to do */
     bool reclaim_unread;               /* this round passed by what the device could not read */
     uint32_t doubt_nr, doubt_pages;    /* intents of all containers, and what they are promised */
+    uint32_t decided_nr;               /* decisions of all containers */
     const struct doubt *met;           /* by the call that answered -DER_INPROGRESS last */
     struct marks *marks;               /* NULL until the first prepare at a given epoch */
     uint64_t pend_dkey[PEND_SLOTS];    /* newest LSN that changed a dkey of this slot */
@@ -114,6 +115,7 @@ struct vos_cont {
     struct list doubts;            /* intents, oldest epoch first */
     struct htable doubtful;        /* what they change */
     uint32_t doubt_nr;
+    struct list decided; /* struct decided */
     uint64_t stat[ST_NR];
     struct vos_anchor trash_at; /* reclaim: this round's place */
     bool trash_done;            /* also: a destroyed one is passed by in this round */
@@ -637,6 +639,8 @@ size_t intent_bytes(const struct vos_update *u); /* of its stream */
 int intent_head(struct heap *h, uint64_t off, struct arena *a, struct intent *i);
 /* What update_apply() needs; *in and all of it are the update's, to be freed by update_free(). */
 int intent_as_update(struct vos_cont *c, uint64_t off, struct vos_update **u, struct intent *in);
+/* What is left of one that was decided. [heap transaction] */
+int intent_put_decided(struct vos_tx *t, const struct doubt *d, uint64_t *off);
 /* Frees its records; values: and what it owns. */
 int intent_free(struct vos_tx *t, uint64_t off, const struct vos_update *values);
 /* Offset of each further record of it. -DER_NONEXIST at the end. */
@@ -655,6 +659,19 @@ struct doubt {
     struct touch *touches;
     uint8_t info[];
 };
+/* A transaction that was committed here, and that others may still ask about. */
+struct decided {
+    struct list link;
+    uint64_t hlc, rand, seq, epoch;
+    uint64_t off, lsn;
+    uint32_t info_len;
+    uint8_t info[];
+};
+struct decided *decided_new(uint64_t hlc, uint64_t rnd, uint64_t seq, uint64_t epoch,
+                            const void *info, uint32_t info_len);
+void decided_add(struct vos_cont *c, struct decided *d);
+void decided_take(struct vos_cont *c, struct decided *d);
+struct decided *decided_find(const struct vos_cont *c, const struct vos_txid *id);
 int doubts_load(struct vos_cont *c);
 void doubts_forget(struct vos_cont *c);
 /* The promise is the caller's until it is added. NULL: no memory. */
@@ -700,6 +717,8 @@ struct txid_look {
 int session_look(struct vos *v, const struct vos_txid *id, struct txid_look *out);
 /* In the transaction of the change. flag: 0 or OUTCOME_*. -DER_AGAIN. */
 int session_record(struct vos_tx *t, const struct vos_txid *id, uint64_t flag);
+/* What is remembered of the id is not any more. */
+int session_clear(struct vos_tx *t, const struct vos_txid *id);
 void session_forget_cache(struct vos *v);
 int session_reclaim(struct vos *v, bool *more);
 
