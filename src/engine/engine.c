@@ -145,6 +145,11 @@ static int each_other(struct engine *eng, int (*fn)(struct shard *s, void *arg))
     return rc;
 }
 
+static int recover(struct shard *s, void *arg)
+{
+    return tx_recover(s);
+}
+
 static int open_all(struct engine *eng, struct err *e)
 {
     struct shard *first = eng->shard;
@@ -164,7 +169,9 @@ static int open_all(struct engine *eng, struct err *e)
         if (rc != 0)
             return rc;
     }
-    rc = eng->conf.readonly || eng->conf.repair ? 0 : svc_host_reconcile(first);
+    rc = eng->conf.readonly || eng->conf.repair ? 0 : shards_each(eng, recover, NULL);
+    if (rc == 0 && !eng->conf.readonly && !eng->conf.repair)
+        rc = svc_host_reconcile(first);
     if (rc != 0)
         return err_setf(e, rc, "run `tarn check` on the pool",
                         "its service and its stores cannot be brought to agree",
@@ -192,6 +199,7 @@ static void close_all(struct engine *eng, bool clean)
 static int kick(struct shard *s, void *arg)
 {
     reclaim_kick(s);
+    tx_resume(s);
     return 0;
 }
 
@@ -256,6 +264,7 @@ static void shard_init(struct engine *eng, struct shard *s, uint32_t target)
     s->xs = eng->xs[target % eng->xs_nr];
     s->clock = eng->conf.own_clocks ? &s->own_clock : &eng->clock;
     handles_init(s);
+    txs_init(s);
 }
 
 /* The map is known: the other xstreams and shards come to be. */
@@ -278,8 +287,12 @@ static void engine_free(struct engine *eng)
 {
     for (uint32_t i = eng->xs_nr; i > 0; i--)
         rt_xs_destroy(eng->xs[i - 1]);
-    for (uint32_t i = 0; i < ENGINE_TARGETS_MAX && eng->shard[i].eng != NULL; i++)
+    for (uint32_t i = 0; i < ENGINE_TARGETS_MAX && eng->shard[i].xs != NULL; i++) {
         handles_fini(&eng->shard[i]);
+        txs_fini(&eng->shard[i]);
+    }
+    if (eng->self != NULL)
+        net_peer_close(eng->self);
     holders_fini(eng->shard);
     place_map_free(eng->map);
     base_free(eng->shard);
@@ -306,6 +319,11 @@ int engine_open(const struct engine_conf *conf, struct engine **out, struct err 
     rt_mutex_init(&eng->svc_lock);
     service_init(eng);
     holders_init(eng->shard);
+    rc = net_inproc_connect(&eng->service, &eng->self);
+    if (rc != 0) {
+        engine_free(eng);
+        return rc;
+    }
     /* a reader of a pool that nobody may write needs no lock, and may not be able to take one */
     rc = conf->readonly || conf->locked ? 0 : io_dir_lock(conf->dir, e);
     if (rc == 0)
@@ -338,16 +356,24 @@ void engine_drain(struct engine *eng)
 static int quiet(struct shard *s, void *arg)
 {
     reclaim_stop(s);
+    tx_stop(s);
     return 0;
+}
+
+/* Also those that failed. */
+static void quiet_all(struct engine *eng)
+{
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        shards_one(&eng->shard[i], quiet, NULL);
 }
 
 static void close_fiber(void *arg)
 {
     struct job *j = arg;
 
+    quiet_all(j->eng);
     wait_for_requests(j->eng);
-    shards_each(j->eng, quiet, NULL);
-    reclaim_stop(j->eng->shard);
+    quiet_all(j->eng); /* what the last ones began */
     holders_stop(j->eng->shard);
     close_all(j->eng, j->clean && !j->eng->conf.readonly);
     rt_event_set(&j->done);

@@ -11,6 +11,7 @@
  *   messages of the pool service
  * - update.c, fetch.c, gather.c, list.c, query.c: one kind of request each, inline form and fiber
  *   form
+ * - tx.h: transactions over several shards
  * - data_io.c: values in data extents, by aligned transfers, with checksums and shared flushes;
  *   data_mem.c: the same where they lie in memory
  * - reclaim.c: giving room back in the background; holders.c: handles of clients that are gone
@@ -36,6 +37,7 @@
 #include "base/htable.h"
 #include "base/mutant.h"
 #include "engine/engine.h"
+#include "engine/tx.h"
 #include "heap/heap.h"
 #include "net/msg.h"
 #include "place/place.h"
@@ -94,6 +96,7 @@ struct shard {
     struct hlc *clock; /* the engine's, or in simulations its own */
     struct hlc own_clock;
     struct handles handles;
+    struct txs txs;
     struct flusher flusher;
     uint32_t data_writers; /* updates writing data extents now (xstream only) */
     void *bounce[32];      /* data_io.c: buffers kept for the next transfer (xstream only) */
@@ -115,6 +118,7 @@ struct engine {
     struct rt_xs *xs[ENGINE_TARGETS_MAX];
     uint32_t xs_nr; /* shard i lives on xs[i % xs_nr] */
     struct hlc clock;
+    struct net_peer *self;    /* messages from shard to shard */
     struct rt_mutex svc_lock; /* fibers apply commands of the service one at a time */
     struct place_map *map;
     uuid_t pool;
@@ -181,6 +185,8 @@ void handles_forget_cont(struct shard *s, const uint8_t cont[16]);
 
 /* Of shard_cont(): the service has to be asked first. shard_run() does that. */
 #define SHARD_ASK 100
+/* Of an operation that cannot just be run again: a prepared transaction is in the way. */
+#define SHARD_DOUBT 101
 
 /* Runs op under the heap's lock, again and again while it asks for pages, log space or growth. [F]
  */
@@ -194,10 +200,10 @@ void shard_reply(struct shard *s, struct net_req *req, int rc, uint64_t lsn);
 void shard_refuse(struct engine *eng, struct net_req *req, int rc);
 /* As shard_reply, called with the lock held; gives it back. */
 void shard_reply_unlock(struct shard *s, struct net_req *req, int rc, uint64_t lsn);
-/* Is rc one of the heap's codes that mean "not now"? */
+/* Is rc one of those that mean "not now"? Whoever runs in a fiber lets shard_run() wait. */
 static inline bool shard_again(int rc)
 {
-    return rc > 0;
+    return rc > 0 || rc == -DER_INPROGRESS;
 }
 /* The container behind an open handle, with its rights checked against need (DAOS_ACL_PERM_*). [L]
  * -DER_NO_HDL, -DER_NO_PERM, HEAP_*. */

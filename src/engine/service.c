@@ -84,8 +84,16 @@ static void service_handle(struct net_service *service, struct net_req *req)
     struct shard *s = shard_of(eng, &req->hdr);
     const struct msg_info *info = msg_info(req->hdr.opcode);
 
-    if (!gate_enter(&eng->gate)) {
+    /* what shards ask of each other belongs to requests that are inside already, or ends before the
+     * gate is waited for */
+    if (info->flags & MSG_PEERS && req->local) {
+        gate_enter_again(&eng->gate);
+    } else if (!gate_enter(&eng->gate)) {
         net_reply(req, -DER_SHUTDOWN);
+        return;
+    }
+    if (info->flags & MSG_PEERS && !req->local) {
+        shard_refuse(eng, req, -DER_NO_PERM);
         return;
     }
     __atomic_add_fetch(&eng->requests, 1, __ATOMIC_RELAXED);
@@ -115,6 +123,18 @@ static void service_handle(struct net_service *service, struct net_req *req)
     case MSG_OBJ_QUERY_KEY:
     case MSG_OBJ_PROBE:
         query_fiber(s, req);
+        return;
+    case MSG_OBJ_TX:
+        tx_lead_fiber(s, req);
+        return;
+    case MSG_TX_PREPARE:
+        tx_prepare_fiber(s, req);
+        return;
+    case MSG_TX_RESOLVE:
+        tx_resolve_fiber(s, req);
+        return;
+    case MSG_TX_ASK:
+        tx_ask_fiber(s, req);
         return;
     case MSG_CONT_AGGREGATE:
         aggregate_fiber(s, req);

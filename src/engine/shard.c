@@ -5,22 +5,46 @@ uint64_t engine_wall_ns(const struct engine *eng)
     return eng->world->ops->wall_ns(eng->world, eng->conf.node);
 }
 
-static bool run_again(struct shard *s, struct heap_pins *pins, const uint8_t missed[16], int *rc)
-{
-    int learnt;
+/* What an operation waits for besides the heap. */
+struct obstacle {
+    uint8_t handle[16]; /* SHARD_ASK */
+    bool met;           /* -DER_INPROGRESS: a transaction that can be waited for */
+    struct tx_met tx;
+    uint64_t until_ns;
+};
 
-    if (*rc != SHARD_ASK)
+/* [L] */
+static void note_obstacle(struct shard *s, int rc, struct obstacle *o)
+{
+    if (rc == SHARD_ASK)
+        memcpy(o->handle, s->handles.missed, sizeof(o->handle));
+    o->met = rc == -DER_INPROGRESS && tx_met(s, &o->tx);
+}
+
+static bool run_again(struct shard *s, struct heap_pins *pins, struct obstacle *o, int *rc)
+{
+    int late;
+
+    if (*rc == SHARD_ASK) {
+        late = handles_learn(s, o->handle);
+    } else if (o->met) {
+        if (o->until_ns == 0)
+            o->until_ns = rt_now_ns() + TX_WAIT_NS;
+        heap_pins_drop(s->heap, pins);
+        pins->nr = 0;
+        late = tx_wait(s, &o->tx, o->until_ns);
+    } else {
         return heap_retry(s->heap, pins, rc);
-    learnt = handles_learn(s, missed);
-    if (learnt != 0)
-        *rc = learnt;
-    return learnt == 0;
+    }
+    if (late != 0)
+        *rc = late;
+    return late == 0;
 }
 
 int shard_run(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg)
 {
+    struct obstacle o = {.until_ns = 0};
     struct heap_pins pins;
-    uint8_t missed[16];
     int rc;
 
     pins.nr = 0;
@@ -28,11 +52,10 @@ int shard_run(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg)
     do {
         heap_lock(s->heap);
         rc = op(s, arg);
-        if (rc == SHARD_ASK)
-            memcpy(missed, s->handles.missed, sizeof(missed));
+        note_obstacle(s, rc, &o);
         heap_pins_take(s->heap, &pins);
         heap_unlock(s->heap);
-    } while (run_again(s, &pins, missed, &rc));
+    } while (run_again(s, &pins, &o, &rc));
     heap_pins_drop(s->heap, &pins);
     return rc;
 }

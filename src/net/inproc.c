@@ -241,6 +241,7 @@ static int receive(struct frame *f, const struct msg_info *info)
     req->uid = p->uid;
     req->gid = p->gid;
     req->pid = p->pid;
+    req->local = true;
     req->mem = &f->mem;
     req->reply = inproc_reply;
     req->wrote = NULL;

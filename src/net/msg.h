@@ -56,6 +56,9 @@ enum msg_check {
     MSG_CHECK_UNCHANGED,
     MSG_CHECK_ONLY
 };
+/* What a participant does with what it has prepared. Withdrawn: that attempt is given up, another
+ * may follow; aborted: none may. */
+enum msg_tx_verdict { MSG_TX_ABORT, MSG_TX_COMMIT, MSG_TX_WITHDRAW };
 #define MSG_NOTEMPTY (-2100) /* rc of a failed MSG_CHECK_EMPTY or MSG_CHECK_ONLY */
 
 /* ---- Structs inside messages: S(name, FIELDS, doc) ---- */
@@ -103,7 +106,7 @@ enum msg_check {
     F(num, uint64_t, session_rand, "")                                                             \
     F(num, uint64_t, seq, "")                                                                      \
     F(num, uint64_t, epoch, "it was prepared at; 0: whatever it was prepared at")                  \
-    F(num, uint8_t, commit, "or abort")
+    F(num, uint8_t, verdict, "enum msg_tx_verdict")
 
 #define MSG_F_FIOD(F)                                                                              \
     F(buf, , akey, "")                                                                             \

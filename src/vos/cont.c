@@ -456,6 +456,11 @@ abort:
     return rc;
 }
 
+void vos_cont_uuid(const struct vos_cont *c, uuid_t uuid)
+{
+    memcpy(uuid, c->uuid, sizeof c->uuid);
+}
+
 void vos_each_cont(struct vos *v, void (*each)(void *arg, const uuid_t uuid), void *arg)
 {
     struct list *l;

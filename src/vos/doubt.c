@@ -67,6 +67,7 @@ void doubt_add(struct vos_cont *c, struct doubt *d)
 {
     struct list *l = c->doubts.prev;
 
+    d->c = c;
     while (l != &c->doubts && LIST_ENTRY(l, struct doubt, link)->epoch > d->epoch)
         l = l->prev;
     list_link(l, &d->link, l->next);
@@ -150,8 +151,7 @@ void doubts_forget(struct vos_cont *c)
 static int load_decided(struct vos_cont *c, const struct intent *i, uint64_t off)
 {
     const struct intent_rec *h = &i->head;
-    struct decided *d =
-        decided_new(h->hlc, h->rand, h->seq, h->epoch, i->info, h->info_len);
+    struct decided *d = decided_new(h->hlc, h->rand, h->seq, h->epoch, i->info, h->info_len);
 
     if (d == NULL)
         return -DER_NOMEM;
@@ -340,6 +340,31 @@ bool vos_met(const struct vos *v, struct vos_doubt *d)
     if (v->met)
         say(v->met, d);
     return v->met != NULL;
+}
+
+void vos_met_cont(const struct vos *v, uuid_t uuid)
+{
+    memcpy(uuid, v->met->c->uuid, sizeof v->met->c->uuid);
+}
+
+daos_epoch_t vos_prepared(const struct vos_cont *c, const struct vos_txid *txid)
+{
+    const struct doubt *d = doubt_find(c, txid);
+
+    return d ? d->epoch : 0;
+}
+
+struct vos_cont *vos_doubtful_next(const struct vos *v, const struct vos_cont *c)
+{
+    const struct list *l = c ? c->link.next : v->conts.next;
+
+    for (; l != &v->conts; l = l->next) {
+        struct vos_cont *next = LIST_ENTRY(l, struct vos_cont, link);
+
+        if (next->doubt_nr || next->decided.next != &next->decided)
+            return next;
+    }
+    return NULL;
 }
 
 /* In an anchor: the one that was reported last. */

@@ -311,8 +311,8 @@ int intent_head(struct heap *h, uint64_t off, struct arena *a, struct intent *i)
     if (r->flags & ~INTENT_DECIDED)
         return -DER_DF_INCOMPT;
     if (r->info_len > VOS_INFO_MAX || (r->op_nr == 0) != (r->flags == INTENT_DECIDED) ||
-        r->op_nr > VOS_OPS_MAX || (r->op_nr == 0 && r->bytes > 0) ||
-        r->here > r->bytes || r->here > INTENT_HEAD_MAX || r->bytes > HEAP_TX_MAX)
+        r->op_nr > VOS_OPS_MAX || (r->op_nr == 0 && r->bytes > 0) || r->here > r->bytes ||
+        r->here > INTENT_HEAD_MAX || r->bytes > HEAP_TX_MAX)
         return rec_bad("an intent that is not possible", off);
     front = r->info_len + r->op_nr * sizeof *i->ops;
     total = sizeof *r + front + r->here;

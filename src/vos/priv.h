@@ -650,6 +650,7 @@ int intent_more(struct heap *h, uint64_t *off);
 
 struct doubt {
     struct list link;
+    const struct vos_cont *c; /* once it is added */
     uint64_t hlc, rand, seq, epoch;
     uint64_t off;   /* of the intent */
     uint64_t lsn;   /* of its prepare */

@@ -64,6 +64,7 @@ void vos_close(struct vos *v);
 
 /* Finds a container by uuid; create: makes it if absent (one heap transaction). -DER_NONEXIST. */
 int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont **c);
+void vos_cont_uuid(const struct vos_cont *c, uuid_t uuid);
 /* Marks the container destroyed at once (one transaction: it is gone for every reader and after a
  * crash); the room is given back by vos_reclaim(). Whoever still has it open is answered
  * -DER_NO_HDL by whatever he asks. */
@@ -287,6 +288,12 @@ int vos_decided_forget(struct vos_cont *c, const struct vos_txid *txid);
 /* After -DER_INPROGRESS, until the lock is released: who is in the way. False: nobody but the
  * asker: his own id is prepared. */
 bool vos_met(const struct vos *v, struct vos_doubt *d);
+/* ... and in which container; if vos_met() said somebody. */
+void vos_met_cont(const struct vos *v, uuid_t uuid);
+/* The epoch that it is prepared at; 0: it is not. */
+daos_epoch_t vos_prepared(const struct vos_cont *c, const struct vos_txid *txid);
+/* The next container, behind c (NULL: the first), with intents or decisions; NULL: none. */
+struct vos_cont *vos_doubtful_next(const struct vos *v, const struct vos_cont *c);
 
 /* ---- Reads: at an epoch, DAOS_EPOCH_MAX = the latest ---- */
 
