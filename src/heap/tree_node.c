@@ -307,11 +307,10 @@ uint32_t leaf_list(const struct tnode *n, struct tsort *e)
 }
 
 /* Merge sort: few comparisons, since one of equal order keys reads two records. */
-int tree_sort(struct tree *t, struct tsort *e, uint32_t nr)
+static int merge_sort(struct tree *t, struct tsort *e, uint32_t nr)
 {
     struct tsort tmp[TNODE_CAP_MAX];
 
-    ASSERT(nr <= TNODE_CAP_MAX);
     for (uint32_t run = 1; run < nr; run *= 2) {
         for (uint32_t a = 0; a + run < nr; a += 2 * run) {
             uint32_t mid = a + run, end = MIN(mid + run, nr), i = a, j = mid, k = 0;
@@ -337,6 +336,58 @@ int tree_sort(struct tree *t, struct tsort *e, uint32_t nr)
         }
     }
     return 0;
+}
+
+/* By order keys alone. Entries are dealt to 64 places by where their order key lies between the
+ * least and the greatest, which for hashed and other random keys is nearly in order; then each goes
+ * back as far as it must: at worst, where all but one fall together, as far as in any sort by
+ * insertion. */
+static void order_sort(struct tsort *e, uint32_t nr)
+{
+    uint64_t lo = e[0].order, hi = lo;
+    uint8_t at[65] = {0}, place[TNODE_CAP_MAX];
+    struct tsort tmp[TNODE_CAP_MAX];
+    uint32_t shift;
+
+    for (uint32_t i = 1; i < nr; i++) {
+        lo = MIN(lo, e[i].order);
+        hi = MAX(hi, e[i].order);
+    }
+    shift = hi - lo < 64 ? 0 : 58 - (uint32_t)__builtin_clzll(hi - lo);
+    for (uint32_t i = 0; i < nr; i++) {
+        place[i] = (uint8_t)((e[i].order - lo) >> shift);
+        at[place[i] + 1]++;
+    }
+    for (uint32_t i = 1; i < 64; i++)
+        at[i] = (uint8_t)(at[i] + at[i - 1]);
+    tmp[0] = e[0]; /* the compiler does not see that all are written */
+    for (uint32_t i = 0; i < nr; i++)
+        tmp[at[place[i]]++] = e[i];
+    for (uint32_t i = 0; i < nr; i++) {
+        uint32_t to = i;
+
+        for (; to > 0 && e[to - 1].order > tmp[i].order; to--)
+            e[to] = e[to - 1];
+        e[to] = tmp[i];
+    }
+}
+
+int tree_sort(struct tree *t, struct tsort *e, uint32_t nr)
+{
+    uint32_t end;
+    int rc = 0;
+
+    ASSERT(nr <= TNODE_CAP_MAX);
+    if (nr < 2)
+        return 0;
+    order_sort(e, nr);
+    for (uint32_t i = 0; i + 1 < nr && rc == 0; i = end) {
+        for (end = i + 1; end < nr && e[end].order == e[i].order;)
+            end++;
+        if (end - i > 1)
+            rc = merge_sort(t, e + i, end - i);
+    }
+    return rc;
 }
 
 int inner_remove(struct tree *t, const struct tpath *p, uint32_t lv, uint32_t pos)

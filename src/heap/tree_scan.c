@@ -87,16 +87,20 @@ static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how
                        const struct tree_key *key, struct tsort *e, uint32_t *nr)
 {
     uint32_t all = leaf_list(n, e);
+    bool up = walks_up(how);
 
     *nr = 0;
     for (uint32_t i = 0; i < all; i++) {
-        bool yes;
-        int rc = beyond(t, how, key, e[i].order, e[i].value, &yes);
+        bool yes = is_end(how) || up == (e[i].order > key->order);
 
-        if (rc != 0)
-            return rc;
-        if (yes)
-            e[(*nr)++] = e[i];
+        if (!is_end(how) && e[i].order == key->order) { /* the record tells */
+            int rc = beyond(t, how, key, e[i].order, e[i].value, &yes);
+
+            if (rc != 0)
+                return rc;
+        }
+        e[*nr] = e[i];
+        *nr += yes;
     }
     return 0;
 }
