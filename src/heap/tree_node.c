@@ -94,7 +94,10 @@ int tree_node_get(struct tree *t, uint64_t ref, uint32_t level, const struct tno
     p = heap_ptr(t->h, ref_off(ref), node_size(level, cls));
     if (p == NULL)
         return lost(t);
-    __builtin_prefetch((const uint8_t *)p + 64); /* the rest of the tags, with the head */
+    /* the rest of the tags, with the head; of the many lower nodes all, because a search would wait
+     * for one line after the other */
+    for (uint32_t at = 64; at < (level <= 1 ? node_size(level, cls) : 128); at += 64)
+        __builtin_prefetch((const uint8_t *)p + at);
     if (p->magic != (level == 0 ? TNODE_LEAF : TNODE_INNER) || p->level != level || p->cls != cls ||
         p->valid == 0 || (p->valid & ~cls_mask(cls)) != 0)
         return -DER_CSUM;
@@ -341,12 +344,13 @@ static int merge_sort(struct tree *t, struct tsort *e, uint32_t nr)
 /* By order keys alone. Entries are dealt to 64 places by where their order key lies between the
  * least and the greatest, which for hashed and other random keys is nearly in order; then each goes
  * back as far as it must: at worst, where all but one fall together, as far as in any sort by
- * insertion. */
-static void order_sort(struct tsort *e, uint32_t nr)
+ * insertion. True: there are equal ones. */
+static bool order_sort(struct tsort *e, uint32_t nr)
 {
     uint64_t lo = e[0].order, hi = lo;
     uint8_t at[65] = {0}, place[TNODE_CAP_MAX];
     struct tsort tmp[TNODE_CAP_MAX];
+    bool equal = false;
     uint32_t shift;
 
     for (uint32_t i = 1; i < nr; i++) {
@@ -368,8 +372,10 @@ static void order_sort(struct tsort *e, uint32_t nr)
 
         for (; to > 0 && e[to - 1].order > tmp[i].order; to--)
             e[to] = e[to - 1];
+        equal |= to > 0 && e[to - 1].order == tmp[i].order;
         e[to] = tmp[i];
     }
+    return equal;
 }
 
 int tree_sort(struct tree *t, struct tsort *e, uint32_t nr)
@@ -380,7 +386,8 @@ int tree_sort(struct tree *t, struct tsort *e, uint32_t nr)
     ASSERT(nr <= TNODE_CAP_MAX);
     if (nr < 2)
         return 0;
-    order_sort(e, nr);
+    if (!order_sort(e, nr))
+        return 0;
     for (uint32_t i = 0; i + 1 < nr && rc == 0; i = end) {
         for (end = i + 1; end < nr && e[end].order == e[i].order;)
             end++;
