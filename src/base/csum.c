@@ -29,6 +29,8 @@ static const struct {
 
 static int type_find(enum csum_type type)
 {
+    if ((size_t)type < ARRAY_LEN(types) && types[type].type == type) /* they lie in order */
+        return (int)type;
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         if (types[i].type == type)
             return (int)i;

@@ -98,16 +98,23 @@ int pack_try(struct heap *h, uint64_t off, struct pack *p, bool *yes)
 int pack_single(struct heap *h, const struct pack *p, struct layout *l, const uint8_t **rec)
 {
     const struct ver *v = (const struct ver *)p->at;
-    uint32_t room = p->keys_at - version_at(p->type), base = sizeof *v;
+    uint32_t room = p->keys_at - version_at(p->type), base = sizeof *v, sum = 0;
 
-    if (v->kind == REC_SINGLE && (v->flags & ~(VER_CSUM | VER_CUT)) == 0 && v->size <= room) {
-        bool summed = v->flags & VER_CSUM;
-
-        *rec = p->at;
-        layout_make(l, base, v->size, v->flags, 0, summed && base < room ? p->at[base] : 0, 1);
-        if (l->total == room && (!summed || l->csum_len > 0))
-            return 0;
-    }
+    /* as layout_make() would say of most */
+    if (v->flags & VER_CSUM && room > base)
+        sum = stored_csum_len(p->at[base]);
+    l->bytes = v->size;
+    l->flags = v->flags;
+    l->loc_off = l->csum_off = base;
+    l->loc_nr = 0;
+    l->csum_nr = sum ? 1 : 0;
+    l->csum_len = sum;
+    l->data_off = base + (sum ? 1 + sum : 0);
+    l->total = room;
+    *rec = p->at;
+    if (v->kind == REC_SINGLE && (v->flags & ~(VER_CSUM | VER_CUT)) == 0 &&
+        (sum || !(v->flags & VER_CSUM)) && room >= l->data_off && v->size == room - l->data_off)
+        return 0;
     return layout_single(h, p->ver, l, rec);
 }
 

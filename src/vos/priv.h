@@ -294,7 +294,7 @@ void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uin
  * from. */
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down);
 /* ahead.c */
-#define AHEAD_STEP 8u
+#define AHEAD_STEP 4u
 /* Every AHEAD_STEP entries: what the entries behind the one at `at` will need. */
 void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr, uint32_t at);
 void ahead_ops(struct vos_cont *c, const struct vos_op *ops, uint32_t nr);
