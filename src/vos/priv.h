@@ -164,7 +164,16 @@ bool cont_is_loaded(struct vos *v, uint64_t off);
 int conts_load_again(struct vos *v);
 
 /* Reading a record: kind and flags are checked. NULL: *rc says why. */
-const void *rec_get(struct heap *h, uint64_t off, size_t len, uint8_t kind, int *rc);
+int rec_refused(const struct heap *h, uint64_t off, const struct ver *r, uint8_t kind);
+static inline const void *rec_get(struct heap *h, uint64_t off, size_t len, uint8_t kind, int *rc)
+{
+    const struct ver *r = heap_ptr(h, off, len); /* or another: all begin with kind and flags */
+
+    if (r != NULL && r->kind == kind && (r->flags & ~VER_KNOWN) == 0)
+        return r;
+    *rc = rec_refused(h, off, r, kind);
+    return NULL;
+}
 #define REC(h, off, type, kind, rc)                                                                \
     ((const struct type *)rec_get(h, off, sizeof(struct type), kind, rc))
 int rec_bad(const char *what, uint64_t off);
@@ -287,7 +296,9 @@ void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uin
  * from. */
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down);
 /* ahead.c */
-void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr);
+#define AHEAD_STEP 4u
+/* Every AHEAD_STEP entries: what the entries behind the one at `at` will need. */
+void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr, uint32_t at);
 void ahead_ops(struct vos_cont *c, const struct vos_op *ops, uint32_t nr);
 /* -DER_NONEXIST at the end. */
 int walk_next(struct walk *w, uint64_t *value);
@@ -314,12 +325,26 @@ struct pack {          /* what a packed record says */
     uint8_t type;
     uint16_t flags, keys_at; /* flags: of the version */
     struct when w;
-    uint64_t start, nr; /* array */
+    uint64_t start, nr; /* array; otherwise nothing */
     uint32_t rec_size;
     struct vos_key dkey, akey; /* in the heap */
+    const uint8_t *at;         /* the version, in the heap */
 };
-int pack_is(struct heap *h, uint64_t dkey, bool *yes);
+static inline int pack_is(struct heap *h, uint64_t dkey, bool *yes)
+{
+    const uint8_t *kind = heap_ptr(h, dkey, 1);
+
+    *yes = kind && *kind == REC_PACK;
+    return kind ? 0 : heap_rc(h);
+}
 int pack_get(struct heap *h, uint64_t off, struct pack *p);
+/* The key alone. */
+int pack_name(struct heap *h, uint64_t off, struct vos_key *dkey);
+/* pack_is(), and pack_get() if it is. */
+int pack_try(struct heap *h, uint64_t off, struct pack *p, bool *yes);
+/* layout_single() of its version. */
+struct layout;
+int pack_single(struct heap *h, const struct pack *p, struct layout *l, const uint8_t **rec);
 /* Can the extent of a packed array be? To be asked before it is taken for an entry of a tree:
  * -DER_CSUM. */
 int pack_ext(const struct pack *p);
