@@ -11,6 +11,9 @@
  *   giving up    shortly before its deadline (an eighth of it, 50 ms at most) a call under way is
  *                taken back (CANCEL): what the engine has not begun by then ends with
  *                -DER_TIMEDOUT, also a change, for it will not happen.
+ *   cancelling   net_call_cancel() does the same at once: -DER_CANCELED for what was never sent,
+ *                for what the engine has not begun, and for what changes nothing and was sent on
+ *                a connection that is gone.
  *   liveness     with calls under way, a peer that has said nothing for suspect_ms is taken for
  *                dead: the connection is given up and another one made, sooner if it breaks.
  *   resend       on a new connection every call under way is sent again with NET_RESEND, in order.
