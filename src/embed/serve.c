@@ -214,6 +214,7 @@ static int stop_listening(struct serve *s, void *arg, struct err *e)
 {
     unlisten_net(s);
     net_shm_unlisten(s->shm);
+    net_acceptor_end(s->acceptor);
     return 0;
 }
 
@@ -430,6 +431,7 @@ static int cease(struct serve *s, void *arg, struct err *e)
         return 0;
     unlisten_net(s);
     net_shm_unlisten(s->shm);
+    net_acceptor_end(s->acceptor);
     return 1;
 }
 

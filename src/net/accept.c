@@ -193,6 +193,23 @@ static void hold(struct conn *n)
         n->wire->ops->release(n->wire);
 }
 
+/* Who is not let in is told so; what he has sent was read, so nothing keeps that from him. */
+static bool is_turned_away(struct conn *n)
+{
+    struct net_acceptor *a = n->a;
+    enum net_refusal why = n->wire->refusal;
+
+    if (why == NET_NOT_REFUSED && a->ending)
+        why = NET_REFUSED_ENDS;
+    if (why == NET_NOT_REFUSED)
+        return false;
+    wire_put_refusal(&a->out, why);
+    if (wire_seal(&a->out, !n->wire->local) == 0)
+        n->wire->ops->send(n->wire, a->out.data, a->out.len);
+    conn_close(n);
+    return true;
+}
+
 static void hello(struct conn *n, struct rbuf *r)
 {
     struct net_acceptor *a = n->a;
@@ -210,6 +227,8 @@ static void hello(struct conn *n, struct rbuf *r)
         refuse(n);
         return;
     }
+    if (is_turned_away(n))
+        return;
     if (c == NULL)
         c = client_make(a, id);
     if (c == NULL) {
@@ -570,6 +589,11 @@ void net_acceptor_add(struct net_acceptor *a, struct net_wire *w)
     a->stat.accepted++;
     if (w->born != 0 && a->conf.service->came != NULL)
         a->conf.service->came(a->conf.service, w->pid, w->born);
+}
+
+void net_acceptor_end(struct net_acceptor *a)
+{
+    a->ending = true;
 }
 
 void net_acceptor_stop(struct net_acceptor *a)

@@ -18,6 +18,7 @@ struct net_acceptor {
     struct served *spare; /* memory of requests that have ended */
     uint32_t spares;
     bool stopped;
+    bool ending; /* who says HELLO is turned away */
     struct net_acceptor_stat stat;
     uint32_t of_class[MSG_CLASS_NR]; /* being served, those that wait included */
     struct list background;          /* wait for their turn */

@@ -180,8 +180,8 @@ static void give_up(struct pending *p)
         forsake(p);
     if (p->sent)
         rc = changes ? -DER_TX_UNCERTAIN : -DER_TIMEDOUT;
-    else if (r->state != UP && r->conf.dialer->refused != 0)
-        rc = r->conf.dialer->refused;
+    else if (r->state != UP && net_refusal_rc(r->conf.dialer->refused) != 0)
+        rc = net_refusal_rc(r->conf.dialer->refused);
     finish(p, rc);
 }
 
@@ -444,15 +444,38 @@ static void disconnect(struct remote *r)
         list_del(list_first(&r->waiting));
 }
 
+/* Waiting would not help what was never sent. */
+static void give_up_unsent(struct remote *r)
+{
+    struct list *l;
+
+again:
+    LIST_FOREACH(l, &r->calls)
+    {
+        struct pending *p = LIST_ENTRY(l, struct pending, link);
+
+        if (!p->sent) {
+            give_up(p);
+            goto again;
+        }
+    }
+}
+
 static void lost(struct remote *r)
 {
+    enum net_refusal why = r->wire != NULL ? r->wire->refusal : NET_NOT_REFUSED;
+
     disconnect(r);
     if (r->wire != NULL)
         r->wire->ops->close(r->wire);
+    if (why != NET_NOT_REFUSED)
+        r->conf.dialer->refused = why;
     r->wire = NULL;
     r->state = DOWN;
     r->redial_ns = rt_now_ns() + r->backoff_ns;
     r->backoff_ns = MIN(r->backoff_ns * 2, or_default(r->conf.backoff_max_ms, BACKOFF_MAX));
+    if (net_refusal_lasts(why))
+        give_up_unsent(r);
     arm(r);
 }
 
@@ -467,6 +490,8 @@ static void welcome(struct remote *r, struct rbuf *b)
     rc = (int)rbuf_u32(b);
     calls = rbuf_u32(b);
     r->bytes_max = r->features & NET_FEAT_LIMITS ? rbuf_u64(b) : UINT64_MAX;
+    if (rbuf_check_end(b) == 0 && rc != 0)
+        r->wire->refusal = net_refusal_of(calls, rc);
     if (rbuf_check_end(b) != 0 || r->state != DIALED || rc != 0 || calls == 0) {
         lost(r);
         return;
@@ -478,6 +503,7 @@ static void welcome(struct remote *r, struct rbuf *b)
         }
         r->room = net_room_get(r->wire->room);
     }
+    r->conf.dialer->refused = NET_NOT_REFUSED;
     r->incarnation = incarnation;
     r->allowed = MIN(calls, CALLS_MAX);
     r->state = UP;
@@ -612,6 +638,7 @@ static void dial(struct remote *r)
     r->stat.dials++;
     if (rc != 0) {
         r->wire = NULL;
+        r->conf.dialer->refused = rc == -DER_NO_PERM ? NET_REFUSED_ACCESS : r->conf.dialer->refused;
         lost(r);
         return;
     }

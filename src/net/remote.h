@@ -19,8 +19,8 @@
  *   resend       on a new connection every call under way is sent again with NET_RESEND, in order.
  *                Whatever kind it is: reads change nothing, changes carry a txid whose outcome the
  *                engine remembers, or are still being served and are joined.
- *   turned away  a call that was never sent, because the engine has as many connections as it
- *                takes, ends after its deadline with -DER_BUSY.
+ *   turned away  a call that was never sent, because the engine lets us not in, ends after its
+ *                deadline with the code of net/refusal.h; at once, if waiting is of no use.
  *   going away   -DER_SHUTDOWN from an engine means nothing was begun: the call stays under way and
  *                is sent to whoever is there next.
  */
@@ -74,6 +74,8 @@ int net_acceptor_create(const struct net_acceptor_conf *conf, struct net_accepto
 
 /* A connection came in; the acceptor owns the wire from now on. On xs. */
 void net_acceptor_add(struct net_acceptor *a, struct net_wire *w);
+/* Who says HELLO from now on is told that the engine ends. On xs. */
+void net_acceptor_end(struct net_acceptor *a);
 /* Closes every connection; answers under way go nowhere. On xs. */
 void net_acceptor_stop(struct net_acceptor *a);
 /* After the service has answered everything. */

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include "base/log.h"
 #include "wire_rig.h"
 
 #define ASKED  10000u
@@ -163,6 +164,8 @@ static void never_reads_tcp(void **state)
 
 /* ---- Connections without end ---- */
 
+static unsigned crowds; /* lines of the log; atomic */
+
 static void too_many_of_a_user(void **state)
 {
     struct stage s = {.transport = SHM, .shm_conf = {.user_max = 3}}, others[4];
@@ -175,11 +178,40 @@ static void too_many_of_a_user(void **state)
             assert_int_equal(echo(&others[i], "in", 2), 0);
     }
     assert_int_equal(echo_within(&others[3], "out", 3, 300), -DER_BUSY);
+    assert_int_equal(others[3].dialer->refused, NET_REFUSED_USER_CROWD);
     assert_int_equal(echo_within(&others[0], "in", 2, 0), 0);
     client_close(&others[0]);
     assert_int_equal(echo_within(&others[3], "in", 2, 0), 0); /* there is room now */
     for (int i = 1; i < 4; i++)
         client_close(&others[i]);
+    engine_close(&s);
+}
+
+static void count_crowds(enum log_level level, const char *line)
+{
+    if (strstr(line, "refuses connections") != NULL)
+        __atomic_add_fetch(&crowds, 1, __ATOMIC_RELAXED);
+}
+
+/* However often he tries, the log is told once. */
+static void too_many_of_all(void **state)
+{
+    struct stage s = {.transport = SHM, .shm_conf = {.max = 1}}, others[2];
+
+    engine_open(&s);
+    log_set_sink(count_crowds);
+    for (int i = 0; i < 2; i++) {
+        others[i] = s;
+        client_open(&others[i]);
+    }
+    assert_int_equal(echo(&others[0], "in", 2), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(echo_within(&others[1], "out", 3, 100), -DER_BUSY);
+    assert_int_equal(others[1].dialer->refused, NET_REFUSED_CROWD);
+    assert_int_equal(__atomic_load_n(&crowds, __ATOMIC_RELAXED), 1);
+    for (int i = 0; i < 2; i++)
+        client_close(&others[i]);
+    log_set_sink(NULL);
     engine_close(&s);
 }
 
@@ -225,9 +257,8 @@ static void says_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(never_reads_memory),
-        cmocka_unit_test(never_reads_tcp),
-        cmocka_unit_test(too_many_of_a_user),
+        cmocka_unit_test(never_reads_memory), cmocka_unit_test(never_reads_tcp),
+        cmocka_unit_test(too_many_of_a_user), cmocka_unit_test(too_many_of_all),
         cmocka_unit_test(says_nothing),
     };
 

@@ -779,6 +779,18 @@ static void cancelled_without_connection(struct stage *s)
     assert_int_equal(unwanted_end(&change_), 0);
 }
 
+/* Whoever comes to an engine that is about to end is told so. */
+static void turned_away_at_the_end(struct stage *s)
+{
+    net_acceptor_end(s->acceptor);
+    assert_int_equal(get_name(s, "x", 500), -DER_SHUTDOWN);
+    assert_int_equal(s->dialer.refused, NET_REFUSED_ENDS);
+    engine_stop(s, true);
+    engine_start(s);
+    assert_int_equal(get_name(s, "x", 5000), 0);
+    assert_int_equal(s->dialer.refused, NET_NOT_REFUSED);
+}
+
 /* Who goes away has nothing begun for him afterwards. */
 static void gone_before_its_turn(struct stage *s)
 {
@@ -921,6 +933,7 @@ STORY(control_first)
 STORY(sweeps_yield)
 STORY(credit_comes_back)
 STORY(taken_back)
+STORY(turned_away_at_the_end)
 STORY(cancelled)
 STORY(cancelled_without_connection)
 STORY(gone_before_its_turn)
@@ -946,6 +959,7 @@ int main(void)
         cmocka_unit_test(test_sweeps_yield),
         cmocka_unit_test(test_credit_comes_back),
         cmocka_unit_test(test_taken_back),
+        cmocka_unit_test(test_turned_away_at_the_end),
         cmocka_unit_test(test_cancelled),
         cmocka_unit_test(test_cancelled_without_connection),
         cmocka_unit_test(test_gone_before_its_turn),
