@@ -64,6 +64,11 @@ struct net_acceptor_conf {
      * from his connection until some have been answered, so it is at most that and a frame.
      * 0: 64 MiB. */
     uint64_t bytes;
+    /* Memory that requests and answers of all clients may hold: beyond it requests of data wait
+     * (park.c). 0: 1 GiB. */
+    uint64_t all_bytes;
+    uint32_t stall_ms; /* who takes nothing of his answers for so long, when others wait for
+                          memory, is disconnected; 0: 10,000 */
     /* For metrics: connections that whoever listens turned away; NULL: not known. On xs. */
     uint64_t (*refused)(void *arg);
     void *refused_arg;
@@ -88,6 +93,11 @@ struct net_acceptor_stat {
     uint64_t bad;              /* frames that were refused */
     uint64_t bytes;            /* that requests hold */
     uint64_t held;             /* how often a connection was not read from because of them */
+    uint64_t backlog;          /* bytes of answers that clients have not taken */
+    uint32_t parked;           /* requests that wait for memory */
+    uint64_t parked_bytes;     /* that these are */
+    uint64_t parked_ever;
+    uint64_t stalled; /* connections that were closed because they took nothing */
 };
 void net_acceptor_stat(const struct net_acceptor *a, struct net_acceptor_stat *st);
 

@@ -41,6 +41,7 @@ struct net_shm_listener {
     uint64_t refused;
     struct htable users; /* those who are connected */
     int spare;           /* a descriptor for telling those who find none left; -1: lost */
+    uint64_t silent_ns;  /* ... of one that says nothing; 0: never */
     uint64_t full_ns;    /* when the log was told that there is none left; 0: never */
     struct list fresh;   /* have not sent HELLO, by when they must */
     struct rt_timer hello;
@@ -127,11 +128,12 @@ static void impatient(struct rt_timer *t)
         }
         list_del(&m->fresh);
         l->refused++;
-        if (!m->user->told)
+        if (l->silent_ns == 0 || now - l->silent_ns >= TELL_NS) {
+            l->silent_ns = now;
             LOG_WARN("%s: process %u of user %u was disconnected: it said nothing for %u ms (told "
                      "once)",
                      l->path, m->wire.pid, m->wire.uid, l->conf.hello_ms);
-        m->user->told = true;
+        }
         shm_fail(m);
     }
 }

@@ -134,12 +134,31 @@ struct net_wire {
     /* Dialing: why the other side turned this wire away. Answering: its owner turns it away so,
      * once it has said HELLO. */
     enum net_refusal refusal;
+    /* Bytes of frames that the other side has not taken, and that it has; *all, the owner's, goes
+     * with backlog. NULL: he does not count. */
+    uint64_t backlog, taken, *all;
     struct net_room *room; /* NULL: none. Of the dialing side known with the first frame received */
     /* The owner's; set before control goes back to the scheduler. */
     void (*received)(struct net_wire *w, const void *frame, size_t len);
     void (*broken)(struct net_wire *w); /* once; nothing comes after it but the owner's close */
     void *arg;
 };
+
+/* For those who move frames. */
+static inline void net_wire_waits(struct net_wire *w, uint64_t bytes)
+{
+    w->backlog += bytes;
+    if (w->all != NULL)
+        *w->all += bytes;
+}
+
+static inline void net_wire_took(struct net_wire *w, uint64_t bytes)
+{
+    w->backlog -= bytes;
+    w->taken += bytes;
+    if (w->all != NULL)
+        *w->all -= bytes;
+}
 
 struct net_wire_ops {
     /* Takes a copy. Never waits, never calls back; a failure shows as broken(), later. */
