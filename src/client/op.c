@@ -1,6 +1,8 @@
 /* One request under way; see op.h. */
 #include "client/op.h"
 
+#include <sched.h>
+
 #include <daos_errno.h>
 #include "base/fail.h"
 #include "client/route.h"
@@ -8,6 +10,9 @@
 
 #define POOL_MAX    256u /* idle ops kept for reuse */
 #define RENAMES_MAX 3u
+
+/* Somebody may abort an op while its answer comes: what it holds stays until he is done with it. */
+enum op_gate { GATE_OPEN, GATE_ABORTS, GATE_SHUT };
 
 static void op_init(struct op *op, struct client *c)
 {
@@ -20,6 +25,8 @@ static void op_init(struct op *op, struct client *c)
     op->holds_nr = 0;
     op->async = false;
     op->has_event = false;
+    op->peer = NULL;
+    op->gate = GATE_OPEN;
     op->finish = NULL;
     op->then = NULL;
     op->arg = NULL;
@@ -75,7 +82,7 @@ int op_begin(struct client *c, daos_event_t *ev, struct op *local, struct op **o
         return -DER_NOMEM;
     op_init(op, c);
     op->async = true;
-    rc = event_launch(c, ev, &op->run);
+    rc = event_launch_op(c, ev, op, &op->run);
     if (rc) {
         pool_give(c, op);
         return rc;
@@ -230,15 +237,46 @@ int op_stamp(struct op *op, uint16_t opcode)
 /* Goes on: once more, or to another target. */
 static bool op_again(struct op *op)
 {
-    return op_renamed(op) || route_next(op);
+    if (op_renamed(op))
+        return true;
+    if (!route_next(op))
+        return false;
+    if (__atomic_load_n(&op->call.cancel, __ATOMIC_RELAXED) == 0)
+        return true;
+    op->call.rc = -DER_CANCELED; /* what was not asked yet is not */
+    return false;
+}
+
+void op_abort(struct op *op)
+{
+    uint32_t gate = GATE_OPEN;
+    struct net_peer *peer;
+
+    if (!__atomic_compare_exchange_n(&op->gate, &gate, GATE_ABORTS, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return; /* it has ended */
+    peer = __atomic_load_n(&op->peer, __ATOMIC_ACQUIRE);
+    if (peer != NULL) /* NULL: somebody is still launching it */
+        net_call_cancel(peer, &op->call);
+    __atomic_store_n(&op->gate, GATE_OPEN, __ATOMIC_RELEASE);
+}
+
+static void shut_gate(struct op *op)
+{
+    uint32_t gate = GATE_OPEN;
+
+    while (!__atomic_compare_exchange_n(&op->gate, &gate, GATE_SHUT, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+        ASSERT(gate == GATE_ABORTS);
+        gate = GATE_OPEN;
+        sched_yield();
+    }
 }
 
 static void op_done(struct net_call *call)
 {
     struct op *op = CONTAINER_OF(call, struct op, call);
     struct client *c = op->client;
-    bool has_event = op->has_event;
-    struct ev_run run = op->run;
     int rc;
 
     if (op_again(op)) {
@@ -251,10 +289,12 @@ static void op_done(struct net_call *call)
         op_unhold(op);
         op->then(op, rc);
     }
+    if (op->has_event)
+        shut_gate(op);
     op_release(op);
+    if (op->has_event) /* until then its event leads to it */
+        event_done(&op->run, rc);
     pool_give(c, op);
-    if (has_event)
-        event_done(&run, rc);
     atomic_fetch_sub(&c->tasks, 1);
 }
 
@@ -265,6 +305,8 @@ void op_turn(struct op *op, int rc)
         rt_event_set(op->turn);
         return;
     }
+    if (rc == 0 && __atomic_load_n(&op->call.cancel, __ATOMIC_RELAXED) != 0)
+        rc = -DER_CANCELED;
     if (rc == 0) {
         net_call_send(op->peer, &op->call);
         return;
@@ -321,7 +363,7 @@ int op_run(struct op *op, const struct cont *co, uint16_t opcode)
     op->asked = op->call.hdr;
     if (op->async) {
         op->call.done = op_done;
-        op->peer = peer;
+        __atomic_store_n(&op->peer, peer, __ATOMIC_RELEASE);
         atomic_fetch_add(&op->client->tasks, 1);
         if (op->tx == NULL || tx_may_send(op))
             net_call_send(peer, &op->call);

@@ -81,6 +81,7 @@ struct op {
     bool async;
     bool has_event;
     struct ev_run run;
+    uint32_t gate; /* enum op_gate, between op_abort() and the end; atomic */
     int (*finish)(struct op *op, int rc);
     void (*then)(struct op *op, int rc); /* instead of an event, when what the op held has been
                                             given back; the op is released when it returns */
@@ -111,6 +112,10 @@ int op_stamp(struct op *op, uint16_t opcode);
 /* An op that waited for its transaction's epoch may be sent, or has failed. Any context; the op may
  * be gone afterwards. */
 void op_turn(struct op *op, int rc);
+
+/* The op of an event that runs is given up if it has not begun. Any thread, under the lock of the
+ * event's queue. */
+void op_abort(struct op *op);
 
 /* What all requests and replies of reads begin with. */
 _Static_assert(offsetof(struct msg_obj_fetch_req, epoch) ==
