@@ -151,8 +151,10 @@ void elle_say(struct elle *e, const char *fmt, ...) __attribute__((format(printf
 /* An anomaly was found; true: it is to be told, and its name has been. */
 bool elle_tell(struct elle *e, enum elle_anomaly what);
 const char *elle_key_name(const struct elle *e, uint32_t key);
-/* A line each: what the transaction read and wrote. */
-void elle_tell_tx(struct elle *e, uint32_t tx);
+/* A line: what the transaction read and wrote of one key. */
+void elle_tell_tx(struct elle *e, uint32_t tx, uint32_t key);
+/* The edges of a circle, and of each transaction what it read and wrote of the keys of its edges.
+ */
 void elle_tell_cycle(struct elle *e, const struct elle_cycle *c);
 
 #endif

@@ -81,10 +81,10 @@ static bool begins(struct elle *e, const struct elle_key *k, struct elle_ref r,
     if (elle_tell(e, ELLE_ORDER)) {
         elle_say(e, "  what T%u read of %s is not how the longest read of it begins\n", r.tx,
                  k->name);
-        elle_tell_tx(e, r.tx);
+        elle_tell_tx(e, r.tx, op->key);
         for (uint32_t i = 0; i < k->read_nr; i++)
             if (op_of(e, k->read[i]) == most)
-                elle_tell_tx(e, k->read[i].tx);
+                elle_tell_tx(e, k->read[i].tx, op->key);
     }
     return false;
 }

@@ -19,7 +19,7 @@ static bool tell(const struct look *l, enum elle_anomaly what, uint32_t value, c
     if (!elle_tell(l->e, what))
         return false;
     elle_say(l->e, "  T%u read %s and saw %u, %s\n", l->tx, l->key->name, value, words);
-    elle_tell_tx(l->e, l->tx);
+    elle_tell_tx(l->e, l->tx, l->op->key);
     return true;
 }
 
@@ -73,11 +73,11 @@ static void one_value(const struct look *l, uint32_t i)
     e->tx[by].seen = true;
     if (e->tx[by].status == ELLE_ABORTED &&
         tell(l, ELLE_G1A, value, "which was written by a transaction that was aborted:"))
-        elle_tell_tx(e, by);
+        elle_tell_tx(e, by, l->op->key);
     rest = missing(l, &e->tx[by], w, i + 1 == l->op->value);
     if (rest != 0 &&
         tell(l, ELLE_G1B, value, "and not what the same transaction wrote there beside it:"))
-        elle_tell_tx(e, by);
+        elle_tell_tx(e, by, l->op->key);
 }
 
 static bool same(const struct elle *e, const struct elle_op *a, const struct elle_op *b)
@@ -102,7 +102,7 @@ static void again(const struct look *l)
             continue;
         if (!same(l->e, &t->op[i], l->op) && elle_tell(l->e, ELLE_MOVED)) {
             elle_say(l->e, "  T%u read %s twice and saw two states\n", l->tx, l->key->name);
-            elle_tell_tx(l->e, l->tx);
+            elle_tell_tx(l->e, l->tx, l->op->key);
         }
         return;
     }
@@ -152,8 +152,8 @@ static bool lost(struct elle *e, struct elle_ref read, struct elle_ref write)
                  "  T%u wrote %u to %s and was acknowledged; T%u read %s after that, and it is "
                  "not there\n",
                  write.tx, wop->value, e->key[wop->key].name, read.tx, e->key[wop->key].name);
-        elle_tell_tx(e, write.tx);
-        elle_tell_tx(e, read.tx);
+        elle_tell_tx(e, write.tx, wop->key);
+        elle_tell_tx(e, read.tx, wop->key);
     }
     return true;
 }

@@ -68,13 +68,22 @@ static void say_op(struct elle *e, const struct elle_op *op)
     }
 }
 
-#define OPS_SHOWN 16u
+#define OPS_SHOWN 12u
 
-void elle_tell_tx(struct elle *e, uint32_t tx)
+static bool is_one_of(uint32_t key, const uint32_t *keys, uint32_t nr)
+{
+    for (uint32_t i = 0; i < nr; i++)
+        if (keys[i] == key)
+            return true;
+    return false;
+}
+
+static void tell_tx(struct elle *e, uint32_t tx, const uint32_t *keys, uint32_t nr)
 {
     static const char *const status[] = {"has not ended", "committed", "was aborted",
                                          "ended unknown"};
     const struct elle_tx *t = &e->tx[tx];
+    uint32_t shown = 0;
 
     elle_say(e, "    T%u", tx);
     if (t->process != ELLE_NOBODY)
@@ -83,11 +92,20 @@ void elle_tell_tx(struct elle *e, uint32_t tx)
              status[t->status], t->status == ELLE_UNKNOWN && t->seen ? ", but was seen" : "");
     if (t->epoch != 0)
         elle_say(e, ", at %llx", (unsigned long long)t->epoch);
-    for (uint32_t i = 0; i < t->op_nr && i < OPS_SHOWN; i++) {
-        elle_say(e, "%s", i ? ", " : ": ");
+    for (uint32_t i = 0; i < t->op_nr && shown < OPS_SHOWN; i++) {
+        if (!is_one_of(t->op[i].key, keys, nr))
+            continue;
+        elle_say(e, "%s", shown++ ? ", " : ": ");
         say_op(e, &t->op[i]);
     }
-    elle_say(e, "%s\n", t->op_nr > OPS_SHOWN ? ", .." : "");
+    if (t->op_nr > shown)
+        elle_say(e, "; and %u more", t->op_nr - shown);
+    elle_say(e, "\n");
+}
+
+void elle_tell_tx(struct elle *e, uint32_t tx, uint32_t key)
+{
+    tell_tx(e, tx, &key, 1);
 }
 
 /* Why the one comes before the other. */
@@ -115,6 +133,11 @@ static void say_edge(struct elle *e, const struct elle_edge *d)
     }
 }
 
+static bool keyed(const struct elle_edge *d)
+{
+    return d->kind != ELLE_TIME && d->kind != ELLE_AT;
+}
+
 void elle_tell_cycle(struct elle *e, const struct elle_cycle *c)
 {
     for (uint32_t i = 0; i < c->nr; i++) {
@@ -126,8 +149,15 @@ void elle_tell_cycle(struct elle *e, const struct elle_cycle *c)
     }
     elle_say(e, "  where\n");
     for (uint32_t i = 0; i < c->nr; i++) {
-        if (c->edge[i].tx != c->edge[(i + c->nr - 1) % c->nr].tx2)
-            elle_tell_tx(e, c->edge[(i + c->nr - 1) % c->nr].tx2);
-        elle_tell_tx(e, c->edge[i].tx);
+        const struct elle_edge *in = &c->edge[(i + c->nr - 1) % c->nr], *out = &c->edge[i];
+        uint32_t keys[2], nr = 0;
+
+        if (keyed(in))
+            keys[nr++] = in->key;
+        if (keyed(out))
+            keys[nr++] = out->key;
+        if (in->tx2 != out->tx)
+            tell_tx(e, in->tx2, keys, nr);
+        tell_tx(e, out->tx, keys, nr);
     }
 }
