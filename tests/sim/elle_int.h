@@ -108,7 +108,7 @@ bool elle_before(const struct elle *e, const struct elle_tx *a, const struct ell
 
 /* Looks at each read by itself; marks who was seen. */
 void elle_reads(struct elle *e);
-/* What was acknowledged is there. After elle_order(). */
+/* Was what was acknowledged not there? Looks at each pair of a read and a write of a key. */
 void elle_lost(struct elle *e);
 
 /* ---- elle_order.c, elle_time.c ---- */

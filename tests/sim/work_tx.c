@@ -16,7 +16,7 @@
 
 #define TRIES       5u
 #define CHECK_EVERY 500u
-#define HISTORY_MAX 4000u /* transactions: from so many on everything is to be read back */
+#define HISTORY_MAX 2000u /* transactions: from so many on everything is to be read back */
 #define UNKNOWN_MAX 48u   /* outcomes nobody knows, which cost nothing here */
 
 /* ---- The checker ---- */
@@ -66,6 +66,7 @@ int wtx_read(struct work_client *c, struct wtx_run *r, uint32_t key)
     daos_epoch_t epoch;
     int rc = wtx_get(c, &k, r->th);
 
+    w->key[key].reads++;
     if (rc != 0)
         return rc;
     elle_read(w->e, r->t, k.elle, tc->seen, tc->seen_nr);

@@ -5,8 +5,9 @@
  *     list       a single value that holds all its elements: read, changed and written as a whole
  *     set        an object whose dkeys are the elements, or a dkey whose akeys are
  *
- * A place (TX_PLACES) holds one key at a time: a list or set that is long is left, and a new one
- * takes its place. The keys there were since everything was last read back are kept, and read back.
+ * A place (TX_PLACES) holds one key at a time: one that is long, or has been used much, is left,
+ * and a new one takes its place. The keys there were since everything was last read back are kept,
+ * and read back.
  */
 #ifndef TARN_SIM_WORK_TX_H
 #define TARN_SIM_WORK_TX_H
@@ -15,7 +16,8 @@
 #include "workload.h"
 
 #define TX_PLACES_MAX 24u
-#define TX_OBJS       4u   /* that registers, lists and sets of akeys lie in */
+#define TX_OBJS       4u /* that registers, lists and sets of akeys lie in */
+#define TX_READS      150u /* of a key; what is read more often is left too: judging takes all pairs */
 #define TX_LONG       28u  /* elements, from which on a list or set is left */
 #define TX_ELEMS      128u /* that one never reaches */
 #define TX_OPS        10u
@@ -30,7 +32,8 @@ struct wtx_key {
     uint32_t obj;  /* TX_OBJS: one of its own */
     daos_obj_id_t oid;
     char dkey[9], name[24];
-    uint32_t elems; /* that were ever asked for */
+    uint32_t elems, reads; /* that were ever asked for */
+    bool kept;
 };
 
 struct wtx_snap {
@@ -99,6 +102,8 @@ int wtx_get(struct work_client *c, const struct wtx_key *k, daos_handle_t th);
 /* Writes a register, adds to a set, or writes all of a list. cond: only if it is new there. */
 int wtx_put(struct work_client *c, const struct wtx_key *k, daos_handle_t th, const uint32_t *value,
             uint32_t nr, bool cond);
+/* Of a key that nobody looks at any more: whatever becomes of it. */
+void wtx_remove(struct work_client *c, const struct wtx_key *k);
 void wtx_close(struct work_client *c);
 
 /* ---- work_tx_keys.c ---- */

@@ -130,6 +130,22 @@ int wtx_put(struct work_client *c, const struct wtx_key *k, daos_handle_t th, co
     return daos_obj_update(oh, th, flags, &dk, 1, &iod, &sgl, NULL);
 }
 
+void wtx_remove(struct work_client *c, const struct wtx_key *k)
+{
+    char dkey[9];
+    daos_key_t dk;
+    daos_handle_t oh;
+
+    if (object(c, k, &oh) != 0)
+        return;
+    memcpy(dkey, k->dkey, sizeof(dkey));
+    d_iov_set(&dk, dkey, 8);
+    if (k->kind == TX_SET_DKEYS)
+        (void)daos_obj_punch(oh, DAOS_TX_NONE, 0, NULL);
+    else
+        (void)daos_obj_punch_dkeys(oh, DAOS_TX_NONE, 0, 1, &dk, NULL);
+}
+
 /* ---- Reading ---- */
 
 static int strange(struct work_client *c, const struct wtx_key *k)

@@ -67,7 +67,7 @@ int wtx_key_at(struct work_client *c, uint32_t place, uint32_t *key)
     struct wtx_work *w = wtx_work(c);
     int rc = 0;
 
-    if (w->key[w->at[place]].elems >= TX_LONG)
+    if (w->key[w->at[place]].elems >= TX_LONG || w->key[w->at[place]].reads >= TX_READS)
         rc = key_new(c, place);
     *key = w->at[place];
     return rc;
@@ -87,11 +87,17 @@ void wtx_keys_again(struct work_client *c, const struct wtx_held *held)
         const struct wtx_held *h = &held[w->at[p]];
 
         key[p] = w->key[w->at[p]];
+        key[p].reads = 0;
         key[p].elle = elle_key(w->e, type_of[key[p].kind], key[p].name);
         for (uint32_t i = 0; i < h->nr; i++)
             elle_write(w->e, t, key[p].elle, h->value[i]);
+        w->key[w->at[p]].kept = true;
         w->at[p] = p;
     }
+    /* not what may be damaged: it is to be found where it lies */
+    for (uint32_t k = 0; k < w->key_nr && !(c->work->faults & WORK_ROT); k++)
+        if (!w->key[k].kept)
+            wtx_remove(c, &w->key[k]);
     elle_end(w->e, t, ELLE_COMMITTED);
     free(w->key);
     w->key = key;
