@@ -45,12 +45,14 @@ struct wtx_snap {
 
 struct wtx_work {
     struct elle *e;
+    bool one_clock; /* of one target, which orders all; of several no order of time is promised */
     daos_obj_id_t oid[TX_OBJS];
     struct wtx_key *key; /* all since everything was read back */
     uint32_t key_nr, key_max;
     uint32_t at[TX_PLACES_MAX], places; /* the key that each place has */
     enum wtx_kind kind[TX_PLACES_MAX];
     uint32_t value, names, processes;
+    uint64_t since;   /* the history began then */
     uint32_t checked; /* transactions when it was last checked */
     struct wtx_snap snap[TX_SNAPS];
     /* what the run is about */
@@ -65,7 +67,8 @@ struct wtx_obj {
 
 /* A transaction under way. */
 struct wtx_run {
-    uint32_t t; /* elle's number */
+    uint32_t t;    /* elle's number */
+    uint64_t from; /* it is not of an earlier time */
     daos_handle_t th;
     struct {
         uint32_t key, nr, elem[TX_ELEMS];
@@ -75,6 +78,8 @@ struct wtx_run {
 
 struct wtx_client {
     uint32_t process;
+    daos_epoch_t epoch;  /* the latest that it has read at ... */
+    uint64_t epoch_from; /* ... which was chosen after this */
     struct wtx_obj obj[TX_OBJS + TX_PLACES_MAX];
     struct wtx_run run;
     uint32_t words[TX_ROOM / 4];

@@ -60,6 +60,7 @@ static int read_at(struct work_client *c, struct wtx_snap *s, uint32_t first, ui
     int rc;
 
     s->readers++;
+    r->from = s->from;
     r->t = elle_begin(w->e, ELLE_NOBODY, false);
     r->list_nr = 0;
     rc = daos_tx_open_snap(c->coh, s->epoch, &r->th, NULL);
