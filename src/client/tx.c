@@ -302,6 +302,8 @@ int tx_note_read(struct tx *tx, daos_obj_id_t oid, const daos_key_t *dkey)
         s = LIST_ENTRY(l, struct tx_seen, link);
         if (!same_oid(s->oid, oid))
             continue;
+        if (MUTANT(CLIENT_TX_READ_FIRST) && dkey != NULL)
+            return 0;
         if (s->dkey == NULL || (dkey != NULL && s->dkey->iov_len == dkey->iov_len &&
                                 memcmp(s->dkey->iov_buf, dkey->iov_buf, dkey->iov_len) == 0))
             return 0;
@@ -337,7 +339,8 @@ int tx_read(struct client *c, daos_handle_t th, struct cont *co, daos_obj_id_t o
     else if (tx->state != TX_OPEN)
         rc = -DER_NO_PERM;
     if (rc == 0 && !tx->snap && !(tx->flags & DAOS_TF_RDONLY) &&
-        !(MUTANT(CLIENT_TX_LIST_UNCHECKED) && what == NULL))
+        !(MUTANT(CLIENT_TX_LIST_UNCHECKED) && what == NULL) &&
+        !(MUTANT(CLIENT_TX_READ_UNCHECKED) && what != NULL))
         rc = tx_note_read(tx, oid, what);
     *epoch = MUTANT(CLIENT_TX_EPOCH_MOVES) && !tx->snap ? 0 : tx->epoch;
     rt_mutex_unlock(&tx->lock);

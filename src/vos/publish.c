@@ -205,6 +205,7 @@ static int cond_check(const struct view *v, const struct vos_op *op)
         if (op->check == VOS_CHECK_EMPTY && yes)
             return VOS_NOTEMPTY;
         if (op->check == VOS_CHECK_UNCHANGED &&
+            !(MUTANT(CHECK_OBJ_UNSEEN) && op->level == VOS_OBJ) &&
             (changed > op->seen || was_discarded(v->c, op->seen)))
             return -DER_TX_RESTART;
     }

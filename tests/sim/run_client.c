@@ -102,7 +102,7 @@ static void work_on(struct member *m)
             break;
         if (m->run->work.ops >= m->run->conf.ops)
             m->run->over = true;
-        else if (m->run->work.unknown >= unknown_max(m->run))
+        else if (m->run->work.unknown >= unknown_max(m->run) || m->run->work.full)
             run_gate_shut(m->run); /* the director settles it */
     }
 }

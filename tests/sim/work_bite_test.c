@@ -29,6 +29,11 @@ static const struct {
     {LIE_LOST_COMMIT, "a commit that was not carried out", "kv"},
     {LIE_LOST_WRITE, "a write that was not carried out", "array"},
     {LIE_ARRAY_SIZE, "an array said to be shorter", "array"},
+    {LIE_LOST_UPDATE, "an update that was not carried out", "tx"},
+    {LIE_LOST_COMMIT, "a commit that was not carried out", "tx"},
+    {LIE_MISSING_KEY, "a key missing in an enumeration", "tx"},
+    {LIE_FLIPPED_BYTE, "a flipped byte", "tx"},
+    {LIE_SNAPSHOT, "a snapshot that shows the present", "tx"},
     {LIE_LOST_ATTR, "attributes that were not set", "admin"},
     {LIE_SAME_OIDS, "an object id given out twice", "admin"},
     {LIE_CONT_KEPT, "a container that was not destroyed", "admin"},
@@ -71,7 +76,7 @@ static void the_truth_is_believed(void **state)
 /* Calls that are not answered, carried out or not, are no violation, and do not hide one. */
 static void lost_answers_are_borne(void **state)
 {
-    static const char *const loads[] = {"objects", "kv", "array"};
+    static const char *const loads[] = {"objects", "kv", "array", "tx"};
     static struct work w;
 
     for (size_t i = 0; i < ARRAY_LEN(loads); i++)

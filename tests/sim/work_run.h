@@ -95,6 +95,8 @@ static inline int work_run(struct work_pool *p, const struct workload *load, uin
             work_settle(w);
             w->unknown = 0;
         }
+        if (rc == 0 && w->full && lose == NULL)
+            rc = load->verify(&c);
     }
     if (lose != NULL)
         *lose = w->faults = 0;

@@ -103,6 +103,7 @@ struct work {
     /* A change begins that many will look at soon: what a fault would do now shows. May be NULL. */
     void (*hot)(void *arg);
     void *arg;
+    bool full;    /* by the workload: everybody should stop and everything be read back soon */
     bool waits;   /* no bursts: a run on threads is the same each time then */
     bool failed;  /* by work_wrong() */
     bool gave_up; /* failed, but only because the oracle could not think of it all */
