@@ -3,9 +3,14 @@
  * memory, beside the same engine in this process (inproc:), in one run; and memcpy for the large
  * ones. The pool lies in /dev/shm. The engine has one CPU, the client another.
  *
+ * The same fetches over TCP, beside a bare loop around send() and recv() that moves as many bytes
+ * (bare_tcp.h). And the CPU time that a fetch costs both processes together with 16 under way: user
+ * and system time of all their threads, over the operations; both poll while there is work, so what
+ * one waits for the other is in it.
+ *
  * usage: share_bench [ROUNDS [WORKING-SET-MIB [ROW]]]
- * ROW: only this one, 1 to 7, to profile it: fetch one by one, fetch, update, get, put, large
- * fetch, large update.
+ * ROW: only this one, 1 to 9, to profile it: fetch one by one, fetch, update, get, put, large
+ * fetch, large update; 8 and 9: fetch over TCP, one by one, 16 under way.
  */
 #include <daos.h>
 #include <fcntl.h>
@@ -16,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "bare_tcp.h"
 #include "timing.h"
 #include "base/assert.h"
 #include "client/client.h"
@@ -24,6 +30,7 @@
 #include "io/io.h"
 #include "net/remote.h"
 #include "net/shm.h"
+#include "net/tcp.h"
 #include "rt/rt.h"
 
 #define ROUNDS_MAX 64
@@ -31,6 +38,9 @@
 #define DEPTH_MAX  16
 #define LARGE      (1u << 20)
 #define SPIN_US    2000u
+#define ADDR_LEN   24
+#define ASKED      250u /* bytes of a fetch over TCP, and of its answer beside the data */
+#define ANSWERED   170u
 
 static void die(const char *what, int rc)
 {
@@ -64,32 +74,36 @@ static void serve(void *arg)
         .service = engine_service(s->eng), .xs = engine_xs(s->eng), .incarnation = 1};
     struct net_shm_listen_conf lc = {
         .xs = engine_xs(s->eng), .path = s->socket, .accept = accepted, .arg = s};
+    struct net_tcp_listen_conf tc = {
+        .xs = engine_xs(s->eng), .addrs = "127.0.0.1:0", .accept = accepted, .arg = s};
     struct net_shm_listener *l;
+    struct net_tcp_listener *t;
+    char at[NET_ADDR_TEXT] = "";
+    struct net_addr a;
     struct err e = {0};
-    char c = 1;
 
     if (net_acceptor_create(&ac, &s->acceptor) != 0 || net_shm_listen(&lc, &l, &e) != 0 ||
-        write(s->ready, &c, 1) != 1) {
+        net_tcp_listen(&tc, &t, &e) != 0 || !net_tcp_address(t, 0, &a) ||
+        write(s->ready, net_addr_text(&a, at), ADDR_LEN) != ADDR_LEN) {
         fprintf(stderr, "share_bench: %s: %s\n", e.what, e.why);
         exit(1);
     }
 }
 
-static pid_t server_start(const char *pool, const char *socket)
+static pid_t server_start(const char *pool, const char *socket, char addr[ADDR_LEN])
 {
     struct engine_conf conf = {.cpu = cpus[1], .keep_handles = true, .spin_us = SPIN_US};
     struct server s = {.socket = socket};
     struct err e = {0};
     int fds[2];
     pid_t pid;
-    char c;
 
     if (pipe(fds) != 0)
         exit(1);
     pid = fork();
     if (pid != 0) {
         close(fds[1]);
-        if (read(fds[0], &c, 1) != 1)
+        if (read(fds[0], addr, ADDR_LEN) != ADDR_LEN)
             exit(1);
         close(fds[0]);
         return pid;
@@ -311,6 +325,62 @@ static void round_of(struct bench *b, double v[ROWS][ROUNDS_MAX], int k)
             v[i][k] = run(b, work[i].what, work[i].depth, work[i].n);
 }
 
+/* ---- Over TCP, and CPU time ---- */
+
+enum tcp_row { T1 = ROWS, T16, ALL_ROWS };
+
+struct tcp_figures {
+    double one[2][ROUNDS_MAX], many[2][ROUNDS_MAX]; /* bare, libdaos */
+};
+
+static void tcp_round_of(struct bench *b, struct bare_tcp *bare, struct tcp_figures *f, int k)
+{
+    double p99;
+
+    bare_tcp_pause(bare, 1);
+    f->one[0][k] = bare_tcp_round(bare, 1, 10000);
+    f->many[0][k] = bare_tcp_round(bare, 16, 80000);
+    bare_tcp_pause(bare, 0);
+    if (b->only == 0 || b->only == T1)
+        run_one(b, FETCH, 20000, &f->one[1][k], &p99);
+    if (b->only == 0 || b->only == T16)
+        f->many[1][k] = run(b, FETCH, 16, 100000);
+}
+
+static double cpu_us(pid_t pid)
+{
+    clockid_t clock;
+    struct timespec ts;
+
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &ts) != 0)
+        return 0;
+    return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+/* us of both processes for a fetch, 16 under way; engine 0: there is one process. */
+static double cpu_round(struct bench *b, pid_t engine)
+{
+    int n = 100000;
+    double t0 = cpu_us(0) + (engine != 0 ? cpu_us(engine) : 0);
+
+    run(b, FETCH, 16, n);
+    return (cpu_us(0) + (engine != 0 ? cpu_us(engine) : 0) - t0) / n;
+}
+
+static void tcp_report(const struct bench *b, struct tcp_figures *f, int rounds)
+{
+    double bare1 = quantile(f->one[0], rounds, 0.5), own1 = quantile(f->one[1], rounds, 0.5);
+    double bare16 = quantile(f->many[0], rounds, 0.5), own16 = quantile(f->many[1], rounds, 0.5);
+
+    printf("%-36s %12s %12s\n", "", "bare TCP", "libdaos");
+    if (b->only == 0 || b->only == T1)
+        printf("%-36s %9.2f us %9.2f us  %5.2fx  goal <= 16 us\n",
+               "4 KiB fetch over TCP, 1 at a time", bare1, own1, own1 / bare1);
+    if (b->only == 0 || b->only == T16)
+        printf("%-36s %8.0f k/s %8.0f k/s  %5.2fx  goal >= 250 k/s\n",
+               "4 KiB fetch over TCP, 16 under way", 1e3 / bare16, 1e3 / own16, bare16 / own16);
+}
+
 static double memcpy_us(void)
 {
     char *a = malloc(64u * LARGE), *c = malloc(4u * LARGE);
@@ -344,14 +414,17 @@ int main(int argc, char **argv)
     static double v[2][ROWS][ROUNDS_MAX], copy[ROUNDS_MAX];
     struct embed_pool_conf conf = {.label = NULL};
     struct bench b = {.seed = 1, .only = argc > 3 ? atoi(argv[3]) : 0};
+    static struct tcp_figures tcp;
+    static double cpu[3][ROUNDS_MAX];
     struct err e = {0};
-    char dir[64], sock[128], in[80], cmd[96];
+    struct bare_tcp bare;
+    char dir[64], sock[128], in[80], cmd[96], addr[ADDR_LEN], over[ADDR_LEN + 8];
     uuid_t uuid;
     pid_t pid;
 
-    if (rounds < 1 || rounds > ROUNDS_MAX || mib < 1 || b.only < 0 || b.only >= ROWS) {
+    if (rounds < 1 || rounds > ROUNDS_MAX || mib < 1 || b.only < 0 || b.only >= ALL_ROWS) {
         fprintf(stderr, "usage: share_bench [ROUNDS, 1 to %d [WORKING-SET-MIB [ROW, 1 to %d]]]\n",
-                ROUNDS_MAX, ROWS - 1);
+                ROUNDS_MAX, ALL_ROWS - 1);
         return 2;
     }
     b.blocks = (uint64_t)mib * 256;
@@ -370,21 +443,36 @@ int main(int argc, char **argv)
     bench_fill(&b);
     bench_close(&b);
     bench_open(&b, in, "bench", false); /* both sides read what was there before them */
-    for (int k = 0; k < rounds; k++)
+    for (int k = 0; k < rounds && b.only < ROWS; k++) {
         round_of(&b, v[0], k);
-    bench_close(&b);
-    pid = server_start(dir, sock);
-    bench_open(&b, dir, "bench", false);
-    for (int k = 0; k < rounds; k++) {
-        round_of(&b, v[1], k);
-        copy[k] = memcpy_us();
+        cpu[0][k] = b.only == 0 ? cpu_round(&b, 0) : 0;
     }
     bench_close(&b);
+    pid = server_start(dir, sock, addr);
+    bench_open(&b, dir, "bench", false);
+    for (int k = 0; k < rounds && b.only < ROWS; k++) {
+        round_of(&b, v[1], k);
+        copy[k] = memcpy_us();
+        cpu[1][k] = b.only == 0 ? cpu_round(&b, pid) : 0;
+    }
+    bench_close(&b);
+    bare_tcp_open(&bare, ASKED, ANSWERED + BLOCK, cpus[1]);
+    bare_tcp_pause(&bare, 0);
+    snprintf(over, sizeof(over), "tcp://%s", addr);
+    bench_open(&b, over, "bench", false);
+    for (int k = 0; k < rounds && (b.only == 0 || b.only >= ROWS); k++) {
+        tcp_round_of(&b, &bare, &tcp, k);
+        cpu[2][k] = b.only == 0 ? cpu_round(&b, pid) : 0;
+    }
+    bench_close(&b);
+    kill(bare.pid, SIGKILL);
+    waitpid(bare.pid, NULL, 0);
     daos_fini();
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    printf("%-36s %12s %12s\n", "", "own process", "shared");
-    for (int i = 0; i < ROWS; i++) {
+    if (b.only < ROWS)
+        printf("%-36s %12s %12s\n", "", "own process", "shared");
+    for (int i = 0; i < ROWS && b.only < ROWS; i++) {
         double a = quantile(v[0][i], rounds, 0.5), s = quantile(v[1][i], rounds, 0.5);
 
         if (b.only != 0 && i != b.only && (i != F1 || b.only != F99))
@@ -398,5 +486,11 @@ int main(int argc, char **argv)
             printf("%-36s %7.2f GB/s %7.2f GB/s  %5.2f of memcpy  goal %s\n", what[i],
                    LARGE / a / 1e3, LARGE / s / 1e3, quantile(copy, rounds, 0.5) / s, goal[i]);
     }
+    if (b.only == 0 || b.only >= ROWS)
+        tcp_report(&b, &tcp, rounds);
+    if (b.only == 0)
+        printf("%-36s own process %.2f us, shared %.2f us, over TCP %.2f us  goal <= 3 us shared\n",
+               "CPU per 4 KiB fetch, 16 under way", quantile(cpu[0], rounds, 0.5),
+               quantile(cpu[1], rounds, 0.5), quantile(cpu[2], rounds, 0.5));
     return system(cmd) != 0;
 }
