@@ -234,10 +234,30 @@ int op_stamp(struct op *op, uint16_t opcode)
     return rc;
 }
 
+/* A plain change of several targets that its leader gave up, which was not asked to look at what
+ * the client had read: nothing was done, and nothing will be under that name. */
+static bool given_up(struct op *op)
+{
+    const struct msg_obj_tx_req *q = &op->req.tx;
+
+    if (op->call.rc != -DER_TX_RESTART || op->asked.opcode != MSG_OBJ_TX ||
+        op->txid.session == NULL || ++op->renamed > RENAMES_MAX)
+        return false;
+    for (uint32_t i = 0; i < q->parts_nr; i++)
+        for (uint32_t k = 0; k < q->parts[i].ops_nr; k++)
+            if (q->parts[i].ops[k].kind == MSG_OP_CHECK &&
+                q->parts[i].ops[k].check == MSG_CHECK_UNCHANGED)
+                return false;
+    hear(op->client, &op->call);
+    session_end(&op->client->sessions, &op->txid);
+    op->call.rc = op_stamp(op, MSG_OBJ_TX);
+    return op->call.rc == 0;
+}
+
 /* Goes on: once more, or to another target. */
 static bool op_again(struct op *op)
 {
-    if (op_renamed(op))
+    if (op_renamed(op) || given_up(op))
         return true;
     if (!route_next(op))
         return false;

@@ -369,6 +369,7 @@ static void check_fiber(void *arg)
     struct shard *s = k->eng->shard;
     int rc;
 
+    tx_hold(s->eng);
     reclaim_hold(s);
     rc = shard_run(s, begin, k);
     if (rc == 0)
@@ -391,6 +392,7 @@ static void check_fiber(void *arg)
         rc = name_and_tell(s, k);
     heap_refs_close(&k->refs);
     reclaim_release(s);
+    tx_release(s->eng);
     step_reset(k);
     kept_free(k);
     base_free(k->pieces);

@@ -57,6 +57,18 @@ static bool inline_try(struct shard *s, struct net_req *req)
     }
 }
 
+/* Shards of one pool may have clocks of their own: what a client knows of one is past for all. */
+static void hear(struct shard *s, const struct net_hdr *hdr)
+{
+    uint64_t is;
+
+    if (s == NULL || s->eng->shard_nr == 1)
+        return;
+    is = hlc_peek(s->clock);
+    if (hdr->hlc > is && !hlc_too_far(hdr->hlc, is, engine_wall_ns(s->eng), ENGINE_EPSILON_NS))
+        hlc_raise(s->clock, hdr->hlc);
+}
+
 static bool service_inline(struct net_service *service, struct net_req *req)
 {
     struct engine *eng = engine_of(service);
@@ -71,6 +83,7 @@ static bool service_inline(struct net_service *service, struct net_req *req)
     /* one more for this thread: the answer may come, and the engine be closed, before we are out of
      * here */
     gate_enter_again(&eng->gate);
+    hear(s, &req->hdr);
     taken = s != NULL && shard_serves(s) && inline_try(s, req);
     if (taken)
         __atomic_add_fetch(&eng->inline_requests, 1, __ATOMIC_RELAXED);
@@ -101,6 +114,7 @@ static void service_handle(struct net_service *service, struct net_req *req)
         shard_refuse(eng, req, s == NULL ? -DER_NONEXIST : -DER_IO);
         return;
     }
+    hear(s, &req->hdr);
     if (!holders_knows(req))
         holders_note(eng->shard, req);
     if (info->flags & MSG_SVC) {

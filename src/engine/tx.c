@@ -336,6 +336,8 @@ static int attempts(struct tx_run *r)
         rt_sleep_ns(1 + rt_random() % wait);
         wait = MIN(2 * wait, (uint64_t)BACKOFF_MAX_NS);
     }
+    if (gate_is_closed(&r->s->eng->gate) && (rc == -DER_INPROGRESS || rc == -DER_AGAIN))
+        return -DER_SHUTDOWN;
     return rc == -DER_INPROGRESS || rc == -DER_AGAIN ? -DER_TX_RESTART : rc;
 }
 

@@ -42,7 +42,8 @@ struct msg_op;
 
 /* Of a shard. */
 struct txs {
-    struct rt_mutex lock; /* all of this */
+    struct rt_mutex work; /* of the background: who has it is alone with the stores */
+    struct rt_mutex lock; /* all that follows */
     struct rt_cond changed;
     uint64_t ends; /* how many intents were resolved here, or transactions led from here ended */
     struct list active; /* struct tx_run: led from here now */
@@ -119,6 +120,10 @@ int tx_recover(struct shard *s);
 void tx_resume(struct shard *s);
 /* Waits until the fibers of the background have ended; the gate is closed. [F] */
 void tx_stop(struct shard *s);
+
+/* The background of all shards changes nothing meanwhile: for the checker. [F] */
+void tx_hold(struct engine *eng);
+void tx_release(struct engine *eng);
 
 /* ---- The info of an intent ---- */
 

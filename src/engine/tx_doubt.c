@@ -248,10 +248,12 @@ static void settle(void *arg)
 
     while (any && !gate_is_closed(&s->eng->gate) && shard_serves(s)) {
         shard_run(s, look, o);
+        rt_mutex_lock(&s->txs.work);
         for (uint32_t i = 0; i < o->nr && !gate_is_closed(&s->eng->gate); i++)
             if (o->met[i].leader < s->eng->shard_nr &&
                 shard_serves(&s->eng->shard[o->met[i].leader]))
                 ask(s, &o->met[i], ASK_MS * UINT64_C(1000000));
+        rt_mutex_unlock(&s->txs.work);
         any = o->any;
         for (uint32_t i = 0; any && i < 10 && !gate_is_closed(&s->eng->gate); i++)
             rt_sleep_ns(SETTLE_NS / 10);

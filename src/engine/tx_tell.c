@@ -20,6 +20,7 @@ struct tx_decision {
 
 void txs_init(struct shard *s)
 {
+    rt_mutex_init(&s->txs.work);
     rt_mutex_init(&s->txs.lock);
     rt_cond_init(&s->txs.changed);
     list_init(&s->txs.active);
@@ -166,9 +167,11 @@ static void tell_fiber(void *arg)
     while (take(s, &batch)) {
         bool all = m != NULL, closing = gate_is_closed(&s->eng->gate);
 
+        rt_mutex_lock(&s->txs.work);
         for (uint32_t t = 0; m != NULL && !closing && t < s->eng->shard_nr; t++)
             all = tell_target(s, m, &batch, t) && all;
         sweep(s, &batch);
+        rt_mutex_unlock(&s->txs.work);
         if (closing) { /* what is left is told after the next opening */
             rt_mutex_lock(&s->txs.lock);
             s->txs.telling = false;
@@ -323,6 +326,20 @@ void tx_resume(struct shard *s)
 {
     kick(s);
     tx_settle(s);
+}
+
+void tx_hold(struct engine *eng)
+{
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        if (eng->shard[i].xs != NULL)
+            rt_mutex_lock(&eng->shard[i].txs.work);
+}
+
+void tx_release(struct engine *eng)
+{
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        if (eng->shard[i].xs != NULL)
+            rt_mutex_unlock(&eng->shard[i].txs.work);
 }
 
 void tx_stop(struct shard *s)

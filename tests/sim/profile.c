@@ -36,6 +36,7 @@ static void draw_disk(struct sim_rng *r, uint32_t faults, struct sim_dir_conf *d
 }
 
 #define UNIT        UINT64_C(65536)
+#define MANY_WAL    (UINT64_C(4) << 20) /* what is prepared takes more of it at once than a change */
 #define FIXED_BYTES (UINT64_C(256) << 20) /* of a block device that is never full */
 
 /* So little room at first that it has to grow again and again, and that what is given back is used
@@ -106,25 +107,25 @@ static void draw_memory(uint64_t seed, struct sim_profile *p)
     d->memory = d->fixed_bytes == 0 && sim_rng_below(&rng, 4) == 0;
 }
 
-/* Targets, which share xstreams or not, and a clock or not. By a generator of their own too. */
+/* Targets, which share xstreams or not, and a clock or not. One unless more are asked for. By a
+ * generator of their own too. */
 static void draw_targets(uint64_t seed, uint32_t targets, struct sim_profile *p)
 {
     struct sim_cluster_conf *c = &p->cluster;
     struct sim_rng rng;
 
     sim_rng_seed(&rng, seed ^ UINT64_C(0x7a29e7500000000));
-    c->targets = sim_rng_below(&rng, 2) ? 2 + (uint32_t)sim_rng_below(&rng, 3) : 1;
-    if (targets != 0)
-        c->targets = targets;
-    else if (p->devices > 1 || c->disk.fixed_bytes != 0)
-        c->targets = 1;
+    c->targets = targets != 0 ? targets : 1;
     c->xstreams = 1 + (uint32_t)sim_rng_below(&rng, c->targets);
     c->own_clocks = sim_rng_below(&rng, 2) != 0;
     if (c->targets == 1)
         return;
     /* each has its share of a limit; of a disk that is full the first who grows has all */
-    c->limit_bytes = (c->limit_bytes + c->disk.capacity_bytes) * c->targets;
+    if (c->limit_bytes + c->disk.capacity_bytes != 0)
+        c->limit_bytes =
+            (c->limit_bytes + c->disk.capacity_bytes + MANY_WAL - c->wal_bytes) * c->targets;
     c->disk.capacity_bytes = 0;
+    c->wal_bytes = MANY_WAL;
 }
 
 void sim_profile_draw(uint64_t seed, uint32_t allowed, uint32_t devices, uint32_t targets,
