@@ -27,11 +27,12 @@
 #include "tools/detach.h"
 #include "tools/settings.h"
 
-#define FILES_OWN  64u /* beside those of clients */
-#define NS_PER_S   UINT64_C(1000000000)
-#define LOOKS      8u /* whether it is idle, in the time after which it ends */
-#define LOOK_LEAST (NS_PER_S / 20)
-#define LOOK_MOST  (5 * NS_PER_S)
+#define TARGETS_MOST 64u /* of a pool, by default */
+#define FILES_OWN    64u /* beside those of clients */
+#define NS_PER_S     UINT64_C(1000000000)
+#define LOOKS        8u /* whether it is idle, in the time after which it ends */
+#define LOOK_LEAST   (NS_PER_S / 20)
+#define LOOK_MOST    (5 * NS_PER_S)
 /* whoever asks has just been looking who listens: until that has been seen to be over */
 #define ASKED_LOOKS    50u
 #define ASKED_PAUSE_NS UINT64_C(10000000)
@@ -70,17 +71,6 @@ static int group_of(struct daemon *d, struct err *e)
     return 0;
 }
 
-static int cpu_of(struct daemon *d, struct err *e)
-{
-    const struct setting *v = &d->s.v[SET_CPUS];
-
-    d->conf.cpu = v->nr > 0 ? (int)v->numbers[0] : -1;
-    if (v->nr > 1)
-        return settings_refuse(&d->s, SET_CPUS, e, -DER_NOTSUPPORTED,
-                               "a pool has one target, which needs one CPU", "name one CPU");
-    return 0;
-}
-
 static const char *text_of(const struct daemon *d, enum setting_id id)
 {
     return d->s.v[id].text;
@@ -91,12 +81,24 @@ static uint64_t number_of(const struct daemon *d, enum setting_id id)
     return d->s.v[id].number;
 }
 
+/* Of a new pool. Devices elsewhere are for a pool of one. */
+static uint32_t targets_of(const struct daemon *d)
+{
+    if (d->s.v[SET_CREATE_TARGETS].given)
+        return (uint32_t)number_of(d, SET_CREATE_TARGETS);
+    if (d->s.v[SET_CREATE_WAL].known || d->s.v[SET_CREATE_META].known ||
+        d->s.v[SET_CREATE_DATA].known)
+        return 1;
+    return MIN(rt_cpus(), TARGETS_MOST);
+}
+
 static int conf_make(struct daemon *d, struct err *e)
 {
     const struct setting *spin = &d->s.v[SET_SPIN_US], *listen = &d->s.v[SET_LISTEN];
-    int rc;
+    const struct setting *cpus = &d->s.v[SET_CPUS];
 
     d->create = (struct embed_pool_conf){
+        .targets = targets_of(d),
         .label = text_of(d, SET_CREATE_LABEL),
         .wal_bytes = d->s.v[SET_CREATE_WAL_SIZE].given ? number_of(d, SET_CREATE_WAL_SIZE) : 0,
         .limit_bytes = number_of(d, SET_CREATE_LIMIT),
@@ -108,6 +110,10 @@ static int conf_make(struct daemon *d, struct err *e)
                             .socket_mode = (mode_t)number_of(d, SET_SOCKET_MODE),
                             .listen = listen->items,
                             .listen_nr = listen->nr,
+                            .cpu = -1,
+                            .cpus = cpus->numbers,
+                            .cpus_nr = cpus->nr,
+                            .xstreams = (uint32_t)number_of(d, SET_XSTREAMS),
                             .spin_us = spin->known ? (uint32_t)spin->number : rt_shared_spin_us(),
                             .checkpoint_pct = (uint32_t)number_of(d, SET_CHECKPOINT_PCT),
                             .mem_limit = number_of(d, SET_MEM_LIMIT),
@@ -116,8 +122,7 @@ static int conf_make(struct daemon *d, struct err *e)
                             .calls = (uint32_t)number_of(d, SET_CLIENTS_CALLS),
                             .call_bytes = number_of(d, SET_CLIENTS_CALL_BYTES),
                             .room_bytes = number_of(d, SET_CLIENTS_ROOM)};
-    rc = group_of(d, e);
-    return rc == 0 ? cpu_of(d, e) : rc;
+    return group_of(d, e);
 }
 
 /* The file first, then what the command line says. */
