@@ -20,6 +20,7 @@
 #include "base/err.h"
 
 struct embed_pool_conf {
+    uint32_t targets;     /* 0: one; at most 64. Several have all their devices in the directory */
     const char *label;    /* NULL: the directory's name if it is a valid label, else none */
     uint64_t wal_bytes;   /* 0: default 128 MiB */
     uint64_t limit_bytes; /* the pool grows no further than this, log and metadata included; 0: as
@@ -32,7 +33,7 @@ struct embed_pool_conf {
     bool force; /* block devices may hold foreign data, which is overwritten */
 };
 
-/* Creates a pool in the directory (made if missing; must be empty): formats its target, the pool
+/* Creates a pool in the directory (made if missing; must be empty): formats its targets, the pool
  * service with defaults and properties, registers it. -DER_EXIST if a pool is there already,
  * -DER_NO_PERM, -DER_NOSPACE, -DER_INVAL; -DER_EXIST too if a file is where one is to be made, or a
  * device is in use or holds foreign data. A crash in between leaves a directory that create refuses

@@ -172,8 +172,8 @@ static int format(const char *real, const struct embed_pool_conf *conf, uuid_t p
     struct msg_prop props[PROPS_MAX + 1];
     struct engine_conf ec = {.cpu = -1};
     struct engine_format ef = {.wal_bytes = conf->wal_bytes ? MAX(conf->wal_bytes, WAL_LEAST) : 0,
+                               .targets = conf->targets != 0 ? conf->targets : targets_wanted(),
                                .limit_bytes = conf->limit_bytes,
-                               .targets = targets_wanted(),
                                .force = conf->force,
                                .props = props};
     struct places places = {0};

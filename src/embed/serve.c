@@ -295,10 +295,15 @@ static int find_pool(struct serve *s, struct err *e)
     return rc == 0 ? embed_real_path(s->conf.path, s->path, e) : rc;
 }
 
+#define CPU_NEXT "name a CPU that the process may use (nproc, taskset -p)"
+
 static int open_pool(struct serve *s, struct err *e)
 {
     struct engine_conf ec = {.keep_handles = true,
                              .cpu = s->conf.cpu,
+                             .cpus = s->conf.cpus,
+                             .cpus_nr = s->conf.cpus_nr,
+                             .xstreams = s->conf.xstreams,
                              .spin_us = s->conf.spin_us,
                              .checkpoint_pct = s->conf.checkpoint_pct,
                              .mem_limit = s->conf.mem_limit};
@@ -314,9 +319,15 @@ static int open_pool(struct serve *s, struct err *e)
         io_dir_close(s->dir);
     if (rc == -DER_BUSY)
         err_what(e, "cannot start the engine of pool %.200s", s->conf.path);
-    if (rc == -DER_INVAL && s->conf.cpu >= 0) /* nothing else of what was asked can be wrong */
-        err_setf(e, rc, "name a CPU that the process may use (nproc, taskset -p)",
-                 "it cannot be pinned there", "cannot run the engine on CPU %d", s->conf.cpu);
+    if (rc == -DER_INVAL && s->conf.cpus_nr == 1)
+        err_setf(e, rc, CPU_NEXT, "it cannot be pinned there", "cannot run the engine on CPU %d",
+                 (int)s->conf.cpus[0]);
+    else if (rc == -DER_INVAL && s->conf.cpus_nr > 1)
+        err_setf(e, rc, CPU_NEXT, "it cannot be pinned to one of them",
+                 "cannot run the engine on %u CPUs", s->conf.cpus_nr);
+    else if (rc == -DER_INVAL && s->conf.cpu >= 0) /* nothing else that was asked can be wrong */
+        err_setf(e, rc, CPU_NEXT, "it cannot be pinned there", "cannot run the engine on CPU %d",
+                 s->conf.cpu);
     return rc;
 }
 

@@ -33,7 +33,10 @@ struct serve_conf {
     gid_t socket_group;                   /* SERVE_ANY_GROUP: as the file system has it */
     const char *const *listen;            /* addresses of the network */
     uint32_t listen_nr;
-    int cpu;                 /* pin, -1: no */
+    int cpu; /* this and the next three: as engine_conf has them */
+    const uint64_t *cpus;
+    uint32_t cpus_nr;
+    uint32_t xstreams;
     uint32_t spin_us;        /* see rt_xs_conf */
     uint32_t checkpoint_pct; /* see heap_conf; 0 default */
     uint64_t mem_limit;      /* bytes of metadata in memory; 0: TARN_MEM_LIMIT, or half of what the

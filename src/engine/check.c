@@ -1,11 +1,14 @@
 /*
- * The shard checker: heap, then store (when asked, with every byte in data extents against its
- * checksum), then the service, then what is left over: allocations and blocks that nobody refers to
- * (check_refs.c). Nothing else runs meanwhile.
+ * The checker. Each shard by itself, one after the other: heap, then store (when asked, with every
+ * byte in data extents against its checksum), then, of the first one, the service, then what is
+ * left over: allocations and blocks that nobody refers to (check_refs.c). At last what the stores
+ * hold against what the service knows (check_agree.c). Nothing else runs meanwhile. A target that
+ * could not be opened is a problem by itself.
  *
- * What is found in the store is kept until all of it has been seen: then a second walk learns the
- * names of files (check_path.c), if there is anything to name, and each problem is told with its
- * container's label, its path or object id, its keys.
+ * What is found in the stores is kept until all of them have been seen: then a second walk learns
+ * the names of files (check_path.c), if there is anything to name, and each problem is told with
+ * its container's label, its path or object id, its keys. An object's name is mostly in another
+ * target than the object.
  */
 #include <stdio.h>
 #include "base/label.h"
@@ -17,6 +20,7 @@
 
 struct kept {
     struct kept *next;
+    uint32_t target;
     uint8_t cont[16];
     daos_obj_id_t oid;
     bool has_oid;
@@ -38,6 +42,7 @@ struct check {
     uint64_t problems;
     int rc;
     uint64_t done_nr, total; /* pages and keys */
+    const struct shard *s;   /* the one that is looked at */
     struct heap_refs refs;
     bool half_repaired;
     struct rt_event ended;
@@ -78,6 +83,7 @@ static void keep(struct check *k, const struct vos_found *f, const char *below, 
     if (n == NULL)
         return; /* the count still tells */
     n->next = NULL;
+    n->target = k->s->target;
     memcpy(n->cont, f->cont, 16);
     n->oid = f->oid;
     n->has_oid = f->has_oid;
@@ -212,6 +218,13 @@ static int learn(void *arg, const struct vos_found *at, uint64_t epoch, const vo
 
 /* ---- Telling ---- */
 
+void check_target_text(const struct engine *eng, uint32_t target, char buf[CHECK_TARGET_MAX])
+{
+    buf[0] = '\0';
+    if (eng->shard_nr > 1)
+        snprintf(buf, CHECK_TARGET_MAX, "target %u: ", target);
+}
+
 static int label(struct shard *s, void *arg)
 {
     struct check *k = arg;
@@ -219,32 +232,38 @@ static int label(struct shard *s, void *arg)
     return svc_cont_label(s->svc, k->label_of, k->label, sizeof(k->label));
 }
 
-static void label_find(struct shard *s, struct check *k, const uint8_t cont[16])
+static int run_label(struct shard *s, void *arg)
+{
+    return shard_run(s, label, arg);
+}
+
+static void label_find(struct check *k, const uint8_t cont[16])
 {
     if (k->label[0] != '\0' && memcmp(k->label_of, cont, 16) == 0)
         return;
     memcpy(k->label_of, cont, 16);
     k->label[0] = '\0';
-    if (shard_run(s, label, k) != 0 || k->label[0] == '\0')
+    if (shards_one(k->eng->shard, run_label, k) != 0 || k->label[0] == '\0')
         uuid_text_print(cont, k->label);
 }
 
-static void tell(struct shard *s, struct check *k)
+static void tell(struct check *k)
 {
     static const uint8_t nowhere[16];
-    char *line = base_alloc(2 * LINE_MAX), *path = base_alloc(LINE_MAX);
+    char *line = base_alloc(2 * LINE_MAX), *path = base_alloc(LINE_MAX), of[CHECK_TARGET_MAX];
 
     for (const struct kept *n = k->kept; n != NULL && line != NULL && path != NULL; n = n->next) {
-        label_find(s, k, n->cont);
+        label_find(k, n->cont);
+        check_target_text(k->eng, n->target, of);
         if (memcmp(n->cont, nowhere, 16) == 0)
-            snprintf(line, 2 * LINE_MAX, "store%s", n->text);
+            snprintf(line, 2 * LINE_MAX, "%sstore%s", of, n->text);
         else if (!n->has_oid)
-            snprintf(line, 2 * LINE_MAX, "container %s%s", k->label, n->text);
+            snprintf(line, 2 * LINE_MAX, "%scontainer %s%s", of, k->label, n->text);
         else if (check_paths_find(k->paths, n->cont, n->oid, path, LINE_MAX))
-            snprintf(line, 2 * LINE_MAX, "container %s, %s (object %llu.%llu)%s", k->label, path,
-                     (unsigned long long)n->oid.hi, (unsigned long long)n->oid.lo, n->text);
+            snprintf(line, 2 * LINE_MAX, "%scontainer %s, %s (object %llu.%llu)%s", of, k->label,
+                     path, (unsigned long long)n->oid.hi, (unsigned long long)n->oid.lo, n->text);
         else
-            snprintf(line, 2 * LINE_MAX, "container %s, object %llu.%llu%s", k->label,
+            snprintf(line, 2 * LINE_MAX, "%scontainer %s, object %llu.%llu%s", of, k->label,
                      (unsigned long long)n->oid.hi, (unsigned long long)n->oid.lo, n->text);
         k->report(k->arg, line);
     }
@@ -254,17 +273,33 @@ static void tell(struct shard *s, struct check *k)
     base_free(path);
 }
 
-int check_names(struct shard *s, struct check_paths *p)
+static int learn_of(struct shard *s, void *arg)
+{
+    return walk_store(s, arg);
+}
+
+/* Of all stores, one after the other. */
+static int learn_all(struct check *k)
+{
+    int rc = 0;
+
+    k->ops = (struct vos_check_ops){.report = found_before, .value = learn, .arg = k};
+    for (uint32_t i = 0; i < k->eng->shard_nr && rc == 0; i++)
+        if (shard_serves(&k->eng->shard[i]))
+            rc = shards_one(&k->eng->shard[i], learn_of, k);
+    return rc;
+}
+
+int check_names(struct engine *eng, struct check_paths *p)
 {
     struct check *k = base_calloc(1, sizeof(*k));
     int rc;
 
     if (k == NULL)
         return -DER_NOMEM;
-    k->eng = s->eng;
-    k->ops = (struct vos_check_ops){.report = found_before, .value = learn, .arg = k};
+    k->eng = eng;
     k->paths = p;
-    rc = walk_store(s, k);
+    rc = learn_all(k);
     base_free(k->pieces);
     base_free(k);
     return rc;
@@ -280,8 +315,8 @@ static void kept_free(struct check *k)
     }
 }
 
-/* The problems of the store with their names. */
-static int name_and_tell(struct shard *s, struct check *k)
+/* The problems of the stores with their names. */
+static int name_and_tell(struct check *k)
 {
     int rc;
 
@@ -289,27 +324,32 @@ static int name_and_tell(struct shard *s, struct check *k)
         return 0;
     k->paths = &k->own_paths;
     check_paths_init(k->paths);
-    k->ops.report = found_before;
-    k->ops.refs = NULL;
-    k->ops.data = NULL;
-    k->ops.value = learn;
-    rc = walk_store(s, k);
+    rc = learn_all(k);
     if (rc == 0 || rc == -DER_NOMEM) /* then with ids instead of names */
-        tell(s, k);
+        tell(k);
     check_paths_fini(k->paths);
     return rc == -DER_NOMEM ? 0 : rc;
 }
 
+/* ---- A shard ---- */
+
+/* A line about the one that is looked at. */
 static void report_page(void *arg, const char *text)
 {
     struct check *k = arg;
+    char line[512], of[CHECK_TARGET_MAX];
 
-    if (k->report != NULL)
-        k->report(k->arg, text);
+    if (k->report == NULL)
+        return;
+    check_target_text(k->eng, k->s->target, of);
+    if (of[0] != '\0') {
+        snprintf(line, sizeof(line), "%s%s", of, text);
+        text = line;
+    }
+    k->report(k->arg, text);
 }
 
-/* How much there is to do. */
-static int begin(struct shard *s, void *arg)
+static int size_up(struct shard *s, void *arg)
 {
     struct check *k = arg;
     struct heap_stat hs;
@@ -317,11 +357,74 @@ static int begin(struct shard *s, void *arg)
 
     heap_stat(s->heap, &hs);
     vos_stat(s->vos, &vs);
-    k->total = 2 * hs.pages + vs.objects + vs.dkeys;
-    k->half_repaired = heap_mend_under_way(s->heap);
+    k->total += 2 * hs.pages + vs.objects + vs.dkeys;
+    return 0;
+}
+
+/* How much there is to do. */
+static int each_size(struct shard *s, void *arg)
+{
+    return shard_run(s, size_up, arg);
+}
+
+static int begin(struct shard *s, void *arg)
+{
+    struct check *k = arg;
+
+    k->half_repaired = heap_mend_under_way(s->heap) != 0;
     k->ops.refs = &k->refs;
     heap_refs_watch(s->heap, &k->refs);
     return heap_refs_open(s->heap, &k->refs);
+}
+
+static int check_shard(struct shard *s, void *arg)
+{
+    struct check *k = arg;
+    uint64_t problems = 0;
+    int rc;
+
+    k->s = s;
+    memset(&k->refs, 0, sizeof(k->refs));
+    k->ops = (struct vos_check_ops){
+        .report = found, .data = k->verify_data ? keep_piece : NULL, .arg = k};
+    rc = shard_run(s, begin, k);
+    if (rc == 0)
+        rc = heap_check_tick(s->heap, report_page, advance, k, &problems);
+    k->problems += problems;
+    if (rc == 0 && k->half_repaired) {
+        k->problems++;
+        report_page(k, "a repair was cut short: the pool opens for reading only until 'tarn check "
+                       "--repair' has come to its end");
+    }
+    if (rc == 0)
+        rc = walk_store(s, k);
+    if (rc == 0)
+        rc = check_refs(s, &(struct check_left){.refs = &k->refs,
+                                                .report = k->report != NULL ? report_page : NULL,
+                                                .arg = k,
+                                                .problems = &k->problems,
+                                                .advance = advance,
+                                                .advance_arg = k});
+    heap_refs_close(&k->refs);
+    step_reset(k);
+    return rc;
+}
+
+/* What of it can be used is not known, and no part of this check. */
+static void check_down(struct check *k, const struct shard *s)
+{
+    char *line = base_alloc(LINE_MAX);
+    const struct err *e = &s->down;
+
+    k->problems++;
+    if (line != NULL && k->report != NULL) {
+        snprintf(line, LINE_MAX, "target %u: it is not checked, and its data cannot be reached: %s",
+                 s->target, e->rc == 0 ? "its device failed while it was open" : e->why);
+        if (e->rc != 0 && strcmp(e->next, CHECK_NEXT) != 0)
+            snprintf(line + strlen(line), LINE_MAX - strlen(line), "; %s", e->next);
+        k->report(k->arg, line);
+    }
+    base_free(line);
 }
 
 /* ---- Lines of others ---- */
@@ -339,18 +442,20 @@ struct check_lines *check_lines_open(struct engine *eng,
         return NULL;
     l->k = (struct check){.eng = eng, .report = report, .arg = arg};
     l->k.ops.arg = &l->k;
+    l->k.s = eng->shard;
     l->k.kept_end = &l->k.kept;
     return l;
 }
 
-void check_lines_add(struct check_lines *l, const struct vos_found *f)
+void check_lines_add(struct check_lines *l, const struct shard *s, const struct vos_found *f)
 {
+    l->k.s = s;
     found(&l->k, f);
 }
 
-int check_lines_tell(struct shard *s, struct check_lines *l)
+int check_lines_tell(struct check_lines *l)
 {
-    return name_and_tell(s, &l->k);
+    return name_and_tell(&l->k);
 }
 
 void check_lines_close(struct check_lines *l)
@@ -363,36 +468,37 @@ void check_lines_close(struct check_lines *l)
     base_free(l);
 }
 
+/* ---- The whole ---- */
+
+static void report_line(void *arg, const char *text)
+{
+    struct check *k = arg;
+
+    k->problems++;
+    if (k->report != NULL)
+        k->report(k->arg, text);
+}
+
 static void check_fiber(void *arg)
 {
     struct check *k = arg;
-    struct shard *s = k->eng->shard;
+    struct engine *eng = k->eng;
     int rc;
 
-    tx_hold(s->eng);
-    reclaim_hold(s);
-    rc = shard_run(s, begin, k);
+    tx_hold(eng);
+    reclaim_hold_all(eng);
+    rc = shards_each_in_turn(eng, each_size, k);
+    for (uint32_t i = 0; i < eng->shard_nr && rc == 0; i++)
+        if (shard_serves(&eng->shard[i]))
+            rc = shards_one(&eng->shard[i], check_shard, k);
+        else
+            check_down(k, &eng->shard[i]);
     if (rc == 0)
-        rc = heap_check_tick(s->heap, report_page, advance, k, &k->problems);
-    if (rc == 0 && k->half_repaired) {
-        k->problems++;
-        report_page(k, "a repair was cut short: the pool opens for reading only until 'tarn check "
-                       "--repair' has come to its end");
-    }
-    if (rc == 0)
-        rc = walk_store(s, k);
-    if (rc == 0)
-        rc = check_refs(s, &(struct check_left){.refs = &k->refs,
-                                                .report = k->report,
-                                                .arg = k->arg,
-                                                .problems = &k->problems,
-                                                .advance = advance,
-                                                .advance_arg = k});
+        rc = check_agree(eng, report_line, k);
     if (rc == 0 && k->report != NULL)
-        rc = name_and_tell(s, k);
-    heap_refs_close(&k->refs);
-    reclaim_release(s);
-    tx_release(s->eng);
+        rc = name_and_tell(k);
+    reclaim_release_all(eng);
+    tx_release(eng);
     step_reset(k);
     kept_free(k);
     base_free(k->pieces);
@@ -411,8 +517,6 @@ int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg,
         return -DER_NOMEM;
     *k = (struct check){
         .eng = eng, .verify_data = verify_data, .report = report, .progress = progress, .arg = arg};
-    k->ops =
-        (struct vos_check_ops){.report = found, .data = verify_data ? keep_piece : NULL, .arg = k};
     k->kept_end = &k->kept;
     rt_event_init(&k->ended);
     rc = rt_spawn_on(eng->shard->xs, check_fiber, k);

@@ -59,6 +59,7 @@ static int meet(struct shard *s, struct left *f)
 {
     int rc = 0;
 
+    f->done = s->svc == NULL;
     while (rc == 0 && !f->done)
         rc = shard_run(s, svc_step, f);
     *f->l->problems += f->svc.problems;

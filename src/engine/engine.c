@@ -37,6 +37,29 @@ static int open_stores(struct shard *s, void *arg)
     return rc;
 }
 
+static int same_pool(const struct shard *s, struct err *e)
+{
+    const struct engine *eng = s->eng;
+
+    if (s->target == 0 || memcmp(eng->pool, super_id(s->devs.role[SUPER_META])->pool, 16) == 0)
+        return 0;
+    return err_setf(e, -DER_DF_INVAL, "put the pool's own device back under this name",
+                    "its device belongs to another pool", "cannot open target %u of pool %s",
+                    s->target, eng->conf.dir->path);
+}
+
+/* Of a repair that was cut short only another one may see what it left. */
+static int refuse_half_repaired(const struct shard *s, struct err *e)
+{
+    const char *path = s->eng->conf.dir->path;
+
+    err_setf(e, -DER_DF_INVAL, "run `tarn check --repair` on the pool again",
+             "a repair of it was cut short", "cannot open pool %s", path);
+    if (s->target > 0)
+        err_what(e, "cannot open target %u of pool %s", s->target, path);
+    return -DER_DF_INVAL;
+}
+
 static int shard_open(struct shard *s, struct err *e)
 {
     struct engine *eng = s->eng;
@@ -52,6 +75,8 @@ static int shard_open(struct shard *s, struct err *e)
     int rc;
 
     rc = devices_open(&eng->conf, s->xs, s->target, &s->devs, e);
+    if (rc == 0)
+        rc = same_pool(s, e);
     for (int r = 0; rc == 0 && r < SUPER_ROLE_NR; r++)
         hc.dev[r] = s->devs.role[r];
     if (rc == 0)
@@ -60,11 +85,10 @@ static int shard_open(struct shard *s, struct err *e)
         return rc;
     rc = shard_run(s, open_stores, NULL);
     if (rc != 0)
-        return err_setf(e, rc, "run `tarn check` on the pool", "its store cannot be opened",
+        return err_setf(e, rc, CHECK_NEXT, "its store cannot be opened",
                         "cannot open target %u of pool %s", s->target, eng->conf.dir->path);
-    if (!eng->conf.readonly && !eng->conf.repair && heap_mend_under_way(s->heap))
-        return err_setf(e, -DER_DF_INVAL, "run `tarn check --repair` on the pool again",
-                        "a repair of it was cut short", "cannot open pool %s", eng->conf.dir->path);
+    if (!eng->conf.readonly && !eng->conf.repair && heap_mend_under_way(s->heap) != 0)
+        return refuse_half_repaired(s, e);
     return 0;
 }
 
@@ -100,21 +124,10 @@ static int load_map(struct engine *eng, struct err *e)
     if (rc == 0 && (nr == 0 || nr > ENGINE_TARGETS_MAX))
         rc = -DER_DF_INCOMPT;
     if (rc != 0)
-        return err_setf(e, rc, "run `tarn check` on the pool", "its map cannot be read",
-                        "cannot open pool %s", eng->conf.dir->path);
+        return err_setf(e, rc, CHECK_NEXT, "its map cannot be read", "cannot open pool %s",
+                        eng->conf.dir->path);
     eng->shard_nr = nr;
     return 0;
-}
-
-static int same_pool(const struct shard *s, struct err *e)
-{
-    const struct engine *eng = s->eng;
-
-    if (memcmp(eng->pool, super_id(s->devs.role[SUPER_META])->pool, 16) == 0)
-        return 0;
-    return err_setf(e, -DER_DF_INVAL, "put the pool's own device back under this name",
-                    "its device belongs to another pool", "cannot open target %u of pool %s",
-                    s->target, eng->conf.dir->path);
 }
 
 /* Any but the first. One that fails makes only its own data unavailable. */
@@ -124,14 +137,12 @@ static int open_other(struct shard *s, void *arg)
     int rc = shard_open(s, &e);
 
     if (rc == 0)
-        rc = same_pool(s, &e);
-    if (rc == 0)
         return 0;
-    err_set(&e, rc, "cannot open a target of the pool", "its device cannot be used",
-            "run `tarn check` on the pool");
+    err_set(&e, rc, "cannot open a target of the pool", "its device cannot be used", CHECK_NEXT);
     s->down = e;
     LOG_ERROR("%s: %s; %s; its data cannot be reached until then", e.what, e.why, e.next);
-    shard_close(s, false);
+    if (!s->eng->conf.lenient)
+        shard_close(s, false);
     return 0;
 }
 
@@ -173,8 +184,7 @@ static int open_all(struct engine *eng, struct err *e)
     if (rc == 0 && !eng->conf.readonly && !eng->conf.repair)
         rc = svc_host_reconcile(first);
     if (rc != 0)
-        return err_setf(e, rc, "run `tarn check` on the pool",
-                        "its service and its stores cannot be brought to agree",
+        return err_setf(e, rc, CHECK_NEXT, "its service and its stores cannot be brought to agree",
                         "cannot open pool %s", eng->conf.dir->path);
     return 0;
 }
@@ -248,12 +258,12 @@ int engine_xs_create(const struct engine_conf *conf, uint32_t index, struct rt_x
 {
     struct rt_xs_conf xc = {.world = conf->world,
                             .node = conf->node,
-                            .cpu = conf->cpu,
+                            .cpu = index == 0 ? conf->cpu : -1,
                             .spin_us = conf->spin_us,
                             .name = "tarn-engine"};
 
-    if (conf->cpu >= 0)
-        xc.cpu = (conf->cpu + (int)index) % (int)rt_cpus();
+    if (conf->cpus_nr > 0)
+        xc.cpu = (int)conf->cpus[index % conf->cpus_nr];
     return rt_xs_create(&xc, xs);
 }
 
@@ -271,7 +281,8 @@ static void shard_init(struct engine *eng, struct shard *s, uint32_t target)
 int engine_others_begin(struct engine *eng)
 {
     uint32_t cpus = eng->world->simulated ? ENGINE_TARGETS_MAX : rt_cpus();
-    uint32_t want = MIN(eng->shard_nr, eng->conf.xstreams != 0 ? eng->conf.xstreams : cpus);
+    uint32_t most = eng->conf.cpus_nr > 0 ? eng->conf.cpus_nr : cpus;
+    uint32_t want = MIN(eng->shard_nr, eng->conf.xstreams != 0 ? eng->conf.xstreams : most);
     int rc = 0;
 
     while (eng->xs_nr < want && rc == 0) {
@@ -393,6 +404,20 @@ bool engine_is_whole(const struct engine *eng, struct err *e)
     if (eng->not_open.rc != 0)
         *e = eng->not_open;
     return eng->not_open.rc == 0;
+}
+
+bool engine_target_serves(const struct engine *eng, uint32_t target, struct err *e)
+{
+    const struct shard *s = &eng->shard[target];
+
+    if (shard_serves(s))
+        return true;
+    *e = s->down;
+    err_setf(e, -DER_IO,
+             "look at the system's log for errors of the device, then open the pool anew",
+             "its device failed while it was open", "target %u of pool %s is down", target,
+             eng->conf.dir->path);
+    return false;
 }
 
 struct net_service *engine_service(struct engine *eng)

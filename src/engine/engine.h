@@ -39,8 +39,10 @@ struct engine_conf {
     bool lenient;            /* with readonly: what cannot be opened is left out (engine_inspect) */
     bool keep_handles;       /* clients are elsewhere and outlive the engine: their handles, and the
                                 outcomes of their requests, stay over a restart */
-    int cpu;                 /* pin the first xstream, the next to the CPU behind; -1: no */
-    uint32_t xstreams;       /* 0: one a target, at most one a CPU */
+    int cpu;                 /* pin the first xstream; -1: no */
+    const uint64_t *cpus;    /* instead: CPUs to pin all to, in turn. Not used after the opening */
+    uint32_t cpus_nr;        /* 0: as cpu says */
+    uint32_t xstreams;       /* 0: one a target, at most one a CPU (of cpus, if there are some) */
     uint32_t spin_us;        /* see rt_xs_conf */
     uint32_t checkpoint_pct; /* see heap_conf; 0 default */
     uint64_t mem_limit;      /* bytes of metadata kept in memory; 0: all that was touched */
@@ -130,6 +132,7 @@ struct engine_repaired {
     uint64_t groups;             /* parts of data space whose bitmap was set right */
     uint64_t found;    /* objects that had lost their place in a tree, and have it again */
     uint64_t adopted;  /* containers and snapshots that the service had lost */
+    uint64_t down;     /* targets that cannot be opened: they stay as they are */
     uint64_t nameless; /* objects of POSIX containers that no name leads to; reported too */
     bool impossible;   /* the pool's map or properties are lost */
 };
@@ -137,11 +140,13 @@ int engine_repair(struct engine *eng, bool dry, void (*report)(void *arg, const 
                   int (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
                   struct engine_repaired *done);
 
-/* Shows a part of a pool, a row at a time. Also of an engine that was opened leniently and lacks
+/* Shows a part of a pool, a row at a time; in a pool of several targets a row before says whose it
+ * is. -DER_INVAL: there is no such target. Also of an engine that was opened leniently and lacks
  * some of it; then e says what. Blocking. */
 struct row_sink;
 enum engine_show {
-    ENGINE_SHOW_SUPER, /* every superblock copy of every device */
+    ENGINE_SHOW_SUPER, /* every superblock copy of every device; this and the next two: of one
+                          target */
     ENGINE_SHOW_LOG,   /* checkpoint records; groups that begin in [from, to), with their records */
     ENGINE_SHOW_PAGE,  /* page */
     ENGINE_SHOW_TREE,  /* name: CONTAINER its tree of objects, CONTAINER/OBJECT that of dkeys */
@@ -150,6 +155,8 @@ enum engine_show {
 };
 struct engine_inspect {
     enum engine_show part;
+    uint32_t target;                /* whose superblocks, log, pages */
+    bool only;                      /* trees and objects too; else those of all that have them */
     uint64_t from, to, page, limit; /* limit: entries of a tree */
     const char *name;
     const struct row_sink *out;
@@ -157,6 +164,8 @@ struct engine_inspect {
 int engine_inspect(struct engine *eng, const struct engine_inspect *what, struct err *e);
 /* Was everything opened? Else why not. */
 bool engine_is_whole(const struct engine *eng, struct err *e);
+/* Does the target serve? Else why not, and what to do. */
+bool engine_target_serves(const struct engine *eng, uint32_t target, struct err *e);
 
 /* Sums over the targets that serve. */
 struct engine_stat {

@@ -159,6 +159,8 @@ void devices_undo(const struct engine_conf *conf, struct devices *ds);
 /* Runs fn(s, arg) for every shard that serves, each in a fiber of its xstream, and waits for all.
  * [F], or a foreign thread. The first error by target; the others have run to their end. */
 int shards_each(struct engine *eng, int (*fn)(struct shard *s, void *arg), void *arg);
+/* One after the other, until the first error. */
+int shards_each_in_turn(struct engine *eng, int (*fn)(struct shard *s, void *arg), void *arg);
 /* Of one. */
 int shards_one(struct shard *s, int (*fn)(struct shard *s, void *arg), void *arg);
 /* Does it serve? Else why not: -DER_IO. */
@@ -180,6 +182,25 @@ int handles_learn(struct shard *s, const uint8_t hdl[16]);
 void handles_spread(struct engine *eng);
 /* The container's store is gone: what was cached of it too. [L] */
 void handles_forget_cont(struct shard *s, const uint8_t cont[16]);
+
+/* ---- store_list.c [F], any xstream ---- */
+
+/* Zero at first; base_free() what is in it at the end. */
+struct cont_list {
+    uint8_t (*uuid)[16];
+    uint32_t nr, max;
+};
+struct snap_list {
+    uint8_t cont[16];
+    uint64_t *epoch;
+    uint32_t nr, max;
+};
+/* The containers of a store that are not destroyed. */
+int store_conts(struct shard *s, struct cont_list *l);
+bool store_conts_has(const struct cont_list *l, const uint8_t cont[16]);
+/* The snapshots that the store keeps of a container. -DER_NONEXIST: it does not have that. */
+int store_snaps(struct shard *s, const uint8_t cont[16], struct snap_list *l);
+bool store_snaps_has(const struct snap_list *l, uint64_t epoch);
 
 /* ---- shard.c ---- */
 
@@ -311,9 +332,22 @@ void data_io_fini(struct shard *s);
 struct check_lines;
 struct check_lines *check_lines_open(struct engine *eng,
                                      void (*report)(void *arg, const char *text), void *arg);
-void check_lines_add(struct check_lines *l, const struct vos_found *f);
-int check_lines_tell(struct shard *s, struct check_lines *l);
+/* One about the shard's store. */
+void check_lines_add(struct check_lines *l, const struct shard *s, const struct vos_found *f);
+int check_lines_tell(struct check_lines *l);
 void check_lines_close(struct check_lines *l);
+
+/* What a line begins with: "target 2: ", or nothing in a pool of one. */
+#define CHECK_TARGET_MAX 24u
+void check_target_text(const struct engine *eng, uint32_t target, char buf[CHECK_TARGET_MAX]);
+/* What an error of opening says next, and a check need not repeat. */
+#define CHECK_NEXT "run `tarn check` on the pool"
+
+/* ---- check_agree.c ---- */
+
+/* Containers and snapshots that stores have and the service does not, or the other way round. say:
+ * a problem. [F] */
+int check_agree(struct engine *eng, void (*say)(void *arg, const char *text), void *arg);
 
 /* ---- check_refs.c ---- */
 
@@ -346,8 +380,8 @@ int check_paths_learn(struct check_paths *p, const struct vos_found *at, uint64_
 /* The object at a path; false: unknown. */
 bool check_paths_lookup(const struct check_paths *p, const uint8_t cont[16], const char *path,
                         daos_obj_id_t *oid);
-/* Learns all names there are: check.c. [F] */
-int check_names(struct shard *s, struct check_paths *p);
+/* Learns all names there are, in all shards that serve: check.c. [F] */
+int check_names(struct engine *eng, struct check_paths *p);
 /* False: it has no name that is known. "..." is in front when the way to the root is not. */
 bool check_paths_find(const struct check_paths *p, const uint8_t cont[16], daos_obj_id_t oid,
                       char *buf, size_t len);
@@ -382,5 +416,8 @@ void reclaim_stop(struct shard *s);
  * alone. [F] */
 void reclaim_hold(struct shard *s);
 void reclaim_release(struct shard *s);
+/* The same of all shards that serve; and of those whose device failed since. [F] */
+void reclaim_hold_all(struct engine *eng);
+void reclaim_release_all(struct engine *eng);
 
 #endif

@@ -90,7 +90,7 @@ static int fill(struct format *j, struct shard *s)
 static void choose_sizes(const struct engine_format *fmt, uint64_t limit,
                          uint64_t size[SUPER_ROLE_NR])
 {
-    size[SUPER_WAL] = MAX(WAL_DEFAULT / targets_of(fmt), WAL_MANY);
+    size[SUPER_WAL] = MAX(ROUND_UP(WAL_DEFAULT / targets_of(fmt), ROLE_UNIT), WAL_MANY);
     size[SUPER_META] = META_FIRST;
     size[SUPER_DATA] = DATA_FIRST;
     if (fmt->wal_bytes != 0)

@@ -13,6 +13,7 @@
 
 struct show {
     struct engine *eng;
+    struct shard *s; /* the target that is shown */
     const struct engine_inspect *what;
     struct err *e;
     int rc;
@@ -39,7 +40,7 @@ struct line {
 
 static int refuse(struct show *w, int rc, const char *why)
 {
-    const struct err *e = &w->eng->not_open;
+    const struct err *e = w->s->down.rc != 0 ? &w->s->down : &w->eng->not_open;
 
     return err_setf(w->e, rc, "look at the superblocks and the log (inspect --super, --wal)",
                     e->rc != 0 ? e->why : why, "cannot show that of pool %s",
@@ -58,15 +59,21 @@ static int one_device(struct show *w, const char *name, struct io_dev *dev)
     return w->rc != 0 ? w->rc : super_show(dev, w->what->out);
 }
 
+struct found {
+    uint32_t target;
+    char name[SUPER_ROLE_NR][DEVICE_NAME_MAX];
+};
+
 static int note_name(const char *name, void *arg)
 {
-    char(*names)[32] = arg;
+    struct found *f = arg;
+    uint32_t target;
 
-    if (!engine_is_device(name))
+    if (!engine_device_target(name, &target) || target != f->target)
         return 0;
     for (uint32_t i = 0; i < SUPER_ROLE_NR; i++)
-        if (names[i][0] == '\0') {
-            snprintf(names[i], sizeof(names[i]), "%s", name);
+        if (f->name[i][0] == '\0') {
+            snprintf(f->name[i], sizeof(f->name[i]), "%s", name);
             break;
         }
     return 0;
@@ -74,21 +81,23 @@ static int note_name(const char *name, void *arg)
 
 static int show_supers(struct show *w)
 {
-    struct shard *s = w->eng->shard;
-    char names[SUPER_ROLE_NR][32] = {""};
+    struct shard *s = w->s;
+    struct found f = {.target = w->what->target};
     int rc = 0;
 
     for (uint32_t i = 0; i < s->devs.nr && rc == 0; i++)
         rc = one_device(w, s->devs.d[i].name, s->devs.d[i].dev);
     if (s->devs.nr > 0)
         return rc;
-    rc = io_dir_list(w->eng->conf.dir, note_name, names);
-    for (uint32_t i = 0; i < SUPER_ROLE_NR && rc == 0 && names[i][0] != '\0'; i++) {
+    rc = io_dir_list(w->eng->conf.dir, note_name, &f);
+    if (rc == 0 && f.name[0][0] == '\0')
+        return refuse(w, -DER_NONEXIST, "there is no device of that target");
+    for (uint32_t i = 0; i < SUPER_ROLE_NR && rc == 0 && f.name[i][0] != '\0'; i++) {
         struct io_dev *dev;
 
-        rc = io_dir_open_dev(w->eng->conf.dir, s->xs, names[i], true, &dev, w->e);
+        rc = io_dir_open_dev(w->eng->conf.dir, rt_xs_self(), f.name[i], true, &dev, w->e);
         if (rc == 0) {
-            rc = one_device(w, names[i], dev);
+            rc = one_device(w, f.name[i], dev);
             io_dev_close(dev);
         }
     }
@@ -97,7 +106,7 @@ static int show_supers(struct show *w)
 
 static int show_log(struct show *w)
 {
-    struct super *wal = w->eng->shard->devs.role[SUPER_WAL];
+    struct super *wal = w->s->devs.role[SUPER_WAL];
     int rc;
 
     if (wal == NULL)
@@ -108,7 +117,8 @@ static int show_log(struct show *w)
 
 /* ---- Trees and values ---- */
 
-static int find_cont(struct shard *s, void *arg)
+/* On the first shard: which container is it? */
+static int name_cont(struct shard *s, void *arg)
 {
     struct show *w = arg;
     char name[DAOS_PROP_MAX_LABEL_BUF_LEN];
@@ -122,7 +132,14 @@ static int find_cont(struct shard *s, void *arg)
         rc = svc_cont_lookup(s->svc, name, w->cont);
     if (rc < 0 && uuid_text_parse(name, w->cont))
         rc = 0;
-    return rc == 0 ? vos_cont_open(s->vos, w->cont, false, &w->c) : rc;
+    return rc;
+}
+
+static int find_cont(struct shard *s, void *arg)
+{
+    struct show *w = arg;
+
+    return vos_cont_open(s->vos, w->cont, false, &w->c);
 }
 
 /* What is behind the container's name: an object id, or a path. */
@@ -142,7 +159,7 @@ static int find_object(struct show *w)
         return 0;
     }
     check_paths_init(&paths);
-    rc = check_names(w->eng->shard, &paths);
+    rc = check_names(w->eng, &paths);
     if (rc == 0 && !check_paths_lookup(&paths, w->cont, slash, &w->oid))
         rc = -DER_NONEXIST;
     check_paths_fini(&paths);
@@ -154,7 +171,6 @@ static int find_root(struct shard *s, void *arg)
     struct show *w = arg;
     int rc;
 
-    (void)s;
     w->rows_nr = 1;
     rc = vos_tree_root(w->c, w->has_oid ? &w->oid : NULL, &w->root);
     return rc != 0 ? rc : tree_show_begin(s->heap, &w->tree, w->root, &w->rows[0]);
@@ -188,7 +204,7 @@ static int rows_out(struct show *w)
 
 static int show_tree(struct show *w)
 {
-    struct shard *s = w->eng->shard;
+    struct shard *s = w->s;
     int rc;
 
     w->tree = (struct tree_show){.max = w->what->limit, .label = label, .arg = w};
@@ -256,7 +272,7 @@ static int dump_step(struct shard *s, void *arg)
 
 static int lines_out(struct show *w, uint8_t *buf)
 {
-    struct super *dev = w->eng->shard->devs.role[SUPER_DATA];
+    struct super *dev = w->s->devs.role[SUPER_DATA];
     int rc = 0;
 
     for (const struct line *n = w->lines; n != NULL && rc == 0; n = n->next) {
@@ -279,15 +295,12 @@ static int show_object(struct show *w)
     uint8_t *buf = io_buf_alloc(SPACE_BLOCK);
     int rc = buf != NULL ? 0 : -DER_NOMEM;
 
-    if (!w->has_oid)
-        rc = err_setf(w->e, -DER_INVAL, "write CONTAINER/PATH or CONTAINER/HIGH.LOW",
-                      "it names no object", "cannot show '%s'", w->what->name);
     w->dump = (struct vos_dumper){.line = line, .data = data, .arg = w};
     w->lines = NULL;
     w->lines_end = &w->lines;
     w->more = true;
     while (rc == 0 && w->more) {
-        rc = shard_run(w->eng->shard, dump_step, w);
+        rc = shard_run(w->s, dump_step, w);
         if (rc == 0)
             rc = lines_out(w, buf);
         rt_yield();
@@ -297,17 +310,85 @@ static int show_object(struct show *w)
     return rc;
 }
 
+/* Whose the rows behind it are. */
+static int target_row(struct show *w, const struct shard *s, const char *not_shown)
+{
+    if (w->eng->shard_nr == 1)
+        return 0;
+    row_begin(&w->row, "target", 0);
+    row_num(&w->row, "number", s->target);
+    if (not_shown != NULL)
+        row_text(&w->row, "not_shown", "%s", not_shown);
+    return row_end(&w->row, w->what->out);
+}
+
+/* Has it the container, and the object? Then the row that says so is out. */
+static int there(struct shard *s, void *arg)
+{
+    struct show *w = arg;
+    uint64_t root;
+
+    return w->has_oid ? vos_tree_root(w->c, &w->oid, &root) : 0;
+}
+
+/* -DER_NONEXIST: it is not in this target. */
+static int show_of(struct shard *s, void *arg)
+{
+    struct show *w = arg;
+    int rc = shard_run(s, find_cont, w);
+
+    w->s = s;
+    if (rc == 0)
+        rc = shard_run(s, there, w);
+    if (rc == 0)
+        rc = target_row(w, s, NULL);
+    if (rc != 0)
+        return rc;
+    return w->what->part == ENGINE_SHOW_TREE ? show_tree(w) : show_object(w);
+}
+
+/* What cannot be read in one target hides nothing of the others. */
+static int show_all(struct show *w)
+{
+    struct engine *eng = w->eng;
+    bool any = false, away = false;
+    int bad = 0, rc;
+
+    for (uint32_t i = 0; i < eng->shard_nr; i++) {
+        struct shard *s = &eng->shard[i];
+
+        if (w->what->only && i != w->what->target)
+            continue;
+        if (s->vos == NULL) {
+            away = true;
+            rc = target_row(w, s, s->down.why);
+            bad = rc != 0 ? rc : bad;
+            continue;
+        }
+        rc = shards_one(s, show_of, w);
+        any = any || rc == 0;
+        if (rc != 0 && rc != -DER_NONEXIST)
+            bad = rc;
+    }
+    if (bad != 0 || any)
+        return bad;
+    return away ? -DER_IO : -DER_NONEXIST;
+}
+
 static int show_store(struct show *w)
 {
     int rc;
 
     if (w->eng->shard->vos == NULL)
         return refuse(w, -DER_CSUM, "its store cannot be opened");
-    rc = shard_run(w->eng->shard, find_cont, w);
+    rc = shard_run(w->eng->shard, name_cont, w);
     if (rc == 0)
         rc = find_object(w);
+    if (rc == 0 && !w->has_oid && w->what->part == ENGINE_SHOW_OBJECT)
+        return err_setf(w->e, -DER_INVAL, "write CONTAINER/PATH or CONTAINER/HIGH.LOW",
+                        "it names no object", "cannot show '%s'", w->what->name);
     if (rc == 0)
-        rc = w->what->part == ENGINE_SHOW_TREE ? show_tree(w) : show_object(w);
+        rc = show_all(w);
     if (rc != 0)
         err_setf(w->e, rc, "`tarn cont list` shows the containers, `tarn check` what is damaged",
                  rc == -DER_NONEXIST ? "there is no such container or object"
@@ -320,7 +401,7 @@ static int show_store(struct show *w)
 
 static int show_page(struct show *w)
 {
-    struct heap *h = w->eng->shard->heap;
+    struct heap *h = w->s->heap;
     int rc;
 
     if (h == NULL)
@@ -333,19 +414,41 @@ static int show_page(struct show *w)
     return rc;
 }
 
-static int show(struct show *w)
+static int show_target(struct shard *s, void *arg)
 {
+    struct show *w = arg;
+    int rc = target_row(w, s, NULL);
 
+    if (rc != 0)
+        return rc;
     switch (w->what->part) {
     case ENGINE_SHOW_SUPER:
         return show_supers(w);
     case ENGINE_SHOW_LOG:
         return show_log(w);
-    case ENGINE_SHOW_PAGE:
-        return show_page(w);
     default:
-        return show_store(w);
+        return show_page(w);
     }
+}
+
+static int show(struct show *w)
+{
+    const struct engine_inspect *what = w->what;
+
+    w->s = &w->eng->shard[MIN(what->target, ENGINE_TARGETS_MAX - 1)];
+    /* of a pool whose map is not known only names tell of others than the first one */
+    if (what->target < ENGINE_TARGETS_MAX && w->eng->not_open.rc != 0 &&
+        what->part == ENGINE_SHOW_SUPER)
+        return show_supers(w);
+    if (what->target >= w->eng->shard_nr)
+        return err_setf(w->e, -DER_INVAL, "targets are numbered from 0; `tarn inspect` counts them",
+                        w->eng->not_open.rc != 0 ? "the pool does not open, so its other targets "
+                                                   "are not known"
+                                                 : "the pool has no target of that number",
+                        "cannot show target %u of pool %s", what->target, w->eng->conf.dir->path);
+    if (what->part == ENGINE_SHOW_TREE || what->part == ENGINE_SHOW_OBJECT)
+        return show_store(w);
+    return shards_one(w->s, show_target, w);
 }
 
 static void show_fiber(void *arg)

@@ -265,6 +265,30 @@ void reclaim_release(struct shard *s)
         reclaim_kick(s);
 }
 
+static int each_hold(struct shard *s, void *arg)
+{
+    reclaim_hold(s);
+    return 0;
+}
+
+static int each_release(struct shard *s, void *arg)
+{
+    if (s->reclaim_held)
+        reclaim_release(s);
+    return 0;
+}
+
+void reclaim_hold_all(struct engine *eng)
+{
+    shards_each_in_turn(eng, each_hold, NULL);
+}
+
+void reclaim_release_all(struct engine *eng)
+{
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        shards_one(&eng->shard[i], each_release, NULL);
+}
+
 /* ---- Aggregation on request ---- */
 
 struct aggregate {

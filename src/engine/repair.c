@@ -1,16 +1,25 @@
 /*
- * Repair of a pool: what cannot be read is given up, so that all else is consistent again.
+ * Repair of a pool: what cannot be read is given up, so that all else is consistent again. Of all
+ * its shards; each step is done in one after the other, the first one first.
  *
- *   1  the heap is marked (heap/mend.h): from here on the pool opens for nothing else
- *   2  handles and sessions of the past go; containers whose records are lost go from the service
- *   3  the store, then the service's tables: what cannot be read is taken out (vos/repair.c)
- *      objects that lost their place in a container's tree get it back, if it is certain whose they
- * are 4  values in data space are read; those that are not what was written are marked so 5  what
- * the store has and the service does not is put there 6  everything is walked: counters are set,
- * what is met is noted 7  what is in use of data space becomes what was met; so does metadata;
- * totals 8  a checkpoint, and the mark goes
+ *   1  the heaps are marked (heap/mend.h): from here on the pool opens for nothing else
+ *   2  handles and sessions of the past go; containers go from the service that no store has and
+ *      one may have lost
+ *   3  the stores, then the service's tables: what cannot be read is taken out (vos/repair.c);
+ *      objects that lost their place in a container's tree get it back, if it is certain whose
+ *      they are; where a store may have lost its part of a container that stays, that is noted in
+ *      it
+ *   4  values in data space are read; those that are not what was written are marked so
+ *   5  what a store has and the service does not is put there, and the other way round
+ *   6  everything is walked: counters are set, what is met is noted
+ *   7  what is in use of data space becomes what was met; so does metadata; totals
+ *   8  checkpoints, and the marks go, that of the first one at last
  *
  * Each is many small transactions that leave less to do for whoever begins again after a crash.
+ * What only the first run could know, that a store has lost containers, is in its mark.
+ *
+ * A target that is not there stays as it is, and no container is given up as long as it may have
+ * it.
  */
 #include "engine/repair.h"
 
@@ -39,23 +48,29 @@ static void said(void *arg, const struct vos_found *f)
     struct mend *k = arg;
 
     k->out->given_up++;
-    check_lines_add(k->lines, f);
+    check_lines_add(k->lines, k->s, f);
+}
+
+/* fn(s, k) of every shard that serves, one after the other. */
+static int in_turn(struct mend *k, int (*fn)(struct shard *s, void *arg))
+{
+    return shards_each_in_turn(k->eng, fn, k);
 }
 
 static void lost_conts(void *arg, uint64_t lo, uint64_t hi)
 {
-    struct mend *k = arg;
+    struct lost_conts *l = &((struct mend *)arg)->lost[((struct mend *)arg)->s->target];
 
-    for (uint32_t i = 0; i < k->lost_nr; i++)
-        if (k->lost[i].lo <= lo && hi <= k->lost[i].hi)
+    for (uint32_t i = 0; i < l->nr; i++)
+        if (l->range[i].lo <= lo && hi <= l->range[i].hi)
             return;
-    if (k->lost_nr == RANGES_MAX) { /* then all of them are looked at */
-        k->lost[0].lo = 0;
-        k->lost[0].hi = UINT64_MAX;
+    if (l->nr == RANGES_MAX) { /* then all of them are looked at */
+        l->range[0].lo = 0;
+        l->range[0].hi = UINT64_MAX;
         return;
     }
-    k->lost[k->lost_nr].lo = lo;
-    k->lost[k->lost_nr++].hi = hi;
+    l->range[l->nr].lo = lo;
+    l->range[l->nr++].hi = hi;
 }
 
 static int store_step(struct shard *s, void *arg)
@@ -69,6 +84,7 @@ static int store(struct shard *s, struct mend *k, bool dry)
 {
     int rc = 0;
 
+    k->s = s;
     k->ops.dry = dry;
     k->more = true;
     while (rc == 0 && k->more) {
@@ -182,6 +198,7 @@ static int walk(struct shard *s, struct mend *k, bool data, bool recount)
 {
     int rc = 0;
 
+    k->s = s;
     k->walk = (struct vos_check_ops){.report = ignore, .arg = k};
     k->walk.data = data ? keep_piece : NULL;
     k->walk.refs = data ? NULL : &k->refs;
@@ -271,6 +288,7 @@ static int salvage(struct shard *s, struct mend *k)
 
     if (rc != 0 || k->missing == 0 || k->orphans_of == NULL)
         return rc;
+    memset(&k->refs, 0, sizeof(k->refs));
     k->orphan = base_alloc(k->missing * sizeof(*k->orphan));
     rc = k->orphan != NULL ? shard_run(s, refs_open, k) : -DER_NOMEM;
     if (rc == 0)
@@ -284,6 +302,7 @@ static int salvage(struct shard *s, struct mend *k)
         rc = shard_run(s, all_found, k);
     k->out->found += rc == 0 && enough ? k->orphan_nr : 0;
     base_free(k->orphan);
+    k->orphan = NULL;
     return rc == 0 && enough ? store(s, k, false) : rc;
 }
 
@@ -321,7 +340,11 @@ static int sweep(struct shard *s, struct mend *k)
 {
     uint64_t problems = 0, pages = 0;
     struct check_left left = {.refs = &k->refs, .arg = k, .problems = &problems};
-    int rc = shard_run(s, refs_open, k);
+    int rc;
+
+    memset(&k->refs, 0, sizeof(k->refs));
+    k->mended = (struct heap_mended){0};
+    rc = shard_run(s, refs_open, k);
 
     if (rc == 0)
         rc = walk(s, k, false, true);
@@ -344,21 +367,17 @@ static int sweep(struct shard *s, struct mend *k)
     }
     if (rc == 0 && !k->dry)
         rc = shard_run(s, totals_step, k);
-    k->out->freed = k->mended.freed;
-    k->out->freed_bytes = k->mended.freed_bytes;
-    k->out->pages = k->mended.pages;
-    k->out->groups = k->mended.groups;
+    heap_refs_close(&k->refs);
+    k->out->freed += k->mended.freed;
+    k->out->freed_bytes += k->mended.freed_bytes;
+    k->out->pages += k->mended.pages;
+    k->out->groups += k->mended.groups;
     return rc;
 }
 
 /* ---- The whole ---- */
 
-static int mark_step(struct shard *s, void *arg)
-{
-    return heap_mend_mark(s->heap, *(bool *)arg);
-}
-
-static int begin(struct shard *s, void *arg)
+static int size_up(struct shard *s, void *arg)
 {
     struct mend *k = arg;
     struct heap_stat hs;
@@ -366,89 +385,165 @@ static int begin(struct shard *s, void *arg)
 
     heap_stat(s->heap, &hs);
     vos_stat(s->vos, &vs);
-    k->total = hs.pages + 4 * (vs.objects + vs.dkeys);
+    k->total += hs.pages + 4 * (vs.objects + vs.dkeys);
+    k->lost[s->target].any = heap_mend_under_way(s->heap) == MARK_CONTS;
     return 0;
 }
 
+static int each_size(struct shard *s, void *arg)
+{
+    return shard_run(s, size_up, arg);
+}
+
+static int mark_step(struct shard *s, void *arg)
+{
+    return heap_mend_mark(s->heap, ((struct mend *)arg)->mark);
+}
+
+static int each_mark(struct shard *s, void *arg)
+{
+    struct mend *k = arg;
+    const struct lost_conts *l = &k->lost[s->target];
+    int rc;
+
+    k->mark = l->nr > 0 || l->any ? MARK_CONTS : MARK_REPAIR;
+    rc = shard_run(s, mark_step, k);
+    return rc == 0 ? shard_settle(s) : rc;
+}
+
+static int unmark(struct shard *s, void *arg)
+{
+    struct mend *k = arg;
+    int rc;
+
+    k->mark = MARK_NONE;
+    rc = shard_run(s, mark_step, k);
+    return rc == 0 ? heap_checkpoint(s->heap) : rc;
+}
+
+/* The first one last: as long as it has a mark the pool does not open for anything else. */
+static int each_unmark(struct mend *k)
+{
+    struct engine *eng = k->eng;
+    int rc = 0;
+
+    for (uint32_t i = eng->shard_nr; i > 0 && rc == 0; i--)
+        if (shard_serves(&eng->shard[i - 1]))
+            rc = shards_one(&eng->shard[i - 1], unmark, k);
+    return rc;
+}
+
+static int each_plan(struct shard *s, void *arg)
+{
+    return store(s, arg, true);
+}
+
+static int each_store(struct shard *s, void *arg)
+{
+    int rc = store(s, arg, false);
+
+    return rc == 0 ? salvage(s, arg) : rc;
+}
+
+static int each_verify(struct shard *s, void *arg)
+{
+    return walk(s, arg, true, false);
+}
+
+static int each_sweep(struct shard *s, void *arg)
+{
+    struct mend *k = arg;
+    int rc = sweep(s, k);
+
+    return rc == 0 && !k->dry ? heap_checkpoint(s->heap) : rc;
+}
+
 /* Dry: finds what is lost, and which containers with it. */
-static int plan(struct shard *s, struct mend *k)
+static int plan(struct mend *k)
 {
     bool dry = k->dry;
     int rc;
 
     k->dry = true;
-    rc = store(s, k, true);
+    rc = in_turn(k, each_plan);
+    if (rc == 0 && dry)
+        rc = repair_conts(k);
+    if (rc == 0 && dry)
+        rc = repair_doubt(k);
     if (rc == 0)
-        rc = dry ? repair_conts(s, k) : 0;
-    if (rc == 0)
-        rc = repair_tables(s, k);
+        rc = repair_tables(k);
     k->dry = dry;
     return rc;
 }
 
-static int dry_run(struct shard *s, struct mend *k)
+static int dry_run(struct mend *k)
 {
-    int rc = plan(s, k);
+    int rc = plan(k);
 
     if (rc == 0)
-        rc = walk(s, k, true, false);
+        rc = in_turn(k, each_verify);
     if (rc == 0)
-        rc = check_lines_tell(s, k->lines);
-    return rc == 0 ? sweep(s, k) : rc;
+        rc = check_lines_tell(k->lines);
+    return rc == 0 ? in_turn(k, each_sweep) : rc;
 }
 
-static int repair(struct shard *s, struct mend *k)
+static int repair(struct mend *k)
 {
-    bool on = true, off = false;
     uint64_t before;
-    int rc = plan(s, k); /* before anything is changed: is it possible at all? */
+    int rc = plan(k); /* before anything is changed: is it possible at all? */
 
     k->out->given_up = 0;
     if (rc == 0)
-        rc = shard_run(s, mark_step, &on);
+        rc = in_turn(k, each_mark);
     if (rc == 0)
-        rc = repair_conts(s, k);
+        rc = repair_conts(k);
     if (rc == 0)
-        rc = store(s, k, false);
+        rc = in_turn(k, each_store);
     if (rc == 0)
-        rc = salvage(s, k);
+        rc = repair_tables(k);
     if (rc == 0)
-        rc = repair_tables(s, k);
+        rc = repair_conts(k); /* those that could not be read before */
     if (rc == 0)
-        rc = repair_conts(s, k); /* those that could not be read before */
+        rc = repair_doubt(k);
     if (rc == 0)
-        rc = walk(s, k, true, false);
+        rc = in_turn(k, each_verify);
     if (rc == 0)
-        rc = repair_adopt(s, k);
+        rc = repair_adopt(k);
     before = k->out->given_up;
     if (rc == 0)
-        rc = sweep(s, k);
+        rc = in_turn(k, each_sweep);
     k->out->given_up = before;
     if (rc == 0)
-        rc = heap_checkpoint(s->heap);
-    if (rc == 0)
-        rc = shard_run(s, mark_step, &off);
-    if (rc == 0)
-        rc = heap_checkpoint(s->heap);
+        rc = each_unmark(k);
     if (rc == 0 && k->out->given_up > 0)
-        rc = repair_nameless(s, k);
+        rc = repair_nameless(k);
     return rc;
 }
 
 static void repair_fiber(void *arg)
 {
     struct mend *k = arg;
-    struct shard *s = k->eng->shard;
     int rc;
 
-    reclaim_hold(s);
-    rc = shard_run(s, begin, k);
+    reclaim_hold_all(k->eng);
+    rc = in_turn(k, each_size);
     if (rc == 0)
-        rc = k->dry ? dry_run(s, k) : repair(s, k);
-    heap_refs_close(&k->refs);
-    reclaim_release(s);
+        rc = k->dry ? dry_run(k) : repair(k);
+    reclaim_release_all(k->eng);
     k->rc = rc;
     rt_event_set(&k->ended);
+}
+
+static void mend_free(struct mend *k)
+{
+    for (uint32_t i = 0; k->conts != NULL && i < k->eng->shard_nr; i++)
+        base_free(k->conts[i].uuid);
+    base_free(k->conts);
+    base_free(k->lost);
+    base_free(k->snaps.epoch);
+    base_free(k->piece);
+    check_lines_close(k->lines);
+    base_free(k);
 }
 
 int engine_repair(struct engine *eng, bool dry, void (*report)(void *arg, const char *text),
@@ -469,15 +564,18 @@ int engine_repair(struct engine *eng, bool dry, void (*report)(void *arg, const 
     k->out = done;
     k->ops = (struct vos_repair_ops){.say = said, .lost_conts = lost_conts, .arg = k};
     k->lines = check_lines_open(eng, report, arg);
+    k->lost = base_calloc(eng->shard_nr, sizeof(*k->lost));
+    k->conts = base_calloc(eng->shard_nr, sizeof(*k->conts));
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        done->down += !shard_serves(&eng->shard[i]);
     rt_event_init(&k->ended);
-    rc = k->lines != NULL ? rt_spawn_on(eng->shard->xs, repair_fiber, k) : -DER_NOMEM;
+    rc = -DER_NOMEM;
+    if (k->lines != NULL && k->lost != NULL && k->conts != NULL)
+        rc = rt_spawn_on(eng->shard->xs, repair_fiber, k);
     if (rc == 0) {
         rt_event_wait(&k->ended);
         rc = k->rc;
     }
-    check_lines_close(k->lines);
-    base_free(k->uuid);
-    base_free(k->piece);
-    base_free(k);
+    mend_free(k);
     return rc;
 }

@@ -8,6 +8,18 @@
 
 #define RANGES_MAX 64u
 
+/* Containers that a store may have lost. */
+struct lost_conts {
+    struct {
+        uint64_t lo, hi;
+    } range[RANGES_MAX]; /* of their hashes */
+    uint32_t nr;
+    bool any; /* a repair that was cut short knew which */
+};
+
+/* Of heap_mend_mark(). */
+enum { MARK_NONE, MARK_REPAIR, MARK_CONTS /* and the store has lost containers */ };
+
 struct mend {
     struct engine *eng;
     bool dry;
@@ -22,18 +34,15 @@ struct mend {
     /* of steps */
     struct vos_repair_ops ops;
     bool more;
+    struct shard *s; /* the one that is repaired */
+    uint64_t mark;
     struct svc_mender svc;
-    struct {
-        uint64_t lo, hi;
-    } lost[RANGES_MAX]; /* of hashes of containers that may be lost */
-    uint32_t lost_nr;
-    uint8_t (*uuid)[16];
-    uint32_t uuid_nr, uuid_max;
+    struct lost_conts *lost; /* [target] */
+    struct cont_list *conts; /* [target] */
+    struct snap_list snaps;
     uint8_t cur[16];
-    bool started, made;
+    bool started, made, alive, gone;
     uint64_t epoch;
-    daos_epoch_t snaps[64];
-    uint32_t snap_nr;
     /* values in data space */
     struct vos_check_ops walk;
     struct vos_anchor where, next;
@@ -63,15 +72,19 @@ static inline bool repair_is_damage(int rc)
     return rc == -DER_CSUM || rc == -DER_IO;
 }
 
-/* ---- repair_svc.c [F] ---- */
+/* ---- repair_svc.c [F], on the first shard ---- */
 
-/* Containers of the service: nobody has them open; those whose record in the store is lost go. */
-int repair_conts(struct shard *s, struct mend *k);
+/* Containers of the service: nobody has them open; those that no store has, and one has lost, go.
+ */
+int repair_conts(struct mend *k);
+/* Those that other stores have, or may have: what this one's had of them is missing there. After
+ * the stores. */
+int repair_doubt(struct mend *k);
 /* The service's tables. -DER_NOTSUPPORTED: what cannot be made again is lost. */
-int repair_tables(struct shard *s, struct mend *k);
-/* What the store has and the service has lost, and the other way round. */
-int repair_adopt(struct shard *s, struct mend *k);
+int repair_tables(struct mend *k);
+/* What the stores have and the service has lost, and the other way round. */
+int repair_adopt(struct mend *k);
 /* Objects of POSIX containers that no name leads to. */
-int repair_nameless(struct shard *s, struct mend *k);
+int repair_nameless(struct mend *k);
 
 #endif

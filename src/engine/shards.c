@@ -19,11 +19,15 @@ static void run(void *arg)
 
 static void begin(struct part *p, struct shard *s, int (*fn)(struct shard *s, void *arg), void *arg)
 {
+    int rc;
+
     *p = (struct part){.s = s, .fn = fn, .arg = arg};
     rt_event_init(&p->done);
-    p->rc = rt_spawn_on(s->xs, run, p);
-    if (p->rc != 0)
-        rt_event_set(&p->done);
+    rc = rt_spawn_on(s->xs, run, p); /* it may have ended by now, p->rc is its */
+    if (rc == 0)
+        return;
+    p->rc = rc;
+    rt_event_set(&p->done);
 }
 
 int shards_one(struct shard *s, int (*fn)(struct shard *s, void *arg), void *arg)
@@ -59,5 +63,15 @@ int shards_each(struct engine *eng, int (*fn)(struct shard *s, void *arg), void 
         rc = rc != 0 ? rc : p[i].rc;
     }
     base_free(p);
+    return rc;
+}
+
+int shards_each_in_turn(struct engine *eng, int (*fn)(struct shard *s, void *arg), void *arg)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < eng->shard_nr && rc == 0; i++)
+        if (shard_serves(&eng->shard[i]))
+            rc = shards_one(&eng->shard[i], fn, arg);
     return rc;
 }

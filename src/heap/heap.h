@@ -205,7 +205,7 @@ enum heap_root {
     HEAP_ROOT_VOS,
     HEAP_ROOT_SVC,
     HEAP_ROOT_SPACE /* heap/space.h's own */,
-    HEAP_ROOT_REPAIR, /* not an offset: 1 while a repair is under way (heap/mend.h) */
+    HEAP_ROOT_REPAIR, /* not an offset: not 0 while a repair is under way (heap/mend.h) */
     HEAP_ROOT_NR
 };
 int heap_root_get(struct heap *h, enum heap_root r, uint64_t *off);

@@ -28,16 +28,16 @@ static int end(struct heap *h, int rc)
 
 /* ---- Under way ---- */
 
-bool heap_mend_under_way(struct heap *h)
+uint64_t heap_mend_under_way(struct heap *h)
 {
-    return heap_super(h)->root[HEAP_ROOT_REPAIR] != 0;
+    return heap_super(h)->root[HEAP_ROOT_REPAIR];
 }
 
-int heap_mend_mark(struct heap *h, bool under_way)
+int heap_mend_mark(struct heap *h, uint64_t mark)
 {
     int rc = begin(h, 256);
 
-    return rc != 0 ? rc : end(h, heap_tx_root_set(h, HEAP_ROOT_REPAIR, under_way));
+    return rc != 0 ? rc : end(h, heap_tx_root_set(h, HEAP_ROOT_REPAIR, mark));
 }
 
 /* ---- Pages ---- */

@@ -10,8 +10,8 @@
 
 /* While a repair is under way the heap says so, because half of one is worse than none: whoever
  * opens it for anything else refuses. */
-int heap_mend_mark(struct heap *h, bool under_way); /* [L] one transaction */
-bool heap_mend_under_way(struct heap *h);           /* [L] */
+int heap_mend_mark(struct heap *h, uint64_t mark); /* [L] one transaction; 0: there is none */
+uint64_t heap_mend_under_way(struct heap *h);      /* [L] the mark */
 
 struct heap_mended {
     uint64_t count, bytes, value_bytes; /* of what stays */

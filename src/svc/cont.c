@@ -59,14 +59,15 @@ static const uint32_t inherited[][2] = {
     {DAOS_PROP_CO_GLOBAL_VERSION, DAOS_PROP_PO_GLOBAL_VERSION},
 };
 
-static int default_props(struct op *o, const struct phdl *p, uint8_t acl[128], struct svc_props *l)
+int svc_cont_default_props(struct svc *s, const char *owner, const char *group, uint8_t acl[128],
+                           struct svc_props *l)
 {
     size_t acl_len = acl_default(DAOS_ACL_PERM_CONT_ALL,
                                  DAOS_ACL_PERM_READ | DAOS_ACL_PERM_WRITE | DAOS_ACL_PERM_GET_PROP |
                                      DAOS_ACL_PERM_SET_PROP,
                                  acl);
     struct svc_props pool;
-    int rc = st_pool_props(o->s, &o->s->scratch, &pool);
+    int rc = st_pool_props(s, &s->scratch, &pool);
 
     if (rc != 0)
         return rc;
@@ -75,9 +76,12 @@ static int default_props(struct op *o, const struct phdl *p, uint8_t acl[128], s
         svc_props_put_num(l, inherited[i][0], svc_props_num(&pool, inherited[i][1]));
     svc_props_put(l,
                   &(struct msg_prop){.type = DAOS_PROP_CO_ACL, .blob = {acl, (uint32_t)acl_len}});
-    svc_props_put_text(l, DAOS_PROP_CO_OWNER, p->who.user);
-    if (p->who.group != NULL)
-        svc_props_put_text(l, DAOS_PROP_CO_OWNER_GROUP, p->who.group);
+    svc_props_put_text(l, DAOS_PROP_CO_OWNER,
+                       owner != NULL ? owner : svc_props_text(&pool, DAOS_PROP_PO_OWNER, ""));
+    if (owner == NULL)
+        group = svc_props_text(&pool, DAOS_PROP_PO_OWNER_GROUP, NULL);
+    if (group != NULL)
+        svc_props_put_text(l, DAOS_PROP_CO_OWNER_GROUP, group);
     return 0;
 }
 
@@ -158,7 +162,7 @@ int cont_create(struct op *o, const void *req, void *rep)
     if (rc == 0)
         rc = uuid_is_free(o, q->uuid);
     if (rc == 0)
-        rc = default_props(o, &p, acl, &l);
+        rc = svc_cont_default_props(o->s, p.who.user, p.who.group, acl, &l);
     if (rc == 0)
         rc = take_props(o, &l, q->props, q->props_nr);
     if (rc != 0)

@@ -77,6 +77,10 @@ int op_evict_conts(struct op *o, const uint8_t *only, const uint8_t *keep, uint3
 int op_pool(struct op *o, const uint8_t hdl[16], struct phdl *p);
 /* Container handle that has at least one of the permissions: -DER_NO_HDL, -DER_NO_PERM. */
 int op_cont(struct op *o, const uint8_t hdl[16], uint64_t any_of, struct chdl_rec *rec);
+/* What a container has that was made with no properties. owner NULL: the pool's, and its group.
+ * acl: room that l refers to. */
+int svc_cont_default_props(struct svc *s, const char *owner, const char *group, uint8_t acl[128],
+                           struct svc_props *l);
 /* Deletes a container handle and counts it. rec of its container is changed, not stored. */
 int op_close_handle(struct op *o, const uint8_t hdl[16], const struct chdl_rec *h,
                     struct cont_rec *rec);

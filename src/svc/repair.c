@@ -176,17 +176,35 @@ int svc_mend_step(struct svc *s, struct svc_mender *k, bool dry,
 
 /* ---- What the store knows better ---- */
 
+int svc_has_cont(struct svc *s, const uint8_t cont[16], bool *alive, bool *gone)
+{
+    int rc = st_has(s, T_CONT, cont, 16, alive);
+
+    return rc != 0 ? rc : st_has(s, T_GONE, cont, 16, gone);
+}
+
 int svc_adopt_cont(struct svc *s, const uint8_t cont[16], uint64_t now, bool *made)
 {
     struct cont_rec rec = {.created = now, .opened = now, .modified = now, .oid_next = now};
-    bool yes;
-    int rc = st_has(s, T_CONT, cont, 16, &yes);
+    struct svc_props l;
+    uint8_t acl[128];
+    bool known, props = false;
+    int rc = st_has(s, T_CONT, cont, 16, &known);
 
-    *made = rc == 0 && !yes;
-    if (rc != 0 || yes)
+    if (rc == 0)
+        rc = st_has(s, T_CONT_PROP, cont, 16, &props);
+    *made = rc == 0 && !(known && props);
+    arena_reset(&s->scratch);
+    if (rc == 0 && !props)
+        rc = svc_cont_default_props(s, NULL, NULL, acl, &l);
+    if (rc != 0 || !*made)
         return rc;
     rc = begin(s);
-    return rc != 0 ? rc : end(s, st_cont_put(s, cont, &rec));
+    if (rc != 0)
+        return rc;
+    if (!known)
+        rc = st_cont_put(s, cont, &rec);
+    return end(s, rc == 0 && !props ? st_cont_props_put(s, cont, &l) : rc);
 }
 
 int svc_adopt_snap(struct svc *s, const uint8_t cont[16], uint64_t epoch, bool *made)

@@ -194,8 +194,11 @@ struct svc_mender {
 };
 int svc_mend_step(struct svc *svc, struct svc_mender *k, bool dry,
                   void (*say)(void *arg, const char *text), void *arg, bool *done);
-/* The container is in the store but not here: it is from now on, without a label and with default
- * properties; so is a snapshot of it that is not here. *made: something was. One transaction each.
+/* Is there such a container; was there one, whose data may still be in a store? */
+int svc_has_cont(struct svc *svc, const uint8_t cont[16], bool *alive, bool *gone);
+/* The container is in the store but not here: it is from now on, without a label; so are its
+ * properties, the default ones, and the pool's owner's; so is a snapshot of it that is not here.
+ * *made: something was. One transaction each.
  */
 int svc_adopt_cont(struct svc *svc, const uint8_t cont[16], uint64_t now, bool *made);
 /* The container's snapshot behind *epoch (*started false: the first). -DER_NONEXIST. */

@@ -109,15 +109,37 @@ static void *check_watch(void *arg)
 
 static int repair_pool(struct tool *t);
 
-static int check_verdict(struct tool *t, uint64_t problems, const char *path)
+/* What a check found. */
+struct finds {
+    uint64_t problems;
+    uint64_t down; /* targets that cannot be opened; problems among the others */
+};
+
+/* Nothing else is wrong. */
+static int some_down(struct tool *t, uint64_t down, const char *path)
+{
+    char why[ERR_PART_MAX];
+
+    snprintf(why, sizeof(why), "%llu of its targets cannot be opened%s; the others are sound",
+             (unsigned long long)down, t->json ? "" : ", see above");
+    return tool_fail(t, -DER_IO,
+                     "put the device of each back in its place in the pool's directory; without it "
+                     "what lies there is lost: copy out the rest (fs copy)",
+                     why, "pool %s is not whole", path);
+}
+
+static int check_verdict(struct tool *t, const struct finds *f, const char *path)
 {
     char n[COUNT_TEXT_MAX], why[ERR_PART_MAX];
+    uint64_t problems = f->problems;
 
     if (problems == 0) {
         if (!t->json)
             fprintf(t->out, "pool %s is sound\n", path);
         return 0;
     }
+    if (problems == f->down)
+        return some_down(t, f->down, path);
     snprintf(why, sizeof(why), "%s problem%s found%s", count_text(problems, n),
              problems == 1 ? " was" : "s were", t->json ? "" : "; they are listed above");
     return tool_fail(t, -DER_CSUM,
@@ -154,16 +176,22 @@ static int check_failed(struct tool *t, int rc, const char *path)
 }
 
 /* Opens the pool for reading, checks it, closes it. */
-static int check_run(struct tool *t, struct check_state *st, uint64_t *problems, char *path)
+static int check_run(struct tool *t, struct check_state *st, struct finds *f, char *path)
 {
     struct engine_conf conf = {.readonly = true, .cpu = -1};
     struct pool_engine p = {0};
+    struct engine_stat es;
     int rc;
 
     watch_start(st, t, "checked");
     rc = engine_start(t, t->args[0], &conf, &p);
     if (rc == 0)
-        rc = engine_check(p.eng, !opt_flag(t, "quick"), check_report, check_progress, st, problems);
+        rc = engine_check(p.eng, !opt_flag(t, "quick"), check_report, check_progress, st,
+                          &f->problems);
+    if (rc == 0) {
+        engine_stat(p.eng, &es);
+        f->down = es.targets_down;
+    }
     watch_end(st);
     if (rc != 0 && p.eng != NULL)
         check_failed(t, rc, p.path);
@@ -176,19 +204,19 @@ static int check_pool(struct tool *t)
 {
     struct check_state st = {.t = t, .problems = t->json ? json_array() : NULL};
     char path[PATH_MAX] = "";
-    uint64_t problems = 0;
+    struct finds f = {0};
     int rc;
 
     if (opt_flag(t, "repair") || opt_flag(t, "dry-run")) {
         json_decref(st.problems);
         return repair_pool(t);
     }
-    rc = check_run(t, &st, &problems, path);
+    rc = check_run(t, &st, &f, path);
     if (rc == 0)
-        rc = check_verdict(t, problems, path);
+        rc = check_verdict(t, &f, path);
     if (t->json)
-        t->response =
-            json_pack("{s:I, s:o}", "problems", (json_int_t)problems, "list", st.problems);
+        t->response = json_pack("{s:I, s:I, s:o}", "problems", (json_int_t)f.problems,
+                                "targets_down", (json_int_t)f.down, "list", st.problems);
     return rc;
 }
 
@@ -241,6 +269,11 @@ static void repaired_say(struct tool *t, const struct engine_repaired *r, bool d
     const char *would = dry ? "would be " : "";
     char n[COUNT_TEXT_MAX], size[SIZE_TEXT_MAX];
 
+    if (r->down > 0)
+        fprintf(t->out, "%s target%s cannot be opened and stay%s as %s\n", count_text(r->down, n),
+                r->down == 1 ? "" : "s", r->down == 1 ? "s" : "",
+                r->down == 1 ? "it is" : "they are");
+
     fprintf(t->out, "%s thing%s %sgiven up\n", count_text(r->given_up, n),
             r->given_up == 1 ? "" : "s", would);
     fprintf(t->out, "%s allocations that nothing refers to, %s, %sgiven back\n",
@@ -258,9 +291,11 @@ static void repaired_say(struct tool *t, const struct engine_repaired *r, bool d
                 count_text(r->adopted, n));
 }
 
-static int repair_verdict(struct tool *t, const char *path, uint64_t problems)
+static int repair_verdict(struct tool *t, const char *path, const struct finds *f)
 {
-    if (problems > 0)
+    if (f->problems > 0 && f->problems == f->down)
+        return some_down(t, f->down, path);
+    if (f->problems > 0)
         return tool_fail(t, -DER_CSUM, "copy out what can still be read, and report it as a defect",
                          "the check after it found problems; 'tarn check' lists them",
                          "pool %s is not sound after its repair", path);
@@ -276,14 +311,17 @@ static int repair_pool(struct tool *t)
     struct engine_repaired plan = {0}, done = {0};
     bool dry = opt_flag(t, "dry-run");
     char path[PATH_MAX] = "";
-    uint64_t problems = 0, left = 0;
-    int rc = check_run(t, &quiet, &problems, path);
+    struct finds found = {0}, left = {0};
+    int rc = check_run(t, &quiet, &found, path);
+    bool needed = rc == 0 && found.problems > found.down;
 
-    if (rc == 0 && problems > 0)
+    if (rc == 0 && found.problems > 0 && !needed)
+        left = found; /* what is not there cannot be repaired */
+    if (needed)
         rc = repair_run(t, &st, true, &plan);
-    if (rc == 0 && problems > 0 && !t->json)
+    if (rc == 0 && needed && !t->json)
         repaired_say(t, &plan, true);
-    if (rc == 0 && problems > 0 && !dry) {
+    if (rc == 0 && needed && !dry) {
         if (!t->json)
             fprintf(t->out, "repairing\n");
         rc = repair_run(t, &st, false, &done);
@@ -293,13 +331,13 @@ static int repair_pool(struct tool *t)
             rc = check_run(t, &quiet, &left, path);
     }
     if (t->json)
-        t->response = json_pack("{s:I, s:o, s:I, s:I, s:I, s:I}", "problems", (json_int_t)problems,
-                                "given_up", st.problems, "freed", (json_int_t)done.freed, "pages",
-                                (json_int_t)done.pages, "adopted", (json_int_t)done.adopted,
-                                "problems_left", (json_int_t)left);
-    if (rc != 0 || (dry && problems > 0))
+        t->response = json_pack(
+            "{s:I, s:o, s:I, s:I, s:I, s:I}", "problems", (json_int_t)found.problems, "given_up",
+            st.problems, "freed", (json_int_t)done.freed, "pages", (json_int_t)done.pages,
+            "adopted", (json_int_t)done.adopted, "problems_left", (json_int_t)left.problems);
+    if (rc != 0 || (dry && needed))
         return rc;
-    return repair_verdict(t, path, left);
+    return repair_verdict(t, path, &left);
 }
 
 static int version(struct tool *t)
@@ -359,6 +397,8 @@ static const struct command commands[] = {
      "part, record by record;\n"
      "superblocks and log also of a pool that does not open. OBJ is HIGH.LOW, or a path in a POSIX "
      "container.\n"
+     "Of a pool of several targets superblocks, log and pages are those of one (--target), trees "
+     "and objects those of all that have them.\n"
      "Refused while a process has the pool open.",
      "inspect ./tarn-pool\ninspect ./tarn-pool --super\ninspect ./tarn-pool --wal --from 4096 --to "
      "65536\n"
@@ -372,7 +412,8 @@ static const struct command commands[] = {
       {0, "tree", "CONT[/OBJ]", "the tree of a container's objects, or of an object's dkeys"},
       {0, "object", "CONT/OBJ",
        "every version of every value: epoch, flags, checksum, place, bytes"},
-      {0, "limit", "N", "with --tree: so many entries (200)"}}},
+      {0, "limit", "N", "with --tree: so many entries (200)"},
+      {0, "target", "N", "of this target (superblocks, log, pages: 0; trees, objects: all)"}}},
     {"engine",
      NULL,
      "[DIR]",

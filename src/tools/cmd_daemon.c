@@ -70,17 +70,6 @@ static int group_of(struct daemon *d, struct err *e)
     return 0;
 }
 
-static int cpu_of(struct daemon *d, struct err *e)
-{
-    const struct setting *v = &d->s.v[SET_CPUS];
-
-    d->conf.cpu = v->nr > 0 ? (int)v->numbers[0] : -1;
-    if (v->nr > 1)
-        return settings_refuse(&d->s, SET_CPUS, e, -DER_NOTSUPPORTED,
-                               "a pool has one target, which needs one CPU", "name one CPU");
-    return 0;
-}
-
 static const char *text_of(const struct daemon *d, enum setting_id id)
 {
     return d->s.v[id].text;
@@ -91,12 +80,19 @@ static uint64_t number_of(const struct daemon *d, enum setting_id id)
     return d->s.v[id].number;
 }
 
+/* Of a new pool. */
+static uint32_t targets_of(const struct daemon *d)
+{
+    return d->s.v[SET_CREATE_TARGETS].given ? (uint32_t)number_of(d, SET_CREATE_TARGETS) : 1;
+}
+
 static int conf_make(struct daemon *d, struct err *e)
 {
     const struct setting *spin = &d->s.v[SET_SPIN_US], *listen = &d->s.v[SET_LISTEN];
-    int rc;
+    const struct setting *cpus = &d->s.v[SET_CPUS];
 
     d->create = (struct embed_pool_conf){
+        .targets = targets_of(d),
         .label = text_of(d, SET_CREATE_LABEL),
         .wal_bytes = d->s.v[SET_CREATE_WAL_SIZE].given ? number_of(d, SET_CREATE_WAL_SIZE) : 0,
         .limit_bytes = number_of(d, SET_CREATE_LIMIT),
@@ -108,6 +104,10 @@ static int conf_make(struct daemon *d, struct err *e)
                             .socket_mode = (mode_t)number_of(d, SET_SOCKET_MODE),
                             .listen = listen->items,
                             .listen_nr = listen->nr,
+                            .cpu = -1,
+                            .cpus = cpus->numbers,
+                            .cpus_nr = cpus->nr,
+                            .xstreams = (uint32_t)number_of(d, SET_XSTREAMS),
                             .spin_us = spin->known ? (uint32_t)spin->number : rt_shared_spin_us(),
                             .checkpoint_pct = (uint32_t)number_of(d, SET_CHECKPOINT_PCT),
                             .mem_limit = number_of(d, SET_MEM_LIMIT),
@@ -117,8 +117,7 @@ static int conf_make(struct daemon *d, struct err *e)
                             .call_bytes = number_of(d, SET_CLIENTS_CALL_BYTES),
                             .all_bytes = number_of(d, SET_CLIENTS_ALL_BYTES),
                             .room_bytes = number_of(d, SET_CLIENTS_ROOM)};
-    rc = group_of(d, e);
-    return rc == 0 ? cpu_of(d, e) : rc;
+    return group_of(d, e);
 }
 
 /* The file first, then what the command line says. */

@@ -58,9 +58,10 @@ static uint64_t devices_json(const struct engine_device *d, uint32_t nr, json_t 
         for (uint32_t r = 0; r < SUPER_ROLE_NR; r++)
             if (d[i].roles & (1u << r))
                 json_array_append_new(roles, json_string(role_names[r]));
-        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:I, s:b}", "name", d[i].name,
-                                              "path", d[i].path, "roles", roles, "bytes",
-                                              (json_int_t)d[i].bytes, "block", d[i].fixed));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s, s:o, s:I, s:b}", "name", d[i].name,
+                                              "target", (json_int_t)d[i].target, "path", d[i].path,
+                                              "roles", roles, "bytes", (json_int_t)d[i].bytes,
+                                              "block", d[i].fixed));
         bytes += d[i].bytes;
     }
     return bytes;
@@ -84,6 +85,28 @@ static void devices_print(const struct engine_device *d, uint32_t nr, FILE *out)
     }
 }
 
+/* Those that do not serve, and why. */
+static json_t *down_json(struct pool_engine *p, uint64_t targets)
+{
+    json_t *list = json_array();
+    struct err e;
+
+    for (uint32_t i = 0; i < targets; i++)
+        if (!engine_target_serves(p->eng, i, &e))
+            json_array_append_new(list, json_pack("{s:I, s:s, s:s, s:s}", "target", (json_int_t)i,
+                                                  "what", e.what, "why", e.why, "next", e.next));
+    return list;
+}
+
+static void down_print(struct pool_engine *p, uint64_t targets, FILE *out)
+{
+    struct err e;
+
+    for (uint32_t i = 0; i < targets; i++)
+        if (!engine_target_serves(p->eng, i, &e))
+            fprintf(out, "  target %u is down: %s; %s\n", i, e.why, e.next);
+}
+
 static int figures(struct tool *t, struct pool_engine *p)
 {
     struct engine_stat st = {0};
@@ -105,11 +128,17 @@ static int figures(struct tool *t, struct pool_engine *p)
         t->response =
             json_pack("{s:s, s:s, s:I, s:o, s:I}", "uuid", text, "path", p->path, "device_bytes",
                       (json_int_t)bytes, "devices", list, "metadata_bytes", (json_int_t)meta);
+        json_object_set_new(t->response, "targets", json_integer((json_int_t)st.targets));
+        json_object_set_new(t->response, "targets_down", down_json(p, st.targets));
         stat_json(t->response, &st);
         return 0;
     }
     fprintf(t->out, "pool %s in %s\n", text, p->path);
+    if (st.targets > 1)
+        fprintf(t->out, "  %llu targets, %llu down\n", (unsigned long long)st.targets,
+                (unsigned long long)st.targets_down);
     devices_print(dev, nr, t->out);
+    down_print(p, st.targets, t->out);
     stat_print(t->out, &st);
     fprintf(t->out, "  %-42s %s\n", "bytes of metadata without values",
             size_print(meta, size, sizeof(size)));
@@ -153,6 +182,22 @@ static int row_json(void *arg, const struct row *r)
     return json_array_append_new(t->response, o) == 0 ? 0 : -DER_NOMEM;
 }
 
+/* --target */
+static int target_asked(struct tool *t, struct engine_inspect *w, bool any)
+{
+    uint64_t target = 0;
+    int rc = opt_number(t, "target", &target);
+
+    if (rc == 0 && target > UINT32_MAX)
+        target = UINT32_MAX; /* which is not there */
+    w->target = (uint32_t)target;
+    w->only = opt_text(t, "target") != NULL;
+    if (rc == 0 && w->only && !any)
+        rc = tool_fail(t, -DER_INVAL, "add --super, --wal, --page, --tree or --object",
+                       "the figures are of all targets", "cannot show target %u", w->target);
+    return rc;
+}
+
 /* Which part is asked for; false: none. */
 static int part_asked(struct tool *t, struct engine_inspect *w, bool *any)
 {
@@ -189,6 +234,8 @@ static int part_asked(struct tool *t, struct engine_inspect *w, bool *any)
         rc = opt_number(t, "to", &w->to);
     if (rc == 0)
         rc = opt_number(t, "limit", &w->limit);
+    if (rc == 0)
+        rc = target_asked(t, w, nr > 0);
     if (rc == 0 && nr > 1)
         rc = tool_fail(t, -DER_INVAL, "ask for one at a time", "they exclude each other",
                        "cannot show several parts at once");

@@ -1,6 +1,7 @@
 /* pool create, list, query, destroy; properties; attributes. */
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,7 +14,23 @@
 #include "tools/conn.h"
 #include "tools/props.h"
 
+#define TARGETS_MAX 64u /* of a pool */
+
 /* ---- create ---- */
+
+static int create_targets(struct tool *t, struct embed_pool_conf *conf)
+{
+    uint64_t nr = 1;
+    int rc = opt_number(t, "targets", &nr);
+
+    if (rc == 0 && (nr == 0 || nr > TARGETS_MAX))
+        rc = tool_fail(t, -DER_INVAL, "write a number from 1 to 64",
+                       nr == 0 ? "a pool without targets could hold nothing"
+                               : "an engine serves at most 64 targets",
+                       "cannot create a pool of %llu targets", (unsigned long long)nr);
+    conf->targets = (uint32_t)nr;
+    return rc;
+}
 
 static int create_conf(struct tool *t, struct embed_pool_conf *conf)
 {
@@ -21,6 +38,8 @@ static int create_conf(struct tool *t, struct embed_pool_conf *conf)
 
     if (rc == 0)
         rc = opt_size(t, "wal-size", &conf->wal_bytes);
+    if (rc == 0)
+        rc = create_targets(t, conf);
     if (rc != 0)
         return rc;
     conf->wal = opt_text(t, "wal");
@@ -68,10 +87,11 @@ static int pool_create(struct tool *t)
     }
     uuid_text_print(uuid, text);
     if (t->json)
-        t->response = json_pack("{s:s, s:I, s:[I], s:[I], s:[], s:I, s:b, s:s}", "uuid", text,
-                                "svc_ldr", (json_int_t)0, "svc_reps", (json_int_t)0, "tgt_ranks",
-                                (json_int_t)0, "tier_bytes", "mem_file_bytes", (json_int_t)0,
-                                "md_on_ssd_active", 1, "path", path);
+        t->response =
+            json_pack("{s:s, s:I, s:[I], s:[I], s:[], s:I, s:b, s:s, s:I}", "uuid", text, "svc_ldr",
+                      (json_int_t)0, "svc_reps", (json_int_t)0, "tgt_ranks", (json_int_t)0,
+                      "tier_bytes", "mem_file_bytes", (json_int_t)0, "md_on_ssd_active", 1, "path",
+                      path, "targets", (json_int_t)conf.targets);
     else
         fprintf(t->out, "created pool %s in %s\nnext: %s cont create %s home --type POSIX\n", text,
                 path, t->program, path);
@@ -231,6 +251,88 @@ static json_t *query_json(const daos_pool_info_t *i, const char *label)
     return o;
 }
 
+/* ---- targets ---- */
+
+struct targets {
+    daos_target_info_t *info;
+    uint32_t nr;
+};
+
+static const char *state_name(daos_target_state_t state)
+{
+    static const char *const names[] = {
+        [DAOS_TS_DOWN_OUT] = "down_out", [DAOS_TS_DOWN] = "down", [DAOS_TS_UP] = "up",
+        [DAOS_TS_UP_IN] = "up_in",       [DAOS_TS_NEW] = "new",   [DAOS_TS_DRAIN] = "drain"};
+
+    return (unsigned)state < ARRAY_LEN(names) && names[state] != NULL ? names[state] : "unknown";
+}
+
+/* Of targets [0, nr). */
+static int targets_ask(struct tool *t, struct conn *c, uint32_t nr, struct targets *out)
+{
+    int rc = 0;
+
+    out->info = calloc(nr + 1, sizeof(*out->info));
+    out->nr = nr;
+    if (out->info == NULL)
+        return tool_fail_der(t, -DER_NOMEM, "cannot query pool %s", t->args[0]);
+    for (uint32_t i = 0; i < nr && rc == 0; i++) {
+        rc = daos_pool_query_target(c->poh, i, 0, &out->info[i], NULL);
+        if (rc != 0)
+            tool_fail_der(t, rc, "cannot query target %u of pool %s", i, t->args[0]);
+    }
+    return rc;
+}
+
+static json_t *target_json(const daos_target_info_t *i)
+{
+    static const char *const media[] = {"scm", "nvme"};
+    json_t *space = json_array();
+
+    for (int m = 0; m < DAOS_MEDIA_MAX; m++)
+        json_array_append_new(
+            space, json_pack("{s:I, s:I, s:s}", "total", (json_int_t)i->ta_space.s_total[m], "free",
+                             (json_int_t)i->ta_space.s_free[m], "media_type", media[m]));
+    return json_pack("{s:s, s:s, s:o}", "target_type", "unknown", "target_state",
+                     state_name(i->ta_state), "space", space);
+}
+
+static void space_print(struct tool *t, const struct daos_space *s)
+{
+    static const char *const names[] = {"metadata", "data"};
+    char total[SIZE_TEXT_MAX], free_text[SIZE_TEXT_MAX];
+    const char *comma = "";
+
+    for (int m = 0; m < DAOS_MEDIA_MAX; m++) {
+        if (s->s_total[m] == 0)
+            continue;
+        fprintf(t->out, "%s%s %s, %s free", comma, names[m],
+                size_print(s->s_total[m], total, sizeof(total)),
+                size_print(s->s_free[m], free_text, sizeof(free_text)));
+        comma = "; ";
+    }
+}
+
+static void target_print(struct tool *t, uint32_t nr, const daos_target_info_t *i)
+{
+    fprintf(t->out, "  target %u  %s", nr, state_name(i->ta_state));
+    if (i->ta_state == DAOS_TS_UP_IN) {
+        fprintf(t->out, "; ");
+        space_print(t, &i->ta_space);
+    }
+    fputc('\n', t->out);
+}
+
+/* What those who use the pool have to know. */
+static void down_print(struct tool *t, uint32_t down)
+{
+    if (down > 0)
+        fprintf(t->out,
+                "  %u target%s cannot be used: what lies there cannot be reached, all else can. "
+                "When nobody uses the pool '%s check %s' says why and what to do\n",
+                down, down == 1 ? "" : "s", t->program, t->args[0]);
+}
+
 static void query_print(struct tool *t, const daos_pool_info_t *i, const char *label)
 {
     static const char *const names[] = {"metadata", "data"};
@@ -250,9 +352,28 @@ static void query_print(struct tool *t, const daos_pool_info_t *i, const char *l
     }
 }
 
+static void query_say(struct tool *t, const daos_pool_info_t *info, const struct targets *tg,
+                      const char *label)
+{
+    if (t->json) {
+        json_t *list = json_array();
+
+        for (uint32_t i = 0; i < tg->nr; i++)
+            json_array_append_new(list, target_json(&tg->info[i]));
+        t->response = query_json(info, label);
+        json_object_set_new(t->response, "targets", list);
+        return;
+    }
+    query_print(t, info, label);
+    for (uint32_t i = 0; tg->nr > 1 && i < tg->nr; i++)
+        target_print(t, i, &tg->info[i]);
+    down_print(t, info->pi_ndisabled);
+}
+
 static int pool_query(struct tool *t)
 {
     struct conn c = {0};
+    struct targets tg = {0};
     char label[LABEL_MAX_LEN + 1];
     daos_pool_info_t info = {.pi_bits = DPI_SPACE | DPI_REBUILD_STATUS};
     int rc = conn_pool(t, &c, t->args[0], DAOS_PC_RO);
@@ -262,13 +383,89 @@ static int pool_query(struct tool *t)
         if (rc != 0)
             tool_fail_der(t, rc, "cannot query pool %s", t->args[0]);
     }
+    if (rc == 0)
+        rc = targets_ask(t, &c, info.pi_ntargets, &tg);
     if (rc == 0) {
         pool_label(&c, label);
-        if (t->json)
-            t->response = query_json(&info, label);
-        else
-            query_print(t, &info, label);
+        query_say(t, &info, &tg, label);
     }
+    free(tg.info);
+    conn_close(&c);
+    return rc;
+}
+
+/* "0,2", or all. */
+static int targets_wanted(struct tool *t, uint32_t nr, bool *wanted)
+{
+    const char *text = opt_text(t, "target-idx");
+    char *list = text != NULL ? strdup(text) : NULL, *rest = list, *one;
+    uint64_t n;
+    int rc = text != NULL && list == NULL ? -DER_NOMEM : 0;
+
+    for (uint32_t i = 0; i < nr; i++)
+        wanted[i] = text == NULL;
+    while (rc == 0 && rest != NULL) {
+        one = strsep(&rest, ",");
+        if (!number_parse(one, &n))
+            rc = tool_fail(t, -DER_INVAL, "write numbers, such as 0,2", "it is not a number",
+                           "option --target-idx '%.100s'", one);
+        else if (n >= nr)
+            rc =
+                tool_fail(t, -DER_NONEXIST, "they are numbered from 0; 'pool query' shows them",
+                          "the pool has no target of that number",
+                          "cannot query target %llu of pool %s", (unsigned long long)n, t->args[0]);
+        else
+            wanted[n] = true;
+    }
+    free(list);
+    return rc;
+}
+
+static int the_rank(struct tool *t)
+{
+    uint64_t rank = 0;
+    int rc = opt_number(t, "rank", &rank);
+
+    if (rc == 0 && rank != 0)
+        rc = tool_fail(t, -DER_NONEXIST, "leave --rank away", "the pool has one engine, rank 0",
+                       "cannot query targets of rank %llu", (unsigned long long)rank);
+    return rc;
+}
+
+static int pool_query_targets(struct tool *t)
+{
+    struct conn c = {0};
+    struct targets tg = {0};
+    bool wanted[TARGETS_MAX + 1];
+    uint32_t down = 0;
+    daos_pool_info_t info = {0};
+    int rc = the_rank(t);
+
+    if (rc == 0)
+        rc = conn_pool(t, &c, t->args[0], DAOS_PC_RO);
+    if (rc == 0) {
+        rc = daos_pool_query(c.poh, NULL, &info, NULL, NULL);
+        if (rc != 0)
+            tool_fail_der(t, rc, "cannot query pool %s", t->args[0]);
+    }
+    if (rc == 0)
+        rc = targets_wanted(t, MIN(info.pi_ntargets, TARGETS_MAX), wanted);
+    if (rc == 0)
+        rc = targets_ask(t, &c, MIN(info.pi_ntargets, TARGETS_MAX), &tg);
+    if (rc == 0 && t->json)
+        t->response = json_pack("{s:i, s:[]}", "status", 0, "infos");
+    for (uint32_t i = 0; rc == 0 && i < tg.nr; i++) {
+        if (!wanted[i])
+            continue;
+        down += tg.info[i].ta_state != DAOS_TS_UP_IN;
+        if (t->json)
+            json_array_append_new(json_object_get(t->response, "infos"), target_json(&tg.info[i]));
+        else
+            target_print(t, i, &tg.info[i]);
+    }
+    if (rc == 0 && !t->json)
+        down_print(t, down);
+    free(tg.info);
     conn_close(&c);
     return rc;
 }
@@ -461,7 +658,12 @@ static const struct command commands[] = {
      "The directory is made if it is missing and must be empty. The pool then lives in it: no "
      "server, no\n"
      "configuration. It is remembered under its label and UUID for this user.\n\n"
-     "Log, metadata and data may lie elsewhere: on a block device (which is taken whole), or in a "
+     "A pool of several targets (--targets) has a log, metadata and data for each of them, and an "
+     "engine serves each with a thread:\n"
+     "as many as there are CPUs to spare is enough. Objects are spread over them by their class. "
+     "Their number stays as it is.\n\n"
+     "Log, metadata and data of a pool of one target may lie elsewhere: on a block device (which "
+     "is taken whole), or in a "
      "file, which is made.\n"
      "The same path may be given more than once; what has none lies in the directory. A link there "
      "leads to each device:\n"
@@ -472,12 +674,17 @@ static const struct command commands[] = {
      "with pmem: before\n"
      "its path it must be that.",
      "pool create ./tarn-pool\npool create ./scratch --label scratch --size 10G\npool create "
-     "/data/p --properties rd_fac:0\n# a fast device for the log, a large one for the data, "
+     "./wide --targets 4\npool create /data/p --properties rd_fac:0\n# a fast device for the log, "
+     "a large one for the data, "
      "metadata "
      "in the directory\npool create ./big --wal /dev/nvme0n1 --data /dev/sdb",
      {{'L', "label", "LABEL", "name of the pool (default: the directory's)"},
-      {'z', "size", "SIZE", "most bytes of metadata and data (default: as the file system has)"},
-      {'w', "wal-size", "SIZE", "size of the log (default 128M, at least 8M)"},
+      {'t', "targets", "N", "how many targets it has, 1 to 64 (default 1)"},
+      {'z', "size", "SIZE",
+       "most bytes of metadata and data, of all targets together (default: as the file system "
+       "has)"},
+      {'w', "wal-size", "SIZE",
+       "size of the log of each target (default 128M, of several together; at least 8M)"},
       {'P', "properties", "K:V,..", "properties; 'pool get-prop' lists them"},
       {0, "wal", "DEVICE", "block device or new file for the log"},
       {0, "meta", "DEVICE", "block device or new file for the metadata"},
@@ -501,9 +708,22 @@ static const struct command commands[] = {
      1,
      pool_query,
      "show state and space of a pool",
-     NULL,
+     "Of a pool of several targets also that of each; space is their sum. A target that is down "
+     "(its device is missing or damaged) takes\n"
+     "only its own data away; 'check' says why it is.",
      "pool query ./tarn-pool\npool query tarn-pool --json",
      {{0}}},
+    {"query-targets",
+     "query-target",
+     "POOL",
+     1,
+     1,
+     pool_query_targets,
+     "show state and space of a pool's targets",
+     NULL,
+     "pool query-targets ./tarn-pool\npool query-targets tarn-pool --target-idx 0,2 --json",
+     {{0, "rank", "N", "of this engine: 0, there is one"},
+      {0, "target-idx", "N,..", "which ones (default: all)"}}},
     {"destroy",
      "rm",
      "POOL",

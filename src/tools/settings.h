@@ -47,7 +47,9 @@ enum setting_kind {
     X(SOCKET_GROUP, "socket.group", "socket-group", TEXT, "GROUP", NULL, "users", 0, 0,            \
       "its group, by name or number (default: the engine's)")                                      \
     X(CPUS, "cpus", "cpus", NUMBERS, "CPU,..", "[]", NULL, 0, 1023,                                \
-      "CPUs to pin targets to, one each; one target now (default: not pinned)")                    \
+      "CPUs to pin the threads that serve to, one each (default: not pinned)")                     \
+    X(XSTREAMS, "xstreams", "xstreams", NUMBER, "N", "0", NULL, 0, 64,                             \
+      "threads that serve targets; 0: one a target, at most one a CPU (of cpus)")                  \
     X(MEM_LIMIT, "mem_limit", "mem-limit", SIZE, "SIZE", NULL, "4G", 1 << 20, INT64_MAX,           \
       "metadata kept in memory (default: TARN_MEM_LIMIT, or half of the machine's memory)")        \
     X(SPIN_US, "spin_us", "spin-us", NUMBER, "US", NULL, "20", 0, 1000000,                         \
@@ -78,8 +80,10 @@ enum setting_kind {
       "ends when nobody was connected for so long, 30s or 5m; 0: never")                           \
     X(CREATE_LABEL, "create.label", "create-label", LABEL, "LABEL", NULL, "my-pool", 0, 0,         \
       "a new pool's label (default: the directory's name)")                                        \
+    X(CREATE_TARGETS, "create.targets", "create-targets", NUMBER, "N", NULL, "4", 1, 64,           \
+      "a new pool's targets (default: one)")                 \
     X(CREATE_WAL_SIZE, "create.wal_size", "create-wal-size", SIZE, "SIZE", "128M", NULL, 8 << 20,  \
-      1ull << 40, "a new pool's log")                                                              \
+      1ull << 40, "the log of each of a new pool's targets (of several less by default)")          \
     X(CREATE_LIMIT, "create.limit", "create-limit", SIZE, "SIZE", NULL, "1T", 1 << 20, INT64_MAX,  \
       "a new pool grows no further (default: as far as the file system has room)")                 \
     X(CREATE_WAL, "create.wal", "create-wal", PATH, "DEVICE", NULL, "/dev/nvme0n1", 0, 0,          \

@@ -601,7 +601,7 @@ int vos_object_adopt(struct vos_cont *c, uint64_t off)
     return rc == -DER_EXIST ? 0 : rc;
 }
 
-int vos_objects_found(struct vos_cont *c)
+static int flag_lost(struct vos_cont *c, bool lost)
 {
     uint16_t *f;
     int rc = heap_tx_begin(c->v->h, REDO_REC);
@@ -614,8 +614,18 @@ int vos_objects_found(struct vos_cont *c)
         heap_tx_abort(c->v->h);
         return rc;
     }
-    *f &= (uint16_t)~CONT_LOST;
+    *f = lost ? *f | CONT_LOST : *f & (uint16_t)~CONT_LOST;
     heap_tx_commit(c->v->h, NULL);
-    c->lost = false;
+    c->lost = lost;
     return 0;
+}
+
+int vos_objects_found(struct vos_cont *c)
+{
+    return flag_lost(c, false);
+}
+
+int vos_cont_doubt(struct vos_cont *c)
+{
+    return c->lost ? 0 : flag_lost(c, true);
 }

@@ -493,6 +493,9 @@ int vos_repair(struct vos *v, const struct vos_repair_ops *ops, bool *more);
 int vos_objects_missing(struct vos *v, struct vos_cont **c, uint64_t *missing);
 int vos_object_adopt(struct vos_cont *c, uint64_t off);
 int vos_objects_found(struct vos_cont *c);
+/* What the container had in this store may be lost: whatever is not found in it is an error from
+ * now on, as behind a lost node of its objects. One transaction. [L] */
+int vos_cont_doubt(struct vos_cont *c);
 /* The bytes of a version in data space are gone; ver, pack: as vos_check() named them. [L] */
 int vos_lose_bytes(struct vos *v, uint64_t ver, uint64_t pack);
 /* Calls each(arg, uuid) for every container of the store; made: that is not being destroyed. [L] */

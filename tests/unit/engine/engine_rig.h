@@ -26,6 +26,8 @@ struct rig {
     char path[64]; /* of files in memory; "": not */
     struct engine *eng;
     struct net_peer *peer;
+    uint32_t targets; /* of a new pool; 0: one */
+    uint32_t target;  /* where objects are put and looked for */
     uint8_t poh[16], coh[16];
     uint64_t seq, seed;
     uint32_t fault_every;
@@ -147,6 +149,7 @@ static inline int rig_setup_in(void **state, struct rig *r)
     else
         assert_int_equal(io_dir_open(r->path, false, &r->dir, &e), 0);
     conf = rig_conf(r);
+    f.targets = r->targets;
     rc = engine_pool_format(&conf, &f, &e);
     if (rc != 0)
         fail_msg("%s: %s (%d)", e.what, e.why, rc);
@@ -236,6 +239,7 @@ static inline int rig_put_at(struct rig *r, uint64_t obj, const char *dkey, cons
 
     memcpy(q.hdl, r->coh, 16);
     net_call_init(&call, MSG_OBJ_UPDATE);
+    call.hdr.target = r->target;
     call.req = &q;
     call.rep = &rep;
     call.bulk[0] = (struct net_bulk){&iov, 1, false};
@@ -272,6 +276,7 @@ static inline int rig_get_at(struct rig *r, uint64_t obj, const char *dkey, cons
 
     memcpy(q.hdl, r->coh, 16);
     net_call_init(&call, MSG_OBJ_FETCH);
+    call.hdr.target = r->target;
     call.req = &q;
     call.rep = &rep;
     call.bulk[0] = (struct net_bulk){&iov, 1, true};
