@@ -109,7 +109,9 @@ int daos_event_register_comp_cb(struct daos_event *ev, daos_event_comp_cb_t cb, 
 int daos_event_parent_barrier(struct daos_event *ev);
 
 /**
- * Ask for a running operation to be given up. Accepted, but it still runs to its end.
+ * Ask for a running operation, and those of its children, to be given up. One that has not begun
+ * ends with -DER_CANCELED: it did not happen, and will not. One that has begun, or may have, goes
+ * on and ends as ever; so do operations of several requests (arrays) and of pools and containers.
  * Errors: -DER_NO_PERM (not running), -DER_NONEXIST (bad EQ).
  */
 int daos_event_abort(daos_event_t *ev);

@@ -69,7 +69,7 @@ static void getter(void *arg)
 static void getters_fiber(struct store *s, void *arg)
 {
     struct getters *g = arg;
-    const struct io_dev *dev = s->eng.shard.devs.d[0].dev;
+    const struct io_dev *dev = s->eng.shard->devs.d[0].dev;
     uint64_t before = dev->stat.reads;
     double t0 = now_s();
 

@@ -95,7 +95,7 @@ static double tarn_put(struct store *s, const struct keys *k, uint64_t from, uin
 
 static void settle_fiber(struct store *s, void *arg)
 {
-    struct heap *h = s->eng.shard.heap;
+    struct heap *h = s->eng.shard->heap;
 
     (void)arg;
     tarn_check(heap_checkpoint(h), "tarn: checkpoint");
@@ -195,7 +195,7 @@ static void scan_fiber(struct store *s, void *arg)
     double t0 = cpu_s();
 
     while (!sc->at.eof) {
-        tarn_check(shard_run(&s->eng.shard, list_run, sc), "tarn: list");
+        tarn_check(shard_run(s->eng.shard, list_run, sc), "tarn: list");
         sc->sum += sc->step_sum;
         for (uint32_t i = 0; i < sc->nr; i++) {
             if (memcmp(last, sc->key[i], KEY_BYTES) > 0)
@@ -255,7 +255,7 @@ static uint64_t flushes(struct store *s)
     struct vos_stat vs;
 
     tarn_stat(s, &hs, &vs);
-    return hs.wal_writes + s->eng.shard.devs.d[0].dev->stat.flushes;
+    return hs.wal_writes + s->eng.shard->devs.d[0].dev->stat.flushes;
 }
 
 static void crowd_fiber(struct store *s, void *arg)

@@ -12,6 +12,7 @@
 
 struct store {
     struct engine eng;
+    struct shard shard; /* its only one */
     struct io_dir *dir;
     struct vos_cont *c;
     struct vos_txid txid; /* of the newest change */

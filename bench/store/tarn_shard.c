@@ -46,7 +46,7 @@ void tarn_run(struct store *s, void (*fn)(struct store *s, void *arg), void *arg
 {
     struct job j = {s, fn, arg, RT_EVENT_INIT};
 
-    tarn_check(rt_spawn_on(s->eng.shard.xs, job_fiber, &j), "tarn: fiber");
+    tarn_check(rt_spawn_on(s->eng.shard->xs, job_fiber, &j), "tarn: fiber");
     rt_event_wait(&j.done);
 }
 
@@ -67,8 +67,7 @@ static int format_run(struct shard *sh, void *arg)
 static int open_run(struct shard *sh, void *arg)
 {
     struct store *s = arg;
-    int rc =
-        sh->vos == NULL ? vos_open(sh->heap, &sh->clock, engine_wall_ns(sh->eng), &sh->vos) : 0;
+    int rc = sh->vos == NULL ? vos_open(sh->heap, sh->clock, engine_wall_ns(sh->eng), &sh->vos) : 0;
 
     return rc != 0 ? rc : vos_cont_open(sh->vos, CONT, true, &s->c);
 }
@@ -78,7 +77,7 @@ static void device(struct store *s, struct opening *o)
     struct super_id id = {.page_size = HEAP_PAGE_SIZE, .roles = (1u << SUPER_ROLE_NR) - 1};
     uint64_t size[SUPER_ROLE_NR] = {
         [SUPER_WAL] = WAL_BYTES, [SUPER_META] = META_BYTES, [SUPER_DATA] = DATA_BYTES};
-    struct shard *sh = &s->eng.shard;
+    struct shard *sh = s->eng.shard;
     struct device *d = &sh->devs.d[0];
     int rc = io_dir_open_dev(s->dir, sh->xs, ENGINE_DEVICE, false, &d->dev, NULL);
 
@@ -98,7 +97,7 @@ static void device(struct store *s, struct opening *o)
 static void open_fiber(struct store *s, void *arg)
 {
     struct opening *o = arg;
-    struct shard *sh = &s->eng.shard;
+    struct shard *sh = s->eng.shard;
     struct heap_conf hc = {.xs = sh->xs, .mem_limit = o->mem_limit};
 
     device(s, o);
@@ -111,7 +110,7 @@ static void open_fiber(struct store *s, void *arg)
     if (o->made)
         tarn_check(shard_run(sh, format_run, NULL), "tarn: format the store");
     tarn_check(shard_run(sh, open_run, s), "tarn: open the store");
-    s->txid.session_hlc = hlc_get(&sh->clock, engine_wall_ns(&s->eng));
+    s->txid.session_hlc = hlc_get(sh->clock, engine_wall_ns(&s->eng));
     s->txid.session_rand = rt_random();
 }
 
@@ -124,10 +123,13 @@ struct store *tarn_open_at(const char *path, uint64_t mem_limit)
     if (s == NULL)
         die("tarn", "out of memory", "ask for fewer --pairs");
     s->eng.world = rt_world_real();
-    s->eng.shard.eng = &s->eng;
+    s->eng.shard = &s->shard;
+    s->eng.shard_nr = 1;
+    s->shard.eng = &s->eng;
+    s->shard.clock = &s->eng.clock;
     tarn_check(path != NULL ? io_dir_open(path, false, &s->dir, NULL) : io_dir_open_mem(&s->dir),
                "tarn: directory");
-    tarn_check(rt_xs_create(&xc, &s->eng.shard.xs), "tarn: xstream");
+    tarn_check(rt_xs_create(&xc, &s->shard.xs), "tarn: xstream");
     s->eng.conf.dir = s->dir;
     tarn_run(s, open_fiber, &o);
     return s;
@@ -135,7 +137,7 @@ struct store *tarn_open_at(const char *path, uint64_t mem_limit)
 
 static void close_fiber(struct store *s, void *arg)
 {
-    struct shard *sh = &s->eng.shard;
+    struct shard *sh = s->eng.shard;
 
     (void)arg;
     vos_close(sh->vos);
@@ -147,7 +149,7 @@ static void close_fiber(struct store *s, void *arg)
 void tarn_close(struct store *s)
 {
     tarn_run(s, close_fiber, NULL);
-    rt_xs_destroy(s->eng.shard.xs);
+    rt_xs_destroy(s->eng.shard->xs);
     io_dir_close(s->dir);
     free(s);
 }
@@ -200,7 +202,7 @@ void tarn_apply(struct store *s, const struct vos_op *ops, uint32_t nr, uint32_t
                 uint64_t *lsn)
 {
     struct change ch = {.s = s, .ops = ops, .nr = nr};
-    struct shard *sh = &s->eng.shard;
+    struct shard *sh = s->eng.shard;
     int rc;
 
     /* slot 0 alone is in flight unless somebody waits for durability */
@@ -238,9 +240,9 @@ void tarn_turn(struct store *s)
 {
     bool more = false;
 
-    shard_run(&s->eng.shard, due_run, &more);
+    shard_run(s->eng.shard, due_run, &more);
     while (more) {
-        tarn_check(shard_run(&s->eng.shard, reclaim_run, &more), "tarn: reclaim");
+        tarn_check(shard_run(s->eng.shard, reclaim_run, &more), "tarn: reclaim");
         rt_yield();
     }
     rt_yield();
@@ -273,13 +275,13 @@ void tarn_fetch(struct store *s, daos_obj_id_t oid, const struct vos_key *dkey,
     struct data_want want[SPACE_SPLIT_MAX];
     uint32_t n = 0;
 
-    tarn_check(shard_run(&s->eng.shard, fetch_run, &l), "tarn: fetch");
+    tarn_check(shard_run(s->eng.shard, fetch_run, &l), "tarn: fetch");
     for (; n < l.f.piece_nr && n < SPACE_SPLIT_MAX; n++)
         want[n] = (struct data_want){.iod = iod, .piece = &l.f.pieces[n]};
     if (n != l.f.piece_nr)
         die("tarn: fetch", "a value is in too many pieces", "this is a defect of the benchmark");
     if (n > 0)
-        tarn_check(data_read(&s->eng.shard, want, n), "tarn: read of data extents");
+        tarn_check(data_read(s->eng.shard, want, n), "tarn: read of data extents");
     vos_fetch_fini(s->c, &l.f);
 }
 
@@ -301,5 +303,5 @@ void tarn_stat(struct store *s, struct heap_stat *hs, struct vos_stat *vs)
 {
     struct figures f = {hs, vs};
 
-    shard_run(&s->eng.shard, stat_run, &f);
+    shard_run(s->eng.shard, stat_run, &f);
 }

@@ -297,7 +297,7 @@ int array_size(struct client *c, struct obj *o, daos_handle_t th, uint64_t *size
     op_set_tx(op, tx);
     query_key_fill(op, o->cont, at, o->oid, DAOS_GET_MAX | DAOS_GET_DKEY | DAOS_GET_RECX, &dkey,
                    &akey, &recx, epoch);
-    rc = op_run(op, cont_peer(o->cont), MSG_OBJ_QUERY_KEY);
+    rc = op_run(op, o->cont, MSG_OBJ_QUERY_KEY);
     if (rc)
         return rc;
     if (MUTANT(CLIENT_LAST_CHUNK))
@@ -366,7 +366,7 @@ static int change(struct client *c, struct obj *o, struct tx *tx, struct cell_ar
     if (rc)
         return rc;
     rc = io_update(op, o->cont, o->oid, 0, &m->dkey, 1, &m->iod, &m->sgl);
-    return rc ? op_fail(op, rc) : op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
+    return rc ? op_fail(op, rc) : op_run(op, o->cont, MSG_OBJ_UPDATE);
 }
 
 static int punch_dkey(struct client *c, struct obj *o, struct tx *tx, uint64_t dkey_num)
@@ -382,7 +382,7 @@ static int punch_dkey(struct client *c, struct obj *o, struct tx *tx, uint64_t d
     if (rc)
         return rc;
     rc = io_punch(op, o->cont, o->oid, 0, &dkey, 0, NULL);
-    return rc ? op_fail(op, rc) : op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
+    return rc ? op_fail(op, rc) : op_run(op, o->cont, MSG_OBJ_UPDATE);
 }
 
 /* Everything from cell `size` on goes: whole chunks, last first so that an interruption leaves a
@@ -478,7 +478,7 @@ static int destroy_body(struct client *c, void *args)
         if (rc == 0)
             rc = io_punch(op, o->cont, o->oid, 0, NULL, 0, NULL);
         if (rc == 0)
-            rc = op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
+            rc = op_run(op, o->cont, MSG_OBJ_UPDATE);
     }
     tx_put(tx);
     handle_put(&o->h);

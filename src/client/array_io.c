@@ -398,7 +398,7 @@ static int part_start(struct plan *pl, struct part *p)
     }
     op->user[9] = (uintptr_t)p;
     return rc ? op_fail(op, rc)
-              : op_run(op, cont_peer(pl->obj->cont),
+              : op_run(op, pl->obj->cont,
                        pl->what == ARRAY_READ ? MSG_OBJ_FETCH : MSG_OBJ_UPDATE);
 }
 
@@ -679,7 +679,7 @@ int daos_array_read(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d
         op->user[8] = (uintptr_t)&pl;
         op->user[9] = (uintptr_t)&p;
         op->finish = simple_finish;
-        rc = rc ? op_fail(op, rc) : op_run(op, cont_peer(pl.obj->cont), MSG_OBJ_FETCH);
+        rc = rc ? op_fail(op, rc) : op_run(op, pl.obj->cont, MSG_OBJ_FETCH);
     }
     if (rc == 0)
         rc = read_counts(&pl);
@@ -717,7 +717,7 @@ int daos_array_write(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, 
         return array_io(oh, th, iod, sgl, ARRAY_WRITE, ev);
     }
     rc = io_update(op, o->cont, o->oid, 0, &p->dkey, 1, &p->iod, &p->sgl);
-    return rc ? op_fail(op, rc) : op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
+    return rc ? op_fail(op, rc) : op_run(op, o->cont, MSG_OBJ_UPDATE);
 }
 
 int daos_array_punch(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, daos_event_t *ev)

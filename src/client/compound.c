@@ -304,5 +304,5 @@ int compound_run(struct compound *c, daos_epoch_t *epoch, daos_event_t *ev)
         return op_fail(op, rc);
     op->user[0] = (uintptr_t)epoch;
     op->finish = finish;
-    return op_run(op, cont_peer(c->cont), MSG_OBJ_UPDATE);
+    return op_run(op, c->cont, MSG_OBJ_UPDATE);
 }

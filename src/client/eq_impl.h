@@ -44,6 +44,7 @@ struct event {
     int (*hook)(void *arg,
                 int rc); /* the library's own, before the program's callbacks (client.h) */
     void *hook_arg;
+    struct op *op; /* that runs and can be aborted; NULL: none */
     uint32_t child_nr, child_running, child_completed;
     int child_error; /* first non-zero result of a child */
 };

@@ -9,6 +9,7 @@
 #include <daos.h>
 #include "client/eq_impl.h"
 #include "client/impl.h"
+#include "client/op.h"
 #include "base/fail.h"
 
 _Static_assert(sizeof(struct event) <= sizeof(((daos_event_t *)0)->ev_private),
@@ -185,6 +186,11 @@ static int start(struct eq *eq, struct event *e)
 
 int event_launch(struct client *c, daos_event_t *ev, struct ev_run *run)
 {
+    return event_launch_op(c, ev, NULL, run);
+}
+
+int event_launch_op(struct client *c, daos_event_t *ev, struct op *op, struct ev_run *run)
+{
     struct event *e = event_of(ev);
     struct eq *eq;
     int rc;
@@ -199,6 +205,7 @@ int event_launch(struct client *c, daos_event_t *ev, struct ev_run *run)
     if (rc == 0) {
         e->armed = e->child_nr > 0;
         e->own_done = false;
+        e->op = op;
     }
     rt_mutex_unlock(&eq->lock);
     if (rc != 0) {
@@ -261,6 +268,8 @@ void event_done(struct ev_run *run, int rc)
     /* Callbacks first, without the lock: they may start other operations. One that registers more
      * is served too. */
     lock_short(&eq->lock);
+    if (!eq->dead)
+        e->op = NULL;
     if (!eq->dead && e->hook != NULL) {
         int (*hook)(void *arg, int rc) = e->hook;
 
@@ -298,6 +307,7 @@ void event_unlaunch(struct ev_run *run)
     if (!eq->dead) {
         e->status = DAOS_EVS_READY;
         e->armed = false;
+        e->op = NULL;
         if (e->parent != NULL) {
             event_of(e->parent)->child_running--;
         } else {
@@ -335,9 +345,17 @@ int daos_event_parent_barrier(struct daos_event *ev)
     return rc;
 }
 
+/* Under the lock, which event_done() needs before the op goes. */
+static void abort_one(struct event *e)
+{
+    if (e->status == DAOS_EVS_RUNNING && e->op != NULL)
+        op_abort(e->op);
+}
+
 int daos_event_abort(daos_event_t *ev)
 {
     struct client *c = client_current();
+    struct list *l;
     struct eq *eq;
     int rc;
 
@@ -350,6 +368,11 @@ int daos_event_abort(daos_event_t *ev)
         return -DER_NONEXIST;
     lock_short(&eq->lock);
     rc = event_of(ev)->status == DAOS_EVS_RUNNING ? 0 : -DER_NO_PERM;
+    if (rc == 0) {
+        abort_one(event_of(ev));
+        LIST_FOREACH(l, &event_of(ev)->children)
+        abort_one(LIST_ENTRY(l, struct event, sibling));
+    }
     rt_mutex_unlock(&eq->lock);
     eq_put(eq);
     return rc;

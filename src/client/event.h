@@ -20,6 +20,7 @@
 
 struct client;
 struct eq;
+struct op;
 
 struct ev_run {
     daos_event_t *ev;
@@ -29,6 +30,8 @@ struct ev_run {
 /* -DER_NO_PERM (not READY, or a parent some of whose children have not been launched),
  * -DER_NONEXIST (its queue is gone), -DER_UNINIT (never initialised). */
 int event_launch(struct client *c, daos_event_t *ev, struct ev_run *run);
+/* Likewise, and daos_event_abort() goes to op, which stays until event_done(). */
+int event_launch_op(struct client *c, daos_event_t *ev, struct op *op, struct ev_run *run);
 /* Ends the operation with rc (for dfs_*: a positive errno). */
 void event_done(struct ev_run *run, int rc);
 /* The operation could not start after all: back to READY, nobody is told. */

@@ -85,5 +85,5 @@ int client_gather(daos_handle_t coh, daos_epoch_t at, uint32_t nr, struct client
     }
     op_hold(op, &co->h);
     rc = prepare(op, co, at, nr, gets);
-    return rc ? op_fail(op, rc) : op_run(op, cont_peer(co), MSG_OBJ_GATHER);
+    return rc ? op_fail(op, rc) : op_run(op, co, MSG_OBJ_GATHER);
 }

@@ -88,7 +88,7 @@ int daos_kv_destroy(daos_handle_t oh, daos_handle_t th, daos_event_t *ev)
     }
     op_hold(op, &o->h);
     rc = io_punch(op, o->cont, o->oid, 0, NULL, 0, NULL);
-    return rc ? op_fail(op, rc) : op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
+    return rc ? op_fail(op, rc) : op_run(op, o->cont, MSG_OBJ_UPDATE);
 }
 
 int daos_kv_put(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *key,
@@ -123,7 +123,7 @@ int daos_kv_put(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *
         return op_fail(op, -DER_NOMEM);
     args_in(a, o->oid, key, (void *)buf, size);
     rc = io_update(op, o->cont, o->oid, flags, &a->dkey, 1, &a->iod, &a->sgl);
-    return rc ? op_fail(op, rc) : op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
+    return rc ? op_fail(op, rc) : op_run(op, o->cont, MSG_OBJ_UPDATE);
 }
 
 static int finish_get(struct op *op, int rc)
@@ -176,7 +176,7 @@ int daos_kv_get(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *
     op->user[8] = (uintptr_t)a;
     op->user[9] = (uintptr_t)size;
     op->finish = finish_get;
-    return op_run(op, cont_peer(o->cont), MSG_OBJ_FETCH);
+    return op_run(op, o->cont, MSG_OBJ_FETCH);
 }
 
 int daos_kv_remove(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *key,
@@ -210,7 +210,7 @@ int daos_kv_remove(daos_handle_t oh, daos_handle_t th, uint64_t flags, const cha
         return op_fail(op, -DER_NOMEM);
     key_in(a, o->oid, key);
     rc = io_punch(op, o->cont, o->oid, flags, &a->dkey, 0, NULL);
-    return rc ? op_fail(op, rc) : op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
+    return rc ? op_fail(op, rc) : op_run(op, o->cont, MSG_OBJ_UPDATE);
 }
 
 int daos_kv_list(daos_handle_t oh, daos_handle_t th, uint32_t *nr, daos_key_desc_t *kds,

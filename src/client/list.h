@@ -7,7 +7,7 @@
 
 /* The engine's place in an anchor, and the anchor after a reply. */
 struct msg_buf anchor_place(const daos_anchor_t *a);
-int anchor_moved(daos_anchor_t *a, const struct msg_obj_list_rep *rep);
+int anchor_moved(daos_anchor_t *a, const struct op *op);
 
 int list_check_args(const uint32_t *nr, const void *slots, const d_sg_list_t *sgl,
                     const daos_anchor_t *anchor);

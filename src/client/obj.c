@@ -229,7 +229,7 @@ int daos_obj_update(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key
     }
     op_hold(op, &o->h);
     rc = io_update(op, o->cont, o->oid, flags, dkey, nr, iods, sgls);
-    return rc ? op_fail(op, rc) : op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
+    return rc ? op_fail(op, rc) : op_run(op, o->cont, MSG_OBJ_UPDATE);
 }
 
 static int punch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey,
@@ -265,7 +265,7 @@ static int punch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t 
     }
     op_hold(op, &o->h);
     rc = io_punch(op, o->cont, o->oid, flags, dkey, nr, akeys);
-    return rc ? op_fail(op, rc) : op_run(op, cont_peer(o->cont), MSG_OBJ_UPDATE);
+    return rc ? op_fail(op, rc) : op_run(op, o->cont, MSG_OBJ_UPDATE);
 }
 
 int daos_obj_punch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_event_t *ev)
@@ -401,7 +401,7 @@ int obj_fetch_held(struct client *c, struct cont *co, struct hobj *held, struct 
     op->user[8] = (uintptr_t)newest;
     op->user[9] = (uintptr_t)read_at;
     op->finish = finish_epoch;
-    return op_run(op, cont_peer(co), MSG_OBJ_FETCH);
+    return op_run(op, co, MSG_OBJ_FETCH);
 }
 
 int client_fetch_oid(daos_handle_t coh, daos_handle_t th, daos_obj_id_t oid, uint64_t flags,

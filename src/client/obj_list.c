@@ -1,21 +1,25 @@
 /*
  * Enumeration of dkeys, akeys and extents, and the smallest and largest of them.
  *
- * An anchor carries the engine's place: da_buf holds its length and bytes. A key that follows
- * another in the program's buffer follows it without a gap, whatever the pieces of the sgl are.
+ * An anchor carries the engine's place: da_buf holds its length and bytes; and, in da_shard, which
+ * group of the object it is in, or which target if objects are listed. With ANCHOR_ALONE in
+ * da_flags the enumeration ends where that group ends. A key that follows another in the program's
+ * buffer follows it without a gap, whatever the pieces of the sgl are.
  */
 #include <daos.h>
 #include <string.h>
 #include "client/list.h"
 #include "client/obj_io.h"
+#include "client/route.h"
 #include "client/tx.h"
 
 #define LIST_BYTES_MAX (512u << 10) /* keys of one reply */
 
 /* op->user of a listing. */
-enum { U_NR, U_KDS, U_SGL, U_ANCHOR, U_RECXS, U_EPRS, U_SIZE, U_OIDS };
+enum { U_NR, U_KDS, U_SGL, U_ANCHOR, U_RECXS, U_EPRS, U_SIZE };
 
-#define PLACE_MAX (DAOS_ANCHOR_BUF_MAX - 4)
+#define PLACE_MAX    (DAOS_ANCHOR_BUF_MAX - 4)
+#define ANCHOR_ALONE (1u << 31) /* da_flags: of one group of daos_obj_anchor_split() */
 
 struct msg_buf anchor_place(const daos_anchor_t *a)
 {
@@ -24,8 +28,12 @@ struct msg_buf anchor_place(const daos_anchor_t *a)
     return (struct msg_buf){.buf = a->da_buf + 4, .len = a->da_buf[0]};
 }
 
-int anchor_moved(daos_anchor_t *a, const struct msg_obj_list_rep *rep)
+int anchor_moved(daos_anchor_t *a, const struct op *op)
 {
+    const struct msg_obj_list_rep *rep = &op->rep.list;
+
+    if (op->walk.end > 0)
+        a->da_shard = (uint16_t)op->walk.at;
     if (rep->eof) {
         a->da_type = DAOS_ANCHOR_TYPE_EOF;
         return 0;
@@ -85,7 +93,7 @@ static int finish_keys(struct op *op, int rc)
         return rc;
     if (rep->key_lens_nr > *nr || rep->keys.len > sgl_room(sgl))
         return -DER_PROTO;
-    rc = anchor_moved((daos_anchor_t *)op->user[U_ANCHOR], rep);
+    rc = anchor_moved((daos_anchor_t *)op->user[U_ANCHOR], op);
     if (rc)
         return rc;
     for (i = 0; i < rep->key_lens_nr; i++)
@@ -140,12 +148,14 @@ int list_keys_held(struct client *c, struct cont *co, struct hobj *held, struct 
     op_set_tx(op, tx);
     fill_req(op, co, epoch, dkey ? MSG_AKEY : MSG_DKEY, oid, dkey, NULL, anchor, *nr,
              sgl_room(sgl));
+    op->first = dkey == NULL ? MIN(anchor->da_shard, route_groups(co, oid) - 1) : 0;
+    op->last = dkey == NULL && anchor->da_flags & ANCHOR_ALONE ? op->first + 1 : 0;
     op->user[U_NR] = (uintptr_t)nr;
     op->user[U_KDS] = (uintptr_t)kds;
     op->user[U_SGL] = (uintptr_t)sgl;
     op->user[U_ANCHOR] = (uintptr_t)anchor;
     op->finish = finish_keys;
-    return op_run(op, cont_peer(co), MSG_OBJ_LIST);
+    return op_run(op, co, MSG_OBJ_LIST);
 }
 
 int list_check_args(const uint32_t *nr, const void *slots, const d_sg_list_t *sgl,
@@ -209,7 +219,7 @@ static int finish_recx(struct op *op, int rc)
         return rc;
     if (rep->recxs_nr > *nr || rep->epochs_nr < rep->recxs_nr)
         return -DER_PROTO;
-    rc = anchor_moved((daos_anchor_t *)op->user[U_ANCHOR], rep);
+    rc = anchor_moved((daos_anchor_t *)op->user[U_ANCHOR], op);
     if (rc)
         return rc;
     for (i = 0; i < rep->recxs_nr; i++) {
@@ -268,85 +278,185 @@ int daos_obj_list_recx(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, dao
     op->user[U_SIZE] = (uintptr_t)size;
     op->user[U_ANCHOR] = (uintptr_t)anchor;
     op->finish = finish_recx;
-    return op_run(op, cont_peer(o->cont), MSG_OBJ_LIST);
+    return op_run(op, o->cont, MSG_OBJ_LIST);
 }
 
 /* ---- Objects of a container (object id tables) ---- */
 
+struct oids {
+    struct cont *co;
+    daos_epoch_t epoch;
+    daos_obj_id_t *oids;
+    uint32_t *nr;
+    daos_anchor_t *anchor;
+};
+
 static int finish_oids(struct op *op, int rc)
 {
     const struct msg_obj_list_rep *rep = &op->rep.list;
-    uint32_t *nr = (uint32_t *)op->user[U_NR];
+    struct oids *l = (struct oids *)op->user[0];
 
     if (rc)
         return rc;
-    if (rep->oids_nr > *nr)
+    if (rep->oids_nr > *l->nr)
         return -DER_PROTO;
-    rc = anchor_moved((daos_anchor_t *)op->user[U_ANCHOR], rep);
+    rc = anchor_moved(l->anchor, op);
     if (rc)
         return rc;
     if (rep->oids_nr > 0)
-        memcpy((daos_obj_id_t *)op->user[U_OIDS], rep->oids, rep->oids_nr * sizeof(*rep->oids));
-    *nr = rep->oids_nr;
+        memcpy(l->oids, rep->oids, rep->oids_nr * sizeof(*rep->oids));
+    *l->nr = rep->oids_nr;
     return 0;
+}
+
+/* Those of one target. */
+static int list_of_target(struct client *c, struct oids *l)
+{
+    struct op local, *op;
+    int rc = op_begin(c, NULL, &local, &op);
+
+    if (rc)
+        return rc;
+    fill_req(op, l->co, l->epoch, MSG_OBJ, DAOS_OBJ_NIL, NULL, NULL, l->anchor, *l->nr, 0);
+    op->first = l->anchor->da_shard;
+    op->user[0] = (uintptr_t)l;
+    op->finish = finish_oids;
+    return op_run(op, l->co, MSG_OBJ_LIST);
+}
+
+/* Is the object in a group that is asked before the one on this target? 1, 0, or an error. */
+static int listed_before(struct client *c, const struct oids *l, daos_obj_id_t oid, uint32_t here)
+{
+    uint32_t nr = route_groups(l->co, oid), target = 0;
+    int rc = route_group(l->co, oid, 0, &target);
+
+    for (uint32_t g = 0; rc == 0 && g < nr && target != here; g++) {
+        struct op local, *op;
+
+        rc = op_begin(c, NULL, &local, &op);
+        if (rc)
+            break;
+        op->req.probe = (struct msg_obj_probe_req){.epoch = l->epoch, .level = MSG_OBJ, .oid = oid};
+        memcpy(op->req.probe.hdl, l->co->hdl, sizeof(op->req.probe.hdl));
+        op->first = g;
+        op->last = g + 1;
+        rc = op_run(op, l->co, MSG_OBJ_PROBE);
+        if (rc != -DER_NONEXIST)
+            return rc == 0 ? 1 : rc;
+        rc = g + 1 < nr ? route_group(l->co, oid, g + 1, &target) : 0;
+    }
+    return rc;
+}
+
+/* An object of several groups is listed where its first living group is. */
+static int drop_listed(struct client *c, struct oids *l, uint32_t here)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < *l->nr; i++) {
+        int before = listed_before(c, l, l->oids[i], here);
+
+        if (before < 0)
+            return before;
+        if (before == 0)
+            l->oids[kept++] = l->oids[i];
+    }
+    *l->nr = kept;
+    return 0;
+}
+
+static int list_oids_body(struct client *c, void *args)
+{
+    struct oids *l = args;
+    uint32_t targets = route_targets(l->co), room = *l->nr;
+    int rc;
+
+    do {
+        uint32_t here = l->anchor->da_shard;
+
+        *l->nr = room;
+        rc = list_of_target(c, l);
+        if (rc == 0 && targets > 1)
+            rc = drop_listed(c, l, here);
+        if (rc == 0 && daos_anchor_is_eof(l->anchor) && here + 1 < targets) {
+            memset(l->anchor, 0, sizeof(*l->anchor));
+            l->anchor->da_shard = (uint16_t)(here + 1);
+            l->anchor->da_type = DAOS_ANCHOR_TYPE_HKEY;
+        }
+    } while (rc == 0 && *l->nr == 0 && !daos_anchor_is_eof(l->anchor));
+    handle_put(&l->co->h);
+    return rc;
 }
 
 int list_oids_held(struct client *c, struct cont *co, struct hobj *held, daos_epoch_t epoch,
                    daos_obj_id_t *oids, uint32_t *nr, daos_anchor_t *anchor, daos_event_t *ev)
 {
-    struct op local, *op;
+    struct oids l = {co, epoch, oids, nr, anchor};
     int rc;
 
+    handle_ref(&co->h);
+    handle_put(held);
     if (daos_anchor_is_eof(anchor)) {
         *nr = 0;
-        handle_put(held);
+        handle_put(&co->h);
         return client_now(ev, 0);
     }
-    rc = op_begin(c, ev, &local, &op);
-    if (rc) {
-        handle_put(held);
-        return rc;
-    }
-    op_hold(op, held);
-    fill_req(op, co, epoch, MSG_OBJ, DAOS_OBJ_NIL, NULL, NULL, anchor, *nr, 0);
-    op->user[U_NR] = (uintptr_t)nr;
-    op->user[U_OIDS] = (uintptr_t)oids;
-    op->user[U_ANCHOR] = (uintptr_t)anchor;
-    op->finish = finish_oids;
-    return op_run(op, cont_peer(co), MSG_OBJ_LIST);
+    rc = client_run(ev, list_oids_body, &l, sizeof(l));
+    if (rc != 0 && ev != NULL) /* it did not start */
+        handle_put(&co->h);
+    return rc;
 }
 
 /* ---- Parts of an enumeration ---- */
 
-/* One target: every object is one group. */
-#define GROUPS 1u
+static void anchor_of_group(daos_anchor_t *a, uint32_t g)
+{
+    memset(a, 0, sizeof(*a));
+    a->da_shard = (uint16_t)g;
+    a->da_flags = ANCHOR_ALONE;
+}
+
+/* The object's groups; 0: no such handle. */
+static uint32_t groups_of(daos_handle_t oh)
+{
+    struct obj *o = obj_get(client_current(), oh, DAOS_HTYPE_OBJ);
+    uint32_t nr;
+
+    if (o == NULL)
+        return 0;
+    nr = route_groups(o->cont, o->oid);
+    handle_put(&o->h);
+    return nr;
+}
 
 int daos_obj_anchor_split(daos_handle_t oh, uint32_t *nr, daos_anchor_t *anchors)
 {
-    struct obj *o;
+    uint32_t groups;
 
-    if (nr == NULL || (*nr != 0 && *nr != GROUPS))
+    if (nr == NULL)
         return -DER_INVAL;
-    o = obj_get(client_current(), oh, DAOS_HTYPE_OBJ);
-    if (o == NULL)
+    groups = groups_of(oh);
+    if (groups == 0)
         return -DER_NO_HDL;
-    handle_put(&o->h);
-    if (*nr != 0 && anchors != NULL)
-        memset(anchors, 0, sizeof(*anchors));
-    *nr = GROUPS;
+    if (*nr != 0 && *nr != groups)
+        return -DER_INVAL;
+    for (uint32_t i = 0; anchors != NULL && i < *nr; i++)
+        anchor_of_group(&anchors[i], i);
+    *nr = groups;
     return 0;
 }
 
 int daos_obj_anchor_set(daos_handle_t oh, uint32_t index, daos_anchor_t *anchor)
 {
-    struct obj *o;
+    uint32_t groups;
 
-    if (anchor == NULL || index >= GROUPS)
+    if (anchor == NULL)
         return -DER_INVAL;
-    o = obj_get(client_current(), oh, DAOS_HTYPE_OBJ);
-    if (o == NULL)
+    groups = groups_of(oh);
+    if (groups == 0)
         return -DER_NO_HDL;
-    handle_put(&o->h);
-    memset(anchor, 0, sizeof(*anchor));
+    if (index >= groups)
+        return -DER_INVAL;
+    anchor_of_group(anchor, index);
     return 0;
 }

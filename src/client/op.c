@@ -1,12 +1,18 @@
 /* One request under way; see op.h. */
 #include "client/op.h"
 
+#include <sched.h>
+
 #include <daos_errno.h>
 #include "base/fail.h"
+#include "client/route.h"
 #include "client/tx.h"
 
 #define POOL_MAX    256u /* idle ops kept for reuse */
 #define RENAMES_MAX 3u
+
+/* Somebody may abort an op while its answer comes: what it holds stays until he is done with it. */
+enum op_gate { GATE_OPEN, GATE_ABORTS, GATE_SHUT };
 
 static void op_init(struct op *op, struct client *c)
 {
@@ -19,11 +25,17 @@ static void op_init(struct op *op, struct client *c)
     op->holds_nr = 0;
     op->async = false;
     op->has_event = false;
+    op->peer = NULL;
+    op->gate = GATE_OPEN;
     op->finish = NULL;
     op->then = NULL;
     op->arg = NULL;
     op->arena_used = false;
     op->room_used = 0;
+    op->first = op->last = 0;
+    op->walk.end = 0;
+    op->walk.finding = false;
+    op->walk.gather = NULL;
     net_call_init(&op->call, 0);
     op->call.bulk_nr = 0;
 }
@@ -70,7 +82,7 @@ int op_begin(struct client *c, daos_event_t *ev, struct op *local, struct op **o
         return -DER_NOMEM;
     op_init(op, c);
     op->async = true;
-    rc = event_launch(c, ev, &op->run);
+    rc = event_launch_op(c, ev, op, &op->run);
     if (rc) {
         pool_give(c, op);
         return rc;
@@ -211,15 +223,63 @@ static bool op_renamed(struct op *op)
     return renamed(op->client, &op->call, &op->txid, &op->asked, &op->renamed);
 }
 
+int op_stamp(struct op *op, uint16_t opcode)
+{
+    uint32_t target = op->call.hdr.target;
+    int rc;
+
+    op->call.hdr = (struct net_hdr){.proto = NET_PROTO, .target = target};
+    rc = stamp(op->client, &op->call, &op->txid, opcode);
+    op->asked = op->call.hdr;
+    return rc;
+}
+
+/* Goes on: once more, or to another target. */
+static bool op_again(struct op *op)
+{
+    if (op_renamed(op))
+        return true;
+    if (!route_next(op))
+        return false;
+    if (__atomic_load_n(&op->call.cancel, __ATOMIC_RELAXED) == 0)
+        return true;
+    op->call.rc = -DER_CANCELED; /* what was not asked yet is not */
+    return false;
+}
+
+void op_abort(struct op *op)
+{
+    uint32_t gate = GATE_OPEN;
+    struct net_peer *peer;
+
+    if (!__atomic_compare_exchange_n(&op->gate, &gate, GATE_ABORTS, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return; /* it has ended */
+    peer = __atomic_load_n(&op->peer, __ATOMIC_ACQUIRE);
+    if (peer != NULL) /* NULL: somebody is still launching it */
+        net_call_cancel(peer, &op->call);
+    __atomic_store_n(&op->gate, GATE_OPEN, __ATOMIC_RELEASE);
+}
+
+static void shut_gate(struct op *op)
+{
+    uint32_t gate = GATE_OPEN;
+
+    while (!__atomic_compare_exchange_n(&op->gate, &gate, GATE_SHUT, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
+        ASSERT(gate == GATE_ABORTS);
+        gate = GATE_OPEN;
+        sched_yield();
+    }
+}
+
 static void op_done(struct net_call *call)
 {
     struct op *op = CONTAINER_OF(call, struct op, call);
     struct client *c = op->client;
-    bool has_event = op->has_event;
-    struct ev_run run = op->run;
     int rc;
 
-    if (op_renamed(op)) {
+    if (op_again(op)) {
         net_call_send(op->peer, call);
         return;
     }
@@ -229,10 +289,12 @@ static void op_done(struct net_call *call)
         op_unhold(op);
         op->then(op, rc);
     }
+    if (op->has_event)
+        shut_gate(op);
     op_release(op);
+    if (op->has_event) /* until then its event leads to it */
+        event_done(&op->run, rc);
     pool_give(c, op);
-    if (has_event)
-        event_done(&run, rc);
     atomic_fetch_sub(&c->tasks, 1);
 }
 
@@ -243,6 +305,8 @@ void op_turn(struct op *op, int rc)
         rt_event_set(op->turn);
         return;
     }
+    if (rc == 0 && __atomic_load_n(&op->call.cancel, __ATOMIC_RELAXED) != 0)
+        rc = -DER_CANCELED;
     if (rc == 0) {
         net_call_send(op->peer, &op->call);
         return;
@@ -264,8 +328,9 @@ static int op_wait(struct op *op, struct net_peer *peer)
                 return op->turn_rc;
         }
     }
-    while (net_call_wait(peer, &op->call) == -DER_STALE && op_renamed(op))
-        ;
+    do
+        net_call_wait(peer, &op->call);
+    while (op_again(op));
     return op->call.rc;
 }
 
@@ -283,19 +348,22 @@ static int op_wait_timed(struct op *op, struct net_peer *peer)
     return rc;
 }
 
-int op_run(struct op *op, struct net_peer *peer, uint16_t opcode)
+int op_run(struct op *op, const struct cont *co, uint16_t opcode)
 {
+    struct net_peer *peer = cont_peer(co);
     int rc;
 
     op->call.req = &op->req;
     op->call.rep = &op->rep;
-    rc = stamp(op->client, &op->call, &op->txid, opcode);
+    rc = route_begin(op, co, &opcode);
+    if (rc == 0)
+        rc = stamp(op->client, &op->call, &op->txid, opcode);
     if (rc)
         return op_fail(op, rc);
     op->asked = op->call.hdr;
     if (op->async) {
         op->call.done = op_done;
-        op->peer = peer;
+        __atomic_store_n(&op->peer, peer, __ATOMIC_RELEASE);
         atomic_fetch_add(&op->client->tasks, 1);
         if (op->tx == NULL || tx_may_send(op))
             net_call_send(peer, &op->call);

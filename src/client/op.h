@@ -5,7 +5,7 @@
  *     rc = op_begin(c, ev, &local, &op);      blocking (ev NULL): the caller's stack; else one of
  * the client's pool, event launched
  *     ... fill op->call.hdr, op->req, memory by op_alloc(), op_hold() handles, op->finish
- *     return op_run(op, peer, opcode);        blocking: the result; else 0, the result goes to the
+ *     return op_run(op, cont, opcode);        blocking: the result; else 0, the result goes to the
  * event
  *
  * finish(op, rc) sees the decoded reply once, on whatever thread the answer arrives: it copies
@@ -25,6 +25,7 @@
 
 union op_req {
     struct msg_obj_update_req update;
+    struct msg_obj_tx_req tx;
     struct msg_obj_fetch_req fetch;
     struct msg_obj_list_req list;
     struct msg_obj_query_key_req query_key;
@@ -41,6 +42,24 @@ union op_rep {
     struct msg_obj_gather_rep gather;
 };
 
+/* route.h: where a request of several targets is. */
+struct route_walk {
+    daos_obj_id_t oid;
+    uint32_t at, end; /* groups */
+    bool found;
+    union {
+        struct msg_obj_query_key_rep query;
+        struct msg_obj_probe_rep probe;
+    } best; /* of the answers so far */
+    struct gather *gather;
+    /* an update, before which is asked in which group objects exist */
+    bool finding;
+    uint32_t find;   /* the operation that is asked about */
+    uint32_t *where; /* [operation]: its group */
+    struct msg_obj_update_req update;
+    uint32_t bulk_nr; /* of it */
+};
+
 struct op {
     struct net_call call;
     struct client *client;
@@ -51,6 +70,10 @@ struct op {
     bool asks;            /* it brings the transaction's epoch */
     uint32_t tx_life;
     struct net_peer *peer;
+    const struct cont *co; /* kept by what the op holds */
+    struct route_walk walk;
+    uint32_t first, last; /* of a list: groups [first, last), last 0: to the end; the target of a
+                             list of objects */
     struct rt_event *turn; /* of a blocking op that waits for the epoch */
     int turn_rc;
     struct hobj *holds[OP_HOLDS];
@@ -58,6 +81,7 @@ struct op {
     bool async;
     bool has_event;
     struct ev_run run;
+    uint32_t gate; /* enum op_gate, between op_abort() and the end; atomic */
     int (*finish)(struct op *op, int rc);
     void (*then)(struct op *op, int rc); /* instead of an event, when what the op held has been
                                             given back; the op is released when it returns */
@@ -82,10 +106,16 @@ void *op_alloc(struct op *op, size_t size);
 void op_hold(struct op *op, struct hobj *o);
 /* Nothing was sent: releases the op, puts the event back to READY. Returns rc. */
 int op_fail(struct op *op, int rc);
-int op_run(struct op *op, struct net_peer *peer, uint16_t opcode);
+int op_run(struct op *op, const struct cont *co, uint16_t opcode);
+/* The request becomes another, which begins anew. */
+int op_stamp(struct op *op, uint16_t opcode);
 /* An op that waited for its transaction's epoch may be sent, or has failed. Any context; the op may
  * be gone afterwards. */
 void op_turn(struct op *op, int rc);
+
+/* The op of an event that runs is given up if it has not begun. Any thread, under the lock of the
+ * event's queue. */
+void op_abort(struct op *op);
 
 /* What all requests and replies of reads begin with. */
 _Static_assert(offsetof(struct msg_obj_fetch_req, epoch) ==

@@ -109,7 +109,7 @@ static int query(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t 
     op_hold(op, &o->h);
     op_set_tx(op, tx);
     query_key_fill(op, o->cont, at, o->oid, flags, dkey, akey, recx, epoch);
-    return op_run(op, cont_peer(o->cont), MSG_OBJ_QUERY_KEY);
+    return op_run(op, o->cont, MSG_OBJ_QUERY_KEY);
 }
 
 int daos_obj_query_key(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t *dkey,

@@ -77,7 +77,7 @@ static int ask(struct client *c, const struct judge *j, const daos_key_t *dkey,
     handle_ref(&j->w.tx->h);
     op_set_tx(op, j->w.tx);
     rc = question(op, j, dkey, akey);
-    return rc != 0 ? op_fail(op, rc) : op_run(op, cont_peer(j->w.co), MSG_OBJ_PROBE);
+    return rc != 0 ? op_fail(op, rc) : op_run(op, j->w.co, MSG_OBJ_PROBE);
 }
 
 static int ask_absent(struct client *c, const struct judge *j, const daos_key_t *dkey,

@@ -211,7 +211,8 @@ static int open_there(struct client *c, struct opened *o, const char *real, stru
         if (rc == 0)
             return 0;
         /* of another version, perhaps: one that waits for clients is replaced */
-        if (rc == -DER_TIMEDOUT && how != BACKGROUND_NO && embed_end(real, false, NULL, NULL) == 0)
+        if ((rc == -DER_TIMEDOUT || rc == -DER_PROTO) && how != BACKGROUND_NO &&
+            embed_end(real, false, NULL, NULL) == 0)
             rc = -DER_UNREACH;
         if (rc != -DER_UNREACH) {
             if (e != NULL)

@@ -139,8 +139,11 @@ static int check_net(const struct serve_conf *conf, struct err *e)
 /* The addresses of the network, if there are any. */
 static int listen_net(struct serve *s, struct err *e)
 {
-    struct net_tcp_listen_conf tc = {
-        .xs = engine_xs(s->eng), .max = s->conf.clients, .accept = came, .arg = s};
+    struct net_tcp_listen_conf tc = {.xs = engine_xs(s->eng),
+                                     .max = s->conf.clients,
+                                     .partial_max = s->conf.all_bytes,
+                                     .accept = came,
+                                     .arg = s};
     struct net_addr a;
     char text[NET_ADDR_TEXT];
     struct wbuf list;
@@ -174,6 +177,7 @@ static int begin(struct serve *s, void *arg, struct err *e)
                                    .xs = engine_xs(s->eng),
                                    .calls = s->conf.calls,
                                    .bytes = s->conf.call_bytes,
+                                   .all_bytes = s->conf.all_bytes,
                                    .refused = turned_away,
                                    .refused_arg = s};
     struct net_shm_listen_conf lc = {.xs = engine_xs(s->eng),
@@ -214,6 +218,7 @@ static int stop_listening(struct serve *s, void *arg, struct err *e)
 {
     unlisten_net(s);
     net_shm_unlisten(s->shm);
+    net_acceptor_end(s->acceptor);
     return 0;
 }
 
@@ -430,6 +435,7 @@ static int cease(struct serve *s, void *arg, struct err *e)
         return 0;
     unlisten_net(s);
     net_shm_unlisten(s->shm);
+    net_acceptor_end(s->acceptor);
     return 1;
 }
 

@@ -42,6 +42,7 @@ struct serve_conf {
     uint32_t user_clients;   /* of one user, through shared memory; 0: 2,048 */
     uint32_t calls;          /* of one client under way at once; 0: 512 */
     uint64_t call_bytes;     /* of memory they may hold, beside the room; 0: 64 MiB */
+    uint64_t all_bytes;      /* of requests and answers of all clients; 0: 1 GiB */
     uint64_t room_bytes; /* shared with each client for bulk data; 0: 256 MiB. Memory only as far as
                             he uses it. */
 };

@@ -25,7 +25,7 @@
 #include "rt/rt.h"
 
 #define OLD_MAX   128u
-#define ASK_MS    250u /* for its answer, before looking whether anybody listens there still */
+#define ASK_MS    250u /* for its answer, before looking whether it has turned us away, or is gone */
 #define ASKS      40u
 #define REVIVE_NS UINT64_C(1000000000) /* between attempts to start an engine */
 
@@ -40,8 +40,9 @@ struct shared {
     struct net_peer *peer;
     struct net_dialer *old[OLD_MAX]; /* of the process that we were forked from */
     uint32_t old_nr;
-    struct err *e; /* while it is opened */
-    bool open;     /* it has answered once */
+    enum net_refusal refused; /* why no connection came about, when its dialers are gone */
+    struct err *e;            /* while it is opened */
+    bool open;                /* it has answered once */
 };
 
 /* ---- Starting the next one ---- */
@@ -95,7 +96,6 @@ static int dial(struct net_dialer *nd, struct net_wire **w)
     struct dialer *d = CONTAINER_OF(nd, struct dialer, d);
     int rc;
 
-    nd->refused = d->shm->refused;
     rc = d->shm->dial(d->shm, w);
     if (rc == -DER_UNREACH && d->s->way == SHARED_KEPT && d->s->open)
         revive_soon(d->s);
@@ -127,9 +127,12 @@ static int make_dialer(void *arg, struct rt_xs *xs, bool driven, struct net_dial
 
 static void free_dialer(void *arg, struct net_dialer *nd)
 {
+    struct shared *s = arg;
     struct dialer *d;
 
-    if (((const struct shared *)arg)->way == SHARED_TCP) {
+    if (nd->refused != NET_NOT_REFUSED)
+        s->refused = nd->refused;
+    if (s->way == SHARED_TCP) {
         net_tcp_dialer_free(nd);
         return;
     }
@@ -199,14 +202,20 @@ bool shared_is_there(const char *real, struct err *e, int *rc)
     return *rc != -DER_UNREACH;
 }
 
+/* Asked again, somebody else may answer. */
+static bool may_change(int rc)
+{
+    return rc == -DER_TIMEDOUT || rc == -DER_SHUTDOWN;
+}
+
 /* It may end between being found and being asked: then nobody listens any more. */
 static int ask_until(struct shared *s, uuid_t pool)
 {
     int rc = -DER_TIMEDOUT;
 
-    for (uint32_t i = 0; i < (s->way == SHARED_TCP ? 1 : ASKS) && rc == -DER_TIMEDOUT; i++) {
-        rc = ask(s->peer, s->way == SHARED_TCP ? ASKS * ASK_MS : ASK_MS, pool);
-        if (rc == -DER_TIMEDOUT && s->way != SHARED_TCP &&
+    for (uint32_t i = 0; i < ASKS && may_change(rc); i++) {
+        rc = ask(s->peer, ASK_MS, pool);
+        if (may_change(rc) && s->way != SHARED_TCP &&
             net_shm_answers(s->place, NULL) == -DER_UNREACH)
             return -DER_UNREACH;
     }
@@ -252,14 +261,17 @@ static int locate(struct shared *s, const char *place)
     return 0;
 }
 
-static int refuse(const char *place, bool tcp, int rc, struct err *e)
+static int refuse(const char *place, const struct shared *s, int rc, struct err *e)
 {
-    if (rc == -DER_BUSY)
-        return err_setf(e, rc,
-                        "end some programs that use it, or raise clients.max and clients.user_max "
-                        "of the engine",
-                        "its engine has as many connections, of all or of this user, as it takes",
-                        "cannot open pool %s", place);
+    bool tcp = s->way == SHARED_TCP;
+    char why[ERR_PART_MAX];
+
+    if (rc == net_refusal_rc(s->refused)) {
+        snprintf(why, sizeof(why), "the engine %s%s turns this program away: %s",
+                 tcp ? "at " : "of it", tcp ? place : "", net_refusal_why(s->refused));
+        return err_setf(e, rc, net_refusal_next(s->refused), why, "cannot open pool %s%s",
+                        tcp ? "tcp://" : "", place);
+    }
     return err_setf(e, rc == -DER_TIMEDOUT && tcp ? -DER_UNREACH : rc,
                     tcp ? "see that it runs and listens there, and that no firewall is between"
                         : "end it, the next one is ours: tarn engine --end, or kill",
@@ -272,7 +284,6 @@ int shared_open(struct client *c, const char *place, enum shared_way way, struct
                 struct net_peer **peer, uuid_t pool, struct err *e)
 {
     struct shared *s = base_calloc(1, sizeof(*s));
-    bool tcp = way == SHARED_TCP;
     int rc;
 
     if (s == NULL)
@@ -284,8 +295,9 @@ int shared_open(struct client *c, const char *place, enum shared_way way, struct
         rc = connect_to(c, s, pool);
     s->e = NULL;
     if (rc != 0) {
+        rc = refuse(place, s, rc, e);
         base_free(s);
-        return refuse(place, tcp, rc, e);
+        return rc;
     }
     s->open = true;
     *peer = s->peer;

@@ -366,7 +366,7 @@ void check_lines_close(struct check_lines *l)
 static void check_fiber(void *arg)
 {
     struct check *k = arg;
-    struct shard *s = &k->eng->shard;
+    struct shard *s = k->eng->shard;
     int rc;
 
     reclaim_hold(s);
@@ -413,7 +413,7 @@ int engine_check(struct engine *eng, bool verify_data, void (*report)(void *arg,
         (struct vos_check_ops){.report = found, .data = verify_data ? keep_piece : NULL, .arg = k};
     k->kept_end = &k->kept;
     rt_event_init(&k->ended);
-    rc = rt_spawn_on(eng->shard.xs, check_fiber, k);
+    rc = rt_spawn_on(eng->shard->xs, check_fiber, k);
     if (rc == 0) {
         rt_event_wait(&k->ended);
         *problems = k->problems;

@@ -169,7 +169,7 @@ static int flush_shared(struct shard *s)
         rt_event_init(&turn);
         f->running = true;
         f->turn = &turn;
-        s->eng->flushes++;
+        __atomic_add_fetch(&s->eng->flushes, 1, __ATOMIC_RELAXED);
         rc = super_flush_wait(s->devs.role[MUTANT(ENGINE_FLUSH_META) ? SUPER_META : SUPER_DATA]);
         /* a failed flush may have dropped what others wrote too: nothing that needs one succeeds
          * until the pool is reopened */

@@ -24,7 +24,7 @@ struct destroy {
     struct rt_xs *xs;
     bool force;
     struct err *e;
-    struct doomed d[SUPER_ROLE_NR];
+    struct doomed d[ENGINE_DEVICES_MAX];
     uint32_t nr;
     int rc;
     struct rt_event done;
@@ -153,18 +153,25 @@ static void destroy_fiber(void *arg)
 
 int engine_pool_destroy(const struct engine_conf *conf, bool force, struct err *e)
 {
-    struct destroy j = {.conf = conf, .force = force, .e = e};
-    int rc = engine_xs_create(conf, &j.xs);
+    struct destroy *j = base_calloc(1, sizeof(*j));
+    int rc;
 
-    if (rc != 0)
+    if (j == NULL)
+        return -DER_NOMEM;
+    *j = (struct destroy){.conf = conf, .force = force, .e = e};
+    rc = engine_xs_create(conf, 0, &j->xs);
+    if (rc != 0) {
+        base_free(j);
         return rc;
-    rt_event_init(&j.done);
-    rc = rt_spawn_on(j.xs, destroy_fiber, &j);
-    if (rc == 0) {
-        rt_event_wait(&j.done);
-        rc = j.rc;
     }
-    rt_xs_destroy(j.xs);
+    rt_event_init(&j->done);
+    rc = rt_spawn_on(j->xs, destroy_fiber, j);
+    if (rc == 0) {
+        rt_event_wait(&j->done);
+        rc = j->rc;
+    }
+    rt_xs_destroy(j->xs);
+    base_free(j);
     if (rc != 0)
         err_set(e, rc, "cannot destroy the pool", "its devices cannot be taken away",
                 "see the log (D_LOG_MASK=INFO)");

@@ -1,9 +1,9 @@
 /*
  * Which devices a pool has (docs/formats.md, "Devices of a pool").
  *
- * The device with the metadata is called target0; one that holds others but not it is called after
- * the log if it has that, else after the data: target0.wal, target0.data. A name is a file, or
- * leads elsewhere (io_dir_link()).
+ * The device with the metadata of target N is called targetN; one that holds others but not it is
+ * called after the log if it has that, else after the data: targetN.wal, targetN.data. A name is a
+ * file, or leads elsewhere (io_dir_link()).
  *
  * Names only say where to look; superblocks say what is there: which pool, which roles. So devices
  * that have changed places are no harm, and a pool is whole if the devices that its names lead to
@@ -19,22 +19,42 @@
 
 #define ROLES_ALL ((1u << SUPER_ROLE_NR) - 1)
 
-static const char *const device_names[SUPER_ROLE_NR] = {
-    [SUPER_META] = ENGINE_DEVICE,
-    [SUPER_WAL] = ENGINE_DEVICE ".wal",
-    [SUPER_DATA] = ENGINE_DEVICE ".data",
+static const char *const suffix[SUPER_ROLE_NR] = {
+    [SUPER_META] = "",
+    [SUPER_WAL] = ".wal",
+    [SUPER_DATA] = ".data",
 };
 static const char *const role_names[SUPER_ROLE_NR] = {
     [SUPER_META] = "meta", [SUPER_WAL] = "wal", [SUPER_DATA] = "data"};
 /* the order in which a device is named after one of its roles */
 static const enum super_role name_order[SUPER_ROLE_NR] = {SUPER_META, SUPER_WAL, SUPER_DATA};
 
+static void device_name(char name[DEVICE_NAME_MAX], uint32_t target, uint32_t role)
+{
+    snprintf(name, DEVICE_NAME_MAX, "target%u%s", target, suffix[role]);
+}
+
+bool engine_device_target(const char *name, uint32_t *target)
+{
+    char mine[DEVICE_NAME_MAX];
+    unsigned int t;
+
+    if (sscanf(name, "target%3u", &t) != 1 || t >= ENGINE_TARGETS_MAX)
+        return false;
+    *target = t;
+    for (uint32_t r = 0; r < SUPER_ROLE_NR; r++) {
+        device_name(mine, t, r);
+        if (strcmp(name, mine) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool engine_is_device(const char *name)
 {
-    for (uint32_t r = 0; r < SUPER_ROLE_NR; r++)
-        if (strcmp(name, device_names[r]) == 0)
-            return true;
-    return false;
+    uint32_t target;
+
+    return engine_device_target(name, &target);
 }
 
 void devices_close(struct devices *ds)
@@ -61,31 +81,39 @@ static void devices_join(struct devices *ds)
 
 /* ---- Opening ---- */
 
+struct names {
+    uint32_t target;
+    bool there[SUPER_ROLE_NR];
+};
+
 static int note_name(const char *name, void *arg)
 {
-    bool *there = arg;
+    struct names *n = arg;
+    char mine[DEVICE_NAME_MAX];
 
-    for (uint32_t r = 0; r < SUPER_ROLE_NR; r++)
-        there[r] = there[r] || strcmp(name, device_names[r]) == 0;
+    for (uint32_t r = 0; r < SUPER_ROLE_NR; r++) {
+        device_name(mine, n->target, r);
+        n->there[r] = n->there[r] || strcmp(name, mine) == 0;
+    }
     return 0;
 }
 
-static int read_all(const struct engine_conf *conf, struct rt_xs *xs, struct devices *ds,
-                    struct err *e)
+static int read_all(const struct engine_conf *conf, struct rt_xs *xs, uint32_t target,
+                    struct devices *ds, struct err *e)
 {
-    bool there[SUPER_ROLE_NR] = {false};
-    int rc = io_dir_list(conf->dir, note_name, there);
+    struct names n = {.target = target};
+    int rc = io_dir_list(conf->dir, note_name, &n);
 
-    there[SUPER_META] = true; /* if it is not, opening it says so */
+    n.there[SUPER_META] = true; /* if it is not, opening it says so */
     if (rc != 0)
         err_setf(e, rc, "check the directory's permissions, and the system's log",
                  "its names cannot be read", "cannot open pool %s", conf->dir->path);
     for (uint32_t i = 0; rc == 0 && i < SUPER_ROLE_NR; i++) {
         struct device *d = &ds->d[ds->nr];
 
-        if (!there[name_order[i]])
+        if (!n.there[name_order[i]])
             continue;
-        d->name = device_names[name_order[i]];
+        device_name(d->name, target, name_order[i]);
         rc = io_dir_open_dev(conf->dir, xs, d->name, conf->readonly, &d->dev, e);
         if (rc != 0)
             break;
@@ -129,21 +157,35 @@ static int refuse_twice(const struct device *d, const struct device *other, uint
                     "cannot use device %s", d->dev->name);
 }
 
-static int refuse_missing(const struct engine_conf *conf, uint32_t found, struct err *e)
+static int refuse_missing(const struct engine_conf *conf, uint32_t target, uint32_t found,
+                          struct err *e)
 {
-    char why[ERR_PART_MAX], next[ERR_PART_MAX];
+    char why[ERR_PART_MAX], next[ERR_PART_MAX], name[DEVICE_NAME_MAX];
     uint32_t r = 0;
 
     while (found & (1u << r))
         r++;
+    device_name(name, target, r);
     snprintf(why, sizeof(why), "none of its devices holds its %s", role_names[r]);
     snprintf(next, sizeof(next), "put the device back: ln -s PATH-OF-DEVICE %.160s/%s",
-             conf->dir->path, device_names[r]);
+             conf->dir->path, name);
     return err_setf(e, -DER_NONEXIST, next, why, "cannot open pool %s", conf->dir->path);
 }
 
-/* Are they one pool, and all of it? */
-static int check_whole(const struct engine_conf *conf, const struct devices *ds, struct err *e)
+static int refuse_target(const struct device *d, uint32_t target, struct err *e)
+{
+    char why[ERR_PART_MAX];
+
+    snprintf(why, sizeof(why), "%.80s says that it is of target %u", d->dev->name,
+             super_id(d->super)->target);
+    return err_setf(e, -DER_DF_INVAL,
+                    "give the pool's device files the names they had when it was made", why,
+                    "cannot use device %s for target %u", d->dev->name, target);
+}
+
+/* Are they one target of one pool, and all of it? */
+static int check_whole(const struct engine_conf *conf, uint32_t target, const struct devices *ds,
+                       struct err *e)
 {
     uint32_t found = 0;
 
@@ -152,6 +194,8 @@ static int check_whole(const struct engine_conf *conf, const struct devices *ds,
 
         if (!same_pool(id, super_id(ds->d[0].super)))
             return refuse_stranger(&ds->d[i], &ds->d[0], e);
+        if (id->target != target)
+            return refuse_target(&ds->d[i], target, e);
         for (uint32_t j = 0; j < i; j++) {
             uint32_t both = id->roles & super_id(ds->d[j].super)->roles;
 
@@ -160,16 +204,16 @@ static int check_whole(const struct engine_conf *conf, const struct devices *ds,
         }
         found |= id->roles;
     }
-    return found == ROLES_ALL ? 0 : refuse_missing(conf, found, e);
+    return found == ROLES_ALL ? 0 : refuse_missing(conf, target, found, e);
 }
 
-int devices_open(const struct engine_conf *conf, struct rt_xs *xs, struct devices *ds,
-                 struct err *e)
+int devices_open(const struct engine_conf *conf, struct rt_xs *xs, uint32_t target,
+                 struct devices *ds, struct err *e)
 {
-    int rc = read_all(conf, xs, ds, e);
+    int rc = read_all(conf, xs, target, ds, e);
 
     if (rc == 0)
-        rc = check_whole(conf, ds, e);
+        rc = check_whole(conf, target, ds, e);
     for (uint32_t i = 0; i < ds->nr && rc == 0; i++)
         rc = super_settle(ds->d[i].super, e);
     if (rc == 0)
@@ -181,12 +225,14 @@ int devices_open(const struct engine_conf *conf, struct rt_xs *xs, struct device
 
 /* A device that is to be: what its roles have in common. */
 struct plan {
-    const char *name, *path;
+    char name[DEVICE_NAME_MAX];
+    const char *path;
     bool pmem;
     uint32_t roles;
 };
 
-static uint32_t plan_devices(const struct engine_format *fmt, struct plan p[SUPER_ROLE_NR])
+static uint32_t plan_devices(const struct engine_format *fmt, uint32_t target,
+                             struct plan p[SUPER_ROLE_NR])
 {
     uint8_t number[SUPER_ROLE_NR];
     uint32_t nr = 0;
@@ -199,8 +245,8 @@ static uint32_t plan_devices(const struct engine_format *fmt, struct plan p[SUPE
             k++;
         if (k == nr) {
             number[nr++] = fmt->place[r].device;
-            p[k] = (struct plan){
-                .name = device_names[r], .path = fmt->place[r].path, .pmem = fmt->place[r].pmem};
+            p[k] = (struct plan){.path = fmt->place[r].path, .pmem = fmt->place[r].pmem};
+            device_name(p[k].name, target, r);
         }
         p[k].roles |= 1u << r;
     }
@@ -253,13 +299,13 @@ int devices_format(const struct engine_conf *conf, struct rt_xs *xs,
                    const uint64_t size[SUPER_ROLE_NR], struct devices *ds, struct err *e)
 {
     struct plan p[SUPER_ROLE_NR];
-    uint32_t nr = plan_devices(fmt, p);
+    uint32_t nr = plan_devices(fmt, id->target, p);
     int rc = name_all(conf, p, nr, e);
 
     if (rc != 0)
         return rc;
     for (uint32_t i = 0; i < nr && rc == 0; i++) {
-        ds->d[i].name = p[i].name;
+        memcpy(ds->d[i].name, p[i].name, sizeof(p[i].name));
         rc = io_dir_create_dev(conf->dir, xs, p[i].name, SUPER_AREA, &ds->d[i].dev, e);
         ds->nr += rc == 0;
         if (rc == 0 && p[i].pmem && !ds->d[i].dev->pmem)
@@ -282,11 +328,11 @@ int devices_format(const struct engine_conf *conf, struct rt_xs *xs,
 
 void devices_undo(const struct engine_conf *conf, struct devices *ds)
 {
-    const char *name[SUPER_ROLE_NR];
+    char name[SUPER_ROLE_NR][DEVICE_NAME_MAX];
     uint32_t nr = ds->nr;
 
     for (uint32_t i = 0; i < nr; i++) {
-        name[i] = ds->d[i].name;
+        memcpy(name[i], ds->d[i].name, sizeof(name[i]));
         /* one that was refused is not ours */
         if (ds->d[i].dev->fixed && ds->d[i].super != NULL)
             super_wipe(ds->d[i].dev);

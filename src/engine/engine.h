@@ -2,9 +2,11 @@
  * engine: the server. Targets with their shards, the object service, the pool service's host,
  * background work.
  *
- * An engine owns a set of targets; each target is one device set with one shard (heap + vos) a
- * pool, on one xstream. One target now; nothing here assumes it. It answers the messages of
- * net/msg.h as a net_service. Requests that can run at once do so on the caller's thread under the
+ * An engine owns the targets of a pool; each target is one device set with one shard (heap + vos),
+ * on one xstream, which may have several. The first target has the pool service too. Requests say
+ * which target they are for (net_hdr.target); a target that cannot be opened, or whose device
+ * failed, makes only its own data unavailable. The engine answers the messages of net/msg.h as a
+ * net_service. Requests that can run at once do so on the caller's thread under the
  * shard's lock (inline_handle); what must wait (a page, durability, device I/O) goes on in a fiber
  * of the shard's xstream.
  *
@@ -37,10 +39,12 @@ struct engine_conf {
     bool lenient;            /* with readonly: what cannot be opened is left out (engine_inspect) */
     bool keep_handles;       /* clients are elsewhere and outlive the engine: their handles, and the
                                 outcomes of their requests, stay over a restart */
-    int cpu;                 /* pin, -1: no */
+    int cpu;                 /* pin the first xstream, the next to the CPU behind; -1: no */
+    uint32_t xstreams;       /* 0: one a target, at most one a CPU */
     uint32_t spin_us;        /* see rt_xs_conf */
     uint32_t checkpoint_pct; /* see heap_conf; 0 default */
     uint64_t mem_limit;      /* bytes of metadata kept in memory; 0: all that was touched */
+    bool own_clocks; /* simulations: each shard has a clock of its own, as in several engines */
     /* Tests: passed to the heap. */
     bool refuse_damaged;
     bool (*spurious_fault)(void *arg, uint64_t page);
@@ -48,7 +52,9 @@ struct engine_conf {
     void *arg;
 };
 
-#define ENGINE_WAL_LEAST (1u << 20) /* a change may take up to a quarter of it */
+#define ENGINE_TARGETS_MAX 64u
+#define ENGINE_DEVICES_MAX (ENGINE_TARGETS_MAX * SUPER_ROLE_NR)
+#define ENGINE_WAL_LEAST   (1u << 20) /* a change may take up to a quarter of it */
 
 /* Where a role lies. */
 struct engine_place {
@@ -59,18 +65,20 @@ struct engine_place {
 
 struct engine_format {
     uuid_t pool;
+    uint32_t targets; /* 0: one. More have all their devices in the directory */
     struct engine_place place[SUPER_ROLE_NR]; /* all zero: one device in the directory */
     bool force;                               /* devices elsewhere may hold foreign data */
-    uint64_t wal_bytes;                       /* 0: 128 MiB, less in a pool with a small limit */
+    uint64_t wal_bytes;                       /* 0: 128 MiB, less in a pool with a small limit;
+                                                 this and the next two: a target */
     uint64_t meta_bytes, data_bytes; /* of metadata and data extents at first, 0: 32 and 16 MiB */
-    uint64_t limit_bytes;            /* 0: none */
+    uint64_t limit_bytes;            /* of all targets, each has an equal part; 0: none */
     const struct msg_prop
         *props; /* pool properties that differ from the defaults, label among them */
     uint32_t props_nr;
     const char *owner, *group; /* principals, "name@" */
 };
 
-/* Formats a one-target pool in an empty directory: devices (docs/formats.md, "Devices of a pool"),
+/* Formats a pool in an empty directory: devices (docs/formats.md, "Devices of a pool"),
  * superblocks, heap, vos, pool service with the first command. Durable when it returns; on failure
  * nothing stays that it made. Blocking, from a foreign thread or (simulation) a fiber. */
 int engine_pool_format(const struct engine_conf *conf, const struct engine_format *fmt,
@@ -81,8 +89,9 @@ int engine_pool_format(const struct engine_conf *conf, const struct engine_forma
  * that it is this pool's (-DER_DF_INVAL, -DER_CSUM); with force such a device is left as it is,
  * except that a damaged superblock counts as the pool's. Blocking. */
 int engine_pool_destroy(const struct engine_conf *conf, bool force, struct err *e);
-/* Does a directory entry belong to a pool? */
+/* Does a directory entry belong to a pool? To which of its targets? */
 bool engine_is_device(const char *name);
+bool engine_device_target(const char *name, uint32_t *target);
 #define ENGINE_DEVICE "target0" /* every pool has it: the device with the metadata */
 /* Locks the directory, opens and recovers the pool in it, starts serving. Blocking. */
 int engine_open(const struct engine_conf *conf, struct engine **eng, struct err *e);
@@ -95,8 +104,8 @@ void engine_close(struct engine *eng, bool clean);
 void engine_drain(struct engine *eng);
 
 struct net_service *engine_service(struct engine *eng);
-/* The xstream that serves requests: wires that belong to it save them a way. Until the engine is
- * closed; whoever uses it has ended all he began there by then. */
+/* The xstream that serves requests of the first target: wires that belong to it save them a way.
+ * Until the engine is closed; whoever uses it has ended all he began there by then. */
 struct rt_xs *engine_xs(struct engine *eng);
 void engine_pool_uuid(const struct engine *eng, uuid_t pool);
 
@@ -149,7 +158,9 @@ int engine_inspect(struct engine *eng, const struct engine_inspect *what, struct
 /* Was everything opened? Else why not. */
 bool engine_is_whole(const struct engine *eng, struct err *e);
 
+/* Sums over the targets that serve. */
 struct engine_stat {
+    uint64_t targets, targets_down; /* that cannot be used */
     uint64_t objects, dkeys, akeys, values;
     uint64_t value_bytes_heap, value_bytes_data;
     uint64_t prepared, prepared_bytes; /* transactions in doubt, and what they bring */
@@ -168,6 +179,7 @@ struct engine_stat {
 void engine_stat(struct engine *eng, struct engine_stat *st); /* blocking, any thread */
 
 struct engine_device {
+    uint32_t target;
     const char *name; /* in the directory; as long as the engine is open, as path */
     const char *path; /* where it lies */
     uint32_t roles;   /* bit (1 << enum super_role) */
@@ -175,7 +187,7 @@ struct engine_device {
     bool fixed;       /* a block device */
     bool pmem;        /* persistent memory, written by stores */
 };
-/* The pool's devices, at most SUPER_ROLE_NR; how many. */
+/* The pool's devices, at most ENGINE_DEVICES_MAX; how many. */
 uint32_t engine_devices(const struct engine *eng, struct engine_device *d);
 
 #endif

@@ -1,14 +1,17 @@
 /*
  * The engine from the inside. One struct shard holds a pool's part on one target: device, heap,
- * store, and (first target) the pool service. Files:
+ * store, and (first target) the pool service. Shards share nothing but the engine's clock; an
+ * xstream has one or several. Files:
  *
  * - engine.c opens and closes; format.c makes a pool, devices.c knows its devices, destroy.c is its
  *   end
- * - shard.c: the retry loop, answers that wait for durability
+ * - shard.c: the retry loop, answers that wait for durability; shards.c: all of them at once;
+ *   handles.c: what shards know of the service's container handles
  * - service.c: which file serves which message; decode.c: messages to vos structures; svc_host.c:
  *   messages of the pool service
  * - update.c, fetch.c, gather.c, list.c, query.c: one kind of request each, inline form and fiber
  *   form
+ * - tx.h: transactions over several shards
  * - data_io.c: values in data extents, by aligned transfers, with checksums and shared flushes;
  *   data_mem.c: the same where they lie in memory
  * - reclaim.c: giving room back in the background; holders.c: handles of clients that are gone
@@ -34,6 +37,7 @@
 #include "base/htable.h"
 #include "base/mutant.h"
 #include "engine/engine.h"
+#include "engine/tx.h"
 #include "heap/heap.h"
 #include "net/msg.h"
 #include "place/place.h"
@@ -50,15 +54,24 @@ struct flusher {
     int rc;                /* of a flush that failed, for good */
 };
 
+#define DEVICE_NAME_MAX 24u
+
 /* The devices of a shard; any of them may hold several roles. */
 struct devices {
     uint32_t nr;
     struct device {
-        const char *name; /* in the pool's directory */
+        char name[DEVICE_NAME_MAX]; /* in the pool's directory */
         struct io_dev *dev;
         struct super *super;
     } d[SUPER_ROLE_NR];
     struct super *role[SUPER_ROLE_NR]; /* the one that holds it */
+};
+
+/* handles.c; under the shard's heap lock. */
+struct handles {
+    struct htable known;
+    uint64_t closed; /* how often some were taken away */
+    uint8_t missed[16];
 };
 
 /* holders.c; on the xstream alone. */
@@ -73,12 +86,17 @@ struct holders {
 
 struct shard {
     struct engine *eng;
+    uint32_t target; /* id in the pool map, and index here */
     struct rt_xs *xs;
     struct devices devs;
     struct heap *heap;
     struct vos *vos;
-    struct svc *svc;
-    struct hlc clock;
+    struct svc *svc;   /* of the first shard; NULL elsewhere */
+    struct err down;   /* rc != 0: it could not be opened, and why; it serves nothing */
+    struct hlc *clock; /* the engine's, or in simulations its own */
+    struct hlc own_clock;
+    struct handles handles;
+    struct txs txs;
     struct flusher flusher;
     uint32_t data_writers; /* updates writing data extents now (xstream only) */
     void *bounce[32];      /* data_io.c: buffers kept for the next transfer (xstream only) */
@@ -89,26 +107,34 @@ struct shard {
     struct rt_call reclaim_call; /* from any thread: a change left something to give back */
     bool reclaim_called;         /* it is on its way; atomic */
     struct holders holders;
-    struct rt_mutex svc_lock; /* fibers apply commands of the service one at a time */
 };
 
 struct engine {
     struct engine_conf conf;
     struct rt_world *world;
     struct net_service service;
-    struct shard shard;
+    struct shard *shard; /* [target]; the first one has the pool service */
+    uint32_t shard_nr;
+    struct rt_xs *xs[ENGINE_TARGETS_MAX];
+    uint32_t xs_nr; /* shard i lives on xs[i % xs_nr] */
+    struct hlc clock;
+    struct net_peer *self;    /* messages from shard to shard */
+    struct rt_mutex svc_lock; /* fibers apply commands of the service one at a time */
     struct place_map *map;
     uuid_t pool;
     struct err not_open;                /* lenient: what could not be opened */
     struct gate gate;                   /* for requests; closed: new ones are refused */
     uint64_t requests, inline_requests; /* atomic */
     uint64_t data_writes, data_reads;   /* atomic */
-    uint64_t flushes;                   /* xstream only */
+    uint64_t flushes;                   /* atomic */
 };
 
 uint64_t engine_wall_ns(const struct engine *eng);
-/* The xstream that an engine or a format runs on. */
-int engine_xs_create(const struct engine_conf *conf, struct rt_xs **xs);
+/* An xstream of an engine, or the one that a format runs on. */
+int engine_xs_create(const struct engine_conf *conf, uint32_t index, struct rt_xs **xs);
+
+/* The map is known: the other xstreams and shards come to be. */
+int engine_others_begin(struct engine *eng);
 
 /* service.c: fills in eng->service. */
 void service_init(struct engine *eng);
@@ -117,10 +143,10 @@ void service_init(struct engine *eng);
 
 /* Opens what is in the directory and checks that it is a whole pool: each role once, all devices of
  * one pool. Nothing is written before that is sure. */
-int devices_open(const struct engine_conf *conf, struct rt_xs *xs, struct devices *ds,
-                 struct err *e);
-/* Makes and formats them; id: what their superblocks have in common. On failure nothing of them
- * stays. */
+int devices_open(const struct engine_conf *conf, struct rt_xs *xs, uint32_t target,
+                 struct devices *ds, struct err *e);
+/* Makes and formats those of target id->target; id: what their superblocks have in common. On
+ * failure nothing of them stays. */
 int devices_format(const struct engine_conf *conf, struct rt_xs *xs,
                    const struct engine_format *fmt, const struct super_id *id,
                    const uint64_t size[SUPER_ROLE_NR], struct devices *ds, struct err *e);
@@ -128,20 +154,56 @@ void devices_close(struct devices *ds);
 /* After devices_format(): they are closed and taken away again. */
 void devices_undo(const struct engine_conf *conf, struct devices *ds);
 
+/* ---- shards.c ---- */
+
+/* Runs fn(s, arg) for every shard that serves, each in a fiber of its xstream, and waits for all.
+ * [F], or a foreign thread. The first error by target; the others have run to their end. */
+int shards_each(struct engine *eng, int (*fn)(struct shard *s, void *arg), void *arg);
+/* Of one. */
+int shards_one(struct shard *s, int (*fn)(struct shard *s, void *arg), void *arg);
+/* Does it serve? Else why not: -DER_IO. */
+static inline bool shard_serves(const struct shard *s)
+{
+    return s->heap != NULL && s->vos != NULL && !heap_failed(s->heap);
+}
+
+/* ---- handles.c ---- */
+
+void handles_init(struct shard *s);
+void handles_fini(struct shard *s);
+/* The handle as this shard knows it; NULL: it has to ask (SHARD_ASK). Any but the first shard. [L]
+ */
+struct svc_chdl *handles_find(struct shard *s, const uint8_t hdl[16]);
+/* Asks the service for it; durable when answered. -DER_NO_HDL, -DER_IO. [F], any xstream. */
+int handles_learn(struct shard *s, const uint8_t hdl[16]);
+/* After a command of the service: handles that it closed are forgotten by all shards. [F] */
+void handles_spread(struct engine *eng);
+/* The container's store is gone: what was cached of it too. [L] */
+void handles_forget_cont(struct shard *s, const uint8_t cont[16]);
+
 /* ---- shard.c ---- */
+
+/* Of shard_cont(): the service has to be asked first. shard_run() does that. */
+#define SHARD_ASK 100
+/* Of an operation that cannot just be run again: a prepared transaction is in the way. */
+#define SHARD_DOUBT 101
 
 /* Runs op under the heap's lock, again and again while it asks for pages, log space or growth. [F]
  */
 int shard_run(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg);
+/* Everything that was committed until now is durable: 0. [F] */
+int shard_settle(struct shard *s);
 /* Ends the request with rc once lsn is durable (then the heap failed: -DER_IO). Any thread, lock
  * not held. */
 void shard_reply(struct shard *s, struct net_req *req, int rc, uint64_t lsn);
+/* Ends a request that no shard took. */
+void shard_refuse(struct engine *eng, struct net_req *req, int rc);
 /* As shard_reply, called with the lock held; gives it back. */
 void shard_reply_unlock(struct shard *s, struct net_req *req, int rc, uint64_t lsn);
-/* Is rc one of the heap's codes that mean "not now"? */
+/* Is rc one of those that mean "not now"? Whoever runs in a fiber lets shard_run() wait. */
 static inline bool shard_again(int rc)
 {
-    return rc > 0;
+    return rc > 0 || rc == -DER_INPROGRESS;
 }
 /* The container behind an open handle, with its rights checked against need (DAOS_ACL_PERM_*). [L]
  * -DER_NO_HDL, -DER_NO_PERM, HEAP_*. */
@@ -155,7 +217,7 @@ int shard_cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch, 
  * acknowledged. What is read at it stays so: later writes come above. [L] */
 static inline daos_epoch_t shard_read_at(struct shard *s, daos_epoch_t asked)
 {
-    return asked != 0 ? asked : hlc_get(&s->clock, engine_wall_ns(s->eng));
+    return asked != 0 ? asked : hlc_get(s->clock, engine_wall_ns(s->eng));
 }
 /* The store of a container that the service has destroyed goes, and what handles cached of it.
  * -DER_NONEXIST: there is none. [L] */

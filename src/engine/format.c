@@ -1,30 +1,42 @@
-/* Making a one-target pool in a directory: devices, superblocks, heap, store, service. Superblocks
- * come first and the service last; a crash in between leaves a directory that does not open as a
- * pool. */
+/* Making a pool in a directory: devices, superblocks, heap, store of each target, the last one
+ * first; then the first one's with the service. A crash in between leaves a directory that does not
+ * open as a pool. */
+#include <stdio.h>
 #include "engine/engine_int.h"
 
 #define WAL_DEFAULT (128ull << 20)
+#define WAL_MANY    (32ull << 20) /* of one target of many, at least */
 #define WAL_LEAST   (8ull << 20)
 #define META_FIRST  (32ull << 20)
 #define DATA_FIRST  (16ull << 20)
 #define ROLE_UNIT   65536ull
+#define MAP_MAX     (64u + 64u * ENGINE_TARGETS_MAX)
 
 struct format {
     const struct engine_conf *conf;
     const struct engine_format *fmt;
     struct rt_xs *xs;
     struct err *e;
+    struct shard shard; /* the one that is being made */
     int rc;
     struct rt_event done;
 };
 
-static int map_encode(void *buf, size_t *len)
+static uint32_t targets_of(const struct engine_format *fmt)
 {
-    struct place_target t = {
-        .id = 0, .weight = 1, .state = DAOS_TS_UP_IN, .joined = 1, .changed = 1};
-    struct place_map *map;
-    int rc = place_map_create(1, &t, 1, &map);
+    return fmt->targets != 0 ? fmt->targets : 1;
+}
 
+static int map_encode(uint32_t targets, void *buf, size_t *len)
+{
+    struct place_target t[ENGINE_TARGETS_MAX];
+    struct place_map *map;
+    int rc;
+
+    for (uint32_t i = 0; i < targets; i++)
+        t[i] = (struct place_target){
+            .id = i, .weight = 1, .state = DAOS_TS_UP_IN, .joined = 1, .changed = 1};
+    rc = place_map_create(1, t, targets, &map);
     if (rc != 0)
         return rc;
     rc = place_map_encode(map, buf, len);
@@ -34,7 +46,7 @@ static int map_encode(void *buf, size_t *len)
 
 struct fill {
     const struct engine_format *fmt;
-    uint8_t map[256];
+    uint8_t map[MAP_MAX];
     size_t map_len;
     bool vos_done;
     uint32_t bad;
@@ -56,14 +68,14 @@ static int fill_run(struct shard *s, void *arg)
     if (!f->vos_done)
         rc = vos_format(s->heap);
     f->vos_done = rc == 0;
-    return rc != 0 ? rc : svc_format(s->heap, &sf, &f->bad);
+    return rc != 0 || s->target > 0 ? rc : svc_format(s->heap, &sf, &f->bad);
 }
 
 /* The heap is there and empty: store and service go in. */
 static int fill(struct format *j, struct shard *s)
 {
     struct fill f = {.fmt = j->fmt, .map_len = sizeof(f.map)};
-    int rc = map_encode(f.map, &f.map_len);
+    int rc = map_encode(targets_of(j->fmt), f.map, &f.map_len);
 
     if (rc == 0)
         rc = shard_run(s, fill_run, &f);
@@ -74,15 +86,17 @@ static int fill(struct format *j, struct shard *s)
     return rc;
 }
 
-static void choose_sizes(const struct engine_format *fmt, uint64_t size[SUPER_ROLE_NR])
+/* limit: of this target. */
+static void choose_sizes(const struct engine_format *fmt, uint64_t limit,
+                         uint64_t size[SUPER_ROLE_NR])
 {
-    size[SUPER_WAL] = WAL_DEFAULT;
+    size[SUPER_WAL] = MAX(WAL_DEFAULT / targets_of(fmt), WAL_MANY);
     size[SUPER_META] = META_FIRST;
     size[SUPER_DATA] = DATA_FIRST;
     if (fmt->wal_bytes != 0)
         size[SUPER_WAL] = ROUND_UP(MAX(fmt->wal_bytes, ENGINE_WAL_LEAST), ROLE_UNIT);
-    else if (fmt->limit_bytes != 0 && fmt->limit_bytes / 8 < WAL_DEFAULT)
-        size[SUPER_WAL] = ROUND_UP(MAX(fmt->limit_bytes / 8, WAL_LEAST), ROLE_UNIT);
+    else if (limit != 0 && limit / 8 < size[SUPER_WAL])
+        size[SUPER_WAL] = ROUND_UP(MAX(limit / 8, WAL_LEAST), ROLE_UNIT);
     if (fmt->meta_bytes != 0)
         size[SUPER_META] = ROUND_UP(fmt->meta_bytes, ROLE_UNIT);
     if (fmt->data_bytes != 0)
@@ -92,15 +106,15 @@ static void choose_sizes(const struct engine_format *fmt, uint64_t size[SUPER_RO
 static int format_shard(struct format *j, struct shard *s)
 {
     const struct engine_format *fmt = j->fmt;
-    struct super_id id = {.page_size = HEAP_PAGE_SIZE, .limit_bytes = fmt->limit_bytes};
+    uint64_t limit = fmt->limit_bytes / targets_of(fmt);
+    struct super_id id = {.page_size = HEAP_PAGE_SIZE, .target = s->target, .limit_bytes = limit};
     struct heap_conf hc = {.xs = s->xs};
     uint64_t size[SUPER_ROLE_NR];
     int rc;
 
-    choose_sizes(fmt, size);
-    if (fmt->limit_bytes != 0 &&
-        fmt->limit_bytes < size[SUPER_WAL] + size[SUPER_META] + size[SUPER_DATA] + SUPER_AREA)
-        return err_setf(j->e, -DER_NOSPACE, "give it at least 64 MiB",
+    choose_sizes(fmt, limit, size);
+    if (limit != 0 && limit < size[SUPER_WAL] + size[SUPER_META] + size[SUPER_DATA] + SUPER_AREA)
+        return err_setf(j->e, -DER_NOSPACE, "give it at least 64 MiB a target",
                         "log and first metadata alone take more",
                         "cannot create a pool of %llu bytes", (unsigned long long)fmt->limit_bytes);
     memcpy(id.pool, fmt->pool, 16);
@@ -119,35 +133,68 @@ static int format_shard(struct format *j, struct shard *s)
     return rc;
 }
 
+static int format_target(struct format *j, struct engine *eng, struct shard *s, uint32_t target)
+{
+    int rc, late;
+
+    *s = (struct shard){.eng = eng, .xs = j->xs, .target = target};
+    rc = format_shard(j, s);
+    if (s->heap != NULL) {
+        late = heap_close(s->heap, rc == 0);
+        rc = rc != 0 ? rc : late;
+    }
+    if (rc != 0)
+        devices_undo(j->conf, &s->devs);
+    devices_close(&s->devs);
+    return rc;
+}
+
+/* Targets that were made before another one failed. */
+static void undo(struct format *j, uint32_t target)
+{
+    char name[DEVICE_NAME_MAX];
+
+    snprintf(name, sizeof(name), "target%u", target);
+    io_dir_remove(j->conf->dir, name, NULL);
+}
+
 static void format_fiber(void *arg)
 {
     struct format *j = arg;
     struct engine eng = {.conf = *j->conf};
-    struct shard *s = &eng.shard;
-    int rc;
+    uint32_t nr = targets_of(j->fmt), i;
 
-    s->eng = &eng;
-    s->xs = j->xs;
-    j->rc = format_shard(j, s);
-    if (s->heap != NULL) {
-        rc = heap_close(s->heap, j->rc == 0);
-        j->rc = j->rc != 0 ? j->rc : rc;
-    }
-    if (j->rc != 0)
-        devices_undo(j->conf, &s->devs);
-    devices_close(&s->devs);
+    for (i = nr; i > 0 && j->rc == 0; i--)
+        j->rc = format_target(j, &eng, &j->shard, i - 1);
+    for (i++; j->rc != 0 && i < nr; i++)
+        undo(j, i);
     rt_event_set(&j->done);
+}
+
+static int check_targets(const struct engine_format *fmt, struct err *e)
+{
+    if (fmt->targets > ENGINE_TARGETS_MAX)
+        return err_setf(e, -DER_INVAL, "ask for fewer", "an engine serves at most 64",
+                        "cannot create a pool of %u targets", fmt->targets);
+    for (uint32_t r = 0; fmt->targets > 1 && r < SUPER_ROLE_NR; r++)
+        if (fmt->place[r].path != NULL)
+            return err_setf(e, -DER_NOTSUPPORTED,
+                            "leave the devices away, or make a pool of one target",
+                            "devices elsewhere can be given to one target only",
+                            "cannot create a pool of %u targets", fmt->targets);
+    return 0;
 }
 
 int engine_pool_format(const struct engine_conf *conf, const struct engine_format *fmt,
                        struct err *e)
 {
     struct format j = {.conf = conf, .fmt = fmt, .e = e};
-    int rc;
+    int rc = check_targets(fmt, e);
 
-    rc = conf->locked ? 0 : io_dir_lock(conf->dir, e);
+    if (rc == 0 && !conf->locked)
+        rc = io_dir_lock(conf->dir, e);
     if (rc == 0)
-        rc = engine_xs_create(conf, &j.xs);
+        rc = engine_xs_create(conf, 0, &j.xs);
     if (rc != 0)
         return rc;
     rt_event_init(&j.done);

@@ -112,7 +112,7 @@ static int apply(struct shard *s, void *arg)
 {
     struct step *t = arg;
     struct svc_cmd cmd = {
-        .opcode = t->opcode, .req = &t->h, .now = hlc_get(&s->clock, engine_wall_ns(s->eng))};
+        .opcode = t->opcode, .req = &t->h, .now = hlc_get(s->clock, engine_wall_ns(s->eng))};
     bool replayed;
 
     if (t->opcode == SVC_HOLDER_GONE && s->holders.noting > 0)
@@ -125,9 +125,10 @@ static int tell(struct shard *s, struct step *t, uint16_t opcode)
     int rc;
 
     t->opcode = opcode;
-    rt_mutex_lock(&s->svc_lock);
+    rt_mutex_lock(&s->eng->svc_lock);
     rc = shard_run(s, apply, t);
-    rt_mutex_unlock(&s->svc_lock);
+    rt_mutex_unlock(&s->eng->svc_lock);
+    handles_spread(s->eng);
     return rc;
 }
 

@@ -74,7 +74,7 @@ static int note_name(const char *name, void *arg)
 
 static int show_supers(struct show *w)
 {
-    struct shard *s = &w->eng->shard;
+    struct shard *s = w->eng->shard;
     char names[SUPER_ROLE_NR][32] = {""};
     int rc = 0;
 
@@ -97,7 +97,7 @@ static int show_supers(struct show *w)
 
 static int show_log(struct show *w)
 {
-    struct super *wal = w->eng->shard.devs.role[SUPER_WAL];
+    struct super *wal = w->eng->shard->devs.role[SUPER_WAL];
     int rc;
 
     if (wal == NULL)
@@ -142,7 +142,7 @@ static int find_object(struct show *w)
         return 0;
     }
     check_paths_init(&paths);
-    rc = check_names(&w->eng->shard, &paths);
+    rc = check_names(w->eng->shard, &paths);
     if (rc == 0 && !check_paths_lookup(&paths, w->cont, slash, &w->oid))
         rc = -DER_NONEXIST;
     check_paths_fini(&paths);
@@ -188,7 +188,7 @@ static int rows_out(struct show *w)
 
 static int show_tree(struct show *w)
 {
-    struct shard *s = &w->eng->shard;
+    struct shard *s = w->eng->shard;
     int rc;
 
     w->tree = (struct tree_show){.max = w->what->limit, .label = label, .arg = w};
@@ -256,7 +256,7 @@ static int dump_step(struct shard *s, void *arg)
 
 static int lines_out(struct show *w, uint8_t *buf)
 {
-    struct super *dev = w->eng->shard.devs.role[SUPER_DATA];
+    struct super *dev = w->eng->shard->devs.role[SUPER_DATA];
     int rc = 0;
 
     for (const struct line *n = w->lines; n != NULL && rc == 0; n = n->next) {
@@ -287,7 +287,7 @@ static int show_object(struct show *w)
     w->lines_end = &w->lines;
     w->more = true;
     while (rc == 0 && w->more) {
-        rc = shard_run(&w->eng->shard, dump_step, w);
+        rc = shard_run(w->eng->shard, dump_step, w);
         if (rc == 0)
             rc = lines_out(w, buf);
         rt_yield();
@@ -301,9 +301,9 @@ static int show_store(struct show *w)
 {
     int rc;
 
-    if (w->eng->shard.vos == NULL)
+    if (w->eng->shard->vos == NULL)
         return refuse(w, -DER_CSUM, "its store cannot be opened");
-    rc = shard_run(&w->eng->shard, find_cont, w);
+    rc = shard_run(w->eng->shard, find_cont, w);
     if (rc == 0)
         rc = find_object(w);
     if (rc == 0)
@@ -320,7 +320,7 @@ static int show_store(struct show *w)
 
 static int show_page(struct show *w)
 {
-    struct heap *h = w->eng->shard.heap;
+    struct heap *h = w->eng->shard->heap;
     int rc;
 
     if (h == NULL)
@@ -367,7 +367,7 @@ int engine_inspect(struct engine *eng, const struct engine_inspect *what, struct
     w->what = what;
     w->e = e;
     rt_event_init(&w->done);
-    rc = rt_spawn_on(eng->shard.xs, show_fiber, w);
+    rc = rt_spawn_on(eng->shard->xs, show_fiber, w);
     if (rc == 0) {
         rt_event_wait(&w->done);
         rc = w->rc;

@@ -5,7 +5,7 @@
 #define LIST_ENTRIES_MAX 65536u
 #define LIST_BYTES_MAX   (512u << 10)
 
-struct list {
+struct listing {
     struct net_req *req;
     struct vos_anchor anchor;
     char *keys;
@@ -22,7 +22,7 @@ struct list {
 
 static int emit(void *arg, const struct vos_entry *e)
 {
-    struct list *l = arg;
+    struct listing *l = arg;
     const struct msg_obj_list_req *m = l->req->req;
 
     if (l->nr == l->max)
@@ -51,7 +51,7 @@ static int emit(void *arg, const struct vos_entry *e)
 
 static int run(struct shard *s, void *arg)
 {
-    struct list *l = arg;
+    struct listing *l = arg;
     const struct msg_obj_list_req *m = l->req->req;
     struct msg_obj_list_rep *rep = l->req->rep;
     struct vos_key dkey = {m->dkey.buf, m->dkey.len}, akey = {m->akey.buf, m->akey.len};
@@ -70,7 +70,7 @@ static int run(struct shard *s, void *arg)
                     &l->lsn);
 }
 
-static void *room(struct list *l, bool wanted, size_t bytes, bool *ok)
+static void *room(struct listing *l, bool wanted, size_t bytes, bool *ok)
 {
     void *p = wanted ? net_req_alloc(l->req, bytes) : NULL;
 
@@ -79,7 +79,7 @@ static void *room(struct list *l, bool wanted, size_t bytes, bool *ok)
     return p;
 }
 
-static int prepare(struct list *l)
+static int prepare(struct listing *l)
 {
     const struct msg_obj_list_req *m = l->req->req;
     bool keyed = m->level == MSG_DKEY || m->level == MSG_AKEY, ok = true;
@@ -97,7 +97,7 @@ static int prepare(struct list *l)
     return ok ? 0 : -DER_NOMEM;
 }
 
-static int finish(struct list *l, int rc)
+static int finish(struct listing *l, int rc)
 {
     struct msg_obj_list_rep *rep = l->req->rep;
     struct vos_anchor *anchor;
@@ -131,7 +131,7 @@ static int finish(struct list *l, int rc)
 
 bool list_inline(struct shard *s, struct net_req *req)
 {
-    struct list l = {.req = req};
+    struct listing l = {.req = req};
     int rc = prepare(&l);
 
     if (rc != 0) {
@@ -152,7 +152,7 @@ bool list_inline(struct shard *s, struct net_req *req)
 
 void list_fiber(struct shard *s, struct net_req *req)
 {
-    struct list l = {.req = req};
+    struct listing l = {.req = req};
     int rc = prepare(&l);
 
     if (rc == 0) {

@@ -39,7 +39,7 @@ static int gone_apply(struct shard *s, void *arg)
     struct gone *g = arg;
     struct svc_cont_gone body;
     struct svc_cmd cmd = {
-        .opcode = SVC_CONT_GONE, .req = &body, .now = hlc_get(&s->clock, engine_wall_ns(s->eng))};
+        .opcode = SVC_CONT_GONE, .req = &body, .now = hlc_get(s->clock, engine_wall_ns(s->eng))};
     uint64_t lsn;
     bool replayed;
 
@@ -58,25 +58,46 @@ static int gone_store(struct shard *s, void *arg)
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
+/* The service forgets it when no store has it any more, for good. */
+static int gone_durable(struct shard *s, void *arg)
+{
+    int rc = shard_run(s, gone_store, arg);
+
+    if (rc == 0 && s->svc == NULL)
+        rc = shard_settle(s);
+    if (rc == 0 && s->reclaim_again)
+        reclaim_kick(s);
+    return rc;
+}
+
+static bool all_serve(const struct engine *eng)
+{
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        if (!shard_serves(&eng->shard[i]))
+            return false;
+    return true;
+}
+
 /* Everything destroyed has been reclaimed: the service need not remember it. */
 static int forget_gone(struct shard *s)
 {
     struct gone g = {0};
     int rc;
 
-    for (;;) {
+    while (all_serve(s->eng)) {
         memset(&g, 0, sizeof(g));
         rc = shard_run(s, gone_next, &g);
         if (rc != 0)
             return rc == -DER_NONEXIST ? 0 : rc;
-        rt_mutex_lock(&s->svc_lock);
-        rc = shard_run(s, gone_store, &g);
+        rt_mutex_lock(&s->eng->svc_lock);
+        rc = shards_each(s->eng, gone_durable, &g);
         if (rc == 0)
             rc = shard_run(s, gone_apply, &g);
-        rt_mutex_unlock(&s->svc_lock);
+        rt_mutex_unlock(&s->eng->svc_lock);
         if (rc != 0)
             return rc;
     }
+    return 0;
 }
 
 static bool closing(const struct shard *s)
@@ -95,7 +116,7 @@ static int session_next(struct shard *s, void *arg)
     bool started = i->started;
 
     memcpy(i->next, i->at, sizeof(i->next));
-    return svc_next_session(s->svc, hlc_get(&s->clock, engine_wall_ns(s->eng)), i->next, &started,
+    return svc_next_session(s->svc, hlc_get(s->clock, engine_wall_ns(s->eng)), i->next, &started,
                             &i->idle);
 }
 
@@ -103,9 +124,8 @@ static int session_apply(struct shard *s, void *arg)
 {
     struct idle *i = arg;
     struct svc_session_gone body;
-    struct svc_cmd cmd = {.opcode = SVC_SESSION_GONE,
-                          .req = &body,
-                          .now = hlc_get(&s->clock, engine_wall_ns(s->eng))};
+    struct svc_cmd cmd = {
+        .opcode = SVC_SESSION_GONE, .req = &body, .now = hlc_get(s->clock, engine_wall_ns(s->eng))};
     uint64_t lsn;
     bool replayed;
 
@@ -124,9 +144,9 @@ static int forget_sessions(struct shard *s)
     while (rc == 0 && !closing(s) && !s->reclaim_held) {
         rc = shard_run(s, session_next, &i);
         if (rc == 0 && i.idle) {
-            rt_mutex_lock(&s->svc_lock);
+            rt_mutex_lock(&s->eng->svc_lock);
             rc = shard_run(s, session_apply, &i);
-            rt_mutex_unlock(&s->svc_lock);
+            rt_mutex_unlock(&s->eng->svc_lock);
             rc = rc == -DER_NONEXIST ? 0 : rc; /* somebody who came was rid of it */
         } else if (rc == 0) {
             memcpy(i.at, i.next, sizeof(i.at));
@@ -141,8 +161,12 @@ static int forget_sessions(struct shard *s)
  * that is full of them lets nobody in who could make room. */
 static int forget(struct shard *s, int rc)
 {
-    int gone = rc == 0 ? forget_gone(s) : rc, idle = forget_sessions(s);
+    int gone, idle;
 
+    if (s->svc == NULL)
+        return rc;
+    gone = rc == 0 ? forget_gone(s) : rc;
+    idle = forget_sessions(s);
     return gone != 0 ? gone : idle;
 }
 
@@ -244,40 +268,54 @@ void reclaim_release(struct shard *s)
 /* ---- Aggregation on request ---- */
 
 struct aggregate {
-    struct net_req *req;
-    struct vos_anchor where;
-    uint64_t upto, lsn;
-    bool more;
+    const struct msg_cont_aggregate_req *m;
+    struct aggregate_part {
+        struct vos_anchor where;
+        uint64_t lsn;
+        bool more;
+    } * part; /* [target] */
 };
 
 static int aggregate_step(struct shard *s, void *arg)
 {
     struct aggregate *a = arg;
-    const struct msg_cont_aggregate_req *m = a->req->req;
-    struct vos_anchor where = a->where; /* a step that is repeated starts where it started */
+    struct aggregate_part *p = &a->part[s->target];
+    struct vos_anchor where = p->where; /* a step that is repeated starts where it started */
     struct vos_cont *c;
-    int rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, &c);
+    int rc = shard_cont(s, a->m->hdl, DAOS_ACL_PERM_WRITE, &c);
 
     if (rc != 0) {
-        a->lsn = heap_lsn(s->heap);
+        p->lsn = heap_lsn(s->heap);
         return rc;
     }
-    rc = vos_aggregate(c, a->upto, &where, &a->more);
+    rc = vos_aggregate(c, a->m->epoch, &where, &p->more);
     if (rc == 0)
-        a->where = where;
+        p->where = where;
+    return rc;
+}
+
+static int each_aggregate(struct shard *s, void *arg)
+{
+    struct aggregate *a = arg;
+    struct aggregate_part *p = &a->part[s->target];
+    int rc = 0;
+
+    p->more = true;
+    while (rc == 0 && p->more) {
+        rc = shard_run(s, aggregate_step, a);
+        rt_yield();
+    }
     return rc;
 }
 
 void aggregate_fiber(struct shard *s, struct net_req *req)
 {
     const struct msg_cont_aggregate_req *m = req->req;
-    struct aggregate a = {.req = req, .upto = m->epoch};
+    struct aggregate a = {
+        .m = m, .part = arena_calloc(net_req_arena(req), s->eng->shard_nr, sizeof(*a.part))};
     int rc = m->epoch == DAOS_EPOCH_MAX ? -DER_INVAL : 0;
 
-    a.more = true;
-    while (rc == 0 && a.more) {
-        rc = shard_run(s, aggregate_step, &a);
-        rt_yield();
-    }
-    shard_reply(s, req, rc, a.lsn);
+    if (rc == 0)
+        rc = a.part != NULL ? shards_each(s->eng, each_aggregate, &a) : -DER_NOMEM;
+    shard_reply(s, req, rc, a.part != NULL ? a.part[s->target].lsn : 0);
 }

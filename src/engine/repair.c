@@ -438,7 +438,7 @@ static int repair(struct shard *s, struct mend *k)
 static void repair_fiber(void *arg)
 {
     struct mend *k = arg;
-    struct shard *s = &k->eng->shard;
+    struct shard *s = k->eng->shard;
     int rc;
 
     reclaim_hold(s);
@@ -470,7 +470,7 @@ int engine_repair(struct engine *eng, bool dry, void (*report)(void *arg, const 
     k->ops = (struct vos_repair_ops){.say = said, .lost_conts = lost_conts, .arg = k};
     k->lines = check_lines_open(eng, report, arg);
     rt_event_init(&k->ended);
-    rc = k->lines != NULL ? rt_spawn_on(eng->shard.xs, repair_fiber, k) : -DER_NOMEM;
+    rc = k->lines != NULL ? rt_spawn_on(eng->shard->xs, repair_fiber, k) : -DER_NOMEM;
     if (rc == 0) {
         rt_event_wait(&k->ended);
         rc = k->rc;

@@ -123,7 +123,7 @@ static int adopt_cont(struct shard *s, void *arg)
 {
     struct mend *k = arg;
 
-    return svc_adopt_cont(s->svc, k->cur, hlc_get(&s->clock, engine_wall_ns(s->eng)), &k->made);
+    return svc_adopt_cont(s->svc, k->cur, hlc_get(s->clock, engine_wall_ns(s->eng)), &k->made);
 }
 
 static int adopt_snap(struct shard *s, void *arg)

@@ -10,19 +10,22 @@
 struct rollback {
     struct net_req *req;
     struct vos_txid txid;
-    uint64_t lsn;
-    bool replayed, more;
+    struct rollback_part {
+        uint64_t lsn;
+        bool replayed, more;
+    } * part; /* [target] */
 };
 
 static int begin(struct shard *s, void *arg)
 {
     struct rollback *b = arg;
     const struct msg_cont_rollback_req *m = b->req->req;
+    struct rollback_part *p = &b->part[s->target];
     struct vos_cont *c;
     int rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, &c);
 
-    b->lsn = heap_lsn(s->heap);
-    return rc != 0 ? rc : vos_rollback(c, m->epoch, &b->txid, &b->lsn, &b->replayed);
+    p->lsn = heap_lsn(s->heap);
+    return rc != 0 ? rc : vos_rollback(c, m->epoch, &b->txid, &p->lsn, &p->replayed);
 }
 
 static int step(struct shard *s, void *arg)
@@ -32,22 +35,26 @@ static int step(struct shard *s, void *arg)
     struct vos_cont *c;
     int rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, &c);
 
-    return rc != 0 ? rc : vos_rollback_step(c, &b->more);
+    return rc != 0 ? rc : vos_rollback_step(c, &b->part[s->target].more);
 }
 
-void rollback_fiber(struct shard *s, struct net_req *req)
+static int each_begin(struct shard *s, void *arg)
 {
-    const struct net_hdr *hdr = &req->hdr;
-    struct rollback b = {.req = req,
-                         .txid = {hdr->session_hlc, hdr->session_rand, hdr->seq, hdr->acked},
-                         .more = true};
-    int rc;
+    struct rollback *b = arg;
+    int rc = shard_run(s, begin, b);
 
-    rt_mutex_lock(&s->svc_lock); /* a snapshot in the making is not known yet, but there */
-    rc = shard_run(s, begin, &b);
-    rt_mutex_unlock(&s->svc_lock);
-    while (rc == 0 && b.more) {
-        int late = shard_run(s, step, &b);
+    return rc == 0 && s->eng->shard_nr > 1 ? heap_wait_durable(s->heap, b->part[s->target].lsn)
+                                           : rc;
+}
+
+static int each_rest(struct shard *s, void *arg)
+{
+    struct rollback *b = arg;
+    struct rollback_part *p = &b->part[s->target];
+
+    p->more = true;
+    while (p->more) {
+        int late = shard_run(s, step, b);
 
         if (late != 0) { /* it is done for every reader: no failure */
             LOG_WARN("a container of pool %s is rolled back, but what was changed since cannot be "
@@ -59,5 +66,25 @@ void rollback_fiber(struct shard *s, struct net_req *req)
         rt_yield();
     }
     reclaim_kick(s);
-    shard_reply(s, req, rc, b.lsn);
+    return 0;
+}
+
+void rollback_fiber(struct shard *s, struct net_req *req)
+{
+    const struct net_hdr *hdr = &req->hdr;
+    struct rollback b = {.req = req,
+                         .txid = {hdr->session_hlc, hdr->session_rand, hdr->seq, hdr->acked},
+                         .part =
+                             arena_calloc(net_req_arena(req), s->eng->shard_nr, sizeof(*b.part))};
+    int rc = b.part != NULL ? 0 : -DER_NOMEM;
+
+    rt_mutex_lock(&s->eng->svc_lock); /* a snapshot in the making is not known yet, but there */
+    if (rc == 0)
+        rc = shards_each(s->eng, each_begin, &b);
+    rt_mutex_unlock(&s->eng->svc_lock);
+    if (rc == 0)
+        shards_each(s->eng, each_rest, &b);
+    else
+        reclaim_kick(s);
+    shard_reply(s, req, rc, b.part != NULL ? b.part[s->target].lsn : 0);
 }

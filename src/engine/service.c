@@ -7,6 +7,18 @@ static struct engine *engine_of(struct net_service *service)
     return CONTAINER_OF(service, struct engine, service);
 }
 
+/* The shard that a request is for; NULL: a target that the pool has not. */
+static struct shard *shard_of(struct engine *eng, const struct net_hdr *hdr)
+{
+    const struct msg_info *info = msg_info(hdr->opcode);
+
+    if (eng->shard_nr == 1 && hdr->target == 0)
+        return eng->shard;
+    if (info != NULL && info->flags & (MSG_SVC | MSG_CONTROL))
+        return eng->shard;
+    return hdr->target < eng->shard_nr ? &eng->shard[hdr->target] : NULL;
+}
+
 static void echo(struct shard *s, struct net_req *req)
 {
     ((struct msg_echo_rep *)req->rep)->data = ((const struct msg_echo_req *)req->req)->data;
@@ -48,6 +60,7 @@ static bool inline_try(struct shard *s, struct net_req *req)
 static bool service_inline(struct net_service *service, struct net_req *req)
 {
     struct engine *eng = engine_of(service);
+    struct shard *s = shard_of(eng, &req->hdr);
     bool taken;
 
     /* a simulation draws which way a request takes */
@@ -58,7 +71,7 @@ static bool service_inline(struct net_service *service, struct net_req *req)
     /* one more for this thread: the answer may come, and the engine be closed, before we are out of
      * here */
     gate_enter_again(&eng->gate);
-    taken = !heap_failed(eng->shard.heap) && inline_try(&eng->shard, req);
+    taken = s != NULL && shard_serves(s) && inline_try(s, req);
     if (taken)
         __atomic_add_fetch(&eng->inline_requests, 1, __ATOMIC_RELAXED);
     gate_leave(&eng->gate, taken ? 1 : 2);
@@ -68,20 +81,28 @@ static bool service_inline(struct net_service *service, struct net_req *req)
 static void service_handle(struct net_service *service, struct net_req *req)
 {
     struct engine *eng = engine_of(service);
-    struct shard *s = &eng->shard;
+    struct shard *s = shard_of(eng, &req->hdr);
     const struct msg_info *info = msg_info(req->hdr.opcode);
 
-    if (!gate_enter(&eng->gate)) {
+    /* what shards ask of each other belongs to requests that are inside already, or ends before the
+     * gate is waited for */
+    if (info->flags & MSG_PEERS && req->local) {
+        gate_enter_again(&eng->gate);
+    } else if (!gate_enter(&eng->gate)) {
         net_reply(req, -DER_SHUTDOWN);
         return;
     }
+    if (info->flags & MSG_PEERS && !req->local) {
+        shard_refuse(eng, req, -DER_NO_PERM);
+        return;
+    }
     __atomic_add_fetch(&eng->requests, 1, __ATOMIC_RELAXED);
-    if (heap_failed(s->heap)) {
-        shard_reply(s, req, -DER_IO, 0);
+    if (s == NULL || !shard_serves(s)) {
+        shard_refuse(eng, req, s == NULL ? -DER_NONEXIST : -DER_IO);
         return;
     }
     if (!holders_knows(req))
-        holders_note(s, req);
+        holders_note(eng->shard, req);
     if (info->flags & MSG_SVC) {
         svc_host_fiber(s, req);
         return;
@@ -102,6 +123,18 @@ static void service_handle(struct net_service *service, struct net_req *req)
     case MSG_OBJ_QUERY_KEY:
     case MSG_OBJ_PROBE:
         query_fiber(s, req);
+        return;
+    case MSG_OBJ_TX:
+        tx_lead_fiber(s, req);
+        return;
+    case MSG_TX_PREPARE:
+        tx_prepare_fiber(s, req);
+        return;
+    case MSG_TX_RESOLVE:
+        tx_resolve_fiber(s, req);
+        return;
+    case MSG_TX_ASK:
+        tx_ask_fiber(s, req);
         return;
     case MSG_CONT_AGGREGATE:
         aggregate_fiber(s, req);
@@ -125,18 +158,19 @@ static void service_handle(struct net_service *service, struct net_req *req)
 
 static struct rt_xs *service_route(struct net_service *service, const struct net_hdr *hdr)
 {
-    /* one target: every index leads to it */
-    return engine_of(service)->shard.xs;
+    struct shard *s = shard_of(engine_of(service), hdr);
+
+    return s != NULL ? s->xs : engine_of(service)->shard->xs;
 }
 
 static void service_came(struct net_service *service, uint32_t pid, uint64_t born)
 {
-    holders_came(&engine_of(service)->shard, pid, born);
+    holders_came(engine_of(service)->shard, pid, born);
 }
 
 static void service_left(struct net_service *service, uint32_t pid, uint64_t born)
 {
-    holders_left(&engine_of(service)->shard, pid, born);
+    holders_left(engine_of(service)->shard, pid, born);
 }
 
 void service_init(struct engine *eng)

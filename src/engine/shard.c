@@ -5,8 +5,45 @@ uint64_t engine_wall_ns(const struct engine *eng)
     return eng->world->ops->wall_ns(eng->world, eng->conf.node);
 }
 
+/* What an operation waits for besides the heap. */
+struct obstacle {
+    uint8_t handle[16]; /* SHARD_ASK */
+    bool met;           /* -DER_INPROGRESS: a transaction that can be waited for */
+    struct tx_met tx;
+    uint64_t until_ns;
+};
+
+/* [L] */
+static void note_obstacle(struct shard *s, int rc, struct obstacle *o)
+{
+    if (rc == SHARD_ASK)
+        memcpy(o->handle, s->handles.missed, sizeof(o->handle));
+    o->met = rc == -DER_INPROGRESS && tx_met(s, &o->tx);
+}
+
+static bool run_again(struct shard *s, struct heap_pins *pins, struct obstacle *o, int *rc)
+{
+    int late;
+
+    if (*rc == SHARD_ASK) {
+        late = handles_learn(s, o->handle);
+    } else if (o->met) {
+        if (o->until_ns == 0)
+            o->until_ns = rt_now_ns() + TX_WAIT_NS;
+        heap_pins_drop(s->heap, pins);
+        pins->nr = 0;
+        late = tx_wait(s, &o->tx, o->until_ns);
+    } else {
+        return heap_retry(s->heap, pins, rc);
+    }
+    if (late != 0)
+        *rc = late;
+    return late == 0;
+}
+
 int shard_run(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg)
 {
+    struct obstacle o = {.until_ns = 0};
     struct heap_pins pins;
     int rc;
 
@@ -15,11 +52,22 @@ int shard_run(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg)
     do {
         heap_lock(s->heap);
         rc = op(s, arg);
+        note_obstacle(s, rc, &o);
         heap_pins_take(s->heap, &pins);
         heap_unlock(s->heap);
-    } while (heap_retry(s->heap, &pins, &rc));
+    } while (run_again(s, &pins, &o, &rc));
     heap_pins_drop(s->heap, &pins);
     return rc;
+}
+
+int shard_settle(struct shard *s)
+{
+    uint64_t lsn;
+
+    heap_lock(s->heap);
+    lsn = heap_lsn(s->heap);
+    heap_unlock(s->heap);
+    return heap_wait_durable(s->heap, lsn);
 }
 
 /* An answer that waits for its LSN. It lives in the request, so that it never lacks memory: what
@@ -45,9 +93,14 @@ static void end(struct shard *s, struct net_req *req, int rc)
         msg_info(req->hdr.opcode)->flags & MSG_CHANGES)
         rc = -DER_TX_UNCERTAIN;
     /* before the reply: whoever got it may close the engine */
-    req->hdr.hlc = hlc_peek(&s->clock);
+    req->hdr.hlc = hlc_peek(s->clock);
     gate_leave(&s->eng->gate, 1);
     net_reply(req, rc);
+}
+
+void shard_refuse(struct engine *eng, struct net_req *req, int rc)
+{
+    end(eng->shard, req, rc);
 }
 
 static void durable(struct heap_waiter *w, int rc)
@@ -89,10 +142,20 @@ void shard_reply(struct shard *s, struct net_req *req, int rc, uint64_t lsn)
     shard_reply_unlock(s, req, rc, lsn);
 }
 
+static int handle(struct shard *s, const uint8_t hdl[16], struct svc_chdl **h)
+{
+    if (s->svc != NULL) {
+        *h = svc_cont_handle(s->svc, hdl);
+        return *h == NULL ? svc_cont_handle_stored(s->svc, hdl, h) : 0;
+    }
+    *h = handles_find(s, hdl);
+    return *h == NULL ? SHARD_ASK : 0;
+}
+
 int shard_cont(struct shard *s, const uint8_t hdl[16], uint64_t need, struct vos_cont **c)
 {
-    struct svc_chdl *h = svc_cont_handle(s->svc, hdl);
-    int rc = h == NULL ? svc_cont_handle_stored(s->svc, hdl, &h) : 0;
+    struct svc_chdl *h;
+    int rc = handle(s, hdl, &h);
 
     if (rc != 0)
         return rc;
@@ -113,8 +176,8 @@ int shard_cont(struct shard *s, const uint8_t hdl[16], uint64_t need, struct vos
 static int cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch,
                      struct vos_cont **c)
 {
-    if (epoch != DAOS_EPOCH_MAX && epoch > hlc_peek(&s->clock) &&
-        hlc_too_far(epoch, hlc_peek(&s->clock), engine_wall_ns(s->eng), ENGINE_EPSILON_NS))
+    if (epoch != DAOS_EPOCH_MAX && epoch > hlc_peek(s->clock) &&
+        hlc_too_far(epoch, hlc_peek(s->clock), engine_wall_ns(s->eng), ENGINE_EPSILON_NS))
         return -DER_HLC_SYNC;
     return shard_cont(s, hdl, DAOS_ACL_PERM_READ, c);
 }
@@ -136,6 +199,9 @@ static void forget(void *arg, struct svc_chdl *h)
 
 int shard_cont_destroy(struct shard *s, const uint8_t cont[16])
 {
-    svc_each_cont_handle(s->svc, cont, forget, NULL);
+    if (s->svc != NULL)
+        svc_each_cont_handle(s->svc, cont, forget, NULL);
+    else
+        handles_forget_cont(s, cont);
     return vos_cont_destroy(s->vos, cont);
 }

@@ -1,77 +1,80 @@
 /* Figures of an engine, for tools and metrics. */
+#include <string.h>
 #include "engine/engine_int.h"
 
-struct job {
-    struct engine *eng;
-    struct engine_stat *st;
-    struct rt_event done;
-};
-
-/* On the shard's xstream. [L] */
-static void fill(struct shard *s, struct engine_stat *st)
+/* Adds the shard's own. [L] */
+static void add(struct shard *s, struct engine_stat *st)
 {
-    struct engine *eng = s->eng;
     struct heap_stat hs;
     struct vos_stat vs;
 
-    memset(st, 0, sizeof(*st));
     heap_stat(s->heap, &hs);
     vos_stat(s->vos, &vs);
-    st->objects = vs.objects;
-    st->dkeys = vs.dkeys;
-    st->akeys = vs.akeys;
-    st->values = vs.singles + vs.extents;
-    st->value_bytes_heap = vs.value_heap_bytes;
-    st->value_bytes_data = vs.value_data_bytes;
-    st->prepared = vs.intents;
-    st->prepared_bytes = vs.intent_bytes;
-    st->heap_bytes = hs.alloc_bytes;
-    st->meta_pages_bytes = hs.meta_bytes;
-    st->wal_writes = hs.wal_writes;
-    st->wal_bytes = hs.wal_written;
-    st->commits = hs.commits;
-    st->checkpoints = hs.checkpoints;
-    st->faults = hs.faults;
-    st->data_writes = eng->data_writes;
-    st->data_reads = eng->data_reads;
-    st->flushes = eng->flushes;
-    st->data_total = hs.data_total;
-    st->data_used = hs.data_used;
-    st->data_free_runs = hs.data_free_runs;
-    st->data_longest_run = hs.data_longest_run;
-    st->mem_bytes = hs.mem_bytes;
-    st->mem_limit = hs.mem_limit;
-    st->evicted = hs.evicted;
-    st->reclaim_rounds = s->reclaim_rounds;
-    st->reclaim_steps = s->reclaim_steps;
-    st->reclaim_running = s->reclaim_running;
-    st->requests = __atomic_load_n(&eng->requests, __ATOMIC_RELAXED);
-    st->inline_requests = __atomic_load_n(&eng->inline_requests, __ATOMIC_RELAXED);
+    st->objects += vs.objects;
+    st->dkeys += vs.dkeys;
+    st->akeys += vs.akeys;
+    st->values += vs.singles + vs.extents;
+    st->value_bytes_heap += vs.value_heap_bytes;
+    st->value_bytes_data += vs.value_data_bytes;
+    st->prepared += vs.intents;
+    st->prepared_bytes += vs.intent_bytes;
+    st->heap_bytes += hs.alloc_bytes;
+    st->meta_pages_bytes += hs.meta_bytes;
+    st->wal_writes += hs.wal_writes;
+    st->wal_bytes += hs.wal_written;
+    st->commits += hs.commits;
+    st->checkpoints += hs.checkpoints;
+    st->faults += hs.faults;
+    st->data_total += hs.data_total;
+    st->data_used += hs.data_used;
+    st->data_free_runs += hs.data_free_runs;
+    st->data_longest_run = MAX(st->data_longest_run, hs.data_longest_run);
+    st->mem_bytes += hs.mem_bytes;
+    st->mem_limit += hs.mem_limit;
+    st->evicted += hs.evicted;
+    st->reclaim_rounds += s->reclaim_rounds;
+    st->reclaim_steps += s->reclaim_steps;
+    st->reclaim_running += s->reclaim_running;
 }
 
-static void stat_job(void *arg)
+struct job {
+    struct engine_stat *st;
+    struct rt_mutex lock; /* shards add one after the other */
+};
+
+static int each(struct shard *s, void *arg)
 {
     struct job *j = arg;
-    struct shard *s = &j->eng->shard;
 
+    rt_mutex_lock(&j->lock);
     heap_lock(s->heap);
-    fill(s, j->st);
+    add(s, j->st);
     heap_unlock(s->heap);
-    rt_event_set(&j->done);
+    rt_mutex_unlock(&j->lock);
+    return 0;
 }
 
 void engine_stat(struct engine *eng, struct engine_stat *st)
 {
-    struct job j = {.eng = eng, .st = st};
+    struct job j = {.st = st};
 
     memset(st, 0, sizeof(*st));
-    rt_event_init(&j.done);
-    if (rt_spawn_on(eng->shard.xs, stat_job, &j) == 0)
-        rt_event_wait(&j.done);
+    rt_mutex_init(&j.lock);
+    shards_each(eng, each, &j);
+    st->targets = eng->shard_nr;
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        st->targets_down += !shard_serves(&eng->shard[i]);
+    st->data_writes = eng->data_writes;
+    st->data_reads = eng->data_reads;
+    st->flushes = __atomic_load_n(&eng->flushes, __ATOMIC_RELAXED);
+    st->requests = __atomic_load_n(&eng->requests, __ATOMIC_RELAXED);
+    st->inline_requests = __atomic_load_n(&eng->inline_requests, __ATOMIC_RELAXED);
 }
 
 /* Name and place of each figure. */
 #define FIGURES(X)                                                                                 \
+    X(targets)                                                                                     \
+    X(targets_down)                                                                                \
     X(objects)                                                                                     \
     X(dkeys)                                                                                       \
     X(akeys)                                                                                       \
@@ -117,9 +120,7 @@ void stat_fiber(struct shard *s, struct net_req *req)
         shard_reply(s, req, -DER_NOMEM, 0);
         return;
     }
-    heap_lock(s->heap);
-    fill(s, &st);
-    heap_unlock(s->heap);
+    engine_stat(s->eng, &st);
     FIGURES(METRIC)
     rep->metrics = m;
     rep->metrics_nr = n;

@@ -2,14 +2,18 @@
  * The pool service's messages: commands go through svc_apply(), queries through svc_read(), and
  * what concerns data as well is done in the store too.
  *
- * The service says what exists. Where service and store both change, the order is such that a crash
- * in between leaves only things that the service does not know, and svc_host_reconcile() removes
- * those at the next opening:
+ * The service says what exists. Where service and stores both change, the order is such that a
+ * crash in between leaves only things that the service does not know, and svc_host_reconcile()
+ * removes those at the next opening:
  *
- *   snapshot     the store keeps the epoch first, then the service commits it
- *   its removal  the service forgets it first, then the store
- *   destroy      the service first (the container is then remembered as gone), then the store; room
- * is given back in the background
+ *   snapshot     every store holds what is visible then (the barrier); the epoch is above all their
+ *                clocks; they keep it, durably; then the service commits it
+ *   its removal  the service forgets it first, durably, then the stores
+ *   destroy      the service first (the container is then remembered as gone), durably, then the
+ *                stores; room is given back in the background
+ *
+ * What the barrier holds is not durable: a store that was opened anew since has lost it, and the
+ * snapshot is given up.
  */
 #include "base/log.h"
 #include "engine/engine_int.h"
@@ -66,59 +70,191 @@ static int destroy_store(struct shard *s, void *arg)
     return shard_cont_destroy(s, h->cont);
 }
 
-static int snap_add(struct shard *s, void *arg)
-{
-    struct host *h = arg;
-    const struct msg_snap_create_req *q = h->req->req;
+/* Of a snapshot in the making. In one shard: */
+struct barrier {
+    struct shard *s;
+    const uint8_t *hdl;
     struct vos_cont *c;
-    int rc = shard_cont(s, q->hdl, DAOS_ACL_PERM_WRITE, &c);
+    uint64_t held;  /* from here on everything is kept; 0: nothing is */
+    uint64_t epoch; /* of the snapshot */
+    uint64_t lsn;
+};
 
-    h->lsn = heap_lsn(s->heap);
+static int barrier_cont(struct shard *s, struct barrier *b)
+{
+    int rc = shard_cont(s, b->hdl, DAOS_ACL_PERM_WRITE, &b->c);
+
+    b->lsn = heap_lsn(s->heap);
+    return rc;
+}
+
+static int freeze(struct shard *s, void *arg)
+{
+    struct barrier *b = arg;
+    int rc = barrier_cont(s, b);
+
     if (rc != 0)
         return rc;
-    h->epoch = hlc_get(&s->clock, engine_wall_ns(s->eng));
-    return vos_snap_add(c, h->epoch);
+    b->held = hlc_get(s->clock, engine_wall_ns(s->eng));
+    rc = vos_hold(b->c, b->held);
+    if (rc != 0)
+        b->held = 0;
+    return rc;
+}
+
+static int thaw(struct shard *s, void *arg)
+{
+    struct barrier *b = arg;
+    int rc = barrier_cont(s, b);
+
+    /* without it, the container is gone, and what was held of it */
+    if (rc == 0 && b->held != 0)
+        vos_release(b->c, b->held);
+    return rc;
+}
+
+static int snap_add(struct shard *s, void *arg)
+{
+    struct barrier *b = arg;
+    int rc = barrier_cont(s, b);
+
+    if (rc == 0)
+        rc = vos_snap_add(b->c, b->epoch);
+    b->lsn = heap_lsn(s->heap);
+    return rc;
 }
 
 static int snap_del(struct shard *s, void *arg)
 {
-    struct host *h = arg;
-    struct vos_cont *c;
-    int rc = shard_cont(s, ((const struct msg_snap_destroy_req *)h->req->req)->hdl,
-                        DAOS_ACL_PERM_WRITE, &c);
+    struct barrier *b = arg;
+    int rc = barrier_cont(s, b);
 
-    return rc != 0 ? rc : vos_snap_del(c, h->epoch);
+    return rc != 0 ? rc : vos_snap_del(b->c, b->epoch);
 }
 
 /* ---- Messages that are more than a command ---- */
 
+/* arg of what follows: one an shard, by target. */
+static struct barrier *barrier_of(struct shard *s, void *arg)
+{
+    return (struct barrier *)arg + s->target;
+}
+
+static int each_freeze(struct shard *s, void *arg)
+{
+    return shard_run(s, freeze, barrier_of(s, arg));
+}
+
+static int each_thaw(struct shard *s, void *arg)
+{
+    struct barrier *b = barrier_of(s, arg);
+
+    return b->held != 0 ? shard_run(s, thaw, b) : 0;
+}
+
+/* Durable, for the service's own record may be before it. */
+static int each_add(struct shard *s, void *arg)
+{
+    struct barrier *b = barrier_of(s, arg);
+    int rc = shard_run(s, snap_add, b);
+
+    return rc == 0 && s->svc == NULL ? heap_wait_durable(s->heap, b->lsn) : rc;
+}
+
+static int each_del(struct shard *s, void *arg)
+{
+    int rc = shard_run(s, snap_del, barrier_of(s, arg));
+
+    if (rc == 0)
+        reclaim_kick(s); /* versions that only it needed */
+    return rc;
+}
+
+static struct barrier *barriers(struct engine *eng, struct host *h, const uint8_t hdl[16])
+{
+    struct barrier *b = arena_calloc(h->mem, eng->shard_nr, sizeof(*b));
+
+    for (uint32_t i = 0; b != NULL && i < eng->shard_nr; i++) {
+        b[i].hdl = hdl;
+        b[i].epoch = h->epoch;
+    }
+    return b;
+}
+
+/* Every shard keeps what was visible from a moment on, and the snapshot is at a later one. */
+static int take_snapshot(struct engine *eng, struct host *h, struct barrier *b)
+{
+    struct shard *first = eng->shard;
+    int rc = MUTANT(ENGINE_SNAP_NO_BARRIER) ? 0 : shards_each(eng, each_freeze, b);
+    uint64_t max = 0;
+
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        max = MAX(max, b[i].held);
+    hlc_raise(first->clock, max);
+    h->epoch = hlc_get(first->clock, engine_wall_ns(eng));
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        b[i].epoch = h->epoch;
+    if (rc == 0)
+        rc = shards_each(eng, each_add, b);
+    shards_each(eng, each_thaw, b);
+    h->lsn = MAX(h->lsn, b[0].lsn);
+    return rc;
+}
+
+/* A shard that is away could not keep it. */
+static bool all_serve(const struct engine *eng)
+{
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        if (!shard_serves(&eng->shard[i]))
+            return false;
+    return true;
+}
+
 static int snap_create(struct shard *s, struct host *h)
 {
+    const struct msg_snap_create_req *q = h->req->req;
+    struct barrier *b = barriers(s->eng, h, q->hdl);
     int rc = MUTANT(ENGINE_HANDLE_FIRST) ? 0 : shard_run(s, recall, h);
 
+    if (rc == 0 && b == NULL)
+        rc = -DER_NOMEM;
     if (rc == 0 && !h->replayed)
-        rc = shard_run(s, snap_add, h);
-    if (rc != 0 || h->replayed)
+        rc = all_serve(s->eng) ? take_snapshot(s->eng, h, b) : -DER_IO;
+    if (h->replayed || b == NULL)
         return rc;
     h->cmd.epoch = h->epoch;
-    rc = shard_run(s, apply, h);
+    if (rc == 0)
+        rc = shard_run(s, apply, h);
     if (rc != 0 || h->replayed)
-        shard_run(s, snap_del, h); /* fails: the next opening does it */
+        shards_each(s->eng, each_del, b); /* fails: the next opening does it */
     return rc;
 }
 
 static int snap_destroy(struct shard *s, struct host *h)
 {
+    const struct msg_snap_destroy_req *q = h->req->req;
+    struct barrier *b;
     int rc;
 
-    h->epoch = ((const struct msg_snap_destroy_req *)h->req->req)->epoch;
+    h->epoch = q->epoch;
+    b = barriers(s->eng, h, q->hdl);
+    if (b == NULL)
+        return -DER_NOMEM;
     if (MUTANT(ENGINE_SNAP_STORE_FIRST))
-        shard_run(s, snap_del, h);
+        shards_each(s->eng, each_del, b);
     rc = shard_run(s, apply, h);
-    if (rc == 0 && !h->replayed) {
-        shard_run(s, snap_del, h);
-        reclaim_kick(s); /* versions that only it needed */
-    }
+    if (rc == 0 && !h->replayed && s->eng->shard_nr > 1)
+        rc = heap_wait_durable(s->heap, h->lsn);
+    if (rc == 0 && !h->replayed)
+        shards_each(s->eng, each_del, b); /* likewise */
+    return rc;
+}
+
+static int each_destroy(struct shard *s, void *arg)
+{
+    int rc = shard_run(s, destroy_store, arg);
+
+    reclaim_kick(s);
     return rc;
 }
 
@@ -127,9 +263,11 @@ static int cont_destroy(struct shard *s, struct host *h)
     bool known = shard_run(s, lookup, h) == 0;
     int rc = shard_run(s, apply, h);
 
+    if (rc == 0 && !h->replayed && s->eng->shard_nr > 1)
+        rc = heap_wait_durable(s->heap, h->lsn);
     if (rc == 0 && !h->replayed) {
         if (known) /* absent if nothing was ever written; fails: the background does it */
-            shard_run(s, destroy_store, h);
+            shards_each(s->eng, each_destroy, h);
         reclaim_kick(s);
     }
     return rc;
@@ -152,13 +290,73 @@ static void fill_space(struct shard *s, struct msg_space *sp)
     sp->nvme_free = hs.data_total - hs.data_used + room;
 }
 
-static void fill_pool_space(struct shard *s, uint64_t bits, struct msg_pool_info *info)
+/* The room that targets may grow into is mostly one file system's: each has an equal part. */
+static void share_room(struct engine *eng, struct msg_space *sp)
 {
+    uint32_t serving = 0;
+
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        serving += shard_serves(&eng->shard[i]);
+    if (serving > 1 && eng->shard->devs.role[SUPER_DATA] != NULL && !eng->conf.readonly &&
+        super_id(eng->shard->devs.role[SUPER_DATA])->limit_bytes == 0) {
+        uint64_t room = super_room(eng->shard->devs.role[SUPER_DATA]);
+        uint64_t less = room - room / serving;
+
+        sp->nvme_total -= MIN(less, sp->nvme_free);
+        sp->nvme_free -= MIN(less, sp->nvme_free);
+    }
+}
+
+static int each_space(struct shard *s, void *arg)
+{
+    struct msg_space *sp = (struct msg_space *)arg + s->target;
+
+    fill_space(s, sp);
+    share_room(s->eng, sp);
+    return 0;
+}
+
+static void space_add(struct msg_pool_info *info, const struct msg_space *sp, bool first)
+{
+#define ADD(f)                                                                                     \
+    info->space.f += sp->f;                                                                        \
+    info->space_min.f = first ? sp->f : MIN(info->space_min.f, sp->f);                             \
+    info->space_max.f = MAX(info->space_max.f, sp->f)
+    ADD(scm_total);
+    ADD(scm_free);
+    ADD(nvme_total);
+    ADD(nvme_free);
+#undef ADD
+}
+
+static void space_mean(struct msg_pool_info *info, uint32_t nr)
+{
+    info->space_mean = (struct msg_space){.scm_total = info->space.scm_total / nr,
+                                          .scm_free = info->space.scm_free / nr,
+                                          .nvme_total = info->space.nvme_total / nr,
+                                          .nvme_free = info->space.nvme_free / nr};
+}
+
+static int fill_pool_space(struct shard *s, struct host *h, uint64_t bits,
+                           struct msg_pool_info *info)
+{
+    struct engine *eng = s->eng;
+    struct msg_space *sp = arena_calloc(h->mem, eng->shard_nr, sizeof(*sp));
+    uint32_t nr = 0;
+
     info->bits = bits & ~(uint64_t)DPI_ENGINES_DEAD;
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        info->ndisabled += !shard_serves(&eng->shard[i]);
     if (!(bits & DPI_SPACE))
-        return;
-    fill_space(s, &info->space);
-    info->space_min = info->space_max = info->space_mean = info->space; /* of one target */
+        return 0;
+    if (sp == NULL || shards_each(eng, each_space, sp) != 0)
+        return -DER_NOMEM;
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        if (shard_serves(&eng->shard[i]))
+            space_add(info, &sp[i], nr++ == 0);
+    if (nr > 0)
+        space_mean(info, nr);
+    return 0;
 }
 
 static int pool_handle(struct shard *s, void *arg)
@@ -170,19 +368,28 @@ static int pool_handle(struct shard *s, void *arg)
     return svc_pool_handle(s->svc, ((const struct msg_target_query_req *)h->req->req)->hdl, &caps);
 }
 
+static int one_space(struct shard *s, void *arg)
+{
+    fill_space(s, arg);
+    share_room(s->eng, arg);
+    return 0;
+}
+
 static int target_query(struct shard *s, struct host *h)
 {
     const struct msg_target_query_req *q = h->req->req;
     struct msg_target_query_rep *r = h->req->rep;
     int rc = shard_run(s, pool_handle, h);
 
-    if (rc == 0 && q->target != 0)
+    if (rc == 0 && q->target >= s->eng->shard_nr)
         rc = -DER_NONEXIST;
     if (rc != 0)
         return rc;
+    r->state = DAOS_TS_DOWN;
+    if (!shard_serves(&s->eng->shard[q->target]))
+        return 0;
     r->state = DAOS_TS_UP_IN;
-    fill_space(s, &r->space);
-    return 0;
+    return shards_one(&s->eng->shard[q->target], one_space, &r->space);
 }
 
 /* ---- Dispatch ---- */
@@ -196,7 +403,7 @@ static int change(struct shard *s, struct host *h)
 
     h->cmd = (struct svc_cmd){.opcode = hdr->opcode,
                               .req = h->req->req,
-                              .now = hlc_get(&s->clock, engine_wall_ns(s->eng)),
+                              .now = hlc_get(s->clock, engine_wall_ns(s->eng)),
                               .session_hlc = hdr->session_hlc,
                               .session_rand = hdr->session_rand,
                               .seq = hdr->seq,
@@ -213,9 +420,7 @@ static int change(struct shard *s, struct host *h)
         return cont_destroy(s, h);
     case MSG_POOL_CONNECT:
         rc = shard_run(s, apply, h);
-        if (rc == 0)
-            fill_pool_space(s, DPI_SPACE, &rep->info);
-        return rc;
+        return rc != 0 ? rc : fill_pool_space(s, h, DPI_SPACE, &rep->info);
     default:
         return shard_run(s, apply, h);
     }
@@ -231,7 +436,7 @@ static int query(struct shard *s, struct host *h)
         return target_query(s, h);
     rc = shard_run(s, read_state, h);
     if (rc == 0 && h->req->hdr.opcode == MSG_POOL_QUERY)
-        fill_pool_space(s, q->bits, &rep->info);
+        rc = fill_pool_space(s, h, q->bits, &rep->info);
     return rc;
 }
 
@@ -257,10 +462,12 @@ void svc_host_fiber(struct shard *s, struct net_req *req)
         }
     }
     if (alone)
-        rt_mutex_lock(&s->svc_lock);
+        rt_mutex_lock(&s->eng->svc_lock);
     rc = changes ? change(s, &h) : query(s, &h);
+    if (changes)
+        handles_spread(s->eng);
     if (alone)
-        rt_mutex_unlock(&s->svc_lock);
+        rt_mutex_unlock(&s->eng->svc_lock);
     if (rc == -DER_NOSPACE) /* of those who are gone, perhaps */
         reclaim_kick(s);
     if (MUTANT(ENGINE_OID_EARLY) && req->hdr.opcode == MSG_OID_ALLOC)
@@ -290,7 +497,7 @@ static int has_handles(struct shard *s, void *arg)
 static int evict(struct shard *s, void *arg)
 {
     struct svc_cmd cmd = {.opcode = SVC_EVICT_ALL,
-                          .now = hlc_get(&s->clock, engine_wall_ns(s->eng))};
+                          .now = hlc_get(s->clock, engine_wall_ns(s->eng))};
     uint64_t lsn;
     bool replayed;
 
@@ -335,37 +542,74 @@ static int list_snaps(struct shard *s, void *arg)
     return rc;
 }
 
-static int drop_unknown_snap(struct shard *s, void *arg)
+static int is_known(struct shard *s, void *arg)
 {
     struct agree *a = arg;
-    int rc = svc_has_snap(s->svc, a->uuid, a->epoch, &a->yes);
 
-    if (rc != 0 || a->yes)
-        return rc;
+    return svc_has_snap(s->svc, a->uuid, a->epoch, &a->yes);
+}
+
+static int drop_snap(struct shard *s, void *arg)
+{
+    struct agree *a = arg;
+
     return vos_snap_del(a->c, a->epoch);
 }
 
-static int agree_snaps(struct shard *s, struct agree *a)
+static int run_list(struct shard *s, void *arg)
+{
+    return shard_run(s, list_snaps, arg);
+}
+
+static int run_drop(struct shard *s, void *arg)
+{
+    return shard_run(s, drop_snap, arg);
+}
+
+/* s: the first shard; of: the one whose store is looked at. */
+static int agree_snaps_of(struct shard *s, struct shard *of, struct agree *a)
 {
     int rc;
 
     for (;;) {
-        rc = shard_run(s, list_snaps, a);
+        rc = shards_one(of, run_list, a);
         if (rc != 0) /* nothing was ever written to it, or it is damaged */
-            return rc == -DER_NONEXIST || is_damage(s, rc) ? 0 : rc;
+            return rc == -DER_NONEXIST || is_damage(of, rc) ? 0 : rc;
         if (a->nr <= a->max)
             break;
         base_free(a->snaps);
         a->max = a->nr;
         a->snaps = base_alloc(a->max * sizeof(*a->snaps));
-        if (a->snaps == NULL)
+        if (a->snaps == NULL) {
+            a->max = 0;
             return -DER_NOMEM;
+        }
     }
     for (uint32_t i = 0; i < a->nr && rc == 0; i++) {
         a->epoch = a->snaps[i];
-        rc = shard_run(s, drop_unknown_snap, a);
+        rc = shard_run(s, is_known, a);
+        if (rc != 0 && is_damage(s, rc))
+            return 0;
+        if (rc == 0 && !a->yes)
+            rc = shards_one(of, run_drop, a);
     }
-    return is_damage(s, rc) ? 0 : rc;
+    return is_damage(of, rc) ? 0 : rc;
+}
+
+/* What an error of another shard is worth: that one is away from now on. */
+static int others_rc(const struct shard *s, int rc)
+{
+    return s->target > 0 && !shard_serves(s) ? 0 : rc;
+}
+
+static int agree_snaps(struct shard *s, struct agree *a)
+{
+    int rc = 0;
+
+    for (uint32_t i = 0; i < s->eng->shard_nr && rc == 0; i++)
+        if (shard_serves(&s->eng->shard[i]))
+            rc = others_rc(&s->eng->shard[i], agree_snaps_of(s, &s->eng->shard[i], a));
+    return rc;
 }
 
 /* Calls fn for every uuid that next gives. */
@@ -384,11 +628,16 @@ static int each(struct shard *s, int (*next)(struct shard *s, void *arg),
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
+static int run_destroy(struct shard *s, void *arg)
+{
+    int rc = shard_run(s, destroy_gone, arg);
+
+    return rc == -DER_NONEXIST || is_damage(s, rc) ? 0 : others_rc(s, rc);
+}
+
 static int finish_destroy(struct shard *s, struct agree *a)
 {
-    int rc = shard_run(s, destroy_gone, a);
-
-    return rc == -DER_NONEXIST || is_damage(s, rc) ? 0 : rc;
+    return shards_each(s->eng, run_destroy, a);
 }
 
 static int drop_handles(struct shard *s, void *arg)

@@ -16,7 +16,9 @@ struct update {
     const struct vos_place *places;
     uint32_t place_nr;
     uint64_t lsn;
-    bool known; /* done by an earlier copy: the reply is filled */
+    bool known;        /* done by an earlier copy: the reply is filled */
+    bool met;          /* SHARD_DOUBT: who is in the way, */
+    struct tx_met who; /* this one */
 };
 
 static struct vos_txid txid_of(const struct net_hdr *hdr)
@@ -75,9 +77,13 @@ static int publish(struct shard *s, void *arg)
     int rc = vos_update_publish(up->u, engine_wall_ns(s->eng), &txid, m->epoch, &epoch, &up->lsn,
                                 &replayed);
 
-    if (shard_again(rc))
+    if (rc > 0)
         return rc;
     up->u = NULL;
+    if (rc == -DER_INPROGRESS) {
+        up->met = tx_met(s, &up->who);
+        return SHARD_DOUBT;
+    }
     if (vos_reclaim_due(s->vos))
         reclaim_ask(s);
     rep->epoch = epoch;
@@ -134,24 +140,43 @@ bool update_inline(struct shard *s, struct net_req *req)
     return false;
 }
 
+static int update_once(struct shard *s, struct update *up)
+{
+    int rc;
+
+    up->place_nr = 0;
+    rc = shard_run(s, begin, up);
+    if (rc == 0 && data_mem_places(s, up->places, up->place_nr, UINT64_MAX))
+        data_mem_write(s, up->ops, up->places, up->place_nr, true);
+    else if (rc == 0)
+        rc = data_write(s, up->ops, up->places, up->place_nr);
+    if (rc == 0 && !up->known)
+        rc = shard_run(s, publish_later, up);
+    if (up->u != NULL) /* also when publish could not get what it asked for */
+        shard_run(s, cancel, up);
+    return rc;
+}
+
+/* A prepared transaction is in the way, which was found when the values were written already. */
+static bool wait_for(struct shard *s, struct update *up, uint64_t until, int *rc)
+{
+    *rc = up->met ? tx_wait(s, &up->who, until) : -DER_TIMEDOUT;
+    return *rc == 0;
+}
+
 void update_fiber(struct shard *s, struct net_req *req)
 {
     struct update up = {.req = req};
+    uint64_t until = rt_now_ns() + TX_WAIT_NS;
     int rc = decode_ops(req, req->req, &up.ops);
 
     if (rc != 0) {
         shard_reply(s, req, rc, 0);
         return;
     }
-    rc = shard_run(s, begin, &up);
-    if (rc == 0 && data_mem_places(s, up.places, up.place_nr, UINT64_MAX))
-        data_mem_write(s, up.ops, up.places, up.place_nr, true);
-    else if (rc == 0)
-        rc = data_write(s, up.ops, up.places, up.place_nr);
-    if (rc == 0 && !up.known)
-        rc = shard_run(s, publish_later, &up);
-    if (up.u != NULL) /* also when publish could not get what it asked for */
-        shard_run(s, cancel, &up);
+    do
+        rc = update_once(s, &up);
+    while (rc == SHARD_DOUBT && wait_for(s, &up, until, &rc));
     if (rc != 0 && up.lsn == 0) {
         heap_lock(s->heap);
         up.lsn = heap_lsn(s->heap);

@@ -176,7 +176,7 @@ static bool desc_possible(const struct heap *h, const struct page_desc *d)
 int alloc_open(struct heap *h)
 {
     h->alloc.free_hint = 0;
-    for (uint64_t page = 0; page < h->pages; page++) {
+    for (uint64_t page = 0; page < h->map.pages; page++) {
         if (page_is_core(page))
             continue;
         if (!desc_possible(h, page_desc(h, page)))
@@ -220,7 +220,7 @@ static uint64_t free_page_find(struct heap *h, uint64_t near)
 {
     struct alloc *a = &h->alloc;
     const uint64_t *bits = (const uint64_t *)a->free.base;
-    uint64_t words = DIV_UP(h->pages, 64), w;
+    uint64_t words = DIV_UP(h->map.pages, 64), w;
     bool hint = true;
 
     w = near != 0 && bits[near / 64] != 0 ? near / 64 : a->free_hint;
@@ -248,7 +248,7 @@ static int page_new(struct heap *h, uint32_t cls, uint64_t near, uint64_t *page_
     struct page_desc *d;
     int rc;
 
-    if (h->alloc.free_pages * 10 < h->pages)
+    if (h->alloc.free_pages * 10 < h->map.pages)
         background_kick(h); /* grows ahead */
     if (h->alloc.free_pages <= tx->leaves) {
         h->grow_data = false;
@@ -289,7 +289,7 @@ static bool page_fits(struct heap *h, uint64_t page, uint32_t cls)
 {
     const struct page_vol *v;
 
-    if (page == 0 || page >= h->pages)
+    if (page == 0 || page >= h->map.pages)
         return false;
     v = &h->vol[page];
     return (v->flags & (PV_LISTED | PV_RESIDENT)) == (PV_LISTED | PV_RESIDENT) && v->list == cls;
@@ -419,7 +419,7 @@ static int slot_at(struct heap *h, uint64_t off, const struct size_class **c_out
     const struct size_class *c;
     const struct page_desc *d;
 
-    if (off < HEAP_PAGE_SIZE || page >= h->pages || page_is_core(page))
+    if (off < HEAP_PAGE_SIZE || page >= h->map.pages || page_is_core(page))
         return -DER_CSUM;
     d = page_desc(h, page);
     if (d->kind != PAGE_SLOT && d->kind != PAGE_VALUE)
@@ -559,7 +559,8 @@ int alloc_grow_tx(struct heap *h, uint64_t pages)
     uint64_t *p;
     int rc = 0;
 
-    for (uint64_t g = DIV_UP(h->pages - MIN(h->pages, 1), PAGES_PER_DESC) * PAGES_PER_DESC + 1;
+    for (uint64_t g =
+             DIV_UP(h->map.pages - MIN(h->map.pages, 1), PAGES_PER_DESC) * PAGES_PER_DESC + 1;
          g < pages && rc == 0; g += PAGES_PER_DESC) {
         rc = vec32_room(&tx->inits, 2);
         if (rc == 0)
@@ -587,9 +588,9 @@ int alloc_grow_tx(struct heap *h, uint64_t pages)
 
 int alloc_grow_commit(struct heap *h, uint64_t pages)
 {
-    uint64_t from = h->pages;
+    uint64_t from = h->map.pages;
 
-    h->pages = pages;
+    h->map.pages = pages;
     for (uint64_t page = from; page < pages; page++) {
         if (!page_is_core(page))
             alloc_page_relist(h, page);

@@ -22,7 +22,8 @@ void heap_prefetch(struct heap *h, uint64_t off)
 {
     uint64_t page = page_of(off);
 
-    if (off < HEAP_PAGE_SIZE || page >= h->pages || h->vol[page].flags & (PV_RESIDENT | PV_LOADING))
+    if (off < HEAP_PAGE_SIZE || page >= h->map.pages ||
+        h->vol[page].flags & (PV_RESIDENT | PV_LOADING))
         return;
     if (!page_is_core(page) && page_desc(h, page)->kind != PAGE_SLOT &&
         page_desc(h, page)->kind != PAGE_VALUE)
@@ -42,7 +43,7 @@ static int grow_to(struct heap *h, uint64_t pages)
     heap_lock(h);
     rc = page_space_grow(h, pages);
     if (rc == 0)
-        rc = tx_begin_dirty(h, 4096 + DIV_UP(pages - h->pages, PAGES_PER_DESC) * 32);
+        rc = tx_begin_dirty(h, 4096 + DIV_UP(pages - h->map.pages, PAGES_PER_DESC) * 32);
     if (rc == 0) {
         rc = alloc_grow_tx(h, pages);
         if (rc == 0) {
@@ -70,7 +71,8 @@ static int grow_role(struct super *s, uint64_t more)
 
 static int grow(struct heap *h)
 {
-    uint64_t now = h->pages * HEAP_PAGE_SIZE, size = now + MIN(MAX(now / 4, GROW_MIN), GROW_MAX);
+    uint64_t now = h->map.pages * HEAP_PAGE_SIZE,
+             size = now + MIN(MAX(now / 4, GROW_MIN), GROW_MAX);
     int rc = 0;
 
     if (!h->is_volatile) {
@@ -99,10 +101,10 @@ int heap_grow_meta(struct heap *h)
     if (h->readonly)
         return -DER_NO_PERM;
     heap_lock(h);
-    before = h->pages;
+    before = h->map.pages;
     while (h->growing)
         rt_cond_wait(&h->room, &h->lock);
-    if (h->pages != before) { /* somebody else's growth serves us too */
+    if (h->map.pages != before) { /* somebody else's growth serves us too */
         heap_unlock(h);
         return 0;
     }
@@ -147,7 +149,7 @@ static void background(void *arg)
         stop = h->bg_stop;
         ckpt = !heap_failed(h) && (wal_is_full(h) || h->ckpt.wanted);
         h->ckpt.wanted = false;
-        more = !heap_failed(h) && h->alloc.free_pages * 10 < h->pages &&
+        more = !heap_failed(h) && h->alloc.free_pages * 10 < h->map.pages &&
                rt_now_ns() >= h->grow_after_ns;
         heap_unlock(h);
         if (stop)

@@ -135,7 +135,7 @@ static void check_list_length(struct check *c)
     for (uint32_t k = 0; k < h->alloc.nr; k++) {
         uint32_t prev = 0;
 
-        for (uint32_t page = h->alloc.head[k]; page != 0 && n <= h->pages;
+        for (uint32_t page = h->alloc.head[k]; page != 0 && n <= h->map.pages;
              page = h->vol[page].next, n++) {
             if (h->vol[page].prev != prev || h->vol[page].list != k)
                 problem(c, "page %u: the list of class %u is broken there", page, k);
@@ -250,9 +250,9 @@ static void check_totals(struct check *c)
                 "%llu pages are not used: what they held, if anything, was lost with their "
                 "descriptor page",
                 PAGE(c->unknown));
-    if (s->magic != HEAP_MAGIC || s->pages != c->h->pages)
+    if (s->magic != HEAP_MAGIC || s->pages != c->h->map.pages)
         problem(c, "the heap page is damaged: it names %llu pages, there are %llu", PAGE(s->pages),
-                PAGE(c->h->pages));
+                PAGE(c->h->map.pages));
     if (c->unknown == 0 && (s->alloc_count != c->count || s->alloc_bytes != c->bytes ||
                             s->value_bytes != c->value_bytes))
         problem(c,
@@ -276,8 +276,8 @@ int heap_check_tick(struct heap *h, void (*report)(void *arg, const char *text),
     if (c.buf == NULL)
         return -DER_NOMEM;
     checkpoint_hold(h);
-    for (uint64_t first = 0; first < h->pages && rc == 0; first += CHUNK) {
-        uint64_t nr = MIN(CHUNK, h->pages - first);
+    for (uint64_t first = 0; first < h->map.pages && rc == 0; first += CHUNK) {
+        uint64_t nr = MIN(CHUNK, h->map.pages - first);
 
         chunk_read(&c, first, nr);
         heap_lock(h);

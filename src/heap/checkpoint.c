@@ -70,7 +70,7 @@ static int order_cmp(const void *a, const void *b, void *arg)
 /* A descriptor page of a growth that was aborted is marked dirty too, but not part of the heap. */
 static bool page_in_use(const struct heap *h, uint64_t page)
 {
-    if (page >= h->pages)
+    if (page >= h->map.pages)
         return false;
     return page_is_core(page) || page_desc(h, page)->kind != PAGE_FREE;
 }

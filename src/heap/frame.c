@@ -95,32 +95,33 @@ static int frames_more(struct frames *f)
 int frame_give(struct heap *h, uint64_t page)
 {
     struct frames *f = &h->frames;
-    struct page_vol *v = &h->vol[page];
+    char *mem;
     uint32_t i;
     int rc;
 
-    if (v->mem != NULL)
+    if (h->map.at[page] != 0)
         return 0;
     if (f->free.nr == 0 && (rc = frames_more(f)) != 0)
         return rc;
     i = f->free.v[--f->free.nr];
     f->owner[i] = (uint32_t)page;
-    v->mem = f->mem.base + i * (size_t)HEAP_PAGE_SIZE;
-    UNPOISON(v->mem);
+    mem = f->mem.base + i * (size_t)HEAP_PAGE_SIZE;
+    h->map.at[page] = (uintptr_t)mem;
+    UNPOISON(mem);
     return 0;
 }
 
 void frame_back(struct heap *h, uint64_t page)
 {
     struct frames *f = &h->frames;
-    struct page_vol *v = &h->vol[page];
+    char *mem = page_addr(h, page);
     uint32_t i;
 
-    if (v->mem == NULL)
+    if (mem == NULL)
         return;
-    i = (uint32_t)((size_t)(v->mem - f->mem.base) / HEAP_PAGE_SIZE);
-    POISON(v->mem);
-    v->mem = NULL;
+    i = (uint32_t)((size_t)(mem - f->mem.base) / HEAP_PAGE_SIZE);
+    POISON(mem);
+    h->map.at[page] = 0;
     f->owner[i] = FRAME_FREE;
     f->free.v[f->free.nr++] = i;
 }
@@ -150,7 +151,7 @@ static void hand_at(struct heap *h, uint64_t page)
     if ((v->flags & (PV_RESIDENT | PV_LOADING)) == 0)
         frame_back(h, page); /* of a transaction that went no further */
     else if (v->flags & PV_REF)
-        v->flags &= (uint16_t)~PV_REF;
+        page_unseen(h, page);
     else if (v->flags & PV_STAY)
         v->flags = (uint16_t)(v->flags - PV_STAY_ONE);
     else if (frame_may_leave(h, page))

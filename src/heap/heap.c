@@ -344,14 +344,14 @@ void heap_stat(struct heap *h, struct heap_stat *st)
     const struct heap_super *s = heap_super(h);
 
     *st = (struct heap_stat){
-        .pages = h->pages,
+        .pages = h->map.pages,
         .pages_free = h->alloc.free_pages,
         .pages_resident = h->resident,
         .pages_dirty = h->dirty_nr,
         .alloc_bytes = s->alloc_bytes,
         .value_bytes = s->value_bytes,
         .alloc_count = s->alloc_count,
-        .meta_bytes = (h->pages - h->alloc.free_pages) * HEAP_PAGE_SIZE,
+        .meta_bytes = (h->map.pages - h->alloc.free_pages) * HEAP_PAGE_SIZE,
         .mem_bytes = (uint64_t)(h->frames.nr - h->frames.free.nr) * HEAP_PAGE_SIZE,
         .mem_limit = h->conf.mem_limit,
         .evicted = h->frames.evicted,

@@ -106,7 +106,7 @@ void heap_unlock(struct heap *h);
 /* Address of len bytes at off, all in one page; NULL if not resident (recorded; return HEAP_FAULT).
  * Valid until unlock. An offset outside the heap, or crossing a page, is corruption: NULL with
  * heap_rc() = -DER_CSUM. So callers return heap_rc(h) when it is NULL. */
-const void *heap_ptr(struct heap *h, uint64_t off, size_t len);
+static inline const void *heap_ptr(struct heap *h, uint64_t off, size_t len);
 /* Why the last heap_ptr or heap_tx_write answered NULL: HEAP_FAULT or -DER_CSUM; a write
  * also HEAP_WAIT (more log space was needed than begin announced, and there is none now),
  * -DER_OVERFLOW (the record would never fit), -DER_NOMEM, -DER_IO. */
@@ -117,7 +117,38 @@ bool heap_goes_on(const struct heap *h, int rc);
 /* As heap_ptr, without a trace: a page that is not resident is not recorded, one that is does not
  * count as looked at. For hints to the processor; what is found may be of any kind. NULL: not in
  * memory, or not an offset that an allocation, or a field of 8 bytes, could have. */
-const void *heap_peek(const struct heap *h, uint64_t off, size_t len);
+static inline const void *heap_peek(const struct heap *h, uint64_t off, size_t len);
+/* The usual case of the two is asked for a dozen times in every operation, so it is here: what a
+ * heap begins with, and nobody else looks at. */
+struct heap_map {
+    uintptr_t *at; /* where each page is */
+    uint64_t pages;
+};
+#define HEAP_MAP_SEEN ((uintptr_t)1) /* set in at[]: resident, and looked at not long ago */
+const void *heap_ptr_slow(struct heap *h, uint64_t off, size_t len);
+const void *heap_peek_slow(const struct heap *h, uint64_t off, size_t len);
+
+static inline const void *heap_map_get(const struct heap *h, uint64_t off, size_t len)
+{
+    const struct heap_map *m = (const struct heap_map *)h;
+    uint64_t page = off / HEAP_PAGE_SIZE, in = off % HEAP_PAGE_SIZE;
+
+    if (page >= m->pages || len - 1 >= HEAP_PAGE_SIZE - in || (m->at[page] & HEAP_MAP_SEEN) == 0)
+        return NULL;
+    return (const char *)(m->at[page] - HEAP_MAP_SEEN) + in;
+}
+static inline const void *heap_ptr(struct heap *h, uint64_t off, size_t len)
+{
+    const void *p = heap_map_get(h, off, len);
+
+    return p != NULL ? p : heap_ptr_slow(h, off, len);
+}
+static inline const void *heap_peek(const struct heap *h, uint64_t off, size_t len)
+{
+    const void *p = off % 8 == 0 ? heap_map_get(h, off, len) : NULL;
+
+    return p != NULL ? p : heap_peek_slow(h, off, len);
+}
 /* Asks that a page be loaded soon, without faulting (enumerations look ahead). */
 void heap_prefetch(struct heap *h, uint64_t off);
 

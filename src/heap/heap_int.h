@@ -56,7 +56,6 @@ void vec32_fini(struct vec32 *a);
 #define PV_STAY_ONE 0x2000u
 
 struct page_vol {
-    char *mem; /* its frame; NULL: none, and nothing of the page is in memory */
     uint16_t flags;
     uint16_t pins;
     uint32_t list;       /* class whose list it is in */
@@ -144,17 +143,18 @@ struct ckpt {
 };
 
 struct heap {
+    struct heap_map
+        map; /* at[page] 0: nothing of the page is in memory; pages = heap page's field */
     /* pages (page.c) */
     struct page_vol *vol;
     struct frames frames;
-    uint64_t pages;   /* = heap page's field */
     int rc;           /* heap_rc() */
     bool spurious;    /* conf.spurious_fault is set */
     bool is_volatile; /* no devices: memory only, every commit durable at once */
     bool readonly;
     uint32_t missed_nr;
     struct heap_conf conf;
-    struct vrange volmem;
+    struct vrange volmem, mapmem;
     uint64_t max_pages;
     uint64_t generation;
     struct rt_mutex lock;
@@ -218,12 +218,12 @@ bool frames_too_dirty(const struct heap *h);
 /* Of a page with a frame. */
 static inline void *page_addr(const struct heap *h, uint64_t page)
 {
-    return h->vol[page].mem;
+    return (void *)(h->map.at[page] & ~HEAP_MAP_SEEN);
 }
 /* Of an offset in a page with a frame. */
 static inline char *off_addr(const struct heap *h, uint64_t off)
 {
-    return h->vol[off / HEAP_PAGE_SIZE].mem + off % HEAP_PAGE_SIZE;
+    return (char *)page_addr(h, off / HEAP_PAGE_SIZE) + off % HEAP_PAGE_SIZE;
 }
 static inline struct page_hdr *page_hdr(const struct heap *h, uint64_t page)
 {
@@ -252,12 +252,25 @@ void page_space_close(struct heap *h);
 int page_space_grow(struct heap *h,
                     uint64_t pages);            /* memory and volatile state for so many pages */
 bool page_touch(struct heap *h, uint64_t page); /* resident? otherwise recorded, h->rc set */
+/* PV_REF, and what of it heap_ptr() sees: not of the heap page, which has no offsets to ask for,
+ * nor where a test wants to be asked. */
+static inline void page_seen(struct heap *h, uint64_t page)
+{
+    h->vol[page].flags |= PV_REF;
+    if (page != 0 && !h->spurious)
+        h->map.at[page] |= HEAP_MAP_SEEN;
+}
+static inline void page_unseen(struct heap *h, uint64_t page)
+{
+    h->vol[page].flags &= (uint16_t)~PV_REF;
+    h->map.at[page] &= ~HEAP_MAP_SEEN;
+}
 /* The resident page at off holds a node that is on the way of an operation. */
 static inline void page_stays(struct heap *h, uint64_t off)
 {
     uint16_t *flags = &h->vol[page_of(off)].flags;
 
-    if ((*flags & PV_STAY) != PV_STAY)
+    if (h->frames.budget != UINT32_MAX && (*flags & PV_STAY) != PV_STAY)
         *flags |= PV_STAY;
 }
 /* Is it known for now that the page cannot be had? */

@@ -331,7 +331,7 @@ int heap_show_page(struct heap *h, uint64_t page, const struct row_sink *out)
 {
     struct row *r = base_alloc(sizeof(*r));
     uint8_t *image = io_buf_alloc(HEAP_PAGE_SIZE);
-    int rc = page < h->pages ? 0 : -DER_NONEXIST;
+    int rc = page < h->map.pages ? 0 : -DER_NONEXIST;
 
     if (r == NULL || image == NULL)
         rc = -DER_NOMEM;

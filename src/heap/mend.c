@@ -138,7 +138,7 @@ int heap_mend_page(struct heap *h, const struct heap_refs *r, uint64_t page, boo
     bool bad;
     int rc;
 
-    if (page >= h->pages || page_is_core(page) || page_desc(h, page)->kind == PAGE_FREE)
+    if (page >= h->map.pages || page_is_core(page) || page_desc(h, page)->kind == PAGE_FREE)
         return 0;
     bad = page_desc(h, page)->lsn == LSN_LOST && (h->vol[page].flags & PV_RESIDENT) == 0;
     if (!bad && !page_touch(h, page)) {

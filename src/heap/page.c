@@ -58,10 +58,13 @@ int page_space_open(struct heap *h)
            h->max_pages > UINT64_C(1) << 16)
         h->max_pages /= 2;
     if (rc == 0)
+        rc = vrange_open(&h->mapmem, h->max_pages * sizeof(*h->map.at), VRANGE_ZERO, pool);
+    if (rc == 0)
         rc = vrange_open(&h->alloc.free, ROUND_UP(h->max_pages, 512) / 8, VRANGE_ZERO, pool);
     if (rc == 0)
         rc = frames_open(h);
     h->vol = (struct page_vol *)h->volmem.base;
+    h->map.at = (uintptr_t *)h->mapmem.base;
     return rc;
 }
 
@@ -69,6 +72,7 @@ void page_space_close(struct heap *h)
 {
     frames_close(h);
     vrange_close(&h->volmem);
+    vrange_close(&h->mapmem);
     vrange_close(&h->alloc.free);
     vec32_fini(&h->dirty);
 }
@@ -79,6 +83,8 @@ int page_space_grow(struct heap *h, uint64_t pages)
 
     if (rc == 0)
         rc = vrange_commit(&h->volmem, pages * sizeof(struct page_vol));
+    if (rc == 0)
+        rc = vrange_commit(&h->mapmem, pages * sizeof(*h->map.at));
     if (rc == 0)
         rc = vrange_commit(&h->alloc.free, ROUND_UP(pages, 64) / 8);
     if (rc == 0 && pages > h->dirty.nr)
@@ -106,8 +112,7 @@ bool page_touch(struct heap *h, uint64_t page)
     struct page_vol *v = &h->vol[page];
 
     if (v->flags & PV_RESIDENT) {
-        if ((v->flags & PV_REF) == 0)
-            v->flags |= PV_REF;
+        page_seen(h, page);
         if (!h->spurious || v->pins != 0 || (v->flags & PV_CORE) != 0 ||
             !h->conf.spurious_fault(h->conf.arg, page))
             return true;
@@ -124,31 +129,25 @@ bool page_touch(struct heap *h, uint64_t page)
 /* May this address range exist at all? */
 static bool range_ok(struct heap *h, uint64_t off, size_t len)
 {
-    if (off >= HEAP_PAGE_SIZE && page_of(off) < h->pages &&
+    if (off >= HEAP_PAGE_SIZE && page_of(off) < h->map.pages &&
         off % HEAP_PAGE_SIZE + len <= HEAP_PAGE_SIZE && len > 0)
         return true;
     h->rc = -DER_CSUM;
     return false;
 }
 
-const void *heap_ptr(struct heap *h, uint64_t off, size_t len)
+const void *heap_ptr_slow(struct heap *h, uint64_t off, size_t len)
 {
-    uint64_t page = page_of(off);
-
-    /* the usual case, which is asked for all the time */
-    if (page - 1 < h->pages - 1 && len - 1 < HEAP_PAGE_SIZE - off % HEAP_PAGE_SIZE &&
-        (h->vol[page].flags & (PV_RESIDENT | PV_REF)) == (PV_RESIDENT | PV_REF) && !h->spurious)
-        return off_addr(h, off);
     if (!range_ok(h, off, len) || !page_touch(h, page_of(off)))
         return NULL;
     return off_addr(h, off);
 }
 
-const void *heap_peek(const struct heap *h, uint64_t off, size_t len)
+const void *heap_peek_slow(const struct heap *h, uint64_t off, size_t len)
 {
     uint64_t page = page_of(off);
 
-    if (page - 1 >= h->pages - 1 || len - 1 >= HEAP_PAGE_SIZE - off % HEAP_PAGE_SIZE ||
+    if (page - 1 >= h->map.pages - 1 || len - 1 >= HEAP_PAGE_SIZE - off % HEAP_PAGE_SIZE ||
         off % 8 != 0 || (h->vol[page].flags & PV_RESIDENT) == 0)
         return NULL;
     return off_addr(h, off);
@@ -174,8 +173,9 @@ void page_set_resident(struct heap *h, uint64_t page, bool yes)
         return;
     v->flags ^= PV_RESIDENT;
     if (yes) {
-        ASSERT(v->mem != NULL);
-        v->flags = (uint16_t)((v->flags | PV_REF) & ~(PV_BAD | PV_UNREAD | PV_LOST | PV_STAY));
+        ASSERT(h->map.at[page] != 0);
+        v->flags &= (uint16_t) ~(PV_BAD | PV_UNREAD | PV_LOST | PV_STAY);
+        page_seen(h, page);
         h->resident++;
     } else {
         frame_back(h, page);

@@ -47,7 +47,7 @@ void heap_pins_drop(struct heap *h, struct heap_pins *pins)
         v->flags &= (uint16_t) ~(PV_BAD | PV_UNREAD);
         /* who was looked at but once is the first to leave */
         if (h->frames.budget != UINT32_MAX && (v->flags & PV_STAY) == 0)
-            v->flags &= (uint16_t)~PV_REF;
+            page_unseen(h, pins->page[i]);
     }
     heap_unlock(h);
     pins->nr = pins->missed = 0;
@@ -149,7 +149,7 @@ static int load_finish(struct heap *h, uint64_t page, int rc, bool verify, bool 
     }
     page_set_resident(h, page, true);
     if (!asked) /* the first to leave, if nobody comes for it */
-        v->flags &= (uint16_t)~PV_REF;
+        page_unseen(h, page);
     alloc_page_loaded(h, page);
     return 0;
 }
@@ -190,7 +190,7 @@ static void load_ahead(struct heap *h, struct load *l)
 {
     uint64_t page = l->page + l->nr;
 
-    while (l->nr < LOAD_RUN && page < h->pages && !page_is_core(page) && !frames_over(h, 1) &&
+    while (l->nr < LOAD_RUN && page < h->map.pages && !page_is_core(page) && !frames_over(h, 1) &&
            load_claim(h, page) > 0) {
         l->nr++;
         page++;
@@ -377,7 +377,7 @@ uint32_t heap_evict(struct heap *h, bool (*drop)(void *arg, uint64_t page), void
 
     if (h->is_volatile)
         return 0;
-    for (uint64_t page = 1; page < h->pages; page++) {
+    for (uint64_t page = 1; page < h->map.pages; page++) {
         if (frame_may_leave(h, page) && drop(arg, page)) {
             frame_leave(h, page);
             nr++;

@@ -67,7 +67,7 @@ static int read_pages(struct heap *h, uint64_t first, uint64_t nr, uint8_t *buf)
 
 int rebuild_desc_begin(struct heap *h, uint64_t desc)
 {
-    uint64_t first = desc - 1, end = MIN(first + PAGES_PER_DESC, h->pages), known = 0;
+    uint64_t first = desc - 1, end = MIN(first + PAGES_PER_DESC, h->map.pages), known = 0;
     uint8_t *buf = io_buf_alloc(CHUNK * HEAP_PAGE_SIZE);
     int rc = buf != NULL ? frame_give(h, desc) : -DER_NOMEM;
 
@@ -107,7 +107,7 @@ void rebuild_desc_end(struct heap *h)
     for (uint32_t i = 0; i < h->rebuilt.nr; i++) {
         uint64_t first = h->rebuilt.v[i] - 1;
 
-        for (uint64_t page = first; page < MIN(first + PAGES_PER_DESC, h->pages); page++) {
+        for (uint64_t page = first; page < MIN(first + PAGES_PER_DESC, h->map.pages); page++) {
             struct page_desc *d = page_is_core(page) ? NULL : page_desc(h, page);
 
             if (d != NULL && d->kind == u.kind && d->cls == u.cls && d->slots == u.slots)

@@ -189,7 +189,7 @@ static bool in_pass(struct recovery *r, uint64_t page)
     if (page == 0)
         return r->pass == PASS_HEAP_PAGE;
     if (page_is_core(page))
-        return r->pass == PASS_DESCRIPTORS && page < r->h->pages;
+        return r->pass == PASS_DESCRIPTORS && page < r->h->map.pages;
     return r->pass == PASS_OTHERS && (r->h->vol[page].flags & PV_RESIDENT) != 0;
 }
 
@@ -399,7 +399,7 @@ static int recover_heap_page(struct recovery *r, struct err *e)
         return err_set(e, -DER_CSUM, "cannot open the heap",
                        "it claims more pages than its device has",
                        "restore the pool from a replica or a copy");
-    h->pages = s->pages;
+    h->map.pages = s->pages;
     return 0;
 }
 
@@ -452,7 +452,7 @@ static int recover_descriptors(struct recovery *r)
     struct vec32 desc = {0};
     int rc = 0;
 
-    for (uint64_t page = 1; page < h->pages && rc == 0; page += PAGES_PER_DESC) {
+    for (uint64_t page = 1; page < h->map.pages && rc == 0; page += PAGES_PER_DESC) {
         h->vol[page].flags |= PV_CORE;
         rc = vec32_add(&desc, (uint32_t)page);
     }
@@ -485,7 +485,7 @@ static bool worth_loading(struct recovery *r, uint64_t page)
 {
     const struct rec_page *p = info(r, page);
 
-    if (page_is_core(page) || page >= r->h->pages || page_desc(r->h, page)->kind == PAGE_FREE)
+    if (page_is_core(page) || page >= r->h->map.pages || page_desc(r->h, page)->kind == PAGE_FREE)
         return false;
     if (p->init != 0 && settled(r, page))
         return false;
@@ -525,7 +525,7 @@ static void mark_pages(struct recovery *r)
         uint64_t page = r->touched.v[i];
         const struct rec_page *p = info(r, page);
 
-        if (page >= h->pages || (h->vol[page].flags & PV_RESIDENT) == 0 || p->same ||
+        if (page >= h->map.pages || (h->vol[page].flags & PV_RESIDENT) == 0 || p->same ||
             (p->redo == 0 && !write_undecided(r, page)) || MUTANT(RECOVER_CLEAN))
             continue;
         page_set_dirty(h, page);

@@ -22,7 +22,7 @@ int heap_refs_open(struct heap *h, struct heap_refs *r)
 {
     const struct space *s = h->space;
 
-    r->pages = h->pages;
+    r->pages = h->map.pages;
     r->blocks = s != NULL ? s->blocks : 0;
     r->slot = base_calloc(r->pages * (PAGE_BITS / 64), sizeof(uint64_t));
     r->block = base_calloc(r->blocks / 64 + 1, sizeof(uint64_t));
@@ -94,7 +94,7 @@ int heap_refs_leaks(struct heap *h, const struct heap_refs *r, uint64_t page, st
     const uint64_t *bits;
 
     l->nr = 0;
-    if (page >= r->pages || page >= h->pages || page_is_core(page) || changed(r))
+    if (page >= r->pages || page >= h->map.pages || page_is_core(page) || changed(r))
         return 0;
     d = page_desc(h, page);
     if (d->kind == PAGE_FREE || d->lsn == LSN_LOST || page_is_bad(h, page))

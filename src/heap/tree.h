@@ -20,6 +20,8 @@
 #ifndef TARN_HEAP_TREE_H
 #define TARN_HEAP_TREE_H
 
+#include <string.h>
+
 #include "heap/heap.h"
 
 struct tree_root { /* persistent, 16 bytes, zero = empty */
@@ -52,6 +54,10 @@ static inline uint64_t tree_prefix(const void *key, size_t len)
     const unsigned char *p = key;
     uint64_t v = 0;
 
+    if (len >= 8) {
+        memcpy(&v, p, 8);
+        return __builtin_bswap64(v); /* formats are little endian, and so are we */
+    }
     for (size_t i = 0; i < 8; i++)
         v = v << 8 | (i < len ? p[i] : 0);
     return v;

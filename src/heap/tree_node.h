@@ -224,11 +224,13 @@ uint64_t tags_match(const struct tnode *n, uint8_t byte);
  * Without branches: each would be guessed wrong half of the time. */
 static inline uint32_t inner_count(const struct tnode *n, uint32_t nr, uint64_t order, bool or_at)
 {
-    uint32_t base = 0;
+    const struct tinner_ent *ents = inner_ents(n);
+    const uint8_t *tags = node_tags(n);
+    uint32_t base = 0, end = cls_cap(n->cls) - 1;
 
     while (nr > 0) {
-        uint32_t half = (nr + 1) / 2;
-        uint64_t sep = inner_at(n, base + half)->order;
+        uint32_t half = (nr + 1) / 2, tag = tags[base + half];
+        uint64_t sep = ents[MIN(tag, end)].order; /* as inner_at() */
 
         base += (sep < order) | (or_at & (sep == order)) ? half : 0;
         nr -= half;

@@ -86,17 +86,23 @@ static int beyond(struct tree *t, enum tree_seek how, const struct tree_key *key
 static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how,
                        const struct tree_key *key, struct tsort *e, uint32_t *nr)
 {
-    uint32_t all = leaf_list(n, e);
+    const struct tleaf_ent *ents = leaf_ents(n);
+    bool up = walks_up(how);
 
     *nr = 0;
-    for (uint32_t i = 0; i < all; i++) {
-        bool yes;
-        int rc = beyond(t, how, key, e[i].order, e[i].value, &yes);
+    for (uint64_t left = n->valid; left != 0; left &= left - 1) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(left);
+        uint64_t order = ents[slot].order, value = ents[slot].value;
+        bool yes = is_end(how) || up == (order > key->order);
 
-        if (rc != 0)
-            return rc;
-        if (yes)
-            e[(*nr)++] = e[i];
+        if (!is_end(how) && order == key->order) { /* the record tells */
+            int rc = beyond(t, how, key, order, value, &yes);
+
+            if (rc != 0)
+                return rc;
+        }
+        e[*nr] = (struct tsort){order, value, (uint8_t)slot};
+        *nr += yes;
     }
     return 0;
 }

@@ -1,5 +1,6 @@
-/* What the files of the answering side share: accept.c (clients, connections, what is done with a
- * request) and served.c (a request: its memory, its vectors, what goes back). */
+/* What the files of the answering side share: accept.c (clients, connections), request.c (what is
+ * done with a request), park.c (those that wait for memory) and served.c (a request: its memory,
+ * its vectors, what goes back). */
 #ifndef TARN_NET_ACCEPT_INT_H
 #define TARN_NET_ACCEPT_INT_H
 
@@ -18,12 +19,17 @@ struct net_acceptor {
     struct served *spare; /* memory of requests that have ended */
     uint32_t spares;
     bool stopped;
+    bool ending; /* who says HELLO is turned away */
     struct net_acceptor_stat stat;
     uint32_t of_class[MSG_CLASS_NR]; /* being served, those that wait included */
     struct list background;          /* wait for their turn */
     uint32_t waiting;                /* in it */
     struct rt_timer age;             /* of the oldest */
     uint64_t asked;                  /* requests; which of them are timed */
+    struct list parked;              /* requests that wait for memory, park.c */
+    struct rt_timer relief;          /* until they are looked at again */
+    uint64_t backlog;                /* of all wires */
+    uint64_t looked_ns, told_ns;     /* for whom takes nothing; of one */
     struct kind_metrics kinds[MSG_OPCODE_MAX];
 };
 
@@ -43,6 +49,9 @@ struct conn {
     struct net_wire *wire;
     struct client *client; /* NULL before HELLO */
     uint64_t features;     /* of the other side */
+    uint32_t parked;       /* requests of it */
+    uint64_t parked_bytes;
+    uint64_t taken_then, stalled_ns; /* what it had taken, and since when it has taken nothing */
 };
 
 /* Bytes of a writable vector that go back. */
@@ -81,6 +90,44 @@ struct served {
     struct net_bulk bulk[NET_BULK_MAX];
     struct iovec iov[NET_BULK_MAX];
 };
+
+/* ---- accept.c ---- */
+
+void accept_close(struct conn *n);
+void accept_refuse(struct conn *n); /* for what it sent */
+/* The client, if he has no connection and nothing is being served for him. */
+void accept_forget_idle(struct net_acceptor *a, struct client *c);
+/* Who has too much under way is not listened to until some of it has been answered. */
+void accept_hold(struct conn *n);
+
+/* ---- request.c: a request, from its frame to its answer ---- */
+
+void request_came(struct conn *n, uint64_t id, struct rbuf *r, const void *frame, size_t bytes);
+/* Its client takes it back. */
+void request_cancel(struct conn *n, uint64_t id, struct rbuf *r);
+/* A request whose turn it is; it has waited here for so long. n may be closed afterwards. */
+void request_begin(struct conn *n, uint64_t id, struct rbuf *r, size_t bytes, uint64_t waited_ms);
+/* The client is gone: what he asked for and was not begun is of no use to anybody. */
+void requests_drop(struct net_acceptor *a, const struct client *c);
+void requests_aged(struct rt_timer *t);
+
+/* ---- park.c: requests that wait for memory ---- */
+
+#define NET_ALL_BYTES (UINT64_C(1) << 30)
+
+void park_init(struct net_acceptor *a);
+/* Does it have to wait? r: behind the header. */
+bool park_must(const struct conn *n, const struct net_hdr *h, const struct rbuf *r);
+int park_add(struct conn *n, uint64_t id, const void *frame, size_t len); /* -DER_NOMEM */
+/* Its client takes it back: it will not be. *h: of the request. False: none such waits. */
+bool park_cancel(struct conn *n, uint64_t id, struct net_hdr *h);
+/* The connection ends, and what it has waiting. */
+void park_leave(struct conn *n);
+/* Is what waits of it too much to read more? */
+bool park_is_full(const struct conn *n);
+/* Memory was given back. */
+void park_relieve(struct net_acceptor *a);
+
 /* ---- served.c ---- */
 
 /* A request as it came: decoded, with places for its vectors. The service's answer and ranges are

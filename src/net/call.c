@@ -18,6 +18,7 @@ void net_call_init(struct net_call *call, uint16_t opcode)
     call->arg = NULL;
     call->rep_mem = NULL;
     call->times = NULL;
+    call->cancel = 0;
     memset(call->priv, 0, sizeof(call->priv));
 }
 
@@ -52,6 +53,13 @@ void net_call_fini(struct net_call *call)
 
     if (fini != NULL)
         fini(call);
+}
+
+void net_call_cancel(struct net_peer *peer, struct net_call *call)
+{
+    __atomic_store_n(&call->cancel, 1, __ATOMIC_SEQ_CST);
+    if (peer->poke != NULL)
+        peer->poke(peer);
 }
 
 void net_peer_close(struct net_peer *peer)

@@ -51,6 +51,15 @@ void wire_put_head(struct wbuf *b, enum net_frame kind, uint64_t id)
                                  .id = htole64(id)};
 }
 
+void wire_put_refusal(struct wbuf *b, enum net_refusal why)
+{
+    wire_put_head(b, NET_WELCOME, 0);
+    wbuf_u64(b, 0);
+    wbuf_u64(b, 0); /* no features: nothing of theirs follows */
+    wbuf_u32(b, (uint32_t)net_refusal_rc(why));
+    wbuf_u32(b, why);
+}
+
 int wire_seal(struct wbuf *b, bool sum)
 {
     struct frame_head *h = (struct frame_head *)(void *)b->data;

@@ -12,7 +12,8 @@
  * net_req. It stays with the call until net_call_fini() (the reply's variable parts point into it)
  * and then goes back to the peer's bag, so that calls allocate nothing once warm.
  *
- * Deadline: a request whose turn comes too late is answered -DER_TIMEDOUT without being begun. One
+ * Deadline: a request whose turn comes too late is answered -DER_TIMEDOUT without being begun, and
+ * one that was cancelled until then -DER_CANCELED. One
  * that has begun ends when the engine ends it: the engine reads and writes the caller's memory, so
  * no answer may come before that. net_req's header carries the deadline for the engine's own waits.
  */
@@ -210,7 +211,9 @@ static void serve(void *arg)
     struct frame *f = arg;
     uint64_t late_ns = f->begun_ns + (uint64_t)f->req.hdr.deadline_ms * 1000000u;
 
-    if (rt_now_ns() > late_ns)
+    if (call_is_cancelled(f->call))
+        inproc_reply(&f->req, -DER_CANCELED);
+    else if (rt_now_ns() > late_ns)
         inproc_reply(&f->req, -DER_TIMEDOUT);
     else
         f->peer->service->handle(f->peer->service, &f->req);
@@ -241,6 +244,7 @@ static int receive(struct frame *f, const struct msg_info *info)
     req->uid = p->uid;
     req->gid = p->gid;
     req->pid = p->pid;
+    req->local = true;
     req->mem = &f->mem;
     req->reply = inproc_reply;
     req->wrote = NULL;

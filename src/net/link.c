@@ -224,6 +224,19 @@ static void link_wait(struct net_peer *peer, struct rt_event *ev)
     net_links_wait(CONTAINER_OF(peer, struct link, peer)->ls, ev, UINT64_MAX);
 }
 
+/* Which way the call went only its sender knows. */
+static void link_poke(struct net_peer *peer)
+{
+    struct link *l = CONTAINER_OF(peer, struct link, peer);
+
+    for (uint32_t i = 0; i <= NET_LINKS_MAX; i++) {
+        struct way *w = __atomic_load_n(&l->way[i], __ATOMIC_ACQUIRE);
+
+        if (w != NULL && w->peer->poke != NULL)
+            w->peer->poke(w->peer);
+    }
+}
+
 struct freeing {
     struct rt_call post;
     struct link *l;
@@ -275,7 +288,8 @@ int net_link_connect(struct net_links *ls, const struct net_link_conf *conf, str
 
     if (l == NULL)
         return -DER_NOMEM;
-    l->peer = (struct net_peer){.send = link_send, .close = link_close, .wait = link_wait};
+    l->peer = (struct net_peer){
+        .send = link_send, .close = link_close, .wait = link_wait, .poke = link_poke};
     l->ls = ls;
     l->conf = *conf;
     rt_mutex_lock(&ls->lock);

@@ -26,7 +26,12 @@ void metrics_took(struct kind_metrics *k, uint64_t ns, uint32_t weight)
     X(resends_joined, a->stat.joined)                                                              \
     X(frames_refused, a->stat.bad)                                                                 \
     X(request_bytes, a->stat.bytes)                                                                \
-    X(connections_held, a->stat.held)
+    X(connections_held, a->stat.held)                                                              \
+    X(answer_bytes, a->backlog)                                                                    \
+    X(requests_waiting, a->stat.parked)                                                            \
+    X(waiting_bytes, a->stat.parked_bytes)                                                         \
+    X(requests_waited_ever, a->stat.parked_ever)                                                   \
+    X(connections_stalled, a->stat.stalled)
 
 #define COUNT_(name, value)  +1
 #define FIGURE_(name, value) m[n++] = (struct msg_metric){#name, value};

@@ -56,6 +56,9 @@ enum msg_check {
     MSG_CHECK_UNCHANGED,
     MSG_CHECK_ONLY
 };
+/* What a participant does with what it has prepared. Withdrawn: that attempt is given up, another
+ * may follow; aborted: none may. */
+enum msg_tx_verdict { MSG_TX_ABORT, MSG_TX_COMMIT, MSG_TX_WITHDRAW };
 #define MSG_NOTEMPTY (-2100) /* rc of a failed MSG_CHECK_EMPTY or MSG_CHECK_ONLY */
 
 /* ---- Structs inside messages: S(name, FIELDS, doc) ---- */
@@ -92,6 +95,18 @@ enum msg_check {
     F(buf, , dkey, "")                                                                             \
     F(bufs, , akeys, "punch of akeys, check of one akey")                                          \
     F(arr, msg_iod, iods, "update")
+
+#define MSG_F_PART(F)                                                                              \
+    F(num, uint32_t, target, "")                                                                   \
+    F(arr, msg_op, ops, "1 to 64")
+
+#define MSG_F_VERDICT(F)                                                                           \
+    F(uuid, , cont, "container")                                                                   \
+    F(num, uint64_t, session_hlc, "txid")                                                          \
+    F(num, uint64_t, session_rand, "")                                                             \
+    F(num, uint64_t, seq, "")                                                                      \
+    F(num, uint64_t, epoch, "it was prepared at; 0: whatever it was prepared at")                  \
+    F(num, uint8_t, verdict, "enum msg_tx_verdict")
 
 #define MSG_F_FIOD(F)                                                                              \
     F(buf, , akey, "")                                                                             \
@@ -172,6 +187,8 @@ enum msg_check {
     S(msg_csum, MSG_F_CSUM, "checksums of a value or extent")                                      \
     S(msg_iod, MSG_F_IOD, "one akey of an update")                                                 \
     S(msg_op, MSG_F_OP, "one operation of a compound update")                                      \
+    S(msg_part, MSG_F_PART, "what a transaction does in one target")                               \
+    S(msg_verdict, MSG_F_VERDICT, "what became of a transaction")                                  \
     S(msg_fiod, MSG_F_FIOD, "one akey of a fetch")                                                 \
     S(msg_fres, MSG_F_FRES, "what a fetch found in one akey")                                      \
     S(msg_get, MSG_F_GET, "one dkey of a gather")                                                  \
@@ -325,6 +342,32 @@ enum msg_check {
     F(num, uint64_t, epoch, "it happened at")                                                      \
     F(num, uint8_t, replayed, "applied before by the same txid")
 
+#define MSG_Q_OBJ_TX(F)                                                                            \
+    F(uuid, , hdl, "container handle")                                                             \
+    F(arr, msg_part, parts, "2 or more, of different targets; the first leads; atomic together")
+
+#define MSG_Q_TX_PREPARE(F)                                                                        \
+    F(uuid, , hdl, "container handle")                                                             \
+    F(num, uint64_t, session_hlc, "txid of the transaction")                                       \
+    F(num, uint64_t, session_rand, "")                                                             \
+    F(num, uint64_t, seq, "")                                                                      \
+    F(num, uint64_t, acked, "")                                                                    \
+    F(num, uint64_t, epoch, "of the transaction")                                                  \
+    F(num, uint32_t, leader, "target that decides")                                                \
+    F(arr, msg_op, ops, "1 to 64")
+
+#define MSG_Q_TX_RESOLVE(F) F(arr, msg_verdict, verdicts, "at most 256")
+#define MSG_R_TX_RESOLVE(F)                                                                        \
+    F(u32s, , rcs, "one a verdict: 0 done, durably; else a DER code without its sign")
+
+#define MSG_Q_TX_ASK(F)                                                                            \
+    F(uuid, , cont, "container")                                                                   \
+    F(num, uint64_t, session_hlc, "txid")                                                          \
+    F(num, uint64_t, session_rand, "")                                                             \
+    F(num, uint64_t, seq, "")
+#define MSG_R_TX_ASK(F)                                                                            \
+    F(num, uint64_t, epoch, "of the commit; 0: it was aborted, or never will be committed")
+
 #define MSG_Q_OBJ_FETCH(F)                                                                         \
     F(uuid, , hdl, "container handle")                                                             \
     F(num, uint64_t, epoch, "DAOS_EPOCH_MAX: the latest; 0: now, which the reply names")           \
@@ -453,13 +496,22 @@ enum msg_check {
     M(64, obj_probe, OBJ_PROBE, MSG_Q_OBJ_PROBE, MSG_R_OBJ_PROBE, 0,                               \
       "does it exist, when did it change")                                                         \
     M(65, obj_gather, OBJ_GATHER, MSG_Q_OBJ_GATHER, MSG_R_OBJ_GATHER, 0,                           \
-      "reads many dkeys, of any objects, at once; an error of one is the error of all")
+      "reads many dkeys, of any objects, at once; an error of one is the error of all")            \
+    M(66, obj_tx, OBJ_TX, MSG_Q_OBJ_TX, MSG_R_OBJ_UPDATE, MSG_CHANGES,                             \
+      "updates, punches and checks in several targets, atomically")                                \
+    M(67, tx_prepare, TX_PREPARE, MSG_Q_TX_PREPARE, MSG_F_NONE, MSG_PEERS,                         \
+      "leader to participant: do your part, undecided")                                            \
+    M(68, tx_resolve, TX_RESOLVE, MSG_Q_TX_RESOLVE, MSG_R_TX_RESOLVE, MSG_PEERS,                   \
+      "leader to participant: what became of transactions")                                        \
+    M(69, tx_ask, TX_ASK, MSG_Q_TX_ASK, MSG_R_TX_ASK, MSG_PEERS,                                   \
+      "participant to leader: what became of it? Answered when it is decided")
 
 enum msg_flags {
     MSG_SVC = 1,     /* for the pool service, whatever the target */
     MSG_CHANGES = 2, /* carries a txid */
     MSG_CONTROL = 4,
     MSG_BACKGROUND = 8,
+    MSG_PEERS = 16, /* between engines: of others it is refused with -DER_NO_PERM */
 };
 
 /*

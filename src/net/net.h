@@ -96,6 +96,7 @@ struct net_call {
     void (*done)(struct net_call *call);
     void *arg;
     void *rep_mem;           /* owned by the call; net_call_fini frees it */
+    uint32_t cancel;         /* net_call_cancel() was called; atomic */
     struct net_times *times; /* NULL: nobody wants to know; filled before done */
     void *priv[6];
 };
@@ -105,6 +106,10 @@ void net_call_send(struct net_peer *peer, struct net_call *call);
 /* Sends and waits (fiber or foreign thread); returns call->rc. */
 int net_call_wait(struct net_peer *peer, struct net_call *call);
 void net_call_fini(struct net_call *call);
+/* A call that was sent to the peer and is not yet done is given up, if it has not begun: then it
+ * ends with -DER_CANCELED and will never happen. What has begun, or may have, goes on and ends as
+ * ever. From any thread; done() is not called in it. */
+void net_call_cancel(struct net_peer *peer, struct net_call *call);
 void net_peer_close(struct net_peer *peer); /* no call may be under way */
 
 /* ---- Answering side ---- */
@@ -121,6 +126,7 @@ struct net_req {
     uint64_t born;  /* pid's (base/proc.h), 0: it does not know */
     uint64_t *note; /* the service's own, NET_NOTES of whoever sends, 0 at first; NULL: born is 0.
                        On the connections' xstream alone */
+    bool local; /* the sender is this process */
     void *priv[8];
     /* The transport's. */
     struct arena *mem;

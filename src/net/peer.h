@@ -6,11 +6,18 @@
 
 struct rt_event;
 
+static inline bool call_is_cancelled(const struct net_call *call)
+{
+    return __atomic_load_n(&call->cancel, __ATOMIC_RELAXED) != 0;
+}
+
 struct net_peer {
     void (*send)(struct net_peer *peer, struct net_call *call);
     void (*close)(struct net_peer *peer);
     /* Waits for ev, which an answer of this peer sets; NULL: rt_event_wait() does. */
     void (*wait)(struct net_peer *peer, struct rt_event *ev);
+    /* Calls were marked as cancelled: looks for them, soon. NULL: it looks of its own accord. */
+    void (*poke)(struct net_peer *peer);
 };
 
 /* What priv[] of a call holds. */

@@ -86,6 +86,7 @@ static struct pending *pending_new(struct remote *r)
     }
     p->peer = r;
     p->sent = false;
+    p->cancelled = false;
     p->generation = 0;
     p->placed = false;
     list_init(&p->wait);
@@ -179,8 +180,8 @@ static void give_up(struct pending *p)
         forsake(p);
     if (p->sent)
         rc = changes ? -DER_TX_UNCERTAIN : -DER_TIMEDOUT;
-    else if (r->state != UP && r->conf.dialer->refused != 0)
-        rc = r->conf.dialer->refused;
+    else if (r->state != UP && net_refusal_rc(r->conf.dialer->refused) != 0)
+        rc = net_refusal_rc(r->conf.dialer->refused);
     finish(p, rc);
 }
 
@@ -310,6 +311,60 @@ again:
     }
 }
 
+/* ---- Cancelled calls ---- */
+
+/* The caller wants it no more. False: it may have happened, or may still. */
+static bool cancel(struct pending *p)
+{
+    struct remote *r = p->peer;
+
+    p->cancelled = true;
+    if (is_under_way(p)) {
+        if (r->features & NET_FEAT_CANCEL)
+            send_plain(r, NET_CANCEL, p->id);
+        return false; /* the answer says what has become of it */
+    }
+    if (p->sent && msg_info(p->call->hdr.opcode)->flags & MSG_CHANGES && !MUTANT(NET_TOO_SURE))
+        return false; /* over a connection that is gone: it goes on until its outcome is known */
+    finish(p, -DER_CANCELED);
+    return true;
+}
+
+static void cancel_marked(struct remote *r)
+{
+    struct list *l;
+
+again:
+    LIST_FOREACH(l, &r->calls)
+    {
+        struct pending *p = LIST_ENTRY(l, struct pending, link);
+
+        if (call_is_cancelled(p->call) && !p->cancelled && cancel(p))
+            goto again; /* it has run code that may have sent others */
+    }
+}
+
+static void poke_posted(struct rt_call *post)
+{
+    struct remote *r = CONTAINER_OF(post, struct remote, poke);
+
+    __atomic_store_n(&r->poked, false, __ATOMIC_SEQ_CST);
+    cancel_marked(r);
+    remote_unref(r);
+}
+
+/* Never looks at once: whoever cancels may hold what done() needs. */
+static void remote_poke(struct net_peer *peer)
+{
+    struct remote *r = CONTAINER_OF(peer, struct remote, peer);
+
+    if (__atomic_exchange_n(&r->poked, true, __ATOMIC_SEQ_CST))
+        return;
+    __atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
+    r->poke.fn = poke_posted;
+    rt_post(r->conf.xs, &r->poke);
+}
+
 /* What will hardly be answered in time any more. If it has not begun we know for sure. */
 static uint64_t take_back(struct remote *r, uint64_t now)
 {
@@ -389,15 +444,38 @@ static void disconnect(struct remote *r)
         list_del(list_first(&r->waiting));
 }
 
+/* Waiting would not help what was never sent. */
+static void give_up_unsent(struct remote *r)
+{
+    struct list *l;
+
+again:
+    LIST_FOREACH(l, &r->calls)
+    {
+        struct pending *p = LIST_ENTRY(l, struct pending, link);
+
+        if (!p->sent) {
+            give_up(p);
+            goto again;
+        }
+    }
+}
+
 static void lost(struct remote *r)
 {
+    enum net_refusal why = r->wire != NULL ? r->wire->refusal : NET_NOT_REFUSED;
+
     disconnect(r);
     if (r->wire != NULL)
         r->wire->ops->close(r->wire);
+    if (why != NET_NOT_REFUSED)
+        r->conf.dialer->refused = why;
     r->wire = NULL;
     r->state = DOWN;
     r->redial_ns = rt_now_ns() + r->backoff_ns;
     r->backoff_ns = MIN(r->backoff_ns * 2, or_default(r->conf.backoff_max_ms, BACKOFF_MAX));
+    if (net_refusal_lasts(why))
+        give_up_unsent(r);
     arm(r);
 }
 
@@ -412,6 +490,8 @@ static void welcome(struct remote *r, struct rbuf *b)
     rc = (int)rbuf_u32(b);
     calls = rbuf_u32(b);
     r->bytes_max = r->features & NET_FEAT_LIMITS ? rbuf_u64(b) : UINT64_MAX;
+    if (rbuf_check_end(b) == 0 && rc != 0)
+        r->wire->refusal = net_refusal_of(calls, rc);
     if (rbuf_check_end(b) != 0 || r->state != DIALED || rc != 0 || calls == 0) {
         lost(r);
         return;
@@ -423,6 +503,7 @@ static void welcome(struct remote *r, struct rbuf *b)
         }
         r->room = net_room_get(r->wire->room);
     }
+    r->conf.dialer->refused = NET_NOT_REFUSED;
     r->incarnation = incarnation;
     r->allowed = MIN(calls, CALLS_MAX);
     r->state = UP;
@@ -510,7 +591,7 @@ static void reply(struct remote *r, uint64_t id, struct rbuf *b)
         return;
     }
     if (h.flags & NET_NOT_BEGUN) { /* we took it back; what had been sent before stays uncertain */
-        finish(p, h.rc == -DER_CANCELED ? -DER_TIMEDOUT : h.rc);
+        finish(p, h.rc == -DER_CANCELED && !p->cancelled ? -DER_TIMEDOUT : h.rc);
         pump(r);
         return;
     }
@@ -557,6 +638,7 @@ static void dial(struct remote *r)
     r->stat.dials++;
     if (rc != 0) {
         r->wire = NULL;
+        r->conf.dialer->refused = rc == -DER_NO_PERM ? NET_REFUSED_ACCESS : r->conf.dialer->refused;
         lost(r);
         return;
     }
@@ -586,6 +668,10 @@ static void begin(struct pending *p)
     list_add_tail(&r->calls, &p->link);
     htable_insert(&r->by_id, &p->by_id, p->id);
     arm_at(r, p->cancel_ns);
+    if (call_is_cancelled(p->call)) {
+        finish(p, -DER_CANCELED);
+        return;
+    }
     if (r->state == UP) {
         if (first) /* nothing was under way: silence counts from now */
             r->heard_ns = now;
@@ -700,6 +786,7 @@ int net_remote_connect(const struct net_remote_conf *conf, struct net_peer **pee
     r->peer.send = remote_send;
     r->peer.close = remote_close;
     r->peer.wait = conf->driven ? remote_wait : NULL;
+    r->peer.poke = remote_poke;
     r->conf = *conf;
     r->backoff_ns = or_default(conf->backoff_min_ms, BACKOFF_MIN);
     r->timer.fn = tick;

@@ -11,13 +11,16 @@
  *   giving up    shortly before its deadline (an eighth of it, 50 ms at most) a call under way is
  *                taken back (CANCEL): what the engine has not begun by then ends with
  *                -DER_TIMEDOUT, also a change, for it will not happen.
+ *   cancelling   net_call_cancel() does the same at once: -DER_CANCELED for what was never sent,
+ *                for what the engine has not begun, and for what changes nothing and was sent on
+ *                a connection that is gone.
  *   liveness     with calls under way, a peer that has said nothing for suspect_ms is taken for
  *                dead: the connection is given up and another one made, sooner if it breaks.
  *   resend       on a new connection every call under way is sent again with NET_RESEND, in order.
  *                Whatever kind it is: reads change nothing, changes carry a txid whose outcome the
  *                engine remembers, or are still being served and are joined.
- *   turned away  a call that was never sent, because the engine has as many connections as it
- *                takes, ends after its deadline with -DER_BUSY.
+ *   turned away  a call that was never sent, because the engine lets us not in, ends after its
+ *                deadline with the code of net/refusal.h; at once, if waiting is of no use.
  *   going away   -DER_SHUTDOWN from an engine means nothing was begun: the call stays under way and
  *                is sent to whoever is there next.
  */
@@ -61,6 +64,11 @@ struct net_acceptor_conf {
      * from his connection until some have been answered, so it is at most that and a frame.
      * 0: 64 MiB. */
     uint64_t bytes;
+    /* Memory that requests and answers of all clients may hold: beyond it requests of data wait
+     * (park.c). 0: 1 GiB. */
+    uint64_t all_bytes;
+    uint32_t stall_ms; /* who takes nothing of his answers for so long, when others wait for
+                          memory, is disconnected; 0: 10,000 */
     /* For metrics: connections that whoever listens turned away; NULL: not known. On xs. */
     uint64_t (*refused)(void *arg);
     void *refused_arg;
@@ -71,6 +79,8 @@ int net_acceptor_create(const struct net_acceptor_conf *conf, struct net_accepto
 
 /* A connection came in; the acceptor owns the wire from now on. On xs. */
 void net_acceptor_add(struct net_acceptor *a, struct net_wire *w);
+/* Who says HELLO from now on is told that the engine ends. On xs. */
+void net_acceptor_end(struct net_acceptor *a);
 /* Closes every connection; answers under way go nowhere. On xs. */
 void net_acceptor_stop(struct net_acceptor *a);
 /* After the service has answered everything. */
@@ -83,6 +93,11 @@ struct net_acceptor_stat {
     uint64_t bad;              /* frames that were refused */
     uint64_t bytes;            /* that requests hold */
     uint64_t held;             /* how often a connection was not read from because of them */
+    uint64_t backlog;          /* bytes of answers that clients have not taken */
+    uint32_t parked;           /* requests that wait for memory */
+    uint64_t parked_bytes;     /* that these are */
+    uint64_t parked_ever;
+    uint64_t stalled; /* connections that were closed because they took nothing */
 };
 void net_acceptor_stat(const struct net_acceptor *a, struct net_acceptor_stat *st);
 

@@ -40,8 +40,10 @@ struct remote {
     uint64_t backoff_ns;
     struct wbuf out;
     struct net_remote_stat stat;
-    struct bag spare; /* struct pending */
-    uint32_t refs;    /* the open peer and each pending with a call; atomic */
+    struct bag spare;    /* struct pending */
+    uint32_t refs;       /* the open peer, each pending with a call, and a poke; atomic */
+    struct rt_call poke; /* calls were cancelled: to the peer's xstream */
+    bool poked;          /* it is on its way; atomic */
 };
 
 struct pending {
@@ -53,6 +55,7 @@ struct pending {
     uint64_t id, deadline_ns;
     uint64_t cancel_ns; /* when it is taken back; UINT64_MAX: it was */
     bool sent;
+    bool cancelled;      /* its caller has given it up, and that was seen to */
     bool control;        /* MSG_CLASS_CONTROL */
     bool reserved;       /* under way in a place for control */
     uint64_t generation; /* of the connection it was last sent on */

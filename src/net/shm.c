@@ -143,6 +143,7 @@ static bool flush(struct shm *m)
             return any || q->sent > before;
         any = true;
         m->queued -= q->len;
+        net_wire_took(&m->wire, q->len);
         list_del(&q->link);
         base_free(q);
     }
@@ -177,6 +178,7 @@ static void shm_send(struct net_wire *w, const void *frame, size_t len)
     memcpy(q->bytes, (const uint8_t *)frame + sent, q->len);
     list_add_tail(&m->queue, &q->link);
     m->queued += q->len;
+    net_wire_waits(&m->wire, q->len);
 }
 
 /* Its owner wants nothing now; or: who does not take his answers is asked for no more requests:

@@ -15,8 +15,9 @@
  * connection holds at most 132 KiB. What the other side writes is checked and copied before it is
  * used; what it does to the region harms its own data only.
  *
- * Who is one too many, of all or of his user, is told so (-DER_BUSY); who says nothing is closed
- * after hello_ms. The log is told of each user once, until he has less than half of that.
+ * Who is one too many, of all or of his user, is told so (net/refusal.h); who says nothing is
+ * closed after hello_ms. The log is told once, of all and of each user, until half of them have
+ * gone.
  *
  * Wires are polled while something comes, and doze on their socket when nothing has come for a
  * while or the xstream is about to sleep: a dozing wire costs nothing.

@@ -74,17 +74,17 @@ static int take_setup(struct shm *m)
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? -DER_AGAIN : -DER_PROTO;
     fd = take_fd(&msg);
-    if (n == (ssize_t)sizeof(su) && fd < 0 && su.magic == SHM_MAGIC && su.rc == -DER_BUSY)
-        m->dialer->refused = su.rc;
+    if (n == (ssize_t)sizeof(su) && su.magic == SHM_MAGIC)
+        m->wire.refusal = su.proto != NET_PROTO  ? NET_REFUSED_VERSION
+                          : su.rc != 0 && fd < 0 ? net_refusal_of(su.bytes, su.rc)
+                                                 : NET_NOT_REFUSED;
     if (n == (ssize_t)sizeof(su) && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
         is_sound(&su, fd))
         rc = shm_region_map(fd, su.bytes, &region);
     if (fd >= 0)
         close(fd);
-    if (rc == 0) {
-        m->dialer->refused = 0;
+    if (rc == 0)
         shm_attach(m, region, false);
-    }
     return rc;
 }
 
@@ -129,7 +129,6 @@ static int dial(struct net_dialer *dialer, struct net_wire **w)
         shm_close(&m->wire); /* somebody else's program listens in the engine's place */
         return -DER_NO_PERM;
     }
-    m->dialer = dialer;
     m->fd.ready = ready_setup;
     if (rt_fd_arm(d->hub.xs, &m->fd, POLLIN | POLLRDHUP) != 0) {
         shm_close(&m->wire);

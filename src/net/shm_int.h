@@ -16,7 +16,8 @@ struct sockaddr_un;
 struct net_shm_listener;
 struct shm_user;
 
-/* What the engine sends first, with the memfd. rc: why there is none. */
+/* What the engine sends first, with the memfd. rc: why there is none, and then bytes is an enum
+ * net_refusal. */
 struct shm_setup {
     uint64_t magic;
     uint32_t proto;
@@ -64,8 +65,6 @@ struct shm {
     struct shm_user *user;
     struct list fresh; /* has not sent HELLO */
     uint64_t fresh_ns; /* until then it must */
-    /* dialing */
-    struct net_dialer *dialer;
 };
 
 void shm_hub_init(struct shm_hub *h, struct rt_xs *xs);

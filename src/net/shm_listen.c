@@ -37,9 +37,11 @@ struct net_shm_listener {
     struct shm_hub hub;
     char path[PATH_MAX];
     bool open;
+    bool told; /* the log was, that there are too many */
     uint64_t refused;
     struct htable users; /* those who are connected */
     int spare;           /* a descriptor for telling those who find none left; -1: lost */
+    uint64_t silent_ns;  /* ... of one that says nothing; 0: never */
     uint64_t full_ns;    /* when the log was told that there is none left; 0: never */
     struct list fresh;   /* have not sent HELLO, by when they must */
     struct rt_timer hello;
@@ -81,19 +83,22 @@ static void user_leaves(struct net_shm_listener *l, struct shm_user *u)
     base_free(u);
 }
 
-/* Is there room for one more? -DER_BUSY. */
-static int admit(struct net_shm_listener *l, struct shm_user *u)
+/* Is there room for one more? The log is told of a crowd once, until half of it has gone. */
+static enum net_refusal admit(struct net_shm_listener *l, struct shm_user *u)
 {
     bool crowd = l->hub.nr >= l->conf.max;
+    bool *told = crowd ? &l->told : &u->told;
 
+    if (l->hub.nr < l->conf.max / 2)
+        l->told = false;
     if (!crowd && u->nr <= l->conf.user_max) /* he is counted already */
-        return 0;
-    if (!u->told)
+        return NET_NOT_REFUSED;
+    if (!*told)
         LOG_WARN("%s: refuses connections of user %u: %s (told once)", l->path, u->uid,
                  crowd ? "there are as many as clients.max allows"
                        : "it has as many as clients.user_max allows");
-    u->told = true;
-    return -DER_BUSY;
+    *told = true;
+    return crowd ? NET_REFUSED_CROWD : NET_REFUSED_USER_CROWD;
 }
 
 /* ---- HELLO in time ---- */
@@ -123,11 +128,12 @@ static void impatient(struct rt_timer *t)
         }
         list_del(&m->fresh);
         l->refused++;
-        if (!m->user->told)
+        if (l->silent_ns == 0 || now - l->silent_ns >= TELL_NS) {
+            l->silent_ns = now;
             LOG_WARN("%s: process %u of user %u was disconnected: it said nothing for %u ms (told "
                      "once)",
                      l->path, m->wire.pid, m->wire.uid, l->conf.hello_ms);
-        m->user->told = true;
+        }
         shm_fail(m);
     }
 }
@@ -159,14 +165,17 @@ static int region_make(uint64_t bytes, int *fd_out, struct net_room **out)
     return rc;
 }
 
-static bool send_setup(int sock, int fd, uint64_t bytes, int rc)
+static bool send_setup(int sock, int fd, uint64_t bytes, enum net_refusal why)
 {
     union {
         struct cmsghdr hdr;
         char buf[CMSG_SPACE(sizeof(int))];
     } ctl = {.buf = {0}};
-    struct shm_setup su = {
-        .magic = SHM_MAGIC, .proto = NET_PROTO, .rc = rc, .bytes = bytes, .room_off = SHM_ROOM_OFF};
+    struct shm_setup su = {.magic = SHM_MAGIC,
+                           .proto = NET_PROTO,
+                           .rc = net_refusal_rc(why),
+                           .bytes = why != NET_NOT_REFUSED ? why : bytes,
+                           .room_off = SHM_ROOM_OFF};
     struct iovec iov = {&su, sizeof(su)};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
@@ -192,23 +201,23 @@ static uint32_t uid_of(int sock)
     return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 ? cred.uid : UINT32_MAX;
 }
 
-/* The wire of who may come in. -DER_BUSY, -DER_NOMEM. */
-static int wire_make(struct net_shm_listener *l, int sock, struct shm_user *u, int *fd,
-                     struct shm **out)
+/* The wire of who may come in. */
+static enum net_refusal wire_make(struct net_shm_listener *l, int sock, struct shm_user *u, int *fd,
+                                  struct shm **out)
 {
     uint64_t bytes = SHM_ROOM_OFF + l->conf.room_bytes;
     struct net_room *region;
     struct shm *m;
-    int rc = u != NULL ? admit(l, u) : -DER_NOMEM;
+    enum net_refusal why = u != NULL ? admit(l, u) : NET_REFUSED_MEMORY;
 
-    if (rc == 0)
-        rc = region_make(bytes, fd, &region);
-    if (rc != 0)
-        return rc;
+    if (why == NET_NOT_REFUSED && region_make(bytes, fd, &region) != 0)
+        why = NET_REFUSED_MEMORY;
+    if (why != NET_NOT_REFUSED)
+        return why;
     m = shm_new(&l->hub, sock);
     if (m == NULL) {
         net_room_put(region);
-        return -DER_NOMEM;
+        return NET_REFUSED_MEMORY;
     }
     m->listener = l;
     m->user = u;
@@ -216,7 +225,7 @@ static int wire_make(struct net_shm_listener *l, int sock, struct shm_user *u, i
     m->ended = ended;
     shm_attach(m, region, true);
     *out = m;
-    return 0;
+    return NET_NOT_REFUSED;
 }
 
 /* Once, and once more after a while. */
@@ -230,10 +239,10 @@ static void tell_full(struct net_shm_listener *l, const char *why)
              l->path, why, l->hub.nr);
 }
 
-static void turn_back(struct net_shm_listener *l, int sock, int rc)
+static void turn_back(struct net_shm_listener *l, int sock, enum net_refusal why)
 {
     l->refused++;
-    send_setup(sock, -1, 0, rc);
+    send_setup(sock, -1, 0, why);
     close(sock);
 }
 
@@ -241,19 +250,20 @@ static void welcome(struct net_shm_listener *l, int sock)
 {
     struct shm_user *u = user_of(l, uid_of(sock));
     struct shm *m = NULL;
-    int fd = -1, rc;
+    enum net_refusal why;
+    int fd = -1;
 
     if (u != NULL)
         u->nr++;
-    rc = wire_make(l, sock, u, &fd, &m);
-    if (rc != 0) {
-        if (rc != -DER_BUSY) /* admit() has told of the others */
+    why = wire_make(l, sock, u, &fd, &m);
+    if (why != NET_NOT_REFUSED) {
+        if (why == NET_REFUSED_MEMORY) /* admit() has told of the others */
             tell_full(l, "there is no memory or descriptor left");
-        turn_back(l, sock, rc);
+        turn_back(l, sock, why);
         if (u != NULL)
             user_leaves(l, u);
     } else {
-        if (!send_setup(sock, fd, SHM_ROOM_OFF + l->conf.room_bytes, 0))
+        if (!send_setup(sock, fd, SHM_ROOM_OFF + l->conf.room_bytes, NET_NOT_REFUSED))
             m->failed = true;
         m->wire.born = proc_born(m->wire.pid);
         await_hello(l, m);
@@ -282,7 +292,7 @@ static bool turn_away(struct net_shm_listener *l)
     close(l->spare);
     sock = accept4(l->fd.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (sock >= 0)
-        turn_back(l, sock, -DER_BUSY);
+        turn_back(l, sock, NET_REFUSED_MEMORY);
     l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return sock >= 0;
 }

@@ -46,8 +46,26 @@ void tcp_fail(struct tcp *m)
     tcp_wake(m); /* broken() comes with the next turn */
 }
 
+/* Whatever it speaks, it knows the head of a frame, and there ours is. */
+static void tell_version(struct tcp *m)
+{
+    struct wbuf b;
+
+    wbuf_init_grow(&b, 0);
+    wire_put_refusal(&b, NET_REFUSED_VERSION);
+    if (wire_seal(&b, true) == 0) {
+        tcp_send(&m->wire, b.data, b.len);
+        tcp_flush(m);
+    }
+    wbuf_fini(&b);
+}
+
 void tcp_refuse(struct tcp *m, enum tcp_why why)
 {
+    if (why == TCP_FOREIGN && m->hub->dials)
+        m->wire.refusal = NET_REFUSED_VERSION;
+    else if (why == TCP_FOREIGN)
+        tell_version(m);
     m->hub->stat.refused++;
     tcp_tell(m->hub, &m->peer, why, m->proto);
     tcp_fail(m);

@@ -33,7 +33,8 @@
  * A wire breaks when the other side closes, resets, or is silent too long for TCP: alive_ms (in
  * which a lost host or cable is noticed, also when nothing is under way). Who has not sent a whole
  * HELLO in time, or sends what is no frame, is closed, and told of in the log, once for each host
- * and reason.
+ * and reason. Who speaks another protocol, or is one too many (of these 64 at a time), is told so
+ * first (net/refusal.h).
  *
  * A dialer takes the next of its addresses when one refuses, or does not answer within a second,
  * and stays with the one that answered. Names are resolved once, when it is made: for an engine

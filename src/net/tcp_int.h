@@ -76,6 +76,7 @@ struct tcp {
     void (*ended)(struct tcp *m);       /* before it is freed: the end's part of it */
     void (*first_frame)(struct tcp *m); /* when it is heard first */
     /* answering */
+    struct net_tcp_listener *listener;
     struct list fresh; /* has not sent HELLO */
     uint64_t fresh_ns; /* until then it must */
     /* dialing */

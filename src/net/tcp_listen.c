@@ -15,6 +15,7 @@
 #define BACKLOG     1024
 #define ACCEPTS     16u
 #define MAX_CONNS   4096u
+#define TELLING     64u /* connections beside those, of who is told that there are too many */
 #define HELLO_MS    10000u
 #define ALIVE_MS    60000u
 #define PARTIAL_MAX (UINT64_C(2) << 30)
@@ -33,6 +34,7 @@ struct net_tcp_listener {
     struct rt_timer hello; /* for the first of them */
     struct rt_timer pause;
     bool open;
+    uint32_t telling; /* connections that are turned away, and still there */
     uint32_t nr;
     struct door doors[NET_ADDRS_MAX];
 };
@@ -58,6 +60,13 @@ static void greeted(struct tcp *m)
     list_del(&m->fresh);
 }
 
+static void ended(struct tcp *m)
+{
+    list_del(&m->fresh);
+    if (m->wire.refusal != NET_NOT_REFUSED)
+        m->listener->telling--;
+}
+
 static void impatient(struct rt_timer *t)
 {
     struct net_tcp_listener *l = CONTAINER_OF(t, struct net_tcp_listener, hello);
@@ -77,21 +86,27 @@ static void impatient(struct rt_timer *t)
 
 static void welcome(struct net_tcp_listener *l, int sock, const struct net_addr *peer)
 {
+    bool crowd = l->hub.stat.conns - l->telling >= l->conf.max;
     struct tcp *m = NULL;
 
-    if (l->hub.stat.conns >= l->conf.max) {
+    if (crowd) {
         l->hub.stat.refused++;
         tcp_tell(&l->hub, peer, TCP_CROWD, 0);
-    } else {
-        m = tcp_new(&l->hub, sock);
     }
+    if (!crowd || l->telling < TELLING)
+        m = tcp_new(&l->hub, sock);
     if (m == NULL) {
         close(sock);
         return;
     }
+    if (crowd) {
+        m->wire.refusal = NET_REFUSED_CROWD;
+        l->telling++;
+    }
     tcp_options(sock, l->conf.alive_ms);
+    m->listener = l;
     m->peer = *peer;
-    m->ended = greeted;
+    m->ended = ended;
     m->first_frame = greeted;
     m->fresh_ns = rt_now_ns() + l->conf.hello_ms * NS_PER_MS;
     if (list_empty(&l->fresh))

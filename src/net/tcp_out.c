@@ -72,6 +72,7 @@ void tcp_out_rest(struct tcp_hub *h)
 void tcp_out_end(struct tcp *m)
 {
     m->hub->stat.queued -= m->queued;
+    net_wire_took(&m->wire, m->queued);
     blocks_free(&m->queue);
 }
 
@@ -89,6 +90,7 @@ static void append(struct tcp *m, const uint8_t *p, size_t len)
 
     m->queued += len;
     m->hub->stat.queued += len;
+    net_wire_waits(&m->wire, len);
     while (len > 0) {
         uint32_t n;
 
@@ -135,6 +137,7 @@ static size_t gone(struct tcp *m, size_t n)
         n -= k;
         m->queued -= k;
         m->hub->stat.queued -= k;
+        net_wire_took(&m->wire, k);
         if (b->sent == b->len)
             block_end(m->hub, b);
     }

@@ -26,7 +26,9 @@
  *   HELLO    client 16 bytes, generation u64, features u64
  *   WELCOME  incarnation u64, features u64, rc i32, calls u32: how many the client may have under
  *            way at once; to a client that knows NET_FEAT_LIMITS also bytes u64: what its requests
- *            may hold there
+ *            may hold there. rc not 0: the client is turned away, and calls is an enum
+ *            net_refusal; nothing comes after it. Also from an engine of another protocol, whose
+ *            frames have the same head
  *   REQUEST  header, body (u32 length and bytes), bulk: u32 count, each u8 enum net_bulk_way, u64
  *            length, and: in the room: u64 its place there; else, if not writable, its bytes. Where
  *            there is a room, at most 64 KiB do not lie in it
@@ -65,6 +67,7 @@
 #include <stdint.h>
 #include "base/buf.h"
 #include "net/net.h"
+#include "net/refusal.h"
 
 #define NET_FRAME_MAGIC 0x4e524154u /* "TARN" */
 #define NET_FRAME_HEAD  24u
@@ -126,14 +129,36 @@ struct net_wire {
     uint64_t born;          /* when pid began (base/proc.h); 0: not known */
     uint32_t *groups;       /* of the other side, besides gid; freed with the wire */
     uint32_t groups_nr;
-    bool local;            /* frames never leave the machine's memory: no checksums */
-    bool held;             /* the owner's: nothing is received; see ops->release */
+    bool local; /* frames never leave the machine's memory: no checksums */
+    bool held;  /* the owner's: nothing is received; see ops->release */
+    /* Dialing: why the other side turned this wire away. Answering: its owner turns it away so,
+     * once it has said HELLO. */
+    enum net_refusal refusal;
+    /* Bytes of frames that the other side has not taken, and that it has; *all, the owner's, goes
+     * with backlog. NULL: he does not count. */
+    uint64_t backlog, taken, *all;
     struct net_room *room; /* NULL: none. Of the dialing side known with the first frame received */
     /* The owner's; set before control goes back to the scheduler. */
     void (*received)(struct net_wire *w, const void *frame, size_t len);
     void (*broken)(struct net_wire *w); /* once; nothing comes after it but the owner's close */
     void *arg;
 };
+
+/* For those who move frames. */
+static inline void net_wire_waits(struct net_wire *w, uint64_t bytes)
+{
+    w->backlog += bytes;
+    if (w->all != NULL)
+        *w->all += bytes;
+}
+
+static inline void net_wire_took(struct net_wire *w, uint64_t bytes)
+{
+    w->backlog -= bytes;
+    w->taken += bytes;
+    if (w->all != NULL)
+        *w->all -= bytes;
+}
 
 struct net_wire_ops {
     /* Takes a copy. Never waits, never calls back; a failure shows as broken(), later. */
@@ -153,7 +178,7 @@ struct net_dialer {
     /* A wire on the calling xstream whose connection may still have to come about: frames can be
      * sent at once. -DER_UNREACH, -DER_NOMEM. */
     int (*dial)(struct net_dialer *d, struct net_wire **w);
-    int refused; /* why the engine turned the last connection away; 0: it did not */
+    enum net_refusal refused; /* why the engine turned the last connection away, as its user says */
 };
 
 /* ---- Frames: what both sides share (frame.c) ---- */
@@ -165,6 +190,8 @@ int wire_seal(struct wbuf *b, bool sum);
 /* Checks what every frame begins with and leaves r at what the kind says. -DER_PROTO. */
 int wire_open(const void *frame, size_t len, bool sum, enum net_frame *kind, uint64_t *id,
               struct rbuf *r);
+/* A whole WELCOME that turns its client away; to be sealed. */
+void wire_put_refusal(struct wbuf *b, enum net_refusal why);
 void wire_put_hdr(struct wbuf *b, const struct net_hdr *h);
 void wire_get_hdr(struct rbuf *r, struct net_hdr *h);
 /* Encodes a message as the frame's body. */

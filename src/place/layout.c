@@ -240,6 +240,69 @@ void place_layout_free(struct place_layout *l)
     base_free(l);
 }
 
+/* Class, group size and number of groups; false: no layout. */
+static bool shape(const struct place_map *map, daos_obj_id_t oid, enum place_level level,
+                  struct place_class *c, uint32_t *size)
+{
+    uint32_t domains = place_map_domains(map, level);
+    enum daos_otype_t type;
+
+    if (place_oid_decode(oid, &type, c) != 0)
+        return false;
+    *size = c->everywhere ? domains : place_class_size(c);
+    if (*size == 0 || *size > domains)
+        return false;
+    if (c->groups == MAX_NUM_GROUPS)
+        c->groups = MAX(map->nr / *size, 1u);
+    return (uint64_t)c->groups * *size <= map->nr;
+}
+
+uint32_t place_groups(const struct place_map *map, daos_obj_id_t oid, enum place_level level)
+{
+    struct place_class c;
+    uint32_t size;
+
+    return shape(map, oid, level, &c, &size) ? c.groups : 0;
+}
+
+/* The whole layout is needed. */
+static int target_by_layout(const struct place_map *map, daos_obj_id_t oid, enum place_level level,
+                            uint32_t g, uint32_t *target)
+{
+    struct place_layout *l;
+    int rc = place_layout(map, oid, level, &l, NULL);
+
+    if (rc != 0)
+        return rc;
+    rc = -DER_NONEXIST;
+    for (uint32_t k = 0; k < l->group_size && rc != 0; k++) {
+        *target = l->target[(size_t)g * l->group_size + k];
+        rc = *target != PLACE_NO_TARGET ? 0 : -DER_NONEXIST;
+    }
+    place_layout_free(l);
+    return rc;
+}
+
+int place_group_target(const struct place_map *map, daos_obj_id_t oid, enum place_level level,
+                       uint32_t g, uint32_t *target)
+{
+    uint64_t seed = mix128(oid.hi, oid.lo);
+    struct place_class c;
+    uint32_t size, t;
+
+    if (!shape(map, oid, level, &c, &size) || g >= c.groups)
+        return -DER_NONEXIST;
+    if (size == 1 && !c.everywhere && !MUTANT(PLACE_LAYOUT_VERSION)) {
+        /* as lay() and first_target() with nobody else in the group */
+        t = slices_owner(&map->slices, hash3(seed, 0, 0) + g * (UINT64_MAX / c.groups));
+        if (target_is_alive(&map->target[t])) {
+            *target = map->target[t].id;
+            return 0;
+        }
+    }
+    return target_by_layout(map, oid, level, g, target);
+}
+
 uint32_t place_dkey_group(daos_obj_id_t oid, const void *dkey, size_t len, uint32_t group_nr)
 {
     uint64_t h;

@@ -121,6 +121,12 @@ struct place_layout {
 int place_layout(const struct place_map *map, daos_obj_id_t oid, enum place_level level,
                  struct place_layout **out, struct err *e);
 void place_layout_free(struct place_layout *l);
+/* Groups of the object's layout; 0: it has none (place_layout() says why). */
+uint32_t place_groups(const struct place_map *map, daos_obj_id_t oid, enum place_level level);
+/* The target of the first living shard of group g < place_groups(), without making all of the
+ * layout when groups have one shard. -DER_NONEXIST: none lives. */
+int place_group_target(const struct place_map *map, daos_obj_id_t oid, enum place_level level,
+                       uint32_t g, uint32_t *target);
 /* The group that a dkey belongs to: by hash, by value for integer dkeys. */
 uint32_t place_dkey_group(daos_obj_id_t oid, const void *dkey, size_t len, uint32_t group_nr);
 

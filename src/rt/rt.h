@@ -119,6 +119,8 @@ bool rt_xs_ready(struct rt_xs *xs);
 /* Busy wait worth giving to spin_us on this machine: 20, or 0 where the process may use at most two
  * CPUs: there it would take the core that the other side needs. */
 uint32_t rt_default_spin_us(void);
+/* CPUs that this process may use. */
+uint32_t rt_cpus(void);
 /* The same for a side of a connection between processes, which sleeps in the kernel 28 us away from
  * the other: 20 wherever there are two CPUs. TARN_SPIN_US says otherwise. */
 uint32_t rt_shared_spin_us(void);

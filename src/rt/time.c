@@ -115,3 +115,10 @@ uint32_t rt_default_spin_us(void)
     }
     return tls->spin_us_plus_1 - 1;
 }
+
+uint32_t rt_cpus(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (uint32_t)CPU_COUNT(&set) : 1;
+}

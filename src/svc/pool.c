@@ -76,6 +76,16 @@ static int fill_info(const void *map, size_t len, struct msg_pool_info *info)
     return 0;
 }
 
+int svc_pool_map(struct svc *s, struct arena *mem, const void **map, size_t *len)
+{
+    void *val;
+    int rc = st_get(s, T_META, "map", 3, mem, &val, len);
+
+    if (rc == 0)
+        *map = val;
+    return rc;
+}
+
 int op_pool_info(struct op *o, struct msg_pool_info *info, struct msg_buf *map)
 {
     void *val;

@@ -389,6 +389,46 @@ int mirror_note_closed(struct svc *s, const uint8_t hdl[16])
     return 0;
 }
 
+/* For svc_take_closed(). */
+static void tell_closed(struct svc *s, const uint8_t hdl[16])
+{
+    if (!s->told_wanted || s->told_all)
+        return;
+    if (s->told_nr == s->told_room) {
+        uint32_t room = s->told_room != 0 ? 2 * s->told_room : 16;
+        void *p = base_realloc(s->told, room * sizeof(s->told[0]));
+
+        if (p == NULL) {
+            s->told_all = true;
+            return;
+        }
+        s->told = p;
+        s->told_room = room;
+    }
+    memcpy(s->told[s->told_nr++], hdl, 16);
+}
+
+void svc_tell_closed(struct svc *s)
+{
+    s->told_wanted = true;
+}
+
+uint32_t svc_take_closed(struct svc *s, uint8_t (*hdl)[16], uint32_t max, bool *all)
+{
+    uint32_t nr = MIN(max, s->told_nr);
+
+    *all = s->told_all;
+    if (*all) {
+        s->told_all = false;
+        s->told_nr = 0;
+        return 0;
+    }
+    s->told_nr -= nr;
+    if (nr > 0)
+        memcpy(hdl, s->told[s->told_nr], nr * sizeof(hdl[0]));
+    return nr;
+}
+
 void mirror_commit(struct svc *s)
 {
     for (uint32_t i = 0; i < s->closed_nr; i++) {
@@ -398,6 +438,7 @@ void mirror_commit(struct svc *s)
             htable_remove(&s->handles, &m->link);
             base_free(m);
         }
+        tell_closed(s, s->closed[i]);
     }
     s->closed_nr = 0;
     if (s->opened != NULL)
@@ -447,4 +488,7 @@ void mirror_free(struct svc *s)
         base_free(CONTAINER_OF(l, struct mirror, link));
     htable_fini(&s->handles);
     base_free(s->closed);
+    base_free(s->told);
+    s->told = NULL;
+    s->told_nr = s->told_room = 0;
 }

@@ -93,6 +93,10 @@ struct svc {
     struct mirror *opened;
     uint8_t (*closed)[16];
     uint32_t closed_nr, closed_room;
+    /* svc_take_closed() */
+    uint8_t (*told)[16];
+    uint32_t told_nr, told_room;
+    bool told_wanted, told_all;
     struct overlay *overlay; /* read-only: handles live here; NULL otherwise */
 };
 

@@ -139,6 +139,11 @@ struct svc_chdl *svc_cont_handle(struct svc *svc, const uint8_t hdl[16]);
 /* After NULL: looks where it is stored, if some could not be read. -DER_NO_HDL: there is none;
  * -DER_CSUM, -DER_IO: nobody can tell. May answer HEAP_FAULT. */
 int svc_cont_handle_stored(struct svc *svc, const uint8_t hdl[16], struct svc_chdl **h);
+/* From now on the container handles that commands close are noted, for who keeps copies of them. */
+void svc_tell_closed(struct svc *svc);
+/* Takes at most max of those noted; how many. *all: there was no memory to note them, any may be
+ * closed. */
+uint32_t svc_take_closed(struct svc *svc, uint8_t (*hdl)[16], uint32_t max, bool *all);
 /* Is it an open pool handle? Its capabilities. */
 int svc_pool_handle(struct svc *svc, const uint8_t hdl[16], uint64_t *caps);
 /* Calls each(arg, handle) for every open container handle of the container, to clear priv when it
@@ -198,6 +203,8 @@ int svc_next_snap(struct svc *svc, const uint8_t cont[16], uint64_t *epoch, bool
 int svc_adopt_snap(struct svc *svc, const uint8_t cont[16], uint64_t epoch, bool *made);
 /* The container's data is lost: what is known of it goes. One transaction. */
 int svc_forget_cont(struct svc *svc, const uint8_t cont[16]);
+/* The pool map, encoded, in mem. */
+int svc_pool_map(struct svc *svc, struct arena *mem, const void **map, size_t *len);
 /* The numeric value of a container or pool property, default or stored. */
 int svc_cont_prop(struct svc *svc, const uint8_t cont[16], uint32_t type, uint64_t *val);
 int svc_pool_prop(struct svc *svc, uint32_t type, uint64_t *val);

@@ -115,6 +115,7 @@ static int conf_make(struct daemon *d, struct err *e)
                             .user_clients = (uint32_t)number_of(d, SET_CLIENTS_USER_MAX),
                             .calls = (uint32_t)number_of(d, SET_CLIENTS_CALLS),
                             .call_bytes = number_of(d, SET_CLIENTS_CALL_BYTES),
+                            .all_bytes = number_of(d, SET_CLIENTS_ALL_BYTES),
                             .room_bytes = number_of(d, SET_CLIENTS_ROOM)};
     rc = group_of(d, e);
     return rc == 0 ? cpu_of(d, e) : rc;

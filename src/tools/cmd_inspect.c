@@ -87,7 +87,7 @@ static void devices_print(const struct engine_device *d, uint32_t nr, FILE *out)
 static int figures(struct tool *t, struct pool_engine *p)
 {
     struct engine_stat st = {0};
-    struct engine_device dev[SUPER_ROLE_NR];
+    struct engine_device dev[ENGINE_DEVICES_MAX];
     char text[UUID_TEXT_LEN + 1], size[SIZE_TEXT_MAX];
     uint64_t meta;
     uint32_t nr;

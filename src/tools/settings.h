@@ -62,6 +62,9 @@ enum setting_kind {
       "requests that one client may have under way at once")                                       \
     X(CLIENTS_CALL_BYTES, "clients.call_bytes", "clients-call-bytes", SIZE, "SIZE", "64M", NULL,   \
       1 << 20, 1ull << 40, "memory that they may hold, beside the room; who wants more waits")     \
+    X(CLIENTS_ALL_BYTES, "clients.all_bytes", "clients-all-bytes", SIZE, "SIZE", "1G", NULL,       \
+      1 << 20, 1ull << 50,                                                                         \
+      "memory for requests and answers of all clients; beyond it data waits, control does not")    \
     X(CLIENTS_ROOM, "clients.room", "clients-room", SIZE, "SIZE", "256M", NULL, 1 << 20,           \
       1ull << 40, "memory shared with each client for its data; used as far as it needs it")       \
     X(LOG_LEVEL, "log.level", "log-level", LEVEL, "LEVEL", NULL, "INFO", 0, 0,                     \

@@ -2,8 +2,8 @@
  * What a list, or the operations of a compound, will look at next is asked of memory before they
  * do. A dkey's existence hangs on a
  * record of its akey and that of a version, each somewhere else unless it is packed; one dkey after
- * the other, each of the three is waited for. Asked for together, first all dkeys, then what the
- * dkeys name, then what those name, the waits of a leaf's entries overlap.
+ * the other, each of the three is waited for. Asked for together and some entries ahead, first
+ * dkeys, then what the dkeys name, then what those name, the waits overlap, and with the work too.
  *
  * Hints only: nothing here fails, is recorded, or trusts what it sees.
  */
@@ -30,28 +30,37 @@ static void ask_record(struct heap *h, uint64_t off)
         __builtin_prefetch(p + at);
 }
 
-void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr)
+static uint64_t plain_akey(struct heap *h, uint64_t dkey)
 {
-    uint64_t akey[WALK_ENT_MAX];
+    const uint8_t *kind = heap_peek(h, dkey, 1);
 
-    ASSERT(nr <= WALK_ENT_MAX);
-    for (uint32_t i = 0; i < nr; i++)
+    return kind == NULL || *kind == REC_PACK
+               ? 0
+               : tree_peek_one(h, dkey + offsetof(struct dkey_rec, akeys));
+}
+
+static void ask_version(struct heap *h, uint64_t dkey)
+{
+    uint64_t akey = plain_akey(h, dkey);
+    const struct akey_rec *r = akey ? heap_peek(h, akey, sizeof *r) : NULL;
+
+    if (r != NULL && r->type == DAOS_IOD_SINGLE)
+        ask(h, r->values.word0, sizeof(struct ver));
+}
+
+/* Each of the three is so many steps before the next, and before the list is there. */
+void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr, uint32_t at)
+{
+    uint32_t step = AHEAD_STEP, from = at == 0 ? 0 : at + 3 * step;
+
+    for (uint32_t i = from; i < MIN(at + 4 * step, nr); i++)
         ask_record(h, ent[i].value);
-    for (uint32_t i = 0; i < nr; i++) {
-        const uint8_t *kind = heap_peek(h, ent[i].value, 1);
-
-        akey[i] = 0;
-        if (kind == NULL || *kind == REC_PACK)
-            continue;
-        akey[i] = tree_peek_one(h, ent[i].value + offsetof(struct dkey_rec, akeys));
-        ask(h, akey[i], sizeof(struct akey_rec));
-    }
-    for (uint32_t i = 0; i < nr; i++) {
-        const struct akey_rec *r = heap_peek(h, akey[i], sizeof *r);
-
-        if (r != NULL && r->type == DAOS_IOD_SINGLE)
-            ask(h, r->values.word0, sizeof(struct ver));
-    }
+    from = at == 0 ? 0 : at + 2 * step;
+    for (uint32_t i = from; i < MIN(at + 3 * step, nr); i++)
+        ask(h, plain_akey(h, ent[i].value), sizeof(struct akey_rec));
+    from = at == 0 ? 0 : at + step;
+    for (uint32_t i = from; i < MIN(at + 2 * step, nr); i++)
+        ask_version(h, ent[i].value);
 }
 
 /* Operations of one object that write, from op `from` on; *to: behind them. */

@@ -677,6 +677,8 @@ static int check_intent_slot(struct check *k, uint64_t off, const struct intent 
     struct txid_look look;
     int rc = session_look(k->v, &id, &look);
 
+    if (in->head.flags & INTENT_DECIDED) /* what the session remembers the client may have dropped */
+        return rc;
     if (rc == 0 && look.state != TXID_PREPARED)
         problem(k, "intent at heap offset %llu: its session does not know of it",
                 (unsigned long long)off);
@@ -727,6 +729,15 @@ static int check_intent(struct check *k, uint64_t off, uint64_t order)
     return rc;
 }
 
+static uint32_t intents_known(const struct vos_cont *c)
+{
+    uint32_t nr = c->doubt_nr;
+
+    for (const struct list *l = c->decided.next; l != &c->decided; l = l->next)
+        nr++;
+    return nr;
+}
+
 /* One of them. *cont_done is not for it to say: objects come next. */
 static int step_intent(struct check *k, struct spot *p)
 {
@@ -742,8 +753,8 @@ static int step_intent(struct check *k, struct spot *p)
     }
     if (rc == -DER_NONEXIST) {
         nodes_lost(k, &p->intents, "intents");
-        if (heap_lsn(k->h) == k->v->check->lsn && p->intents_met != k->c->doubt_nr)
-            problem(k, "the container knows of %u intents, there are %u", k->c->doubt_nr,
+        if (heap_lsn(k->h) == k->v->check->lsn && p->intents_met != intents_known(k->c))
+            problem(k, "the container knows of %u intents, there are %u", intents_known(k->c),
                     p->intents_met);
         p->intents_done = true;
         return check_tree(k, &intent_class, INTENTS_OFF(k->c));

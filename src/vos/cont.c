@@ -14,27 +14,15 @@ int rec_bad(const char *what, uint64_t off)
     return -DER_CSUM;
 }
 
-const void *rec_get(struct heap *h, uint64_t off, size_t len, uint8_t kind, int *rc)
+int rec_refused(const struct heap *h, uint64_t off, const struct ver *r, uint8_t kind)
 {
-    const uint8_t *p = heap_ptr(h, off, len);
-    uint16_t flags;
-
-    if (p == NULL) {
-        *rc = heap_rc(h);
-        return NULL;
-    }
-    if (p[0] != kind) {
-        *rc = rec_bad("not of the expected kind", off);
-        return NULL;
-    }
-    memcpy(&flags, p + 2, 2);
-    if (flags & ~VER_KNOWN) {
-        LOG_ERROR("vos: record at heap offset %llu has flags %x, written by a newer program",
-                  (unsigned long long)off, flags);
-        *rc = -DER_DF_INCOMPT;
-        return NULL;
-    }
-    return p;
+    if (r == NULL)
+        return heap_rc(h);
+    if (r->kind != kind)
+        return rec_bad("not of the expected kind", off);
+    LOG_ERROR("vos: record at heap offset %llu has flags %x, written by a newer program",
+              (unsigned long long)off, r->flags);
+    return -DER_DF_INCOMPT;
 }
 
 int tx_put64(struct heap *h, uint64_t off, uint64_t value)
@@ -100,27 +88,34 @@ void vos_tx_abort(struct vos_tx *t)
     heap_tx_abort(t->v->h);
 }
 
-int vos_read_mark(struct vos *v, uint64_t epoch)
+/* The ceiling goes above a read, in a transaction of its own. */
+static int ceiling_above(struct vos *v, uint64_t epoch)
 {
     struct vos_tx t = {.v = v};
-    int rc;
+    int rc = heap_tx_begin(v->h, REDO_REC);
 
+    if (rc)
+        return rc;
+    rc = vos_ceiling_raise(&t, epoch);
+    if (rc) {
+        heap_tx_abort(v->h);
+        return rc;
+    }
+    heap_tx_commit(v->h, NULL);
+    v->ceiling = t.ceiling;
+    v->ceiling_lsn = heap_lsn(v->h);
+    return 0;
+}
+
+int vos_read_mark(struct vos *v, uint64_t epoch)
+{
     if (epoch == DAOS_EPOCH_MAX)
         return 0;
     if (epoch >= v->ceiling) {
-        rc = heap_tx_begin(v->h, REDO_REC);
-        if (rc == -DER_NO_PERM)
-            return 0; /* readonly: nobody writes after this read */
+        int rc = ceiling_above(v, epoch);
+
         if (rc)
-            return rc;
-        rc = vos_ceiling_raise(&t, epoch);
-        if (rc) {
-            heap_tx_abort(v->h);
-            return rc;
-        }
-        heap_tx_commit(v->h, NULL);
-        v->ceiling = t.ceiling;
-        v->ceiling_lsn = heap_lsn(v->h);
+            return rc == -DER_NO_PERM ? 0 : rc; /* readonly: nobody writes after this read */
     }
     if (hlc_peek(v->clock) < epoch && !MUTANT(READ_MARK_LOST))
         hlc_raise(v->clock, epoch);
@@ -176,6 +171,7 @@ static struct vos_cont *cont_new(struct vos *v)
         c->v = v;
         list_init(&c->doubts);
         htable_init(&c->doubtful);
+        list_init(&c->decided);
     }
     return c;
 }
@@ -453,6 +449,11 @@ int vos_cont_destroy(struct vos *v, const uuid_t uuid)
 abort:
     heap_tx_abort(v->h);
     return rc;
+}
+
+void vos_cont_uuid(const struct vos_cont *c, uuid_t uuid)
+{
+    memcpy(uuid, c->uuid, sizeof c->uuid);
 }
 
 void vos_each_cont(struct vos *v, void (*each)(void *arg, const uuid_t uuid), void *arg)

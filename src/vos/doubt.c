@@ -67,6 +67,7 @@ void doubt_add(struct vos_cont *c, struct doubt *d)
 {
     struct list *l = c->doubts.prev;
 
+    d->c = c;
     while (l != &c->doubts && LIST_ENTRY(l, struct doubt, link)->epoch > d->epoch)
         l = l->prev;
     list_link(l, &d->link, l->next);
@@ -91,12 +92,72 @@ void doubt_take(struct vos_cont *c, struct doubt *d)
     doubt_free(d);
 }
 
+/* ---- Decisions ---- */
+
+struct decided *decided_new(uint64_t hlc, uint64_t rnd, uint64_t seq, uint64_t epoch,
+                            const void *info, uint32_t info_len)
+{
+    struct decided *d = base_calloc(1, sizeof *d + info_len);
+
+    if (d == NULL)
+        return NULL;
+    d->hlc = hlc;
+    d->rand = rnd;
+    d->seq = seq;
+    d->epoch = epoch;
+    d->info_len = info_len;
+    if (info_len)
+        memcpy(d->info, info, info_len);
+    return d;
+}
+
+void decided_add(struct vos_cont *c, struct decided *d)
+{
+    list_add_tail(&c->decided, &d->link);
+    c->v->decided_nr++;
+}
+
+void decided_take(struct vos_cont *c, struct decided *d)
+{
+    list_del(&d->link);
+    c->v->decided_nr--;
+    base_free(d);
+}
+
+struct decided *decided_find(const struct vos_cont *c, const struct vos_txid *id)
+{
+    struct list *l;
+
+    LIST_FOREACH(l, &c->decided)
+    {
+        struct decided *d = LIST_ENTRY(l, struct decided, link);
+
+        if (d->hlc == id->session_hlc && d->rand == id->session_rand && d->seq == id->seq)
+            return d;
+    }
+    return NULL;
+}
+
 void doubts_forget(struct vos_cont *c)
 {
     struct list *l;
 
     while ((l = list_first(&c->doubts)))
         doubt_take(c, LIST_ENTRY(l, struct doubt, link));
+    while ((l = list_first(&c->decided)))
+        decided_take(c, LIST_ENTRY(l, struct decided, link));
+}
+
+static int load_decided(struct vos_cont *c, const struct intent *i, uint64_t off)
+{
+    const struct intent_rec *h = &i->head;
+    struct decided *d = decided_new(h->hlc, h->rand, h->seq, h->epoch, i->info, h->info_len);
+
+    if (d == NULL)
+        return -DER_NOMEM;
+    d->off = off;
+    decided_add(c, d);
+    return 0;
 }
 
 int doubts_load(struct vos_cont *c)
@@ -113,14 +174,18 @@ int doubts_load(struct vos_cont *c)
 
         arena_reset(&c->v->scratch);
         rc = intent_head(c->v->h, off, &c->v->scratch, &i);
+        if (rc == 0 && i.head.flags & INTENT_DECIDED)
+            rc = load_decided(c, &i, off);
         if (rc)
             return rc;
-        d = doubt_new(&i.head, i.info, i.ops, c);
-        if (d == NULL)
-            return -DER_NOMEM;
-        d->off = off;
-        heap_promise_again(c->v->h, d->pages);
-        doubt_add(c, d);
+        if (!(i.head.flags & INTENT_DECIDED)) {
+            d = doubt_new(&i.head, i.info, i.ops, c);
+            if (d == NULL)
+                return -DER_NOMEM;
+            d->off = off;
+            heap_promise_again(c->v->h, d->pages);
+            doubt_add(c, d);
+        }
         k = intent_key(i.head.hlc, i.head.rand, i.head.seq, id);
         how = TREE_GT;
     }
@@ -275,6 +340,31 @@ bool vos_met(const struct vos *v, struct vos_doubt *d)
     if (v->met)
         say(v->met, d);
     return v->met != NULL;
+}
+
+void vos_met_cont(const struct vos *v, uuid_t uuid)
+{
+    memcpy(uuid, v->met->c->uuid, sizeof v->met->c->uuid);
+}
+
+daos_epoch_t vos_prepared(const struct vos_cont *c, const struct vos_txid *txid)
+{
+    const struct doubt *d = doubt_find(c, txid);
+
+    return d ? d->epoch : 0;
+}
+
+struct vos_cont *vos_doubtful_next(const struct vos *v, const struct vos_cont *c)
+{
+    const struct list *l = c ? c->link.next : v->conts.next;
+
+    for (; l != &v->conts; l = l->next) {
+        struct vos_cont *next = LIST_ENTRY(l, struct vos_cont, link);
+
+        if (next->doubt_nr || next->decided.next != &next->decided)
+            return next;
+    }
+    return NULL;
 }
 
 /* In an anchor: the one that was reported last. */

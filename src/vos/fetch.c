@@ -158,20 +158,17 @@ static int piece_out(struct get *g, uint16_t iod, const struct layout *l, const 
     return 0;
 }
 
-/* The value of the version at off. */
-static int single_out(struct get *g, uint64_t off, uint64_t epoch, uint16_t ix,
-                      struct vos_fetch_iod *iod)
+/* The value of the version at rec. */
+static int single_out(struct get *g, const struct layout *l, const uint8_t *rec, uint64_t epoch,
+                      uint16_t ix, struct vos_fetch_iod *iod)
 {
     struct heap *h = g->c->v->h;
-    const uint8_t *rec, *bytes;
-    struct layout l;
+    const uint8_t *bytes;
     uint64_t done = 0;
-    int rc = layout_single(h, off, &l, &rec);
+    int rc = 0;
 
-    if (rc)
-        return rc;
-    iod->rec_size = l.bytes;
-    iod->end = l.bytes;
+    iod->rec_size = l->bytes;
+    iod->end = l->bytes;
     g->f->epoch = MAX(g->f->epoch, epoch);
     if (iod->map_max) {
         iod->map[0] = (daos_recx_t){.rx_idx = 0, .rx_nr = 1};
@@ -179,20 +176,20 @@ static int single_out(struct get *g, uint64_t off, uint64_t epoch, uint16_t ix,
     }
     if (iod->dst == NULL)
         return 0;
-    if (dst_room(iod) < l.bytes)
+    if (dst_room(iod) < l->bytes)
         return -DER_REC2BIG;
-    if (!(l.flags & VER_DATA)) {
-        rc = layout_bytes(h, &l, rec, true, &bytes);
-        return rc ? rc : copy_add(g, ix, 0, bytes, l.bytes);
+    if (!(l->flags & VER_DATA)) {
+        rc = layout_bytes(h, l, rec, true, &bytes);
+        return rc ? rc : copy_add(g, ix, 0, bytes, l->bytes);
     }
-    if (l.flags & VER_CORRUPT)
+    if (l->flags & VER_CORRUPT)
         return -DER_CSUM;
-    for (uint32_t i = 0; i < l.loc_nr && rc == 0; i++) {
+    for (uint32_t i = 0; i < l->loc_nr && rc == 0; i++) {
         uint64_t loc, len;
 
-        memcpy(&loc, rec + l.loc_off + i * 8, 8);
-        len = MIN(l.bytes - done, (uint64_t)DATA_LOC_NR(loc) * SPACE_BLOCK);
-        rc = piece_out(g, ix, &l, rec, i, i, len, len, 0, len, done);
+        memcpy(&loc, rec + l->loc_off + i * 8, 8);
+        len = MIN(l->bytes - done, (uint64_t)DATA_LOC_NR(loc) * SPACE_BLOCK);
+        rc = piece_out(g, ix, l, rec, i, i, len, len, 0, len, done);
         done += len;
     }
     return rc;
@@ -203,11 +200,14 @@ static int fetch_single(struct get *g, const struct view *v, uint64_t akey, uint
 {
     struct when w;
     uint64_t off;
+    const uint8_t *rec;
+    struct layout l;
     int rc = single_find(v, akey, &off, &w);
 
     if (rc)
         return rc == -DER_NONEXIST ? 0 : rc;
-    return single_out(g, off, w.epoch, ix, iod);
+    rc = layout_single(g->c->v->h, off, &l, &rec);
+    return rc ? rc : single_out(g, &l, rec, w.epoch, ix, iod);
 }
 
 static void map_add(struct vos_fetch_iod *iod, uint64_t idx, uint64_t nr)
@@ -355,6 +355,8 @@ static int fetch_packed(struct get *g, const struct view *v, const struct pack *
                         struct vos_fetch_iod *iod)
 {
     bool is = p->akey.len == iod->akey.len && memcmp(p->akey.buf, iod->akey.buf, p->akey.len) == 0;
+    const uint8_t *rec;
+    struct layout l;
     int rc;
 
     iod->rec_size = 0;
@@ -364,7 +366,8 @@ static int fetch_packed(struct get *g, const struct view *v, const struct pack *
         rc = view_absent(v);
         return rc == -DER_NONEXIST ? 0 : rc;
     }
-    return single_out(g, p->ver, p->w.epoch, ix, iod);
+    rc = pack_single(g->c->v->h, p, &l, &rec);
+    return rc ? rc : single_out(g, &l, rec, p->w.epoch, ix, iod);
 }
 
 static int fetch_iod(struct get *g, const struct view *v, daos_obj_id_t oid, uint64_t dkey,
@@ -425,7 +428,7 @@ static int run(struct get *g, uint64_t epoch, uint64_t cond, daos_obj_id_t oid,
     struct pack p;
     uint64_t obj, dk;
     struct view v;
-    bool packed;
+    bool packed = false;
     int rc;
 
     view_init(&v, g->c, epoch);
@@ -444,10 +447,8 @@ static int run(struct get *g, uint64_t epoch, uint64_t cond, daos_obj_id_t oid,
         return view_absent(&v);
     if (rc)
         return rc;
-    rc = pack_is(g->c->v->h, dk, &packed);
-    if (rc == 0 && packed)
-        rc = pack_get(g->c->v->h, dk, &p);
-    else if (rc == 0)
+    rc = pack_try(g->c->v->h, dk, &p, &packed);
+    if (rc == 0 && !packed)
         rc = dkey_look(g->c->v->h, dk, &d);
     if (rc == 0 && !packed)
         rc = view_life(&v, d.life);
@@ -484,6 +485,19 @@ static void pieces_free(struct vos_fetch *f)
     }
 }
 
+/* What is `one` and `first` is written before it is read: most of a small fetch would be the
+ * clearing of them. */
+static void begin(struct vos_fetch *f)
+{
+    f->copies = f->first;
+    f->copy_max = ARRAY_LEN(f->first);
+    f->copy_nr = 0;
+    f->pieces = NULL;
+    f->piece_nr = 0;
+    f->ticket = f->lsn = f->epoch = 0;
+    f->arena = NULL;
+}
+
 int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id_t oid,
               const struct vos_key *dkey, uint32_t nr, struct vos_fetch_iod *iods,
               struct vos_fetch *f)
@@ -492,9 +506,7 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
     uint64_t *expect;
     int rc;
 
-    memset(f, 0, sizeof *f);
-    f->copies = f->first;
-    f->copy_max = ARRAY_LEN(f->first);
+    begin(f);
     if (c->gone) {
         f->lsn = c->v->gone_lsn;
         return -DER_NO_HDL;
@@ -557,5 +569,5 @@ void vos_fetch_fini(struct vos_cont *c, struct vos_fetch *f)
     if (f->piece_nr)
         heap_space_read_put(c->v->h, f->ticket);
     pieces_free(f);
-    memset(f, 0, sizeof *f);
+    begin(f);
 }

@@ -59,9 +59,10 @@
 #include "heap/tree.h"
 
 #define VOS_MAGIC          UINT64_C(0x31736f766e726174) /* "tarnvos1" */
-#define VOS_FORMAT_VERSION 3u                           /* newest that this program reads */
+#define VOS_FORMAT_VERSION 4u                           /* newest that this program reads */
 #define VOS_FORMAT_PACKED  2u /* from here on: REC_PACK, cont_rec.rollback */
 #define VOS_FORMAT_INTENTS 3u /* from here on: cont_rec.intents, OUTCOME_* */
+#define VOS_FORMAT_DECIDED 4u /* from here on: INTENT_DECIDED */
 
 enum rec_kind {
     REC_SUPER = 'V',
@@ -262,6 +263,9 @@ struct outcome {  /* 16 bytes */
  *                               for each part   struct intent_part, u64 each place (layout below),
  *                                               checksums, the bytes themselves unless placed
  */
+#define INTENT_DECIDED                                                                             \
+    1u /* it was committed at its epoch, and somebody who prepared with it may not know yet: only  \
+          id, epoch and info are left */
 struct intent_rec { /* 88 bytes */
     uint8_t kind, pad;
     uint16_t flags;

@@ -272,6 +272,30 @@ int intent_write(struct vos_tx *t, const struct vos_update *u, struct intent_rec
     return 0;
 }
 
+int intent_put_decided(struct vos_tx *t, const struct doubt *d, uint64_t *off)
+{
+    struct intent_rec head = {.kind = REC_INTENT,
+                              .flags = INTENT_DECIDED,
+                              .info_len = (uint16_t)d->info_len,
+                              .epoch = d->epoch,
+                              .hlc = d->hlc,
+                              .rand = d->rand,
+                              .seq = d->seq};
+    uint64_t id[3];
+    struct tree_key k = intent_key(d->hlc, d->rand, d->seq, id);
+    uint8_t *p;
+    int rc = heap_tx_alloc_raw(t->v->h, sizeof head + d->info_len, t->c->off, off, (void **)&p);
+
+    if (rc)
+        return rc;
+    head.csum = (uint32_t)csum_calc(CSUM_CRC32, "", 0);
+    head.head_csum = head_csum(head, d->info, d->info_len);
+    memcpy(p, &head, sizeof head);
+    if (d->info_len)
+        memcpy(p + sizeof head, d->info, d->info_len);
+    return tree_insert(t->v->h, &intent_class, INTENTS_OFF(t->c), &k, *off);
+}
+
 /* ---- Reading ---- */
 
 int intent_head(struct heap *h, uint64_t off, struct arena *a, struct intent *i)
@@ -279,14 +303,16 @@ int intent_head(struct heap *h, uint64_t off, struct arena *a, struct intent *i)
     int rc = 0;
     const struct intent_rec *r = REC(h, off, intent_rec, REC_INTENT, &rc);
     const uint8_t *copy;
+    struct intent_op *ops;
     size_t front, total;
 
     if (r == NULL)
         return rc;
-    if (r->flags)
+    if (r->flags & ~INTENT_DECIDED)
         return -DER_DF_INCOMPT;
-    if (r->info_len > VOS_INFO_MAX || r->op_nr == 0 || r->op_nr > VOS_OPS_MAX ||
-        r->here > r->bytes || r->here > INTENT_HEAD_MAX || r->bytes > HEAP_TX_MAX)
+    if (r->info_len > VOS_INFO_MAX || (r->op_nr == 0) != (r->flags == INTENT_DECIDED) ||
+        r->op_nr > VOS_OPS_MAX || (r->op_nr == 0 && r->bytes > 0) || r->here > r->bytes ||
+        r->here > INTENT_HEAD_MAX || r->bytes > HEAP_TX_MAX)
         return rec_bad("an intent that is not possible", off);
     front = r->info_len + r->op_nr * sizeof *i->ops;
     total = sizeof *r + front + r->here;
@@ -300,9 +326,13 @@ int intent_head(struct heap *h, uint64_t off, struct arena *a, struct intent *i)
     if (head_csum(i->head, copy + sizeof *r, front) != i->head.head_csum)
         return rec_bad("the checksum of an intent's head is wrong", off);
     i->info = copy + sizeof *r;
-    i->ops = arena_memdup(a, i->info + i->head.info_len, front - i->head.info_len); /* aligned */
+    ops = arena_alloc(a, MAX(front - i->head.info_len, 1u)); /* aligned */
+    i->ops = ops;
     i->stream = NULL;
-    return i->ops ? 0 : -DER_NOMEM;
+    if (ops == NULL)
+        return -DER_NOMEM;
+    memcpy(ops, i->info + i->head.info_len, front - i->head.info_len);
+    return 0;
 }
 
 int intent_more(struct heap *h, uint64_t *off)
@@ -340,10 +370,12 @@ static int read_all(struct heap *h, uint64_t off, struct arena *a, struct intent
     if (i->stream == NULL)
         return -DER_NOMEM;
     front = sizeof i->head + i->head.info_len + i->head.op_nr * sizeof *i->ops;
-    p = heap_ptr(h, off + front, MAX(i->head.here, 1u));
-    if (p == NULL)
-        return heap_rc(h);
-    memcpy(i->stream, p, i->head.here);
+    if (i->head.here > 0) {
+        p = heap_ptr(h, off + front, i->head.here);
+        if (p == NULL)
+            return heap_rc(h);
+        memcpy(i->stream, p, i->head.here);
+    }
     at = i->head.here;
     while ((rc = intent_more(h, &more)) == 0) {
         const struct intent_more *m = REC(h, more, intent_more, REC_MORE, &rc);

@@ -82,16 +82,11 @@ int dkey_name(struct heap *h, uint64_t off, struct vos_key *key)
 {
     const struct dkey_rec *r;
     const uint8_t *p;
-    struct pack pack;
     bool packed;
     int rc = pack_is(h, off, &packed);
 
-    if (rc == 0 && packed) {
-        rc = pack_get(h, off, &pack);
-        if (rc == 0)
-            *key = pack.dkey;
-        return rc;
-    }
+    if (rc == 0 && packed)
+        return pack_name(h, off, key);
     r = rc == 0 ? REC(h, off, dkey_rec, REC_DKEY, &rc) : NULL;
     if (r == NULL)
         return rc;
@@ -658,9 +653,9 @@ int walk_next(struct walk *w, uint64_t *value)
         w->started = true;
         if (w->nr == 0)
             return -DER_NONEXIST;
-        if (w->ahead)
-            ahead_dkeys(w->h, w->ent, w->nr);
     }
+    if (w->ahead && w->at % AHEAD_STEP == 0)
+        ahead_dkeys(w->h, w->ent, w->nr, w->at);
     *value = w->ent[w->at++].value;
     return 0;
 }

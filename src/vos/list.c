@@ -156,7 +156,7 @@ static int inline_value(struct listing *l, const struct pack *p, struct vos_entr
     if (p->type != DAOS_IOD_SINGLE || p->akey.len != l->with->len ||
         memcmp(p->akey.buf, l->with->buf, p->akey.len) != 0)
         return 0;
-    rc = layout_single(h, p->ver, &lay, &rec);
+    rc = pack_single(h, p, &lay, &rec);
     if (rc == 0 && (lay.flags & VER_DATA))
         return 0;
     if (rc == 0)
@@ -175,9 +175,10 @@ static int inline_value(struct listing *l, const struct pack *p, struct vos_entr
 static int one_packed(struct listing *l, uint64_t off, struct vos_entry *e, bool *done)
 {
     struct pack p;
-    int rc = pack_get(l->c->v->h, off, &p);
+    bool packed;
+    int rc = pack_try(l->c->v->h, off, &p, &packed);
 
-    *done = rc == 0 && view_sees(&l->v, p.w);
+    *done = rc == 0 && packed && view_sees(&l->v, p.w);
     if (!*done)
         return rc;
     e->key = p.dkey;
@@ -192,12 +193,10 @@ static int one_dkey(struct listing *l, uint64_t off, struct place *pl)
     struct heap *h = l->c->v->h;
     struct vos_entry e = {.oid = l->oid};
     struct dkey_rec r;
-    bool yes, done = false;
-    int rc = pack_is(h, off, &yes);
+    bool yes, done;
+    int rc = one_packed(l, off, &e, &done);
 
     (void)pl;
-    if (rc == 0 && yes)
-        rc = one_packed(l, off, &e, &done);
     if (rc == 0 && !done) {
         rc = dkey_look(h, off, &r);
         if (rc == 0)
@@ -261,7 +260,8 @@ static int walk_on(struct listing *l, struct walk *w,
             return 0;
         }
         if (rc == 0) {
-            arena_reset(&l->c->v->scratch);
+            if (l->c->v->scratch.used_bytes > 0)
+                arena_reset(&l->c->v->scratch);
             l->order = w->ent[w->at - 1].order;
             rc = one(l, off, pl);
         }

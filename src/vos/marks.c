@@ -30,9 +30,14 @@ uint64_t pend_hash_obj(const struct vos_cont *c, daos_obj_id_t oid)
     return mix128(oid.hi, oid.lo) ^ c->off * UINT64_C(0x9e3779b97f4a7c15);
 }
 
+static uint64_t below_obj(uint64_t hash, const struct vos_key *dkey)
+{
+    return mix64(hash + hash_bytes(dkey->buf, dkey->len));
+}
+
 uint64_t pend_hash_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey)
 {
-    return mix64(pend_hash_obj(c, oid) + hash_bytes(dkey->buf, dkey->len));
+    return below_obj(pend_hash_obj(c, oid), dkey);
 }
 
 static void raise(uint64_t *slot, uint64_t lsn)
@@ -58,8 +63,8 @@ void pend_note(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
 uint64_t pend_seen_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey)
 {
     const struct vos *v = c->v;
-    uint64_t d = v->pend_dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS];
-    uint64_t o = v->pend_obj[pend_hash_obj(c, oid) % PEND_SLOTS];
+    uint64_t hash = pend_hash_obj(c, oid), o = v->pend_obj[hash % PEND_SLOTS];
+    uint64_t d = v->pend_dkey[below_obj(hash, dkey) % PEND_SLOTS];
 
     return MAX(c->rollback_lsn, MUTANT(SEEN_OBJ_PUNCH) ? d : MAX(d, o));
 }

@@ -14,40 +14,56 @@
 
 /* ---- Reading ---- */
 
-int pack_is(struct heap *h, uint64_t dkey, bool *yes)
-{
-    const uint8_t *kind = heap_ptr(h, dkey, 1);
-
-    *yes = kind && *kind == REC_PACK;
-    return kind ? 0 : heap_rc(h);
-}
-
 static uint32_t version_at(uint8_t type)
 {
     return sizeof(struct pack_rec) + (type == DAOS_IOD_ARRAY ? sizeof(uint64_t) : 0);
 }
 
+/* All of a packed record. */
+static inline const struct pack_rec *whole(struct heap *h, uint64_t off, int *rc)
+{
+    const struct pack_rec *r = REC(h, off, pack_rec, REC_PACK, rc);
+
+    if (r == NULL)
+        return NULL;
+    if (r->keys_at < version_at(r->type) + sizeof(struct ver) ||
+        (r->type != DAOS_IOD_SINGLE && r->type != DAOS_IOD_ARRAY)) {
+        *rc = rec_bad("a packed record that is not possible", off);
+        return NULL;
+    }
+    if (heap_ptr(h, off, (size_t)r->keys_at + r->dkey_len + r->akey_len) != NULL)
+        return r;
+    *rc = heap_rc(h);
+    return NULL;
+}
+
+int pack_name(struct heap *h, uint64_t off, struct vos_key *dkey)
+{
+    int rc = 0;
+    const struct pack_rec *r = whole(h, off, &rc);
+
+    if (r)
+        *dkey = (struct vos_key){(const uint8_t *)r + r->keys_at, r->dkey_len};
+    return rc;
+}
+
 int pack_get(struct heap *h, uint64_t off, struct pack *p)
 {
     int rc = 0;
-    const struct pack_rec *r = REC(h, off, pack_rec, REC_PACK, &rc);
-    const uint8_t *b;
+    const struct pack_rec *r = whole(h, off, &rc);
+    const uint8_t *b = (const uint8_t *)r;
 
     if (r == NULL)
         return rc;
-    if (r->keys_at < version_at(r->type) + sizeof(struct ver) ||
-        (r->type != DAOS_IOD_SINGLE && r->type != DAOS_IOD_ARRAY))
-        return rec_bad("a packed record that is not possible", off);
-    b = heap_ptr(h, off, (size_t)r->keys_at + r->dkey_len + r->akey_len);
-    if (b == NULL)
-        return heap_rc(h);
-    *p = (struct pack){.off = off,
-                       .type = r->type,
-                       .keys_at = r->keys_at,
-                       .ver = off + version_at(r->type),
-                       .dkey = {b + r->keys_at, r->dkey_len},
-                       .akey = {b + r->keys_at + r->dkey_len, r->akey_len}};
-    b += version_at(r->type);
+    p->off =
+        off; /* one by one: it is done for every read, and clearing it first would be most of it */
+    p->type = r->type;
+    p->keys_at = r->keys_at;
+    p->ver = off + version_at(r->type);
+    p->dkey = (struct vos_key){b + r->keys_at, r->dkey_len};
+    p->akey = (struct vos_key){b + r->keys_at + r->dkey_len, r->akey_len};
+    p->at = b += version_at(r->type);
+    p->start = p->nr = p->rec_size = 0;
     if (r->type == DAOS_IOD_ARRAY) {
         const struct ext *e = (const struct ext *)b;
 
@@ -70,6 +86,36 @@ int pack_ext(const struct pack *p)
     if (p->ver % 8 || p->nr == 0 || p->nr > EXT_NR_MAX || p->start > (UINT64_C(1) << 63) - p->nr)
         return rec_bad("a packed extent that is not possible", p->off);
     return 0;
+}
+
+int pack_try(struct heap *h, uint64_t off, struct pack *p, bool *yes)
+{
+    int rc = pack_is(h, off, yes);
+
+    return rc == 0 && *yes ? pack_get(h, off, p) : rc;
+}
+
+int pack_single(struct heap *h, const struct pack *p, struct layout *l, const uint8_t **rec)
+{
+    const struct ver *v = (const struct ver *)p->at;
+    uint32_t room = p->keys_at - version_at(p->type), base = sizeof *v, sum = 0;
+
+    /* as layout_make() would say of most */
+    if (v->flags & VER_CSUM && room > base)
+        sum = stored_csum_len(p->at[base]);
+    l->bytes = v->size;
+    l->flags = v->flags;
+    l->loc_off = l->csum_off = base;
+    l->loc_nr = 0;
+    l->csum_nr = sum ? 1 : 0;
+    l->csum_len = sum;
+    l->data_off = base + (sum ? 1 + sum : 0);
+    l->total = room;
+    *rec = p->at;
+    if (v->kind == REC_SINGLE && (v->flags & ~(VER_CSUM | VER_CUT)) == 0 &&
+        (sum || !(v->flags & VER_CSUM)) && room >= l->data_off && v->size == room - l->data_off)
+        return 0;
+    return layout_single(h, p->ver, l, rec);
 }
 
 int dkey_look(struct heap *h, uint64_t off, struct dkey_rec *d)

@@ -8,13 +8,14 @@
  * as the commit may need (heap_promise()).
  *
  * Resolve applies the intent, or gives it back, in one heap transaction with the outcome. A crash
- * leaves the intent or the outcome.
+ * leaves the intent or the outcome. Decide is the same for who leads the transaction: the intent
+ * becomes a decision, which stays until everybody who prepared has been told.
  */
 #include "vos/priv.h"
 
 #define PAGES_MAX   2048u  /* promised to all intents of a shard: 32 MiB */
 #define PAGE_FILL   15000u /* bytes of records that a page holds, whatever their size */
-#define COMMIT_REDO (3 * TREE_REDO_MAX)
+#define COMMIT_REDO (4 * TREE_REDO_MAX)
 /* Of the stream: the commit may have to load it (64 pages), and what it changes, in one operation
  * (HEAP_PINS_MAX). */
 #define INTENT_BYTES_MAX (1u << 20)
@@ -22,13 +23,15 @@
 
 /* ---- May it? ---- */
 
-static int known(const struct vos_update *u, const struct vos_txid *txid, uint64_t *epoch,
-                 bool *replayed)
+static int known(const struct vos_update *u, const struct vos_txid *txid, uint64_t epoch_in,
+                 uint64_t *epoch, bool *replayed)
 {
     const struct doubt *d = doubt_find(u->c, txid);
 
     if (d == NULL)
         return vos_txid_check(u->c->v, txid, replayed, epoch);
+    if (epoch_in && epoch_in != d->epoch) /* another attempt's, which is to be withdrawn first */
+        return -DER_TX_RESTART;
     *replayed = true;
     *epoch = d->epoch;
     return 0;
@@ -78,7 +81,7 @@ static int may(struct vos_update *u, uint64_t epoch)
  * one size go together. */
 static uint32_t pages_of(const struct vos_update *u)
 {
-    uint64_t allocs = 0, bytes = 0;
+    uint64_t allocs = 1, bytes = sizeof(struct intent_rec) + VOS_INFO_MAX; /* the decision */
 
     for (uint32_t i = 0; i < u->nr; i++) {
         const struct vos_op *op = &u->ops[i];
@@ -204,7 +207,8 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
     /* for certain: a commit cannot be refused */
     if (u->redo_max + COMMIT_REDO > heap_tx_max(v->h) || intent_bytes(u) > INTENT_BYTES_MAX)
         return -DER_OVERFLOW;
-    if (v->doubt_nr >= VOS_INTENT_MAX || (v->doubt_nr && v->doubt_pages + head.pages > PAGES_MAX))
+    if (v->doubt_nr >= VOS_INTENT_MAX || v->decided_nr >= VOS_DECIDED_MAX ||
+        (v->doubt_nr && v->doubt_pages + head.pages > PAGES_MAX))
         return -DER_AGAIN;
     rc = heap_promise(v->h, head.pages, update_only_deletes(u));
     if (rc)
@@ -238,7 +242,7 @@ int vos_update_prepare(struct vos_update *u, uint64_t wall_ns, const struct vos_
         epoch_in >= HLC_LAST)
         rc = -DER_INVAL;
     if (rc == 0)
-        rc = known(u, txid, &epoch, replayed);
+        rc = known(u, txid, epoch_in, &epoch, replayed);
     if (rc == 0 && *replayed) {
         *epoch_out = epoch;
         *lsn = heap_lsn(v->h);
@@ -269,9 +273,23 @@ static int remove_intent(struct vos_tx *t, uint64_t hlc, uint64_t rnd, uint64_t 
     return rc ? rc : intent_free(t, off, values);
 }
 
-static int end(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid, bool commit,
-               uint64_t *lsn)
+enum verdict { ABORT, COMMIT, DECIDE, WITHDRAW };
+
+/* What the session keeps of it. */
+static int record(struct vos_tx *t, const struct vos_txid *txid, enum verdict verdict)
 {
+    if (MUTANT(COMMIT_UNRECORDED) && (verdict == COMMIT || verdict == DECIDE))
+        return 0;
+    if (verdict == WITHDRAW)
+        return session_clear(t, txid);
+    return session_record(t, txid, verdict == ABORT ? OUTCOME_ABORTED : 0);
+}
+
+static int end(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid,
+               enum verdict verdict, uint64_t *lsn)
+{
+    bool commit = verdict == COMMIT || verdict == DECIDE;
+    struct decided *kept = NULL;
     struct vos_update *u;
     struct intent in;
     struct vos_tx t;
@@ -295,17 +313,28 @@ static int end(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid,
     if (rc == 0 && commit)
         rc = update_apply(&t, u);
     t.w.epoch = commit ? d->epoch : hlc_peek(c->v->clock);
-    if (rc == 0 && !(MUTANT(COMMIT_UNRECORDED) && commit))
-        rc = session_record(&t, txid, commit ? 0 : OUTCOME_ABORTED);
+    if (rc == 0)
+        rc = record(&t, txid, verdict);
+    if (rc == 0 && verdict == DECIDE) {
+        kept = decided_new(d->hlc, d->rand, d->seq, d->epoch, d->info, d->info_len);
+        rc = kept ? intent_put_decided(&t, d, &kept->off) : -DER_NOMEM;
+        if (rc == 0)
+            rc = vos_note_format(&t, VOS_FORMAT_DECIDED);
+    }
     if (rc == 0)
         rc = vos_ceiling_raise(&t, t.w.epoch);
     if (rc == 0)
         rc = vos_tx_commit(&t, lsn);
     if (rc) {
         vos_tx_abort(&t);
+        base_free(kept);
     } else {
         update_note_lsn(u, *lsn);
         doubt_take(c, d);
+        if (kept) {
+            kept->lsn = *lsn;
+            decided_add(c, kept);
+        }
     }
     update_free(u, false);
     return rc;
@@ -355,8 +384,8 @@ static int unknown(struct vos_cont *c, const struct vos_txid *txid, bool commit,
     return look.state == TXID_FULL ? -DER_AGAIN : remember_abort(c, txid, lsn);
 }
 
-int vos_resolve(struct vos_cont *c, const struct vos_txid *txid, bool commit, daos_epoch_t *epoch,
-                uint64_t *lsn)
+static int resolve(struct vos_cont *c, const struct vos_txid *txid, enum verdict verdict,
+                   daos_epoch_t *epoch, uint64_t *lsn)
 {
     struct vos_txid id = *txid;
     struct doubt *d;
@@ -371,9 +400,94 @@ int vos_resolve(struct vos_cont *c, const struct vos_txid *txid, bool commit, da
         return -DER_INVAL;
     d = doubt_find(c, &id);
     if (d == NULL)
-        return unknown(c, &id, commit, epoch, lsn);
+        return unknown(c, &id, verdict != ABORT, epoch, lsn);
     *epoch = d->epoch;
-    return end(c, d, &id, commit, lsn);
+    return end(c, d, &id, verdict, lsn);
+}
+
+int vos_resolve(struct vos_cont *c, const struct vos_txid *txid, bool commit, daos_epoch_t *epoch,
+                uint64_t *lsn)
+{
+    return resolve(c, txid, commit ? COMMIT : ABORT, epoch, lsn);
+}
+
+int vos_decide(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t *epoch, uint64_t *lsn)
+{
+    return resolve(c, txid, DECIDE, epoch, lsn);
+}
+
+int vos_withdraw(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t epoch, uint64_t *lsn)
+{
+    struct vos_txid id = *txid;
+    struct doubt *d = doubt_find(c, &id);
+
+    *lsn = 0;
+    id.acked = 0;
+    if (c->gone || d == NULL || d->epoch != epoch)
+        return 0;
+    return end(c, d, &id, WITHDRAW, lsn);
+}
+
+/* ---- Decisions ---- */
+
+bool vos_decided(const struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t *epoch,
+                 uint64_t *lsn)
+{
+    const struct decided *d = decided_find(c, txid);
+
+    if (d) {
+        *epoch = d->epoch;
+        *lsn = d->lsn;
+    }
+    return d != NULL;
+}
+
+bool vos_decided_next(const struct vos_cont *c, uint32_t skip, struct vos_doubt *out)
+{
+    struct list *l;
+
+    LIST_FOREACH(l, &c->decided)
+    {
+        const struct decided *d = LIST_ENTRY(l, struct decided, link);
+
+        if (skip--)
+            continue;
+        *out = (struct vos_doubt){.session_hlc = d->hlc,
+                                  .session_rand = d->rand,
+                                  .seq = d->seq,
+                                  .epoch = d->epoch,
+                                  .info = d->info,
+                                  .info_len = d->info_len};
+        return true;
+    }
+    return false;
+}
+
+int vos_decided_forget(struct vos_cont *c, const struct vos_txid *txid)
+{
+    struct decided *d = decided_find(c, txid);
+    uint64_t id[3];
+    struct tree_key k = intent_key(txid->session_hlc, txid->session_rand, txid->seq, id);
+    struct vos_tx t;
+    uint64_t lsn;
+    int rc;
+
+    if (c->gone || d == NULL)
+        return 0;
+    rc = vos_tx_begin(&t, c, TREE_REDO_MAX + 4 * REDO_REC);
+    if (rc)
+        return rc;
+    heap_tx_use_reserve(c->v->h, HEAP_RESERVE_DELETE);
+    rc = tree_remove(c->v->h, &intent_class, INTENTS_OFF(c), &k);
+    if (rc == 0)
+        rc = heap_tx_free(c->v->h, d->off);
+    if (rc == 0)
+        rc = vos_tx_commit(&t, &lsn);
+    if (rc)
+        vos_tx_abort(&t);
+    else
+        decided_take(c, d);
+    return rc;
 }
 
 int shred_intent(struct vos_tx *t, bool *gone)
@@ -393,7 +507,7 @@ int shred_intent(struct vos_tx *t, bool *gone)
         return rc;
     rc = remove_intent(t, in.head.hlc, in.head.rand, in.head.seq, off, u);
     txid = (struct vos_txid){in.head.hlc, in.head.rand, in.head.seq, 0};
-    if (rc == 0)
+    if (rc == 0 && !(in.head.flags & INTENT_DECIDED))
         rc = session_record(t, &txid, OUTCOME_ABORTED);
     update_free(u, false);
     return rc;

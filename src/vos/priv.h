@@ -87,6 +87,7 @@ struct vos {
     bool garbage;                      /* vos_reclaim() has something to do */
     bool reclaim_unread;               /* this round passed by what the device could not read */
     uint32_t doubt_nr, doubt_pages;    /* intents of all containers, and what they are promised */
+    uint32_t decided_nr;               /* decisions of all containers */
     const struct doubt *met;           /* by the call that answered -DER_INPROGRESS last */
     struct marks *marks;               /* NULL until the first prepare at a given epoch */
     uint64_t pend_dkey[PEND_SLOTS];    /* newest LSN that changed a dkey of this slot */
@@ -114,6 +115,7 @@ struct vos_cont {
     struct list doubts;            /* intents, oldest epoch first */
     struct htable doubtful;        /* what they change */
     uint32_t doubt_nr;
+    struct list decided; /* struct decided */
     uint64_t stat[ST_NR];
     struct vos_anchor trash_at; /* reclaim: this round's place */
     bool trash_done;            /* also: a destroyed one is passed by in this round */
@@ -162,7 +164,16 @@ bool cont_is_loaded(struct vos *v, uint64_t off);
 int conts_load_again(struct vos *v);
 
 /* Reading a record: kind and flags are checked. NULL: *rc says why. */
-const void *rec_get(struct heap *h, uint64_t off, size_t len, uint8_t kind, int *rc);
+int rec_refused(const struct heap *h, uint64_t off, const struct ver *r, uint8_t kind);
+static inline const void *rec_get(struct heap *h, uint64_t off, size_t len, uint8_t kind, int *rc)
+{
+    const struct ver *r = heap_ptr(h, off, len); /* or another: all begin with kind and flags */
+
+    if (r != NULL && r->kind == kind && (r->flags & ~VER_KNOWN) == 0)
+        return r;
+    *rc = rec_refused(h, off, r, kind);
+    return NULL;
+}
 #define REC(h, off, type, kind, rc)                                                                \
     ((const struct type *)rec_get(h, off, sizeof(struct type), kind, rc))
 int rec_bad(const char *what, uint64_t off);
@@ -285,7 +296,9 @@ void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uin
  * from. */
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down);
 /* ahead.c */
-void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr);
+#define AHEAD_STEP 4u
+/* Every AHEAD_STEP entries: what the entries behind the one at `at` will need. */
+void ahead_dkeys(struct heap *h, const struct tree_entry *ent, uint32_t nr, uint32_t at);
 void ahead_ops(struct vos_cont *c, const struct vos_op *ops, uint32_t nr);
 /* -DER_NONEXIST at the end. */
 int walk_next(struct walk *w, uint64_t *value);
@@ -312,12 +325,26 @@ struct pack {          /* what a packed record says */
     uint8_t type;
     uint16_t flags, keys_at; /* flags: of the version */
     struct when w;
-    uint64_t start, nr; /* array */
+    uint64_t start, nr; /* array; otherwise nothing */
     uint32_t rec_size;
     struct vos_key dkey, akey; /* in the heap */
+    const uint8_t *at;         /* the version, in the heap */
 };
-int pack_is(struct heap *h, uint64_t dkey, bool *yes);
+static inline int pack_is(struct heap *h, uint64_t dkey, bool *yes)
+{
+    const uint8_t *kind = heap_ptr(h, dkey, 1);
+
+    *yes = kind && *kind == REC_PACK;
+    return kind ? 0 : heap_rc(h);
+}
 int pack_get(struct heap *h, uint64_t off, struct pack *p);
+/* The key alone. */
+int pack_name(struct heap *h, uint64_t off, struct vos_key *dkey);
+/* pack_is(), and pack_get() if it is. */
+int pack_try(struct heap *h, uint64_t off, struct pack *p, bool *yes);
+/* layout_single() of its version. */
+struct layout;
+int pack_single(struct heap *h, const struct pack *p, struct layout *l, const uint8_t **rec);
 /* Can the extent of a packed array be? To be asked before it is taken for an entry of a tree:
  * -DER_CSUM. */
 int pack_ext(const struct pack *p);
@@ -637,6 +664,8 @@ size_t intent_bytes(const struct vos_update *u); /* of its stream */
 int intent_head(struct heap *h, uint64_t off, struct arena *a, struct intent *i);
 /* What update_apply() needs; *in and all of it are the update's, to be freed by update_free(). */
 int intent_as_update(struct vos_cont *c, uint64_t off, struct vos_update **u, struct intent *in);
+/* What is left of one that was decided. [heap transaction] */
+int intent_put_decided(struct vos_tx *t, const struct doubt *d, uint64_t *off);
 /* Frees its records; values: and what it owns. */
 int intent_free(struct vos_tx *t, uint64_t off, const struct vos_update *values);
 /* Offset of each further record of it. -DER_NONEXIST at the end. */
@@ -646,6 +675,7 @@ int intent_more(struct heap *h, uint64_t *off);
 
 struct doubt {
     struct list link;
+    const struct vos_cont *c; /* once it is added */
     uint64_t hlc, rand, seq, epoch;
     uint64_t off;   /* of the intent */
     uint64_t lsn;   /* of its prepare */
@@ -655,6 +685,19 @@ struct doubt {
     struct touch *touches;
     uint8_t info[];
 };
+/* A transaction that was committed here, and that others may still ask about. */
+struct decided {
+    struct list link;
+    uint64_t hlc, rand, seq, epoch;
+    uint64_t off, lsn;
+    uint32_t info_len;
+    uint8_t info[];
+};
+struct decided *decided_new(uint64_t hlc, uint64_t rnd, uint64_t seq, uint64_t epoch,
+                            const void *info, uint32_t info_len);
+void decided_add(struct vos_cont *c, struct decided *d);
+void decided_take(struct vos_cont *c, struct decided *d);
+struct decided *decided_find(const struct vos_cont *c, const struct vos_txid *id);
 int doubts_load(struct vos_cont *c);
 void doubts_forget(struct vos_cont *c);
 /* The promise is the caller's until it is added. NULL: no memory. */
@@ -700,6 +743,8 @@ struct txid_look {
 int session_look(struct vos *v, const struct vos_txid *id, struct txid_look *out);
 /* In the transaction of the change. flag: 0 or OUTCOME_*. -DER_AGAIN. */
 int session_record(struct vos_tx *t, const struct vos_txid *id, uint64_t flag);
+/* What is remembered of the id is not any more. */
+int session_clear(struct vos_tx *t, const struct vos_txid *id);
 void session_forget_cache(struct vos *v);
 int session_reclaim(struct vos *v, bool *more);
 

@@ -310,6 +310,28 @@ int session_record(struct vos_tx *t, const struct vos_txid *id, uint64_t flag)
     return 0;
 }
 
+int session_clear(struct vos_tx *t, const struct vos_txid *id)
+{
+    const struct session_rec *r;
+    const struct outcome *o;
+    struct outcome *w;
+    uint64_t off;
+    int rc = session_find(t->v, id, &off);
+
+    if (rc)
+        return rc == -DER_NONEXIST ? 0 : rc;
+    r = session_get(t->v->h, off, &o, &rc);
+    if (r == NULL)
+        return rc;
+    if (OUTCOME_SEQ(o[id->seq % r->cap].seq) != id->seq)
+        return 0;
+    w = heap_tx_write(t->v->h, off + sizeof *r + id->seq % r->cap * sizeof *w, sizeof *w);
+    if (w == NULL)
+        return heap_rc(t->v->h);
+    *w = (struct outcome){0};
+    return 0;
+}
+
 /* Forgets one idle session. */
 int session_reclaim(struct vos *v, bool *more)
 {

@@ -48,6 +48,7 @@ struct vos_cont; /* an open container of the shard: cached state; valid until vo
 #define VOS_SESSION_OUTCOMES 256u
 #define VOS_INFO_MAX         512u /* bytes that the caller may give to a prepared transaction */
 #define VOS_INTENT_MAX       128u /* transactions prepared in one shard at a time */
+#define VOS_DECIDED_MAX      4096u /* decisions kept in one shard */
 
 /* ---- Shard ---- */
 
@@ -63,6 +64,7 @@ void vos_close(struct vos *v);
 
 /* Finds a container by uuid; create: makes it if absent (one heap transaction). -DER_NONEXIST. */
 int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont **c);
+void vos_cont_uuid(const struct vos_cont *c, uuid_t uuid);
 /* Marks the container destroyed at once (one transaction: it is gone for every reader and after a
  * crash); the room is given back by vos_reclaim(). Whoever still has it open is answered
  * -DER_NO_HDL by whatever he asks. */
@@ -233,7 +235,7 @@ struct vos_anchor;
  * vos_doubt_list() and vos_met(). epoch_in 0: the clock. Else the transaction's own, from another
  * shard: then -DER_TX_RESTART if at or after it something happened to what the compound looks at or
  * changes, or if what it changes was read at or after it (reads at a given epoch, and what publish
- * and prepare looked at). Such marks are kept from the first prepare with an epoch_in on; that one,
+ * and prepare looked at), or if another attempt of it is prepared. Such marks are kept from the first prepare with an epoch_in on; that one,
  * and after it those with epochs from before it, restart. *replayed: it is prepared, or was
  * committed; *epoch_out says at which epoch. -DER_TX_RESTART: it was aborted; a new attempt needs a
  * new id. -DER_INPROGRESS: another is in the way, or this id is prepared in another container.
@@ -266,9 +268,32 @@ struct vos_doubt {
  * error. *anchor zero at the start; eof at the end. */
 int vos_doubt_list(struct vos_cont *c, struct vos_anchor *anchor,
                    int (*fn)(void *arg, const struct vos_doubt *d), void *arg);
+
+/* As vos_resolve() with commit, for who leads: id, epoch and info stay as a decision until they are
+ * forgotten, whatever becomes of the session. */
+int vos_decide(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t *epoch, uint64_t *lsn);
+/* An attempt is given up: if it is prepared at this epoch it is not any more, and nothing is
+ * remembered. *lsn 0: it was not. */
+int vos_withdraw(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t epoch,
+                 uint64_t *lsn);
+/* Is there a decision about it? *lsn: of it, 0 if it is older than the opening. */
+bool vos_decided(const struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t *epoch,
+                 uint64_t *lsn);
+/* The container's decisions, oldest first; false: no more. out->info: until the lock is released.
+ */
+bool vos_decided_next(const struct vos_cont *c, uint32_t skip, struct vos_doubt *out);
+/* Everybody knows. Need not be durable. */
+int vos_decided_forget(struct vos_cont *c, const struct vos_txid *txid);
+
 /* After -DER_INPROGRESS, until the lock is released: who is in the way. False: nobody but the
  * asker: his own id is prepared. */
 bool vos_met(const struct vos *v, struct vos_doubt *d);
+/* ... and in which container; if vos_met() said somebody. */
+void vos_met_cont(const struct vos *v, uuid_t uuid);
+/* The epoch that it is prepared at; 0: it is not. */
+daos_epoch_t vos_prepared(const struct vos_cont *c, const struct vos_txid *txid);
+/* The next container, behind c (NULL: the first), with intents or decisions; NULL: none. */
+struct vos_cont *vos_doubtful_next(const struct vos *v, const struct vos_cont *c);
 
 /* ---- Reads: at an epoch, DAOS_EPOCH_MAX = the latest ---- */
 

@@ -38,6 +38,14 @@ struct api {
 #define OK(call)        assert_int_equal(call, 0)
 #define FAILS(rc, call) assert_int_equal(call, -(rc))
 
+/* Of the pool: TARN_TARGETS says how many it is made with. */
+static inline unsigned int api_targets(void)
+{
+    const char *text = getenv("TARN_TARGETS");
+
+    return text != NULL ? (unsigned int)atoi(text) : 1;
+}
+
 /* With TARN_TEST_SHARED the same tests reach the pool through shared memory: its engine runs in a
  * process of its own until we close the pipe. */
 static inline int api_engine_start(struct api *a)

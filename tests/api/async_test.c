@@ -337,6 +337,42 @@ static void a_child_starts_anew(void **state)
     OK(daos_obj_close(oh, NULL));
 }
 
+/* What is aborted either happened or did not, and its event says which. */
+static void an_aborted_update_is_there_or_not(void **state)
+{
+    enum { N = 200 };
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), eq;
+    daos_event_t ev[N], *done;
+    struct one x[N];
+    char name[N][24];
+    int i;
+
+    OK(daos_eq_create(&eq));
+    for (i = 0; i < N; i++) {
+        snprintf(name[i], sizeof(name[i]), "d%d", i);
+        OK(daos_event_init(&ev[i], eq, NULL));
+        one_single(&x[i], name[i], "a", name[i], strlen(name[i]));
+        OK(daos_obj_update(oh, DAOS_TX_NONE, 0, &x[i].dkey, 1, &x[i].iod, &x[i].sgl, &ev[i]));
+        if (i % 2)
+            assert_in_range(-daos_event_abort(&ev[i]), 0, DER_NO_PERM); /* it may have ended */
+    }
+    for (i = 0; i < N; i++)
+        assert_int_equal(daos_eq_poll(eq, 1, DAOS_EQ_WAIT, 1, &done), 1);
+    for (i = 0; i < N; i++) {
+        if (ev[i].ev_error == 0)
+            assert_string_equal(get(oh, name[i], "a"), name[i]);
+        else
+            assert_true(i % 2 && ev[i].ev_error == -DER_CANCELED &&
+                        strcmp(get(oh, name[i], "a"), name[i]) != 0);
+        FAILS(DER_NO_PERM, daos_event_abort(&ev[i]));
+        OK(daos_event_fini(&ev[i]));
+    }
+    OK(daos_eq_destroy(eq, 0));
+    OK(daos_obj_close(oh, NULL));
+}
+
 API_MAIN(API_TEST(a_parent_waits_for_many_updates), API_TEST(callbacks_start_further_operations),
          API_TEST(a_queue_for_each_thread), API_TEST(every_kind_in_the_background),
-         API_TEST(more_akeys_than_fit_a_message), API_TEST(a_child_starts_anew))
+         API_TEST(more_akeys_than_fit_a_message), API_TEST(an_aborted_update_is_there_or_not),
+         API_TEST(a_child_starts_anew))

@@ -4,6 +4,8 @@
  * launched, and an engine that dies under them.
  */
 #include "api.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 
 static int group_setup(void **state)
@@ -216,10 +218,123 @@ static void engine_killed_under_load(void **state)
     OK(daos_obj_close(w.oh, NULL));
 }
 
+/* ---- Turned away ---- */
+
+/* An engine with one place for a client, at an address that nobody else has. */
+static pid_t narrow_engine(const char *dir, char addr[32])
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), pipes[2];
+    const char *listen = addr;
+    struct embed_pool_conf make = {.label = "narrow", .wal_bytes = 16 << 20};
+    struct serve_conf conf = {.path = dir,
+                              .create = &make,
+                              .listen = &listen,
+                              .listen_nr = 1,
+                              .clients = 1,
+                              .socket_group = SERVE_ANY_GROUP,
+                              .cpu = -1};
+    socklen_t len = sizeof(sa);
+    struct err e = {0};
+    struct serve *s;
+    pid_t pid;
+    char c;
+
+    assert_int_equal(bind(probe, (struct sockaddr *)&sa, len), 0);
+    assert_int_equal(getsockname(probe, (struct sockaddr *)&sa, &len), 0);
+    snprintf(addr, 32, "127.0.0.1:%u", ntohs(sa.sin_port));
+    close(probe);
+    assert_int_equal(pipe(pipes), 0);
+    pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (serve_start(&conf, &s, &e) != 0 || write(pipes[1], "", 1) != 1) {
+            fprintf(stderr, "%s: %s\n", e.what, e.why);
+            _exit(1);
+        }
+        for (;;)
+            pause();
+    }
+    close(pipes[1]);
+    assert_int_equal(read(pipes[0], &c, 1), 1);
+    close(pipes[0]);
+    return pid;
+}
+
+/* 0: it is in, and stays until it is killed; told over fd. Else it says what it was told. */
+static int comes(const char *pool, int fd)
+{
+    char text[1024] = "";
+    daos_handle_t poh;
+    int rc;
+
+    if (daos_reinit() != 0)
+        return 1;
+    rc = daos_pool_connect(pool, NULL, DAOS_PC_RW, &poh, NULL, NULL);
+    if (rc != 0)
+        err_format(err_last(), text, sizeof(text));
+    if (dprintf(fd, "%d %s", rc, text) < 0)
+        return 2;
+    if (rc == 0)
+        pause();
+    return 0;
+}
+
+static pid_t client_comes(const char *pool, char said[1100])
+{
+    int fd[2];
+    ssize_t n;
+    pid_t pid;
+
+    assert_int_equal(pipe(fd), 0);
+    pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        _exit(comes(pool, fd[1]));
+    }
+    close(fd[1]);
+    n = read(fd[0], said, 1099);
+    said[n > 0 ? n : 0] = '\0';
+    close(fd[0]);
+    return pid;
+}
+
+static void turned_away(const char *pool, const char *who, const char *why)
+{
+    char said[1100];
+    pid_t in = client_comes(pool, said), out;
+
+    assert_string_equal(said, "0 ");
+    out = client_comes(pool, said);
+    if (atoi(said) != -DER_BUSY || strstr(said, who) == NULL || strstr(said, why) == NULL ||
+        strstr(said, "clients.") == NULL)
+        fail_msg("%s", said);
+    waitpid(out, NULL, 0);
+    kill(in, SIGKILL);
+    waitpid(in, NULL, 0);
+}
+
+/* One too many hears who turns him away, why, and what can be done. */
+static void one_too_many(void **state)
+{
+    struct api *a = *state;
+    char dir[128], addr[32], pool[64];
+    pid_t engine;
+
+    snprintf(dir, sizeof(dir), "%s/narrow", a->dir);
+    engine = narrow_engine(dir, addr);
+    snprintf(pool, sizeof(pool), "tcp://%s", addr);
+    turned_away(pool, pool, "as many connections as it takes of all");
+    turned_away(dir, dir, "as many connections as it takes of all");
+    kill(engine, SIGKILL);
+    waitpid(engine, NULL, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {API_TEST(children_go_on), API_TEST(polled_by_another),
-                                       API_TEST(engine_killed), API_TEST(engine_killed_under_load)};
+                                       API_TEST(engine_killed), API_TEST(engine_killed_under_load),
+                                       API_TEST(one_too_many)};
 
     return cmocka_run_group_tests(tests, group_setup, api_group_teardown);
 }

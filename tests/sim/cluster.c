@@ -38,7 +38,10 @@ static struct engine_conf engine_conf(struct sim_engine *n)
                                 .cpu = -1,
                                 .keep_handles = !n->cl->conf.drop_handles,
                                 .checkpoint_pct = n->cl->conf.checkpoint_pct,
-                                .mem_limit = n->cl->conf.mem_limit,
+                                .mem_limit =
+                                    n->cl->conf.mem_limit * MAX(n->cl->conf.targets, 1u),
+                                .xstreams = n->cl->conf.xstreams,
+                                .own_clocks = n->cl->conf.own_clocks,
                                 .refuse_damaged = true, /* the disk may be healed yet */
                                 .spurious_fault = n->cl->conf.fault_ppm != 0 ? page_gone : NULL,
                                 .arg = n};
@@ -68,6 +71,7 @@ int sim_engine_format(struct sim_cluster *cl, uint32_t i)
     for (uint32_t r = 0; r < SUPER_ROLE_NR; r++)
         f.place[r].device = cl->conf.place[r];
     f.force = cl->conf.disk.fixed_bytes != 0; /* its devices are full of noise */
+    f.targets = cl->conf.targets;
     conf = engine_conf(n);
     rc = engine_pool_format(&conf, &f, &e);
     io_dir_close(n->dir);
@@ -106,7 +110,7 @@ int sim_engine_start(struct sim_cluster *cl, uint32_t i, struct err *e)
     n->incarnation++;
     n->starts++;
     ac = (struct net_acceptor_conf){
-        .service = engine_service(n->eng), .xs = n->eng->shard.xs, .incarnation = n->incarnation};
+        .service = engine_service(n->eng), .xs = n->eng->shard->xs, .incarnation = n->incarnation};
     /* some lives have little to give: clients wait for credit, and are not listened to */
     if (n->incarnation % 3 == 1)
         ac.calls = 3;
@@ -123,7 +127,7 @@ void sim_engine_serve(struct sim_cluster *cl, uint32_t i)
     struct sim_engine *n = &cl->engine[i];
 
     sim_net_up(cl->net, n->node);
-    sim_net_listen(cl->net, n->node, n->eng->shard.xs, accepted, n);
+    sim_net_listen(cl->net, n->node, n->eng->shard->xs, accepted, n);
 }
 
 void sim_spawn(struct rt_xs *xs, void (*fiber)(void *arg), void *arg)
@@ -164,7 +168,7 @@ void sim_engine_stop(struct sim_cluster *cl, uint32_t i, enum sim_death how)
         sim_dir_conf(n->disk)->cut = how == SIM_DEATH_KILL ? SIM_CUT_KEEP_ALL : cl->conf.disk.cut;
         sim_dir_power_cut(n->disk);
     }
-    sim_spawn(n->eng->shard.xs, stop_acceptor, &s);
+    sim_spawn(n->eng->shard->xs, stop_acceptor, &s);
     rt_event_wait(&s.done);
     engine_close(n->eng, how == SIM_DEATH_CLEAN);
     n->eng = NULL;
@@ -179,8 +183,10 @@ bool sim_engine_failed(const struct sim_cluster *cl, uint32_t i)
 {
     const struct sim_engine *n = &cl->engine[i];
 
-    return n->eng != NULL && (n->eng->shard.heap == NULL || heap_failed(n->eng->shard.heap) ||
-                              !sim_dir_powered(n->disk));
+    for (uint32_t s = 0; n->eng != NULL && s < n->eng->shard_nr; s++)
+        if (!shard_serves(&n->eng->shard[s]))
+            return true;
+    return n->eng != NULL && !sim_dir_powered(n->disk);
 }
 
 bool sim_engine_doomed(const struct sim_cluster *cl, uint32_t i)
@@ -188,8 +194,9 @@ bool sim_engine_doomed(const struct sim_cluster *cl, uint32_t i)
     const struct engine *eng = cl->engine[i].eng;
     bool lost = false;
 
-    for (uint32_t d = 0; eng != NULL && d < eng->shard.devs.nr; d++)
-        lost = lost || eng->shard.devs.d[d].dev->flush_lost;
+    for (uint32_t s = 0; eng != NULL && s < eng->shard_nr; s++)
+        for (uint32_t d = 0; d < eng->shard[s].devs.nr; d++)
+            lost = lost || eng->shard[s].devs.d[d].dev->flush_lost;
     return sim_engine_failed(cl, i) || lost;
 }
 

@@ -37,6 +37,8 @@ struct sim_cluster_conf {
     uint32_t engines, clients;
     uint64_t wal_bytes, meta_bytes, data_bytes, limit_bytes; /* of a pool's shard */
     uint8_t place[SUPER_ROLE_NR]; /* roles of one number share a device */
+    uint32_t targets, xstreams;   /* of an engine; 0: one */
+    bool own_clocks;              /* each target has one */
     uint32_t checkpoint_pct;      /* see heap_conf */
     uint64_t mem_limit;           /* see engine_conf */
     bool drop_handles;            /* an engine that starts evicts the handles of the past */

@@ -207,8 +207,8 @@ void damage_evict(struct run *r)
 
     if (eng == NULL)
         return;
-    v.heap = eng->shard.heap;
-    sim_spawn(eng->shard.xs, evict_fiber, &v);
+    v.heap = eng->shard->heap;
+    sim_spawn(eng->shard->xs, evict_fiber, &v);
     rt_event_wait(&v.done);
 }
 

@@ -64,12 +64,12 @@ static void checkpoint_fiber(void *arg)
 
 void pool_checkpoint(struct dfs_rig *r, const char *what)
 {
-    struct on_xs x = {.h = r->eng->shard.heap, .done = RT_EVENT_INIT};
+    struct on_xs x = {.h = r->eng->shard->heap, .done = RT_EVENT_INIT};
 
-    if (rt_spawn_on(r->eng->shard.xs, checkpoint_fiber, &x) != 0)
+    if (rt_spawn_on(r->eng->shard->xs, checkpoint_fiber, &x) != 0)
         dfs_rig_die("out of memory");
     rt_event_wait(&x.done);
-    if (x.rc != 0 || heap_failed(r->eng->shard.heap))
+    if (x.rc != 0 || heap_failed(r->eng->shard->heap))
         dfs_rig_die("%s: the shard has stopped (%d)", what, x.rc);
 }
 

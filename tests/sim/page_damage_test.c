@@ -60,7 +60,7 @@ static void refs_fiber(void *arg)
     struct refs *r = arg;
 
     heap_lock(r->h);
-    for (uint64_t p = 0; p < r->h->pages; p++) {
+    for (uint64_t p = 0; p < r->h->map.pages; p++) {
         if (r->to != NULL)
             r->to[p] = (r->h->vol[p].flags & PV_REF) != 0;
         r->h->vol[p].flags &= (uint16_t)~PV_REF;
@@ -71,9 +71,9 @@ static void refs_fiber(void *arg)
 
 static void refs(struct engine *eng, uint8_t *to)
 {
-    struct refs r = {.h = eng->shard.heap, .to = to, .done = RT_EVENT_INIT};
+    struct refs r = {.h = eng->shard->heap, .to = to, .done = RT_EVENT_INIT};
 
-    if (rt_spawn_on(eng->shard.xs, refs_fiber, &r) != 0)
+    if (rt_spawn_on(eng->shard->xs, refs_fiber, &r) != 0)
         dfs_rig_die("out of memory");
     rt_event_wait(&r.done);
 }
@@ -86,7 +86,7 @@ static void learn(struct behind *b, struct sim_dir *pool, struct item *items, ui
     if (sim_dir_clone(pool, 1, &sd) != 0)
         dfs_rig_die("out of memory");
     pool_open(&r, sd);
-    b->pages = r.eng->shard.heap->pages;
+    b->pages = r.eng->shard->heap->map.pages;
     b->way_in = calloc(1, b->pages);
     refs(r.eng, b->way_in);
     for (uint32_t i = 0; i < nr; i++) {
@@ -249,9 +249,9 @@ static void look(struct sim_dir *pool, struct place_of *p)
     if (sim_dir_clone(pool, 3, &sd) != 0)
         dfs_rig_die("out of memory");
     pool_open(&r, sd);
-    h = r.eng->shard.heap;
+    h = r.eng->shard->heap;
     heap_lock(h);
-    for (uint64_t i = 0; i < h->pages && p->pages < 4096; i++) {
+    for (uint64_t i = 0; i < h->map.pages && p->pages < 4096; i++) {
         if (!page_is_core(i) && page_desc(h, i)->kind == PAGE_FREE)
             continue;
         p->page[p->pages] = (uint32_t)i;

@@ -106,7 +106,29 @@ static void draw_memory(uint64_t seed, struct sim_profile *p)
     d->memory = d->fixed_bytes == 0 && sim_rng_below(&rng, 4) == 0;
 }
 
-void sim_profile_draw(uint64_t seed, uint32_t allowed, uint32_t devices, struct sim_profile *p)
+/* Targets, which share xstreams or not, and a clock or not. By a generator of their own too. */
+static void draw_targets(uint64_t seed, uint32_t targets, struct sim_profile *p)
+{
+    struct sim_cluster_conf *c = &p->cluster;
+    struct sim_rng rng;
+
+    sim_rng_seed(&rng, seed ^ UINT64_C(0x7a29e7500000000));
+    c->targets = sim_rng_below(&rng, 2) ? 2 + (uint32_t)sim_rng_below(&rng, 3) : 1;
+    if (targets != 0)
+        c->targets = targets;
+    else if (p->devices > 1 || c->disk.fixed_bytes != 0)
+        c->targets = 1;
+    c->xstreams = 1 + (uint32_t)sim_rng_below(&rng, c->targets);
+    c->own_clocks = sim_rng_below(&rng, 2) != 0;
+    if (c->targets == 1)
+        return;
+    /* each has its share of a limit; of a disk that is full the first who grows has all */
+    c->limit_bytes = (c->limit_bytes + c->disk.capacity_bytes) * c->targets;
+    c->disk.capacity_bytes = 0;
+}
+
+void sim_profile_draw(uint64_t seed, uint32_t allowed, uint32_t devices, uint32_t targets,
+                      struct sim_profile *p)
 {
     struct sim_rng rng, *r = &rng;
 
@@ -161,6 +183,7 @@ void sim_profile_draw(uint64_t seed, uint32_t allowed, uint32_t devices, struct 
     p->cluster.drop_handles = p->together;
     draw_devices(seed, devices, p);
     draw_memory(seed, p);
+    draw_targets(seed, targets, p);
 }
 
 void sim_profile_text(const struct sim_profile *p, char *buf, size_t len)
@@ -179,6 +202,10 @@ void sim_profile_text(const struct sim_profile *p, char *buf, size_t len)
         at += (size_t)snprintf(buf + at, len - at, "; clients die with the engine");
     if (p->devices > 1 && at < len)
         at += (size_t)snprintf(buf + at, len - at, "; on %u devices", p->devices);
+    if (p->cluster.targets > 1 && at < len)
+        at += (size_t)snprintf(buf + at, len - at, "; %u targets on %u xstreams%s",
+                               p->cluster.targets, p->cluster.xstreams,
+                               p->cluster.own_clocks ? " with clocks of their own" : "");
     if (p->cluster.disk.fixed_bytes != 0 && at < len)
         at += (size_t)snprintf(buf + at, len - at, "; block devices");
     if (p->cluster.disk.memory && at < len)

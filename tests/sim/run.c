@@ -144,7 +144,7 @@ static int set_stage(struct run *r)
     char line[256];
 
     sim_profile_draw(r->conf.seed, r->conf.faults ? r->conf.faults : SIM_FAULTS_ALL,
-                     r->conf.devices, &r->p);
+                     r->conf.devices, r->conf.targets, &r->p);
     sim_rng_seed(&r->rng, r->conf.seed ^ UINT64_C(0xd14ec70400000000));
     drawn = draw_load(&r->rng); /* also when it is given: the same run as when it was drawn */
     r->work.load = r->conf.load ? r->conf.load : drawn;

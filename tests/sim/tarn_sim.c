@@ -44,6 +44,7 @@ static const char help[] =
     "  --ops N           operations of a run, at least (default 2000)\n"
     "  --workload NAME   instead of one that the seed draws; `list` shows them\n"
     "  --clients N       instead of as many as the seed draws\n"
+    "  --targets N       that the pool has, instead of as many as the seed draws\n"
     "  --devices N       that log, metadata and data lie on, instead of as many as the seed draws\n"
     "  --faults LIST     only these kinds, with commas between; `none`; `list` shows them\n"
     "  --trace           print the story of the run: who did what, at which virtual time\n"
@@ -160,6 +161,7 @@ enum opt {
     OPT_WORKLOAD,
     OPT_CLIENTS,
     OPT_DEVICES,
+    OPT_TARGETS,
     OPT_FAULTS,
     OPT_TRACE,
     OPT_HASH,
@@ -180,6 +182,7 @@ static const struct option long_options[] = {
     {"workload", required_argument, NULL, OPT_WORKLOAD},
     {"clients", required_argument, NULL, OPT_CLIENTS},
     {"devices", required_argument, NULL, OPT_DEVICES},
+    {"targets", required_argument, NULL, OPT_TARGETS},
     {"faults", required_argument, NULL, OPT_FAULTS},
     {"trace", no_argument, NULL, OPT_TRACE},
     {"hash", no_argument, NULL, OPT_HASH},
@@ -222,6 +225,10 @@ static int one_option(int opt, const char *arg, struct options *o)
     case OPT_DEVICES:
         rc = parse_number("--devices", arg, SUPER_ROLE_NR, &n);
         o->run.devices = (uint32_t)n;
+        return rc;
+    case OPT_TARGETS:
+        rc = parse_number("--targets", arg, 16, &n);
+        o->run.targets = (uint32_t)n;
         return rc;
     case OPT_WORKLOAD:
         return parse_workload(arg, &o->run.load);
@@ -520,7 +527,7 @@ static bool tries(const struct options *o, uint32_t ops, uint32_t clients, uint3
 static int shrink(struct options *o)
 {
     uint32_t faults = o->run.faults ? o->run.faults : SIM_FAULTS_ALL, ops = o->run.ops;
-    uint32_t clients = o->run.clients, devices = o->run.devices;
+    uint32_t clients = o->run.clients, devices = o->run.devices, targets = o->run.targets;
 
     if (!tries(o, ops, clients, faults)) {
         printf("seed %llu does not fail: there is nothing to shrink\n",
@@ -536,6 +543,12 @@ static int shrink(struct options *o)
     o->run.devices = 1;
     if (!tries(o, ops, clients, faults))
         o->run.devices = devices;
+    for (uint32_t n = 1; n <= 2; n++) {
+        o->run.targets = n;
+        if (tries(o, ops, clients, faults))
+            break;
+        o->run.targets = targets;
+    }
     for (uint32_t n = 1; n <= 2; n++) {
         if (tries(o, ops, n, faults)) {
             clients = n;
@@ -553,6 +566,8 @@ static int shrink(struct options *o)
         printf(" --clients %u", clients);
     if (o->run.devices != 0)
         printf(" --devices %u", o->run.devices);
+    if (o->run.targets != 0)
+        printf(" --targets %u", o->run.targets);
     if (o->run.load != NULL)
         printf(" --workload %s", o->run.load->name);
     printf(" --faults none");

@@ -62,8 +62,10 @@ static bool launch(struct burst *b, struct work_flight *f, daos_event_t *parent)
     f->up = true;
     if (rc != 0)
         ended(b, f, rc);
-    else if (below(b, 16) == 0)
+    else if (below(b, 16) == 0) {
+        b->c->work->faults |= WORK_ABORT;
         daos_event_abort(&f->ev);
+    }
     return true;
 }
 

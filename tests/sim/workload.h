@@ -40,6 +40,7 @@ enum work_faults {
     WORK_FULL = 4,   /* it may be full: -DER_NOSPACE */
     WORK_ROT = 8,    /* bytes rot on the medium: -DER_CSUM, -DER_IO on reads */
     WORK_NOMEM = 16, /* allocations fail: -DER_NOMEM */
+    WORK_ABORT = 32, /* some are aborted: -DER_CANCELED, and nothing happened */
 };
 
 struct work;

@@ -84,7 +84,7 @@ static void submit(struct io_dev *dev, struct io_req *io)
 
 static void intrude(struct rig *r)
 {
-    struct io_dev *dev = super_dev(r->eng->shard.devs.role[SUPER_DATA]);
+    struct io_dev *dev = super_dev(r->eng->shard->devs.role[SUPER_DATA]);
 
     memset(&bad, 0, sizeof(bad));
     bad.real = dev->ops;
@@ -130,17 +130,17 @@ static void test_a_value_that_could_not_be_written_left_nothing(void **state)
 
     assert_int_equal(put(r, "d", 'A', VALUE), 0);
     intrude(r);
-    heap_lock(r->eng->shard.heap);
-    heap_stat(r->eng->shard.heap, &before);
-    heap_unlock(r->eng->shard.heap);
+    heap_lock(r->eng->shard->heap);
+    heap_stat(r->eng->shard->heap, &before);
+    heap_unlock(r->eng->shard->heap);
     bad.fail_values = true;
     for (int i = 0; i < 50; i++) {
         assert_int_equal(put(r, "d", 'B', VALUE), -DER_IO);
         assert_int_equal(put(r, "new", 'B', VALUE), -DER_IO);
     }
-    heap_lock(r->eng->shard.heap);
-    heap_stat(r->eng->shard.heap, &after);
-    heap_unlock(r->eng->shard.heap);
+    heap_lock(r->eng->shard->heap);
+    heap_stat(r->eng->shard->heap, &after);
+    heap_unlock(r->eng->shard->heap);
     assert_int_equal(after.data_used, before.data_used);
     assert_put(r, "d", 'A', VALUE);
     assert_put(r, "new", 'B', 0);
@@ -336,7 +336,7 @@ static void test_a_handle_that_goes_while_its_value_is_written(void **state)
     assert_int_equal(rt_spawn_on(s.xs, put_slowly, &s), 0);
     rt_event_wait(&bad.holding);
     assert_int_equal(rig_cont_open(r, "data", DAOS_COO_EX | DAOS_COO_EVICT_ALL), 0);
-    rt_post(r->eng->shard.xs, &call);
+    rt_post(r->eng->shard->xs, &call);
     rt_event_wait(&s.done);
     rt_xs_destroy(s.xs);
     assert_int_equal(s.rc, -DER_NO_HDL);

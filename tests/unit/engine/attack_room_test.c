@@ -7,7 +7,7 @@
 
 static void stat_now(struct rig *r, struct vos_stat *vs, struct heap_stat *hs)
 {
-    struct shard *s = &r->eng->shard;
+    struct shard *s = r->eng->shard;
 
     heap_lock(s->heap);
     vos_stat(s->vos, vs);

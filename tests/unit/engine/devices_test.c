@@ -113,7 +113,7 @@ static void test_every_arrangement(void **state)
 {
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         struct engine_format f = format_of(9);
-        struct engine_device d[SUPER_ROLE_NR];
+        struct engine_device d[ENGINE_DEVICES_MAX];
         struct rig r = {0};
         uint32_t roles = 0;
         struct err e;
@@ -148,7 +148,7 @@ static void test_one_limit_for_all(void **state)
     static char val[200000];
     struct engine_format f = format_of(9);
     struct engine_place apart[SUPER_ROLE_NR] = APART;
-    struct engine_device d[SUPER_ROLE_NR];
+    struct engine_device d[ENGINE_DEVICES_MAX];
     struct rig r = {0};
     uint64_t bytes = 0;
     char dkey[32];

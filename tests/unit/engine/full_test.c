@@ -12,7 +12,7 @@ static int no_room(struct io_dev *dev, uint64_t size)
 static void freeze(struct rig *r)
 {
     static struct io_dev_ops ops;
-    struct io_dev *dev = super_dev(r->eng->shard.devs.role[SUPER_DATA]);
+    struct io_dev *dev = super_dev(r->eng->shard->devs.role[SUPER_DATA]);
 
     ops = *dev->ops;
     ops.grow = no_room;

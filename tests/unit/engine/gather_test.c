@@ -198,7 +198,7 @@ static void submit(struct io_dev *dev, struct io_req *io)
 static void test_what_lies_between_need_not_be_readable(void **state)
 {
     struct rig *r = *state;
-    struct io_dev *dev = super_dev(r->eng->shard.devs.role[SUPER_DATA]);
+    struct io_dev *dev = super_dev(r->eng->shard->devs.role[SUPER_DATA]);
 
     prepare();
     put_all(r);
@@ -292,13 +292,13 @@ static void test_while_the_heap_is_locked(void **state)
     prepare();
     put_all(r);
     before = __atomic_load_n(&r->eng->requests, __ATOMIC_RELAXED);
-    heap_lock(r->eng->shard.heap);
+    heap_lock(r->eng->shard->heap);
     assert_int_equal(pthread_create(&t, NULL, ask, &a), 0);
     while (__atomic_load_n(&r->eng->requests, __ATOMIC_RELAXED) == before)
         rt_sleep_ns(1000000);
     for (uint32_t i = 0; i < MANY; i++)
         assert_int_equal(got[i][0], '.'); /* nothing yet */
-    heap_unlock(r->eng->shard.heap);
+    heap_unlock(r->eng->shard->heap);
     assert_int_equal(pthread_join(t, NULL), 0);
     assert_int_equal(a.rc, 0);
     for (uint32_t i = 0; i < MANY; i++) {

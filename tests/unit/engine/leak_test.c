@@ -34,7 +34,7 @@ static void on_xs(void *arg)
 {
     struct leak *l = arg;
 
-    l->rc = shard_run(&l->r->eng->shard, l->fn, l);
+    l->rc = shard_run(l->r->eng->shard, l->fn, l);
     rt_event_set(&l->done);
 }
 
@@ -42,7 +42,7 @@ static void run(struct leak *l, int (*fn)(struct shard *s, void *arg))
 {
     l->fn = fn;
     rt_event_init(&l->done);
-    assert_int_equal(rt_spawn_on(l->r->eng->shard.xs, on_xs, l), 0);
+    assert_int_equal(rt_spawn_on(l->r->eng->shard->xs, on_xs, l), 0);
     rt_event_wait(&l->done);
     assert_int_equal(l->rc, 0);
 }

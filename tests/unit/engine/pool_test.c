@@ -160,7 +160,7 @@ static int orphan_add(struct shard *s, void *arg)
     struct vos_cont *c;
     int rc = orphan_cont(s, &c);
 
-    o->epoch = hlc_get(&s->clock, engine_wall_ns(s->eng));
+    o->epoch = hlc_get(s->clock, engine_wall_ns(s->eng));
     return rc != 0 ? rc : vos_snap_add(c, o->epoch);
 }
 
@@ -177,7 +177,7 @@ static void orphan_fiber(void *arg)
 {
     struct orphan *o = arg;
 
-    o->rc = shard_run(&o->r->eng->shard, o->op, o);
+    o->rc = shard_run(o->r->eng->shard, o->op, o);
     rt_event_set(&o->done);
 }
 
@@ -185,7 +185,7 @@ static void orphan_run(struct orphan *o, int (*op)(struct shard *s, void *arg))
 {
     o->op = op;
     rt_event_init(&o->done);
-    assert_int_equal(rt_spawn_on(o->r->eng->shard.xs, orphan_fiber, o), 0);
+    assert_int_equal(rt_spawn_on(o->r->eng->shard->xs, orphan_fiber, o), 0);
     rt_event_wait(&o->done);
     assert_int_equal(o->rc, 0);
 }

@@ -44,16 +44,16 @@ static void a_growth_without_memory_leaves_nothing_behind(struct rig *r)
 
         snprintf(rig_context, sizeof(rig_context), "allocation %llu", (unsigned long long)++nth);
         start(r, 512u << 10);
-        pages = r->h->pages;
+        pages = r->h->map.pages;
         f = (struct base_fail){.fail_at = nth};
         base_fail_set(&f);
         rc = grow(r);
         base_fail_set(NULL);
-        CHECK(rc == 0 || (rc == -DER_NOMEM && r->h->pages == pages));
+        CHECK(rc == 0 || (rc == -DER_NOMEM && r->h->map.pages == pages));
         refused += rc != 0;
         CHECK(heap_checkpoint(r->h) == 0);
         CHECK(rc == 0 || grow(r) == 0);
-        CHECK(r->h->pages > PAGES_PER_DESC); /* with a descriptor page of its own */
+        CHECK(r->h->map.pages > PAGES_PER_DESC); /* with a descriptor page of its own */
         CHECK(rig_work(r, 20) == 0);
         CHECK(heap_checkpoint(r->h) == 0);
         rig_check(r);
@@ -99,7 +99,7 @@ static void growth_on_a_failing_device(struct rig *r, enum io_op op)
         CHECK(rig_attach(r) == 0);
         CHECK(rig_open(r, NULL) == 0);
         rig_verify(r, true);
-        CHECK(stops || r->h->pages > PAGES_PER_DESC);
+        CHECK(stops || r->h->map.pages > PAGES_PER_DESC);
         CHECK(grow(r) == 0);
         rig_check(r);
         finish(r);
@@ -141,17 +141,17 @@ static void growth_ahead_goes_on_after_a_failure(struct rig *r)
     uint64_t pages;
 
     start(r, 8u << 20);
-    pages = r->h->pages;
+    pages = r->h->map.pages;
     base_fail_set(&f);
     CHECK(grow(r) == -DER_NOMEM);
     base_fail_set(NULL);
-    while (r->h->alloc.free_pages * 10 >= pages && r->h->pages == pages)
+    while (r->h->alloc.free_pages * 10 >= pages && r->h->map.pages == pages)
         CHECK(take_page(r) == 0);
-    for (uint32_t i = 0; i < 20 && r->h->pages == pages; i++) {
+    for (uint32_t i = 0; i < 20 && r->h->map.pages == pages; i++) {
         CHECK(take_page(r) == 0);
         rt_sleep_ns(UINT64_C(300000000));
     }
-    CHECK(r->h->pages > pages);
+    CHECK(r->h->map.pages > pages);
     finish(r);
 }
 

@@ -149,7 +149,7 @@ static uint32_t load_all(struct rig *r)
 {
     uint32_t refused = 0;
 
-    for (uint64_t page = 2; page < r->h->pages; page++) {
+    for (uint64_t page = 2; page < r->h->map.pages; page++) {
         struct heap_pins pins = HEAP_PINS_INIT;
         int rc;
 
@@ -189,14 +189,14 @@ static void a_peek_leaves_no_trace(struct rig *r)
     CHECK(heap_checkpoint(r->h) == 0);
     heap_lock(r->h);
     CHECK(heap_root_get(r->h, HEAP_ROOT_VOS, &off) == 0 && off != 0);
-    r->h->vol[page_of(off)].flags &= (uint16_t)~PV_REF;
+    page_unseen(r->h, page_of(off));
     CHECK(heap_peek(r->h, off, 8) == off_addr(r->h, off));
     CHECK((r->h->vol[page_of(off)].flags & PV_REF) == 0);
     CHECK(heap_peek(r->h, off + 4, 8) == NULL); /* no offset of a field */
     CHECK(heap_peek(r->h, off | (HEAP_PAGE_SIZE - 8), 16) == NULL);
     CHECK(heap_peek(r->h, 0, 8) == NULL);
     CHECK(heap_peek(r->h, UINT64_MAX - 7, 8) == NULL);
-    CHECK(heap_peek(r->h, r->h->pages * HEAP_PAGE_SIZE, 8) == NULL);
+    CHECK(heap_peek(r->h, r->h->map.pages * HEAP_PAGE_SIZE, 8) == NULL);
     heap_unlock(r->h);
     evict_all(r);
     heap_lock(r->h);
@@ -215,7 +215,7 @@ static void a_flipped_bit_in_a_page_is_found_at_load(struct rig *r)
     start(r, 5, NULL);
     CHECK(rig_work(r, 300) == 0);
     CHECK(heap_checkpoint(r->h) == 0);
-    for (uint64_t page = 2; page < r->h->pages; page++) {
+    for (uint64_t page = 2; page < r->h->map.pages; page++) {
         uint32_t byte = (uint32_t)mix64(page) % HEAP_PAGE_SIZE, kind;
 
         kind = page_is_core(page) ? PAGE_FREE : page_desc(r->h, page)->kind;
@@ -244,7 +244,7 @@ static void a_page_written_to_the_wrong_place_is_found(struct rig *r)
     start(r, 6, NULL);
     CHECK(rig_work(r, 100) == 0);
     CHECK(heap_checkpoint(r->h) == 0);
-    for (uint64_t page = 2; page < r->h->pages && n < 2; page++) {
+    for (uint64_t page = 2; page < r->h->map.pages && n < 2; page++) {
         if (!page_is_core(page) && page_desc(r->h, page)->kind == PAGE_SLOT)
             slot[n++] = page;
     }
@@ -693,7 +693,7 @@ static uint64_t check_says(struct rig *r, const char *what)
 /* A page of the kind that is clean and in memory. */
 static uint64_t page_of_kind(struct rig *r, uint32_t kind, bool listed)
 {
-    for (uint64_t page = 2; page < r->h->pages; page++)
+    for (uint64_t page = 2; page < r->h->map.pages; page++)
         if (!page_is_core(page) && page_desc(r->h, page)->kind == kind &&
             ((r->h->vol[page].flags & PV_LISTED) != 0) == listed)
             return page;

@@ -99,7 +99,7 @@ static void the_heap_page_holds_totals_and_roots(struct rig *r)
     p = page_addr(h, 0);
     CHECK(memcmp(p + 64, "TARHEAP1", 8) == 0);
     CHECK(u64_at(p, 72) == (UINT64_C(16384) << 32 | 1) && u64_at(p, 80) == 512);
-    CHECK(u64_at(p, 88) == h->pages);
+    CHECK(u64_at(p, 88) == h->map.pages);
     CHECK(u64_at(p, 96) == 5);
     CHECK(u64_at(p, 104) == 16 + 640 + 2328 + 2336 + 8192);
     CHECK(u64_at(p, 112) == 2336 + 8192);

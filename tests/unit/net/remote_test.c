@@ -687,6 +687,110 @@ static void taken_back(struct stage *s)
     assert_int_equal(change(s, 0), 0); /* late answers confuse nobody */
 }
 
+struct unwanted {
+    struct stage *s;
+    struct msg_cont_rollback_req sweep;
+    struct msg_obj_update_req update;
+    struct msg_obj_update_rep rep;
+    struct iovec iov;
+    struct net_call call;
+    struct rt_event done;
+};
+
+static void unwanted_done(struct net_call *call)
+{
+    rt_event_set(&CONTAINER_OF(call, struct unwanted, call)->done);
+}
+
+static void unwanted_send(struct unwanted *u, struct stage *s, uint16_t opcode)
+{
+    *u = (struct unwanted){.s = s, .iov = {"\1", 1}, .done = RT_EVENT_INIT};
+    net_call_init(&u->call, opcode);
+    u->call.req = opcode == MSG_OBJ_UPDATE ? (void *)&u->update : (void *)&u->sweep;
+    if (opcode == MSG_OBJ_UPDATE) {
+        u->call.rep = &u->rep;
+        u->call.bulk[0] = (struct net_bulk){&u->iov, 1, false};
+        u->call.bulk_nr = 1;
+    }
+    u->call.done = unwanted_done;
+    net_call_send(s->peer, &u->call);
+}
+
+static int unwanted_end(struct unwanted *u)
+{
+    rt_event_wait(&u->done);
+    net_call_fini(&u->call);
+    return u->call.rc;
+}
+
+/* Cancelled: what was never sent, or waits for its turn there, does not happen, and that is what
+ * its caller hears at once; what has begun ends as it would have. */
+static void cancelled(struct stage *s)
+{
+    struct lot l = {.s = s, .done = RT_EVENT_INIT};
+    struct unwanted waits, begun, unsent;
+    uint64_t began;
+
+    s->delay_ns = SIM_S;
+    changes(&l, 5);
+    unwanted_send(&begun, s, MSG_OBJ_UPDATE);
+    rt_sleep_ns(5 * SIM_MS);
+    unwanted_send(&waits, s, MSG_CONT_ROLLBACK);
+    rt_sleep_ns(5 * SIM_MS);
+    assert_int_equal(s->served, 6);
+    began = rt_now_ns();
+    net_call_cancel(s->peer, &begun.call);
+    net_call_cancel(s->peer, &waits.call);
+    assert_int_equal(unwanted_end(&waits), -DER_CANCELED);
+    assert_in_range(rt_now_ns() - began, 0, 50 * SIM_MS);
+    assert_int_equal(unwanted_end(&begun), 0);
+    assert_int_equal(begun.rep.epoch, 1);
+    rt_event_wait(&l.done);
+    rt_sleep_ns(SIM_S);
+    assert_int_equal(s->served, 6);
+    s->delay_ns = 0;
+
+    engine_stop(s, true);
+    unwanted_send(&unsent, s, MSG_OBJ_UPDATE);
+    rt_sleep_ns(5 * SIM_MS);
+    net_call_cancel(s->peer, &unsent.call);
+    assert_int_equal(unwanted_end(&unsent), -DER_CANCELED);
+    engine_start(s);
+    assert_int_equal(get_name(s, "x", 5000), 0);
+    assert_int_equal(s->served, 7);
+}
+
+/* The connection is gone, and with it what is known of a change that was sent: it goes on, and is
+ * asked for again. What changes nothing is given up. */
+static void cancelled_without_connection(struct stage *s)
+{
+    struct unwanted change_, read_;
+
+    s->delay_ns = 100 * SIM_MS;
+    unwanted_send(&change_, s, MSG_OBJ_UPDATE);
+    unwanted_send(&read_, s, MSG_CONT_AGGREGATE);
+    rt_sleep_ns(5 * SIM_MS);
+    engine_stop(s, true);
+    rt_sleep_ns(5 * SIM_MS);
+    net_call_cancel(s->peer, &change_.call);
+    net_call_cancel(s->peer, &read_.call);
+    assert_int_equal(unwanted_end(&read_), -DER_CANCELED);
+    engine_start(s);
+    assert_int_equal(unwanted_end(&change_), 0);
+}
+
+/* Whoever comes to an engine that is about to end is told so. */
+static void turned_away_at_the_end(struct stage *s)
+{
+    net_acceptor_end(s->acceptor);
+    assert_int_equal(get_name(s, "x", 500), -DER_SHUTDOWN);
+    assert_int_equal(s->dialer.refused, NET_REFUSED_ENDS);
+    engine_stop(s, true);
+    engine_start(s);
+    assert_int_equal(get_name(s, "x", 5000), 0);
+    assert_int_equal(s->dialer.refused, NET_NOT_REFUSED);
+}
+
 /* Who goes away has nothing begun for him afterwards. */
 static void gone_before_its_turn(struct stage *s)
 {
@@ -829,6 +933,9 @@ STORY(control_first)
 STORY(sweeps_yield)
 STORY(credit_comes_back)
 STORY(taken_back)
+STORY(turned_away_at_the_end)
+STORY(cancelled)
+STORY(cancelled_without_connection)
 STORY(gone_before_its_turn)
 STORY(bad_weather)
 
@@ -852,6 +959,9 @@ int main(void)
         cmocka_unit_test(test_sweeps_yield),
         cmocka_unit_test(test_credit_comes_back),
         cmocka_unit_test(test_taken_back),
+        cmocka_unit_test(test_turned_away_at_the_end),
+        cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_cancelled_without_connection),
         cmocka_unit_test(test_gone_before_its_turn),
         cmocka_unit_test(test_bad_weather),
     };

@@ -1000,7 +1000,7 @@ static void engine_lies(enum lie lie)
     call.req = &q;
     call.rep = &rep;
     call.hdr.deadline_ms = 250;
-    assert_int_equal(net_call_wait(g.peer, &call), -DER_TIMEDOUT);
+    assert_int_equal(net_call_wait(g.peer, &call), lie == WRONG_PROTO ? -DER_PROTO : -DER_TIMEDOUT);
     net_call_fini(&call);
     net_peer_close(g.peer);
     assert_true(rt_drive_enter(g.xs));

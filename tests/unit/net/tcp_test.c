@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
@@ -51,7 +53,7 @@ static bool raw_recv(int fd, void *p, size_t len)
 
 static void raw_recv_frame(int fd, enum net_frame kind)
 {
-    uint8_t frame[70000];
+    static uint8_t frame[70000];
     enum net_frame is;
     struct rbuf r;
     uint32_t len;
@@ -99,6 +101,24 @@ static int raw_hello(struct stage *s, uint64_t client)
     raw_recv_frame(fd, NET_WELCOME);
     wbuf_fini(&b);
     return fd;
+}
+
+/* Turned away, with a word why, and then nothing. */
+static void raw_refused(int fd, enum net_refusal why)
+{
+    uint8_t frame[NET_FRAME_HEAD + 24], more;
+    enum net_frame kind;
+    struct rbuf r;
+    uint64_t id;
+
+    assert_true(raw_recv(fd, frame, sizeof(frame)));
+    assert_int_equal(wire_open(frame, sizeof(frame), true, &kind, &id, &r), 0);
+    assert_int_equal(kind, NET_WELCOME);
+    assert_int_equal(rbuf_u64(&r), 0);
+    assert_int_equal(rbuf_u64(&r), 0);
+    assert_int_equal((int32_t)rbuf_u32(&r), net_refusal_rc(why));
+    assert_int_equal(rbuf_u32(&r), why);
+    assert_false(raw_recv(fd, &more, 1));
 }
 
 static void look(struct stage *s)
@@ -544,25 +564,112 @@ static void together(void **state)
     stage_close(&s);
 }
 
+/* One too many, and many more: they are told why, the log once; who comes when there is room is let
+ * in. */
 static void crowd(void **state)
 {
-    struct stage s = {.transport = TCP4, .inline_too = true};
-    uint8_t byte;
-    int a, b;
+    struct stage s = {.transport = TCP4, .inline_too = true}, other;
+    struct wbuf hello;
+    int a, b, silent[70];
 
     s.tcp_conf.max = 2;
     stage_open(&s);
     lines_begin();
+    wbuf_init_grow(&hello, 0);
+    put_hello(&hello, 9);
     assert_int_equal(echo(&s, "x", 1), 0);
     a = raw_hello(&s, 1);
-    b = raw_connect(&s);
-    assert_false(raw_recv(b, &byte, 1));
-    close(b);
+    for (int i = 0; i < 100; i++) {
+        b = raw_connect(&s);
+        raw_send(b, hello.data, hello.len);
+        raw_refused(b, NET_REFUSED_CROWD);
+        close(b);
+    }
+    other = s;
+    client_open(&other);
+    assert_int_equal(echo_within(&other, "x", 1, 300), -DER_BUSY);
+    assert_int_equal(other.dialer->refused, NET_REFUSED_CROWD);
+    for (size_t i = 0; i < ARRAY_LEN(silent); i++) /* say nothing: a bounded number stays */
+        silent[i] = raw_connect(&s);
+    for (int i = 0; i < 5000 && stat_of(&s)->conns < 60; i++)
+        usleep(1000);
+    usleep(20000);
+    assert_in_range(stat_of(&s)->conns, 60, 2 + 64);
+    assert_int_equal(echo(&s, "x", 1), 0);
     close(a);
+    assert_int_equal(echo_within(&other, "x", 1, 5000), 0); /* whoever else is being told */
+    assert_int_equal(other.dialer->refused, NET_NOT_REFUSED);
+    for (size_t i = 0; i < ARRAY_LEN(silent); i++)
+        close(silent[i]);
+    client_close(&other);
     await_conns(&s, 1, 5000);
     a = raw_hello(&s, 2);
     close(a);
     assert_true(was_told(1, "as many connections as may be"));
+    log_set_sink(NULL);
+    wbuf_fini(&hello);
+    stage_close(&s);
+}
+
+/* A process that answers whoever connects in protocol 99; s->addr leads to it. */
+static pid_t alien_engine(struct stage *s)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+    socklen_t len = sizeof(sa);
+    struct hostile h;
+    pid_t pid;
+
+    assert_int_equal(bind(door, (struct sockaddr *)&sa, len), 0);
+    assert_int_equal(listen(door, 4), 0);
+    assert_int_equal(getsockname(door, (struct sockaddr *)&sa, &len), 0);
+    snprintf(s->addr, sizeof(s->addr), "127.0.0.1:%u", ntohs(sa.sin_port));
+    memset(&h, 0, sizeof(h));
+    head(&h, NULL, NET_WELCOME, 99, 48);
+    pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        while ((fd = accept(door, NULL, NULL)) >= 0) {
+            send(fd, h.bytes, 48, MSG_NOSIGNAL);
+            recv(fd, h.bytes + 100, 100, 0);
+            close(fd);
+        }
+        _exit(0);
+    }
+    close(door);
+    return pid;
+}
+
+/* Who speaks another version is told so in ours, whose frames begin alike; and who hears another
+ * one does not wait for his deadline. */
+static void another_version(void **state)
+{
+    struct stage s = {.transport = TCP4, .inline_too = true}, alien;
+    struct hostile h;
+    pid_t pid;
+    int fd;
+
+    stage_open(&s);
+    lines_begin();
+    assert_int_equal(echo(&s, "x", 1), 0);
+    for (int i = 0; i < 3; i++) {
+        memset(&h, 0, sizeof(h));
+        head(&h, NULL, NET_HELLO, 99, 100);
+        fd = raw_connect(&s);
+        raw_send(fd, h.bytes, h.len);
+        raw_refused(fd, NET_REFUSED_VERSION);
+        close(fd);
+    }
+    assert_true(was_told(1, "speaks protocol 99"));
+
+    alien = s;
+    pid = alien_engine(&alien);
+    client_open(&alien);
+    assert_int_equal(echo_within(&alien, "x", 1, 60000), -DER_PROTO); /* long before that */
+    assert_int_equal(alien.dialer->refused, NET_REFUSED_VERSION);
+    client_close(&alien);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
     log_set_sink(NULL);
     stage_close(&s);
 }
@@ -570,10 +677,12 @@ static void crowd(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(byte_by_byte), cmocka_unit_test(any_pieces),  cmocka_unit_test(hostile),
-        cmocka_unit_test(damaged),      cmocka_unit_test(promises),    cmocka_unit_test(silent),
-        cmocka_unit_test(half_open),    cmocka_unit_test(never_reads), cmocka_unit_test(together),
-        cmocka_unit_test(crowd),
+        cmocka_unit_test(byte_by_byte),    cmocka_unit_test(any_pieces),
+        cmocka_unit_test(hostile),         cmocka_unit_test(damaged),
+        cmocka_unit_test(promises),        cmocka_unit_test(silent),
+        cmocka_unit_test(half_open),       cmocka_unit_test(never_reads),
+        cmocka_unit_test(together),        cmocka_unit_test(crowd),
+        cmocka_unit_test(another_version),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

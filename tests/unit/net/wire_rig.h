@@ -45,7 +45,9 @@ struct stage {
     struct net_wire *newest; /* the engine's, of the last connection that came in */
     struct net_service service;
     uint32_t calls;
-    uint64_t bytes;      /* that a client's requests may hold */
+    uint64_t bytes;     /* that a client's requests may hold */
+    uint64_t all_bytes; /* likewise, of all clients */
+    uint32_t stall_ms;
     uint32_t suspect_ms; /* the client's */
     /* the service's */
     bool inline_too;
@@ -200,7 +202,9 @@ static void engine_up(struct stage *s)
                                    .xs = s->engine,
                                    .incarnation = 7,
                                    .calls = s->calls,
-                                   .bytes = s->bytes};
+                                   .bytes = s->bytes,
+                                   .all_bytes = s->all_bytes,
+                                   .stall_ms = s->stall_ms};
 
     assert_int_equal(net_acceptor_create(&ac, &s->acceptor), 0);
     if (s->transport == SHM)

@@ -1,0 +1,432 @@
+/* Leading a transaction: see tx.h. */
+#include "base/list.h"
+#include "engine/engine_int.h"
+#include "net/net.h"
+
+#define PARTS_MAX      64u
+#define BACKOFF_NS     20000u   /* before the second attempt, at most; doubles */
+#define BACKOFF_MAX_NS 5000000u /* ... to this */
+#define DEADLINE_MS    60000u
+
+/* What is under way with one participant. */
+struct with {
+    struct net_call call;
+    struct msg_tx_prepare_req prepare;
+    struct msg_tx_resolve_req resolve;
+    struct msg_tx_resolve_rep resolved;
+    struct msg_verdict verdict;
+    uint32_t target;
+    bool holds; /* something may be prepared there */
+    struct rt_event done;
+};
+
+struct tx_run {
+    struct list link;
+    struct shard *s;
+    struct net_req *req;
+    const struct msg_obj_tx_req *m;
+    struct vos_txid id;
+    uint64_t epoch;
+    uint64_t until_ns;
+    struct with *with; /* parts_nr - 1 */
+    uint32_t with_nr;
+    struct tx_info *info;
+    uint32_t info_len;
+    uint8_t cont[16];
+    bool seen;  /* it looks at what the client read: that it changed is the answer */
+    bool holds; /* its own part is prepared */
+    uint64_t lsn;
+    bool replayed;
+};
+
+/* ---- Shape ---- */
+
+bool tx_only_checks(const struct msg_op *ops, uint32_t nr)
+{
+    for (uint32_t i = 0; i < nr; i++)
+        if (ops[i].kind != MSG_OP_CHECK)
+            return false;
+    return true;
+}
+
+static int check_shape(const struct shard *s, const struct msg_obj_tx_req *m)
+{
+    bool checks_only = tx_only_checks(m->parts[0].ops, m->parts[0].ops_nr);
+
+    if (m->parts_nr < 2 || m->parts_nr > PARTS_MAX || m->parts[0].target != s->target)
+        return -DER_PROTO;
+    for (uint32_t i = 0; i < m->parts_nr; i++) {
+        const struct msg_part *p = &m->parts[i];
+
+        if (p->ops_nr == 0 || p->ops_nr > VOS_OPS_MAX)
+            return -DER_PROTO;
+        if (p->target >= s->eng->shard_nr)
+            return -DER_NONEXIST;
+        if (checks_only &&
+            !tx_only_checks(p->ops, p->ops_nr)) /* the leader has to decide something */
+            return -DER_PROTO;
+        for (uint32_t k = 0; k < i; k++)
+            if (m->parts[k].target == p->target)
+                return -DER_PROTO;
+    }
+    return 0;
+}
+
+static bool has_seen(const struct msg_obj_tx_req *m)
+{
+    for (uint32_t i = 0; i < m->parts_nr; i++)
+        for (uint32_t k = 0; k < m->parts[i].ops_nr; k++)
+            if (m->parts[i].ops[k].kind == MSG_OP_CHECK &&
+                m->parts[i].ops[k].check == MSG_CHECK_UNCHANGED)
+                return true;
+    return false;
+}
+
+static int begin_run(struct tx_run *r, struct shard *s, struct net_req *req)
+{
+    const struct msg_obj_tx_req *m = req->req;
+    const struct net_hdr *hdr = &req->hdr;
+    uint32_t ms = hdr->deadline_ms != 0 ? hdr->deadline_ms : DEADLINE_MS;
+    int rc;
+
+    *r = (struct tx_run){.s = s,
+                         .req = req,
+                         .m = m,
+                         .id = {hdr->session_hlc, hdr->session_rand, hdr->seq, hdr->acked},
+                         .until_ns = rt_now_ns() + ms * UINT64_C(750000)};
+    rc = m->parts_nr > 0 ? check_shape(s, m) : -DER_PROTO;
+    if (rc == 0 && r->id.session_hlc == 0)
+        rc = -DER_INVAL;
+    if (rc != 0)
+        return rc;
+    r->seen = has_seen(m);
+    r->with_nr = m->parts_nr - 1;
+    r->info_len = (uint32_t)(sizeof(*r->info) + r->with_nr * sizeof(r->info->target[0]));
+    r->info = net_req_alloc(req, r->info_len);
+    r->with = net_req_alloc(req, r->with_nr * sizeof(*r->with));
+    if (r->info == NULL || r->with == NULL)
+        return -DER_NOMEM;
+    r->info->leader = s->target;
+    r->info->nr = 0;
+    for (uint32_t i = 0; i < r->with_nr; i++) {
+        const struct msg_part *p = &m->parts[i + 1];
+
+        r->with[i].target = p->target;
+        r->with[i].holds = false;
+        if (!tx_only_checks(p->ops, p->ops_nr)) /* others have nothing to be told */
+            r->info->target[r->info->nr++] = p->target;
+    }
+    r->info_len = (uint32_t)(sizeof(*r->info) + r->info->nr * sizeof(r->info->target[0]));
+    return 0;
+}
+
+/* ---- Messages to participants ---- */
+
+static void call_done(struct net_call *call)
+{
+    rt_event_set(call->arg);
+}
+
+static void send(struct tx_run *r, struct with *w, uint16_t opcode, const void *q, void *rep)
+{
+    uint64_t now = rt_now_ns();
+
+    net_call_init(&w->call, opcode);
+    w->call.hdr.target = w->target;
+    w->call.hdr.hlc = hlc_peek(r->s->clock);
+    w->call.hdr.deadline_ms =
+        (uint32_t)MAX((r->until_ns > now ? r->until_ns - now : 0) / 1000000, UINT64_C(100));
+    w->call.req = q;
+    w->call.rep = rep;
+    w->call.done = call_done;
+    w->call.arg = &w->done;
+    rt_event_init(&w->done);
+    if (opcode == MSG_TX_PREPARE) {
+        for (uint32_t i = 0; i < r->req->bulk_nr; i++)
+            w->call.bulk[i] = r->req->bulk[i];
+        w->call.bulk_nr = r->req->bulk_nr;
+    }
+    net_call_send(r->s->eng->self, &w->call);
+}
+
+static void send_prepare(struct tx_run *r, uint32_t i)
+{
+    const struct msg_part *p = &r->m->parts[i + 1];
+    struct with *w = &r->with[i];
+
+    w->prepare = (struct msg_tx_prepare_req){.session_hlc = r->id.session_hlc,
+                                             .session_rand = r->id.session_rand,
+                                             .seq = r->id.seq,
+                                             .acked = r->id.acked,
+                                             .epoch = r->epoch,
+                                             .leader = r->s->target,
+                                             .ops = p->ops,
+                                             .ops_nr = p->ops_nr};
+    memcpy(w->prepare.hdl, r->m->hdl, sizeof(w->prepare.hdl));
+    w->holds = !tx_only_checks(p->ops, p->ops_nr);
+    send(r, w, MSG_TX_PREPARE, &w->prepare, NULL);
+}
+
+static int answer_of(struct tx_run *r, struct with *w)
+{
+    int rc;
+
+    rt_event_wait(&w->done);
+    rc = w->call.rc;
+    if (w->call.hdr.hlc > hlc_peek(r->s->clock))
+        hlc_raise(r->s->clock, w->call.hdr.hlc);
+    net_call_fini(&w->call);
+    return rc;
+}
+
+/* An answer that says that nothing is prepared there. */
+static bool says_no(int rc)
+{
+    return rc != 0 && rc != -DER_TIMEDOUT && rc != -DER_UNREACH && rc != -DER_SHUTDOWN;
+}
+
+/* ---- One attempt ---- */
+
+/* Of several errors the one that says most: what the client did wrong, not what was in the way. */
+static int worse(int a, int b)
+{
+    if (a == 0 || b == 0)
+        return a == 0 ? b : a;
+    if (a == -DER_INPROGRESS || (a == -DER_TX_RESTART && b != -DER_INPROGRESS))
+        return b;
+    return a;
+}
+
+static int prepare_all(struct tx_run *r)
+{
+    struct tx_to_prepare own = {.req = r->req,
+                                .hdl = r->m->hdl,
+                                .ops = r->m->parts[0].ops,
+                                .ops_nr = r->m->parts[0].ops_nr,
+                                .id = r->id,
+                                .epoch = r->epoch,
+                                .info = r->info,
+                                .info_len = r->info_len};
+    uint64_t lsn = 0;
+    int rc;
+
+    for (uint32_t i = 0; i < r->with_nr; i++)
+        send_prepare(r, i);
+    rc = tx_prepare(r->s, &own, &lsn, r->cont, &r->holds);
+    r->lsn = MAX(r->lsn, lsn);
+    for (uint32_t i = 0; i < r->with_nr; i++) {
+        int his = answer_of(r, &r->with[i]);
+
+        if (says_no(his))
+            r->with[i].holds = false;
+        rc = worse(rc, his);
+    }
+    return rc;
+}
+
+static int withdraw_own(struct shard *s, void *arg)
+{
+    struct tx_run *r = arg;
+    struct vos_cont *c;
+    uint64_t lsn;
+    int rc = vos_cont_open(s->vos, r->cont, false, &c);
+
+    if (rc != 0)
+        return rc == -DER_NONEXIST ? 0 : rc;
+    return vos_withdraw(c, &r->id, r->epoch, &lsn);
+}
+
+static void withdraw_all(struct tx_run *r)
+{
+    for (uint32_t i = 0; i < r->with_nr; i++) {
+        struct with *w = &r->with[i];
+
+        if (!w->holds)
+            continue;
+        w->verdict = (struct msg_verdict){.session_hlc = r->id.session_hlc,
+                                          .session_rand = r->id.session_rand,
+                                          .seq = r->id.seq,
+                                          .epoch = r->epoch,
+                                          .verdict = MSG_TX_WITHDRAW};
+        memcpy(w->verdict.cont, r->cont, sizeof(w->verdict.cont));
+        w->resolve = (struct msg_tx_resolve_req){&w->verdict, 1};
+        send(r, w, MSG_TX_RESOLVE, &w->resolve, &w->resolved);
+    }
+    if (r->holds && shard_run(r->s, withdraw_own, r) == 0)
+        tx_changed(r->s);
+    r->holds = false;
+    for (uint32_t i = 0; i < r->with_nr; i++)
+        if (r->with[i].holds) {
+            answer_of(r, &r->with[i]); /* lost: it will ask */
+            r->with[i].holds = false;
+        }
+}
+
+/* ---- The decision ---- */
+
+static int decide(struct shard *s, void *arg)
+{
+    struct tx_run *r = arg;
+    uint64_t epoch;
+    struct vos_cont *c;
+    /* whoever took the handle away meanwhile was told that nothing is written by it any more */
+    int rc = MUTANT(ENGINE_HANDLE_ONCE) ? vos_cont_open(s->vos, r->cont, false, &c)
+                                        : shard_cont(s, r->m->hdl, DAOS_ACL_PERM_WRITE, &c);
+
+    if (rc != 0)
+        return rc;
+    rc = vos_decide(c, &r->id, &epoch, &r->lsn);
+    if (rc == 0 && vos_reclaim_due(s->vos))
+        reclaim_ask(s);
+    return rc;
+}
+
+static void tell(struct tx_run *r)
+{
+    struct vos_doubt d = {.session_hlc = r->id.session_hlc,
+                          .session_rand = r->id.session_rand,
+                          .seq = r->id.seq,
+                          .epoch = r->epoch,
+                          .info = r->info,
+                          .info_len = r->info_len};
+
+    /* without memory for it the next opening tells; until then whoever meets it asks */
+    tx_tell(r->s, r->cont, &d);
+}
+
+/* ---- All of it ---- */
+
+static int recall(struct shard *s, void *arg)
+{
+    struct tx_run *r = arg;
+    struct msg_obj_tx_rep *rep = r->req->rep;
+    uint64_t epoch = 0;
+    int rc = vos_txid_check(s->vos, &r->id, &r->replayed, &epoch);
+
+    r->lsn = heap_lsn(s->heap);
+    if (rc == 0 && r->replayed) {
+        rep->epoch = epoch;
+        rep->replayed = true;
+    }
+    return rc;
+}
+
+static bool another_attempt(const struct tx_run *r, int rc)
+{
+    bool in_the_way =
+        rc == -DER_INPROGRESS || rc == -DER_AGAIN || (rc == -DER_TX_RESTART && !r->seen);
+
+    return in_the_way && rt_now_ns() < r->until_ns && !gate_is_closed(&r->s->eng->gate);
+}
+
+static int attempts(struct tx_run *r)
+{
+    uint64_t wait = BACKOFF_NS;
+    int rc;
+
+    for (;;) {
+        r->s->txs.attempts++;
+        r->epoch = hlc_get(r->s->clock, engine_wall_ns(r->s->eng));
+        rc = prepare_all(r);
+        if (rc == 0)
+            return 0;
+        withdraw_all(r);
+        if (!another_attempt(r, rc))
+            break;
+        rt_sleep_ns(1 + rt_random() % wait);
+        wait = MIN(2 * wait, (uint64_t)BACKOFF_MAX_NS);
+    }
+    return rc == -DER_INPROGRESS || rc == -DER_AGAIN ? -DER_TX_RESTART : rc;
+}
+
+static int run(struct tx_run *r)
+{
+    struct msg_obj_tx_rep *rep = r->req->rep;
+    int rc = shard_run(r->s, recall, r);
+
+    if (rc != 0 || r->replayed)
+        return rc;
+    rc = attempts(r);
+    if (rc != 0)
+        return rc;
+    rep->epoch = r->epoch;
+    if (!r->holds) /* nothing but checks, which hold */
+        return 0;
+    rc = shard_run(r->s, decide, r);
+    if (rc != 0) {
+        withdraw_all(r);
+        return rc;
+    }
+    r->holds = false;
+    tx_changed(r->s);
+    r->s->txs.committed++;
+    if (MUTANT(ENGINE_TX_TOLD_EARLY) || heap_wait_durable(r->s->heap, r->lsn) == 0)
+        tell(r);
+    return 0;
+}
+
+/* Another copy of it is under way: its end is waited for. */
+static void enter(struct tx_run *r)
+{
+    struct txs *t = &r->s->txs;
+    struct list *l;
+    bool other = false;
+
+    rt_mutex_lock(&t->lock);
+    do {
+        if (other)
+            rt_cond_wait(&t->changed, &t->lock);
+        other = false;
+        LIST_FOREACH(l, &t->active)
+        {
+            const struct tx_run *o = LIST_ENTRY(l, struct tx_run, link);
+
+            other = other || (o->id.session_hlc == r->id.session_hlc &&
+                              o->id.session_rand == r->id.session_rand && o->id.seq == r->id.seq);
+        }
+    } while (other);
+    list_add_tail(&t->active, &r->link);
+    t->led++;
+    rt_mutex_unlock(&t->lock);
+}
+
+static void leave(struct tx_run *r)
+{
+    struct txs *t = &r->s->txs;
+
+    rt_mutex_lock(&t->lock);
+    list_del(&r->link);
+    t->ends++;
+    rt_cond_broadcast(&t->changed);
+    rt_mutex_unlock(&t->lock);
+}
+
+bool tx_is_active(struct shard *s, const struct vos_txid *id)
+{
+    struct list *l;
+    bool yes = false;
+
+    rt_mutex_lock(&s->txs.lock);
+    LIST_FOREACH(l, &s->txs.active)
+    {
+        const struct tx_run *o = LIST_ENTRY(l, struct tx_run, link);
+
+        yes = yes || (o->id.session_hlc == id->session_hlc &&
+                      o->id.session_rand == id->session_rand && o->id.seq == id->seq);
+    }
+    rt_mutex_unlock(&s->txs.lock);
+    return yes;
+}
+
+void tx_lead_fiber(struct shard *s, struct net_req *req)
+{
+    struct tx_run r;
+    int rc = begin_run(&r, s, req);
+
+    if (rc == 0) {
+        enter(&r);
+        rc = run(&r);
+        leave(&r);
+    }
+    shard_reply(s, req, rc, r.lsn);
+}
