@@ -201,7 +201,7 @@ void elle_end(struct elle *e, uint32_t tx, enum elle_status status)
 
 bool elle_before(const struct elle *e, const struct elle_tx *a, const struct elle_tx *b)
 {
-    if (a == b || e->time == ELLE_TIME_NONE || elle_over(a) >= b->from)
+    if (a == b || e->time == ELLE_TIME_NONE || elle_over(e, a) >= b->from)
         return false;
     return e->time == ELLE_TIME_STRICT || b->plain ||
            (a->process == b->process && a->process != ELLE_NOBODY);

@@ -92,7 +92,7 @@ void elle_cycles(struct elle *e)
 
     if (size == NULL)
         abort();
-    for (uint32_t n = 0; n < g->nodes; n++)
+    for (uint32_t n = 0; n < g->txs; n++) /* of one and of moments there is none */
         if (++size[g->scc[n]] == 2)
             name(e, g->scc[n]);
     free(size);

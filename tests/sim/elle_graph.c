@@ -128,7 +128,7 @@ void elle_graph_sort(struct elle_graph *g)
 
 struct search {
     const struct elle_graph *g;
-    uint32_t kinds, target;
+    uint32_t kinds, start, target;
     uint32_t *dist, *by; /* steps, and the edge that led there */
     uint32_t *queue;     /* both ends: room on either side */
     uint32_t head, tail, arrived;
@@ -141,6 +141,10 @@ static void reach(struct search *s, uint32_t edge, uint32_t dist)
     const struct elle_edge *e = &s->g->edge[edge];
     uint32_t cost = e->to >= s->g->txs ? 0 : 1;
 
+    /* two that read at one epoch, one after the other, are one node: it does not come before itself
+     */
+    if (e->to == s->target && s->target == s->start && dist + cost < 2)
+        return;
     if (e->to == s->target) {
         if (s->arrived == ELLE_NO || dist + cost < s->dist[s->g->nodes]) {
             s->arrived = edge;
@@ -161,11 +165,10 @@ static void reach(struct search *s, uint32_t edge, uint32_t dist)
 static void spread(struct search *s, uint32_t from, uint32_t most)
 {
     const struct elle_graph *g = s->g;
-    uint32_t start = from;
     bool first = true;
 
     while (first || s->head < s->tail) {
-        uint32_t n = first ? start : s->queue[s->head++];
+        uint32_t n = first ? from : s->queue[s->head++];
         uint32_t dist = first ? 0 : s->dist[n];
 
         first = false;
@@ -209,6 +212,7 @@ bool elle_graph_way(const struct elle_graph *g, uint32_t from, uint32_t to, uint
     uint32_t *mem = malloc((2 * n + 2 * (g->edge_nr + n)) * sizeof(*mem));
     struct search s = {.g = g,
                        .kinds = kinds,
+                       .start = from,
                        .target = to,
                        .dist = mem,
                        .by = mem + n,

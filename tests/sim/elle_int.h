@@ -93,12 +93,12 @@ static inline bool elle_whole(const struct elle_tx *t)
     return t->writes > 0 && (t->status == ELLE_COMMITTED || (t->seen && t->status != ELLE_ABORTED));
 }
 /* When it takes effect, at the latest. */
-static inline uint64_t elle_over(const struct elle_tx *t)
+static inline uint64_t elle_over(const struct elle *e, const struct elle_tx *t)
 {
     if (t->dated || t->plain)
         return t->status == ELLE_COMMITTED || !elle_whole(t) ? t->to : ELLE_NEVER;
-    if (!elle_whole(t))
-        return t->read_by;
+    if (!elle_whole(t)) /* of several clocks the others may still be behind its epoch */
+        return e->time == ELLE_TIME_STRICT ? t->read_by : t->to;
     return t->status == ELLE_COMMITTED ? t->to : ELLE_NEVER;
 }
 /* Is it promised that a comes before b? Of two that touch the same key. */

@@ -228,7 +228,7 @@ static void followed(struct elle *e, const struct elle_key *k, uint32_t key, str
             if (!elle_whole(t) || (by != ELLE_NO && !elle_before(e, &e->tx[by], t)))
                 continue;
             if (pass == 0)
-                first = e->time == ELLE_TIME_STRICT ? MIN(first, elle_over(t)) : first;
+                first = e->time == ELLE_TIME_STRICT ? MIN(first, elle_over(e, t)) : first;
             else if (t->from <= first)
                 EDGE(e, r.tx, k->write[i].tx, ELLE_RW, key, value, next);
         }

@@ -629,6 +629,27 @@ static void epochs(void **state)
     }
 }
 
+/* Two that read at one epoch, one after the other: right, unless something came between. */
+static void one_epoch_twice(void **state)
+{
+    for (uint32_t wrong = 0; wrong < 2; wrong++) {
+        fresh(ELLE_TIME_STRICT);
+        for (uint32_t i = 0; i < 2; i++) {
+            uint32_t t = begin(0);
+
+            R0(t, x);
+            elle_epoch(e, t, 9);
+            commit(t);
+            if (i == 0 && wrong)
+                one_write(1, x, 1);
+        }
+        if (wrong)
+            bad(BIT(ELLE_LOST) | BIT(ELLE_G0), 0, "T2 is T0: both read at one epoch");
+        else
+            good();
+    }
+}
+
 /* What is read at a snapshot is of the time when it was made. */
 static void snapshots(void **state)
 {
@@ -691,6 +712,7 @@ int main(void)
         cmocka_unit_test(reads_of_one_moment),
         cmocka_unit_test(unknown_and_late),
         cmocka_unit_test(epochs),
+        cmocka_unit_test(one_epoch_twice),
         cmocka_unit_test(snapshots),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,8 +73,8 @@ static uint32_t add(const struct elle *e, struct event *ev, uint32_t nr, uint32_
 {
     const struct elle_tx *t = &e->tx[tx];
 
-    if (elle_over(t) != ELLE_NEVER)
-        ev[nr++] = (struct event){elle_over(t), false, tx};
+    if (elle_over(e, t) != ELLE_NEVER)
+        ev[nr++] = (struct event){elle_over(e, t), false, tx};
     if (begins)
         ev[nr++] = (struct event){t->from, true, tx};
     return nr;
