@@ -112,10 +112,11 @@ static int forget(struct shard *s, void *arg)
     return vos_decided_forget(c, &d->id);
 }
 
-/* Those that everybody knows go; the others go back. */
-static void sweep(struct shard *s, struct list *batch)
+/* Those that everybody knows go; the others go back. False: there are some. */
+static bool sweep(struct shard *s, struct list *batch)
 {
     struct list *l, *next;
+    bool clean;
 
     for (l = batch->next; l != batch; l = next) {
         struct tx_decision *d = LIST_ENTRY(l, struct tx_decision, link);
@@ -126,6 +127,7 @@ static void sweep(struct shard *s, struct list *batch)
             base_free(d);
         }
     }
+    clean = list_first(batch) == NULL;
     rt_mutex_lock(&s->txs.lock);
     s->txs.untold_nr = 0;
     while ((l = batch->prev) != batch) {
@@ -137,6 +139,7 @@ static void sweep(struct shard *s, struct list *batch)
         s->txs.untold_nr++;
     }
     rt_mutex_unlock(&s->txs.lock);
+    return clean;
 }
 
 static bool take(struct shard *s, struct list *batch)
@@ -170,7 +173,7 @@ static void tell_fiber(void *arg)
         rt_mutex_lock(&s->txs.work);
         for (uint32_t t = 0; m != NULL && !closing && t < s->eng->shard_nr; t++)
             all = tell_target(s, m, &batch, t) && all;
-        sweep(s, &batch);
+        all = sweep(s, &batch) && all;
         rt_mutex_unlock(&s->txs.work);
         if (closing) { /* what is left is told after the next opening */
             rt_mutex_lock(&s->txs.lock);

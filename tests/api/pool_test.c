@@ -77,7 +77,7 @@ static void queries(void **state)
     daos_prop_free(prop);
     OK(daos_pool_query_target(a->poh, 0, 0, &t, NULL));
     assert_int_equal(t.ta_state, DAOS_TS_UP_IN);
-    FAILS(DER_NONEXIST, daos_pool_query_target(a->poh, 1, 0, &t, NULL));
+    FAILS(DER_NONEXIST, daos_pool_query_target(a->poh, api_targets(), 0, &t, NULL));
     FAILS(DER_NONEXIST, daos_pool_query_target(a->poh, 0, 1, &t, NULL));
     FAILS(DER_INVAL, daos_pool_query_target(a->poh, 0, 0, NULL, NULL));
     FAILS(DER_NO_HDL, daos_pool_query(a->coh, NULL, &info, NULL, NULL));

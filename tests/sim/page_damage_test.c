@@ -63,7 +63,7 @@ static void refs_fiber(void *arg)
     for (uint64_t p = 0; p < r->h->map.pages; p++) {
         if (r->to != NULL)
             r->to[p] = (r->h->vol[p].flags & PV_REF) != 0;
-        r->h->vol[p].flags &= (uint16_t)~PV_REF;
+        page_unseen(r->h, p);
     }
     heap_unlock(r->h);
     rt_event_set(&r->done);
