@@ -202,10 +202,10 @@ bool shared_is_there(const char *real, struct err *e, int *rc)
     return *rc != -DER_UNREACH;
 }
 
-/* Asked again, somebody else may answer. */
+/* Asked again, somebody else may answer, or have left: -DER_BUSY, there is no room for us now. */
 static bool may_change(int rc)
 {
-    return rc == -DER_TIMEDOUT || rc == -DER_SHUTDOWN;
+    return rc == -DER_TIMEDOUT || rc == -DER_SHUTDOWN || rc == -DER_BUSY;
 }
 
 /* It may end between being found and being asked: then nobody listens any more. */
