@@ -159,11 +159,22 @@ static int dir_ready(const char *path, char real[PATH_MAX], struct err *e)
 }
 
 /* TARN_TARGETS: of pools that are made by who does not say. */
-static uint32_t targets_wanted(void)
+static int targets_wanted(const struct embed_pool_conf *conf, uint32_t *nr, struct err *e)
 {
     const char *text = getenv("TARN_TARGETS");
+    unsigned long n;
+    char *end;
 
-    return text != NULL ? (uint32_t)strtoul(text, NULL, 10) : 0;
+    *nr = conf->targets;
+    if (conf->targets != 0 || text == NULL)
+        return 0;
+    n = strtoul(text, &end, 10);
+    if (*text < '1' || *text > '9' || *end != '\0' || n > ENGINE_TARGETS_MAX)
+        return err_setf(e, -DER_INVAL, "give a number from 1 to 64, or unset the variable",
+                        "TARN_TARGETS is not a number of targets",
+                        "cannot create the pool with TARN_TARGETS=%s", text);
+    *nr = (uint32_t)n;
+    return 0;
 }
 
 static int format(const char *real, const struct embed_pool_conf *conf, uuid_t pool,
@@ -172,15 +183,16 @@ static int format(const char *real, const struct embed_pool_conf *conf, uuid_t p
     struct msg_prop props[PROPS_MAX + 1];
     struct engine_conf ec = {.cpu = -1};
     struct engine_format ef = {.wal_bytes = conf->wal_bytes ? MAX(conf->wal_bytes, WAL_LEAST) : 0,
-                               .targets = conf->targets != 0 ? conf->targets : targets_wanted(),
                                .limit_bytes = conf->limit_bytes,
                                .force = conf->force,
                                .props = props};
     struct places places = {0};
     struct ident who;
     uint32_t n = 0;
-    int rc;
+    int rc = targets_wanted(conf, &ef.targets, e);
 
+    if (rc != 0)
+        return rc;
     if (conf->prop != NULL) {
         if (conf->prop->dpp_nr > PROPS_MAX)
             return err_set(e, -DER_INVAL, "cannot create the pool", "too many properties",

@@ -169,6 +169,8 @@ static inline bool shard_serves(const struct shard *s)
     return s->heap != NULL && s->vos != NULL && !heap_failed(s->heap);
 }
 
+bool shards_all_serve(const struct engine *eng);
+
 /* ---- handles.c ---- */
 
 void handles_init(struct shard *s);

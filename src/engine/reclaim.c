@@ -70,21 +70,13 @@ static int gone_durable(struct shard *s, void *arg)
     return rc;
 }
 
-static bool all_serve(const struct engine *eng)
-{
-    for (uint32_t i = 0; i < eng->shard_nr; i++)
-        if (!shard_serves(&eng->shard[i]))
-            return false;
-    return true;
-}
-
 /* Everything destroyed has been reclaimed: the service need not remember it. */
 static int forget_gone(struct shard *s)
 {
     struct gone g = {0};
     int rc;
 
-    while (all_serve(s->eng)) {
+    while (shards_all_serve(s->eng)) {
         memset(&g, 0, sizeof(g));
         rc = shard_run(s, gone_next, &g);
         if (rc != 0)

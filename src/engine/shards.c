@@ -75,3 +75,11 @@ int shards_each_in_turn(struct engine *eng, int (*fn)(struct shard *s, void *arg
             rc = shards_one(&eng->shard[i], fn, arg);
     return rc;
 }
+
+bool shards_all_serve(const struct engine *eng)
+{
+    for (uint32_t i = 0; i < eng->shard_nr; i++)
+        if (!shard_serves(&eng->shard[i]))
+            return false;
+    return true;
+}

@@ -201,15 +201,6 @@ static int take_snapshot(struct engine *eng, struct host *h, struct barrier *b)
     return rc;
 }
 
-/* A shard that is away could not keep it. */
-static bool all_serve(const struct engine *eng)
-{
-    for (uint32_t i = 0; i < eng->shard_nr; i++)
-        if (!shard_serves(&eng->shard[i]))
-            return false;
-    return true;
-}
-
 static int snap_create(struct shard *s, struct host *h)
 {
     const struct msg_snap_create_req *q = h->req->req;
@@ -219,7 +210,8 @@ static int snap_create(struct shard *s, struct host *h)
     if (rc == 0 && b == NULL)
         rc = -DER_NOMEM;
     if (rc == 0 && !h->replayed)
-        rc = all_serve(s->eng) ? take_snapshot(s->eng, h, b) : -DER_IO;
+        /* a shard that is away could not keep it */
+        rc = shards_all_serve(s->eng) ? take_snapshot(s->eng, h, b) : -DER_IO;
     if (h->replayed || b == NULL)
         return rc;
     h->cmd.epoch = h->epoch;
@@ -266,6 +258,8 @@ static int cont_destroy(struct shard *s, struct host *h)
     if (rc == 0 && !h->replayed && s->eng->shard_nr > 1)
         rc = heap_wait_durable(s->heap, h->lsn);
     if (rc == 0 && !h->replayed) {
+        /* before the stores: a shard that still knew a handle would make the container anew */
+        handles_spread(s->eng);
         if (known) /* absent if nothing was ever written; fails: the background does it */
             shards_each(s->eng, each_destroy, h);
         reclaim_kick(s);

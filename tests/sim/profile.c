@@ -125,6 +125,8 @@ static void draw_targets(uint64_t seed, uint32_t targets, struct sim_profile *p)
         c->limit_bytes =
             (c->limit_bytes + c->disk.capacity_bytes + MANY_WAL - c->wal_bytes) * c->targets;
     c->disk.capacity_bytes = 0;
+    if (c->disk.fixed_bytes != 0)
+        c->disk.fixed_bytes += MANY_WAL - c->wal_bytes;
     c->wal_bytes = MANY_WAL;
 }
 
