@@ -57,15 +57,21 @@ static bool inline_try(struct shard *s, struct net_req *req)
     }
 }
 
-/* Shards of one pool may have clocks of their own: what a client knows of one is past for all. */
+/* Shards of one pool may have clocks of their own: what a client has heard of one is past for all.
+ * It has heard of nothing later than the latest of them, so that much is adopted from anybody, even
+ * when the wall clock has been far ahead and was set back since. What is later comes from the
+ * client's own wall clock, and counts while that is about right. */
 static void hear(struct shard *s, const struct net_hdr *hdr)
 {
-    uint64_t is;
+    uint64_t latest = 0;
 
-    if (s == NULL || s->eng->shard_nr == 1)
+    if (s == NULL || s->eng->shard_nr == 1 || hdr->hlc <= hlc_peek(s->clock))
         return;
-    is = hlc_peek(s->clock);
-    if (hdr->hlc > is && !hlc_too_far(hdr->hlc, is, engine_wall_ns(s->eng), ENGINE_EPSILON_NS))
+    for (uint32_t i = 0; i < s->eng->shard_nr; i++)
+        latest = MAX(latest, hlc_peek(s->eng->shard[i].clock));
+    if (hlc_too_far(hdr->hlc, latest, engine_wall_ns(s->eng), ENGINE_EPSILON_NS))
+        hlc_raise(s->clock, MIN(hdr->hlc, latest));
+    else
         hlc_raise(s->clock, hdr->hlc);
 }
 
