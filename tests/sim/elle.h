@@ -54,7 +54,8 @@ enum elle_type { ELLE_REGISTER, ELLE_LIST, ELLE_SET };
 /* When one that is over before another begins comes before it. */
 enum elle_time {
     ELLE_TIME_NONE,
-    ELLE_TIME_KEYS,   /* of one client; and of a key both touch, if the later is a plain call */
+    ELLE_TIME_KEYS,   /* of one client, unless the later is a plain read; and of a key both touch,
+                         if the later is a plain call */
     ELLE_TIME_STRICT, /* always */
 };
 

@@ -360,6 +360,30 @@ static void a_client_goes_back(void **state)
     }
 }
 
+/* As above, but a commits after c has read: only a plain read may do so. */
+static void a_plain_read_goes_back(void **state)
+{
+    for (uint32_t plain = 0; plain < 2; plain++) {
+        uint32_t a, b, c;
+
+        fresh(ELLE_TIME_KEYS);
+        a = begin(0);
+        R0(a, y);
+        w(a, x, 1);
+        b = elle_begin(e, 1, true);
+        w(b, y, 1);
+        commit(b);
+        c = elle_begin(e, 1, plain != 0);
+        R0(c, x);
+        commit(c);
+        commit(a);
+        if (plain)
+            good();
+        else
+            bad(BIT(ELLE_G2), 0, "it had taken effect before T2 began");
+    }
+}
+
 /* ---- Circles ---- */
 
 static void circle_of_writes(void **state)
@@ -701,6 +725,7 @@ int main(void)
         cmocka_unit_test(an_element_that_is_lost),
         cmocka_unit_test(the_promise_of_keys),
         cmocka_unit_test(a_client_goes_back),
+        cmocka_unit_test(a_plain_read_goes_back),
         cmocka_unit_test(circle_of_writes),
         cmocka_unit_test(circle_of_reads),
         cmocka_unit_test(torn_read),

@@ -92,6 +92,8 @@ static uint32_t processes(const struct elle *e)
     return nr;
 }
 
+/* A plain read leaves no mark: of another key than its client's last call, it may come before a
+ * transaction whose epoch is earlier, and that commits later. What it saw is before the next. */
 static void of_processes(struct elle *e, struct event *ev)
 {
     uint32_t nr = processes(e);
@@ -101,7 +103,7 @@ static void of_processes(struct elle *e, struct event *ev)
 
         for (uint32_t t = 0; t < e->tx_nr; t++)
             if (e->tx[t].process == p)
-                n = add(e, ev, n, t, true);
+                n = add(e, ev, n, t, !e->tx[t].plain || e->tx[t].writes > 0);
         chain(e, ev, n, ELLE_TIME);
     }
 }
