@@ -45,8 +45,10 @@ union op_rep {
 /* route.h: where a request of several targets is. */
 struct route_walk {
     daos_obj_id_t oid;
-    uint32_t at, end; /* groups */
+    uint32_t first, at, end; /* groups */
     bool found;
+    bool at_once;       /* of all groups one moment */
+    bool newer, second; /* one has changed since; they are being asked once more */
     union {
         struct msg_obj_query_key_rep query;
         struct msg_obj_probe_rep probe;

@@ -3,6 +3,7 @@
 
 #include <daos_errno.h>
 #include <string.h>
+#include "base/mutant.h"
 #include "client/op.h"
 #include "client/route_int.h"
 #include "place/place.h"
@@ -81,6 +82,55 @@ void route_again(struct op *op)
     op->call.hdr = op->asked;
 }
 
+/*
+ * Questions about all groups are answered for one moment, so that a change of several targets is
+ * seen whole: the first group says which (epoch 0), and the others are read at it. Clocks differ
+ * between engines. So if another group has changed since, that may have been over before this call
+ * began, and all are asked once more: by then the first one has heard of the clocks of all.
+ */
+static int walk_at_once(struct op *op, daos_obj_id_t oid, uint32_t first, uint32_t end)
+{
+    int rc = walk_groups(op, oid, first, end);
+
+    op->walk.first = first;
+    op->walk.at_once = op->tx == NULL && end - first > 1 && *op_epoch(op) == DAOS_EPOCH_MAX &&
+                       !MUTANT(CLIENT_WALK_NOW);
+    if (op->walk.at_once)
+        *op_epoch(op) = 0;
+    return rc;
+}
+
+/* changed: of the group that answered, its newest; at least the epoch of the read if that is above
+ * it. */
+static void saw_change(struct op *op, uint64_t changed)
+{
+    struct route_walk *w = &op->walk;
+
+    if (*op_epoch(op) == 0) /* the first group's answer: nothing is newer */
+        *op_epoch(op) = *op_read_at(op);
+    else if (changed >= *op_epoch(op))
+        w->newer = true;
+}
+
+/* All is known, or that moment is past and what was there is not kept. True: all over again. */
+static bool walk_again(struct op *op)
+{
+    struct route_walk *w = &op->walk;
+    bool past = op->call.rc == -DER_TX_RESTART;
+
+    if (!w->at_once || !(past || (w->newer && !w->second && !MUTANT(CLIENT_WALK_ONCE))))
+        return false;
+    w->second = w->second || !past;
+    w->at = w->first;
+    w->newer = w->found = false;
+    memset(&w->best, 0, sizeof(w->best));
+    *op_epoch(op) = 0;
+    op->call.rc = route_group(op->co, w->oid, w->at, &op->asked.target);
+    if (op->call.rc == 0)
+        route_again(op);
+    return op->call.rc == 0;
+}
+
 /* ---- Lists ---- */
 
 static int begin_list(struct op *op)
@@ -122,7 +172,7 @@ static int begin_query(struct op *op)
 
     if (q->flags != 0 && !(q->flags & DAOS_GET_DKEY))
         return route_dkey(op->co, q->oid, q->dkey.buf, q->dkey.len, &op->call.hdr.target);
-    return walk_groups(op, q->oid, 0, route_groups(op->co, q->oid));
+    return walk_at_once(op, q->oid, 0, route_groups(op->co, q->oid));
 }
 
 static void merge_query(struct op *op)
@@ -144,11 +194,15 @@ static void merge_query(struct op *op)
 
 static bool next_query(struct op *op)
 {
-    if (op->walk.end <= 1 || (op->call.rc != 0 && op->call.rc != -DER_NONEXIST))
+    if (op->walk.end <= 1)
         return false;
+    if (op->call.rc != 0 && op->call.rc != -DER_NONEXIST)
+        return walk_again(op);
     merge_query(op);
     op->walk.best.query.read_at = op->rep.query_key.read_at;
-    if (go_on(op))
+    if (op->walk.at_once)
+        saw_change(op, op->rep.query_key.max_epoch);
+    if (go_on(op) || walk_again(op))
         return true;
     if (op->call.rc == 0 || op->call.rc == -DER_NONEXIST) {
         op->rep.query_key = op->walk.best.query;
@@ -163,20 +217,24 @@ static int begin_probe(struct op *op)
 
     if (q->level != MSG_OBJ)
         return route_dkey(op->co, q->oid, q->dkey.buf, q->dkey.len, &op->call.hdr.target);
-    return walk_groups(op, q->oid, op->first,
-                       op->last != 0 ? op->last : route_groups(op->co, q->oid));
+    return walk_at_once(op, q->oid, op->first,
+                        op->last != 0 ? op->last : route_groups(op->co, q->oid));
 }
 
 static bool next_probe(struct op *op)
 {
     struct msg_obj_probe_rep *rep = &op->rep.probe;
 
-    if (op->walk.end <= 1 || (op->call.rc != 0 && op->call.rc != -DER_NONEXIST))
+    if (op->walk.end <= 1)
         return false;
+    if (op->call.rc != 0 && op->call.rc != -DER_NONEXIST)
+        return walk_again(op);
     op->walk.best.probe.changed = MAX(op->walk.best.probe.changed, rep->changed);
     op->walk.best.probe.read_at = rep->read_at;
     op->walk.found = op->walk.found || op->call.rc == 0;
-    if (go_on(op))
+    if (op->walk.at_once)
+        saw_change(op, rep->changed);
+    if (go_on(op) || walk_again(op))
         return true;
     if (op->call.rc == 0 || op->call.rc == -DER_NONEXIST) {
         *rep = op->walk.best.probe;
