@@ -31,7 +31,7 @@ static int known(const struct vos_update *u, const struct vos_txid *txid, uint64
     if (d == NULL)
         return vos_txid_check(u->c->v, txid, replayed, epoch);
     if (epoch_in && epoch_in != d->epoch) /* another attempt's, which is to be withdrawn first */
-        return -DER_TX_RESTART;
+        return -DER_AGAIN;
     *replayed = true;
     *epoch = d->epoch;
     return 0;
@@ -47,7 +47,7 @@ static int still_at(const struct vos_update *u, uint64_t epoch)
     if (rc)
         return rc;
     if (was_discarded(u->c, epoch))
-        return -DER_TX_RESTART;
+        return -DER_AGAIN;
     view_init(&v, u->c, DAOS_EPOCH_MAX);
     for (uint32_t i = 0; i < u->nr; i++) {
         const struct vos_op *op = &u->ops[i];
@@ -59,9 +59,9 @@ static int still_at(const struct vos_update *u, uint64_t epoch)
         if (rc)
             return rc;
         if (changed >= epoch)
-            return -DER_TX_RESTART;
+            return -DER_AGAIN;
         if (op->kind != VOS_OP_CHECK && mark_above(u->c, level, op->oid, &op->dkey, epoch))
-            return -DER_TX_RESTART;
+            return -DER_AGAIN;
     }
     return 0;
 }

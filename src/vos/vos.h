@@ -46,8 +46,8 @@ struct vos_cont; /* an open container of the shard: cached state; valid until vo
     32768u /* extents carry one checksum per chunk of this many bytes (of the stored extent, from  \
               its start) */
 #define VOS_SESSION_OUTCOMES 256u
-#define VOS_INFO_MAX         512u /* bytes that the caller may give to a prepared transaction */
-#define VOS_INTENT_MAX       128u /* transactions prepared in one shard at a time */
+#define VOS_INFO_MAX         512u  /* bytes that the caller may give to a prepared transaction */
+#define VOS_INTENT_MAX       128u  /* transactions prepared in one shard at a time */
 #define VOS_DECIDED_MAX      4096u /* decisions kept in one shard */
 
 /* ---- Shard ---- */
@@ -233,10 +233,12 @@ struct vos_anchor;
 /* As vos_update_publish(), which see for u, txid, *lsn and the errors; txid may not be none. *lsn
  * must be durable before the promise is given. info: at most VOS_INFO_MAX bytes for
  * vos_doubt_list() and vos_met(). epoch_in 0: the clock. Else the transaction's own, from another
- * shard: then -DER_TX_RESTART if at or after it something happened to what the compound looks at or
+ * shard: then -DER_AGAIN if at or after it something happened to what the compound looks at or
  * changes, or if what it changes was read at or after it (reads at a given epoch, and what publish
- * and prepare looked at), or if another attempt of it is prepared. Such marks are kept from the first prepare with an epoch_in on; that one,
- * and after it those with epochs from before it, restart. *replayed: it is prepared, or was
+ * and prepare looked at), or if another attempt of it is prepared; a later epoch may do, while
+ * -DER_TX_RESTART of a check is final. Such marks are kept from the first prepare with an epoch_in
+ * on; that one, and after it those with epochs from before it, are too early. *replayed: it is
+ * prepared, or was
  * committed; *epoch_out says at which epoch. -DER_TX_RESTART: it was aborted; a new attempt needs a
  * new id. -DER_INPROGRESS: another is in the way, or this id is prepared in another container.
  * -DER_AGAIN: VOS_INTENT_MAX are prepared, or too much. -DER_NOSPACE: no room to apply it later

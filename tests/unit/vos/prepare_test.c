@@ -355,24 +355,24 @@ static void an_epoch_of_its_own(void **state)
     CHECK_EQ(plain(&r, "k", "old"), 0);
     at = now(&r);
     now(&r);
-    assert_int_equal(prepare_at(&r, 1, "k", at), -DER_TX_RESTART); /* no marks from before */
+    assert_int_equal(prepare_at(&r, 1, "k", at), -DER_AGAIN); /* no marks from before */
     for (int i = 0; i < 8; i++)
         e[i] = now(&r) + 1; /* the clock goes on between them */
     CHECK_EQ(prepare_at(&r, 1, "k", e[1]), 0);
-    assert_int_equal(prepare_at(&r, 2, "k", e[1]), -DER_TX_RESTART); /* a version is there */
-    assert_int_equal(prepare_at(&r, 2, "k", e[0]), -DER_TX_RESTART);
+    assert_int_equal(prepare_at(&r, 2, "k", e[1]), -DER_AGAIN); /* a version is there */
+    assert_int_equal(prepare_at(&r, 2, "k", e[0]), -DER_AGAIN);
     CHECK_EQ(prepare_at(&r, 2, "other", e[0]), 0); /* not of this key */
     CHECK_EQ(prepare_at(&r, 3, "k", e[2]), 0);
     /* reads of the key, of the object's, of another */
     assert_string_equal(get_s(&r, e[4], kv(), "k", "a"), "new");
-    assert_int_equal(prepare_at(&r, 4, "k", e[3]), -DER_TX_RESTART);
-    assert_int_equal(prepare_at(&r, 4, "k", e[4]), -DER_TX_RESTART);
+    assert_int_equal(prepare_at(&r, 4, "k", e[3]), -DER_AGAIN);
+    assert_int_equal(prepare_at(&r, 4, "k", e[4]), -DER_AGAIN);
     CHECK_EQ(prepare_at(&r, 4, "other", e[3]), 0);
     CHECK_EQ(prepare_at(&r, 5, "k", e[5]), 0);
     r.txid.seq = 6;
-    assert_int_equal(rig_prepare(&r, &obj, 1, e[3] + 1, "leader", NULL), -DER_TX_RESTART);
+    assert_int_equal(rig_prepare(&r, &obj, 1, e[3] + 1, "leader", NULL), -DER_AGAIN);
     assert_string_equal(names(&r, e[6], VOS_DKEY, kv(), NULL), "k other");
-    assert_int_equal(prepare_at(&r, 6, "third", e[6]), -DER_TX_RESTART);
+    assert_int_equal(prepare_at(&r, 6, "third", e[6]), -DER_AGAIN);
     CHECK_EQ(prepare_at(&r, 6, "third", e[6] + 1), 0);
     /* what a transaction looked at, with nothing to change */
     r.txid.seq = 7;
@@ -380,7 +380,7 @@ static void an_epoch_of_its_own(void **state)
     assert_int_equal(at, e[7]);
     assert_int_equal(intents(&r), 0);
     assert_int_equal(rig_resolve(&r, 7, true, NULL), -DER_NONEXIST);
-    assert_int_equal(prepare_at(&r, 8, "checked", e[7]), -DER_TX_RESTART);
+    assert_int_equal(prepare_at(&r, 8, "checked", e[7]), -DER_AGAIN);
     CHECK_EQ(prepare_at(&r, 8, "checked", e[7] + 1), 0);
     check_clean(&r);
     rig_stop(&r);
@@ -405,27 +405,27 @@ static void what_publish_looked_at_is_marked(void **state)
     (void)state;
     rig_start(&r, NULL, 1, 0);
     begin_session(&r);
-    assert_int_equal(prepare_at(&r, 1, "k", 1), -DER_TX_RESTART); /* from here on */
+    assert_int_equal(prepare_at(&r, 1, "k", 1), -DER_AGAIN); /* from here on */
     at = now(&r);
     ops[1] = *text_op(&o, "one", "x");
     r.txid.seq = 2;
     CHECK_EQ(rig_apply(&r, ops, 2, 0, NULL), 0);
-    assert_int_equal(prepare_at(&r, 3, "checked", at), -DER_TX_RESTART);
+    assert_int_equal(prepare_at(&r, 3, "checked", at), -DER_AGAIN);
     CHECK_EQ(prepare_at(&r, 3, "free", at), 0);
     at = now(&r);
     r.txid.seq = 4;
     CHECK_EQ(punch(&r, VOS_DKEY, kv(), "absent", NULL, 0), 0); /* which leaves nothing */
-    assert_int_equal(prepare_at(&r, 5, "absent", at), -DER_TX_RESTART);
+    assert_int_equal(prepare_at(&r, 5, "absent", at), -DER_AGAIN);
     CHECK_EQ(punch(&r, VOS_DKEY, kv(), "free", NULL, 0), 0);
     at = now(&r);
     r.txid.seq = 6;
     CHECK_EQ(rig_apply(&r, &list, 1, 0, NULL), 0);
-    assert_int_equal(prepare_at(&r, 7, "any", at), -DER_TX_RESTART);
+    assert_int_equal(prepare_at(&r, 7, "any", at), -DER_AGAIN);
     at = now(&r);
     snap = now(&r);
     CHECK_EQ(RIG_RETRY(&r, vos_snap_add(r.c, snap)), 0);
-    assert_int_equal(prepare_at(&r, 7, "any", at), -DER_TX_RESTART);
-    assert_int_equal(prepare_at(&r, 7, "any", snap), -DER_TX_RESTART);
+    assert_int_equal(prepare_at(&r, 7, "any", at), -DER_AGAIN);
+    assert_int_equal(prepare_at(&r, 7, "any", snap), -DER_AGAIN);
     CHECK_EQ(prepare_at(&r, 7, "any", snap + 1), 0);
     /* a prepare's checks count as well */
     ops[0].dkey = K("later");
@@ -433,11 +433,11 @@ static void what_publish_looked_at_is_marked(void **state)
     at = now(&r);
     r.txid.seq = 8;
     CHECK_EQ(rig_prepare(&r, ops, 2, 0, "leader", &e), 0);
-    assert_int_equal(prepare_at(&r, 9, "later", at), -DER_TX_RESTART);
-    assert_int_equal(prepare_at(&r, 9, "later", e), -DER_TX_RESTART);
+    assert_int_equal(prepare_at(&r, 9, "later", at), -DER_AGAIN);
+    assert_int_equal(prepare_at(&r, 9, "later", e), -DER_AGAIN);
     CHECK_EQ(rig_resolve(&r, 8, false, NULL), 0);
     rig_reopen(&r, true);
-    assert_int_equal(prepare_at(&r, 10, "fresh", e), -DER_TX_RESTART);
+    assert_int_equal(prepare_at(&r, 10, "fresh", e), -DER_AGAIN);
     check_clean(&r);
     rig_stop(&r);
 }
@@ -595,7 +595,7 @@ static void snapshots_wait_for_it(void **state)
     reclaim_all(&r);
     assert_string_equal(get_s(&r, LATEST, kv(), "k", "a"), "new");
     /* an epoch of what was taken back: who has read it must not commit */
-    assert_int_equal(prepare_at(&r, 3, "fresh", after + 1), -DER_TX_RESTART);
+    assert_int_equal(prepare_at(&r, 3, "fresh", after + 1), -DER_AGAIN);
     check_clean(&r);
     rig_stop(&r);
 }
@@ -728,7 +728,7 @@ static void a_withdrawn_attempt_may_be_followed(void **state)
     CHECK_EQ(prepare_s(&r, 1, "k", "new", 0, &e), 0);
     id = (struct vos_txid){r.txid.session_hlc, r.txid.session_rand, 1, 0};
     assert_int_equal(vos_prepared(r.c, &id), e);
-    assert_int_equal(prepare_s(&r, 1, "k", "new", e + 1, NULL), -DER_TX_RESTART);
+    assert_int_equal(prepare_s(&r, 1, "k", "new", e + 1, NULL), -DER_AGAIN);
     CHECK_EQ(RIG_RETRY(&r, vos_withdraw(r.c, &id, e + 1, &lsn)), 0); /* not that one */
     assert_int_equal(vos_prepared(r.c, &id), e);
     CHECK_EQ(RIG_RETRY(&r, vos_withdraw(r.c, &id, e, &lsn)), 0);
