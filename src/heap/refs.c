@@ -157,14 +157,14 @@ int heap_refs_space(struct heap *h, struct heap_refs *r, uint64_t *group, bool *
 
     *more = false;
     if (rc != 0 || off == 0)
-        return rc;
+        return 0;
     head = heap_ptr(h, off, sizeof(*head));
     if (head == NULL)
         return heap_rc(h) == HEAP_FAULT ? HEAP_FAULT : 0;
     table = *group / SPACE_TABLE < SPACE_TABLES_MAX ? head->table[*group / SPACE_TABLE] : 0;
     if (table != 0) {
-        sum = heap_ptr(h, table, SPACE_TABLE * sizeof(*sum));
-        if (sum == NULL && heap_rc(h) == HEAP_FAULT)
+        sum = table % 8 == 0 ? heap_ptr(h, table, SPACE_TABLE * sizeof(*sum)) : NULL;
+        if (table % 8 == 0 && sum == NULL && heap_rc(h) == HEAP_FAULT)
             return HEAP_FAULT;
         heap_refs_add(r, table);
         for (uint32_t i = 0; sum != NULL && i < SPACE_TABLE; i++)

@@ -432,7 +432,7 @@ int heap_root_get(struct heap *h, enum heap_root r, uint64_t *off)
     if ((unsigned)r >= HEAP_ROOT_NR)
         return -DER_INVAL;
     *off = heap_super(h)->root[r];
-    return 0;
+    return *off % 8 == 0 || r == HEAP_ROOT_REPAIR ? 0 : -DER_CSUM; /* no allocation begins there */
 }
 
 int heap_tx_root_set(struct heap *h, enum heap_root r, uint64_t off)

@@ -163,12 +163,18 @@ bool cont_is_loaded(struct vos *v, uint64_t off);
 /* Those that could not be loaded before, as far as they can now. */
 int conts_load_again(struct vos *v);
 
+int rec_bad(const char *what, uint64_t off);
 /* Reading a record: kind and flags are checked. NULL: *rc says why. */
 int rec_refused(const struct heap *h, uint64_t off, const struct ver *r, uint8_t kind);
 static inline const void *rec_get(struct heap *h, uint64_t off, size_t len, uint8_t kind, int *rc)
 {
-    const struct ver *r = heap_ptr(h, off, len); /* or another: all begin with kind and flags */
+    const struct ver *r; /* or another: all begin with kind and flags */
 
+    if (off % 8 != 0) {
+        *rc = rec_bad("it begins where none can", off);
+        return NULL;
+    }
+    r = heap_ptr(h, off, len);
     if (r != NULL && r->kind == kind && (r->flags & ~VER_KNOWN) == 0)
         return r;
     *rc = rec_refused(h, off, r, kind);
@@ -176,7 +182,6 @@ static inline const void *rec_get(struct heap *h, uint64_t off, size_t len, uint
 }
 #define REC(h, off, type, kind, rc)                                                                \
     ((const struct type *)rec_get(h, off, sizeof(struct type), kind, rc))
-int rec_bad(const char *what, uint64_t off);
 int tx_put64(struct heap *h, uint64_t off, uint64_t value);
 
 /* ---- snap.c ---- */
