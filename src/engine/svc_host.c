@@ -134,6 +134,13 @@ static int snap_del(struct shard *s, void *arg)
 
 /* ---- Messages that are more than a command ---- */
 
+/* The service's record is what counts, and the other stores' may not be before it. Where the log
+ * fails, what became of it is not known; the answer waits for the same and says so. */
+static bool decided(struct shard *s, const struct host *h)
+{
+    return !h->replayed && (s->eng->shard_nr == 1 || heap_wait_durable(s->heap, h->lsn) == 0);
+}
+
 /* arg of what follows: one an shard, by target. */
 static struct barrier *barrier_of(struct shard *s, void *arg)
 {
@@ -235,9 +242,7 @@ static int snap_destroy(struct shard *s, struct host *h)
     if (MUTANT(ENGINE_SNAP_STORE_FIRST))
         shards_each(s->eng, each_del, b);
     rc = shard_run(s, apply, h);
-    if (rc == 0 && !h->replayed && s->eng->shard_nr > 1)
-        rc = heap_wait_durable(s->heap, h->lsn);
-    if (rc == 0 && !h->replayed)
+    if (rc == 0 && decided(s, h))
         shards_each(s->eng, each_del, b); /* likewise */
     return rc;
 }
@@ -255,9 +260,7 @@ static int cont_destroy(struct shard *s, struct host *h)
     bool known = shard_run(s, lookup, h) == 0;
     int rc = shard_run(s, apply, h);
 
-    if (rc == 0 && !h->replayed && s->eng->shard_nr > 1)
-        rc = heap_wait_durable(s->heap, h->lsn);
-    if (rc == 0 && !h->replayed) {
+    if (rc == 0 && decided(s, h)) {
         /* before the stores: a shard that still knew a handle would make the container anew */
         handles_spread(s->eng);
         if (known) /* absent if nothing was ever written; fails: the background does it */
