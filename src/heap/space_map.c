@@ -37,6 +37,8 @@ static int sum_find(struct heap *h, uint64_t group, uint64_t *sum)
     if (head == NULL)
         return heap_rc(h);
     table = head->table[group / SPACE_TABLE];
+    if (table % 8 != 0) /* damaged */
+        return -DER_CSUM;
     if (table != 0)
         *sum = table + group % SPACE_TABLE * sizeof(struct space_sum);
     return 0;
@@ -66,6 +68,8 @@ int space_map_bits(struct heap *h, uint64_t group, const uint64_t **bits)
     *bits = NULL;
     if (rc != 0 || sum.bitmap == 0)
         return rc;
+    if (sum.bitmap % 8 != 0)
+        return -DER_CSUM;
     *bits = heap_ptr(h, sum.bitmap, SPACE_WORDS * sizeof(**bits));
     return *bits != NULL ? 0 : heap_rc(h);
 }
@@ -101,6 +105,8 @@ static int sum_make(struct heap *h, uint64_t group, uint64_t *sum)
     if (head == NULL)
         return heap_rc(h);
     table = head->table[group / SPACE_TABLE];
+    if (table % 8 != 0)
+        return -DER_CSUM;
     if (table == 0) {
         rc = heap_tx_alloc(h, SPACE_TABLE * sizeof(struct space_sum), off, &table, NULL);
         if (rc == 0)
