@@ -152,6 +152,8 @@ static int set_stage(struct run *r)
         r->p.clients = MIN(r->conf.clients, SIM_CLIENTS_MAX);
     r->p.clients = r->work.load->alone ? 1 : MAX(r->p.clients, r->work.load->clients_min);
     r->p.cluster.clients = r->p.clients;
+    if (r->work.load->one_clock)
+        r->p.cluster.own_clocks = false;
     r->p.world.keep = r->conf.keep;
     r->p.world.story = r->conf.story;
     r->p.world.arg = r->conf.arg;

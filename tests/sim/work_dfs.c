@@ -270,4 +270,4 @@ static int verify(struct work_client *c)
     return rc;
 }
 
-WORKLOAD(dfs, .posix = true, .alone = true, .settle = settle, .fini = fini);
+WORKLOAD(dfs, .posix = true, .one_clock = true, .alone = true, .settle = settle, .fini = fini);

@@ -489,4 +489,4 @@ static int verify(struct work_client *c)
     return rc;
 }
 
-WORKLOAD(objects, .settle = settle);
+WORKLOAD(objects, .one_clock = true, .settle = settle);

@@ -200,6 +200,7 @@ static int step(struct work_client *c)
 const struct workload work_share = {
     .name = "dfs_shared",
     .posix = true,
+    .one_clock = true,
     .clients_min = 2,
     .unknown_max = UNKNOWN_MAX,
     .setup = setup,

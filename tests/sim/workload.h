@@ -58,8 +58,11 @@ struct work_client {
 
 struct workload {
     const char *name;
-    bool posix;           /* the container is made with dfs_cont_create() */
-    bool alone;           /* its clients do not share a domain: at most one works at a time */
+    bool posix; /* the container is made with dfs_cont_create() */
+    bool alone; /* its clients do not share a domain: at most one works at a time */
+    /* Its oracle expects a transaction to see whatever was over before it began, of any client.
+     * Where clocks differ that is promised to single calls only. */
+    bool one_clock;
     uint32_t clients_min; /* that it needs to make sense; 0: one */
     uint32_t unknown_max; /* outcomes nobody knows before all is settled; 0: as the run says */
     int (*setup)(struct work_client *c);
