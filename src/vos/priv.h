@@ -590,6 +590,7 @@ struct round {
     uint64_t upto;        /* pruning: what newer versions up to here cover */
     uint64_t first, last; /* discarding: what changed at these epochs */
     uint64_t *newest;     /* ... and the newest below them that stays */
+    bool spares;          /* passes by the objects that something prepared touches */
     int (*dkey)(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
                 const struct round *r);
     int (*obj)(struct vos_cont *c, uint64_t obj, const struct round *r); /* after its dkeys */

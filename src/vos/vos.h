@@ -46,8 +46,8 @@ struct vos_cont; /* an open container of the shard: cached state; valid until vo
     32768u /* extents carry one checksum per chunk of this many bytes (of the stored extent, from  \
               its start) */
 #define VOS_SESSION_OUTCOMES 256u
-#define VOS_INFO_MAX         512u /* bytes that the caller may give to a prepared transaction */
-#define VOS_INTENT_MAX       128u /* transactions prepared in one shard at a time */
+#define VOS_INFO_MAX         512u  /* bytes that the caller may give to a prepared transaction */
+#define VOS_INTENT_MAX       128u  /* transactions prepared in one shard at a time */
 #define VOS_DECIDED_MAX      4096u /* decisions kept in one shard */
 
 /* ---- Shard ---- */
@@ -235,13 +235,15 @@ struct vos_anchor;
  * vos_doubt_list() and vos_met(). epoch_in 0: the clock. Else the transaction's own, from another
  * shard: then -DER_TX_RESTART if at or after it something happened to what the compound looks at or
  * changes, or if what it changes was read at or after it (reads at a given epoch, and what publish
- * and prepare looked at), or if another attempt of it is prepared. Such marks are kept from the first prepare with an epoch_in on; that one,
- * and after it those with epochs from before it, restart. *replayed: it is prepared, or was
- * committed; *epoch_out says at which epoch. -DER_TX_RESTART: it was aborted; a new attempt needs a
- * new id. -DER_INPROGRESS: another is in the way, or this id is prepared in another container.
- * -DER_AGAIN: VOS_INTENT_MAX are prepared, or too much. -DER_NOSPACE: no room to apply it later
- * either; compounds that only delete fit a full pool, but few at a time. -DER_OVERFLOW: as publish,
- * or keys and small values of more than a MiB. A compound of nothing but
+ * and prepare looked at), or if another attempt of it is prepared. Such marks are kept from the
+ * first prepare with an epoch_in on; that one, and after it those with epochs from before it,
+ * restart. *replayed: it is prepared, or was committed; *epoch_out says at which epoch.
+ * -DER_TX_RESTART: it was aborted; a new attempt needs a new id. -DER_INPROGRESS: another is in the
+ * way, or this id is prepared in another container. -DER_AGAIN: VOS_INTENT_MAX are prepared, or too
+ * much. -DER_NOSPACE: no room to apply it later either; compounds that only delete fit a full pool,
+ * but few at a time. -DER_OVERFLOW: as publish, or keys and small values of more than a MiB, or a
+ * commit that could take more of the log than heap_promise_max(): the least log is for about 24
+ * changes, each in an object of its own; one of 4 MiB for VOS_OPS_MAX. A compound of nothing but
  * checks prepares nothing: it has done its part, and there is nothing to resolve. */
 int vos_update_prepare(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
                        daos_epoch_t epoch_in, const void *info, uint32_t info_len,
