@@ -206,14 +206,26 @@ static bool says_no(int rc)
 
 /* ---- One attempt ---- */
 
-/* Of several errors the one that says most: what the client did wrong, not what was in the way. */
+/* What a condition or a check answers. */
+static bool is_refusal(int rc)
+{
+    return rc == -DER_NONEXIST || rc == -DER_EXIST || rc == MSG_NOTEMPTY;
+}
+
+/* How much an answer counts beside others. A refusal says what is so if all that the other parts
+ * check holds too: one that could not tell, or found a change, takes it back. */
+static uint32_t weight(int rc)
+{
+    if (rc == 0)
+        return 0;
+    if (is_refusal(rc))
+        return MUTANT(ENGINE_TX_REFUSAL_TORN) ? 5 : 1;
+    return rc == -DER_INPROGRESS ? 2 : rc == -DER_TX_RESTART ? 3 : 4;
+}
+
 static int worse(int a, int b)
 {
-    if (a == 0 || b == 0)
-        return a == 0 ? b : a;
-    if (a == -DER_INPROGRESS || (a == -DER_TX_RESTART && b != -DER_INPROGRESS))
-        return b;
-    return a;
+    return weight(b) > weight(a) ? b : a;
 }
 
 static int prepare_all(struct tx_run *r)

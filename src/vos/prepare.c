@@ -190,6 +190,13 @@ static int only_looked(const struct vos_update *u, uint64_t epoch, uint64_t *lsn
     return rc;
 }
 
+/* An answer that counts only if it is one of the same moment as those of other shards: what was
+ * looked at must stay so. */
+static bool refuses(int rc)
+{
+    return rc == -DER_NONEXIST || rc == -DER_EXIST || rc == VOS_NOTEMPTY;
+}
+
 static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
                uint64_t epoch_in, const void *info, uint32_t info_len, uint64_t *epoch,
                uint64_t *lsn)
@@ -202,6 +209,14 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
     struct need need;
     int rc = may(u, epoch_in);
 
+    if (refuses(rc) && epoch_in && !MUTANT(PREPARE_REFUSAL_UNMARKED)) {
+        int marked;
+
+        marked = only_looked(u, epoch_in, lsn);
+        if (marked)
+            return marked;
+        update_mark(u, epoch_in);
+    }
     if (rc)
         return rc;
     if (epoch_in)
@@ -242,6 +257,7 @@ int vos_update_prepare(struct vos_update *u, uint64_t wall_ns, const struct vos_
     uint64_t epoch = 0;
     int rc = 0;
 
+    *lsn = 0;
     *replayed = false;
     arena_reset(&v->scratch);
     if (u->c->gone) {
@@ -267,7 +283,7 @@ int vos_update_prepare(struct vos_update *u, uint64_t wall_ns, const struct vos_
     if (rc == 0)
         *epoch_out = epoch;
     else
-        *lsn = update_seen_lsn(u);
+        *lsn = MAX(*lsn, update_seen_lsn(u));
     update_free(u, rc != 0 || update_only_checks(u));
     return rc;
 }
