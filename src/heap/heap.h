@@ -162,6 +162,9 @@ size_t heap_tx_max(const struct heap *h);
  * -DER_NO_PERM: readonly. -DER_OVERFLOW: more than the log can hold in one record. -DER_INVAL: more
  * than HEAP_TX_MAX. -DER_NOMEM. */
 int heap_tx_begin(struct heap *h, size_t redo_max);
+/* The same after a rehearsal, that is a transaction that was aborted under the same hold of the
+ * lock: that its pages count as dirty is no reason to wait, or it would wait for itself. */
+int heap_tx_begin_again(struct heap *h, size_t redo_max);
 bool heap_tx_active(const struct heap *h);
 /* Writable address of [off, off+len) within one page; its old bytes are saved for abort, its new
  * ones logged at commit. Ranges may overlap and repeat. NULL: see heap_rc(). Every byte that

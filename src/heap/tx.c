@@ -95,6 +95,11 @@ int tx_begin_dirty(struct heap *h, size_t redo_max)
     return begin(h, redo_max, false);
 }
 
+int heap_tx_begin_again(struct heap *h, size_t redo_max)
+{
+    return MUTANT(HEAP_REHEARSAL_COUNTS) ? heap_tx_begin(h, redo_max) : tx_begin_dirty(h, redo_max);
+}
+
 int tx_begin_internal(struct heap *h, size_t redo_max)
 {
     return begin(h, redo_max, true);

@@ -146,7 +146,7 @@ static int store(struct vos_update *u, const struct vos_txid *txid, struct inten
     uint64_t off, id[3];
     struct tree_key k = intent_key(head->hlc, head->rand, head->seq, id);
     struct vos_tx t;
-    int rc = vos_tx_begin(&t, c, intent_redo(u));
+    int rc = vos_tx_begin_again(&t, c, intent_redo(u));
 
     if (rc)
         return rc;
@@ -313,7 +313,7 @@ static int record(struct vos_tx *t, const struct vos_txid *txid, enum verdict ve
 }
 
 static int end_at(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid,
-                  enum verdict verdict, uint64_t floor, uint64_t *lsn)
+                  enum verdict verdict, bool again, uint64_t *lsn)
 {
     bool commit = verdict == COMMIT || verdict == DECIDE;
     struct decided *kept = NULL;
@@ -326,7 +326,8 @@ static int end_at(struct vos_cont *c, struct doubt *d, const struct vos_txid *tx
     rc = intent_as_update(c, d->off, &u, &in);
     if (rc)
         return rc;
-    rc = vos_tx_begin(&t, c, u->redo_max + COMMIT_REDO);
+    rc = again ? vos_tx_begin_again(&t, c, u->redo_max + COMMIT_REDO)
+               : vos_tx_begin(&t, c, u->redo_max + COMMIT_REDO);
     if (rc) {
         update_free(u, false);
         return rc;
@@ -334,7 +335,7 @@ static int end_at(struct vos_cont *c, struct doubt *d, const struct vos_txid *tx
     heap_tx_use_promise(c->v->h, d->pages);
     t.w = (struct when){d->epoch, 0};
     t.replay = false;
-    t.floor = floor;
+    t.floor = again ? 0 : keep_floor_but(c, d);
     /* first of all, so that its room serves what it becomes */
     rc = remove_intent(&t, d->hlc, d->rand, d->seq, d->off, commit ? NULL : u);
     if (rc == 0 && commit)
@@ -372,10 +373,10 @@ static int end_at(struct vos_cont *c, struct doubt *d, const struct vos_txid *tx
 static int end(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid,
                enum verdict verdict, uint64_t *lsn)
 {
-    int rc = end_at(c, d, txid, verdict, keep_floor_but(c, d), lsn);
+    int rc = end_at(c, d, txid, verdict, false, lsn);
 
     if (rc == -DER_OVERFLOW || rc == HEAP_GROW)
-        rc = end_at(c, d, txid, verdict, 0, lsn);
+        rc = end_at(c, d, txid, verdict, true, lsn);
     return rc;
 }
 

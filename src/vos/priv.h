@@ -136,6 +136,7 @@ struct vos_tx {
 /* ---- cont.c ---- */
 
 int vos_tx_begin(struct vos_tx *t, struct vos_cont *c, size_t redo_max);
+int vos_tx_begin_again(struct vos_tx *t, struct vos_cont *c, size_t redo_max); /* see heap.h */
 /* Stores counters, commits, updates the cached state. */
 int vos_tx_commit(struct vos_tx *t, uint64_t *lsn);
 void vos_tx_abort(struct vos_tx *t);
