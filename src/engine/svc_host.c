@@ -356,6 +356,42 @@ static int fill_pool_space(struct shard *s, struct host *h, uint64_t bits,
     return 0;
 }
 
+/* The map of the answer, with targets as they are now: who asks for ranks wants to know which have
+ * one that is down. The pool's own map does not change, nor where anything lies. */
+static int tell_down(struct shard *s, struct host *h, struct msg_buf *buf)
+{
+    const struct place_target *t;
+    struct place_target *now;
+    struct place_map *map, *told;
+    size_t len = buf->len;
+    uint8_t *bytes;
+    uint32_t nr;
+    int rc;
+
+    if (shards_all_serve(s->eng))
+        return 0;
+    rc = place_map_decode(buf->buf, buf->len, &map);
+    if (rc != 0)
+        return rc;
+    t = place_map_targets(map, &nr);
+    now = arena_memdup(h->mem, t, nr * sizeof(*t));
+    bytes = arena_alloc(h->mem, len);
+    rc = now != NULL && bytes != NULL ? 0 : -DER_NOMEM;
+    for (uint32_t i = 0; rc == 0 && i < nr; i++)
+        if (now[i].id < s->eng->shard_nr && !shard_serves(&s->eng->shard[now[i].id]))
+            now[i].state = DAOS_TS_DOWN;
+    if (rc == 0)
+        rc = place_map_create(place_map_version(map), now, nr, &told);
+    place_map_free(map);
+    if (rc != 0)
+        return rc;
+    rc = place_map_encode(told, bytes, &len);
+    place_map_free(told);
+    if (rc == 0)
+        *buf = (struct msg_buf){bytes, (uint32_t)len};
+    return rc;
+}
+
 static int pool_handle(struct shard *s, void *arg)
 {
     struct host *h = arg;
@@ -434,6 +470,8 @@ static int query(struct shard *s, struct host *h)
     rc = shard_run(s, read_state, h);
     if (rc == 0 && h->req->hdr.opcode == MSG_POOL_QUERY)
         rc = fill_pool_space(s, h, q->bits, &rep->info);
+    if (rc == 0 && h->req->hdr.opcode == MSG_POOL_QUERY)
+        rc = tell_down(s, h, &rep->map);
     return rc;
 }
 

@@ -33,8 +33,9 @@ struct tx_run {
     struct tx_info *info;
     uint32_t info_len;
     uint8_t cont[16];
-    bool seen;  /* it looks at what the client read: that it changed is the answer */
-    bool holds; /* its own part is prepared */
+    bool seen;    /* it looks at what the client read: that it changed is the answer */
+    bool deletes; /* nothing but that: it waits for room, which others give back */
+    bool holds;   /* its own part is prepared */
     uint64_t lsn;
     bool replayed;
 };
@@ -82,6 +83,23 @@ static bool has_seen(const struct msg_obj_tx_req *m)
     return false;
 }
 
+static bool deletes(const struct msg_op *op)
+{
+    for (uint32_t k = 0; op->kind == MSG_OP_UPDATE && k < op->iods_nr; k++)
+        if (op->iods[k].rec_size != 0)
+            return false;
+    return true;
+}
+
+static bool only_deletes(const struct msg_obj_tx_req *m)
+{
+    for (uint32_t i = 0; i < m->parts_nr; i++)
+        for (uint32_t k = 0; k < m->parts[i].ops_nr; k++)
+            if (!deletes(&m->parts[i].ops[k]))
+                return false;
+    return true;
+}
+
 static int begin_run(struct tx_run *r, struct shard *s, struct net_req *req)
 {
     const struct msg_obj_tx_req *m = req->req;
@@ -100,6 +118,7 @@ static int begin_run(struct tx_run *r, struct shard *s, struct net_req *req)
     if (rc != 0)
         return rc;
     r->seen = has_seen(m);
+    r->deletes = only_deletes(m);
     r->with_nr = m->parts_nr - 1;
     r->info_len = (uint32_t)(sizeof(*r->info) + r->with_nr * sizeof(r->info->target[0]));
     r->info = net_req_alloc(req, r->info_len);
@@ -187,14 +206,26 @@ static bool says_no(int rc)
 
 /* ---- One attempt ---- */
 
-/* Of several errors the one that says most: what the client did wrong, not what was in the way. */
+/* What a condition or a check answers, or the kind of value that is there. */
+static bool is_refusal(int rc)
+{
+    return rc == -DER_NONEXIST || rc == -DER_EXIST || rc == -DER_REC_SIZE || rc == MSG_NOTEMPTY;
+}
+
+/* How much an answer counts beside others. A refusal says what is so if all that the other parts
+ * check holds too: one that could not tell, or found a change, takes it back. */
+static uint32_t weight(int rc)
+{
+    if (rc == 0)
+        return 0;
+    if (is_refusal(rc))
+        return MUTANT(ENGINE_TX_REFUSAL_TORN) ? 5 : 1;
+    return rc == -DER_INPROGRESS || rc == -DER_AGAIN ? 2 : rc == -DER_TX_RESTART ? 3 : 4;
+}
+
 static int worse(int a, int b)
 {
-    if (a == 0 || b == 0)
-        return a == 0 ? b : a;
-    if (a == -DER_INPROGRESS || (a == -DER_TX_RESTART && b != -DER_INPROGRESS))
-        return b;
-    return a;
+    return weight(b) > weight(a) ? b : a;
 }
 
 static int prepare_all(struct tx_run *r)
@@ -313,8 +344,9 @@ static int recall(struct shard *s, void *arg)
 
 static bool another_attempt(const struct tx_run *r, int rc)
 {
-    bool in_the_way =
-        rc == -DER_INPROGRESS || rc == -DER_AGAIN || (rc == -DER_TX_RESTART && !r->seen);
+    bool in_the_way = rc == -DER_INPROGRESS || rc == -DER_AGAIN ||
+                      (rc == -DER_TX_RESTART && !r->seen) ||
+                      (rc == -DER_NOSPACE && r->deletes && !MUTANT(ENGINE_TX_DELETE_ONCE));
 
     return in_the_way && rt_now_ns() < r->until_ns && !gate_is_closed(&r->s->eng->gate);
 }

@@ -392,6 +392,8 @@ int heap_tx_alloc_raw(struct heap *h, size_t size, uint64_t near, uint64_t *off,
     p = tx_write(h, at, c->size);
     if (p == NULL)
         return h->rc;
+    if (h->tx.counts)
+        h->tx.took[cls]++;
     memset((char *)p + size, 0, c->size - size);
     *off = at;
     *ptr = p;

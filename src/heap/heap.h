@@ -162,6 +162,9 @@ size_t heap_tx_max(const struct heap *h);
  * -DER_NO_PERM: readonly. -DER_OVERFLOW: more than the log can hold in one record. -DER_INVAL: more
  * than HEAP_TX_MAX. -DER_NOMEM. */
 int heap_tx_begin(struct heap *h, size_t redo_max);
+/* The same after a rehearsal, that is a transaction that was aborted under the same hold of the
+ * lock: that its pages count as dirty is no reason to wait, or it would wait for itself. */
+int heap_tx_begin_again(struct heap *h, size_t redo_max);
 bool heap_tx_active(const struct heap *h);
 /* Writable address of [off, off+len) within one page; its old bytes are saved for abort, its new
  * ones logged at commit. Ranges may overlap and repeat. NULL: see heap_rc(). Every byte that
@@ -185,6 +188,17 @@ enum heap_reserve {
 };
 /* The open transaction is of this kind. */
 void heap_tx_use_reserve(struct heap *h, enum heap_reserve kind);
+/* The allocations of the open transaction are counted from here on: whoever is about to promise it
+ * rehearses it first. */
+void heap_tx_count(struct heap *h);
+/* What it takes: the most pages that what was counted can need, whatever pages are begun when it is
+ * done again; and the bytes of its record. */
+void heap_tx_need(const struct heap *h, uint32_t *pages, size_t *redo);
+/* The most pages that so many inserts into trees can need for their nodes. */
+uint32_t heap_tree_pages(uint32_t inserts);
+/* The largest record of a transaction that was promised: twice as much as of others when the log is
+ * small, so that what fits when it is promised fits later too. */
+size_t heap_promise_max(const struct heap *h);
 /* Keeps so many free pages for transactions to come that must not fail (vos: commits of what was
  * prepared): all others, deletes included, leave them. Volatile. deletes: the promised transactions
  * delete, and so may count on what is kept for such, but for what HEAP_RESERVE_COME leaves.
@@ -193,7 +207,8 @@ int heap_promise(struct heap *h, uint32_t pages, bool deletes);
 /* What a restart finds promised: never fails. */
 void heap_promise_again(struct heap *h, uint32_t pages);
 void heap_promise_drop(struct heap *h, uint32_t pages);
-/* The open transaction may use so many of the promised pages, and all that is kept for deletes. */
+/* The open transaction may use so many of the promised pages, and all that is kept for deletes; its
+ * record may be as large as heap_promise_max(). */
 void heap_tx_use_promise(struct heap *h, uint32_t pages);
 /* Gives an allocation back; reusable by later transactions at once. The size is known to the heap.
  */

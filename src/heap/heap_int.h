@@ -110,15 +110,18 @@ struct tx_range {
 struct tx {
     bool active;
     bool internal;   /* checkpoint: may use the log space kept for it */
+    bool promised;   /* its record may be as large as heap_promise_max() */
+    bool counts;     /* heap_tx_count() */
     uint64_t leaves; /* so many free pages to others */
     uint64_t need;   /* log bytes reserved */
     uint64_t used;   /* log bytes the record takes so far, upper bound */
     struct arena undo;
     struct tx_range *range, *sort; /* in order of writing; room to sort them */
     uint32_t nr, cap;
-    struct vec32 inits;   /* pages initialised: page number, kind | cls << 8 */
-    struct vec32 freed;   /* pages that become free at commit */
-    struct vec32 touched; /* pages whose lists must be recomputed on abort */
+    struct vec32 inits;       /* pages initialised: page number, kind | cls << 8 */
+    struct vec32 freed;       /* pages that become free at commit */
+    struct vec32 touched;     /* pages whose lists must be recomputed on abort */
+    uint32_t took[CLASS_MAX]; /* if it counts: allocations of each class */
 };
 
 /* What space.c (and nobody else yet) does at the end of a transaction and elsewhere. Attached with

@@ -51,6 +51,7 @@ static int begin(struct heap *h, size_t redo_max, bool internal)
     int rc;
 
     ASSERT(!tx->active);
+    tx->promised = false;
     if (h->readonly)
         return -DER_NO_PERM;
     if (redo_max > HEAP_TX_MAX)
@@ -63,6 +64,7 @@ static int begin(struct heap *h, size_t redo_max, bool internal)
     }
     tx->active = true;
     tx->internal = internal;
+    tx->counts = false;
     tx->leaves = internal ? 0 : PAGES_KEPT;
     if (!internal && !MUTANT(HEAP_PROMISE_BROKEN))
         tx->leaves += h->alloc.promised;
@@ -93,6 +95,11 @@ int tx_begin_dirty(struct heap *h, size_t redo_max)
     return begin(h, redo_max, false);
 }
 
+int heap_tx_begin_again(struct heap *h, size_t redo_max)
+{
+    return MUTANT(HEAP_REHEARSAL_COUNTS) ? heap_tx_begin(h, redo_max) : tx_begin_dirty(h, redo_max);
+}
+
 int tx_begin_internal(struct heap *h, size_t redo_max)
 {
     return begin(h, redo_max, true);
@@ -110,6 +117,33 @@ void heap_tx_use_reserve(struct heap *h, enum heap_reserve kind)
 }
 
 /* ---- Promises ---- */
+
+void heap_tx_count(struct heap *h)
+{
+    memset(h->tx.took, 0, sizeof(h->tx.took));
+    h->tx.counts = true;
+}
+
+/* Each class a page of its own, since what is begun now others may fill. */
+void heap_tx_need(const struct heap *h, uint32_t *pages, size_t *redo)
+{
+    *pages = 0;
+    for (uint32_t c = 0; c < h->alloc.nr; c++)
+        *pages += DIV_UP(h->tx.took[c], h->alloc.cls[c].slots);
+    *redo = h->tx.used;
+}
+
+/* Leaves are of three sizes, and inner nodes of two; of the largest 15 and 10 fill a page. An
+ * insert makes one leaf, and an inner node on each of three levels. */
+uint32_t heap_tree_pages(uint32_t inserts)
+{
+    return inserts == 0 ? 0 : MIN(inserts, 3u) + 2 + (inserts - 1) / 15 + (3 * inserts - 1) / 10;
+}
+
+size_t heap_promise_max(const struct heap *h)
+{
+    return h->is_volatile ? HEAP_TX_MAX : h->wal.promise_max;
+}
 
 int heap_promise(struct heap *h, uint32_t pages, bool deletes)
 {
@@ -138,6 +172,7 @@ void heap_tx_use_promise(struct heap *h, uint32_t pages)
 {
     ASSERT(h->alloc.promised >= pages);
     h->tx.leaves = h->alloc.promised - pages;
+    h->tx.promised = true;
 }
 
 bool heap_tx_active(const struct heap *h)

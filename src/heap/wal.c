@@ -64,7 +64,7 @@ static struct wal_group *group_new(struct wal *w)
     g = base_calloc(1, sizeof(*g));
     if (g == NULL)
         return NULL;
-    g->cap = (uint32_t)ROUND_UP(w->group_max + w->tx_max + 2 * WAL_BLOCK, WAL_BLOCK);
+    g->cap = (uint32_t)ROUND_UP(w->group_max + w->promise_max + 2 * WAL_BLOCK, WAL_BLOCK);
     g->buf = io_buf_alloc(g->cap);
     if (g->buf == NULL) {
         base_free(g);
@@ -74,7 +74,7 @@ static struct wal_group *group_new(struct wal *w)
     return g;
 }
 
-/* Makes sure that a group is open that a record of tx_max bytes fits in. */
+/* Makes sure that a group is open that the largest record fits in. */
 static int group_open(struct wal *w)
 {
     struct wal_group *g;
@@ -115,7 +115,7 @@ int wal_reserve(struct heap *h, uint64_t bytes, bool internal)
 
     if (atomic_load_explicit(&w->failed, memory_order_relaxed))
         return -DER_IO;
-    if (bytes > w->tx_max)
+    if (bytes > (h->tx.promised ? w->promise_max : w->tx_max))
         return -DER_OVERFLOW;
     /* In the worst case the open group is sealed first and the record starts a group of its own. */
     need = ROUND_UP(bytes + sizeof(struct wal_group_hdr), WAL_BLOCK) + WAL_BLOCK;
@@ -176,6 +176,7 @@ int wal_open(struct heap *h)
     ASSERT(size >= WAL_MIN_SIZE);
     w->size = (size - WAL_RING_OFF) / WAL_BLOCK * WAL_BLOCK;
     w->tx_max = (uint32_t)MIN(HEAP_TX_MAX + (HEAP_TX_MAX >> 2), w->size / 4);
+    w->promise_max = (uint32_t)MIN(HEAP_TX_MAX + (HEAP_TX_MAX >> 2), w->size / 2);
     w->group_max = (uint32_t)MIN(
         h->conf.group_max_bytes != 0 ? MIN(h->conf.group_max_bytes, 8u << 20) : 1u << 20,
         w->size / 8);

@@ -112,9 +112,10 @@ struct wal_group {
 #define WAL_GROUPS_MAX 6u /* sealed or open at once; more: HEAP_WAIT */
 
 struct wal {
-    uint64_t size;       /* of the ring, bytes */
-    uint32_t group_max;  /* a group this long is sealed */
-    uint32_t tx_max;     /* largest record */
+    uint64_t size;        /* of the ring, bytes */
+    uint32_t group_max;   /* a group this long is sealed */
+    uint32_t tx_max;      /* largest record */
+    uint32_t promise_max; /* ... of a transaction that was promised */
     uint64_t replay_lsn; /* nothing before it is needed: the ring is free up to replay_lsn + size */
     uint64_t replay_group, complete_lsn;
     uint64_t last_lsn;              /* of the newest commit */

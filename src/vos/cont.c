@@ -37,15 +37,25 @@ int tx_put64(struct heap *h, uint64_t off, uint64_t value)
 
 /* ---- Transactions ---- */
 
-int vos_tx_begin(struct vos_tx *t, struct vos_cont *c, size_t redo_max)
+/* The estimate is of the worst case, which a small log cannot hold: what is really written mostly
+ * fits, and if it does not, the heap says so. */
+static size_t tx_init(struct vos_tx *t, struct vos_cont *c, size_t redo_max)
 {
     memset(t->stat, 0, sizeof t->stat);
     t->c = c;
     t->v = c->v;
     t->ceiling = 0;
-    /* The estimate is of the worst case, which a small log cannot hold: what is really written
-     * mostly fits, and if it does not, the heap says so. */
-    return heap_tx_begin(t->v->h, MIN(redo_max + OP_REDO, heap_tx_max(t->v->h)));
+    return MIN(redo_max + OP_REDO, heap_tx_max(t->v->h));
+}
+
+int vos_tx_begin(struct vos_tx *t, struct vos_cont *c, size_t redo_max)
+{
+    return heap_tx_begin(c->v->h, tx_init(t, c, redo_max));
+}
+
+int vos_tx_begin_again(struct vos_tx *t, struct vos_cont *c, size_t redo_max)
+{
+    return heap_tx_begin_again(c->v->h, tx_init(t, c, redo_max));
 }
 
 int vos_ceiling_raise(struct vos_tx *t, uint64_t epoch)

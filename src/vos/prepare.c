@@ -13,13 +13,12 @@
  */
 #include "vos/priv.h"
 
-#define PAGES_MAX   2048u  /* promised to all intents of a shard: 32 MiB */
-#define PAGE_FILL   15000u /* bytes of records that a page holds, whatever their size */
+#define PAGES_MAX   2048u /* promised to all intents of a shard: 32 MiB */
 #define COMMIT_REDO (4 * TREE_REDO_MAX)
+#define TREE_REDO   8192u /* of an insert into a tree of four levels that splits them all */
 /* Of the stream: the commit may have to load it (64 pages), and what it changes, in one operation
  * (HEAP_PINS_MAX). */
 #define INTENT_BYTES_MAX (1u << 20)
-#define CLASSES_MAX      56u /* sizes of allocations, and so pages begun at once */
 
 /* ---- May it? ---- */
 
@@ -77,50 +76,60 @@ static int may(struct vos_update *u, uint64_t epoch)
 
 /* ---- What its commit may need ---- */
 
-/* Pages: for each allocation one, since what is begun others may fill; but of one commit those of
- * one size go together. */
-static uint32_t pages_of(const struct vos_update *u)
+static bool obj_seen(const struct vos_update *u, uint32_t i)
 {
-    uint64_t allocs = 1, bytes = sizeof(struct intent_rec) + VOS_INFO_MAX; /* the decision */
+    for (uint32_t k = 0; k < i; k++)
+        if (u->ops[k].kind == VOS_OP_UPDATE && u->ops[k].oid.hi == u->ops[i].oid.hi &&
+            u->ops[k].oid.lo == u->ops[i].oid.lo)
+            return true;
+    return false;
+}
+
+/* Inserts into trees that others change too: of objects, of an object's dkeys, of the trash, of
+ * intents. What else it changes nobody changes until then; but there each insert may have to split
+ * what was not full when it was rehearsed. */
+static uint32_t shared_inserts(const struct vos_update *u)
+{
+    uint32_t nr = 2; /* the intent goes, a decision comes */
 
     for (uint32_t i = 0; i < u->nr; i++) {
         const struct vos_op *op = &u->ops[i];
 
-        if (op->kind == VOS_OP_CHECK)
-            continue;
-        if (op->kind == VOS_OP_PUNCH) { /* a punch, the object's place in the trash; unpacking */
-            uint32_t nr = op->level == VOS_AKEY ? op->akey_nr : 1;
-
-            allocs += op->level == VOS_OBJ ? 3 : 4 + 2 * nr;
-            bytes += nr * UINT64_C(2048) + PACK_MAX;
-            continue;
-        }
-        allocs += 7; /* object, dkey, unpacking, nodes of their trees */
-        bytes += op->dkey.len + PACK_MAX + 4096;
-        for (uint32_t k = 0; k < op->akey_nr; k++) {
-            const struct prep *pr = &u->preps[i][k];
-
-            allocs += 2 + MAX(pr->part_nr, op->iods[k].recx_nr);
-            bytes += op->iods[k].akey.len + 1024 + 64 * (uint64_t)op->iods[k].recx_nr;
-            for (uint32_t p = 0; p < pr->part_nr; p++)
-                bytes += pr->parts[p].l.total + 64;
-        }
+        if (op->kind == VOS_OP_PUNCH)
+            nr += op->level == VOS_OBJ;
+        else if (op->kind == VOS_OP_UPDATE)
+            nr += obj_seen(u, i) ? 1 : 2;
     }
-    return (uint32_t)MIN(allocs, CLASSES_MAX + bytes / PAGE_FILL * 9 / 8);
+    return nr;
 }
 
-static int rehearse(const struct vos_update *u, uint64_t epoch, uint32_t pages)
+struct need {
+    uint32_t pages;
+    size_t redo;
+};
+
+/* Nothing is given back in it, as when a reader comes to need it until then: so a commit that does
+ * likewise needs no more. */
+static int rehearse(const struct vos_update *u, uint64_t epoch, struct need *need)
 {
+    uint32_t more = shared_inserts(u);
     struct vos_tx t;
     int rc = vos_tx_begin(&t, u->c, u->redo_max);
 
     if (rc)
         return rc;
-    heap_tx_use_promise(u->c->v->h, pages);
+    if (update_only_deletes(u))
+        heap_tx_use_reserve(u->c->v->h, HEAP_RESERVE_COME);
+    heap_tx_count(u->c->v->h);
     t.w = (struct when){epoch, 0};
     t.replay = false;
-    t.floor = vos_keep_floor(u->c);
+    t.floor = 0;
     rc = update_apply(&t, u);
+    if (rc == 0) {
+        heap_tx_need(u->c->v->h, &need->pages, &need->redo);
+        need->pages += 1 + heap_tree_pages(more);
+        need->redo = MIN(need->redo + more * TREE_REDO, u->redo_max) + COMMIT_REDO;
+    }
     vos_tx_abort(&t);
     return rc;
 }
@@ -137,7 +146,7 @@ static int store(struct vos_update *u, const struct vos_txid *txid, struct inten
     uint64_t off, id[3];
     struct tree_key k = intent_key(head->hlc, head->rand, head->seq, id);
     struct vos_tx t;
-    int rc = vos_tx_begin(&t, c, intent_redo(u));
+    int rc = vos_tx_begin_again(&t, c, intent_redo(u));
 
     if (rc)
         return rc;
@@ -181,6 +190,22 @@ static int only_looked(const struct vos_update *u, uint64_t epoch, uint64_t *lsn
     return rc;
 }
 
+/* An answer that counts only if it is one of the same moment as those of other shards: what was
+ * looked at must stay so. */
+static int refused(const struct vos_update *u, int rc, uint64_t epoch, uint64_t *lsn)
+{
+    int marked;
+
+    if (epoch == 0 || MUTANT(PREPARE_REFUSAL_UNMARKED) ||
+        (rc != -DER_NONEXIST && rc != -DER_EXIST && rc != -DER_REC_SIZE && rc != VOS_NOTEMPTY))
+        return rc;
+    marked = only_looked(u, epoch, lsn);
+    if (marked)
+        return marked;
+    update_mark(u, epoch);
+    return rc;
+}
+
 static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
                uint64_t epoch_in, const void *info, uint32_t info_len, uint64_t *epoch,
                uint64_t *lsn)
@@ -189,12 +214,12 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
     struct intent_rec head = {.hlc = txid->session_hlc,
                               .rand = txid->session_rand,
                               .seq = txid->seq,
-                              .info_len = (uint16_t)info_len,
-                              .pages = pages_of(u)};
+                              .info_len = (uint16_t)info_len};
+    struct need need;
     int rc = may(u, epoch_in);
 
     if (rc)
-        return rc;
+        return refused(u, rc, epoch_in, lsn);
     if (epoch_in)
         hlc_raise(v->clock, epoch_in);
     head.epoch = *epoch = epoch_in ? epoch_in : hlc_get(v->clock, wall_ns);
@@ -204,18 +229,20 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
             update_mark(u, *epoch);
         return rc;
     }
+    rc = intent_bytes(u) > INTENT_BYTES_MAX ? -DER_OVERFLOW : rehearse(u, *epoch, &need);
+    if (rc)
+        return refused(u, rc, epoch_in, lsn);
     /* for certain: a commit cannot be refused */
-    if (u->redo_max + COMMIT_REDO > heap_tx_max(v->h) || intent_bytes(u) > INTENT_BYTES_MAX)
+    if (need.redo > heap_promise_max(v->h))
         return -DER_OVERFLOW;
+    head.pages = need.pages;
     if (v->doubt_nr >= VOS_INTENT_MAX || v->decided_nr >= VOS_DECIDED_MAX ||
         (v->doubt_nr && v->doubt_pages + head.pages > PAGES_MAX))
         return -DER_AGAIN;
     rc = heap_promise(v->h, head.pages, update_only_deletes(u));
     if (rc)
         return rc;
-    rc = rehearse(u, *epoch, head.pages);
-    if (rc == 0)
-        rc = store(u, txid, &head, info, lsn);
+    rc = store(u, txid, &head, info, lsn);
     if (rc == 0)
         update_mark(u, *epoch);
     else
@@ -231,6 +258,7 @@ int vos_update_prepare(struct vos_update *u, uint64_t wall_ns, const struct vos_
     uint64_t epoch = 0;
     int rc = 0;
 
+    *lsn = 0;
     *replayed = false;
     arena_reset(&v->scratch);
     if (u->c->gone) {
@@ -256,7 +284,7 @@ int vos_update_prepare(struct vos_update *u, uint64_t wall_ns, const struct vos_
     if (rc == 0)
         *epoch_out = epoch;
     else
-        *lsn = update_seen_lsn(u);
+        *lsn = MAX(*lsn, update_seen_lsn(u));
     update_free(u, rc != 0 || update_only_checks(u));
     return rc;
 }
@@ -285,8 +313,8 @@ static int record(struct vos_tx *t, const struct vos_txid *txid, enum verdict ve
     return session_record(t, txid, verdict == ABORT ? OUTCOME_ABORTED : 0);
 }
 
-static int end(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid,
-               enum verdict verdict, uint64_t *lsn)
+static int end_at(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid,
+                  enum verdict verdict, bool again, uint64_t *lsn)
 {
     bool commit = verdict == COMMIT || verdict == DECIDE;
     struct decided *kept = NULL;
@@ -299,7 +327,8 @@ static int end(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid,
     rc = intent_as_update(c, d->off, &u, &in);
     if (rc)
         return rc;
-    rc = vos_tx_begin(&t, c, u->redo_max + COMMIT_REDO);
+    rc = again ? vos_tx_begin_again(&t, c, u->redo_max + COMMIT_REDO)
+               : vos_tx_begin(&t, c, u->redo_max + COMMIT_REDO);
     if (rc) {
         update_free(u, false);
         return rc;
@@ -307,7 +336,7 @@ static int end(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid,
     heap_tx_use_promise(c->v->h, d->pages);
     t.w = (struct when){d->epoch, 0};
     t.replay = false;
-    t.floor = keep_floor_but(c, d);
+    t.floor = again ? 0 : keep_floor_but(c, d);
     /* first of all, so that its room serves what it becomes */
     rc = remove_intent(&t, d->hlc, d->rand, d->seq, d->off, commit ? NULL : u);
     if (rc == 0 && commit)
@@ -337,6 +366,18 @@ static int end(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid,
         }
     }
     update_free(u, false);
+    return rc;
+}
+
+/* It gives back what nobody can read any more. If that takes more than was promised it is left to
+ * vos_reclaim(), as it was in the rehearsal. */
+static int end(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid,
+               enum verdict verdict, uint64_t *lsn)
+{
+    int rc = end_at(c, d, txid, verdict, false, lsn);
+
+    if (rc == -DER_OVERFLOW || rc == HEAP_GROW)
+        rc = end_at(c, d, txid, verdict, true, lsn);
     return rc;
 }
 

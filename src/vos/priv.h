@@ -136,6 +136,7 @@ struct vos_tx {
 /* ---- cont.c ---- */
 
 int vos_tx_begin(struct vos_tx *t, struct vos_cont *c, size_t redo_max);
+int vos_tx_begin_again(struct vos_tx *t, struct vos_cont *c, size_t redo_max); /* see heap.h */
 /* Stores counters, commits, updates the cached state. */
 int vos_tx_commit(struct vos_tx *t, uint64_t *lsn);
 void vos_tx_abort(struct vos_tx *t);
@@ -595,6 +596,7 @@ struct round {
     uint64_t upto;        /* pruning: what newer versions up to here cover */
     uint64_t first, last; /* discarding: what changed at these epochs */
     uint64_t *newest;     /* ... and the newest below them that stays */
+    bool spares;          /* passes by the objects that something prepared touches */
     int (*dkey)(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
                 const struct round *r);
     int (*obj)(struct vos_cont *c, uint64_t obj, const struct round *r); /* after its dkeys */

@@ -575,6 +575,11 @@ static int step(struct vos_cont *c, size_t root_at, const struct round *r, struc
         return -DER_CSUM;
     if (!p->started || !p->in_obj || oid.hi != p->oid_hi || oid.lo != p->oid_lo)
         *p = (struct agg_place){.started = 1, .in_obj = 1, .oid_hi = oid.hi, .oid_lo = oid.lo};
+    if (r->spares &&
+        doubt_of_obj(c, oid, NULL)) { /* what is prepared counts on the records that it found */
+        p->in_obj = 0;
+        return 0;
+    }
     rc = pos_walk(&p->pos, &w, h, &dkey_class, obj + offsetof(struct obj_rec, dkeys),
                   dkey_korder(oid), &room);
     if (rc == 0)
@@ -636,8 +641,10 @@ static bool round_pass(struct vos_anchor *where)
 
 int vos_aggregate(struct vos_cont *c, daos_epoch_t upto, struct vos_anchor *where, bool *more)
 {
-    struct round r = {
-        .upto = upto ? upto : DAOS_EPOCH_MAX - 1, .dkey = prune_dkey, .obj = finish_obj};
+    struct round r = {.upto = upto ? upto : DAOS_EPOCH_MAX - 1,
+                      .spares = true,
+                      .dkey = prune_dkey,
+                      .obj = finish_obj};
     bool done = where->eof;
     int rc;
 
@@ -681,7 +688,8 @@ int vos_reclaim(struct vos *v, bool *more)
     LIST_FOREACH_SAFE(l, tmp, &v->conts)
     {
         struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
-        struct round r = {.upto = DAOS_EPOCH_MAX - 1, .dkey = prune_dkey, .obj = finish_obj};
+        struct round r = {
+            .upto = DAOS_EPOCH_MAX - 1, .spares = true, .dkey = prune_dkey, .obj = finish_obj};
         bool done = true, passed;
 
         if (c->rollback && !c->gone) {

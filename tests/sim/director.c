@@ -377,8 +377,13 @@ void run_direct(void *arg)
         start_engine(r);
     run_disk_faults(r, false);
     run_clients_spawn(r);
-    while (!r->set_up && !r->work.failed)
+    while (!r->set_up && !r->work.failed) {
+        if (sim_engine_failed(r->cl, 0)) { /* one of its shards, as it started */
+            run_restart(r, SIM_DEATH_POWER);
+            run_disk_faults(r, false);
+        }
         rt_sleep_ns(SIM_MS);
+    }
     run_disk_faults(r, true);
     do_deeds(r);
     run_gate_open(r);

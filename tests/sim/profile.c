@@ -35,9 +35,9 @@ static void draw_disk(struct sim_rng *r, uint32_t faults, struct sim_dir_conf *d
     }
 }
 
-#define UNIT        UINT64_C(65536)
-#define MANY_WAL    (UINT64_C(4) << 20) /* what is prepared takes more of it at once than a change */
-#define FIXED_BYTES (UINT64_C(256) << 20) /* of a block device that is never full */
+#define UNIT          UINT64_C(65536)
+#define PREPARED_META (4 * UNIT)
+#define FIXED_BYTES   (UINT64_C(256) << 20) /* of a block device that is never full */
 
 /* So little room at first that it has to grow again and again, and that what is given back is used
  * again soon. */
@@ -120,14 +120,14 @@ static void draw_targets(uint64_t seed, uint32_t targets, struct sim_profile *p)
     c->own_clocks = sim_rng_below(&rng, 2) != 0;
     if (c->targets == 1)
         return;
-    /* each has its share of a limit; of a disk that is full the first who grows has all */
-    if (c->limit_bytes + c->disk.capacity_bytes != 0)
-        c->limit_bytes =
-            (c->limit_bytes + c->disk.capacity_bytes + MANY_WAL - c->wal_bytes) * c->targets;
+    /* each has its share of a limit; of a disk that is full the first who grows has all. What is
+     * prepared is promised all that it may need, so that the least to begin with is more. */
+    if (c->limit_bytes + c->disk.capacity_bytes != 0) {
+        c->limit_bytes = (c->limit_bytes + c->disk.capacity_bytes + PREPARED_META) * c->targets;
+        c->meta_bytes += PREPARED_META;
+        c->disk.fixed_bytes += c->disk.fixed_bytes != 0 ? PREPARED_META : 0;
+    }
     c->disk.capacity_bytes = 0;
-    if (c->disk.fixed_bytes != 0)
-        c->disk.fixed_bytes += MANY_WAL - c->wal_bytes;
-    c->wal_bytes = MANY_WAL;
 }
 
 void sim_profile_draw(uint64_t seed, uint32_t allowed, uint32_t devices, uint32_t targets,

@@ -452,7 +452,21 @@ static void a_repair_that_is_cut_short_anywhere(void **state)
 
 /* ---- A target that is missing ---- */
 
-static void ask_pool(struct rig *r, struct msg_pool_info *info)
+/* What the pool's map says of a target. */
+static uint32_t map_state(const struct msg_buf *buf, uint32_t target)
+{
+    struct place_map *map;
+    uint32_t nr, state;
+
+    assert_int_equal(place_map_decode(buf->buf, buf->len, &map), 0);
+    state = place_map_targets(map, &nr)[target].state;
+    assert_int_equal(nr, TARGETS);
+    place_map_free(map);
+    return state;
+}
+
+/* down: the target that does not serve; TARGETS: all do. */
+static void ask_pool(struct rig *r, struct msg_pool_info *info, uint32_t down)
 {
     struct msg_pool_query_req q = {.bits = DPI_SPACE};
     struct msg_pool_query_rep rep;
@@ -461,6 +475,8 @@ static void ask_pool(struct rig *r, struct msg_pool_info *info)
     memcpy(q.hdl, r->poh, 16);
     assert_int_equal(rig_call(r, &call, MSG_POOL_QUERY, &q, &rep), 0);
     *info = rep.info;
+    for (uint32_t t = 0; t < TARGETS; t++) /* for the list of ranks */
+        assert_int_equal(map_state(&rep.map, t), t == down ? DAOS_TS_DOWN : DAOS_TS_UP_IN);
     net_call_fini(&call);
 }
 
@@ -503,7 +519,7 @@ static void a_missing_target_takes_only_its_own_away(void **state)
         sum.scm_total += space.scm_total;
         sum.scm_free += space.scm_free;
     }
-    ask_pool(r, &info);
+    ask_pool(r, &info, TARGETS);
     assert_int_equal(info.ntargets, 3);
     assert_int_equal(info.ndisabled, 0);
     assert_true(info.space.scm_total == sum.scm_total);
@@ -517,7 +533,7 @@ static void a_missing_target_takes_only_its_own_away(void **state)
     assert_target(r, 2);
     assert_int_equal(get(r, 1, "small"), -DER_IO);
     assert_int_equal(snap(r, NULL), -DER_IO);
-    ask_pool(r, &info);
+    ask_pool(r, &info, 1);
     assert_int_equal(info.ntargets, 3);
     assert_int_equal(info.ndisabled, 1);
     assert_int_equal(state_of(r, 1, &space), DAOS_TS_DOWN);

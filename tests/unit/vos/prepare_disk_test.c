@@ -321,8 +321,49 @@ static uint64_t fill_pool(struct rig *r)
             CHECK(rc == 0 || rc == -DER_NOSPACE);
         }
     }
+    for (int rc = 0; rc == 0; nr++) { /* what its last pages have room for, too */
+        char name[8];
+
+        snprintf(name, sizeof name, "f%04u", (uint32_t)nr % 10000);
+        rc = plain(r, name, "value");
+        CHECK(rc == 0 || rc == -DER_NOSPACE);
+    }
     r->txid = was;
     return nr;
+}
+
+/* The least log holds a compound as large as clients make them, each change in an object of its
+ * own; and a heap of a MiB has room for what a file system is made of. */
+static void little_room(struct rt_xs *xs)
+{
+    struct one o[24];
+    struct vos_op ops[ARRAY_LEN(o)];
+    struct vos_iod iods[10];
+    struct iovec iov = {bytes, 8};
+    static const char *const akeys[] = {"a", "bb", "ccc", "dddd", "eeeee", "f", "g", "h", "i", "j"};
+    struct rig r;
+
+    rig_start_log(&r, xs, 6, 0, 1u << 20);
+    begin_session(&r);
+    for (uint32_t i = 0; i < ARRAY_LEN(o); i++)
+        ops[i] = *value_op(&o[i], OID(DAOS_OT_MULTI_HASHED, 1 + i), K("dkey"), K("a"), bytes, 100);
+    r.txid.seq = 1;
+    CHECK_EQ(rig_prepare(&r, ops, ARRAY_LEN(o), 0, "leader", NULL), 0);
+    CHECK_EQ(rig_resolve(&r, 1, true, NULL), 0);
+    for (uint32_t i = 0; i < ARRAY_LEN(iods); i++)
+        iods[i] = (struct vos_iod){
+            .akey = K(akeys[i]), .type = DAOS_IOD_SINGLE, .rec_size = 8, .iov = &iov, .iov_nr = 1};
+    ops[0] = (struct vos_op){.kind = VOS_OP_UPDATE,
+                             .oid = OID(DAOS_OT_MULTI_HASHED, 99),
+                             .dkey = K("DFS_SB_METADATA"),
+                             .akey_nr = ARRAY_LEN(iods),
+                             .iods = iods};
+    r.txid.seq = 2;
+    CHECK_EQ(rig_prepare(&r, ops, 1, 0, "leader", NULL), 0);
+    CHECK(doubt_find(r.c, &r.txid)->pages <= 20);
+    CHECK_EQ(rig_resolve(&r, 2, true, NULL), 0);
+    check_clean(&r);
+    rig_stop(&r);
 }
 
 static void a_full_pool(struct rt_xs *xs)
@@ -560,6 +601,7 @@ static void full(void **state)
 {
     (void)state;
     rig_run(a_full_pool);
+    rig_run(little_room);
 }
 
 static void cut(void **state)

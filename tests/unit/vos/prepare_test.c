@@ -713,6 +713,31 @@ static void a_decision_stays_until_it_is_forgotten(void **state)
     rig_stop(&r);
 }
 
+/* A refusal is one of an epoch, like what other shards say of it: nothing comes below it later. */
+static void a_refusal_stays_true(void **state)
+{
+    uint64_t early, late;
+    struct one o;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 1, 2);
+    begin_session(&r);
+    CHECK_EQ(plain(&r, "k", "old"), 0);
+    assert_int_equal(prepare_s(&r, 1, "other", "x", now(&r), NULL),
+                     -DER_TX_RESTART); /* marks begin */
+    early = now(&r);
+    late = now(&r);
+    text_op(&o, "k", "new")->cond = DAOS_COND_DKEY_INSERT;
+    r.txid.seq = 2;
+    assert_int_equal(rig_prepare(&r, &o.op, 1, late, "leader", NULL), -DER_EXIST);
+    assert_int_equal(prepare_s(&r, 3, "k", "new", early, NULL), -DER_TX_RESTART);
+    CHECK_EQ(prepare_s(&r, 4, "k", "new", now(&r), NULL), 0);
+    CHECK_EQ(rig_resolve(&r, 4, true, NULL), 0);
+    check_clean(&r);
+    rig_stop(&r);
+}
+
 /* An attempt that is given up leaves nothing, so another can be made under the same id. */
 static void a_withdrawn_attempt_may_be_followed(void **state)
 {
@@ -764,6 +789,7 @@ int main(void)
         cmocka_unit_test(no_more_than_so_many),
         cmocka_unit_test(a_person_sees_it),
         cmocka_unit_test(a_decision_stays_until_it_is_forgotten),
+        cmocka_unit_test(a_refusal_stays_true),
         cmocka_unit_test(a_withdrawn_attempt_may_be_followed),
     };
 
