@@ -25,43 +25,9 @@ static void done(daos_handle_t th)
 
 /* ---- Stories ---- */
 
-static int write_and_list(daos_handle_t th, void *arg)
-{
-    daos_handle_t oh = *(daos_handle_t *)arg;
-    daos_key_desc_t kds[64];
-    daos_anchor_t anchor = {0};
-    char buf[512], name[8];
-    uint32_t nr = 64, seen = 0;
-    d_iov_t iov;
-    d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
-
-    for (int i = 0; i < 24; i++) {
-        snprintf(name, sizeof(name), "k%d", i);
-        OK(put_th(oh, th, 0, name, "a", "1"));
-    }
-    d_iov_set(&iov, buf, sizeof(buf));
-    for (; !daos_anchor_is_eof(&anchor); seen += nr, nr = 64) {
-        int rc = daos_obj_list_dkey(oh, th, &nr, kds, &sgl, &anchor, NULL);
-
-        if (rc != 0)
-            return rc;
-    }
-    assert_int_equal(seen, 24);
-    return 0;
-}
-
-/* Shards begin to remember which reads they answered with the first transaction of several that
- * asks, and that one may have to be run again: so it is done here, for all that follows. */
 static void the_first_transaction_of_all_targets(void **state)
 {
-    struct api *a = *state;
-    daos_obj_id_t oid = {.lo = 1};
-    daos_handle_t oh;
-
-    OK(daos_obj_generate_oid(a->coh, &oid, DAOS_OT_MULTI_HASHED, OC_SX, 0, 0));
-    OK(daos_obj_open(a->coh, oid, DAOS_OO_RW, &oh, NULL));
-    OK(tarn_tx_run(a->coh, TARN_TF_READ_OWN, write_and_list, &oh));
-    OK(daos_obj_close(oh, NULL));
+    api_first_tx(*state);
 }
 
 static void values_are_seen_at_once(void **state)
