@@ -54,8 +54,10 @@ extern "C" {
  * At the commit every dkey that was read counts too; if that is too much, dkeys of one object count
  * as one, and the commit may restart because of dkeys that were not read.
  * Over several targets a target takes TARN_TX_OPS_MAX, and an operation on all of an object is one
- * for each of its targets; TARN_TX_TARGETS_MAX of them may take part. A commit that is too large is
- * -DER_OVERFLOW, changed nothing, and has ended the transaction.
+ * for each of its targets; TARN_TX_TARGETS_MAX of them may take part. The keys of all operations,
+ * and what is stored for each, have to fit one record of a log: some thousand akeys. Bytes of values
+ * have no limit but room. A commit that is too large is -DER_OVERFLOW, changed nothing, and has
+ * ended the transaction.
  */
 #define TARN_TX_OPS_MAX     64 /**< operations of a transaction */
 #define TARN_TX_AKEYS_MAX   64 /**< akeys of one operation */
@@ -75,18 +77,17 @@ extern "C" {
  * same handle, which must therefore do all of its work anew and keep nothing it read before. After
  * TARN_TX_TRIES_MAX attempts or TARN_TX_RUN_MS_MAX the answer is -DER_TX_RESTART.
  *
- * fn may not commit, abort, restart or close the transaction: -DER_INVAL, whatever became of it
- * (committed work stays). Anything but 0 that it returns is the answer, and nothing was changed;
- * this may be a code of its own above 0. fn that passes over an error of an operation commits what
- * it has, unless the transaction has failed with it.
+ * fn may not commit, abort or close the transaction: -DER_INVAL, whatever became of it (committed
+ * work stays). Anything but 0 that it returns is the answer, and nothing was changed; this may be a
+ * code of its own above 0. fn that passes over an error of an operation commits what it has, unless
+ * the transaction has failed with it: -DER_INVAL, and nothing was changed.
  *
  * Blocking: an event is not offered, as fn itself waits for what it reads.
  *
  * Errors: what fn returned; -DER_TX_RESTART: nothing was changed; -DER_TX_UNCERTAIN: the commit was
  * sent, and its answer was lost: it may have happened or not, and is not tried again: what was to
  * be changed must be looked at. -DER_OVERFLOW (limits above), -DER_NO_HDL, -DER_INVAL (fn NULL,
- * flags), -DER_NO_PERM (the container is read-only and something was written); -DER_NONEXIST,
- * -DER_EXIST, -DER_REC_SIZE and so on from the commit: nothing was changed.
+ * flags, and above), -DER_NOMEM, and what else daos_tx_commit() answers: nothing was changed.
  */
 int tarn_tx_run(daos_handle_t coh, uint64_t flags, int (*fn)(daos_handle_t th, void *arg), void *arg);
 

@@ -270,7 +270,7 @@ static inline int api_write_and_list(daos_handle_t th, void *arg)
     daos_handle_t oh = *(daos_handle_t *)arg;
     daos_key_desc_t kds[64];
     daos_anchor_t anchor = {0};
-    char buf[512], name[8];
+    char buf[512], name[16];
     uint32_t nr = 64, seen = 0;
     d_iov_t iov;
     d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};

@@ -436,20 +436,23 @@ static void operations(void **state)
     OK(daos_obj_close(oh, NULL));
 }
 
-static int many_akeys(daos_handle_t oh, daos_handle_t th, unsigned int nr, bool punch)
+static char much[4000];
+
+static int many_akeys(daos_handle_t oh, daos_handle_t th, const char *dkey, size_t bytes,
+                      unsigned int nr, bool punch)
 {
-    static char names[TARN_TX_AKEYS_MAX + 1][8];
+    static char names[TARN_TX_AKEYS_MAX + 1][16];
     daos_iod_t iods[TARN_TX_AKEYS_MAX + 1];
     d_sg_list_t sgls[TARN_TX_AKEYS_MAX + 1];
-    daos_key_t keys[TARN_TX_AKEYS_MAX + 1], d = key("d");
+    daos_key_t keys[TARN_TX_AKEYS_MAX + 1], d = key(dkey);
     d_iov_t iov;
 
-    d_iov_set(&iov, "v", 1);
+    d_iov_set(&iov, much, bytes);
     for (unsigned int i = 0; i < nr; i++) {
         snprintf(names[i], sizeof(names[i]), "a%u", i);
         keys[i] = key(names[i]);
         iods[i] = (daos_iod_t){
-            .iod_name = keys[i], .iod_type = DAOS_IOD_SINGLE, .iod_size = 1, .iod_nr = 1};
+            .iod_name = keys[i], .iod_type = DAOS_IOD_SINGLE, .iod_size = bytes, .iod_nr = 1};
         sgls[i] = (d_sg_list_t){.sg_nr = 1, .sg_iovs = &iov};
     }
     return punch ? daos_obj_punch_akeys(oh, th, 0, &d, nr, keys, NULL)
@@ -461,17 +464,39 @@ static void akeys_of_an_operation(void **state)
     struct api *a = *state;
     daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), th;
 
+    memset(much, 'v', sizeof(much));
     for (int punch = 0; punch < 2; punch++) {
         th = tx(a, 0);
-        FAILS(DER_OVERFLOW, many_akeys(oh, th, TARN_TX_AKEYS_MAX + 1, punch));
+        FAILS(DER_OVERFLOW, many_akeys(oh, th, "d", 1, TARN_TX_AKEYS_MAX + 1, punch));
         FAILS(DER_NO_PERM, daos_tx_commit(th, NULL));
         OK(daos_tx_close(th, NULL));
         th = tx(a, 0);
-        OK(many_akeys(oh, th, TARN_TX_AKEYS_MAX, punch));
+        OK(many_akeys(oh, th, "d", 1, TARN_TX_AKEYS_MAX, punch));
         OK(daos_tx_commit(th, NULL));
         OK(daos_tx_close(th, NULL));
         assert_string_equal(get(oh, "d", "a63"), punch ? "-" : "v");
     }
+    OK(daos_obj_close(oh, NULL));
+}
+
+/* Each operation is small enough, all of them are not: the commit says so. */
+static void akeys_of_all_operations(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), th = tx(a, DAOS_TF_ZERO_COPY);
+    char name[16];
+
+    memset(much, 'v', sizeof(much));
+    for (int i = 0; i < TARN_TX_OPS_MAX; i++) {
+        snprintf(name, sizeof(name), "d%d", i);
+        OK(many_akeys(oh, th, name, sizeof(much), TARN_TX_AKEYS_MAX, false));
+    }
+    FAILS(DER_OVERFLOW, daos_tx_commit(th, NULL));
+    FAILS(DER_NO_PERM, daos_tx_commit(th, NULL));
+    FAILS(DER_NO_PERM, daos_tx_restart(th, NULL));
+    assert_string_equal(get(oh, "d0", "a0"), "-");
+    assert_string_equal(get(oh, "d63", "a63"), "-");
+    OK(daos_tx_close(th, NULL));
     OK(daos_obj_close(oh, NULL));
 }
 
@@ -590,5 +615,6 @@ static void zero_copy(void **state)
 API_MAIN(API_TEST(the_first_transaction_of_all_targets), API_TEST(ended_transactions),
          API_TEST(other_handles), API_TEST(epochs), API_TEST(another_container),
          API_TEST(another_pool), API_TEST(snapshots_and_read_only), API_TEST(operations),
-         API_TEST(akeys_of_an_operation), API_TEST(reads_and_operations),
-         API_TEST(the_container_goes), API_TEST(wrong_arguments), API_TEST(zero_copy))
+         API_TEST(akeys_of_an_operation), API_TEST(akeys_of_all_operations),
+         API_TEST(reads_and_operations), API_TEST(the_container_goes), API_TEST(wrong_arguments),
+         API_TEST(zero_copy))

@@ -305,7 +305,7 @@ static void parts_and_anchors_of_keys(void **state)
     daos_handle_t oh, th = own(a, 0);
     daos_anchor_t parts[8];
     uint32_t groups = 0, seen = 0;
-    char name[8];
+    char name[16];
 
     OK(daos_obj_generate_oid(a->coh, &oid, DAOS_OT_MULTI_HASHED, OC_SX, 0, 0));
     OK(daos_obj_open(a->coh, oid, DAOS_OO_RW, &oh, NULL));
