@@ -8,6 +8,7 @@
 #include "api.h"
 #include <tarn.h>
 #include "base/assert.h"
+#include <pthread.h>
 
 static daos_handle_t own(struct api *a, uint64_t flags)
 {
@@ -399,6 +400,190 @@ static void an_ended_transaction_is_not_read(void **state)
     assert_string_equal(get_th(oh, th, 0, "d1", "a"), "DER_NO_PERM");
     OK(daos_tx_close(th, NULL));
     OK(daos_obj_close(oh, NULL));
+}
+
+/* More extents and keys than come in one answer. */
+static void more_than_an_answer(void **state)
+{
+    enum { MANY = 700, AKEYS_MANY = 100 };
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_UINT64, 1), th;
+    static daos_recx_t recxs[MANY], found[MANY + 1], all = {0, 2 * MANY + 2};
+    static daos_iod_t iods[AKEYS_MANY];
+    static d_sg_list_t sgls[AKEYS_MANY];
+    static d_iov_t iovs[AKEYS_MANY];
+    static uint64_t number[MANY];
+    static char bytes[2 * MANY + 2], values[AKEYS_MANY][16];
+    daos_iom_t iom = {.iom_flags = DAOS_IOMF_DETAIL, .iom_nr = MANY + 1, .iom_recxs = found};
+    daos_anchor_t anchor = {0};
+    daos_size_t size;
+    uint64_t one = 1, top = 0;
+    uint32_t seen = 0;
+    daos_key_t d, k, max;
+    struct one x;
+
+    d_iov_set(&d, &one, 8);
+    one_array(&x, "", "", 1, 0, MANY, bytes);
+    memset(bytes, 'o', sizeof(bytes));
+    for (int i = 0; i < MANY; i++) {
+        recxs[i] = (daos_recx_t){2 * (uint64_t)i, 1};
+        number[i] = 100 + (uint64_t)i;
+    }
+    x.iod.iod_name = d;
+    x.iod.iod_nr = MANY;
+    x.iod.iod_recxs = recxs;
+    OK(daos_obj_update(oh, DAOS_TX_NONE, 0, &d, 1, &x.iod, &x.sgl, NULL));
+    for (int i = 0; i < 300; i++) { /* dkeys */
+        d_iov_set(&k, &number[i], 8);
+        one_single(&x, "", "", "v", 1);
+        x.iod.iod_name = k;
+        OK(daos_obj_update(oh, DAOS_TX_NONE, 0, &k, 1, &x.iod, &x.sgl, NULL));
+    }
+    th = own(a, 0);
+    /* a hole, and cells behind all others */
+    one_array(&x, "", "", 0, 10, 1, NULL);
+    x.iod.iod_name = d;
+    OK(daos_obj_update(oh, th, 0, &d, 1, &x.iod, NULL, NULL));
+    one_array(&x, "", "", 1, 2 * MANY, 2, (void *)"zz");
+    x.iod.iod_name = d;
+    OK(daos_obj_update(oh, th, 0, &d, 1, &x.iod, &x.sgl, NULL));
+    one_array(&x, "", "", 1, 0, 1, bytes);
+    x.iod.iod_name = d;
+    x.iod.iod_recxs = &all;
+    d_iov_set(&x.iov, bytes, sizeof(bytes));
+    memset(bytes, '#', sizeof(bytes));
+    OK(daos_obj_fetch(oh, th, 0, &d, 1, &x.iod, &x.sgl, &iom, NULL));
+    assert_int_equal(iom.iom_nr_out, MANY);
+    assert_int_equal(found[4].rx_idx, 8);
+    assert_int_equal(found[5].rx_idx, 12); /* 10 is the hole */
+    assert_int_equal(found[MANY - 1].rx_nr, 2);
+    assert_memory_equal(bytes + 8, "o###o#o", 7);
+    assert_memory_equal(bytes + 2 * MANY, "zz", 2);
+    for (bool up = true;; up = false) {
+        uint32_t nr = 0;
+
+        memset(&anchor, 0, sizeof(anchor));
+        for (seen = 0; !daos_anchor_is_eof(&anchor); seen += nr) {
+            nr = MANY;
+            OK(daos_obj_list_recx(oh, th, &d, &d, &size, &nr, found, NULL, &anchor, up, NULL));
+        }
+        assert_int_equal(seen, MANY);
+        if (!up)
+            break;
+    }
+    /* the largest dkeys go, and then all that are left in the list are the others */
+    for (int i = 299; i >= 280; i--) {
+        d_iov_set(&k, &number[i], 8);
+        OK(daos_obj_punch_dkeys(oh, th, 0, 1, &k, NULL));
+    }
+    d_iov_set(&max, &top, 8);
+    OK(daos_obj_query_key(oh, th, DAOS_GET_DKEY | DAOS_GET_MAX, &max, NULL, NULL, NULL));
+    assert_int_equal(top, number[279]);
+    memset(&anchor, 0, sizeof(anchor));
+    for (seen = 0; !daos_anchor_is_eof(&anchor);) {
+        static daos_key_desc_t kds[MANY];
+        static char keys[MANY * 8];
+        uint32_t nr = 256;
+        d_iov_t iov;
+        d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
+
+        d_iov_set(&iov, keys, sizeof(keys));
+        OK(daos_obj_list_dkey(oh, th, &nr, kds, &sgl, &anchor, NULL));
+        seen += nr;
+    }
+    assert_int_equal(seen, 281);
+    /* more akeys than a message takes: some the transaction's, most the engine's */
+    for (int i = 0; i < AKEYS_MANY; i++) {
+        daos_handle_t by = i % 10 == 0 ? th : DAOS_TX_NONE;
+
+        snprintf(values[i], sizeof(values[i]), "v%d", i);
+        iods[i] = (daos_iod_t){.iod_type = DAOS_IOD_SINGLE, .iod_size = 8, .iod_nr = 1};
+        d_iov_set(&iods[i].iod_name, &number[i], 8);
+        d_iov_set(&iovs[i], values[i], 8);
+        sgls[i] = (d_sg_list_t){.sg_nr = 1, .sg_iovs = &iovs[i]};
+        OK(daos_obj_update(oh, by, 0, &d, 1, &iods[i], &sgls[i], NULL));
+    }
+    memset(values, 0, sizeof(values));
+    OK(daos_obj_fetch(oh, th, 0, &d, AKEYS_MANY, iods, sgls, NULL, NULL));
+    for (int i = 0; i < AKEYS_MANY; i++)
+        assert_int_equal(iods[i].iod_size, i % 10 == 0 ? 8 : 0); /* the others came too late */
+    OK(daos_tx_close(th, NULL));
+    OK(daos_obj_close(oh, NULL));
+}
+
+struct reader {
+    daos_handle_t oh;
+    _Atomic uint64_t th; /* cookie; 0: end */
+    _Atomic int wrong;   /* an answer that is none of the end's */
+};
+
+/* Also a question that was under way when the commit was: what it asks for is not kept any more. */
+static bool fits(int rc)
+{
+    return rc == 0 || rc == -DER_NO_PERM || rc == -DER_NO_HDL || rc == -DER_TX_RESTART;
+}
+
+static void *read_on(void *arg)
+{
+    struct reader *r = arg;
+
+    for (daos_handle_t th; (th.cookie = r->th) != 0;) {
+        daos_key_desc_t kds[4];
+        daos_anchor_t anchor = {0};
+        char buf[64], value[4096];
+        uint32_t nr = 4;
+        d_iov_t iov;
+        d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
+        struct one x;
+        int rc;
+
+        one_single(&x, "d3", "a", value, sizeof(value));
+        rc = daos_obj_fetch(r->oh, th, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL, NULL);
+        if (!fits(rc))
+            r->wrong = rc;
+        d_iov_set(&iov, buf, sizeof(buf));
+        rc = daos_obj_list_dkey(r->oh, th, &nr, kds, &sgl, &anchor, NULL);
+        if (!fits(rc))
+            r->wrong = rc;
+    }
+    return NULL;
+}
+
+/* Threads read while the transaction ends. */
+static void reads_against_the_end(void **state)
+{
+    enum { THREADS = 2, ROUNDS = 60 };
+    struct api *a = *state;
+    struct reader r = {.oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1)};
+    daos_handle_t th = own(a, 0), next;
+    pthread_t t[THREADS];
+    char name[16], value[4096];
+    struct one x;
+
+    memset(value, 'v', sizeof(value));
+    r.th = th.cookie;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, read_on, &r), 0);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < 20; i++) {
+            snprintf(name, sizeof(name), "d%d", i % 7);
+            one_single(&x, name, "a", value, sizeof(value));
+            OK(daos_obj_update(r.oh, th, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL));
+        }
+        next = own(a, 0);
+        if (round % 3 == 0)
+            OK(daos_tx_abort(th, NULL));
+        if (round % 3 == 1)
+            OK(daos_tx_commit(th, NULL));
+        r.th = round == ROUNDS - 1 ? 0 : next.cookie;
+        OK(daos_tx_close(th, NULL));
+        th = next;
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(t[i], NULL);
+    OK(r.wrong);
+    OK(daos_tx_close(th, NULL));
+    OK(daos_obj_close(r.oh, NULL));
 }
 
 /* ---- The model ---- */
@@ -1031,4 +1216,5 @@ API_MAIN(API_TEST(the_first_transaction_of_all_targets), API_TEST(values_are_see
          API_TEST(key_values), API_TEST(arrays), API_TEST(asynchronous_reads),
          API_TEST(a_key_that_does_not_fit), API_TEST(parts_and_anchors_of_keys),
          API_TEST(what_cannot_be_committed), API_TEST(an_ended_transaction_is_not_read),
+         API_TEST(more_than_an_answer), API_TEST(reads_against_the_end),
          API_TEST(every_read_answers_what_the_model_says))
