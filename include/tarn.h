@@ -55,9 +55,9 @@ extern "C" {
  * as one, and the commit may restart because of dkeys that were not read.
  * Over several targets a target takes TARN_TX_OPS_MAX, and an operation on all of an object is one
  * for each of its targets; TARN_TX_TARGETS_MAX of them may take part. The keys of all operations,
- * and what is stored for each, have to fit one record of a log: some thousand akeys. Bytes of values
- * have no limit but room. A commit that is too large is -DER_OVERFLOW, changed nothing, and has
- * ended the transaction.
+ * and what is stored for each, have to fit one record of a log: some thousand akeys. Bytes of
+ * values have no limit but room. A commit that is too large is -DER_OVERFLOW, changed nothing, and
+ * has ended the transaction.
  */
 #define TARN_TX_OPS_MAX     64 /**< operations of a transaction */
 #define TARN_TX_AKEYS_MAX   64 /**< akeys of one operation */
@@ -65,8 +65,8 @@ extern "C" {
 
 /* ---- Transactions that are run until they are through ---- */
 
-#define TARN_TX_TRIES_MAX      1000   /**< attempts of tarn_tx_run() */
-#define TARN_TX_RUN_MS_MAX     120000 /**< after which it does not begin another, in ms */
+#define TARN_TX_TRIES_MAX  1000   /**< attempts of tarn_tx_run() */
+#define TARN_TX_RUN_MS_MAX 120000 /**< after which it does not begin another, in ms */
 
 /**
  * Run a transaction: opens one with @a flags (of daos_tx_open()) on the container, calls
@@ -89,7 +89,8 @@ extern "C" {
  * be changed must be looked at. -DER_OVERFLOW (limits above), -DER_NO_HDL, -DER_INVAL (fn NULL,
  * flags, and above), -DER_NOMEM, and what else daos_tx_commit() answers: nothing was changed.
  */
-int tarn_tx_run(daos_handle_t coh, uint64_t flags, int (*fn)(daos_handle_t th, void *arg), void *arg);
+int tarn_tx_run(daos_handle_t coh, uint64_t flags, int (*fn)(daos_handle_t th, void *arg),
+                void *arg);
 
 #ifdef __cplusplus
 }

@@ -178,6 +178,9 @@ static void accept(const struct judge *j)
 
 static void done_with(const struct tx_write *w)
 {
+    lock_short(&w->tx->lock);
+    w->tx->readers--;
+    rt_mutex_unlock(&w->tx->lock);
     tx_put(w->tx);
     handle_put(w->held);
 }
@@ -221,6 +224,7 @@ static void begin(struct judge *j)
 {
     lock_short(&j->w.tx->lock);
     j->life = j->w.tx->restarts;
+    j->w.tx->readers++; /* until done_with(): what is judged is looked at without the lock */
     rt_mutex_unlock(&j->w.tx->lock);
 }
 
