@@ -13,6 +13,7 @@
 #include "client/global.h"
 #include "client/obj_io.h"
 #include "client/query_key.h"
+#include "client/tx_own.h"
 
 #define META_MAGIC UINT64_C(0xdaca55a9daca55a9)
 #define BLOB_MAGIC 0xdaca0387u
@@ -273,13 +274,40 @@ int daos_array_global2local(daos_handle_t coh, d_iov_t glob, unsigned int mode, 
 
 /* ---- Size ---- */
 
+/* The largest extent of the largest chunk; takes over tx. */
+static int ask_last(struct client *c, struct obj *o, struct tx *tx, daos_epoch_t at,
+                    daos_key_t *dkey, daos_key_t *akey, daos_recx_t *recx, daos_epoch_t *epoch)
+{
+    const uint64_t flags = DAOS_GET_MAX | DAOS_GET_DKEY | DAOS_GET_RECX;
+    struct own_read own = {c, tx, &o->h, o->cont, o->oid};
+    struct op local, *op;
+    int rc = 0;
+
+    if (own_reads(tx)) {
+        rc = own_query_now(&own, flags, dkey, akey, recx);
+        if (rc == 0 && epoch != NULL)
+            rc = own_noted(&own, NULL);
+        if (rc != 0 || epoch == NULL) {
+            tx_put(tx);
+            return rc;
+        }
+    }
+    rc = op_begin(c, NULL, &local, &op);
+    if (rc) {
+        tx_put(tx);
+        return rc;
+    }
+    op_set_tx(op, tx);
+    query_key_fill(op, o->cont, at, o->oid, own_reads(tx) ? 0 : flags, dkey, akey, recx, epoch);
+    return op_run(op, o->cont, MSG_OBJ_QUERY_KEY);
+}
+
 int array_size(struct client *c, struct obj *o, daos_handle_t th, uint64_t *size,
                daos_epoch_t *epoch)
 {
     uint64_t chunk_no = 0;
     daos_key_t dkey, akey;
     daos_recx_t recx = {0};
-    struct op local, *op;
     struct tx *tx;
     daos_epoch_t at;
     int rc;
@@ -287,17 +315,8 @@ int array_size(struct client *c, struct obj *o, daos_handle_t th, uint64_t *size
     d_iov_set(&dkey, &chunk_no, sizeof(chunk_no));
     d_iov_set(&akey, (void *)ARRAY_AKEY, 1);
     rc = tx_read(c, th, o->cont, o->oid, NULL, &at, &tx);
-    if (rc)
-        return rc;
-    rc = op_begin(c, NULL, &local, &op);
-    if (rc) {
-        tx_put(tx);
-        return rc;
-    }
-    op_set_tx(op, tx);
-    query_key_fill(op, o->cont, at, o->oid, DAOS_GET_MAX | DAOS_GET_DKEY | DAOS_GET_RECX, &dkey,
-                   &akey, &recx, epoch);
-    rc = op_run(op, o->cont, MSG_OBJ_QUERY_KEY);
+    if (rc == 0)
+        rc = ask_last(c, o, tx, at, &dkey, &akey, &recx, epoch);
     if (rc)
         return rc;
     if (MUTANT(CLIENT_LAST_CHUNK))
@@ -444,7 +463,7 @@ static int set_size_body(struct client *c, void *args)
     if (rc == 0 && old > a->size)
         rc = shrink(c, o, tx, a->size, old);
     /* After a cut the last cell may be a hole, and then the array is shorter than wanted. */
-    if (rc == 0 && old > a->size && a->size > 0 && tx == NULL)
+    if (rc == 0 && old > a->size && a->size > 0 && (tx == NULL || own_reads(tx)))
         rc = array_size(c, o, a->th, &old, NULL);
     if (rc == 0 && old < a->size)
         rc = grow(c, o, tx, a->size);

@@ -10,7 +10,7 @@
 #include "base/fail.h"
 #include "client/list.h"
 #include "client/obj_io.h"
-#include "client/tx.h"
+#include "client/tx_own.h"
 
 #define BATCH       128u
 #define BATCH_BYTES 65536u /* every key fits */
@@ -45,6 +45,9 @@ static int list(struct client *c, const struct search *s, struct obj *o, uint32_
     d_iov_set(&b->iov, b->bytes, sizeof(b->bytes));
     b->sgl = (d_sg_list_t){.sg_nr = 1, .sg_iovs = &b->iov};
     handle_ref(&o->h);
+    if (own_reads(tx))
+        return own_list_keys(&(struct own_read){c, tx, &o->h, o->cont, o->oid}, dkey, &b->nr,
+                             b->kds, &b->sgl, at, NULL);
     return list_keys_held(c, o->cont, &o->h, tx, epoch, o->oid, dkey, &b->nr, b->kds, &b->sgl, at,
                           NULL);
 }

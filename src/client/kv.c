@@ -6,7 +6,7 @@
 #include <string.h>
 #include "client/list.h"
 #include "client/obj_io.h"
-#include "client/tx.h"
+#include "client/tx_own.h"
 
 /* The arguments of an object request made of a key and a value; lives in the op. */
 struct kv_args {
@@ -156,6 +156,9 @@ int daos_kv_get(daos_handle_t oh, daos_handle_t th, uint64_t flags, const char *
         return -DER_NO_HDL;
     key_in(&one, o->oid, key);
     rc = tx_read(c, th, o->cont, o->oid, &one.dkey, &epoch, &tx);
+    if (rc == 0 && own_reads(tx))
+        return own_kv_get(&(struct own_read){c, tx, &o->h, o->cont, o->oid}, flags, &one.dkey, size,
+                          buf, ev);
     if (rc == 0)
         rc = op_begin(c, ev, &local, &op);
     if (rc) {
@@ -233,5 +236,8 @@ int daos_kv_list(daos_handle_t oh, daos_handle_t th, uint32_t *nr, daos_key_desc
         handle_put(&o->h);
         return rc;
     }
+    if (own_reads(tx))
+        return own_list_keys(&(struct own_read){c, tx, &o->h, o->cont, o->oid}, NULL, nr, kds, sgl,
+                             anchor, ev);
     return list_keys_held(c, o->cont, &o->h, tx, epoch, o->oid, NULL, nr, kds, sgl, anchor, ev);
 }

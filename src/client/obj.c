@@ -4,7 +4,7 @@
 #include "base/fail.h"
 #include "client/compound.h"
 #include "client/obj_io.h"
-#include "client/tx.h"
+#include "client/tx_own.h"
 #include "place/place.h"
 
 /* ---- Ids ---- */
@@ -360,6 +360,9 @@ int daos_obj_fetch(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_
         handle_put(&o->h);
         return client_now(ev, rc);
     }
+    if (own_reads(tx))
+        return own_fetch(&(struct own_read){c, tx, &o->h, o->cont, o->oid}, flags, dkey, nr, iods,
+                         sgls, ioms, ev);
     return obj_fetch_held(c, o->cont, &o->h, tx, epoch, o->oid, flags, dkey, nr, iods, sgls, ioms,
                           NULL, NULL, ev);
 }
@@ -420,6 +423,16 @@ int client_fetch_oid(daos_handle_t coh, daos_handle_t th, daos_obj_id_t oid, uin
     if (rc == 0)
         rc = tx_read(c, th, co, oid, dkey, &at, &tx);
     if (rc) {
+        handle_put(&co->h);
+        return rc;
+    }
+    if (own_reads(tx) && epoch == NULL)
+        return own_fetch(&(struct own_read){c, tx, &co->h, co, oid}, flags, dkey, nr, iods, sgls,
+                         NULL, ev);
+    if (own_reads(tx)) /* what the transaction wrote has no epoch */
+        rc = own_noted(&(struct own_read){c, tx, &co->h, co, oid}, dkey);
+    if (rc) {
+        tx_put(tx);
         handle_put(&co->h);
         return rc;
     }

@@ -305,8 +305,7 @@ int io_punch(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t f
 
 /* ---- Fetch ---- */
 
-/* Says in the sgl how much of it was filled. */
-static void sgl_filled(d_sg_list_t *sgl, uint64_t bytes)
+void io_sgl_filled(d_sg_list_t *sgl, uint64_t bytes)
 {
     uint32_t i;
 
@@ -323,7 +322,7 @@ static void sgl_filled(d_sg_list_t *sgl, uint64_t bytes)
     }
 }
 
-static void fill_iom(daos_iom_t *iom, const daos_iod_t *iod, const struct msg_fres *res)
+void io_fill_iom(daos_iom_t *iom, const daos_iod_t *iod, const struct msg_fres *res)
 {
     static const daos_recx_t one = {0, 1};
     const daos_recx_t *map = res->map;
@@ -368,9 +367,9 @@ int io_fetch_finish(struct op *op, int rc)
         if (rc != 0)
             continue;
         if (sgls != NULL)
-            sgl_filled(&sgls[at], res[i].bytes);
+            io_sgl_filled(&sgls[at], res[i].bytes);
         if (ioms != NULL)
-            fill_iom(&ioms[at], &iods[at], &res[i]);
+            io_fill_iom(&ioms[at], &iods[at], &res[i]);
     }
     return rc;
 }

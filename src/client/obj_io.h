@@ -67,6 +67,10 @@ int fetch_many(struct cont *co, struct hobj *held, struct tx *tx, daos_epoch_t a
                daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr,
                daos_iod_t *iods, d_sg_list_t *sgls, daos_iom_t *ioms, daos_epoch_t *newest,
                daos_event_t *ev);
+/* Says in the sgl how much of it was filled. */
+void io_sgl_filled(d_sg_list_t *sgl, uint64_t bytes);
+/* The map of an iod; of a single value res says the size only. */
+void io_fill_iom(daos_iom_t *iom, const daos_iod_t *iod, const struct msg_fres *res);
 /* Whether all iods are empty, so that there is nothing to send. */
 bool io_nothing(unsigned int nr, const daos_iod_t *iods);
 /* What that finish does; for a finish that wants more. *newest (may be NULL): epoch of the newest

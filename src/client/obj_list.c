@@ -11,15 +11,12 @@
 #include "client/list.h"
 #include "client/obj_io.h"
 #include "client/route.h"
-#include "client/tx.h"
-
-#define LIST_BYTES_MAX (512u << 10) /* keys of one reply */
+#include "client/tx_own.h"
 
 /* op->user of a listing. */
 enum { U_NR, U_KDS, U_SGL, U_ANCHOR, U_RECXS, U_EPRS, U_SIZE };
 
-#define PLACE_MAX    (DAOS_ANCHOR_BUF_MAX - 4)
-#define ANCHOR_ALONE (1u << 31) /* da_flags: of one group of daos_obj_anchor_split() */
+#define PLACE_MAX (DAOS_ANCHOR_BUF_MAX - 4)
 
 struct msg_buf anchor_place(const daos_anchor_t *a)
 {
@@ -47,7 +44,7 @@ int anchor_moved(daos_anchor_t *a, const struct op *op)
     return 0;
 }
 
-static uint64_t sgl_room(const d_sg_list_t *sgl)
+uint64_t list_room(const d_sg_list_t *sgl)
 {
     uint64_t n = 0;
     uint32_t i;
@@ -57,8 +54,7 @@ static uint64_t sgl_room(const d_sg_list_t *sgl)
     return n;
 }
 
-/* Copies into the pieces of an sgl and says how much each holds. */
-static void sgl_copy(d_sg_list_t *sgl, const void *buf, size_t len)
+void list_copy(d_sg_list_t *sgl, const void *buf, size_t len)
 {
     const char *p = buf;
     uint32_t i;
@@ -91,7 +87,7 @@ static int finish_keys(struct op *op, int rc)
     }
     if (rc)
         return rc;
-    if (rep->key_lens_nr > *nr || rep->keys.len > sgl_room(sgl))
+    if (rep->key_lens_nr > *nr || rep->keys.len > list_room(sgl))
         return -DER_PROTO;
     rc = anchor_moved((daos_anchor_t *)op->user[U_ANCHOR], op);
     if (rc)
@@ -99,7 +95,7 @@ static int finish_keys(struct op *op, int rc)
     for (i = 0; i < rep->key_lens_nr; i++)
         kds[i] = (daos_key_desc_t){.kd_key_len = rep->key_lens[i]};
     *nr = rep->key_lens_nr;
-    sgl_copy(sgl, rep->keys.buf, rep->keys.len);
+    list_copy(sgl, rep->keys.buf, rep->keys.len);
     return 0;
 }
 
@@ -147,7 +143,7 @@ int list_keys_held(struct client *c, struct cont *co, struct hobj *held, struct 
     op_hold(op, held);
     op_set_tx(op, tx);
     fill_req(op, co, epoch, dkey ? MSG_AKEY : MSG_DKEY, oid, dkey, NULL, anchor, *nr,
-             sgl_room(sgl));
+             list_room(sgl));
     op->first = dkey == NULL ? MIN(anchor->da_shard, route_groups(co, oid) - 1) : 0;
     op->last = dkey == NULL && anchor->da_flags & ANCHOR_ALONE ? op->first + 1 : 0;
     op->user[U_NR] = (uintptr_t)nr;
@@ -189,6 +185,9 @@ static int list_keys(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, uint3
         handle_put(&o->h);
         return rc;
     }
+    if (own_reads(tx))
+        return own_list_keys(&(struct own_read){c, tx, &o->h, o->cont, o->oid}, dkey, nr, kds, sgl,
+                             anchor, ev);
     return list_keys_held(c, o->cont, &o->h, tx, epoch, o->oid, dkey, nr, kds, sgl, anchor, ev);
 }
 
@@ -233,13 +232,47 @@ static int finish_recx(struct op *op, int rc)
     return 0;
 }
 
+/* Takes over the references `held` and tx. */
+int list_recx_held(struct client *c, struct cont *co, struct hobj *held, struct tx *tx,
+                   daos_epoch_t epoch, daos_obj_id_t oid, const daos_key_t *dkey,
+                   const daos_key_t *akey, daos_size_t *size, uint32_t *nr, daos_recx_t *recxs,
+                   daos_epoch_range_t *eprs, daos_anchor_t *anchor, bool incr_order,
+                   daos_event_t *ev)
+{
+    struct op local, *op;
+    int rc;
+
+    if (daos_anchor_is_eof(anchor)) {
+        *nr = 0;
+        tx_put(tx);
+        handle_put(held);
+        return client_now(ev, 0);
+    }
+    rc = op_begin(c, ev, &local, &op);
+    if (rc) {
+        tx_put(tx);
+        handle_put(held);
+        return rc;
+    }
+    op_hold(op, held);
+    op_set_tx(op, tx);
+    fill_req(op, co, epoch, MSG_RECX, oid, dkey, akey, anchor, *nr, 0);
+    op->req.list.down = !incr_order;
+    op->user[U_NR] = (uintptr_t)nr;
+    op->user[U_RECXS] = (uintptr_t)recxs;
+    op->user[U_EPRS] = (uintptr_t)eprs;
+    op->user[U_SIZE] = (uintptr_t)size;
+    op->user[U_ANCHOR] = (uintptr_t)anchor;
+    op->finish = finish_recx;
+    return op_run(op, co, MSG_OBJ_LIST);
+}
+
 int daos_obj_list_recx(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, daos_key_t *akey,
                        daos_size_t *size, uint32_t *nr, daos_recx_t *recxs,
                        daos_epoch_range_t *eprs, daos_anchor_t *anchor, bool incr_order,
                        daos_event_t *ev)
 {
     struct client *c = client_current();
-    struct op local, *op;
     struct tx *tx = NULL;
     daos_epoch_t epoch;
     struct obj *o;
@@ -255,30 +288,15 @@ int daos_obj_list_recx(daos_handle_t oh, daos_handle_t th, daos_key_t *dkey, dao
         rc = io_check_akey(o->oid, akey);
     if (rc == 0)
         rc = tx_read(c, th, o->cont, o->oid, dkey, &epoch, &tx);
-    if (rc == 0 && daos_anchor_is_eof(anchor)) {
-        *nr = 0;
-        tx_put(tx);
-        handle_put(&o->h);
-        return client_now(ev, 0);
-    }
-    if (rc == 0)
-        rc = op_begin(c, ev, &local, &op);
     if (rc) {
-        tx_put(tx);
         handle_put(&o->h);
         return rc;
     }
-    op_hold(op, &o->h);
-    op_set_tx(op, tx);
-    fill_req(op, o->cont, epoch, MSG_RECX, o->oid, dkey, akey, anchor, *nr, 0);
-    op->req.list.down = !incr_order;
-    op->user[U_NR] = (uintptr_t)nr;
-    op->user[U_RECXS] = (uintptr_t)recxs;
-    op->user[U_EPRS] = (uintptr_t)eprs;
-    op->user[U_SIZE] = (uintptr_t)size;
-    op->user[U_ANCHOR] = (uintptr_t)anchor;
-    op->finish = finish_recx;
-    return op_run(op, o->cont, MSG_OBJ_LIST);
+    if (own_reads(tx))
+        return own_list_recx(&(struct own_read){c, tx, &o->h, o->cont, o->oid}, dkey, akey, size,
+                             nr, recxs, eprs, anchor, incr_order, ev);
+    return list_recx_held(c, o->cont, &o->h, tx, epoch, o->oid, dkey, akey, size, nr, recxs, eprs,
+                          anchor, incr_order, ev);
 }
 
 /* ---- Objects of a container (object id tables) ---- */

@@ -3,7 +3,7 @@
 #include <string.h>
 #include "client/obj_io.h"
 #include "client/query_key.h"
-#include "client/tx.h"
+#include "client/tx_own.h"
 
 enum { U_DKEY, U_AKEY, U_RECX, U_FLAGS, U_EPOCH };
 
@@ -99,6 +99,11 @@ static int query(daos_handle_t oh, daos_handle_t th, uint64_t flags, daos_key_t 
     rc = check(o->oid, flags, dkey, akey, recx);
     if (rc == 0)
         rc = tx_read(c, th, o->cont, o->oid, NULL, &at, &tx);
+    if (rc == 0 && flags != 0 && own_reads(tx))
+        return own_query(&(struct own_read){c, tx, &o->h, o->cont, o->oid}, flags, dkey, akey, recx,
+                         ev);
+    if (rc == 0 && own_reads(tx))
+        rc = own_noted(&(struct own_read){c, tx, &o->h, o->cont, o->oid}, NULL);
     if (rc == 0)
         rc = op_begin(c, ev, &local, &op);
     if (rc) {

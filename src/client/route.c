@@ -41,12 +41,17 @@ int route_group(const struct cont *co, daos_obj_id_t oid, uint32_t group, uint32
                : place_group_target(map_of(co), oid, level_of(co), group, target);
 }
 
-int route_dkey(const struct cont *co, daos_obj_id_t oid, const void *dkey, size_t len,
-               uint32_t *target)
+uint32_t route_dkey_group(const struct cont *co, daos_obj_id_t oid, const void *dkey, size_t len)
 {
     uint32_t nr = route_groups(co, oid);
 
-    return route_group(co, oid, nr > 1 ? place_dkey_group(oid, dkey, len, nr) : 0, target);
+    return nr > 1 ? place_dkey_group(oid, dkey, len, nr) : 0;
+}
+
+int route_dkey(const struct cont *co, daos_obj_id_t oid, const void *dkey, size_t len,
+               uint32_t *target)
+{
+    return route_group(co, oid, route_dkey_group(co, oid, dkey, len), target);
 }
 
 /* ---- One group after the other ---- */

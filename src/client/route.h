@@ -20,6 +20,7 @@ struct op;
 uint32_t route_groups(const struct cont *co, daos_obj_id_t oid);
 /* The target of a group. -DER_NONEXIST: no layout, or no living one. */
 int route_group(const struct cont *co, daos_obj_id_t oid, uint32_t group, uint32_t *target);
+uint32_t route_dkey_group(const struct cont *co, daos_obj_id_t oid, const void *dkey, size_t len);
 int route_dkey(const struct cont *co, daos_obj_id_t oid, const void *dkey, size_t len,
                uint32_t *target);
 uint32_t route_targets(const struct cont *co);
@@ -27,8 +28,8 @@ uint32_t route_targets(const struct cont *co);
 /* For op_run(): sets the target of the request, *opcode what it became. May leave more to do for
  * route_next(). */
 int route_begin(struct op *op, const struct cont *co, uint16_t *opcode);
-/* An answer is there (op->call.rc). True: the request was changed, and goes to the next target. Else
- * the reply is the answer to all of it, and op->call.rc its result. */
+/* An answer is there (op->call.rc). True: the request was changed, and goes to the next target.
+ * Else the reply is the answer to all of it, and op->call.rc its result. */
 bool route_next(struct op *op);
 
 #endif

@@ -12,6 +12,7 @@
  */
 #include <daos.h>
 #include <string.h>
+#include <tarn.h>
 #include "base/fail.h"
 #include "client/obj_io.h"
 #include "client/tx_int.h"
@@ -24,7 +25,8 @@ static void tx_drop(struct tx *tx)
     list_init(&tx->ops);
     list_init(&tx->seen);
     tx->ops_nr = tx->seen_nr = 0;
-    arena_reset(&tx->mem);
+    if (tx->readers == 0)
+        arena_reset(&tx->mem);
 }
 
 static void tx_free(struct hobj *h)
@@ -164,8 +166,11 @@ static int tx_new(daos_handle_t coh, daos_epoch_t epoch, uint64_t flags, bool sn
 
 int daos_tx_open(daos_handle_t coh, daos_handle_t *th, uint64_t flags, daos_event_t *ev)
 {
-    if (th == NULL || (flags & ~(uint64_t)(DAOS_TF_RDONLY | DAOS_TF_ZERO_COPY)) != 0)
+    if (th == NULL ||
+        (flags & ~(uint64_t)(DAOS_TF_RDONLY | DAOS_TF_ZERO_COPY | TARN_TF_READ_OWN)) != 0)
         return -DER_INVAL;
+    if (flags & DAOS_TF_RDONLY) /* it has nothing of its own */
+        flags &= ~(uint64_t)TARN_TF_READ_OWN;
     return client_now(ev, tx_new(coh, 0, flags, false, th));
 }
 
@@ -320,6 +325,13 @@ int tx_note_read(struct tx *tx, daos_obj_id_t oid, const daos_key_t *dkey)
     return 0;
 }
 
+/* Another container's, or that of a copy of the pool? */
+static bool foreign(const struct tx *tx, const struct cont *co)
+{
+    return memcmp(tx->cont->uuid, co->uuid, sizeof(uuid_t)) != 0 ||
+           memcmp(tx->cont->pool->conn->pool, co->pool->conn->pool, sizeof(uuid_t)) != 0;
+}
+
 int tx_read(struct client *c, daos_handle_t th, struct cont *co, daos_obj_id_t oid,
             const daos_key_t *what, daos_epoch_t *epoch, struct tx **out)
 {
@@ -334,11 +346,11 @@ int tx_read(struct client *c, daos_handle_t th, struct cont *co, daos_obj_id_t o
     if (tx == NULL)
         return -DER_NO_HDL;
     lock_short(&tx->lock);
-    if (memcmp(tx->cont->uuid, co->uuid, sizeof(uuid_t)) != 0)
+    if (foreign(tx, co))
         rc = -DER_INVAL;
     else if (tx->state != TX_OPEN)
         rc = -DER_NO_PERM;
-    if (rc == 0 && !tx->snap && !(tx->flags & DAOS_TF_RDONLY) &&
+    if (rc == 0 && !tx->snap && !(tx->flags & (DAOS_TF_RDONLY | TARN_TF_READ_OWN)) &&
         !(MUTANT(CLIENT_TX_LIST_UNCHECKED) && what == NULL) &&
         !(MUTANT(CLIENT_TX_READ_UNCHECKED) && what != NULL))
         rc = tx_note_read(tx, oid, what);
@@ -367,9 +379,10 @@ int tx_for_write(struct client *c, daos_handle_t th, struct cont *co, struct tx 
     if (tx == NULL)
         return -DER_NO_HDL;
     lock_short(&tx->lock);
-    if (memcmp(tx->cont->uuid, co->uuid, sizeof(uuid_t)) != 0)
+    if (foreign(tx, co))
         rc = -DER_INVAL;
-    else if (tx->snap || (tx->flags & DAOS_TF_RDONLY) || tx->state != TX_OPEN)
+    else if (tx->snap || (tx->flags & DAOS_TF_RDONLY) || tx->state != TX_OPEN ||
+             (tx->cont->flags & DAOS_COO_RO))
         rc = -DER_NO_PERM;
     rt_mutex_unlock(&tx->lock);
     if (rc)
@@ -430,14 +443,24 @@ static bool iod_copy(struct tx *tx, daos_iod_t *dst, const daos_iod_t *src)
     return dst->iod_name.iov_buf != NULL && (dst->iod_recxs != NULL || src->iod_recxs == NULL);
 }
 
+static void add_op(struct tx *tx, struct tx_op *op)
+{
+    op->seq = ++tx->seq;
+    list_add_tail(&tx->ops, &op->link);
+    tx->ops_nr++;
+}
+
 /* Under the lock. */
 static int keep_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey,
                        unsigned int nr, const daos_iod_t *iods, const d_sg_list_t *sgls,
                        struct tx_op **kept)
 {
-    struct tx_op *op = op_new(tx, oid, flags, dkey);
+    struct tx_op *op;
     unsigned int i;
 
+    if (tx->ops_nr >= COMPOUND_OPS_MAX || nr > NET_BULK_MAX)
+        return -DER_OVERFLOW;
+    op = op_new(tx, oid, flags, dkey);
     if (op == NULL)
         return -DER_NOMEM;
     op->nr = nr;
@@ -449,32 +472,43 @@ static int keep_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const d
         if (!iod_copy(tx, &op->iods[i], &iods[i]) ||
             (sgls != NULL && !sgl_copy(tx, &op->sgls[i], &sgls[i])))
             return -DER_NOMEM;
-    list_add_tail(&tx->ops, &op->link);
-    tx->ops_nr++;
+    add_op(tx, op);
     *kept = op;
     return 0;
 }
 
-int tx_keep_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey,
+/* Without this operation the others must not be committed. */
+static int kept_or_failed(struct tx *tx, struct tx_op *op, bool judged, int rc)
+{
+    if (rc == 0)
+        op->judged = judged;
+    else if (tx->state == TX_OPEN)
+        tx->state = TX_FAILED;
+    return rc;
+}
+
+int tx_keep_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, bool judged, daos_key_t *dkey,
                    unsigned int nr, daos_iod_t *iods, d_sg_list_t *sgls, struct tx_op **kept)
 {
     int rc;
 
     lock_short(&tx->lock);
-    rc = tx->ops_nr < COMPOUND_OPS_MAX ? keep_update(tx, oid, flags, dkey, nr, iods, sgls, kept)
-                                       : -DER_OVERFLOW;
+    rc = tx->state != TX_OPEN ? -DER_NO_PERM
+                              : keep_update(tx, oid, flags, dkey, nr, iods, sgls, kept);
+    rc = kept_or_failed(tx, *kept, judged, rc);
     rt_mutex_unlock(&tx->lock);
-    if (rc != 0) /* without this operation the others must not be committed */
-        tx_failed(tx);
     return rc;
 }
 
 static int keep_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const daos_key_t *dkey,
                       unsigned int nr, const daos_key_t *akeys, struct tx_op **kept)
 {
-    struct tx_op *op = op_new(tx, oid, flags, dkey);
+    struct tx_op *op;
     unsigned int i;
 
+    if (tx->ops_nr >= COMPOUND_OPS_MAX || nr > NET_BULK_MAX)
+        return -DER_OVERFLOW;
+    op = op_new(tx, oid, flags, dkey);
     if (op == NULL)
         return -DER_NOMEM;
     op->punch = true;
@@ -489,40 +523,55 @@ static int keep_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, const da
             return -DER_NOMEM;
         op->akeys[i] = *k;
     }
-    list_add_tail(&tx->ops, &op->link);
-    tx->ops_nr++;
+    add_op(tx, op);
     *kept = op;
     return 0;
 }
 
-int tx_keep_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey,
+int tx_keep_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, bool judged, daos_key_t *dkey,
                   unsigned int nr, daos_key_t *akeys, struct tx_op **kept)
 {
     int rc;
 
     lock_short(&tx->lock);
-    rc = tx->ops_nr < COMPOUND_OPS_MAX ? keep_punch(tx, oid, flags, dkey, nr, akeys, kept)
-                                       : -DER_OVERFLOW;
+    rc = tx->state != TX_OPEN ? -DER_NO_PERM : keep_punch(tx, oid, flags, dkey, nr, akeys, kept);
+    rc = kept_or_failed(tx, *kept, judged, rc);
     rt_mutex_unlock(&tx->lock);
-    if (rc != 0)
-        tx_failed(tx);
+    return rc;
+}
+
+int tx_keep_punch_dkeys(struct tx *tx, daos_obj_id_t oid, uint64_t flags, bool judged,
+                        unsigned int nr, daos_key_t *dkeys, struct tx_op **kept)
+{
+    struct tx_op *op = NULL;
+    int rc;
+
+    lock_short(&tx->lock);
+    rc = tx->state != TX_OPEN ? -DER_NO_PERM : 0;
+    for (unsigned int i = 0; i < nr && rc == 0; i++) {
+        rc = keep_punch(tx, oid, flags, &dkeys[i], 0, NULL, &op);
+        rc = kept_or_failed(tx, op, judged, rc);
+        if (rc == 0 && i == 0)
+            *kept = op;
+    }
+    rt_mutex_unlock(&tx->lock);
     return rc;
 }
 
 int tx_update(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr,
               daos_iod_t *iods, d_sg_list_t *sgls)
 {
-    struct tx_op *kept;
+    struct tx_op *kept = NULL;
 
-    return tx_keep_update(tx, oid, flags, dkey, nr, iods, sgls, &kept);
+    return tx_keep_update(tx, oid, flags, false, dkey, nr, iods, sgls, &kept);
 }
 
 int tx_punch(struct tx *tx, daos_obj_id_t oid, uint64_t flags, daos_key_t *dkey, unsigned int nr,
              daos_key_t *akeys)
 {
-    struct tx_op *kept;
+    struct tx_op *kept = NULL;
 
-    return tx_keep_punch(tx, oid, flags, dkey, nr, akeys, &kept);
+    return tx_keep_punch(tx, oid, flags, false, dkey, nr, akeys, &kept);
 }
 
 /* ---- Commit ---- */

@@ -60,4 +60,8 @@ int tx_punch_if(const struct tx_write *w, uint64_t flags, daos_key_t *dkey, unsi
 int tx_punch_dkeys_if(const struct tx_write *w, uint64_t flags, unsigned int nr, daos_key_t *dkeys,
                       daos_event_t *ev);
 
+/* tarn_tx_run() with bounds of its own: attempts, and ms after which no other is begun. tx_run.c */
+int tx_run(daos_handle_t coh, uint64_t flags, int (*fn)(daos_handle_t th, void *arg), void *arg,
+           uint32_t tries_max, uint32_t ms_max);
+
 #endif

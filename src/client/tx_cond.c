@@ -13,6 +13,7 @@
 #include "base/fail.h"
 #include "client/obj_io.h"
 #include "client/tx_int.h"
+#include "client/tx_own.h"
 
 #define COND_DKEY (DAOS_COND_DKEY_INSERT | DAOS_COND_DKEY_UPDATE)
 #define COND_AKEY (DAOS_COND_AKEY_INSERT | DAOS_COND_AKEY_UPDATE)
@@ -70,8 +71,11 @@ static int ask(struct client *c, const struct judge *j, const daos_key_t *dkey,
                const daos_key_t *akey)
 {
     struct op local, *op;
-    int rc = op_begin(c, NULL, &local, &op);
+    int rc;
 
+    if (own_reads(j->w.tx))
+        return own_exists(&(struct own_read){c, j->w.tx, j->w.held, j->w.co, j->w.oid}, dkey, akey);
+    rc = op_begin(c, NULL, &local, &op);
     if (rc != 0)
         return rc;
     handle_ref(&j->w.tx->h);
@@ -153,8 +157,30 @@ static void forget(const struct judge *j)
     rt_mutex_unlock(&tx->lock);
 }
 
+#define COND_ANY (COND_DKEY | COND_AKEY | (uint64_t)DAOS_COND_PUNCH | (uint64_t)DAOS_COND_PER_AKEY)
+
+/* All hold, and reads may see them. Where conditions looked at what the transaction wrote before,
+ * the engine cannot judge them again: it would look at what was before all of it. What was read for
+ * them is checked at the commit, and that is enough. */
+static void accept(const struct judge *j)
+{
+    struct tx_op *op = j->first;
+    struct tx *tx = j->w.tx;
+
+    lock_short(&tx->lock);
+    for (uint32_t i = 0; i < j->nr && tx->restarts == j->life && tx->state == TX_OPEN; i++) {
+        op->flags &= ~COND_ANY;
+        op->judged = false;
+        op = LIST_ENTRY(op->link.next, struct tx_op, link);
+    }
+    rt_mutex_unlock(&tx->lock);
+}
+
 static void done_with(const struct tx_write *w)
 {
+    lock_short(&w->tx->lock);
+    w->tx->readers--;
+    rt_mutex_unlock(&w->tx->lock);
     tx_put(w->tx);
     handle_put(w->held);
 }
@@ -171,6 +197,8 @@ static int judge_body(struct client *c, void *args)
     }
     if (rc != 0)
         forget(j);
+    else if (own_reads(j->w.tx))
+        accept(j);
     done_with(&j->w);
     return rc;
 }
@@ -196,6 +224,7 @@ static void begin(struct judge *j)
 {
     lock_short(&j->w.tx->lock);
     j->life = j->w.tx->restarts;
+    j->w.tx->readers++; /* until done_with(): what is judged is looked at without the lock */
     rt_mutex_unlock(&j->w.tx->lock);
 }
 
@@ -209,7 +238,7 @@ int tx_update_if(const struct tx_write *w, uint64_t flags, daos_key_t *dkey, uns
     for (unsigned int i = 0; i < nr && flags & DAOS_COND_PER_AKEY; i++)
         conditions |= iods[i].iod_flags & COND_AKEY;
     begin(&j);
-    rc = tx_keep_update(w->tx, w->oid, flags, dkey, nr, iods, sgls, &j.first);
+    rc = tx_keep_update(w->tx, w->oid, flags, conditions, dkey, nr, iods, sgls, &j.first);
     return kept(&j, conditions, rc, ev);
 }
 
@@ -217,25 +246,22 @@ int tx_punch_if(const struct tx_write *w, uint64_t flags, daos_key_t *dkey, unsi
                 daos_key_t *akeys, daos_event_t *ev)
 {
     struct judge j = {.w = *w, .nr = 1};
+    bool conditions = flags & DAOS_COND_PUNCH;
     int rc;
 
     begin(&j);
-    rc = tx_keep_punch(w->tx, w->oid, flags, dkey, nr, akeys, &j.first);
-    return kept(&j, flags & DAOS_COND_PUNCH, rc, ev);
+    rc = tx_keep_punch(w->tx, w->oid, flags, conditions, dkey, nr, akeys, &j.first);
+    return kept(&j, conditions, rc, ev);
 }
 
 int tx_punch_dkeys_if(const struct tx_write *w, uint64_t flags, unsigned int nr, daos_key_t *dkeys,
                       daos_event_t *ev)
 {
-    struct judge j = {.w = *w};
-    struct tx_op *op;
-    int rc = 0;
+    struct judge j = {.w = *w, .nr = nr};
+    bool conditions = flags & DAOS_COND_PUNCH;
+    int rc;
 
     begin(&j);
-    for (; j.nr < nr && rc == 0; j.nr += rc == 0) {
-        rc = tx_keep_punch(w->tx, w->oid, flags, &dkeys[j.nr], 0, NULL, &op);
-        if (j.nr == 0)
-            j.first = op;
-    }
-    return kept(&j, flags & DAOS_COND_PUNCH, rc, ev);
+    rc = tx_keep_punch_dkeys(w->tx, w->oid, flags, conditions, nr, dkeys, &j.first);
+    return kept(&j, conditions, rc, ev);
 }

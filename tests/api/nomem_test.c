@@ -157,6 +157,49 @@ static int transactions(struct story *s)
     return rc;
 }
 
+/* Every kind of read that merges what was written with what is there. */
+static int read_own(daos_handle_t th, void *arg)
+{
+    struct story *s = arg;
+    daos_key_desc_t kds[8];
+    daos_anchor_t anchor = {0};
+    daos_size_t size;
+    daos_range_t rg = {2, 8};
+    daos_array_iod_t iod = {.arr_nr = 1, .arr_rgs = &rg};
+    char buf[64];
+    uint32_t nr = 8;
+    d_iov_t iov;
+    d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
+    daos_key_t t1 = key("t1"), akey = key("a");
+    int rc;
+
+    rc = put_th(s->oh, th, DAOS_COND_AKEY_INSERT, "t1", "own", "1");
+    if (rc == 0)
+        rc = daos_obj_punch_akeys(s->oh, th, 0, &t1, 1, &akey, NULL);
+    if (rc == 0 && strcmp(get_th(s->oh, th, DAOS_COND_DKEY_FETCH, "t1", "a"), "-") != 0)
+        rc = -DER_NOMEM; /* the only error that run() lets pass */
+    d_iov_set(&iov, buf, sizeof(buf));
+    if (rc == 0)
+        rc = daos_obj_list_dkey(s->oh, th, &nr, kds, &sgl, &anchor, NULL);
+    d_iov_set(&iov, buf, 8);
+    if (rc == 0)
+        rc = daos_array_write(s->arr, th, &iod, &sgl, NULL);
+    if (rc == 0)
+        rc = daos_array_read(s->arr, th, &iod, &sgl, NULL);
+    if (rc == 0)
+        rc = daos_array_get_size(s->arr, th, &size, NULL);
+    t1 = key("own");
+    akey = key("t1");
+    if (rc == 0) /* that the next one finds it as this one did */
+        rc = daos_obj_punch_akeys(s->oh, th, 0, &akey, 1, &t1, NULL);
+    return rc;
+}
+
+static int own_transactions(struct story *s)
+{
+    return tarn_tx_run(s->a->coh, TARN_TF_READ_OWN, read_own, s);
+}
+
 static void run(struct story *s, const char *name, int (*tell)(struct story *s))
 {
     uint64_t at;
@@ -203,6 +246,7 @@ static void every_allocation_in_turn(void **state)
     run(&s, "properties", properties);
     run(&s, "attributes", attributes);
     run(&s, "transaction", transactions);
+    run(&s, "transaction that reads what it writes", own_transactions);
     assert_string_equal(get(s.oh, "d", "a"), "value");
     assert_string_equal(get(s.oh, "t2", "a"), "2");
     OK(daos_cont_close(s.rival, NULL));

@@ -162,6 +162,47 @@ static void engine_killed(void **state)
     OK(daos_obj_close(oh, NULL));
 }
 
+struct over {
+    struct api *a;
+    daos_handle_t oh;
+    int called;
+};
+
+static int over_a_death(daos_handle_t th, void *arg)
+{
+    struct over *o = arg;
+    char text[24];
+    int n = atoi(get_th(o->oh, th, 0, "n", "a")), rc;
+
+    snprintf(text, sizeof(text), "%d", n + 1);
+    rc = put_th(o->oh, th, 0, "n", "a", text);
+    if (o->called++ == 0) {
+        assert_int_equal(engine_die(o->a), 0);
+        assert_int_equal(api_engine_start(o->a), 0);
+    }
+    if (rc == 0)
+        assert_string_equal(get_th(o->oh, th, 0, "n", "a"), text);
+    return rc;
+}
+
+/* A transaction that was begun with an engine that is dead commits with the next, or is run again
+ * there; in any case once. */
+static void engine_killed_in_a_transaction(void **state)
+{
+    struct api *a = *state;
+    struct over o = {.a = a, .oh = api_obj(a, DAOS_OT_MULTI_HASHED, 5)};
+    char text[24];
+
+    OK(put(o.oh, 0, "n", "a", "0"));
+    for (int i = 1; i <= 5; i++) {
+        o.called = 0;
+        OK(tarn_tx_run(a->coh, TARN_TF_READ_OWN, over_a_death, &o));
+        snprintf(text, sizeof(text), "%d", i);
+        assert_string_equal(get(o.oh, "n", "a"), text);
+    }
+    OK(daos_obj_close(o.oh, NULL));
+}
+
 struct working {
     daos_handle_t oh;
     volatile int stop, done, failed;
@@ -332,8 +373,11 @@ static void one_too_many(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {API_TEST(children_go_on), API_TEST(polled_by_another),
-                                       API_TEST(engine_killed), API_TEST(engine_killed_under_load),
+    const struct CMUnitTest tests[] = {API_TEST(children_go_on),
+                                       API_TEST(polled_by_another),
+                                       API_TEST(engine_killed),
+                                       API_TEST(engine_killed_in_a_transaction),
+                                       API_TEST(engine_killed_under_load),
                                        API_TEST(one_too_many)};
 
     return cmocka_run_group_tests(tests, group_setup, api_group_teardown);

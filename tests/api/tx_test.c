@@ -2,6 +2,7 @@
  * of. */
 #include "api.h"
 #include "client/compound.h"
+#include "client/tx.h"
 #include <pthread.h>
 
 static daos_handle_t tx(struct api *a, uint64_t flags)
@@ -343,6 +344,132 @@ static void nobody_loses_an_increment(void **state)
     OK(daos_obj_close(oh, NULL));
 }
 
+/* ---- tarn_tx_run ---- */
+
+struct runner {
+    struct api *a;
+    daos_handle_t oh;
+    int called, rivals; /* others that write what it read */
+    int answer;
+    int (*end)(daos_handle_t th, daos_event_t *ev);
+    bool overflow;
+};
+
+static int add_one(daos_handle_t th, void *arg)
+{
+    struct runner *r = arg;
+    char text[24];
+    int n, rc = 0;
+
+    r->called++;
+    n = atoi(get_th(r->oh, th, 0, "n", "a"));
+    if (r->rivals > 0) {
+        r->rivals--;
+        snprintf(text, sizeof(text), "%d", n + 10);
+        OK(put(r->oh, 0, "n", "a", text));
+    }
+    snprintf(text, sizeof(text), "%d", n + 1);
+    rc = put_th(r->oh, th, 0, "n", "a", text);
+    for (int i = 0; r->overflow && rc == 0; i++) {
+        snprintf(text, sizeof(text), "d%d", i);
+        rc = put_th(r->oh, th, 0, text, "a", "1");
+    }
+    if (r->end != NULL)
+        OK(r->end(th, NULL));
+    return r->overflow ? 0 : rc != 0 ? rc : r->answer;
+}
+
+static void run_until_it_is_through(void **state)
+{
+    struct api *a = *state;
+    struct runner r = {.a = a, .oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1), .rivals = 3};
+
+    OK(put(r.oh, 0, "n", "a", "0"));
+    OK(tarn_tx_run(a->coh, 0, add_one, &r));
+    assert_int_equal(r.called, 4);
+    assert_string_equal(get(r.oh, "n", "a"), "31");
+    /* enough is enough */
+    r.rivals = 100;
+    r.called = 0;
+    FAILS(DER_TX_RESTART, tx_run(a->coh, 0, add_one, &r, 5, 60000));
+    assert_int_equal(r.called, 5);
+    FAILS(DER_TX_RESTART, tx_run(a->coh, 0, add_one, &r, 5, 0));
+    assert_int_equal(r.called, 6);
+    assert_string_equal(get(r.oh, "n", "a"), "91");
+    OK(daos_obj_close(r.oh, NULL));
+}
+
+static void run_answers_what_the_function_says(void **state)
+{
+    struct api *a = *state;
+    struct runner r = {.a = a, .oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1)};
+
+    OK(put(r.oh, 0, "n", "a", "0"));
+    r.answer = 7;
+    assert_int_equal(tarn_tx_run(a->coh, 0, add_one, &r), 7);
+    r.answer = -DER_NONEXIST;
+    FAILS(DER_NONEXIST, tarn_tx_run(a->coh, 0, add_one, &r));
+    r.answer = -DER_TX_RESTART; /* which it is not, so there is nothing to restart */
+    FAILS(DER_TX_RESTART, tarn_tx_run(a->coh, 0, add_one, &r));
+    assert_int_equal(r.called, 3);
+    assert_string_equal(get(r.oh, "n", "a"), "0");
+    OK(daos_obj_close(r.oh, NULL));
+}
+
+static void run_refuses(void **state)
+{
+    struct api *a = *state;
+    struct runner r = {.a = a, .oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1)};
+
+    OK(put(r.oh, 0, "n", "a", "0"));
+    FAILS(DER_INVAL, tarn_tx_run(a->coh, 0, NULL, &r));
+    FAILS(DER_INVAL, tarn_tx_run(a->coh, 64, add_one, &r));
+    FAILS(DER_NO_HDL, tarn_tx_run(a->poh, 0, add_one, &r));
+    FAILS(DER_NO_PERM, tarn_tx_run(a->coh, DAOS_TF_RDONLY, add_one, &r));
+    r.end = daos_tx_abort;
+    FAILS(DER_INVAL, tarn_tx_run(a->coh, 0, add_one, &r));
+    r.end = daos_tx_close;
+    FAILS(DER_INVAL, tarn_tx_run(a->coh, 0, add_one, &r));
+    r.end = NULL;
+    r.overflow = true; /* the error is passed over */
+    FAILS(DER_INVAL, tarn_tx_run(a->coh, 0, add_one, &r));
+    assert_string_equal(get(r.oh, "n", "a"), "0");
+    assert_string_equal(get(r.oh, "d0", "a"), "-");
+    r.overflow = false;
+    r.end = daos_tx_commit; /* what is done is done */
+    FAILS(DER_INVAL, tarn_tx_run(a->coh, 0, add_one, &r));
+    assert_string_equal(get(r.oh, "n", "a"), "1");
+    OK(daos_obj_close(r.oh, NULL));
+}
+
+static void *run_often(void *arg)
+{
+    struct runner *r = arg;
+
+    for (int i = 0; i < 30; i++)
+        OK(tarn_tx_run(r->a->coh, i % 2 ? TARN_TF_READ_OWN : 0, add_one, r));
+    return NULL;
+}
+
+static void nobody_loses_what_is_run(void **state)
+{
+    enum { THREADS = 4 };
+    struct api *a = *state;
+    struct runner r[THREADS];
+    pthread_t th[THREADS];
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 1);
+
+    OK(put(oh, 0, "n", "a", "0"));
+    for (int i = 0; i < THREADS; i++) {
+        r[i] = (struct runner){.a = a, .oh = oh};
+        assert_int_equal(pthread_create(&th[i], NULL, run_often, &r[i]), 0);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(th[i], NULL);
+    assert_string_equal(get(oh, "n", "a"), "120");
+    OK(daos_obj_close(oh, NULL));
+}
+
 static void arrays_and_keys_in_a_transaction(void **state)
 {
     struct api *a = *state;
@@ -438,4 +565,6 @@ API_MAIN(API_TEST(writes_show_at_commit_all_together), API_TEST(the_state_table)
          API_TEST(a_condition_of_an_asynchronous_write),
          API_TEST(reads_that_begin_together_read_at_one_epoch),
          API_TEST(a_write_after_a_read_of_nothing), API_TEST(nobody_loses_an_increment),
+         API_TEST(run_until_it_is_through), API_TEST(run_answers_what_the_function_says),
+         API_TEST(run_refuses), API_TEST(nobody_loses_what_is_run),
          API_TEST(arrays_and_keys_in_a_transaction), API_TEST(compounds))

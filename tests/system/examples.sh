@@ -19,7 +19,7 @@ for link in libdfs.so libdaos_common.so libgurt.so libdaos.so; do
     [ -e "$libdir/$link" ] || { echo "$link was not installed"; exit 1; }
 done
 "$root/bin/dmg" pool create "$work/pool" >/dev/null
-for example in kv object array listdir; do
+for example in kv object array bank listdir; do
     # shellcheck disable=SC2046
     cc -Wall -Wextra -Werror "$src/examples/$example.c" $(pkg-config --cflags --libs daos) ${EXAMPLES_CFLAGS:-} -o "$work/$example"
     "$work/$example" "$work/pool" >"$work/$example.out"
@@ -29,6 +29,7 @@ grep -q 'tarn is mountain lake' "$work/kv.out"
 grep -q 'river: removed' "$work/kv.out"
 grep -q 'attic: 20.5 20.7 21.0 21.2' "$work/object.out"
 grep -q 'array of 1000000 cells, read as written' "$work/array.out"
+grep -q 'ada has 10, bob has 90' "$work/bank.out"
 grep -q '6  hello.txt' "$work/listdir.out"
 # what a DAOS program names on its link line
 cc -Wall -Werror "$src/examples/listdir.c" $(pkg-config --cflags daos) -L"$libdir" -luuid -ldaos -ldfs ${EXAMPLES_CFLAGS:-} -o "$work/listdir2"
