@@ -381,7 +381,8 @@ static int unknown(struct vos_cont *c, const struct vos_txid *txid, bool commit,
         return -DER_NONEXIST;
     if (look.state == TXID_ABORTED || look.state == TXID_STALE || look.acked)
         return 0; /* a prepare would be refused */
-    return look.state == TXID_FULL ? -DER_AGAIN : remember_abort(c, txid, lsn);
+    return look.state == TXID_FULL || look.state == TXID_WAITS ? -DER_AGAIN
+                                                               : remember_abort(c, txid, lsn);
 }
 
 static int resolve(struct vos_cont *c, const struct vos_txid *txid, enum verdict verdict,

@@ -733,12 +733,14 @@ enum txid_state {
     TXID_PREPARED,
     TXID_ABORTED,
     TXID_STALE, /* its session may have been forgotten */
-    TXID_FULL,  /* no slot for it: the client must acknowledge first */
+    TXID_FULL,  /* no slot for it: the client must acknowledge first, */
+    TXID_WAITS, /* ... or this transaction be resolved */
 };
 struct txid_look {
     enum txid_state state;
     bool acked; /* at or below the acknowledged mark: to be refused */
     uint64_t epoch;
+    uint64_t held; /* TXID_WAITS: seq of whose slot it is */
 };
 int session_look(struct vos *v, const struct vos_txid *id, struct txid_look *out);
 /* In the transaction of the change. flag: 0 or OUTCOME_*. -DER_AGAIN. */

@@ -46,8 +46,8 @@ struct vos_cont; /* an open container of the shard: cached state; valid until vo
     32768u /* extents carry one checksum per chunk of this many bytes (of the stored extent, from  \
               its start) */
 #define VOS_SESSION_OUTCOMES 256u
-#define VOS_INFO_MAX         512u /* bytes that the caller may give to a prepared transaction */
-#define VOS_INTENT_MAX       128u /* transactions prepared in one shard at a time */
+#define VOS_INFO_MAX         512u  /* bytes that the caller may give to a prepared transaction */
+#define VOS_INTENT_MAX       128u  /* transactions prepared in one shard at a time */
 #define VOS_DECIDED_MAX      4096u /* decisions kept in one shard */
 
 /* ---- Shard ---- */
@@ -203,7 +203,8 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
                        bool *replayed);
 /* Was the request with this id applied before? Then *replayed and the epoch it happened at. The
  * errors of publish that are about the id. */
-/* ... -DER_INPROGRESS: it is prepared; -DER_TX_RESTART: it was aborted. */
+/* ... -DER_INPROGRESS: it is prepared, or one is that its outcome has no room beside
+ * (VOS_SESSION_OUTCOMES before it, vos_met()); -DER_TX_RESTART: it was aborted. */
 int vos_txid_check(struct vos *v, const struct vos_txid *txid, bool *replayed, daos_epoch_t *epoch);
 void vos_update_cancel(struct vos_update *u);
 
@@ -235,14 +236,15 @@ struct vos_anchor;
  * vos_doubt_list() and vos_met(). epoch_in 0: the clock. Else the transaction's own, from another
  * shard: then -DER_TX_RESTART if at or after it something happened to what the compound looks at or
  * changes, or if what it changes was read at or after it (reads at a given epoch, and what publish
- * and prepare looked at), or if another attempt of it is prepared. Such marks are kept from the first prepare with an epoch_in on; that one,
- * and after it those with epochs from before it, restart. *replayed: it is prepared, or was
- * committed; *epoch_out says at which epoch. -DER_TX_RESTART: it was aborted; a new attempt needs a
- * new id. -DER_INPROGRESS: another is in the way, or this id is prepared in another container.
- * -DER_AGAIN: VOS_INTENT_MAX are prepared, or too much. -DER_NOSPACE: no room to apply it later
- * either; compounds that only delete fit a full pool, but few at a time. -DER_OVERFLOW: as publish,
- * or keys and small values of more than a MiB. A compound of nothing but
- * checks prepares nothing: it has done its part, and there is nothing to resolve. */
+ * and prepare looked at), or if another attempt of it is prepared. Such marks are kept from the
+ * first prepare with an epoch_in on; that one, and after it those with epochs from before it,
+ * restart. *replayed: it is prepared, or was committed; *epoch_out says at which epoch.
+ * -DER_TX_RESTART: it was aborted; a new attempt needs a new id. -DER_INPROGRESS: another is in the
+ * way, or this id is prepared in another container. -DER_AGAIN: VOS_INTENT_MAX are prepared, or too
+ * much. -DER_NOSPACE: no room to apply it later either; compounds that only delete fit a full pool,
+ * but few at a time. -DER_OVERFLOW: as publish, or keys and small values of more than a MiB. A
+ * compound of nothing but checks prepares nothing: it has done its part, and there is nothing to
+ * resolve. */
 int vos_update_prepare(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
                        daos_epoch_t epoch_in, const void *info, uint32_t info_len,
                        daos_epoch_t *epoch_out, uint64_t *lsn, bool *replayed);
