@@ -121,9 +121,10 @@ enum doubt {
     DECIDED,  /* its leader has decided, and nobody else is told: after raw_hold() */
     LOST,     /* there is no such leader: it stays as it is */
 };
-/* Transaction n, of a write on each shard, and leaves it so. */
+/* Transaction n, of a write on two shards, and leaves it so. */
+#define DOUBT_PARTS 2u
 void raw_doubt(struct raw *r, const struct world *w, uint32_t n, enum doubt how);
-/* From now on nobody is told. */
+/* From now on nobody is told, and nobody asks. */
 void raw_hold(struct raw *r);
 /* Until nothing is in doubt any more, and everybody has been told; s since `from`. */
 double raw_settled(struct raw *r, double from);

@@ -152,10 +152,12 @@ static void machinery(struct bench *b)
 
 void rows_rates(struct bench *b)
 {
+    static const struct shape one[] = {{"1of1", 1, 4, 100}};
     static const struct shape few[] = {{"1of4", 1, 4, 100}, {"2of4", 2, 4, 0}, {"4of4", 4, 4, 40}};
     static const struct shape many[] = {
         {"1of16", 1, 4, 0}, {"8of16", 8, 8, 0}, {"16of16", 16, 16, 0}};
 
+    rates_of(b, 1, "plain1", one, 1);
     rates_of(b, 4, "plain4", few, 3);
     rates_of(b, 16, "plain16", many, 3);
     machinery(b);

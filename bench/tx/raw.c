@@ -145,15 +145,15 @@ void raw_doubt(struct raw *r, const struct world *w, uint32_t n, enum doubt how)
     struct net_bulk bulk = {&iov, 1, false};
     struct msg_iod iod = {.akey = {"v", 1}, .type = DAOS_IOD_SINGLE, .rec_size = VALUE_BYTES};
     uint64_t key = n, epoch;
-    struct msg_part part[SHARDS_MAX];
-    struct msg_op op[SHARDS_MAX];
+    struct msg_part part[DOUBT_PARTS];
+    struct msg_op op[DOUBT_PARTS];
     int rc;
 
     if (r->coh[0] == 0 && r->coh[15] == 0)
         connect_pool(r);
     if (session == 0)
         session = hlc_get(&r->clock, engine_wall_ns(r->eng));
-    for (uint32_t i = 0; i < w->targets; i++) {
+    for (uint32_t i = 0; i < DOUBT_PARTS; i++) {
         uint32_t t = (n + i) % w->targets;
 
         op[i] = (struct msg_op){.kind = MSG_OP_UPDATE,
@@ -165,8 +165,8 @@ void raw_doubt(struct raw *r, const struct world *w, uint32_t n, enum doubt how)
     }
     do { /* the first one of a shard is asked to come again later */
         epoch = hlc_get(&r->clock, engine_wall_ns(r->eng));
-        rc = how == DECIDED ? decide(r, part, w->targets, bulk, session, n) : 0;
-        for (uint32_t i = 0; i < w->targets && how != DECIDED && rc == 0; i++)
+        rc = how == DECIDED ? decide(r, part, DOUBT_PARTS, bulk, session, n) : 0;
+        for (uint32_t i = 0; i < DOUBT_PARTS && how != DECIDED && rc == 0; i++)
             rc = prepare(r, &part[i], how == LOST ? UINT32_MAX : part[0].target, bulk, session, n,
                          epoch);
     } while (rc == -DER_TX_RESTART);

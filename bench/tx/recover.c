@@ -1,7 +1,8 @@
 /*
- * What a crash leaves: a process prepares transactions of a write on each of four shards and is
- * killed. Undecided: their leaders know nothing of them. Decided: the leaders have, and nobody was
- * told. Then the pool is opened, which it is timed until it serves, and until nothing is in doubt.
+ * What a crash leaves: a process prepares transactions of a write on two of sixteen shards each and
+ * is killed. Undecided: their leaders know nothing of them. Decided: the leaders have, and nobody
+ * was told. Then the pool is opened, which it is timed until it serves, and until nothing is in
+ * doubt.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -12,13 +13,12 @@
 
 void doubt_child(const struct conf *c, const char *dir, enum doubt how)
 {
-    struct world w = {.targets = 4};
+    struct world w = {.targets = SHARDS_MAX};
     struct raw *r = raw_open(dir);
 
     for (uint32_t t = 0; t < w.targets; t++)
         w.oid[t] = raw_object(r, t);
-    if (how == DECIDED)
-        raw_hold(r);
+    raw_hold(r);
     for (uint32_t n = 0; n < c->doubt; n++)
         raw_doubt(r, &w, n, how);
     kill(getpid(), SIGKILL);
@@ -60,7 +60,7 @@ static void of_kind(struct bench *b, bool decided, const char *id)
         double t0;
 
         snprintf(name, sizeof(name), "%s%u", id, k);
-        world_make(&w, &b->conf, name, 4);
+        world_make(&w, &b->conf, name, SHARDS_MAX);
         world_open(&w);
         world_fill(&w);
         world_close(&w);

@@ -37,6 +37,11 @@ static int open_stores(struct shard *s, void *arg)
     return rc;
 }
 
+static int open_step(struct shard *s, void *more)
+{
+    return vos_open_step(s->vos, more);
+}
+
 static int same_pool(const struct shard *s, struct err *e)
 {
     const struct engine *eng = s->eng;
@@ -72,6 +77,7 @@ static int shard_open(struct shard *s, struct err *e)
                            .spurious_fault = eng->conf.spurious_fault,
                            .on_step = eng->conf.on_step,
                            .arg = eng->conf.arg};
+    bool more = true;
     int rc;
 
     rc = devices_open(&eng->conf, s->xs, s->target, &s->devs, e);
@@ -84,6 +90,8 @@ static int shard_open(struct shard *s, struct err *e)
     if (rc != 0)
         return rc;
     rc = shard_run(s, open_stores, NULL);
+    while (rc == 0 && more)
+        rc = shard_run(s, open_step, &more);
     if (rc != 0)
         return err_setf(e, rc, CHECK_NEXT, "its store cannot be opened",
                         "cannot open target %u of pool %s", s->target, eng->conf.dir->path);

@@ -13,7 +13,8 @@
  */
 #include "vos/priv.h"
 
-#define PAGES_MAX   2048u  /* promised to all intents of a shard: 32 MiB */
+/* Promised to all intents of a shard: as many as so many small ones want; 288 MiB. */
+#define PAGES_MAX   (12u * VOS_INTENT_MAX)
 #define PAGE_FILL   15000u /* bytes of records that a page holds, whatever their size */
 #define COMMIT_REDO (4 * TREE_REDO_MAX)
 /* Of the stream: the commit may have to load it (64 pages), and what it changes, in one operation
@@ -443,25 +444,21 @@ bool vos_decided(const struct vos_cont *c, const struct vos_txid *txid, daos_epo
     return d != NULL;
 }
 
-bool vos_decided_next(const struct vos_cont *c, uint32_t skip, struct vos_doubt *out)
+bool vos_decided_next(const struct vos_cont *c, const struct vos_txid *after, struct vos_doubt *out)
 {
-    struct list *l;
+    const struct decided *d = after ? decided_find(c, after) : NULL;
+    const struct list *l = d ? d->link.next : c->decided.next;
 
-    LIST_FOREACH(l, &c->decided)
-    {
-        const struct decided *d = LIST_ENTRY(l, struct decided, link);
-
-        if (skip--)
-            continue;
-        *out = (struct vos_doubt){.session_hlc = d->hlc,
-                                  .session_rand = d->rand,
-                                  .seq = d->seq,
-                                  .epoch = d->epoch,
-                                  .info = d->info,
-                                  .info_len = d->info_len};
-        return true;
-    }
-    return false;
+    if ((after && d == NULL) || l == &c->decided)
+        return false;
+    d = LIST_ENTRY((struct list *)(uintptr_t)l, struct decided, link);
+    *out = (struct vos_doubt){.session_hlc = d->hlc,
+                              .session_rand = d->rand,
+                              .seq = d->seq,
+                              .epoch = d->epoch,
+                              .info = d->info,
+                              .info_len = d->info_len};
+    return true;
 }
 
 int vos_decided_forget(struct vos_cont *c, const struct vos_txid *txid)

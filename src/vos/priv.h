@@ -112,10 +112,14 @@ struct vos_cont {
     uint64_t rollback_lsn;         /* of the newest begin of one */
     struct vos_anchor rollback_at; /* how far reclaim is with it */
     uint64_t mark;                 /* newest epoch at which all of it was read (marks.c) */
-    struct list doubts;            /* intents, oldest epoch first */
-    struct htable doubtful;        /* what they change */
+    struct list doubts;            /* intents, oldest epoch first; equal ones by their ids */
+    struct htable doubt_ids;
+    struct htable doubtful; /* what they change */
     uint32_t doubt_nr;
     struct list decided; /* struct decided */
+    struct htable decided_ids;
+    bool doubts_todo; /* they are still to be loaded, behind this one if any */
+    uint64_t doubts_upto[3];
     uint64_t stat[ST_NR];
     struct vos_anchor trash_at; /* reclaim: this round's place */
     bool trash_done;            /* also: a destroyed one is passed by in this round */
@@ -675,6 +679,7 @@ int intent_more(struct heap *h, uint64_t *off);
 
 struct doubt {
     struct list link;
+    struct hlink by_id;
     const struct vos_cont *c; /* once it is added */
     uint64_t hlc, rand, seq, epoch;
     uint64_t off;   /* of the intent */
@@ -688,6 +693,7 @@ struct doubt {
 /* A transaction that was committed here, and that others may still ask about. */
 struct decided {
     struct list link;
+    struct hlink by_id;
     uint64_t hlc, rand, seq, epoch;
     uint64_t off, lsn;
     uint32_t info_len;
@@ -698,7 +704,10 @@ struct decided *decided_new(uint64_t hlc, uint64_t rnd, uint64_t seq, uint64_t e
 void decided_add(struct vos_cont *c, struct decided *d);
 void decided_take(struct vos_cont *c, struct decided *d);
 struct decided *decided_find(const struct vos_cont *c, const struct vos_txid *id);
+/* The rest of them, all at once: they may be on more pages than one operation may need. A step: so
+ * many that it does not. */
 int doubts_load(struct vos_cont *c);
+int doubts_load_step(struct vos_cont *c);
 void doubts_forget(struct vos_cont *c);
 /* The promise is the caller's until it is added. NULL: no memory. */
 struct doubt *doubt_new(const struct intent_rec *head, const void *info,

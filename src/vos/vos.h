@@ -47,7 +47,7 @@ struct vos_cont; /* an open container of the shard: cached state; valid until vo
               its start) */
 #define VOS_SESSION_OUTCOMES 256u
 #define VOS_INFO_MAX         512u  /* bytes that the caller may give to a prepared transaction */
-#define VOS_INTENT_MAX       128u  /* transactions prepared in one shard at a time */
+#define VOS_INTENT_MAX       1536u /* transactions prepared in one shard at a time */
 #define VOS_DECIDED_MAX      4096u /* decisions kept in one shard */
 
 /* ---- Shard ---- */
@@ -58,6 +58,8 @@ int vos_format(struct heap *h);
  * every logged epoch and the ceiling. wall_ns: the caller's wall clock now. */
 struct hlc;
 int vos_open(struct heap *h, struct hlc *clock, uint64_t wall_ns, struct vos **v);
+/* The rest of it, before the store is used: what is in doubt, a step. *more: call again. */
+int vos_open_step(struct vos *v, bool *more);
 void vos_close(struct vos *v);
 
 /* ---- Containers ---- */
@@ -281,9 +283,10 @@ int vos_withdraw(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t e
 /* Is there a decision about it? *lsn: of it, 0 if it is older than the opening. */
 bool vos_decided(const struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t *epoch,
                  uint64_t *lsn);
-/* The container's decisions, oldest first; false: no more. out->info: until the lock is released.
- */
-bool vos_decided_next(const struct vos_cont *c, uint32_t skip, struct vos_doubt *out);
+/* The container's decisions: the one behind `after` (NULL: the first), false: no more. out->info:
+ * until the lock is released. */
+bool vos_decided_next(const struct vos_cont *c, const struct vos_txid *after,
+                      struct vos_doubt *out);
 /* Everybody knows. Need not be durable. */
 int vos_decided_forget(struct vos_cont *c, const struct vos_txid *txid);
 

@@ -612,16 +612,22 @@ static void no_more_than_so_many(void **state)
     begin_session(&r);
     for (uint64_t i = 1; i <= VOS_INTENT_MAX; i++) {
         snprintf(name, sizeof name, "k%llu", (unsigned long long)i);
+        r.txid.session_rand = 99 + i / 100;
         CHECK_EQ(prepare_s(&r, i, name, "value", 0, NULL), 0);
     }
+    r.txid.session_rand = 98;
     assert_int_equal(prepare_s(&r, 200, "more", "value", 0, NULL), -DER_AGAIN);
     rig_reopen(&r, true);
     assert_int_equal(prepare_s(&r, 200, "more", "value", 0, NULL), -DER_AGAIN);
+    r.txid.session_rand = 99;
     CHECK_EQ(rig_resolve(&r, 7, true, NULL), 0);
+    r.txid.session_rand = 98;
     CHECK_EQ(prepare_s(&r, 200, "more", "value", 0, NULL), 0);
-    for (uint64_t i = 1; i <= VOS_INTENT_MAX; i++)
-        CHECK_EQ(rig_resolve(&r, i, true, NULL), 0);
     CHECK_EQ(rig_resolve(&r, 200, true, NULL), 0);
+    for (uint64_t i = 1; i <= VOS_INTENT_MAX; i++) {
+        r.txid.session_rand = 99 + i / 100;
+        CHECK_EQ(rig_resolve(&r, i, true, NULL), 0);
+    }
     assert_int_equal(r.c->stat[ST_DKEY], VOS_INTENT_MAX + 1);
     check_clean(&r);
     rig_stop(&r);
@@ -732,11 +738,11 @@ static void a_decision_stays_until_it_is_forgotten(void **state)
     rig_reopen(&r, false);
     check_clean(&r);
     assert_true(is_decided(&r, 3, e));
-    assert_true(vos_decided_next(r.c, 0, &d));
+    assert_true(vos_decided_next(r.c, NULL, &d));
     assert_int_equal(d.seq, 3);
     assert_int_equal(d.info_len, strlen("leader"));
     assert_memory_equal(d.info, "leader", d.info_len);
-    assert_false(vos_decided_next(r.c, 1, &d));
+    assert_false(vos_decided_next(r.c, &id, &d));
     CHECK_EQ(RIG_RETRY(&r, vos_decided_forget(r.c, &id)), 0);
     CHECK_EQ(RIG_RETRY(&r, vos_decided_forget(r.c, &id)), 0);
     assert_false(is_decided(&r, 3, e));
