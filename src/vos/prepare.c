@@ -56,11 +56,13 @@ static int still_at(const struct vos_update *u, uint64_t epoch)
         uint64_t changed;
         bool yes;
 
-        rc = key_probe(&v, level, op->oid, &op->dkey, NULL, &yes, &changed);
-        if (rc)
-            return rc;
-        if (changed >= epoch)
-            return -DER_TX_RESTART;
+        if (!mark_unchanged(u->c, level, op->oid, &op->dkey, epoch)) {
+            rc = key_probe(&v, level, op->oid, &op->dkey, NULL, &yes, &changed);
+            if (rc)
+                return rc;
+            if (changed >= epoch)
+                return -DER_TX_RESTART;
+        }
         if (op->kind != VOS_OP_CHECK && mark_above(u->c, level, op->oid, &op->dkey, epoch))
             return -DER_TX_RESTART;
     }
@@ -169,7 +171,7 @@ static int store(struct vos_update *u, const struct vos_txid *txid, struct inten
     d->off = off;
     d->lsn = *lsn;
     doubt_add(c, d);
-    update_note_lsn(u, *lsn);
+    update_note(u, *lsn, 0);
     return 0;
 }
 
@@ -330,7 +332,7 @@ static int end(struct vos_cont *c, struct doubt *d, const struct vos_txid *txid,
         vos_tx_abort(&t);
         base_free(kept);
     } else {
-        update_note_lsn(u, *lsn);
+        update_note(u, *lsn, commit ? d->epoch : 0);
         doubt_take(c, d);
         if (kept) {
             kept->lsn = *lsn;

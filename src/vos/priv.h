@@ -215,6 +215,13 @@ void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vo
 /* May a change of a dkey, or the punch of an object, not go to this epoch? After marks_begin(). */
 bool mark_above(const struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
                 const struct vos_key *dkey, uint64_t epoch);
+/* Something was changed there at this epoch. */
+void mark_change(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
+                 const struct vos_key *dkey, uint64_t epoch);
+/* Is it certain that nothing of a dkey, or of all of an object, was changed at this epoch or later?
+ * False: it is not known. After marks_begin(). */
+bool mark_unchanged(const struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
+                    const struct vos_key *dkey, uint64_t epoch);
 
 /* ---- key.c ---- */
 
@@ -628,7 +635,8 @@ int update_conditions(const struct vos_update *u);
 int update_apply(struct vos_tx *t, const struct vos_update *u);
 /* The newest LSN among what the operations look at or change; theirs is this. */
 uint64_t update_seen_lsn(const struct vos_update *u);
-void update_note_lsn(const struct vos_update *u, uint64_t lsn);
+/* It is committed; epoch 0: nothing is changed by it yet. */
+void update_note(const struct vos_update *u, uint64_t lsn, uint64_t epoch);
 /* What it looked at was read at this epoch. */
 void update_mark(const struct vos_update *u, uint64_t epoch);
 bool update_only_checks(const struct vos_update *u);

@@ -425,14 +425,18 @@ int update_apply(struct vos_tx *t, const struct vos_update *u)
     return rc;
 }
 
-void update_note_lsn(const struct vos_update *u, uint64_t lsn)
+void update_note(const struct vos_update *u, uint64_t lsn, uint64_t epoch)
 {
     for (uint32_t i = 0; i < u->nr; i++) {
         const struct vos_op *op = &u->ops[i];
+        enum vos_level level =
+            op->kind == VOS_OP_PUNCH && op->level == VOS_OBJ ? VOS_OBJ : VOS_DKEY;
 
-        if (op->kind != VOS_OP_CHECK)
-            pend_note(u->c, op->kind == VOS_OP_PUNCH && op->level == VOS_OBJ ? VOS_OBJ : VOS_DKEY,
-                      op->oid, &op->dkey, lsn);
+        if (op->kind == VOS_OP_CHECK)
+            continue;
+        pend_note(u->c, level, op->oid, &op->dkey, lsn);
+        if (epoch && !MUTANT(CHANGES_UNMARKED))
+            mark_change(u->c, level, op->oid, &op->dkey, epoch);
     }
 }
 
@@ -516,7 +520,7 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
         vos_tx_abort(&t);
         return rc;
     }
-    update_note_lsn(u, *lsn);
+    update_note(u, *lsn, *epoch);
     return 0;
 }
 
