@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include "base/bare.h"
 #include "bench.h"
 
 static void measure(struct world *w, struct row *r, const struct work *k)
@@ -104,6 +105,7 @@ void one_update(const struct conf *c)
     struct world w;
     struct done d;
 
+    setenv(BARE_BENCH, "1", 1);
     world_make(&w, c, "one", 1);
     world_open(&w);
     world_fill(&w);

@@ -2,6 +2,8 @@
  * store and service opened; the pool's map says which targets there are besides, which are opened
  * in the same way; all are brought to agree; then requests are served. */
 #include <stdio.h>
+#include <stdlib.h>
+#include "base/bare.h"
 #include "base/log.h"
 #include "engine/engine_int.h"
 #include "heap/mend.h"
@@ -326,6 +328,12 @@ int engine_open(const struct engine_conf *conf, struct engine **out, struct err 
 
     if (eng == NULL)
         return -DER_NOMEM;
+    if (BARE_UPDATES && getenv(BARE_BENCH) == NULL) {
+        base_free(eng);
+        return err_setf(e, -DER_NOTSUPPORTED, "build without -Dbare_updates=true",
+                        "this program was built to measure updates that may happen twice",
+                        "cannot open pool %s", conf->dir->path);
+    }
     eng->shard = base_calloc(ENGINE_TARGETS_MAX, sizeof(*eng->shard));
     if (eng->shard == NULL) {
         base_free(eng);

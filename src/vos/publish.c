@@ -11,6 +11,7 @@
  * HEAP_WAIT anywhere: the transaction is aborted, nothing has changed, and the caller runs all of
  * it again.
  */
+#include "base/bare.h"
 #include "vos/priv.h"
 
 /* ---- Conditions ---- */
@@ -495,7 +496,7 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
         hlc_raise(v->clock, epoch_in);
     }
     *epoch = epoch_in ? epoch_in : hlc_get(v->clock, wall_ns);
-    if (epoch_in == 0)
+    if (epoch_in == 0 && !BARE_UPDATES)
         update_mark(u, *epoch);
     if (update_only_checks(u)) {
         *lsn = update_seen_lsn(u);
@@ -540,7 +541,7 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
         return -DER_NO_HDL;
     }
     rc = vos_txid_check(v, txid, replayed, &epoch);
-    if (rc == 0 && !*replayed)
+    if (rc == 0 && !*replayed && !BARE_UPDATES)
         rc = u->c->rollback ? -DER_AGAIN : doubt_meets(u);
     if (rc == 0 && *replayed) {
         *epoch_out = epoch;
