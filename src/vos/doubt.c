@@ -21,6 +21,13 @@ struct touch {
     uint8_t what;
 };
 
+/* Of the hash of an object: where its punches are, apart from the many changes below it, so that
+ * who looks at a dkey need not pass those by. */
+static uint64_t whole_obj(uint64_t hash)
+{
+    return mix64(hash ^ UINT64_C(0x9e3779b97f4a7c15));
+}
+
 /* ---- Making and forgetting ---- */
 
 struct doubt *doubt_new(const struct intent_rec *head, const void *info,
@@ -50,11 +57,13 @@ struct doubt *doubt_new(const struct intent_rec *head, const void *info,
 
         t.what = ops[i].level == VOS_OBJ ? TOUCH_OBJ : TOUCH_BELOW;
         t.link.hash = pend_hash_obj(c, oid);
+        if (ops[i].level == VOS_OBJ)
+            t.link.hash = whole_obj(t.link.hash);
         d->touches[d->touch_nr++] = t;
         if (ops[i].level == VOS_OBJ)
             continue;
         t.what = TOUCH_DKEY;
-        t.link.hash = mix64(t.link.hash + ops[i].dkey_hash); /* pend_hash_dkey() */
+        t.link.hash = mix64(pend_hash_obj(c, oid) + ops[i].dkey_hash); /* pend_hash_dkey() */
         d->touches[d->touch_nr++] = t;
     }
     return d;
@@ -313,10 +322,9 @@ static const struct doubt *met_at(const struct vos_cont *c, uint64_t epoch, int 
         return d && d->epoch <= epoch ? d : NULL;
     }
     obj = pend_hash_obj(c, oid);
-    if (level == VOS_OBJ)
-        return touching(c, obj, oid, TOUCH_BELOW | TOUCH_OBJ, epoch);
-    d = touching(c, pend_hash_dkey(c, oid, dkey), oid, TOUCH_DKEY, epoch);
-    return d ? d : touching(c, obj, oid, TOUCH_OBJ, epoch);
+    d = level == VOS_OBJ ? touching(c, obj, oid, TOUCH_BELOW, epoch)
+                         : touching(c, pend_hash_dkey(c, oid, dkey), oid, TOUCH_DKEY, epoch);
+    return d ? d : touching(c, whole_obj(obj), oid, TOUCH_OBJ, epoch);
 }
 
 int vos_read_begin(struct vos_cont *c, uint64_t epoch, int level, daos_obj_id_t oid,
