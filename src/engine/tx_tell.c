@@ -6,7 +6,7 @@
 #include "engine/engine_int.h"
 #include "net/net.h"
 
-#define TELL_MAX     256u
+#define TELL_MAX     64u        /* in a message to one target */
 #define PAUSE_NS     1000000u   /* after somebody could not be told; doubles */
 #define PAUSE_MAX_NS 500000000u /* ... to this */
 
