@@ -263,6 +263,19 @@ static int conts_load(struct vos *v)
     return heap_goes_on(v->h, rc) ? 0 : rc;
 }
 
+/* What is in doubt in a container. One whose intents cannot be read is not used. */
+static int load_rest(struct vos_cont *c, int (*load)(struct vos_cont *c))
+{
+    struct vos *v = c->v;
+    int rc = load(c);
+
+    if (rc && heap_goes_on(v->h, rc)) {
+        v->conts_damaged = true;
+        cont_free(c);
+    }
+    return rc;
+}
+
 int conts_load_again(struct vos *v)
 {
     struct walk w;
@@ -329,15 +342,12 @@ int vos_open_step(struct vos *v, bool *more)
     LIST_FOREACH(l, &v->conts)
     {
         struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
-        int rc = c->doubts_todo ? doubts_load_step(c) : 0;
+        int rc;
 
-        if (rc && heap_goes_on(v->h, rc)) {
-            v->conts_damaged = true;
-            cont_free(c);
-            return 0;
-        }
-        if (rc || c->doubts_todo)
-            return rc;
+        if (!c->doubts_todo)
+            continue;
+        rc = load_rest(c, doubts_load_step);
+        return heap_goes_on(v->h, rc) ? 0 : rc;
     }
     *more = false;
     return 0;
@@ -410,7 +420,7 @@ int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont
     int rc;
 
     if (c) {
-        rc = c->doubts_todo ? doubts_load(c) : 0;
+        rc = c->doubts_todo ? load_rest(c, doubts_load) : 0;
         if (rc == 0)
             *out = c;
         return rc;
