@@ -147,6 +147,7 @@ void raw_doubt(struct raw *r, const struct world *w, uint32_t n, enum doubt how)
     uint64_t key = n, epoch;
     struct msg_part part[DOUBT_PARTS];
     struct msg_op op[DOUBT_PARTS];
+    uint32_t tries = 0;
     int rc;
 
     if (r->coh[0] == 0 && r->coh[15] == 0)
@@ -169,7 +170,7 @@ void raw_doubt(struct raw *r, const struct world *w, uint32_t n, enum doubt how)
         for (uint32_t i = 0; i < DOUBT_PARTS && how != DECIDED && rc == 0; i++)
             rc = prepare(r, &part[i], how == LOST ? UINT32_MAX : part[0].target, bulk, session, n,
                          epoch);
-    } while (rc == -DER_TX_RESTART);
+    } while ((rc == -DER_TX_RESTART || rc == -DER_AGAIN) && ++tries < 5000 && usleep(1000) == 0);
     if (rc != 0)
         die("a transaction that is to stay in doubt", rc);
 }
