@@ -68,6 +68,11 @@ mkdir "$work/million"
 "$build/bench/million_bench" "$work/million" "${BENCH_FILES:-1000000}"
 rm -rf "$work/million"
 
+echo "== transactions over shards of one engine"
+# TX_BARE: tx_bench of a build with -Dbare_updates=true, for the cost of what tells updates apart
+"$build/bench/tx/tx_bench" --reps "$rounds" --json "$build/tx_bench.json" ${TX_BARE:+--bare "$TX_BARE"}
+echo "for programs: $build/tx_bench.json"
+
 for b in "$build"/bench/*_bench; do
     case $b in */put_bench | */million_bench) continue ;; esac
     echo "== $(basename "$b")"

@@ -285,6 +285,24 @@ static int finish(struct op *op, int rc)
     return rc;
 }
 
+static int begin(struct compound *c, daos_event_t *ev, struct hobj *held, struct op *local,
+                 struct op **out)
+{
+    int rc = op_begin(c->client, ev, local, out);
+
+    if (rc) {
+        if (held != NULL)
+            handle_put(held);
+        return rc;
+    }
+    handle_ref(&c->cont->h);
+    op_hold(*out, &c->cont->h);
+    if (held != NULL)
+        op_hold(*out, held);
+    rc = build(*out, c);
+    return rc ? op_fail(*out, rc) : 0;
+}
+
 int compound_run(struct compound *c, daos_epoch_t *epoch, daos_event_t *ev)
 {
     struct op local, *op;
@@ -294,15 +312,31 @@ int compound_run(struct compound *c, daos_epoch_t *epoch, daos_event_t *ev)
         return client_now(ev, 0);
     if (c->cont->flags & DAOS_COO_RO)
         return -DER_NO_PERM;
-    rc = op_begin(c->client, ev, &local, &op);
+    rc = begin(c, ev, NULL, &local, &op);
     if (rc)
         return rc;
-    handle_ref(&c->cont->h);
-    op_hold(op, &c->cont->h);
-    rc = build(op, c);
-    if (rc)
-        return op_fail(op, rc);
     op->user[0] = (uintptr_t)epoch;
     op->finish = finish;
+    return op_run(op, c->cont, MSG_OBJ_UPDATE);
+}
+
+static int launched(struct op *op, int rc)
+{
+    void (*ended)(void *arg, int rc) = (void (*)(void *, int))op->user[0];
+
+    ended((void *)op->user[1], rc);
+    return rc;
+}
+
+int compound_launch(struct compound *c, const struct compound_end *end, daos_event_t *ev)
+{
+    struct op *op;
+    int rc = begin(c, ev, end->held, NULL, &op);
+
+    if (rc)
+        return rc;
+    op->user[0] = (uintptr_t)end->ended;
+    op->user[1] = (uintptr_t)end->arg;
+    op->finish = launched;
     return op_run(op, c->cont, MSG_OBJ_UPDATE);
 }

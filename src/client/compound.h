@@ -53,6 +53,16 @@ int compound_check_unchanged(struct compound *c, daos_obj_id_t oid, daos_key_t *
 
 /* Runs it; blocking when ev is NULL. *epoch (may be NULL) is the epoch it happened at. */
 int compound_run(struct compound *c, daos_epoch_t *epoch, daos_event_t *ev);
+/* The same with an event, whose end somebody else wants to know of before it comes: ended(arg, rc),
+ * once, on whatever thread; must not wait. held: the op's from here on, also if rc is an error;
+ * then nothing was sent, the event is as before, and ended is not called. */
+struct hobj;
+struct compound_end {
+    void (*ended)(void *arg, int rc);
+    void *arg;
+    struct hobj *held;
+};
+int compound_launch(struct compound *c, const struct compound_end *end, daos_event_t *ev);
 
 /* A fetch that also tells the newest epoch it met (what compound_check_unchanged wants). As
  * daos_obj_fetch otherwise, by object id. */

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include <daos_errno.h>
+#include "base/bare.h"
 #include "base/fail.h"
 #include "client/route.h"
 #include "client/tx.h"
@@ -186,7 +187,7 @@ static int stamp(struct client *c, struct net_call *call, struct txid *id, uint1
 
     call->hdr.opcode = opcode;
     call->hdr.hlc = hlc_get(&c->clock, rt_wall_ns());
-    if (msg_info(opcode)->flags & MSG_CHANGES) {
+    if (msg_info(opcode)->flags & MSG_CHANGES && !(BARE_UPDATES && opcode == MSG_OBJ_UPDATE)) {
         rc = session_begin(&c->sessions, &c->clock, id);
         if (rc)
             return rc;

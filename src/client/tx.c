@@ -622,21 +622,33 @@ static int add_writes(struct tx *tx, struct compound *cp)
 }
 
 /* In state COMMITTING nobody else touches the lists. */
-static int commit_send(struct tx *tx)
+static int commit_build(struct tx *tx, struct compound **out)
 {
     struct compound *cp;
-    int rc;
+    int rc = compound_begin((daos_handle_t){tx->cont->h.cookie}, &cp);
 
-    /* Reads alone are consistent at the transaction's epoch, whatever happened since. */
-    if (tx->ops_nr == 0)
-        return 0;
-    rc = compound_begin((daos_handle_t){tx->cont->h.cookie}, &cp);
     if (rc)
         return rc;
     if (tx->epoch != 0) /* else no read was answered */
         rc = add_checks(tx, cp);
     if (rc == 0)
         rc = add_writes(tx, cp);
+    if (rc)
+        compound_free(cp);
+    else
+        *out = cp;
+    return rc;
+}
+
+static int commit_send(struct tx *tx)
+{
+    struct compound *cp = NULL;
+    int rc;
+
+    /* Reads alone are consistent at the transaction's epoch, whatever happened since. */
+    if (tx->ops_nr == 0)
+        return 0;
+    rc = commit_build(tx, &cp);
     if (rc == 0)
         rc = compound_run(cp, NULL, NULL);
     compound_free(cp);
@@ -660,6 +672,17 @@ static int commit_begin(struct tx *tx)
     }
 }
 
+static void commit_ended(void *arg, int rc)
+{
+    struct tx *tx = arg;
+
+    lock_short(&tx->lock);
+    tx->state = rc == 0 ? TX_COMMITTED : rc == -DER_TX_RESTART ? TX_FAILED : TX_ABORTED;
+    if (rc != -DER_TX_RESTART)
+        tx_drop(tx);
+    rt_mutex_unlock(&tx->lock);
+}
+
 static int commit_body(struct client *c, void *args)
 {
     struct tx *tx = tx_get(c, *(daos_handle_t *)args);
@@ -675,16 +698,51 @@ static int commit_body(struct client *c, void *args)
         return rc;
     }
     rc = commit_send(tx);
-    lock_short(&tx->lock);
-    tx->state = rc == 0 ? TX_COMMITTED : rc == -DER_TX_RESTART ? TX_FAILED : TX_ABORTED;
-    if (rc != -DER_TX_RESTART)
-        tx_drop(tx);
-    rt_mutex_unlock(&tx->lock);
+    commit_ended(tx, rc);
     tx_put(tx);
     return rc;
 }
 
+/* What most commits are is one request, sent at once and not from a fiber of the client's. False:
+ * it is not, or could not be; nothing has happened. */
+static bool commit_at_once(struct tx *tx, daos_event_t *ev)
+{
+    struct compound_end end = {commit_ended, tx, &tx->h};
+    struct compound *cp = NULL;
+    bool sends;
+    int rc;
+
+    lock_short(&tx->lock);
+    sends = tx->state == TX_OPEN && !tx->snap && tx->ops_nr > 0;
+    if (sends)
+        tx->state = TX_COMMITTING;
+    rt_mutex_unlock(&tx->lock);
+    if (!sends)
+        return false;
+    rc = commit_build(tx, &cp);
+    if (rc == 0) {
+        tx_ref(tx);
+        rc = compound_launch(cp, &end, ev);
+        compound_free(cp);
+    }
+    if (rc == 0)
+        return true;
+    lock_short(&tx->lock);
+    if (tx->state == TX_COMMITTING)
+        tx->state = TX_OPEN;
+    rt_mutex_unlock(&tx->lock);
+    return false;
+}
+
 int daos_tx_commit(daos_handle_t th, daos_event_t *ev)
 {
-    return th.cookie == 0 ? -DER_INVAL : client_run(ev, commit_body, &th, sizeof(th));
+    struct tx *tx;
+    bool sent;
+
+    if (th.cookie == 0)
+        return -DER_INVAL;
+    tx = ev != NULL ? tx_get(client_current(), th) : NULL;
+    sent = tx != NULL && commit_at_once(tx, ev);
+    tx_put(tx);
+    return sent ? 0 : client_run(ev, commit_body, &th, sizeof(th));
 }

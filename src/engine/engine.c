@@ -2,6 +2,8 @@
  * store and service opened; the pool's map says which targets there are besides, which are opened
  * in the same way; all are brought to agree; then requests are served. */
 #include <stdio.h>
+#include <stdlib.h>
+#include "base/bare.h"
 #include "base/log.h"
 #include "engine/engine_int.h"
 #include "heap/mend.h"
@@ -35,6 +37,11 @@ static int open_stores(struct shard *s, void *arg)
     if (rc == 0 && s->eng->conf.readonly)
         svc_set_readonly(s->svc);
     return rc;
+}
+
+static int open_step(struct shard *s, void *more)
+{
+    return vos_open_step(s->vos, more);
 }
 
 static int same_pool(const struct shard *s, struct err *e)
@@ -72,6 +79,7 @@ static int shard_open(struct shard *s, struct err *e)
                            .spurious_fault = eng->conf.spurious_fault,
                            .on_step = eng->conf.on_step,
                            .arg = eng->conf.arg};
+    bool more = true;
     int rc;
 
     rc = devices_open(&eng->conf, s->xs, s->target, &s->devs, e);
@@ -84,6 +92,8 @@ static int shard_open(struct shard *s, struct err *e)
     if (rc != 0)
         return rc;
     rc = shard_run(s, open_stores, NULL);
+    while (rc == 0 && more)
+        rc = shard_run(s, open_step, &more);
     if (rc != 0)
         return err_setf(e, rc, CHECK_NEXT, "its store cannot be opened",
                         "cannot open target %u of pool %s", s->target, eng->conf.dir->path);
@@ -318,6 +328,12 @@ int engine_open(const struct engine_conf *conf, struct engine **out, struct err 
 
     if (eng == NULL)
         return -DER_NOMEM;
+    if (BARE_UPDATES && getenv(BARE_BENCH) == NULL) {
+        base_free(eng);
+        return err_setf(e, -DER_NOTSUPPORTED, "build without -Dbare_updates=true",
+                        "this program was built to measure updates that may happen twice",
+                        "cannot open pool %s", conf->dir->path);
+    }
     eng->shard = base_calloc(ENGINE_TARGETS_MAX, sizeof(*eng->shard));
     if (eng->shard == NULL) {
         base_free(eng);

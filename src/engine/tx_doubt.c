@@ -77,39 +77,70 @@ static uint64_t ends_of(struct shard *s)
 
 /* ---- Asking ---- */
 
-static int ask(struct shard *s, const struct tx_met *m, uint64_t ns)
-{
-    struct msg_tx_ask_req q = {
-        .session_hlc = m->id.session_hlc, .session_rand = m->id.session_rand, .seq = m->id.seq};
-    struct msg_verdict v = {.session_hlc = q.session_hlc,
-                            .session_rand = q.session_rand,
-                            .seq = q.seq,
-                            .epoch = m->epoch};
-    struct msg_tx_ask_rep rep = {0};
+struct asking {
     struct net_call call;
+    struct msg_tx_ask_req q;
+    struct msg_tx_ask_rep rep;
+    const struct tx_met *m;
+    struct rt_event done;
+};
+
+static void ask_done(struct net_call *call)
+{
+    rt_event_set(call->arg);
+}
+
+static void ask_send(struct shard *s, struct asking *a, const struct tx_met *m, uint64_t ns)
+{
+    a->m = m;
+    a->q = (struct msg_tx_ask_req){
+        .session_hlc = m->id.session_hlc, .session_rand = m->id.session_rand, .seq = m->id.seq};
+    memcpy(a->q.cont, m->cont, sizeof(a->q.cont));
+    a->rep = (struct msg_tx_ask_rep){0};
+    net_call_init(&a->call, MSG_TX_ASK);
+    a->call.hdr.target = m->leader;
+    a->call.hdr.hlc = hlc_peek(s->clock);
+    a->call.hdr.deadline_ms = (uint32_t)MAX(MIN(ns / 1000000, ASK_MS), 1u);
+    a->call.req = &a->q;
+    a->call.rep = &a->rep;
+    a->call.done = ask_done;
+    a->call.arg = &a->done;
+    rt_event_init(&a->done);
+    net_call_send(s->eng->self, &a->call);
+}
+
+static int ask_hear(struct shard *s, struct asking *a)
+{
+    const struct tx_met *m = a->m;
+    struct msg_verdict v = {.session_hlc = m->id.session_hlc,
+                            .session_rand = m->id.session_rand,
+                            .seq = m->id.seq,
+                            .epoch = m->epoch};
     uint64_t lsn;
     int rc;
 
-    memcpy(q.cont, m->cont, sizeof(q.cont));
-    memcpy(v.cont, m->cont, sizeof(v.cont));
-    net_call_init(&call, MSG_TX_ASK);
-    call.hdr.target = m->leader;
-    call.hdr.hlc = hlc_peek(s->clock);
-    call.hdr.deadline_ms = (uint32_t)MAX(MIN(ns / 1000000, ASK_MS), 1u);
-    call.req = &q;
-    call.rep = &rep;
-    rc = net_call_wait(s->eng->self, &call);
-    net_call_fini(&call);
+    rt_event_wait(&a->done);
+    rc = a->call.rc;
+    net_call_fini(&a->call);
     s->txs.asked++;
     if (rc != 0)
         return rc;
+    memcpy(v.cont, m->cont, sizeof(v.cont));
     /* of another attempt than this one it says nothing: this one was given up */
-    v.verdict = rep.epoch == m->epoch ? MSG_TX_COMMIT
-                : rep.epoch != 0      ? MSG_TX_WITHDRAW
-                                      : MSG_TX_ABORT;
+    v.verdict = a->rep.epoch == m->epoch ? MSG_TX_COMMIT
+                : a->rep.epoch != 0      ? MSG_TX_WITHDRAW
+                                         : MSG_TX_ABORT;
     rc = tx_apply(s, &v, &lsn);
     tx_changed(s);
     return rc;
+}
+
+static int ask(struct shard *s, const struct tx_met *m, uint64_t ns)
+{
+    struct asking a;
+
+    ask_send(s, &a, m, ns);
+    return ask_hear(s, &a);
 }
 
 int tx_wait(struct shard *s, const struct tx_met *m, uint64_t until_ns)
@@ -197,7 +228,7 @@ void tx_ask_fiber(struct shard *s, struct net_req *req)
 
 /* ---- Intents that nobody resolves ---- */
 
-#define ROUND 32u
+#define ROUND 64u /* questions under way at a time */
 
 struct olds {
     struct tx_met met[ROUND];
@@ -205,6 +236,7 @@ struct olds {
     bool any; /* intents, old or not */
     uint64_t before;
     uint8_t cont[16];
+    struct asking ask[ROUND];
 };
 
 static int note_old(void *arg, const struct vos_doubt *d)
@@ -240,6 +272,19 @@ static int look(struct shard *s, void *arg)
     return 0;
 }
 
+/* Those whose leaders can be asked. How many were resolved. */
+static uint32_t ask_all(struct shard *s, struct olds *o)
+{
+    uint32_t asked = 0, resolved = 0;
+
+    for (uint32_t i = 0; i < o->nr && !gate_is_closed(&s->eng->gate); i++)
+        if (o->met[i].leader < s->eng->shard_nr && shard_serves(&s->eng->shard[o->met[i].leader]))
+            ask_send(s, &o->ask[asked++], &o->met[i], ASK_MS * UINT64_C(1000000));
+    for (uint32_t i = 0; i < asked; i++)
+        resolved += ask_hear(s, &o->ask[i]) == 0;
+    return resolved;
+}
+
 static void settle(void *arg)
 {
     struct shard *s = arg;
@@ -247,14 +292,15 @@ static void settle(void *arg)
     bool any = o != NULL;
 
     while (any && !gate_is_closed(&s->eng->gate) && shard_serves(s)) {
+        uint32_t resolved;
+
         shard_run(s, look, o);
         rt_mutex_lock(&s->txs.work);
-        for (uint32_t i = 0; i < o->nr && !gate_is_closed(&s->eng->gate); i++)
-            if (o->met[i].leader < s->eng->shard_nr &&
-                shard_serves(&s->eng->shard[o->met[i].leader]))
-                ask(s, &o->met[i], ASK_MS * UINT64_C(1000000));
+        resolved = ask_all(s, o);
         rt_mutex_unlock(&s->txs.work);
         any = o->any;
+        if (o->nr == ROUND && resolved > 0) /* there may be more of them */
+            continue;
         for (uint32_t i = 0; any && i < 10 && !gate_is_closed(&s->eng->gate); i++)
             rt_sleep_ns(SETTLE_NS / 10);
     }

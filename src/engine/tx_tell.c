@@ -6,7 +6,7 @@
 #include "engine/engine_int.h"
 #include "net/net.h"
 
-#define TELL_MAX     256u
+#define TELL_MAX     64u        /* in a message to one target */
 #define PAUSE_NS     1000000u   /* after somebody could not be told; doubles */
 #define PAUSE_MAX_NS 500000000u /* ... to this */
 
@@ -47,7 +47,13 @@ struct message {
     struct msg_verdict v[TELL_MAX];
     struct tx_decision *d[TELL_MAX];
     uint32_t nr;
+    struct rt_event done;
 };
+
+static void told_done(struct net_call *call)
+{
+    rt_event_set(call->arg);
+}
 
 static bool is_told(const struct tx_decision *d, uint32_t target)
 {
@@ -64,13 +70,10 @@ static void told(struct tx_decision *d, uint32_t target)
             d->target[i--] = d->target[--d->nr];
 }
 
-/* Tells a target all that it has to know; false: it could not be. */
-static bool tell_target(struct shard *s, struct message *m, const struct list *batch,
-                        uint32_t target)
+/* Sends a target what it has to know, as much as fits; false: it cannot be told. */
+static bool tell_send(struct shard *s, struct message *m, const struct list *batch, uint32_t target)
 {
     const struct list *l;
-    bool all = true;
-    int rc;
 
     m->nr = 0;
     for (l = batch->next; l != batch && m->nr < TELL_MAX; l = l->next) {
@@ -83,21 +86,50 @@ static bool tell_target(struct shard *s, struct message *m, const struct list *b
     }
     if (m->nr == 0)
         return true;
-    if (!shard_serves(&s->eng->shard[target]))
+    if (!shard_serves(&s->eng->shard[target])) {
+        m->nr = 0;
         return false;
+    }
     net_call_init(&m->call, MSG_TX_RESOLVE);
     m->call.hdr.target = target;
     m->call.hdr.hlc = hlc_peek(s->clock);
     m->q = (struct msg_tx_resolve_req){m->v, m->nr};
     m->call.req = &m->q;
     m->call.rep = &m->rep;
-    rc = net_call_wait(s->eng->self, &m->call);
+    m->call.done = told_done;
+    m->call.arg = &m->done;
+    rt_event_init(&m->done);
+    net_call_send(s->eng->self, &m->call);
+    return true;
+}
+
+/* Its answer. False: not all of it is durable there. */
+static bool tell_hear(struct message *m, uint32_t target)
+{
+    bool all = true;
+
+    if (m->nr == 0)
+        return true;
+    rt_event_wait(&m->done);
     for (uint32_t i = 0; i < m->nr; i++)
-        if (rc == 0 && i < m->rep.rcs_nr && m->rep.rcs[i] == 0)
+        if (m->call.rc == 0 && i < m->rep.rcs_nr && m->rep.rcs[i] == 0)
             told(m->d[i], target);
         else
             all = false;
     net_call_fini(&m->call);
+    return all;
+}
+
+/* All of them at once. */
+static bool tell_targets(struct shard *s, struct message *m, const struct list *batch)
+{
+    uint32_t nr = s->eng->shard_nr;
+    bool all = true;
+
+    for (uint32_t t = 0; t < nr; t++)
+        all = tell_send(s, &m[t], batch, t) && all;
+    for (uint32_t t = 0; t < nr; t++)
+        all = tell_hear(&m[t], t) && all;
     return all;
 }
 
@@ -163,7 +195,7 @@ static bool take(struct shard *s, struct list *batch)
 static void tell_fiber(void *arg)
 {
     struct shard *s = arg;
-    struct message *m = base_alloc(sizeof(*m));
+    struct message *m = base_alloc(s->eng->shard_nr * sizeof(*m)); /* [target] */
     uint64_t pause = PAUSE_NS;
     struct list batch;
 
@@ -171,8 +203,8 @@ static void tell_fiber(void *arg)
         bool all = m != NULL, closing = gate_is_closed(&s->eng->gate);
 
         rt_mutex_lock(&s->txs.work);
-        for (uint32_t t = 0; m != NULL && !closing && t < s->eng->shard_nr; t++)
-            all = tell_target(s, m, &batch, t) && all;
+        if (m != NULL && !closing)
+            all = tell_targets(s, m, &batch);
         all = sweep(s, &batch) && all;
         rt_mutex_unlock(&s->txs.work);
         if (closing) { /* what is left is told after the next opening */
@@ -189,7 +221,7 @@ static void tell_fiber(void *arg)
             rt_sleep_ns(PAUSE_NS);
         pause = MIN(2 * pause, (uint64_t)PAUSE_MAX_NS);
         if (m == NULL)
-            m = base_alloc(sizeof(*m));
+            m = base_alloc(s->eng->shard_nr * sizeof(*m));
     }
     base_free(m);
 }
@@ -297,16 +329,18 @@ static int withdraw_one(struct shard *s, void *arg)
 static int queue_decided(struct shard *s, void *arg)
 {
     struct vos_cont *c = NULL;
+    struct vos_txid id;
     struct vos_doubt d;
     uint8_t uuid[16];
 
     while ((c = vos_doubtful_next(s->vos, c)) != NULL) {
         vos_cont_uuid(c, uuid);
-        for (uint32_t i = 0; vos_decided_next(c, i, &d); i++) {
+        for (bool any = vos_decided_next(c, NULL, &d); any; any = vos_decided_next(c, &id, &d)) {
             int rc = queue(s, uuid, &d);
 
             if (rc != 0)
                 return rc;
+            id = (struct vos_txid){d.session_hlc, d.session_rand, d.seq, 0};
         }
     }
     return 0;

@@ -168,6 +168,8 @@ static void cont_free(struct vos_cont *c)
     list_del(&c->link);
     doubts_forget(c);
     htable_fini(&c->doubtful);
+    htable_fini(&c->doubt_ids);
+    htable_fini(&c->decided_ids);
     base_free(c->snaps);
     base_free(c->holds);
     base_free(c);
@@ -181,13 +183,15 @@ static struct vos_cont *cont_new(struct vos *v)
         c->v = v;
         list_init(&c->doubts);
         htable_init(&c->doubtful);
+        htable_init(&c->doubt_ids);
         list_init(&c->decided);
+        htable_init(&c->decided_ids);
     }
     return c;
 }
 
-/* Caches a container that the tree holds. */
-int cont_load(struct vos *v, uint64_t off, struct vos_cont **out)
+/* All of it but what is in doubt. */
+static int cont_begin(struct vos *v, uint64_t off, struct vos_cont **out)
 {
     const struct cont_rec *r;
     struct vos_cont *c;
@@ -208,14 +212,30 @@ int cont_load(struct vos *v, uint64_t off, struct vos_cont **out)
     memcpy(c->discarded, r->discarded, sizeof c->discarded);
     list_add_tail(&v->conts, &c->link);
     rc = snap_load(c);
-    if (rc == 0 && !c->gone && !MUTANT(DOUBTS_NOT_LOADED))
-        rc = doubts_load(c);
     if (rc) {
         cont_free(c);
         return rc;
     }
+    c->doubts_todo = !c->gone && !MUTANT(DOUBTS_NOT_LOADED);
     *out = c;
     return 0;
+}
+
+/* Caches a container that the tree holds. */
+int cont_load(struct vos *v, uint64_t off, struct vos_cont **out)
+{
+    struct vos_cont *c;
+    int rc = cont_begin(v, off, &c);
+
+    if (rc == 0 && c->doubts_todo)
+        rc = doubts_load(c);
+    else if (rc)
+        return rc;
+    if (rc)
+        cont_free(c);
+    else
+        *out = c;
+    return rc;
 }
 
 bool cont_is_loaded(struct vos *v, uint64_t off)
@@ -241,7 +261,7 @@ static int conts_load(struct vos *v)
 
     walk_init(&w, v->h, &cont_class, v->super + offsetof(struct super_rec, conts), K_HASH);
     while ((rc = walk_next(&w, &off)) == 0) {
-        rc = cont_load(v, off, &c);
+        rc = cont_begin(v, off, &c);
         if (rc && !heap_goes_on(v->h, rc))
             return rc;
         v->conts_damaged |= rc != 0;
@@ -251,6 +271,19 @@ static int conts_load(struct vos *v)
     /* One that cannot be loaded is -DER_CSUM for whoever opens it, and no other's business. */
     v->conts_damaged = true;
     return heap_goes_on(v->h, rc) ? 0 : rc;
+}
+
+/* What is in doubt in a container. One whose intents cannot be read is not used. */
+static int load_rest(struct vos_cont *c, int (*load)(struct vos_cont *c))
+{
+    struct vos *v = c->v;
+    int rc = load(c);
+
+    if (rc && heap_goes_on(v->h, rc)) {
+        v->conts_damaged = true;
+        cont_free(c);
+    }
+    return rc;
 }
 
 int conts_load_again(struct vos *v)
@@ -307,6 +340,26 @@ int vos_open(struct heap *h, struct hlc *clock, uint64_t wall_ns, struct vos **o
     }
     hlc_raise(clock, MAX(MUTANT(CEILING_IGNORED) ? 0 : v->ceiling, hlc_from_unix_ns(wall_ns)));
     *out = v;
+    return 0;
+}
+
+/* Intents may lie on more pages than one operation may need. */
+int vos_open_step(struct vos *v, bool *more)
+{
+    struct list *l;
+
+    *more = true;
+    LIST_FOREACH(l, &v->conts)
+    {
+        struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
+        int rc;
+
+        if (!c->doubts_todo)
+            continue;
+        rc = load_rest(c, doubts_load_step);
+        return heap_goes_on(v->h, rc) ? 0 : rc;
+    }
+    *more = false;
     return 0;
 }
 
@@ -377,8 +430,10 @@ int vos_cont_open(struct vos *v, const uuid_t uuid, bool create, struct vos_cont
     int rc;
 
     if (c) {
-        *out = c;
-        return 0;
+        rc = c->doubts_todo ? load_rest(c, doubts_load) : 0;
+        if (rc == 0)
+            *out = c;
+        return rc;
     }
     rc = cont_missing(v, uuid, out);
     if (rc != -DER_NONEXIST || !create)

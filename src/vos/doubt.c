@@ -7,7 +7,10 @@
  * question to the leader and nothing else. Without intents nobody pays more than a look at
  * doubt_nr.
  */
+#include <stdlib.h>
 #include "vos/priv.h"
+
+#define LOAD_STEP 64u /* intents that are loaded in one operation */
 
 enum touched { TOUCH_DKEY = 1, TOUCH_BELOW = 2, TOUCH_OBJ = 4 };
 
@@ -17,6 +20,13 @@ struct touch {
     uint64_t oid_hi, oid_lo;
     uint8_t what;
 };
+
+/* Of the hash of an object: where its punches are, apart from the many changes below it, so that
+ * who looks at a dkey need not pass those by. */
+static uint64_t whole_obj(uint64_t hash)
+{
+    return mix64(hash ^ UINT64_C(0x9e3779b97f4a7c15));
+}
 
 /* ---- Making and forgetting ---- */
 
@@ -47,11 +57,13 @@ struct doubt *doubt_new(const struct intent_rec *head, const void *info,
 
         t.what = ops[i].level == VOS_OBJ ? TOUCH_OBJ : TOUCH_BELOW;
         t.link.hash = pend_hash_obj(c, oid);
+        if (ops[i].level == VOS_OBJ)
+            t.link.hash = whole_obj(t.link.hash);
         d->touches[d->touch_nr++] = t;
         if (ops[i].level == VOS_OBJ)
             continue;
         t.what = TOUCH_DKEY;
-        t.link.hash = mix64(t.link.hash + ops[i].dkey_hash); /* pend_hash_dkey() */
+        t.link.hash = mix64(pend_hash_obj(c, oid) + ops[i].dkey_hash); /* pend_hash_dkey() */
         d->touches[d->touch_nr++] = t;
     }
     return d;
@@ -63,14 +75,28 @@ void doubt_free(struct doubt *d)
     base_free(d);
 }
 
-void doubt_add(struct vos_cont *c, struct doubt *d)
+static uint64_t id_hash(uint64_t hlc, uint64_t rnd, uint64_t seq)
 {
-    struct list *l = c->doubts.prev;
+    return mix128(mix128(hlc, rnd), seq);
+}
 
+/* The order of the list. */
+static int doubt_cmp(const struct doubt *a, const struct doubt *b)
+{
+    const uint64_t x[] = {a->epoch, a->hlc, a->rand, a->seq},
+                   y[] = {b->epoch, b->hlc, b->rand, b->seq};
+
+    for (uint32_t i = 0; i < ARRAY_LEN(x); i++)
+        if (x[i] != y[i])
+            return x[i] < y[i] ? -1 : 1;
+    return 0;
+}
+
+/* Everything but its place in the list. */
+static void enter(struct vos_cont *c, struct doubt *d)
+{
     d->c = c;
-    while (l != &c->doubts && LIST_ENTRY(l, struct doubt, link)->epoch > d->epoch)
-        l = l->prev;
-    list_link(l, &d->link, l->next);
+    htable_insert(&c->doubt_ids, &d->by_id, id_hash(d->hlc, d->rand, d->seq));
     for (uint32_t i = 0; i < d->touch_nr; i++)
         htable_insert(&c->doubtful, &d->touches[i].link, d->touches[i].link.hash);
     c->doubt_nr++;
@@ -78,9 +104,20 @@ void doubt_add(struct vos_cont *c, struct doubt *d)
     c->v->doubt_pages += d->pages;
 }
 
+void doubt_add(struct vos_cont *c, struct doubt *d)
+{
+    struct list *l = c->doubts.prev;
+
+    while (l != &c->doubts && doubt_cmp(LIST_ENTRY(l, struct doubt, link), d) > 0)
+        l = l->prev;
+    list_link(l, &d->link, l->next);
+    enter(c, d);
+}
+
 void doubt_take(struct vos_cont *c, struct doubt *d)
 {
     list_del(&d->link);
+    htable_remove(&c->doubt_ids, &d->by_id);
     for (uint32_t i = 0; i < d->touch_nr; i++)
         htable_remove(&c->doubtful, &d->touches[i].link);
     c->doubt_nr--;
@@ -114,23 +151,24 @@ struct decided *decided_new(uint64_t hlc, uint64_t rnd, uint64_t seq, uint64_t e
 void decided_add(struct vos_cont *c, struct decided *d)
 {
     list_add_tail(&c->decided, &d->link);
+    htable_insert(&c->decided_ids, &d->by_id, id_hash(d->hlc, d->rand, d->seq));
     c->v->decided_nr++;
 }
 
 void decided_take(struct vos_cont *c, struct decided *d)
 {
     list_del(&d->link);
+    htable_remove(&c->decided_ids, &d->by_id);
     c->v->decided_nr--;
     base_free(d);
 }
 
 struct decided *decided_find(const struct vos_cont *c, const struct vos_txid *id)
 {
-    struct list *l;
+    uint64_t hash = id_hash(id->session_hlc, id->session_rand, id->seq);
 
-    LIST_FOREACH(l, &c->decided)
-    {
-        struct decided *d = LIST_ENTRY(l, struct decided, link);
+    for (struct hlink *l = htable_first(&c->decided_ids, hash); l; l = htable_next(l)) {
+        struct decided *d = CONTAINER_OF(l, struct decided, by_id);
 
         if (d->hlc == id->session_hlc && d->rand == id->session_rand && d->seq == id->seq)
             return d;
@@ -146,6 +184,7 @@ void doubts_forget(struct vos_cont *c)
         doubt_take(c, LIST_ENTRY(l, struct doubt, link));
     while ((l = list_first(&c->decided)))
         decided_take(c, LIST_ENTRY(l, struct decided, link));
+    memset(c->doubts_upto, 0, sizeof c->doubts_upto);
 }
 
 static int load_decided(struct vos_cont *c, const struct intent *i, uint64_t off)
@@ -160,47 +199,97 @@ static int load_decided(struct vos_cont *c, const struct intent *i, uint64_t off
     return 0;
 }
 
-int doubts_load(struct vos_cont *c)
+static int load_doubt(struct vos_cont *c, const struct intent *i, uint64_t off)
 {
-    enum tree_seek how = TREE_FIRST;
-    uint64_t id[3], order, off;
-    struct tree_key k;
+    struct doubt *d = doubt_new(&i->head, i->info, i->ops, c);
+
+    if (d == NULL)
+        return -DER_NOMEM;
+    d->off = off;
+    heap_promise_again(c->v->h, d->pages);
+    list_add_tail(&c->doubts, &d->link); /* sorted at the end */
+    enter(c, d);
+    return 0;
+}
+
+static int load_one(struct vos_cont *c, uint64_t off)
+{
+    struct intent i;
     int rc;
 
-    while ((rc = tree_seek(c->v->h, &intent_class, INTENTS_OFF(c), how,
-                           how == TREE_FIRST ? NULL : &k, &order, &off)) == 0) {
-        struct intent i;
-        struct doubt *d;
+    arena_reset(&c->v->scratch);
+    rc = intent_head(c->v->h, off, &c->v->scratch, &i);
+    if (rc == 0)
+        rc = i.head.flags & INTENT_DECIDED ? load_decided(c, &i, off) : load_doubt(c, &i, off);
+    if (rc)
+        return rc;
+    c->doubts_upto[0] = i.head.hlc;
+    c->doubts_upto[1] = i.head.rand;
+    c->doubts_upto[2] = i.head.seq;
+    return 0;
+}
 
-        arena_reset(&c->v->scratch);
-        rc = intent_head(c->v->h, off, &c->v->scratch, &i);
-        if (rc == 0 && i.head.flags & INTENT_DECIDED)
-            rc = load_decided(c, &i, off);
-        if (rc)
-            return rc;
-        if (!(i.head.flags & INTENT_DECIDED)) {
-            d = doubt_new(&i.head, i.info, i.ops, c);
-            if (d == NULL)
-                return -DER_NOMEM;
-            d->off = off;
-            heap_promise_again(c->v->h, d->pages);
-            doubt_add(c, d);
-        }
-        k = intent_key(i.head.hlc, i.head.rand, i.head.seq, id);
-        how = TREE_GT;
+static int by_place(const void *a, const void *b)
+{
+    return doubt_cmp(*(struct doubt *const *)a, *(struct doubt *const *)b);
+}
+
+static int sort(struct vos_cont *c)
+{
+    struct doubt **all = base_alloc(MAX(c->doubt_nr, 1u) * sizeof(struct doubt *));
+    struct list *l;
+    uint32_t nr = 0;
+
+    if (all == NULL)
+        return -DER_NOMEM;
+    while ((l = list_pop(&c->doubts)))
+        all[nr++] = LIST_ENTRY(l, struct doubt, link);
+    qsort(all, nr, sizeof(struct doubt *), by_place);
+    for (uint32_t i = 0; i < nr; i++)
+        list_add_tail(&c->doubts, &all[i]->link);
+    base_free(all);
+    return 0;
+}
+
+/* At most so many, each on a page of its own at worst. */
+static int load_some(struct vos_cont *c, uint32_t most)
+{
+    struct tree_key k;
+    uint64_t *upto = c->doubts_upto, id[3], order, off;
+    int rc = 0;
+
+    for (uint32_t nr = 0; nr < most && rc == 0; nr++) {
+        k = intent_key(upto[0], upto[1], upto[2], id);
+        rc = tree_seek(c->v->h, &intent_class, INTENTS_OFF(c), upto[2] ? TREE_GT : TREE_FIRST,
+                       upto[2] ? &k : NULL, &order, &off);
+        if (rc == 0)
+            rc = load_one(c, off);
     }
-    return rc == -DER_NONEXIST ? 0 : rc;
+    if (rc != -DER_NONEXIST)
+        return rc;
+    rc = sort(c);
+    c->doubts_todo = rc != 0;
+    return rc;
+}
+
+int doubts_load_step(struct vos_cont *c)
+{
+    return load_some(c, LOAD_STEP);
+}
+
+int doubts_load(struct vos_cont *c)
+{
+    return load_some(c, UINT32_MAX);
 }
 
 /* ---- Asking ---- */
 
 struct doubt *doubt_find(const struct vos_cont *c, const struct vos_txid *id)
 {
-    struct list *l;
+    uint64_t hash = id_hash(id->session_hlc, id->session_rand, id->seq);
 
-    LIST_FOREACH(l, &c->doubts)
-    {
-        struct doubt *d = LIST_ENTRY(l, struct doubt, link);
+    for (struct hlink *l = htable_first(&c->doubt_ids, hash); l; l = htable_next(l)) {
+        struct doubt *d = CONTAINER_OF(l, struct doubt, by_id);
 
         if (d->hlc == id->session_hlc && d->rand == id->session_rand && d->seq == id->seq)
             return d;
@@ -233,10 +322,9 @@ static const struct doubt *met_at(const struct vos_cont *c, uint64_t epoch, int 
         return d && d->epoch <= epoch ? d : NULL;
     }
     obj = pend_hash_obj(c, oid);
-    if (level == VOS_OBJ)
-        return touching(c, obj, oid, TOUCH_BELOW | TOUCH_OBJ, epoch);
-    d = touching(c, pend_hash_dkey(c, oid, dkey), oid, TOUCH_DKEY, epoch);
-    return d ? d : touching(c, obj, oid, TOUCH_OBJ, epoch);
+    d = level == VOS_OBJ ? touching(c, obj, oid, TOUCH_BELOW, epoch)
+                         : touching(c, pend_hash_dkey(c, oid, dkey), oid, TOUCH_DKEY, epoch);
+    return d ? d : touching(c, whole_obj(obj), oid, TOUCH_OBJ, epoch);
 }
 
 int vos_read_begin(struct vos_cont *c, uint64_t epoch, int level, daos_obj_id_t oid,
@@ -387,34 +475,28 @@ int vos_doubt_list(struct vos_cont *c, struct vos_anchor *anchor,
                    int (*fn)(void *arg, const struct vos_doubt *d), void *arg)
 {
     struct doubt_place p;
+    struct list *l;
 
     if (c->gone)
         return -DER_NO_HDL;
     memcpy(&p, anchor->bytes, sizeof p);
-    while (!anchor->eof) {
-        const struct doubt *next = NULL;
+    if (anchor->eof)
+        return 0;
+    LIST_FOREACH(l, &c->doubts)
+    {
+        const struct doubt *d = LIST_ENTRY(l, struct doubt, link);
         struct vos_doubt out;
-        struct list *l;
         int rc;
 
-        /* the first in the order of the place, which is that of the list but for equal epochs */
-        LIST_FOREACH(l, &c->doubts)
-        {
-            const struct doubt *d = LIST_ENTRY(l, struct doubt, link);
-            struct doubt_place at = {1, d->epoch, {d->hlc, d->rand, d->seq}};
-
-            if (behind(d, &p) && (next == NULL || behind(next, &at)))
-                next = d;
-        }
-        anchor->eof = next == NULL;
-        if (next == NULL)
-            break;
-        say(next, &out);
+        if (!behind(d, &p))
+            continue;
+        say(d, &out);
         rc = fn(arg, &out);
         if (rc)
             return rc == 1 ? 0 : rc;
-        p = (struct doubt_place){1, next->epoch, {next->hlc, next->rand, next->seq}};
+        p = (struct doubt_place){1, d->epoch, {d->hlc, d->rand, d->seq}};
         memcpy(anchor->bytes, &p, sizeof p);
     }
+    anchor->eof = true;
     return 0;
 }

@@ -22,6 +22,10 @@
  *   of a dkey         x                             x
  *   of an object                    x               x
  *   of all, snapshot                                                     x
+ *
+ * Beside them, CHANGE MARKS: the newest epoch at which something was changed. A prepare must know
+ * that there was no change at its epoch or later; below the marks that is certain, and only above
+ * them are the records asked, which costs as much as a read of them.
  */
 #include "vos/priv.h"
 
@@ -84,6 +88,8 @@ uint64_t pend_seen_cont(const struct vos_cont *c)
 struct marks {
     uint64_t base;
     uint64_t dkey[PEND_SLOTS], obj[PEND_SLOTS], below[PEND_SLOTS];
+    /* changes: of the dkey; of all of the object; of anything in it */
+    uint64_t ch_dkey[PEND_SLOTS], ch_obj[PEND_SLOTS], ch_below[PEND_SLOTS];
 };
 
 int marks_begin(struct vos *v)
@@ -113,6 +119,36 @@ void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vo
     raise(&m->below[o], epoch);
     raise(level == VOS_OBJ ? &m->obj[o] : &m->dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS],
           epoch);
+}
+
+void mark_change(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
+                 const struct vos_key *dkey, uint64_t epoch)
+{
+    struct marks *m = c->v->marks;
+    uint64_t o;
+
+    if (m == NULL)
+        return;
+    o = pend_hash_obj(c, oid) % PEND_SLOTS;
+    raise(&m->ch_below[o], epoch);
+    if (level == VOS_OBJ)
+        raise(&m->ch_obj[o], epoch);
+    else
+        raise(&m->ch_dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS], epoch);
+}
+
+bool mark_unchanged(const struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
+                    const struct vos_key *dkey, uint64_t epoch)
+{
+    const struct marks *m = c->v->marks;
+    uint64_t o = pend_hash_obj(c, oid) % PEND_SLOTS, newest = m->base;
+
+    if (level == VOS_OBJ)
+        newest = MAX(newest, m->ch_below[o]);
+    else
+        newest =
+            MAX(newest, MAX(m->ch_obj[o], m->ch_dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS]));
+    return epoch > newest;
 }
 
 bool mark_above(const struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,

@@ -13,7 +13,8 @@
  */
 #include "vos/priv.h"
 
-#define PAGES_MAX   2048u /* promised to all intents of a shard: 32 MiB */
+/* Promised to all intents of a shard: as many as so many small ones want; 288 MiB. */
+#define PAGES_MAX   (12u * VOS_INTENT_MAX)
 #define COMMIT_REDO (4 * TREE_REDO_MAX)
 #define TREE_REDO   8192u /* of an insert into a tree of four levels that splits them all */
 /* Of the stream: the commit may have to load it (64 pages), and what it changes, in one operation
@@ -54,11 +55,13 @@ static int still_at(const struct vos_update *u, uint64_t epoch)
         uint64_t changed;
         bool yes;
 
-        rc = key_probe(&v, level, op->oid, &op->dkey, NULL, &yes, &changed);
-        if (rc)
-            return rc;
-        if (changed >= epoch)
-            return -DER_AGAIN;
+        if (!mark_unchanged(u->c, level, op->oid, &op->dkey, epoch)) {
+            rc = key_probe(&v, level, op->oid, &op->dkey, NULL, &yes, &changed);
+            if (rc)
+                return rc;
+            if (changed >= epoch)
+                return -DER_AGAIN;
+        }
         if (op->kind != VOS_OP_CHECK && mark_above(u->c, level, op->oid, &op->dkey, epoch))
             return -DER_AGAIN;
     }
@@ -177,7 +180,7 @@ static int store(struct vos_update *u, const struct vos_txid *txid, struct inten
     d->off = off;
     d->lsn = *lsn;
     doubt_add(c, d);
-    update_note_lsn(u, *lsn);
+    update_note(u, *lsn, 0);
     return 0;
 }
 
@@ -358,7 +361,7 @@ static int end_at(struct vos_cont *c, struct doubt *d, const struct vos_txid *tx
         vos_tx_abort(&t);
         base_free(kept);
     } else {
-        update_note_lsn(u, *lsn);
+        update_note(u, *lsn, commit ? d->epoch : 0);
         doubt_take(c, d);
         if (kept) {
             kept->lsn = *lsn;
@@ -422,7 +425,8 @@ static int unknown(struct vos_cont *c, const struct vos_txid *txid, bool commit,
         return -DER_NONEXIST;
     if (look.state == TXID_ABORTED || look.state == TXID_STALE || look.acked)
         return 0; /* a prepare would be refused */
-    return look.state == TXID_FULL ? -DER_AGAIN : remember_abort(c, txid, lsn);
+    return look.state == TXID_FULL || look.state == TXID_WAITS ? -DER_AGAIN
+                                                               : remember_abort(c, txid, lsn);
 }
 
 static int resolve(struct vos_cont *c, const struct vos_txid *txid, enum verdict verdict,
@@ -483,25 +487,21 @@ bool vos_decided(const struct vos_cont *c, const struct vos_txid *txid, daos_epo
     return d != NULL;
 }
 
-bool vos_decided_next(const struct vos_cont *c, uint32_t skip, struct vos_doubt *out)
+bool vos_decided_next(const struct vos_cont *c, const struct vos_txid *after, struct vos_doubt *out)
 {
-    struct list *l;
+    const struct decided *d = after ? decided_find(c, after) : NULL;
+    const struct list *l = d ? d->link.next : c->decided.next;
 
-    LIST_FOREACH(l, &c->decided)
-    {
-        const struct decided *d = LIST_ENTRY(l, struct decided, link);
-
-        if (skip--)
-            continue;
-        *out = (struct vos_doubt){.session_hlc = d->hlc,
-                                  .session_rand = d->rand,
-                                  .seq = d->seq,
-                                  .epoch = d->epoch,
-                                  .info = d->info,
-                                  .info_len = d->info_len};
-        return true;
-    }
-    return false;
+    if ((after && d == NULL) || l == &c->decided)
+        return false;
+    d = LIST_ENTRY((struct list *)(uintptr_t)l, struct decided, link);
+    *out = (struct vos_doubt){.session_hlc = d->hlc,
+                              .session_rand = d->rand,
+                              .seq = d->seq,
+                              .epoch = d->epoch,
+                              .info = d->info,
+                              .info_len = d->info_len};
+    return true;
 }
 
 int vos_decided_forget(struct vos_cont *c, const struct vos_txid *txid)

@@ -112,10 +112,14 @@ struct vos_cont {
     uint64_t rollback_lsn;         /* of the newest begin of one */
     struct vos_anchor rollback_at; /* how far reclaim is with it */
     uint64_t mark;                 /* newest epoch at which all of it was read (marks.c) */
-    struct list doubts;            /* intents, oldest epoch first */
-    struct htable doubtful;        /* what they change */
+    struct list doubts;            /* intents, oldest epoch first; equal ones by their ids */
+    struct htable doubt_ids;
+    struct htable doubtful; /* what they change */
     uint32_t doubt_nr;
     struct list decided; /* struct decided */
+    struct htable decided_ids;
+    bool doubts_todo; /* they are still to be loaded, behind this one if any */
+    uint64_t doubts_upto[3];
     uint64_t stat[ST_NR];
     struct vos_anchor trash_at; /* reclaim: this round's place */
     bool trash_done;            /* also: a destroyed one is passed by in this round */
@@ -217,6 +221,13 @@ void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vo
 /* May a change of a dkey, or the punch of an object, not go to this epoch? After marks_begin(). */
 bool mark_above(const struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
                 const struct vos_key *dkey, uint64_t epoch);
+/* Something was changed there at this epoch. */
+void mark_change(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
+                 const struct vos_key *dkey, uint64_t epoch);
+/* Is it certain that nothing of a dkey, or of all of an object, was changed at this epoch or later?
+ * False: it is not known. After marks_begin(). */
+bool mark_unchanged(const struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
+                    const struct vos_key *dkey, uint64_t epoch);
 
 /* ---- key.c ---- */
 
@@ -631,7 +642,8 @@ int update_conditions(const struct vos_update *u);
 int update_apply(struct vos_tx *t, const struct vos_update *u);
 /* The newest LSN among what the operations look at or change; theirs is this. */
 uint64_t update_seen_lsn(const struct vos_update *u);
-void update_note_lsn(const struct vos_update *u, uint64_t lsn);
+/* It is committed; epoch 0: nothing is changed by it yet. */
+void update_note(const struct vos_update *u, uint64_t lsn, uint64_t epoch);
 /* What it looked at was read at this epoch. */
 void update_mark(const struct vos_update *u, uint64_t epoch);
 bool update_only_checks(const struct vos_update *u);
@@ -682,6 +694,7 @@ int intent_more(struct heap *h, uint64_t *off);
 
 struct doubt {
     struct list link;
+    struct hlink by_id;
     const struct vos_cont *c; /* once it is added */
     uint64_t hlc, rand, seq, epoch;
     uint64_t off;   /* of the intent */
@@ -695,6 +708,7 @@ struct doubt {
 /* A transaction that was committed here, and that others may still ask about. */
 struct decided {
     struct list link;
+    struct hlink by_id;
     uint64_t hlc, rand, seq, epoch;
     uint64_t off, lsn;
     uint32_t info_len;
@@ -705,7 +719,10 @@ struct decided *decided_new(uint64_t hlc, uint64_t rnd, uint64_t seq, uint64_t e
 void decided_add(struct vos_cont *c, struct decided *d);
 void decided_take(struct vos_cont *c, struct decided *d);
 struct decided *decided_find(const struct vos_cont *c, const struct vos_txid *id);
+/* The rest of them, all at once: they may be on more pages than one operation may need. A step: so
+ * many that it does not. */
 int doubts_load(struct vos_cont *c);
+int doubts_load_step(struct vos_cont *c);
 void doubts_forget(struct vos_cont *c);
 /* The promise is the caller's until it is added. NULL: no memory. */
 struct doubt *doubt_new(const struct intent_rec *head, const void *info,
@@ -740,12 +757,14 @@ enum txid_state {
     TXID_PREPARED,
     TXID_ABORTED,
     TXID_STALE, /* its session may have been forgotten */
-    TXID_FULL,  /* no slot for it: the client must acknowledge first */
+    TXID_FULL,  /* no slot for it: the client must acknowledge first, */
+    TXID_WAITS, /* ... or this transaction be resolved */
 };
 struct txid_look {
     enum txid_state state;
     bool acked; /* at or below the acknowledged mark: to be refused */
     uint64_t epoch;
+    uint64_t held; /* TXID_WAITS: seq of whose slot it is */
 };
 int session_look(struct vos *v, const struct vos_txid *id, struct txid_look *out);
 /* In the transaction of the change. flag: 0 or OUTCOME_*. -DER_AGAIN. */

@@ -11,6 +11,7 @@
  * HEAP_WAIT anywhere: the transaction is aborted, nothing has changed, and the caller runs all of
  * it again.
  */
+#include "base/bare.h"
 #include "vos/priv.h"
 
 /* ---- Conditions ---- */
@@ -425,14 +426,18 @@ int update_apply(struct vos_tx *t, const struct vos_update *u)
     return rc;
 }
 
-void update_note_lsn(const struct vos_update *u, uint64_t lsn)
+void update_note(const struct vos_update *u, uint64_t lsn, uint64_t epoch)
 {
     for (uint32_t i = 0; i < u->nr; i++) {
         const struct vos_op *op = &u->ops[i];
+        enum vos_level level =
+            op->kind == VOS_OP_PUNCH && op->level == VOS_OBJ ? VOS_OBJ : VOS_DKEY;
 
-        if (op->kind != VOS_OP_CHECK)
-            pend_note(u->c, op->kind == VOS_OP_PUNCH && op->level == VOS_OBJ ? VOS_OBJ : VOS_DKEY,
-                      op->oid, &op->dkey, lsn);
+        if (op->kind == VOS_OP_CHECK)
+            continue;
+        pend_note(u->c, level, op->oid, &op->dkey, lsn);
+        if (epoch && !MUTANT(CHANGES_UNMARKED))
+            mark_change(u->c, level, op->oid, &op->dkey, epoch);
     }
 }
 
@@ -491,7 +496,7 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
         hlc_raise(v->clock, epoch_in);
     }
     *epoch = epoch_in ? epoch_in : hlc_get(v->clock, wall_ns);
-    if (epoch_in == 0)
+    if (epoch_in == 0 && !BARE_UPDATES)
         update_mark(u, *epoch);
     if (update_only_checks(u)) {
         *lsn = update_seen_lsn(u);
@@ -516,7 +521,7 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
         vos_tx_abort(&t);
         return rc;
     }
-    update_note_lsn(u, *lsn);
+    update_note(u, *lsn, *epoch);
     return 0;
 }
 
@@ -536,7 +541,7 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
         return -DER_NO_HDL;
     }
     rc = vos_txid_check(v, txid, replayed, &epoch);
-    if (rc == 0 && !*replayed)
+    if (rc == 0 && !*replayed && !BARE_UPDATES)
         rc = u->c->rollback ? -DER_AGAIN : doubt_meets(u);
     if (rc == 0 && *replayed) {
         *epoch_out = epoch;

@@ -408,9 +408,13 @@ static int step_sessions(struct mend *k)
         }
         return rc;
     }
+    /* one by one: a step that has to wait for a page is done again, and must not pass any by */
+    if (!k->ops->dry && s->sessions.at < s->sessions.nr) {
+        rc = session_settle(k, s->sessions.ent[s->sessions.at].value);
+        s->sessions.at += rc == 0;
+        return rc;
+    }
     rc = mend_leaf(k, root, &session_ops, 0, &s->sessions, &done);
-    for (uint32_t i = 0; rc == 0 && !done && !k->ops->dry && i < s->sessions.nr; i++)
-        rc = session_settle(k, s->sessions.ent[i].value);
     if (rc == 0 && done)
         s->phase = PH_END;
     return rc;

@@ -176,10 +176,27 @@ int session_look(struct vos *v, const struct vos_txid *id, struct txid_look *out
         out->epoch = o->epoch;
         if (MUTANT(SESSION_UNCHECKED) && out->state == TXID_APPLIED)
             out->state = TXID_NEW;
-    } else if (r->cap == VOS_SESSION_OUTCOMES && busy(o, MAX(r->acked, id->acked))) {
-        out->state = TXID_FULL;
+    } else if (OUTCOME_SEQ(o->seq) % VOS_SESSION_OUTCOMES == id->seq % VOS_SESSION_OUTCOMES &&
+               busy(o, MAX(r->acked, id->acked))) {
+        /* however the record grows, they share a slot */
+        out->held = OUTCOME_SEQ(o->seq);
+        out->state = o->seq & OUTCOME_PREPARED ? TXID_WAITS : TXID_FULL;
     }
     return 0;
+}
+
+/* Who has its slot is in the way, and has an outcome before long, whatever the client does. */
+static int slot_taken(struct vos *v, const struct vos_txid *id, uint64_t held)
+{
+    const struct vos_txid his = {id->session_hlc, id->session_rand, held, 0};
+    struct vos_cont *c = NULL;
+
+    while ((c = vos_doubtful_next(v, c)) != NULL) {
+        v->met = doubt_find(c, &his);
+        if (v->met != NULL)
+            return -DER_INPROGRESS;
+    }
+    return -DER_AGAIN;
 }
 
 int vos_txid_check(struct vos *v, const struct vos_txid *id, bool *replayed, daos_epoch_t *epoch)
@@ -210,6 +227,8 @@ int vos_txid_check(struct vos *v, const struct vos_txid *id, bool *replayed, dao
         return -DER_STALE;
     case TXID_FULL:
         return -DER_AGAIN; /* the client must acknowledge first */
+    case TXID_WAITS:
+        return slot_taken(v, id, look.held);
     default:
         return 0;
     }

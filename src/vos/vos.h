@@ -47,7 +47,7 @@ struct vos_cont; /* an open container of the shard: cached state; valid until vo
               its start) */
 #define VOS_SESSION_OUTCOMES 256u
 #define VOS_INFO_MAX         512u  /* bytes that the caller may give to a prepared transaction */
-#define VOS_INTENT_MAX       128u  /* transactions prepared in one shard at a time */
+#define VOS_INTENT_MAX       1536u /* transactions prepared in one shard at a time */
 #define VOS_DECIDED_MAX      4096u /* decisions kept in one shard */
 
 /* ---- Shard ---- */
@@ -58,6 +58,8 @@ int vos_format(struct heap *h);
  * every logged epoch and the ceiling. wall_ns: the caller's wall clock now. */
 struct hlc;
 int vos_open(struct heap *h, struct hlc *clock, uint64_t wall_ns, struct vos **v);
+/* The rest of it, before the store is used: what is in doubt, a step. *more: call again. */
+int vos_open_step(struct vos *v, bool *more);
 void vos_close(struct vos *v);
 
 /* ---- Containers ---- */
@@ -203,7 +205,8 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
                        bool *replayed);
 /* Was the request with this id applied before? Then *replayed and the epoch it happened at. The
  * errors of publish that are about the id. */
-/* ... -DER_INPROGRESS: it is prepared; -DER_TX_RESTART: it was aborted. */
+/* ... -DER_INPROGRESS: it is prepared, or one is that its outcome has no room beside
+ * (VOS_SESSION_OUTCOMES before it, vos_met()); -DER_TX_RESTART: it was aborted. */
 int vos_txid_check(struct vos *v, const struct vos_txid *txid, bool *replayed, daos_epoch_t *epoch);
 void vos_update_cancel(struct vos_update *u);
 
@@ -282,9 +285,10 @@ int vos_withdraw(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t e
 /* Is there a decision about it? *lsn: of it, 0 if it is older than the opening. */
 bool vos_decided(const struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t *epoch,
                  uint64_t *lsn);
-/* The container's decisions, oldest first; false: no more. out->info: until the lock is released.
- */
-bool vos_decided_next(const struct vos_cont *c, uint32_t skip, struct vos_doubt *out);
+/* The container's decisions: the one behind `after` (NULL: the first), false: no more. out->info:
+ * until the lock is released. */
+bool vos_decided_next(const struct vos_cont *c, const struct vos_txid *after,
+                      struct vos_doubt *out);
 /* Everybody knows. Need not be durable. */
 int vos_decided_forget(struct vos_cont *c, const struct vos_txid *txid);
 

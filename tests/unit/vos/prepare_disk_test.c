@@ -584,6 +584,66 @@ static void the_power_goes(struct rt_xs *xs)
     rig_stop(&r);
 }
 
+/* ---- Very many ---- */
+
+static void prepare_many(struct rig *r, uint64_t *seq, uint32_t nr)
+{
+    static char name[2001], info[501];
+    struct one o;
+
+    memset(name, 'n', sizeof name - 1);
+    memset(info, 'i', sizeof info - 1);
+    for (uint32_t i = 0; i < nr; i++) {
+        r->txid.seq = ++*seq;
+        r->txid.session_rand = *seq / 100;
+        snprintf(name, 21, "%020llu", (unsigned long long)*seq);
+        name[20] = 'n';
+        CHECK_EQ(rig_prepare(r, text_op(&o, name, "text"), 1, 0, info, NULL), 0);
+    }
+}
+
+static int decide(struct rig *r, uint64_t seq)
+{
+    daos_epoch_t epoch;
+
+    r->txid.seq = seq;
+    r->txid.session_rand = seq / 100;
+    return RIG_RETRY(r, vos_decide(r->c, &r->txid, &epoch, &r->lsn));
+}
+
+/* Intents and decisions on more pages than one operation may have: the store opens all the same. */
+static void more_than_an_operation_holds(struct rt_xs *xs)
+{
+    uint64_t seq = 0;
+    struct rig r;
+
+    rig_start(&r, xs, 5, 0);
+    begin_session(&r);
+    for (uint32_t round = 0; round < 2; round++) {
+        prepare_many(&r, &seq, VOS_INTENT_MAX);
+        for (uint32_t i = 0; i < VOS_INTENT_MAX; i++)
+            CHECK_EQ(decide(&r, seq - i), 0);
+    }
+    prepare_many(&r, &seq, VOS_INTENT_MAX);
+    CHECK_EQ(heap_wait_durable(r.h, heap_lsn(r.h)), 0);
+    CHECK_EQ(heap_checkpoint(r.h), 0); /* then recovery brings no page into memory */
+    rig_reopen(&r, true);
+    assert_int_equal(intents(&r), VOS_INTENT_MAX);
+    for (uint32_t i = 0; i < VOS_INTENT_MAX; i++) {
+        r.txid.session_rand = (seq - i) / 100;
+        CHECK_EQ(rig_resolve(&r, seq - i, true, NULL), 0);
+    }
+    assert_int_equal(r.c->stat[ST_DKEY], 3 * VOS_INTENT_MAX);
+    check_clean(&r);
+    rig_stop(&r);
+}
+
+static void many(void **state)
+{
+    (void)state;
+    rig_run(more_than_an_operation_holds);
+}
+
 static void on_disk(void **state)
 {
     (void)state;
@@ -613,10 +673,8 @@ static void cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(on_disk),
-        cmocka_unit_test(full),
-        cmocka_unit_test(cut),
-        cmocka_unit_test(damaged),
+        cmocka_unit_test(on_disk), cmocka_unit_test(many),    cmocka_unit_test(full),
+        cmocka_unit_test(cut),     cmocka_unit_test(damaged),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

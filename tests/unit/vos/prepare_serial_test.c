@@ -108,8 +108,8 @@ static void one_step(struct world *w, struct deed *d)
         break;
     case BEGUN:
         rc = change(w, d, d->epoch);
-        CHECK(rc == 0 || rc == -DER_TX_RESTART || rc == -DER_INPROGRESS);
-        w->restarts += rc == -DER_TX_RESTART;
+        CHECK(rc == 0 || rc == -DER_TX_RESTART || rc == -DER_AGAIN || rc == -DER_INPROGRESS);
+        w->restarts += rc == -DER_TX_RESTART || rc == -DER_AGAIN;
         w->met += rc == -DER_INPROGRESS;
         d->state = rc ? FREE : PREPARED_;
         break;

@@ -247,7 +247,9 @@ static void its_slot_waits_for_it(void **state)
         r.txid.seq = seq;
         r.txid.acked = seq - 1;
         rc = put_s(&r, kv(), "other", "a", "x");
-        assert_int_equal(rc, seq % 256 == 3 ? -DER_AGAIN : 0);
+        assert_int_equal(rc, seq % 256 == 3 ? -DER_INPROGRESS : 0);
+        if (rc != 0)
+            met_is(&r, 3);
     }
     r.wall_ns += UINT64_C(7200) * 1000000000;
     now(&r);
@@ -610,17 +612,56 @@ static void no_more_than_so_many(void **state)
     begin_session(&r);
     for (uint64_t i = 1; i <= VOS_INTENT_MAX; i++) {
         snprintf(name, sizeof name, "k%llu", (unsigned long long)i);
+        r.txid.session_rand = 99 + i / 100;
         CHECK_EQ(prepare_s(&r, i, name, "value", 0, NULL), 0);
     }
+    r.txid.session_rand = 98;
     assert_int_equal(prepare_s(&r, 200, "more", "value", 0, NULL), -DER_AGAIN);
     rig_reopen(&r, true);
     assert_int_equal(prepare_s(&r, 200, "more", "value", 0, NULL), -DER_AGAIN);
+    r.txid.session_rand = 99;
     CHECK_EQ(rig_resolve(&r, 7, true, NULL), 0);
+    r.txid.session_rand = 98;
     CHECK_EQ(prepare_s(&r, 200, "more", "value", 0, NULL), 0);
-    for (uint64_t i = 1; i <= VOS_INTENT_MAX; i++)
-        CHECK_EQ(rig_resolve(&r, i, true, NULL), 0);
     CHECK_EQ(rig_resolve(&r, 200, true, NULL), 0);
+    for (uint64_t i = 1; i <= VOS_INTENT_MAX; i++) {
+        r.txid.session_rand = 99 + i / 100;
+        CHECK_EQ(rig_resolve(&r, i, true, NULL), 0);
+    }
     assert_int_equal(r.c->stat[ST_DKEY], VOS_INTENT_MAX + 1);
+    check_clean(&r);
+    rig_stop(&r);
+}
+
+/* The outcome of a later request has no room until an earlier one, which it shares a slot with, is
+ * resolved: the client has its answer and cannot help. */
+static void who_has_its_slot_is_waited_for(void **state)
+{
+    const uint64_t later = 1 + VOS_SESSION_OUTCOMES;
+    bool replayed;
+    uint64_t epoch;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 1, 2);
+    begin_session(&r);
+    CHECK_EQ(prepare_s(&r, 1, "k", "value", 0, NULL), 0);
+    for (int full = 0; full < 2; full++) { /* its record is still small, and has grown */
+        r.txid = (struct vos_txid){r.txid.session_hlc, r.txid.session_rand, later, later - 1};
+        assert_int_equal(put_s(&r, kv(), "other", "a", "text"), -DER_INPROGRESS);
+        met_is(&r, 1);
+        assert_int_equal(prepare_s(&r, later, "other", "text", 0, NULL), -DER_INPROGRESS);
+        met_is(&r, 1);
+        assert_int_equal(vos_txid_check(r.v, &r.txid, &replayed, &epoch), -DER_INPROGRESS);
+        r.txid.seq = 9; /* one that makes it grow */
+        r.txid.acked = 8;
+        if (full == 0)
+            CHECK_EQ(put_s(&r, kv(), "other", "a", "text"), 0);
+    }
+    CHECK_EQ(rig_resolve(&r, 1, true, NULL), 0);
+    r.txid.seq = later;
+    r.txid.acked = later - 1;
+    CHECK_EQ(put_s(&r, kv(), "other", "a", "more"), 0);
     check_clean(&r);
     rig_stop(&r);
 }
@@ -697,11 +738,11 @@ static void a_decision_stays_until_it_is_forgotten(void **state)
     rig_reopen(&r, false);
     check_clean(&r);
     assert_true(is_decided(&r, 3, e));
-    assert_true(vos_decided_next(r.c, 0, &d));
+    assert_true(vos_decided_next(r.c, NULL, &d));
     assert_int_equal(d.seq, 3);
     assert_int_equal(d.info_len, strlen("leader"));
     assert_memory_equal(d.info, "leader", d.info_len);
-    assert_false(vos_decided_next(r.c, 1, &d));
+    assert_false(vos_decided_next(r.c, &id, &d));
     CHECK_EQ(RIG_RETRY(&r, vos_decided_forget(r.c, &id)), 0);
     CHECK_EQ(RIG_RETRY(&r, vos_decided_forget(r.c, &id)), 0);
     assert_false(is_decided(&r, 3, e));
@@ -725,13 +766,13 @@ static void a_refusal_stays_true(void **state)
     begin_session(&r);
     CHECK_EQ(plain(&r, "k", "old"), 0);
     assert_int_equal(prepare_s(&r, 1, "other", "x", now(&r), NULL),
-                     -DER_TX_RESTART); /* marks begin */
+                     -DER_AGAIN); /* marks begin */
     early = now(&r);
     late = now(&r);
     text_op(&o, "k", "new")->cond = DAOS_COND_DKEY_INSERT;
     r.txid.seq = 2;
     assert_int_equal(rig_prepare(&r, &o.op, 1, late, "leader", NULL), -DER_EXIST);
-    assert_int_equal(prepare_s(&r, 3, "k", "new", early, NULL), -DER_TX_RESTART);
+    assert_int_equal(prepare_s(&r, 3, "k", "new", early, NULL), -DER_AGAIN);
     CHECK_EQ(prepare_s(&r, 4, "k", "new", now(&r), NULL), 0);
     CHECK_EQ(rig_resolve(&r, 4, true, NULL), 0);
     check_clean(&r);
@@ -787,6 +828,7 @@ int main(void)
         cmocka_unit_test(overwriting_stays_flat),
         cmocka_unit_test(snapshots_wait_for_it),
         cmocka_unit_test(no_more_than_so_many),
+        cmocka_unit_test(who_has_its_slot_is_waited_for),
         cmocka_unit_test(a_person_sees_it),
         cmocka_unit_test(a_decision_stays_until_it_is_forgotten),
         cmocka_unit_test(a_refusal_stays_true),

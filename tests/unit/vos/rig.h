@@ -103,7 +103,11 @@ static inline void rig_heap_conf(struct rig *r, struct heap_conf *conf)
 
 static inline void rig_open_vos(struct rig *r)
 {
+    bool more = true;
+
     CHECK_EQ(RIG_RETRY(r, vos_open(r->h, &r->clock, r->wall_ns, &r->v)), 0);
+    while (more)
+        CHECK_EQ(RIG_RETRY(r, vos_open_step(r->v, &more)), 0);
     CHECK_EQ(RIG_RETRY(r, vos_cont_open(r->v, CONT_A, true, &r->c)), 0);
 }
 
