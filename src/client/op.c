@@ -35,6 +35,7 @@ static void op_init(struct op *op, struct client *c)
     op->room_used = 0;
     op->first = op->last = 0;
     op->walk.end = 0;
+    op->walk.at_once = false;
     op->walk.finding = false;
     op->walk.gather = NULL;
     net_call_init(&op->call, 0);

@@ -74,8 +74,9 @@ struct op {
     struct net_peer *peer;
     const struct cont *co; /* kept by what the op holds */
     struct route_walk walk;
-    uint32_t first, last; /* of a list: groups [first, last), last 0: to the end; the target of a
-                             list of objects */
+    struct msg_buf walk_anchor; /* of a list, where it began */
+    uint32_t first, last;  /* of a list: groups [first, last), last 0: to the end; the target of a
+                              list of objects */
     struct rt_event *turn; /* of a blocking op that waits for the epoch */
     int turn_rc;
     struct hobj *holds[OP_HOLDS];

@@ -148,17 +148,25 @@ static int begin_list(struct op *op)
         op->call.hdr.target = op->first;
         return 0;
     }
-    return walk_groups(op, q->oid, op->first,
-                       op->last != 0 ? op->last : route_groups(op->co, q->oid));
+    op->walk_anchor = q->anchor;
+    return walk_at_once(op, q->oid, op->first,
+                        op->last != 0 ? op->last : route_groups(op->co, q->oid));
 }
 
 /* A group that has nothing, or no more: the list goes on in the next one, with this answer if there
- * is anything in it. */
+ * is anything in it. What one answer is put together from is of one moment, as far as the clocks of
+ * the groups are one; a list of several answers is not. */
 static bool next_list(struct op *op)
 {
     struct msg_obj_list_rep *rep = &op->rep.list;
 
-    if (op->call.rc != 0 || !rep->eof || op->walk.at + 1 >= op->walk.end)
+    if (op->call.rc != 0) {
+        op->req.list.anchor = op->walk_anchor;
+        return walk_again(op);
+    }
+    if (op->walk.at_once)
+        saw_change(op, 0);
+    if (!rep->eof || op->walk.at + 1 >= op->walk.end)
         return false;
     op->req.list.anchor = (struct msg_buf){0};
     if (rep->key_lens_nr == 0)

@@ -209,7 +209,8 @@ static bool says_no(int rc)
 /* What a condition or a check answers, or the kind of value that is there. */
 static bool is_refusal(int rc)
 {
-    return rc == -DER_NONEXIST || rc == -DER_EXIST || rc == -DER_REC_SIZE || rc == MSG_NOTEMPTY;
+    return rc == -DER_NONEXIST || rc == -DER_EXIST || rc == -DER_INVAL || rc == -DER_REC_SIZE ||
+           rc == MSG_NOTEMPTY;
 }
 
 /* How much an answer counts beside others. A refusal says what is so if all that the other parts

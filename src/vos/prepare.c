@@ -200,7 +200,8 @@ static int refused(const struct vos_update *u, int rc, uint64_t epoch, uint64_t 
     int marked;
 
     if (epoch == 0 || MUTANT(PREPARE_REFUSAL_UNMARKED) ||
-        (rc != -DER_NONEXIST && rc != -DER_EXIST && rc != -DER_REC_SIZE && rc != VOS_NOTEMPTY))
+        (rc != -DER_NONEXIST && rc != -DER_EXIST && rc != -DER_INVAL && rc != -DER_REC_SIZE &&
+         rc != VOS_NOTEMPTY))
         return rc;
     marked = only_looked(u, epoch, lsn);
     if (marked)
