@@ -16,7 +16,6 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include <daos.h>
-#include <tarn.h>
 #include <gurt/common.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -261,47 +260,6 @@ static inline daos_key_t key(const char *text)
 
     d_iov_set(&k, (void *)text, strlen(text));
     return k;
-}
-
-/* ---- Transactions ---- */
-
-static inline int api_write_and_list(daos_handle_t th, void *arg)
-{
-    daos_handle_t oh = *(daos_handle_t *)arg;
-    daos_key_desc_t kds[64];
-    daos_anchor_t anchor = {0};
-    char buf[512], name[16];
-    uint32_t nr = 64, seen = 0;
-    d_iov_t iov;
-    d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
-
-    for (int i = 0; i < 24; i++) {
-        snprintf(name, sizeof(name), "k%d", i);
-        OK(put_th(oh, th, 0, name, "a", "1"));
-    }
-    d_iov_set(&iov, buf, sizeof(buf));
-    for (; !daos_anchor_is_eof(&anchor); seen += nr, nr = 64) {
-        int rc = daos_obj_list_dkey(oh, th, &nr, kds, &sgl, &anchor, NULL);
-
-        if (rc != 0)
-            return rc;
-    }
-    assert_int_equal(seen, 24);
-    return 0;
-}
-
-/* Shards begin to remember which reads they answered with the first transaction of several that
- * asks, and that one may have to be run again. Tests that expect commits to succeed do this first.
- */
-static inline void api_first_tx(struct api *a)
-{
-    daos_obj_id_t oid = {.lo = 1};
-    daos_handle_t oh;
-
-    OK(daos_obj_generate_oid(a->coh, &oid, DAOS_OT_MULTI_HASHED, OC_SX, 0, 0));
-    OK(daos_obj_open(a->coh, oid, DAOS_OO_RW, &oh, NULL));
-    OK(tarn_tx_run(a->coh, TARN_TF_READ_OWN, api_write_and_list, &oh));
-    OK(daos_obj_close(oh, NULL));
 }
 
 #endif

@@ -164,11 +164,6 @@ static void all_calls(struct all *x, daos_handle_t th, int rc)
 
 /* ---- States ---- */
 
-static void the_first_transaction_of_all_targets(void **state)
-{
-    api_first_tx(*state);
-}
-
 static const uint64_t kinds[] = {0, DAOS_TF_ZERO_COPY, TARN_TF_READ_OWN};
 
 static void ended_transactions(void **state)
@@ -612,9 +607,8 @@ static void zero_copy(void **state)
     OK(daos_obj_close(oh, NULL));
 }
 
-API_MAIN(API_TEST(the_first_transaction_of_all_targets), API_TEST(ended_transactions),
-         API_TEST(other_handles), API_TEST(epochs), API_TEST(another_container),
-         API_TEST(another_pool), API_TEST(snapshots_and_read_only), API_TEST(operations),
-         API_TEST(akeys_of_an_operation), API_TEST(akeys_of_all_operations),
+API_MAIN(API_TEST(ended_transactions), API_TEST(other_handles), API_TEST(epochs),
+         API_TEST(another_container), API_TEST(another_pool), API_TEST(snapshots_and_read_only),
+         API_TEST(operations), API_TEST(akeys_of_an_operation), API_TEST(akeys_of_all_operations),
          API_TEST(reads_and_operations), API_TEST(the_container_goes), API_TEST(wrong_arguments),
          API_TEST(zero_copy))

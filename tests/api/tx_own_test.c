@@ -26,11 +26,6 @@ static void done(daos_handle_t th)
 
 /* ---- Stories ---- */
 
-static void the_first_transaction_of_all_targets(void **state)
-{
-    api_first_tx(*state);
-}
-
 static void values_are_seen_at_once(void **state)
 {
     struct api *a = *state;
@@ -1211,10 +1206,9 @@ static void every_read_answers_what_the_model_says(void **state)
     free(f);
 }
 
-API_MAIN(API_TEST(the_first_transaction_of_all_targets), API_TEST(values_are_seen_at_once),
-         API_TEST(own_writes_conflict_with_nobody), API_TEST(conditions_are_kept_until_the_commit),
-         API_TEST(key_values), API_TEST(arrays), API_TEST(asynchronous_reads),
-         API_TEST(a_key_that_does_not_fit), API_TEST(parts_and_anchors_of_keys),
-         API_TEST(what_cannot_be_committed), API_TEST(an_ended_transaction_is_not_read),
-         API_TEST(more_than_an_answer), API_TEST(reads_against_the_end),
-         API_TEST(every_read_answers_what_the_model_says))
+API_MAIN(API_TEST(values_are_seen_at_once), API_TEST(own_writes_conflict_with_nobody),
+         API_TEST(conditions_are_kept_until_the_commit), API_TEST(key_values), API_TEST(arrays),
+         API_TEST(asynchronous_reads), API_TEST(a_key_that_does_not_fit),
+         API_TEST(parts_and_anchors_of_keys), API_TEST(what_cannot_be_committed),
+         API_TEST(an_ended_transaction_is_not_read), API_TEST(more_than_an_answer),
+         API_TEST(reads_against_the_end), API_TEST(every_read_answers_what_the_model_says))
