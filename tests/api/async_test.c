@@ -1,5 +1,6 @@
 /* Events with real operations: parents, several queues and threads, callbacks that go on, forks. */
 #include "api.h"
+#include <tarn.h>
 #include <pthread.h>
 #include <sys/wait.h>
 

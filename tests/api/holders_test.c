@@ -3,6 +3,7 @@
  * and is killed; whether its handle is still open shows when the container is destroyed.
  */
 #include "api.h"
+#include <tarn.h>
 #include <sys/socket.h>
 
 #define SOON_US 10000000 /* until a handle has to be gone */

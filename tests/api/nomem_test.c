@@ -4,6 +4,7 @@
  * sees to that), and the next call works.
  */
 #include "api.h"
+#include <tarn.h>
 #include "base/fail.h"
 
 struct story {

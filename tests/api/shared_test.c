@@ -4,6 +4,7 @@
  * launched, and an engine that dies under them.
  */
 #include "api.h"
+#include <tarn.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>

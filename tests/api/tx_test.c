@@ -1,6 +1,7 @@
 /* Transactions: the state table, isolation, conflicts; and compound requests, which they are made
  * of. */
 #include "api.h"
+#include <tarn.h>
 #include "client/compound.h"
 #include "client/tx.h"
 #include <pthread.h>
