@@ -169,7 +169,9 @@ int tx_wait(struct shard *s, const struct tx_met *m, uint64_t until_ns)
         if (asked)
             wait_change(s, seen, MIN(now + AGAIN_NS, until_ns) - now);
         asked = true;
-        ask(s, m, until_ns - now);
+        rc = ask(s, m, until_ns - now);
+        if (rc == -DER_CSUM) /* what says so is damaged: nobody will ever know */
+            return rc;
     }
 }
 

@@ -98,7 +98,7 @@ int tx_prepare(struct shard *s, const struct tx_to_prepare *p, uint64_t *lsn, ui
     struct msg_obj_update_req m = {.ops = p->ops, .ops_nr = p->ops_nr};
     struct prepare pr = {.p = p, .cont = cont};
     uint64_t until = rt_now_ns() + EARLIER_NS;
-    int rc = decode_ops(p->req, &m, &pr.ops);
+    int rc = decode_ops(p->req, &m, &pr.ops), late;
 
     *holds = false;
     if (rc != 0)
@@ -111,7 +111,10 @@ int tx_prepare(struct shard *s, const struct tx_to_prepare *p, uint64_t *lsn, ui
         rc = -DER_INPROGRESS;
         if (!pr.in_the_way || pr.met.epoch > p->epoch)
             break;
-    } while (tx_wait(s, &pr.met, until) == 0 || (rc = -DER_INPROGRESS, false));
+        late = tx_wait(s, &pr.met, until);
+        if (late == -DER_CSUM)
+            rc = late;
+    } while (late == 0);
     if (rc != 0 && pr.lsn == 0) {
         heap_lock(s->heap);
         pr.lsn = heap_lsn(s->heap);
