@@ -2,11 +2,12 @@
  * Transactions over the targets of a pool, by threads of several processes, where any process is
  * killed at any moment, the engine too. Whoever calls next starts the next engine. What must hold
  * is said by the workloads (tx_kill_bank.c, tx_kill_unique.c); beyond that everybody gets on after
- * each death.
+ * each death. An engine may also stand still until nobody waits for its answers any longer, and
+ * then go on with what it has.
  *
  * All are killed in the order that the seed says; when exactly is up to the machine.
  *
- * usage: tx_kill TARN bank|unique KILLS [SEED]
+ * usage: tx_kill TARN bank|unique KILLS [STALLS [SEED]]
  */
 #include "tx_kill.h"
 
@@ -23,7 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HANG_S   60u
+#define HANG_S   120u
+#define STALL_S  61u /* longer than anybody waits for an answer */
 #define PROGRESS 15u /* acknowledged between two kills, at least */
 
 struct driver {
@@ -45,31 +47,6 @@ static uint64_t clock_ms(void)
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
 }
-
-static void __attribute__((format(printf, 2, 3), noreturn))
-fail(struct driver *d, const char *f, ...)
-{
-    va_list ap;
-
-    fprintf(stderr, "FAILED after %u kills: ", d->kills);
-    va_start(ap, f);
-    vfprintf(stderr, f, ap);
-    va_end(ap);
-    fprintf(stderr, "\nthe pool stays in %s\n", d->dir);
-    for (uint32_t i = 0; i < WORKERS; i++)
-        if (d->worker[i] > 0)
-            kill(d->worker[i], SIGKILL);
-    if (d->auditor > 0)
-        kill(d->auditor, SIGKILL);
-    exit(1);
-}
-
-static uint32_t draw(struct driver *d, uint32_t below)
-{
-    return (uint32_t)(mix(d->seed++) % below);
-}
-
-/* ---- Processes ---- */
 
 static bool is_engine(const struct driver *d, pid_t pid)
 {
@@ -103,6 +80,33 @@ static pid_t engine_pid(const struct driver *d)
     pid = n > 0 ? atoi(text) : 0;
     return pid > 0 && is_engine(d, pid) ? pid : 0;
 }
+
+static void __attribute__((format(printf, 2, 3), noreturn))
+fail(struct driver *d, const char *f, ...)
+{
+    va_list ap;
+
+    fprintf(stderr, "FAILED after %u kills: ", d->kills);
+    va_start(ap, f);
+    vfprintf(stderr, f, ap);
+    va_end(ap);
+    fprintf(stderr, "\nthe pool stays in %s\n", d->dir);
+    if (d->s != NULL && engine_pid(d) != 0)
+        kill(engine_pid(d), SIGKILL);
+    for (uint32_t i = 0; i < WORKERS; i++)
+        if (d->worker[i] > 0)
+            kill(d->worker[i], SIGKILL);
+    if (d->auditor > 0)
+        kill(d->auditor, SIGKILL);
+    exit(1);
+}
+
+static uint32_t draw(struct driver *d, uint32_t below)
+{
+    return (uint32_t)(mix(d->seed++) % below);
+}
+
+/* ---- Processes ---- */
 
 static void worker_start(struct driver *d, uint32_t i)
 {
@@ -220,6 +224,21 @@ static void kill_some(struct driver *d, uint32_t kills)
     }
 }
 
+/* Whoever had sent something must not know what became of it. */
+static void stall(struct driver *d)
+{
+    uint64_t acked = atomic_load(&d->s->acked) + PROGRESS;
+    pid_t pid;
+
+    AWAIT(d, atomic_load(&d->s->acked) >= acked && (pid = engine_pid(d)) != 0, "work goes on");
+    kill(pid, SIGSTOP);
+    for (uint64_t until = clock_ms() + STALL_S * 1000u + draw(d, 3000); clock_ms() < until;) {
+        look(d);
+        usleep(10000);
+    }
+    kill(pid, SIGCONT);
+}
+
 static void stop_all(struct driver *d)
 {
     uint32_t left;
@@ -277,7 +296,7 @@ static void world_make(struct driver *d)
     in_child(d, make_run, "what is there at first is made");
 }
 
-static void run(struct driver *d, uint32_t kills)
+static void run(struct driver *d, uint32_t kills, uint32_t stalls)
 {
     d->auditor = fork();
     if (d->auditor == 0)
@@ -286,6 +305,8 @@ static void run(struct driver *d, uint32_t kills)
         worker_start(d, i);
     AWAIT(d, atomic_load(&d->s->acked) > 0, "something is acknowledged");
     kill_some(d, kills);
+    while (stalls-- > 0)
+        stall(d);
     stop_all(d);
     in_child(d, check_run, "everything is there");
     kill_engine(d);
@@ -300,24 +321,26 @@ int main(int argc, char **argv)
     char cmd[128], tarn[PATH_MAX];
 
     if (argc < 4 || realpath(argv[1], tarn) == NULL) {
-        fprintf(stderr, "usage: tx_kill TARN bank|unique KILLS [SEED]\n");
+        fprintf(stderr, "usage: tx_kill TARN bank|unique KILLS [STALLS [SEED]]\n");
         return 2;
     }
     d.tarn = tarn;
     d.w = strcmp(argv[2], "bank") == 0 ? &bank_workload : &unique_workload;
-    d.seed = argc > 4 ? strtoull(argv[4], NULL, 10) : clock_ms() % 1000000 + 1;
+    d.seed = argc > 5 ? strtoull(argv[5], NULL, 10) : clock_ms() % 1000000 + 1;
     printf("seed %llu\n", (unsigned long long)d.seed);
     fflush(stdout);
     d.seed = mix(d.seed);
     world_make(&d);
-    run(&d, (uint32_t)atoi(argv[3]));
+    run(&d, (uint32_t)atoi(argv[3]), argc > 4 ? (uint32_t)atoi(argv[4]) : 0);
     printf(
         "%s: %u kills in %.1f s (%u of the engine, %u of workers): %llu begun, %llu acknowledged, "
-        "%llu refused, %llu uncertain of which %llu had not happened; %llu audits; all there\n",
+        "%llu refused, %llu uncertain of which %llu had not happened, %llu late; %llu audits; all "
+        "there\n",
         d.w->name, d.kills, (double)(clock_ms() - begun) / 1e3, d.killed_engines, d.killed_workers,
         (unsigned long long)d.s->attempts, (unsigned long long)d.s->acked,
         (unsigned long long)d.s->refused, (unsigned long long)d.s->uncertain,
-        (unsigned long long)d.s->again, (unsigned long long)d.s->audits);
+        (unsigned long long)d.s->again, (unsigned long long)d.s->late,
+        (unsigned long long)d.s->audits);
     snprintf(cmd, sizeof(cmd), "rm -rf %s", d.dir);
     return system(cmd) == 0 && d.s->acked > 0 ? 0 : 1;
 }

@@ -36,7 +36,7 @@ struct shared {
     char pool[256];
     _Atomic bool stop;
     _Atomic uint32_t errors, deaths;
-    _Atomic uint64_t attempts, acked, refused, audits, uncertain, again;
+    _Atomic uint64_t attempts, acked, refused, audits, uncertain, again, late;
     _Atomic uint32_t top, hint; /* greatest number that was acknowledged, and one more */
     struct attempt at[ATTEMPTS_MAX];
 };
@@ -88,6 +88,8 @@ extern const struct workload bank_workload, unique_workload;
 void __attribute__((noreturn)) wrong(struct user *u, const char *what, int64_t rc);
 uint64_t mix(uint64_t x);
 uint32_t rnd(struct user *u, uint32_t below);
+/* Not answered in time, and nothing was changed: an engine that stands still. To be done again. */
+bool is_late(struct user *u, int rc);
 uint32_t attempt_new(struct user *u, uint8_t kind);
 void attempt_acked(struct user *u, uint32_t id);
 void attempt_refused(struct user *u, uint32_t id);

@@ -115,7 +115,7 @@ static void bank_work(struct user *u)
     at->amount = (int32_t)(1 + rnd(u, FIRST / 2));
     do
         rc = tarn_tx_run(u->coh, flags, transfer, &t);
-    while (rc == -DER_TX_UNCERTAIN && !happened(u, t.id));
+    while (is_late(u, rc) || (rc == -DER_TX_UNCERTAIN && !happened(u, t.id)));
     if (rc == 0 || rc == -DER_TX_UNCERTAIN)
         attempt_acked(u, t.id);
     else if (rc == NO_MONEY)

@@ -120,7 +120,7 @@ static int run(struct take *t, enum kind kind)
 
     do
         rc = tarn_tx_run(t->u->coh, flags, kind == COUNT ? count : item, t);
-    while (rc == -DER_TX_UNCERTAIN && !happened(t, kind));
+    while (is_late(t->u, rc) || (rc == -DER_TX_UNCERTAIN && !happened(t, kind)));
     return rc == -DER_TX_UNCERTAIN ? 0 : rc;
 }
 
@@ -132,12 +132,22 @@ static void raise_to(_Atomic uint32_t *at, uint32_t n)
         ;
 }
 
+static int insert_one(struct take *t, uint32_t n)
+{
+    int rc;
+
+    do
+        rc = give(t, DAOS_TX_NONE, INSERT, n);
+    while (is_late(t->u, rc) || (rc == -DER_TX_UNCERTAIN && !happened(t, INSERT)));
+    return rc == -DER_TX_UNCERTAIN ? 0 : rc;
+}
+
 static int insert(struct take *t)
 {
     uint32_t n = atomic_load(&t->u->s->hint), id;
     int rc;
 
-    while ((rc = give(t, DAOS_TX_NONE, INSERT, n)) == -DER_EXIST) {
+    while ((rc = insert_one(t, n)) == -DER_EXIST) {
         if (!owner_of(t->u, INSERT, n, &id) || id == t->id)
             wrong(t->u, "taken, it was said, but by nobody or by itself", n);
         n++;

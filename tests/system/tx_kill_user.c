@@ -37,6 +37,14 @@ uint32_t rnd(struct user *u, uint32_t below)
     return (uint32_t)(mix(u->seed++) % below);
 }
 
+bool is_late(struct user *u, int rc)
+{
+    if (rc != -DER_TIMEDOUT)
+        return false;
+    atomic_fetch_add(&u->s->late, 1);
+    return true;
+}
+
 /* ---- Attempts ---- */
 
 uint32_t attempt_new(struct user *u, uint8_t kind)
@@ -76,9 +84,14 @@ daos_handle_t kv_open(struct user *u, uint64_t lo)
 
 bool kv_there(struct user *u, daos_handle_t oh, const char *key, void *value, size_t size)
 {
-    daos_size_t len = size;
+    daos_size_t len;
+    int rc;
 
-    MUST(u, daos_kv_get(oh, DAOS_TX_NONE, 0, key, &len, value, NULL));
+    do {
+        len = size;
+        rc = daos_kv_get(oh, DAOS_TX_NONE, 0, key, &len, value, NULL);
+    } while (is_late(u, rc));
+    MUST(u, rc);
     if (len != 0 && len != size)
         wrong(u, "a value of another size", (int64_t)len);
     return len != 0;
@@ -160,32 +173,68 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* A snapshot's reads conflict with nobody: no error is expected. */
+static void read_at(struct user *u, const struct workload *w, daos_handle_t th, struct view *v)
+{
+    int rc;
+
+    do
+        rc = w->read(th, v);
+    while (is_late(u, rc));
+    MUST(u, rc);
+}
+
+/* Of one that was uncertain a snapshot may stay that nobody knows. */
+static daos_epoch_t snapshot_make(struct user *u)
+{
+    daos_epoch_t epoch;
+    int rc;
+
+    do
+        rc = daos_cont_create_snap(u->coh, &epoch, NULL, NULL);
+    while (rc == -DER_TX_UNCERTAIN || is_late(u, rc));
+    MUST(u, rc);
+    return epoch;
+}
+
+static void snapshot_remove(struct user *u, daos_epoch_t epoch)
+{
+    daos_epoch_range_t epr = {epoch, epoch};
+    bool uncertain = false;
+    int rc;
+
+    while ((rc = daos_cont_destroy_snap(u->coh, epr, NULL)) == -DER_TX_UNCERTAIN || is_late(u, rc))
+        uncertain |= rc == -DER_TX_UNCERTAIN;
+    if (rc != -DER_NONEXIST || !uncertain)
+        MUST(u, rc);
+}
+
+/* A snapshot's reads conflict with nobody: no such error is expected. */
 static void read_snapshot(struct user *u, const struct workload *w, struct view *v)
 {
-    daos_epoch_range_t epr;
-    daos_epoch_t epoch;
+    daos_epoch_t epoch = snapshot_make(u);
     daos_handle_t th;
 
-    MUST(u, daos_cont_create_snap(u->coh, &epoch, NULL, NULL));
     MUST(u, daos_tx_open_snap(u->coh, epoch, &th, NULL));
-    MUST(u, w->read(th, v));
+    read_at(u, w, th, v);
     v->made = atomic_load(&u->s->attempts);
     w->judge(u, v);
-    MUST(u, w->read(th, v)); /* it stays as it is */
+    read_at(u, w, th, v); /* it stays as it is */
     MUST(u, daos_tx_close(th, NULL));
-    epr.epr_lo = epr.epr_hi = epoch;
-    MUST(u, daos_cont_destroy_snap(u->coh, epr, NULL));
+    snapshot_remove(u, epoch);
 }
 
 static void audit(struct user *u, const struct workload *w, bool snapshot)
 {
     struct view v = {.u = u, .acked = atomic_load(&u->s->acked), .top = atomic_load(&u->s->top)};
+    int rc = 0;
 
     if (snapshot)
         read_snapshot(u, w, &v);
     else
-        MUST(u, tarn_tx_run(u->coh, DAOS_TF_RDONLY, w->read, &v));
+        do
+            rc = tarn_tx_run(u->coh, DAOS_TF_RDONLY, w->read, &v);
+        while (is_late(u, rc));
+    MUST(u, rc);
     v.made = atomic_load(&u->s->attempts);
     w->judge(u, &v);
     atomic_fetch_add(&u->s->audits, 1);
