@@ -3,6 +3,7 @@
  * and all of them full.
  */
 #include "api.h"
+#include <tarn.h>
 
 #define TARGETS 3u
 
