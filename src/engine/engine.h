@@ -25,6 +25,7 @@
 #include "net/net.h"
 
 struct engine;
+struct gate;
 struct rt_world;
 struct rt_xs;
 struct msg_prop;
@@ -47,6 +48,11 @@ struct engine_conf {
     uint32_t checkpoint_pct; /* see heap_conf; 0 default */
     uint64_t mem_limit;      /* bytes of metadata kept in memory; 0: all that was touched */
     bool own_clocks; /* simulations: each shard has a clock of its own, as in several engines */
+    /* Simulations: stands before the service where shards send messages to each other, and takes
+     * direct over. What it passes on after the sender was answered has to enter the gate. NULL:
+     * nothing does. */
+    struct net_peer *(*between)(void *arg, struct net_service *s, struct gate *gate,
+                                struct net_peer *direct);
     /* Tests: passed to the heap. */
     bool refuse_damaged;
     bool (*spurious_fault)(void *arg, uint64_t page);

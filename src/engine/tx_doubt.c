@@ -139,6 +139,8 @@ static int ask(struct shard *s, const struct tx_met *m, uint64_t ns)
 {
     struct asking a;
 
+    if (MUTANT(ENGINE_TX_NEVER_ASKED))
+        return -DER_TIMEDOUT;
     ask_send(s, &a, m, ns);
     return ask_hear(s, &a);
 }
@@ -277,6 +279,8 @@ static uint32_t ask_all(struct shard *s, struct olds *o)
 {
     uint32_t asked = 0, resolved = 0;
 
+    if (MUTANT(ENGINE_TX_NEVER_ASKED))
+        return 0;
     for (uint32_t i = 0; i < o->nr && !gate_is_closed(&s->eng->gate); i++)
         if (o->met[i].leader < s->eng->shard_nr && shard_serves(&s->eng->shard[o->met[i].leader]))
             ask_send(s, &o->ask[asked++], &o->met[i], ASK_MS * UINT64_C(1000000));

@@ -7,6 +7,7 @@
 #include "net/net.h"
 
 #define TELL_MAX     64u        /* in a message to one target */
+#define TELL_MS      2000u      /* that its answer is waited for */
 #define PAUSE_NS     1000000u   /* after somebody could not be told; doubles */
 #define PAUSE_MAX_NS 500000000u /* ... to this */
 
@@ -92,6 +93,7 @@ static bool tell_send(struct shard *s, struct message *m, const struct list *bat
     }
     net_call_init(&m->call, MSG_TX_RESOLVE);
     m->call.hdr.target = target;
+    m->call.hdr.deadline_ms = TELL_MS;
     m->call.hdr.hlc = hlc_peek(s->clock);
     m->q = (struct msg_tx_resolve_req){m->v, m->nr};
     m->call.req = &m->q;
@@ -112,7 +114,8 @@ static bool tell_hear(struct message *m, uint32_t target)
         return true;
     rt_event_wait(&m->done);
     for (uint32_t i = 0; i < m->nr; i++)
-        if (m->call.rc == 0 && i < m->rep.rcs_nr && m->rep.rcs[i] == 0)
+        if ((m->call.rc == 0 && i < m->rep.rcs_nr && m->rep.rcs[i] == 0) ||
+            MUTANT(ENGINE_TX_FORGOTTEN_EARLY))
             told(m->d[i], target);
         else
             all = false;

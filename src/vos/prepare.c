@@ -468,7 +468,7 @@ int vos_withdraw(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t e
 
     *lsn = 0;
     id.acked = 0;
-    if (c->gone || d == NULL || d->epoch != epoch)
+    if (c->gone || d == NULL || (d->epoch != epoch && !MUTANT(WITHDRAW_ANY_ATTEMPT)))
         return 0;
     return end(c, d, &id, WITHDRAW, lsn);
 }

@@ -66,7 +66,7 @@ static void net_quiet(struct run *r, bool quiet)
     *sim_net_conf(r->cl->net) = quiet ? (struct sim_net_conf){0} : r->p.cluster.net;
     if (!quiet)
         return;
-    sim_net_heal(r->cl->net);
+    sim_cluster_heal(r->cl);
     while (!sim_cluster_idle(r->cl) && !r->work.failed) {
         run_wait_more(&ns);
         if (sim_engine_failed(r->cl, 0))
