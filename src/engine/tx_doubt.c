@@ -4,7 +4,8 @@
 
 #define HEAR_NS   1000000u   /* until somebody who waits asks the leader himself */
 #define ASK_MS    2000u      /* for one question */
-#define AGAIN_NS  2000000u   /* between questions without an answer */
+#define AGAIN_NS  2000000u   /* between questions without an answer; doubles */
+#define AGAIN_MAX 100000000u /* ... to this */
 #define OLD_NS    300000000u /* an intent is asked about in the background */
 #define SETTLE_NS 200000000u
 
@@ -147,7 +148,7 @@ static int ask(struct shard *s, const struct tx_met *m, uint64_t ns)
 
 int tx_wait(struct shard *s, const struct tx_met *m, uint64_t until_ns)
 {
-    uint64_t hear = rt_now_ns() + HEAR_NS, now;
+    uint64_t hear = rt_now_ns() + HEAR_NS, again = AGAIN_NS, now;
     bool asked = false;
     int rc;
 
@@ -168,10 +169,14 @@ int tx_wait(struct shard *s, const struct tx_met *m, uint64_t until_ns)
         }
         if (m->leader >= s->eng->shard_nr || !shard_serves(&s->eng->shard[m->leader]))
             return -DER_IO;
-        if (asked)
-            wait_change(s, seen, MIN(now + AGAIN_NS, until_ns) - now);
+        if (asked) {
+            wait_change(s, seen, MIN(now + again, until_ns) - now);
+            again = MIN(2 * again, (uint64_t)AGAIN_MAX);
+        }
         asked = true;
-        ask(s, m, until_ns - now);
+        /* nobody waits for an engine that does not come to know it, while it closes */
+        if (ask(s, m, until_ns - now) != 0 && gate_is_closed(&s->eng->gate))
+            return -DER_SHUTDOWN;
     }
 }
 
