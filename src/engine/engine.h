@@ -179,7 +179,10 @@ struct engine_stat {
     uint64_t objects, dkeys, akeys, values;
     uint64_t value_bytes_heap, value_bytes_data;
     uint64_t prepared, prepared_bytes; /* transactions in doubt, and what they bring */
-    uint64_t heap_bytes;               /* bytes in live heap allocations */
+    /* in memory, of transactions: decisions that somebody may still ask about, those that are still
+     * to be told, sessions; the bytes of all that with the marks, and what they may be */
+    uint64_t tx_decided, tx_untold, tx_sessions, tx_memory, tx_memory_max;
+    uint64_t heap_bytes; /* bytes in live heap allocations */
     uint64_t meta_pages_bytes;
     uint64_t wal_writes, wal_bytes, commits, checkpoints, faults;
     uint64_t data_writes, data_reads, flushes;

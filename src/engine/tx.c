@@ -315,6 +315,8 @@ static int decide(struct shard *s, void *arg)
     if (rc != 0)
         return rc;
     rc = vos_decide(c, &r->id, &epoch, &r->lsn);
+    if (rc == -DER_NONEXIST) /* somebody asked before it was entered here: it was given up */
+        rc = -DER_TX_RESTART;
     if (rc == 0 && vos_reclaim_due(s->vos))
         reclaim_ask(s);
     return rc;

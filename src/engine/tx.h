@@ -49,6 +49,7 @@ struct txs {
     struct list active; /* struct tx_run: led from here now */
     struct list untold; /* struct tx_decision */
     uint32_t untold_nr;
+    uint64_t untold_bytes;
     bool telling, settling; /* their fibers are there */
     /* figures */
     uint64_t led, committed, attempts, met, asked;
@@ -64,6 +65,10 @@ struct tx_met {
 
 #define TX_WAIT_NS                                                                                 \
     UINT64_C(60000000000) /* that somebody waits for another's transaction, at most */
+
+/* Bytes of memory of a shard, at most: what vos keeps, and decisions that are still to be told.
+ * What is led and who waits lives in requests, which are limited where they come in. */
+#define TX_MEMORY_MAX (UINT64_C(16) << 20)
 
 void txs_init(struct shard *s);
 void txs_fini(struct shard *s);
