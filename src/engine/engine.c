@@ -351,6 +351,8 @@ int engine_open(const struct engine_conf *conf, struct engine **out, struct err 
         engine_free(eng);
         return rc;
     }
+    if (conf->between != NULL)
+        eng->self = conf->between(conf->arg, &eng->service, &eng->gate, eng->self);
     /* a reader of a pool that nobody may write needs no lock, and may not be able to take one */
     rc = conf->readonly || conf->locked ? 0 : io_dir_lock(conf->dir, e);
     if (rc == 0)

@@ -25,6 +25,7 @@
 #include "net/net.h"
 
 struct engine;
+struct gate;
 struct rt_world;
 struct rt_xs;
 struct msg_prop;
@@ -47,6 +48,11 @@ struct engine_conf {
     uint32_t checkpoint_pct; /* see heap_conf; 0 default */
     uint64_t mem_limit;      /* bytes of metadata kept in memory; 0: all that was touched */
     bool own_clocks; /* simulations: each shard has a clock of its own, as in several engines */
+    /* Simulations: stands before the service where shards send messages to each other, and takes
+     * direct over. What it passes on after the sender was answered has to enter the gate. NULL:
+     * nothing does. */
+    struct net_peer *(*between)(void *arg, struct net_service *s, struct gate *gate,
+                                struct net_peer *direct);
     /* Tests: passed to the heap. */
     bool refuse_damaged;
     bool (*spurious_fault)(void *arg, uint64_t page);
@@ -173,7 +179,10 @@ struct engine_stat {
     uint64_t objects, dkeys, akeys, values;
     uint64_t value_bytes_heap, value_bytes_data;
     uint64_t prepared, prepared_bytes; /* transactions in doubt, and what they bring */
-    uint64_t heap_bytes;               /* bytes in live heap allocations */
+    /* in memory, of transactions: decisions that somebody may still ask about, those that are still
+     * to be told, sessions; the bytes of all that with the marks, and what they may be */
+    uint64_t tx_decided, tx_untold, tx_sessions, tx_memory, tx_memory_max;
+    uint64_t heap_bytes; /* bytes in live heap allocations */
     uint64_t meta_pages_bytes;
     uint64_t wal_writes, wal_bytes, commits, checkpoints, faults;
     uint64_t data_writes, data_reads, flushes;

@@ -18,6 +18,11 @@ static void add(struct shard *s, struct engine_stat *st)
     st->value_bytes_data += vs.value_data_bytes;
     st->prepared += vs.intents;
     st->prepared_bytes += vs.intent_bytes;
+    st->tx_decided += vs.decided;
+    st->tx_untold += s->txs.untold_nr;
+    st->tx_sessions += vs.sessions_kept;
+    st->tx_memory += vs.tx_memory + s->txs.untold_bytes;
+    st->tx_memory_max += TX_MEMORY_MAX;
     st->heap_bytes += hs.alloc_bytes;
     st->meta_pages_bytes += hs.meta_bytes;
     st->wal_writes += hs.wal_writes;
@@ -83,6 +88,11 @@ void engine_stat(struct engine *eng, struct engine_stat *st)
     X(value_bytes_data)                                                                            \
     X(prepared)                                                                                    \
     X(prepared_bytes)                                                                              \
+    X(tx_decided)                                                                                  \
+    X(tx_untold)                                                                                   \
+    X(tx_sessions)                                                                                 \
+    X(tx_memory)                                                                                   \
+    X(tx_memory_max)                                                                               \
     X(heap_bytes)                                                                                  \
     X(meta_pages_bytes)                                                                            \
     X(wal_writes)                                                                                  \

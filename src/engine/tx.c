@@ -7,6 +7,8 @@
 #define BACKOFF_NS     20000u   /* before the second attempt, at most; doubles */
 #define BACKOFF_MAX_NS 5000000u /* ... to this */
 #define DEADLINE_MS    60000u
+#define PART_MS        5000u /* that a participant's answer is waited for, before another attempt */
+#define WITHDRAW_MS    1000u /* ... that it has given up its part; else it asks */
 
 /* What is under way with one participant. */
 struct with {
@@ -148,13 +150,13 @@ static void call_done(struct net_call *call)
 
 static void send(struct tx_run *r, struct with *w, uint16_t opcode, const void *q, void *rep)
 {
-    uint64_t now = rt_now_ns();
+    uint64_t now = rt_now_ns(), most = opcode == MSG_TX_PREPARE ? PART_MS : WITHDRAW_MS;
+    uint64_t ms = (r->until_ns > now ? r->until_ns - now : 0) / 1000000;
 
     net_call_init(&w->call, opcode);
     w->call.hdr.target = w->target;
     w->call.hdr.hlc = hlc_peek(r->s->clock);
-    w->call.hdr.deadline_ms =
-        (uint32_t)MAX((r->until_ns > now ? r->until_ns - now : 0) / 1000000, UINT64_C(100));
+    w->call.hdr.deadline_ms = (uint32_t)MIN(MAX(ms, UINT64_C(100)), most);
     w->call.req = q;
     w->call.rep = rep;
     w->call.done = call_done;
@@ -198,10 +200,16 @@ static int answer_of(struct tx_run *r, struct with *w)
     return rc;
 }
 
+/* No answer: it may be prepared there, or still be. */
+static bool is_lost(int rc)
+{
+    return rc == -DER_TIMEDOUT || rc == -DER_UNREACH;
+}
+
 /* An answer that says that nothing is prepared there. */
 static bool says_no(int rc)
 {
-    return rc != 0 && rc != -DER_TIMEDOUT && rc != -DER_UNREACH && rc != -DER_SHUTDOWN;
+    return rc != 0 && !is_lost(rc) && rc != -DER_SHUTDOWN;
 }
 
 /* ---- One attempt ---- */
@@ -308,6 +316,8 @@ static int decide(struct shard *s, void *arg)
     if (rc != 0)
         return rc;
     rc = vos_decide(c, &r->id, &epoch, &r->lsn);
+    if (rc == -DER_NONEXIST) /* somebody asked before it was entered here: it was given up */
+        rc = -DER_TX_RESTART;
     if (rc == 0 && vos_reclaim_due(s->vos))
         reclaim_ask(s);
     return rc;
@@ -345,7 +355,7 @@ static int recall(struct shard *s, void *arg)
 
 static bool another_attempt(const struct tx_run *r, int rc)
 {
-    bool in_the_way = rc == -DER_INPROGRESS || rc == -DER_AGAIN ||
+    bool in_the_way = rc == -DER_INPROGRESS || rc == -DER_AGAIN || is_lost(rc) ||
                       (rc == -DER_TX_RESTART && !r->seen) ||
                       (rc == -DER_NOSPACE && r->deletes && !MUTANT(ENGINE_TX_DELETE_ONCE));
 
@@ -369,7 +379,8 @@ static int attempts(struct tx_run *r)
         rt_sleep_ns(1 + rt_random() % wait);
         wait = MIN(2 * wait, (uint64_t)BACKOFF_MAX_NS);
     }
-    if (gate_is_closed(&r->s->eng->gate) && (rc == -DER_INPROGRESS || rc == -DER_AGAIN))
+    if (gate_is_closed(&r->s->eng->gate) &&
+        (rc == -DER_INPROGRESS || rc == -DER_AGAIN || is_lost(rc)))
         return -DER_SHUTDOWN;
     return rc == -DER_INPROGRESS || rc == -DER_AGAIN ? -DER_TX_RESTART : rc;
 }

@@ -49,6 +49,7 @@ struct txs {
     struct list active; /* struct tx_run: led from here now */
     struct list untold; /* struct tx_decision */
     uint32_t untold_nr;
+    uint64_t untold_bytes;
     bool telling, settling; /* their fibers are there */
     /* figures */
     uint64_t led, committed, attempts, met, asked;
@@ -64,6 +65,10 @@ struct tx_met {
 
 #define TX_WAIT_NS                                                                                 \
     UINT64_C(60000000000) /* that somebody waits for another's transaction, at most */
+
+/* Bytes of memory of a shard, at most: what vos keeps, and decisions that are still to be told.
+ * What is led and who waits lives in requests, which are limited where they come in. */
+#define TX_MEMORY_MAX (UINT64_C(16) << 20)
 
 void txs_init(struct shard *s);
 void txs_fini(struct shard *s);
@@ -102,7 +107,8 @@ bool tx_only_checks(const struct msg_op *ops, uint32_t nr);
 /* After -DER_INPROGRESS: who is in the way? False: nobody that could be waited for. [L] */
 bool tx_met(struct shard *s, struct tx_met *m);
 /* Waits until it is resolved here, or until_ns. 0: look again. -DER_TIMEDOUT; -DER_IO: its leader's
- * shard is away; -DER_CSUM: what would say what became of it is damaged. [F] */
+ * shard is away; -DER_CSUM: what would say what became of it is damaged; -DER_SHUTDOWN: the engine
+ * closes, and its leader does not know. [F] */
 int tx_wait(struct shard *s, const struct tx_met *m, uint64_t until_ns);
 void tx_ask_fiber(struct shard *s, struct net_req *req); /* MSG_TX_ASK */
 /* An intent was resolved here, or something led from here ended: whoever waits looks again. */

@@ -4,7 +4,8 @@
 
 #define HEAR_NS   1000000u   /* until somebody who waits asks the leader himself */
 #define ASK_MS    2000u      /* for one question */
-#define AGAIN_NS  2000000u   /* between questions without an answer */
+#define AGAIN_NS  2000000u   /* between questions without an answer; doubles */
+#define AGAIN_MAX 100000000u /* ... to this */
 #define OLD_NS    300000000u /* an intent is asked about in the background */
 #define SETTLE_NS 200000000u
 
@@ -139,13 +140,15 @@ static int ask(struct shard *s, const struct tx_met *m, uint64_t ns)
 {
     struct asking a;
 
+    if (MUTANT(ENGINE_TX_NEVER_ASKED))
+        return -DER_TIMEDOUT;
     ask_send(s, &a, m, ns);
     return ask_hear(s, &a);
 }
 
 int tx_wait(struct shard *s, const struct tx_met *m, uint64_t until_ns)
 {
-    uint64_t hear = rt_now_ns() + HEAR_NS, now;
+    uint64_t hear = rt_now_ns() + HEAR_NS, again = AGAIN_NS, now;
     bool asked = false;
     int rc;
 
@@ -166,12 +169,17 @@ int tx_wait(struct shard *s, const struct tx_met *m, uint64_t until_ns)
         }
         if (m->leader >= s->eng->shard_nr || !shard_serves(&s->eng->shard[m->leader]))
             return -DER_IO;
-        if (asked)
-            wait_change(s, seen, MIN(now + AGAIN_NS, until_ns) - now);
+        if (asked) {
+            wait_change(s, seen, MIN(now + again, until_ns) - now);
+            again = MIN(2 * again, (uint64_t)AGAIN_MAX);
+        }
         asked = true;
         rc = ask(s, m, until_ns - now);
         if (rc == -DER_CSUM) /* what says so is damaged: nobody will ever know */
             return rc;
+        /* nobody waits for an engine that does not come to know it, while it closes */
+        if (rc != 0 && gate_is_closed(&s->eng->gate))
+            return -DER_SHUTDOWN;
     }
 }
 
@@ -279,6 +287,8 @@ static uint32_t ask_all(struct shard *s, struct olds *o)
 {
     uint32_t asked = 0, resolved = 0;
 
+    if (MUTANT(ENGINE_TX_NEVER_ASKED))
+        return 0;
     for (uint32_t i = 0; i < o->nr && !gate_is_closed(&s->eng->gate); i++)
         if (o->met[i].leader < s->eng->shard_nr && shard_serves(&s->eng->shard[o->met[i].leader]))
             ask_send(s, &o->ask[asked++], &o->met[i], ASK_MS * UINT64_C(1000000));

@@ -7,6 +7,7 @@
 #include "net/net.h"
 
 #define TELL_MAX     64u        /* in a message to one target */
+#define TELL_MS      2000u      /* that its answer is waited for */
 #define PAUSE_NS     1000000u   /* after somebody could not be told; doubles */
 #define PAUSE_MAX_NS 500000000u /* ... to this */
 
@@ -14,9 +15,21 @@ struct tx_decision {
     struct list link;
     struct msg_verdict v;
     struct vos_txid id;
-    uint32_t nr;
+    uint32_t nr, of;   /* of so many */
     uint32_t target[]; /* those that do not know yet */
 };
+
+/* There are no more of them than decisions that vos keeps. */
+_Static_assert(VOS_TX_MEMORY +
+                       (VOS_DECIDED_MAX + VOS_INTENT_MAX) *
+                           (sizeof(struct tx_decision) + ENGINE_TARGETS_MAX * sizeof(uint32_t)) <=
+                   TX_MEMORY_MAX,
+               "what a shard may take");
+
+static uint64_t memory_of(uint32_t targets)
+{
+    return sizeof(struct tx_decision) + targets * sizeof(uint32_t);
+}
 
 void txs_init(struct shard *s)
 {
@@ -92,6 +105,7 @@ static bool tell_send(struct shard *s, struct message *m, const struct list *bat
     }
     net_call_init(&m->call, MSG_TX_RESOLVE);
     m->call.hdr.target = target;
+    m->call.hdr.deadline_ms = TELL_MS;
     m->call.hdr.hlc = hlc_peek(s->clock);
     m->q = (struct msg_tx_resolve_req){m->v, m->nr};
     m->call.req = &m->q;
@@ -112,7 +126,8 @@ static bool tell_hear(struct message *m, uint32_t target)
         return true;
     rt_event_wait(&m->done);
     for (uint32_t i = 0; i < m->nr; i++)
-        if (m->call.rc == 0 && i < m->rep.rcs_nr && m->rep.rcs[i] == 0)
+        if ((m->call.rc == 0 && i < m->rep.rcs_nr && m->rep.rcs[i] == 0) ||
+            MUTANT(ENGINE_TX_FORGOTTEN_EARLY))
             told(m->d[i], target);
         else
             all = false;
@@ -156,19 +171,18 @@ static bool sweep(struct shard *s, struct list *batch)
         next = l->next;
         if (d->nr == 0 && shard_run(s, forget, d) == 0) {
             list_del(&d->link);
+            rt_mutex_lock(&s->txs.lock);
+            s->txs.untold_nr--;
+            s->txs.untold_bytes -= memory_of(d->of);
+            rt_mutex_unlock(&s->txs.lock);
             base_free(d);
         }
     }
     clean = list_first(batch) == NULL;
     rt_mutex_lock(&s->txs.lock);
-    s->txs.untold_nr = 0;
     while ((l = batch->prev) != batch) {
         list_del(l);
         list_add(&s->txs.untold, l);
-    }
-    LIST_FOREACH(l, &s->txs.untold)
-    {
-        s->txs.untold_nr++;
     }
     rt_mutex_unlock(&s->txs.lock);
     return clean;
@@ -263,11 +277,12 @@ static int queue(struct shard *s, const uint8_t cont[16], const struct vos_doubt
                                 .epoch = doubt->epoch,
                                 .verdict = MSG_TX_COMMIT};
     memcpy(d->v.cont, cont, sizeof(d->v.cont));
-    d->nr = head.nr;
+    d->nr = d->of = head.nr;
     memcpy(d->target, targets, head.nr * sizeof(d->target[0]));
     rt_mutex_lock(&s->txs.lock);
     list_add_tail(&s->txs.untold, &d->link);
     s->txs.untold_nr++;
+    s->txs.untold_bytes += memory_of(d->of);
     rt_mutex_unlock(&s->txs.lock);
     return 0;
 }

@@ -21,6 +21,7 @@
     X(value_bytes_data, "bytes of values in data space", BYTES)                                    \
     X(prepared, "transactions prepared and not decided", COUNT)                                    \
     X(prepared_bytes, "bytes of values that they bring", BYTES)                                    \
+    X(tx_memory, "bytes of memory kept of transactions", BYTES)                                    \
     X(heap_bytes, "bytes in use in the metadata heap", BYTES)                                      \
     X(meta_pages_bytes, "bytes of metadata pages", BYTES)                                          \
     X(data_total, "bytes of data space", BYTES)                                                    \

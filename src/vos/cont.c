@@ -555,4 +555,8 @@ void vos_stat(struct vos *v, struct vos_stat *st)
         for (const struct list *d = c->doubts.next; d != &c->doubts; d = d->next)
             st->intent_bytes += LIST_ENTRY(d, struct doubt, link)->bytes;
     }
+    st->decided = v->decided_nr;
+    st->sessions_kept = v->sessions.count;
+    st->tx_memory =
+        v->tx_bytes + marks_bytes(v) + v->sessions.count * (SESSION_KEPT_SIZE + HASH_SLOT_BYTES);
 }

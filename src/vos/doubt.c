@@ -92,6 +92,12 @@ static int doubt_cmp(const struct doubt *a, const struct doubt *b)
     return 0;
 }
 
+static uint64_t doubt_memory(const struct doubt *d)
+{
+    return sizeof *d + d->info_len + d->touch_nr * (sizeof *d->touches + HASH_SLOT_BYTES) +
+           HASH_SLOT_BYTES;
+}
+
 /* Everything but its place in the list. */
 static void enter(struct vos_cont *c, struct doubt *d)
 {
@@ -102,6 +108,7 @@ static void enter(struct vos_cont *c, struct doubt *d)
     c->doubt_nr++;
     c->v->doubt_nr++;
     c->v->doubt_pages += d->pages;
+    c->v->tx_bytes += doubt_memory(d);
 }
 
 void doubt_add(struct vos_cont *c, struct doubt *d)
@@ -123,6 +130,7 @@ void doubt_take(struct vos_cont *c, struct doubt *d)
     c->doubt_nr--;
     c->v->doubt_nr--;
     c->v->doubt_pages -= d->pages;
+    c->v->tx_bytes -= doubt_memory(d);
     heap_promise_drop(c->v->h, d->pages);
     if (c->v->met == d)
         c->v->met = NULL;
@@ -130,6 +138,11 @@ void doubt_take(struct vos_cont *c, struct doubt *d)
 }
 
 /* ---- Decisions ---- */
+
+static uint64_t decided_memory(const struct decided *d)
+{
+    return sizeof *d + d->info_len + HASH_SLOT_BYTES;
+}
 
 struct decided *decided_new(uint64_t hlc, uint64_t rnd, uint64_t seq, uint64_t epoch,
                             const void *info, uint32_t info_len)
@@ -153,6 +166,7 @@ void decided_add(struct vos_cont *c, struct decided *d)
     list_add_tail(&c->decided, &d->link);
     htable_insert(&c->decided_ids, &d->by_id, id_hash(d->hlc, d->rand, d->seq));
     c->v->decided_nr++;
+    c->v->tx_bytes += decided_memory(d);
 }
 
 void decided_take(struct vos_cont *c, struct decided *d)
@@ -160,6 +174,7 @@ void decided_take(struct vos_cont *c, struct decided *d)
     list_del(&d->link);
     htable_remove(&c->decided_ids, &d->by_id);
     c->v->decided_nr--;
+    c->v->tx_bytes -= decided_memory(d);
     base_free(d);
 }
 

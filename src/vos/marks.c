@@ -92,6 +92,10 @@ struct marks {
     uint64_t ch_dkey[PEND_SLOTS], ch_obj[PEND_SLOTS], ch_below[PEND_SLOTS];
 };
 
+_Static_assert(sizeof(struct marks) + 3 * PEND_SLOTS * sizeof(uint64_t) ==
+                   MARKS_BYTES + sizeof(uint64_t),
+               "what is counted");
+
 int marks_begin(struct vos *v)
 {
     if (v->marks)
@@ -101,6 +105,12 @@ int marks_begin(struct vos *v)
         return -DER_NOMEM;
     v->marks->base = hlc_peek(v->clock);
     return 0;
+}
+
+uint64_t marks_bytes(const struct vos *v)
+{
+    return sizeof v->pend_dkey + sizeof v->pend_obj + sizeof v->pend_obj_any +
+           (v->marks ? sizeof *v->marks : 0);
 }
 
 void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vos_key *dkey,

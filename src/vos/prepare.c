@@ -241,7 +241,7 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
         return -DER_OVERFLOW;
     head.pages = need.pages;
     if (v->doubt_nr >= VOS_INTENT_MAX || v->decided_nr >= VOS_DECIDED_MAX ||
-        (v->doubt_nr && v->doubt_pages + head.pages > PAGES_MAX))
+        (v->doubt_nr && (v->doubt_pages + head.pages > PAGES_MAX || v->tx_bytes > DOUBT_BYTES_MAX)))
         return -DER_AGAIN;
     rc = heap_promise(v->h, head.pages, update_only_deletes(u));
     if (rc)
@@ -469,7 +469,7 @@ int vos_withdraw(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t e
 
     *lsn = 0;
     id.acked = 0;
-    if (c->gone || d == NULL || d->epoch != epoch)
+    if (c->gone || d == NULL || (d->epoch != epoch && !MUTANT(WITHDRAW_ANY_ATTEMPT)))
         return 0;
     return end(c, d, &id, WITHDRAW, lsn);
 }

@@ -52,6 +52,15 @@ static inline int when_cmp(struct when a, struct when b)
 
 #define PEND_SLOTS 4096u
 
+/* What a shard keeps in memory of transactions beside its pages, at most: tables of marks, intents
+ * (the last one may go beyond it), decisions, sessions that were found. VOS_TX_MEMORY is what the
+ * engine may count on. */
+#define MARKS_BYTES       (9 * PEND_SLOTS * sizeof(uint64_t)) /* pending LSNs, read, change marks */
+#define DOUBT_BYTES_MAX   (UINT64_C(8) << 20)
+#define SESSIONS_KEPT     8192u
+#define SESSION_KEPT_SIZE (sizeof(struct hlink) + 3 * sizeof(uint64_t))
+#define HASH_SLOT_BYTES   16u /* of a table, for each element, at most */
+
 /* Counters of a container, in the order of cont_rec.stat. */
 enum stat_ix {
     ST_UNUSED,
@@ -88,6 +97,7 @@ struct vos {
     bool reclaim_unread;               /* this round passed by what the device could not read */
     uint32_t doubt_nr, doubt_pages;    /* intents of all containers, and what they are promised */
     uint32_t decided_nr;               /* decisions of all containers */
+    uint64_t tx_bytes;                 /* of memory, of those intents and decisions */
     const struct doubt *met;           /* by the call that answered -DER_INPROGRESS last */
     struct marks *marks;               /* NULL until the first prepare at a given epoch */
     uint64_t pend_dkey[PEND_SLOTS];    /* newest LSN that changed a dkey of this slot */
@@ -215,6 +225,7 @@ uint64_t pend_seen_cont(const struct vos_cont *c);
 
 /* Read marks: kept from here on. -DER_NOMEM. */
 int marks_begin(struct vos *v);
+uint64_t marks_bytes(const struct vos *v); /* of memory, with those of pending LSNs */
 /* Levels as of vos_read_begin(). */
 void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vos_key *dkey,
                uint64_t epoch);
@@ -714,6 +725,13 @@ struct decided {
     uint32_t info_len;
     uint8_t info[];
 };
+/* Those that are being decided come on top of the decisions that are kept. */
+#define DECIDED_BYTES_MAX                                                                          \
+    ((VOS_DECIDED_MAX + VOS_INTENT_MAX) * (sizeof(struct decided) + VOS_INFO_MAX + HASH_SLOT_BYTES))
+_Static_assert(MARKS_BYTES + DOUBT_BYTES_MAX + DECIDED_BYTES_MAX +
+                       SESSIONS_KEPT * (SESSION_KEPT_SIZE + HASH_SLOT_BYTES) <=
+                   VOS_TX_MEMORY,
+               "what is promised in vos.h");
 struct decided *decided_new(uint64_t hlc, uint64_t rnd, uint64_t seq, uint64_t epoch,
                             const void *info, uint32_t info_len);
 void decided_add(struct vos_cont *c, struct decided *d);

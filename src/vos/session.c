@@ -52,6 +52,7 @@ static int session_cmp_rec(struct heap *h, uint64_t a, uint64_t b, int *order)
     k = (struct tree_key){.key = id, .len = sizeof id};
     return session_cmp(h, a, &k, order);
 }
+_Static_assert(sizeof(struct session) == SESSION_KEPT_SIZE, "what is counted");
 const struct tree_class session_class = {.cmp = session_cmp, .cmp_rec = session_cmp_rec};
 
 static struct session *cached(struct vos *v, uint64_t hash, uint64_t hlc, uint64_t rnd)
@@ -99,6 +100,8 @@ static int session_find(struct vos *v, const struct vos_txid *id, uint64_t *off)
     rc = tree_find(v->h, &session_class, ROOT(v), &k, off);
     if (rc)
         return rc;
+    if (v->sessions.count >= SESSIONS_KEPT)
+        session_forget_cache(v);
     s = base_alloc(sizeof *s);
     if (s) { /* without memory for the cache it is found in the tree */
         s->hlc = key[0];

@@ -49,6 +49,7 @@ struct vos_cont; /* an open container of the shard: cached state; valid until vo
 #define VOS_INFO_MAX         512u  /* bytes that the caller may give to a prepared transaction */
 #define VOS_INTENT_MAX       1536u /* transactions prepared in one shard at a time */
 #define VOS_DECIDED_MAX      4096u /* decisions kept in one shard */
+#define VOS_TX_MEMORY        (UINT64_C(13) << 20) /* bytes of memory for all that, and for marks */
 
 /* ---- Shard ---- */
 
@@ -446,6 +447,9 @@ struct vos_stat {
     uint64_t conts, objects, dkeys, akeys, singles, extents; /* records alive in the shard */
     uint64_t value_heap_bytes, value_data_bytes;             /* user bytes stored */
     uint64_t intents, intent_bytes; /* prepared transactions, and the user bytes they bring */
+    uint64_t decided;               /* decisions that are kept */
+    uint64_t sessions_kept;         /* in memory */
+    uint64_t tx_memory; /* bytes of memory of all these and of the marks; <= VOS_TX_MEMORY */
 };
 void vos_stat(struct vos *v, struct vos_stat *st);
 

@@ -30,6 +30,14 @@ static void power_gone(void *arg)
         sim_net_down(n->cl->net, n->node, false);
 }
 
+static struct net_peer *between(void *arg, struct net_service *s, struct gate *gate,
+                                struct net_peer *direct)
+{
+    struct sim_engine *n = arg;
+
+    return sim_peers_create(n->cl->net, n->name, s, gate, direct, &n->peers);
+}
+
 static struct engine_conf engine_conf(struct sim_engine *n)
 {
     return (struct engine_conf){.world = sim_world_rt(n->cl->w),
@@ -38,10 +46,10 @@ static struct engine_conf engine_conf(struct sim_engine *n)
                                 .cpu = -1,
                                 .keep_handles = !n->cl->conf.drop_handles,
                                 .checkpoint_pct = n->cl->conf.checkpoint_pct,
-                                .mem_limit =
-                                    n->cl->conf.mem_limit * MAX(n->cl->conf.targets, 1u),
+                                .mem_limit = n->cl->conf.mem_limit * MAX(n->cl->conf.targets, 1u),
                                 .xstreams = n->cl->conf.xstreams,
                                 .own_clocks = n->cl->conf.own_clocks,
+                                .between = between,
                                 .refuse_damaged = true, /* the disk may be healed yet */
                                 .spurious_fault = n->cl->conf.fault_ppm != 0 ? page_gone : NULL,
                                 .arg = n};
@@ -216,10 +224,17 @@ bool sim_cluster_idle(const struct sim_cluster *cl)
 
         if (cl->engine[i].acceptor != NULL)
             net_acceptor_stat(cl->engine[i].acceptor, &st);
-        if (st.serving != 0)
+        if (st.serving != 0 || !sim_peers_idle(cl->engine[i].peers))
             return false;
     }
     return sim_net_idle(cl->net);
+}
+
+void sim_cluster_heal(struct sim_cluster *cl)
+{
+    sim_net_heal(cl->net);
+    for (uint32_t i = 0; i < cl->conf.engines; i++)
+        sim_peers_heal(cl->engine[i].peers);
 }
 
 /* ---- Clients ---- */

@@ -21,6 +21,7 @@
 #include "engine/engine.h"
 #include "net/remote.h"
 #include "net_sim.h"
+#include "peers_sim.h"
 #include "sim_dev.h"
 #include "world.h"
 
@@ -55,6 +56,7 @@ struct sim_engine {
     struct io_dir *dir;
     struct engine *eng; /* NULL: does not run */
     struct net_acceptor *acceptor;
+    struct sim_peers *peers; /* between its shards; NULL: it is closed */
     uint64_t incarnation;
     uint64_t starts, deaths;
     struct engine_stat stat; /* of the last check */
@@ -99,7 +101,9 @@ bool sim_engine_doomed(const struct sim_cluster *cl, uint32_t i);
  * what it finds goes to report. The number of problems, or a DER code. */
 int64_t sim_engine_check(struct sim_cluster *cl, uint32_t i, bool verify_data,
                          void (*report)(void *arg, const char *text), void *arg);
-/* Nothing is under way between engines and clients, on wires or being served. */
+/* No partition any more, and what is under way arrives soon. */
+void sim_cluster_heal(struct sim_cluster *cl);
+/* Nothing is under way between engines, their shards and clients, on wires or being served. */
 bool sim_cluster_idle(const struct sim_cluster *cl);
 
 /* A fiber of the simulation's own: one for which there is memory, whatever fails otherwise. */

@@ -388,7 +388,7 @@ void run_direct(void *arg)
     do_deeds(r);
     run_gate_open(r);
     run_single_disarm(r);
-    sim_net_heal(r->cl->net);
+    sim_cluster_heal(r->cl);
     wait_for_clients(r);
     if (!r->work.failed)
         run_verify(r);

@@ -464,6 +464,11 @@ struct sim_net_conf *sim_net_conf(struct sim_net *n)
     return &n->conf;
 }
 
+struct sim_world *sim_net_world(const struct sim_net *n)
+{
+    return n->w;
+}
+
 struct sim_net *sim_net_create(struct sim_world *w, const struct sim_net_conf *conf)
 {
     struct sim_net *n = calloc(1, sizeof(*n));

@@ -33,11 +33,13 @@ struct sim_net_conf {
     uint64_t spike_max_ns;
     uint32_t silence_ppm; /* of frames: the first that is lost */
     uint32_t break_ppm;   /* of frames: the connection breaks instead */
+    uint32_t peer_ppm;    /* of messages between shards of an engine: see peers_sim.h */
 };
 
 struct sim_net *sim_net_create(struct sim_world *w, const struct sim_net_conf *conf);
 void sim_net_destroy(struct sim_net *n); /* every wire is closed */
 struct sim_net_conf *sim_net_conf(struct sim_net *n);
+struct sim_world *sim_net_world(const struct sim_net *n);
 
 /* Connections to node are given to accept, on xs. One listener a node. */
 void sim_net_listen(struct sim_net *n, uint32_t node, struct rt_xs *xs,

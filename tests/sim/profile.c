@@ -120,6 +120,8 @@ static void draw_targets(uint64_t seed, uint32_t targets, struct sim_profile *p)
     c->own_clocks = sim_rng_below(&rng, 2) != 0;
     if (c->targets == 1)
         return;
+    if (p->faults & SIM_NET && sim_rng_below(&rng, 4) != 0)
+        c->net.peer_ppm = (uint32_t)spread(&rng, 1000, 200000);
     /* each has its share of a limit; of a disk that is full the first who grows has all. What is
      * prepared is promised all that it may need, so that the least to begin with is more. */
     if (c->limit_bytes + c->disk.capacity_bytes != 0) {

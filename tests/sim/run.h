@@ -26,7 +26,7 @@
 #define SIM_FAULTS(F)                                                                              \
     F(POWER, power, "power cuts, at any step of the disk")                                         \
     F(KILL, kill, "engines killed and shut down")                                                  \
-    F(NET, net, "slow, silent and broken connections, partitions")                                 \
+    F(NET, net, "slow, silent and broken connections, partitions, messages lost between targets")  \
     F(CLIENT, client, "clients that die")                                                          \
     F(CLOCK, clock, "clocks that drift and jump")                                                  \
     F(STALL, stall, "xstreams that stand still")                                                   \

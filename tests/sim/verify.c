@@ -66,7 +66,7 @@ static void net_quiet(struct run *r, bool quiet)
     *sim_net_conf(r->cl->net) = quiet ? (struct sim_net_conf){0} : r->p.cluster.net;
     if (!quiet)
         return;
-    sim_net_heal(r->cl->net);
+    sim_cluster_heal(r->cl);
     while (!sim_cluster_idle(r->cl) && !r->work.failed) {
         run_wait_more(&ns);
         if (sim_engine_failed(r->cl, 0))
@@ -202,6 +202,9 @@ static void tell_room(struct run *r)
     sim_tell(r->w, "engine0", "holds %llu of %llu KiB of data, %llu KiB of metadata",
              (unsigned long long)st.data_used >> 10, (unsigned long long)st.data_total >> 10,
              (unsigned long long)st.meta_pages_bytes >> 10);
+    if (st.tx_memory > st.tx_memory_max)
+        run_wrong(r, "what transactions keep in memory takes %llu bytes, more than it may",
+                  (unsigned long long)st.tx_memory);
 }
 
 /* Everybody waits, nothing is under way, the disk does as it is told: everything is read back. */

@@ -614,11 +614,14 @@ static int decide(struct rig *r, uint64_t seq)
 /* Intents and decisions on more pages than one operation may have: the store opens all the same. */
 static void more_than_an_operation_holds(struct rt_xs *xs)
 {
-    uint64_t seq = 0;
+    uint64_t seq = 0, before;
+    struct vos_stat st;
     struct rig r;
 
     rig_start(&r, xs, 5, 0);
     begin_session(&r);
+    vos_stat(r.v, &st);
+    before = st.tx_memory;
     for (uint32_t round = 0; round < 2; round++) {
         prepare_many(&r, &seq, VOS_INTENT_MAX);
         for (uint32_t i = 0; i < VOS_INTENT_MAX; i++)
@@ -629,11 +632,23 @@ static void more_than_an_operation_holds(struct rt_xs *xs)
     CHECK_EQ(heap_checkpoint(r.h), 0); /* then recovery brings no page into memory */
     rig_reopen(&r, true);
     assert_int_equal(intents(&r), VOS_INTENT_MAX);
+    vos_stat(r.v, &st);
+    assert_int_equal(st.decided, 2 * VOS_INTENT_MAX);
+    assert_true(st.tx_memory > before + 3 * VOS_INTENT_MAX * sizeof(struct decided));
+    assert_true(st.tx_memory <= VOS_TX_MEMORY);
     for (uint32_t i = 0; i < VOS_INTENT_MAX; i++) {
         r.txid.session_rand = (seq - i) / 100;
         CHECK_EQ(rig_resolve(&r, seq - i, true, NULL), 0);
     }
     assert_int_equal(r.c->stat[ST_DKEY], 3 * VOS_INTENT_MAX);
+    for (uint64_t i = 1; i <= 2 * VOS_INTENT_MAX; i++) {
+        r.txid.seq = i;
+        r.txid.session_rand = i / 100;
+        CHECK_EQ(RIG_RETRY(&r, vos_decided_forget(r.c, &r.txid)), 0);
+    }
+    vos_stat(r.v, &st);
+    assert_int_equal(st.decided, 0);
+    assert_true(st.tx_memory <= before + 100 * st.sessions_kept);
     check_clean(&r);
     rig_stop(&r);
 }
