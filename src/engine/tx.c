@@ -214,22 +214,24 @@ static bool says_no(int rc)
 
 /* ---- One attempt ---- */
 
-/* What a condition or a check answers, or the kind of value that is there. */
+/* What a condition or a check answers. */
 static bool is_refusal(int rc)
 {
-    return rc == -DER_NONEXIST || rc == -DER_EXIST || rc == -DER_INVAL || rc == -DER_REC_SIZE ||
-           rc == MSG_NOTEMPTY;
+    return rc == -DER_NONEXIST || rc == -DER_EXIST || rc == MSG_NOTEMPTY;
 }
 
 /* How much an answer counts beside others. A refusal says what is so if all that the other parts
- * check holds too: one that could not tell, or found a change, takes it back. */
+ * check holds too: one that could not tell, or found a change, takes it back. Conditions come
+ * before the kinds of values that are there. */
 static uint32_t weight(int rc)
 {
     if (rc == 0)
         return 0;
+    if (rc == -DER_INVAL || rc == -DER_REC_SIZE)
+        return 1;
     if (is_refusal(rc))
-        return MUTANT(ENGINE_TX_REFUSAL_TORN) ? 5 : 1;
-    return rc == -DER_INPROGRESS || rc == -DER_AGAIN ? 2 : rc == -DER_TX_RESTART ? 3 : 4;
+        return MUTANT(ENGINE_TX_REFUSAL_TORN) ? 6 : 2;
+    return rc == -DER_INPROGRESS || rc == -DER_AGAIN ? 3 : rc == -DER_TX_RESTART ? 4 : 5;
 }
 
 static int worse(int a, int b)

@@ -184,32 +184,6 @@ static int store(struct vos_update *u, const struct vos_txid *txid, struct inten
     return 0;
 }
 
-/* Nothing to store: that it was looked at must outlive a crash. */
-static int only_looked(const struct vos_update *u, uint64_t epoch, uint64_t *lsn)
-{
-    int rc = vos_read_mark(u->c->v, epoch);
-
-    *lsn = MAX(update_seen_lsn(u), u->c->v->ceiling_lsn);
-    return rc;
-}
-
-/* An answer that counts only if it is one of the same moment as those of other shards: what was
- * looked at must stay so. */
-static int refused(const struct vos_update *u, int rc, uint64_t epoch, uint64_t *lsn)
-{
-    int marked;
-
-    if (epoch == 0 || MUTANT(PREPARE_REFUSAL_UNMARKED) ||
-        (rc != -DER_NONEXIST && rc != -DER_EXIST && rc != -DER_INVAL && rc != -DER_REC_SIZE &&
-         rc != VOS_NOTEMPTY))
-        return rc;
-    marked = only_looked(u, epoch, lsn);
-    if (marked)
-        return marked;
-    update_mark(u, epoch);
-    return rc;
-}
-
 static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
                uint64_t epoch_in, const void *info, uint32_t info_len, uint64_t *epoch,
                uint64_t *lsn)
@@ -223,19 +197,15 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
     int rc = may(u, epoch_in);
 
     if (rc)
-        return refused(u, rc, epoch_in, lsn);
+        return update_refused(u, rc, epoch_in, lsn);
     if (epoch_in)
         hlc_raise(v->clock, epoch_in);
     head.epoch = *epoch = epoch_in ? epoch_in : hlc_get(v->clock, wall_ns);
-    if (update_only_checks(u)) {
-        rc = only_looked(u, *epoch, lsn);
-        if (rc == 0)
-            update_mark(u, *epoch);
-        return rc;
-    }
+    if (update_only_checks(u))
+        return update_looked(u, *epoch, lsn);
     rc = intent_bytes(u) > INTENT_BYTES_MAX ? -DER_OVERFLOW : rehearse(u, *epoch, &need);
     if (rc)
-        return refused(u, rc, epoch_in, lsn);
+        return update_refused(u, rc, epoch_in, lsn);
     /* for certain: a commit cannot be refused */
     if (need.redo > heap_promise_max(v->h))
         return -DER_OVERFLOW;

@@ -657,6 +657,12 @@ uint64_t update_seen_lsn(const struct vos_update *u);
 void update_note(const struct vos_update *u, uint64_t lsn, uint64_t epoch);
 /* What it looked at was read at this epoch. */
 void update_mark(const struct vos_update *u, uint64_t epoch);
+/* Nothing is stored of it but that it was looked at, which outlives a crash: marked, and *lsn must
+ * be durable before the answer. */
+int update_looked(const struct vos_update *u, uint64_t epoch, uint64_t *lsn);
+/* rc is an answer to what was looked at at this epoch (0: no epoch): what was looked at must stay
+ * so for whoever comes before it. Returns rc, or why it cannot be given. */
+int update_refused(const struct vos_update *u, int rc, uint64_t epoch, uint64_t *lsn);
 bool update_only_checks(const struct vos_update *u);
 /* Deletes and nothing else: works in a full pool too. */
 bool update_only_deletes(const struct vos_update *u);

@@ -461,6 +461,28 @@ void update_mark(const struct vos_update *u, uint64_t epoch)
     }
 }
 
+int update_looked(const struct vos_update *u, uint64_t epoch, uint64_t *lsn)
+{
+    int rc = vos_read_mark(u->c->v, epoch);
+
+    *lsn = MAX(update_seen_lsn(u), u->c->v->ceiling_lsn);
+    if (rc == 0)
+        update_mark(u, epoch);
+    return rc;
+}
+
+int update_refused(const struct vos_update *u, int rc, uint64_t epoch, uint64_t *lsn)
+{
+    int marked;
+
+    if (epoch == 0 || MUTANT(PREPARE_REFUSAL_UNMARKED) ||
+        (rc != -DER_NONEXIST && rc != -DER_EXIST && rc != -DER_INVAL && rc != -DER_REC_SIZE &&
+         rc != VOS_NOTEMPTY))
+        return rc;
+    marked = update_looked(u, epoch, lsn);
+    return marked ? marked : rc;
+}
+
 bool update_only_checks(const struct vos_update *u)
 {
     for (uint32_t i = 0; i < u->nr; i++)
@@ -490,6 +512,8 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
 
     if (epoch_in == 0) {
         rc = MUTANT(COND_AT_BEGIN) ? 0 : update_conditions(u);
+        if (rc && v->marks) /* or a transaction of several shards could still come before it */
+            return update_refused(u, rc, hlc_get(v->clock, wall_ns), lsn);
         if (rc)
             return rc;
     } else if (hlc_peek(v->clock) < epoch_in) {
@@ -499,6 +523,8 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
     if (epoch_in == 0 && !BARE_UPDATES)
         update_mark(u, *epoch);
     if (update_only_checks(u)) {
+        if (v->marks)
+            return update_looked(u, *epoch, lsn);
         *lsn = update_seen_lsn(u);
         return 0;
     }
@@ -533,6 +559,7 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
     uint64_t epoch = 0;
     int rc;
 
+    *lsn = 0;
     *replayed = false;
     arena_reset(&v->scratch);
     if (u->c->gone) {
@@ -556,7 +583,7 @@ int vos_update_publish(struct vos_update *u, uint64_t wall_ns, const struct vos_
     if (rc == 0)
         *epoch_out = epoch;
     else
-        *lsn = update_seen_lsn(u);
+        *lsn = MAX(*lsn, update_seen_lsn(u));
     update_free(u, rc != 0);
     return rc;
 }
