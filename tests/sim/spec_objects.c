@@ -434,6 +434,19 @@ static bool reads_fit(const struct ob_state *st, const struct ob_op *op)
     return true;
 }
 
+/* Targets judge their parts each for itself: of several refusals any may be the answer, but those
+ * of conditions come before those of what kind of value is there. */
+static bool refusal_fits(const struct ob_state *st, const struct ob_op *op, int rc)
+{
+    if (rc == op->rc || rc == 0 || op->rc == 0)
+        return rc == op->rc;
+    for (uint32_t i = 0; i < op->nr; i++)
+        if (op->sub[i].what < OB_CHANGES && conditions(&st->now, &op->sub[i]) == op->rc)
+            return true;
+    return (rc == -DER_INVAL || rc == -DER_REC_SIZE) &&
+           (op->rc == -DER_INVAL || op->rc == -DER_REC_SIZE);
+}
+
 /* A commit whose reads do not hold any more would be a conflict, and has changed nothing. */
 static bool apply_tx(struct ob_state *st, const struct ob_op *op, bool known)
 {
@@ -448,9 +461,11 @@ static bool apply_tx(struct ob_state *st, const struct ob_op *op, bool known)
     for (uint32_t i = 0; i < op->nr && rc == 0; i++)
         if (op->sub[i].what < OB_CHANGES)
             rc = change(&then, &op->sub[i]);
+    if (known && !refusal_fits(st, op, rc))
+        return false;
     if (rc == 0)
         st->now = then;
-    return !known || rc == op->rc;
+    return true;
 }
 
 static bool apply(void *state, const void *arg, bool known)
