@@ -79,6 +79,9 @@ void rollback_fiber(struct shard *s, struct net_req *req)
     int rc = b.part != NULL ? 0 : -DER_NOMEM;
 
     rt_mutex_lock(&s->eng->svc_lock); /* a snapshot in the making is not known yet, but there */
+    /* a target that is away would keep what the others forget */
+    if (rc == 0 && !shards_all_serve(s->eng))
+        rc = -DER_IO;
     if (rc == 0)
         rc = shards_each(s->eng, each_begin, &b);
     rt_mutex_unlock(&s->eng->svc_lock);
