@@ -88,6 +88,8 @@ static void the_engine_of_a_target_that_is_down(void **state)
 {
     struct api *a = *state;
     char there[128], gone[128];
+    daos_epoch_t epoch, late;
+    daos_handle_t coh;
 
     snprintf(there, sizeof(there), "%s/target1", a->path);
     snprintf(gone, sizeof(gone), "%s/kept", a->dir);
@@ -95,6 +97,10 @@ static void the_engine_of_a_target_that_is_down(void **state)
     ranks_are(a, DPI_ENGINES_ENABLED, 1, 0);
     ranks_are(a, DPI_ENGINES_DISABLED, 0, 0);
     ranks_are(a, 0, 0, 0);
+    OK(daos_cont_create_with_label(a->poh, "kept", NULL, NULL, NULL));
+    OK(daos_cont_open(a->poh, "kept", DAOS_COO_RW, &coh, NULL, NULL));
+    OK(daos_cont_create_snap(coh, &epoch, NULL, NULL));
+    OK(daos_cont_close(coh, NULL));
     leave(a);
 
     assert_int_equal(rename(there, gone), 0);
@@ -105,6 +111,11 @@ static void the_engine_of_a_target_that_is_down(void **state)
     target_is(a, 0, DAOS_TS_UP_IN);
     target_is(a, 1, DAOS_TS_DOWN);
     target_is(a, 2, DAOS_TS_UP_IN);
+    /* what it keeps could neither be held for a snapshot nor be taken back */
+    OK(daos_cont_open(a->poh, "kept", DAOS_COO_RW, &coh, NULL, NULL));
+    FAILS(DER_IO, daos_cont_rollback(coh, epoch, NULL));
+    FAILS(DER_IO, daos_cont_create_snap(coh, &late, NULL, NULL));
+    OK(daos_cont_close(coh, NULL));
     leave(a);
 
     assert_int_equal(rename(gone, there), 0);
@@ -112,6 +123,9 @@ static void the_engine_of_a_target_that_is_down(void **state)
     ranks_are(a, DPI_ENGINES_ENABLED, 1, 0);
     ranks_are(a, DPI_ENGINES_DISABLED, 0, 0);
     target_is(a, 1, DAOS_TS_UP_IN);
+    OK(daos_cont_open(a->poh, "kept", DAOS_COO_RW, &coh, NULL, NULL));
+    OK(daos_cont_rollback(coh, epoch, NULL));
+    OK(daos_cont_close(coh, NULL));
     leave(a);
 }
 
