@@ -243,8 +243,8 @@ void tx_ask_fiber(struct shard *s, struct net_req *req)
 struct olds {
     struct tx_met met[ROUND];
     uint32_t nr;
-    bool any; /* intents, old or not */
-    uint64_t before;
+    bool any;             /* intents, old or not */
+    uint64_t before, now; /* wall clock */
     uint8_t cont[16];
     struct asking ask[ROUND];
 };
@@ -252,10 +252,12 @@ struct olds {
 static int note_old(void *arg, const struct vos_doubt *d)
 {
     struct olds *o = arg;
+    uint64_t at = hlc_to_unix_ns(d->epoch);
     struct tx_met *m;
 
     o->any = true;
-    if (o->nr == ROUND || hlc_to_unix_ns(d->epoch) >= o->before)
+    /* one ahead of a wall clock that was set back would be young for as long as it is behind */
+    if (o->nr == ROUND || (at >= o->before && at <= o->now + OLD_NS))
         return 1;
     m = &o->met[o->nr++];
     *m = (struct tx_met){.id = {d->session_hlc, d->session_rand, d->seq, 0},
@@ -272,7 +274,8 @@ static int look(struct shard *s, void *arg)
 
     o->nr = 0;
     o->any = false;
-    o->before = engine_wall_ns(s->eng) - OLD_NS;
+    o->now = engine_wall_ns(s->eng);
+    o->before = o->now - OLD_NS;
     while ((c = vos_doubtful_next(s->vos, c)) != NULL) {
         struct vos_anchor a = {.eof = 0};
 
