@@ -76,7 +76,7 @@ struct io_dev_ops {
     int (*grow)(struct io_dev *dev,
                 uint64_t size); /* may block shortly; contents of the new part read as zeros */
     void (*close)(struct io_dev *dev);
-    uint64_t (*room)(struct io_dev *dev); /* optional */
+    uint64_t (*room)(struct io_dev *dev);                            /* optional */
     void *(*memory)(struct io_dev *dev, uint64_t off, uint64_t len); /* optional */
 };
 

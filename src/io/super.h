@@ -102,9 +102,9 @@ int super_write_wait(struct super *s, enum super_role role, uint64_t off, const 
                      size_t len, uint32_t flags);
 int super_flush_wait(struct super *s);
 
-/* The role in memory, where its device is (io_dev_memory()): each piece is the next len bytes of the
- * role. Returns how many, at most SUPER_EXTENTS_MAX; 0: not all of it is. What is there stays there
- * when the role grows. */
+/* The role in memory, where its device is (io_dev_memory()): each piece is the next len bytes of
+ * the role. Returns how many, at most SUPER_EXTENTS_MAX; 0: not all of it is. What is there stays
+ * there when the role grows. */
 struct super_memory {
     char *at;
     uint64_t len;

@@ -126,7 +126,7 @@ struct net_req {
     uint64_t born;  /* pid's (base/proc.h), 0: it does not know */
     uint64_t *note; /* the service's own, NET_NOTES of whoever sends, 0 at first; NULL: born is 0.
                        On the connections' xstream alone */
-    bool local; /* the sender is this process */
+    bool local;     /* the sender is this process */
     void *priv[8];
     /* The transport's. */
     struct arena *mem;

@@ -677,7 +677,8 @@ static int check_intent_slot(struct check *k, uint64_t off, const struct intent 
     struct txid_look look;
     int rc = session_look(k->v, &id, &look);
 
-    if (in->head.flags & INTENT_DECIDED) /* what the session remembers the client may have dropped */
+    if (in->head.flags &
+        INTENT_DECIDED) /* what the session remembers the client may have dropped */
         return rc;
     if (rc == 0 && look.state != TXID_PREPARED)
         problem(k, "intent at heap offset %llu: its session does not know of it",

@@ -765,8 +765,7 @@ static void a_refusal_stays_true(void **state)
     rig_start(&r, NULL, 1, 2);
     begin_session(&r);
     CHECK_EQ(plain(&r, "k", "old"), 0);
-    assert_int_equal(prepare_s(&r, 1, "other", "x", now(&r), NULL),
-                     -DER_AGAIN); /* marks begin */
+    assert_int_equal(prepare_s(&r, 1, "other", "x", now(&r), NULL), -DER_AGAIN); /* marks begin */
     early = now(&r);
     late = now(&r);
     text_op(&o, "k", "new")->cond = DAOS_COND_DKEY_INSERT;
