@@ -194,7 +194,7 @@ int daos_cont_aggregate(daos_handle_t coh, daos_epoch_t epoch, daos_event_t *ev)
  * something in the container before the call has ended is refused with -DER_AGAIN; transactions
  * that have read what is gone cannot commit (-DER_TX_RESTART). Errors: -DER_INVAL (epoch 0 or max),
  * -DER_NO_PERM, -DER_NONEXIST (no such snapshot), -DER_BUSY (a newer snapshot exists), -DER_IO (a
- * target is away: it is done on all of them or not at all; try again when it is back).
+ * target is away, and nothing was done, or it failed meanwhile: roll back again when it is back).
  */
 int daos_cont_rollback(daos_handle_t coh, daos_epoch_t epoch, daos_event_t *ev);
 

@@ -12,7 +12,7 @@ struct rollback {
     struct vos_txid txid;
     struct rollback_part {
         uint64_t lsn;
-        bool replayed, more;
+        bool begun, replayed, more;
     } * part; /* [target] */
 };
 
@@ -43,8 +43,10 @@ static int each_begin(struct shard *s, void *arg)
     struct rollback *b = arg;
     int rc = shard_run(s, begin, b);
 
-    return rc == 0 && s->eng->shard_nr > 1 ? heap_wait_durable(s->heap, b->part[s->target].lsn)
-                                           : rc;
+    if (rc == 0 && s->eng->shard_nr > 1)
+        rc = heap_wait_durable(s->heap, b->part[s->target].lsn);
+    b->part[s->target].begun = rc == 0;
+    return rc;
 }
 
 static int each_rest(struct shard *s, void *arg)
@@ -84,6 +86,9 @@ void rollback_fiber(struct shard *s, struct net_req *req)
         rc = -DER_IO;
     if (rc == 0)
         rc = shards_each(s->eng, each_begin, &b);
+    for (uint32_t i = 0; i < s->eng->shard_nr && rc == 0; i++)
+        if (!b.part[i].begun) /* it has failed meanwhile: the client does it again */
+            rc = -DER_IO;
     rt_mutex_unlock(&s->eng->svc_lock);
     if (rc == 0)
         shards_each(s->eng, each_rest, &b);

@@ -78,6 +78,7 @@ struct barrier {
     uint64_t held;  /* from here on everything is kept; 0: nothing is */
     uint64_t epoch; /* of the snapshot */
     uint64_t lsn;
+    bool kept; /* durably */
 };
 
 static int barrier_cont(struct shard *s, struct barrier *b)
@@ -165,7 +166,10 @@ static int each_add(struct shard *s, void *arg)
     struct barrier *b = barrier_of(s, arg);
     int rc = shard_run(s, snap_add, b);
 
-    return rc == 0 && s->svc == NULL ? heap_wait_durable(s->heap, b->lsn) : rc;
+    if (rc == 0 && s->svc == NULL)
+        rc = heap_wait_durable(s->heap, b->lsn);
+    b->kept = rc == 0;
+    return rc;
 }
 
 static int each_del(struct shard *s, void *arg)
@@ -203,6 +207,9 @@ static int take_snapshot(struct engine *eng, struct host *h, struct barrier *b)
         b[i].epoch = h->epoch;
     if (rc == 0)
         rc = shards_each(eng, each_add, b);
+    for (uint32_t i = 0; i < eng->shard_nr && rc == 0; i++)
+        if (!b[i].kept) /* it has failed meanwhile, and was passed by */
+            rc = -DER_IO;
     shards_each(eng, each_thaw, b);
     h->lsn = MAX(h->lsn, b[0].lsn);
     return rc;
