@@ -107,8 +107,8 @@ bool tx_only_checks(const struct msg_op *ops, uint32_t nr);
 /* After -DER_INPROGRESS: who is in the way? False: nobody that could be waited for. [L] */
 bool tx_met(struct shard *s, struct tx_met *m);
 /* Waits until it is resolved here, or until_ns. 0: look again. -DER_TIMEDOUT; -DER_IO: its leader's
- * shard is away; -DER_CSUM: what would say what became of it is damaged; -DER_SHUTDOWN: the engine
- * closes, and its leader does not know. [F] */
+ * shard is away, or a disk fails here or there; -DER_CSUM: what would say what became of it is
+ * damaged; -DER_SHUTDOWN: the engine closes, and its leader does not know. [F] */
 int tx_wait(struct shard *s, const struct tx_met *m, uint64_t until_ns);
 void tx_ask_fiber(struct shard *s, struct net_req *req); /* MSG_TX_ASK */
 /* An intent was resolved here, or something led from here ended: whoever waits looks again. */

@@ -175,7 +175,8 @@ int tx_wait(struct shard *s, const struct tx_met *m, uint64_t until_ns)
         }
         asked = true;
         rc = ask(s, m, until_ns - now);
-        if (rc == -DER_CSUM) /* what says so is damaged: nobody will ever know */
+        if (rc == -DER_CSUM || rc == -DER_IO) /* what says so is damaged, here or there, or a log
+                                                 has failed: that takes longer than anybody waits */
             return rc;
         /* nobody waits for an engine that does not come to know it, while it closes */
         if (rc != 0 && gate_is_closed(&s->eng->gate))

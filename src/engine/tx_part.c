@@ -112,7 +112,7 @@ int tx_prepare(struct shard *s, const struct tx_to_prepare *p, uint64_t *lsn, ui
         if (!pr.in_the_way || pr.met.epoch > p->epoch)
             break;
         late = tx_wait(s, &pr.met, until);
-        if (late == -DER_CSUM)
+        if (late == -DER_CSUM || late == -DER_IO)
             rc = late;
     } while (late == 0);
     if (rc != 0 && pr.lsn == 0) {
