@@ -390,14 +390,9 @@ int obj_fetch_held(struct client *c, struct cont *co, struct hobj *held, struct 
 
     if (nr > NET_BULK_MAX)
         return fetch_many(co, held, tx, at, oid, flags, dkey, nr, iods, sgls, ioms, newest, ev);
-    rc = op_begin(c, ev, &local, &op);
-    if (rc) {
-        tx_put(tx);
-        handle_put(held);
+    rc = op_begin_in(c, ev, &local, held, tx, &op);
+    if (rc)
         return rc;
-    }
-    op_hold(op, held);
-    op_set_tx(op, tx);
     rc = io_fetch(op, co, at, oid, flags, dkey, nr, iods, sgls, ioms);
     if (rc)
         return op_fail(op, rc);

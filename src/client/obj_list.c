@@ -134,14 +134,9 @@ int list_keys_held(struct client *c, struct cont *co, struct hobj *held, struct 
         handle_put(held);
         return client_now(ev, 0);
     }
-    rc = op_begin(c, ev, &local, &op);
-    if (rc) {
-        tx_put(tx);
-        handle_put(held);
+    rc = op_begin_in(c, ev, &local, held, tx, &op);
+    if (rc)
         return rc;
-    }
-    op_hold(op, held);
-    op_set_tx(op, tx);
     fill_req(op, co, epoch, dkey ? MSG_AKEY : MSG_DKEY, oid, dkey, NULL, anchor, *nr,
              list_room(sgl));
     op->first = dkey == NULL ? MIN(anchor->da_shard, route_groups(co, oid) - 1) : 0;
@@ -248,14 +243,9 @@ int list_recx_held(struct client *c, struct cont *co, struct hobj *held, struct 
         handle_put(held);
         return client_now(ev, 0);
     }
-    rc = op_begin(c, ev, &local, &op);
-    if (rc) {
-        tx_put(tx);
-        handle_put(held);
+    rc = op_begin_in(c, ev, &local, held, tx, &op);
+    if (rc)
         return rc;
-    }
-    op_hold(op, held);
-    op_set_tx(op, tx);
     fill_req(op, co, epoch, MSG_RECX, oid, dkey, akey, anchor, *nr, 0);
     op->req.list.down = !incr_order;
     op->user[U_NR] = (uintptr_t)nr;

@@ -161,7 +161,8 @@ static bool next_list(struct op *op)
     struct msg_obj_list_rep *rep = &op->rep.list;
 
     if (op->call.rc != 0) {
-        op->req.list.anchor = op->walk_anchor;
+        if (op->walk.at_once)
+            op->req.list.anchor = op->walk_anchor;
         return walk_again(op);
     }
     if (op->walk.at_once)

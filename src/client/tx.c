@@ -66,6 +66,21 @@ void op_set_tx(struct op *op, struct tx *tx)
     op->tx = tx;
 }
 
+int op_begin_in(struct client *c, daos_event_t *ev, struct op *local, struct hobj *held,
+                struct tx *tx, struct op **op)
+{
+    int rc = op_begin(c, ev, local, op);
+
+    if (rc) {
+        tx_put(tx);
+        handle_put(held);
+        return rc;
+    }
+    op_hold(*op, held);
+    op_set_tx(*op, tx);
+    return 0;
+}
+
 void tx_failed(struct tx *tx)
 {
     lock_short(&tx->lock);

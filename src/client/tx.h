@@ -30,6 +30,10 @@ void tx_put(struct tx *tx);
 /* The op belongs to tx (may be NULL), whose reference it takes over: -DER_TX_RESTART from it fails
  * the transaction. */
 void op_set_tx(struct op *op, struct tx *tx);
+/* op_begin() of what is asked of `held` in tx (NULL: in none); takes over both references, also
+ * when it fails. */
+int op_begin_in(struct client *c, daos_event_t *ev, struct op *local, struct hobj *held,
+                struct tx *tx, struct op **op);
 void tx_failed(struct tx *tx);
 /* For op_run(), before a read of a transaction is sent: fills in the epoch, or makes it the one
  * that asks for it. False: another asks; op_turn() will come. */
