@@ -63,16 +63,19 @@ static bool inline_try(struct shard *s, struct net_req *req)
  * client's own wall clock, and counts while that is about right. */
 static void hear(struct shard *s, const struct net_hdr *hdr)
 {
-    uint64_t latest = 0;
+    uint64_t heard = hdr->hlc, latest;
 
-    if (s == NULL || s->eng->shard_nr == 1 || hdr->hlc <= hlc_peek(s->clock))
+    if (s == NULL || s->eng->shard_nr == 1)
         return;
-    for (uint32_t i = 0; i < s->eng->shard_nr; i++)
-        latest = MAX(latest, hlc_peek(s->eng->shard[i].clock));
-    if (hlc_too_far(hdr->hlc, latest, engine_wall_ns(s->eng), ENGINE_EPSILON_NS))
-        hlc_raise(s->clock, MIN(hdr->hlc, latest));
-    else
-        hlc_raise(s->clock, hdr->hlc);
+    latest = hlc_peek(s->clock);
+    if (heard <= latest)
+        return;
+    if (hlc_too_far(heard, latest, engine_wall_ns(s->eng), ENGINE_EPSILON_NS)) {
+        for (uint32_t i = 0; i < s->eng->shard_nr; i++)
+            latest = MAX(latest, hlc_peek(s->eng->shard[i].clock));
+        heard = MIN(heard, latest);
+    }
+    hlc_raise(s->clock, heard);
 }
 
 static bool service_inline(struct net_service *service, struct net_req *req)
