@@ -21,6 +21,16 @@ static void snap_print(FILE *out, daos_epoch_t epoch)
     fprintf(out, "%#llx %s\n", (unsigned long long)epoch, epoch_text(epoch, when));
 }
 
+/* Snapshots are of all targets. */
+static void say_away(struct tool *t, int rc)
+{
+    if (rc == -DER_IO)
+        err_next(&t->err,
+                 "it takes all targets of the pool: '%s pool query %s' shows whether one is away; "
+                 "the engine's log and the kernel's (dmesg) say why",
+                 t->program, t->args[0]);
+}
+
 int cmd_create_snap(struct tool *t)
 {
     struct conn c = {0};
@@ -31,6 +41,7 @@ int cmd_create_snap(struct tool *t)
         rc = daos_cont_create_snap(c.coh, &epoch, NULL, NULL);
         if (rc != 0)
             tool_fail_der(t, rc, "cannot take a snapshot of container %s", t->args[1]);
+        say_away(t, rc);
     }
     if (rc == 0 && t->json)
         t->response = snap_json(epoch);
@@ -181,6 +192,7 @@ int cmd_rollback(struct tool *t)
                      "there is a newer snapshot, or somebody reads at a later moment: remove newer "
                      "snapshots ('%s cont destroy-snap'), then try again",
                      t->program);
+        say_away(t, rc);
     }
     if (rc == 0 && !t->json)
         fprintf(t->out, "rolled back\n");

@@ -40,6 +40,8 @@ ok tarn check ./p
 says sound
 
 # ---- one is missing
+ok tarn cont create-snap ./p home
+snap=$(grep -o '^0x[0-9a-f]*' "$WORLD/.out")
 mv p/target1 kept
 ok tarn pool query ./p
 says 'targets   3, 1 disabled'
@@ -54,6 +56,8 @@ ok tarn inspect ./p
 says '3 targets, 1 down'
 says 'target 1 is down: .*; '
 json '[d["target"] for d in r["targets_down"]] == [1]' tarn inspect ./p
+fails 12 DER_IO 'takes all targets' tarn cont create-snap ./p home
+fails 12 DER_IO 'takes all targets' tarn cont rollback ./p home --epc "$snap"
 mv kept p/target1
 ok tarn check ./p
 says sound
