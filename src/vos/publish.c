@@ -451,14 +451,19 @@ static bool looks(const struct vos_op *op)
     return yes;
 }
 
-void update_mark(const struct vos_update *u, uint64_t epoch)
+static void mark(const struct vos_update *u, uint64_t epoch, bool all)
 {
     for (uint32_t i = 0; u->c->v->marks && i < u->nr; i++) {
         const struct vos_op *op = &u->ops[i];
 
-        if (looks(op))
+        if (all || looks(op))
             mark_note(u->c, op_of_obj(op) ? VOS_OBJ : VOS_DKEY, op->oid, &op->dkey, epoch);
     }
+}
+
+void update_mark(const struct vos_update *u, uint64_t epoch)
+{
+    mark(u, epoch, false);
 }
 
 int update_looked(const struct vos_update *u, uint64_t epoch, uint64_t *lsn)
@@ -480,7 +485,11 @@ int update_refused(const struct vos_update *u, int rc, uint64_t epoch, uint64_t 
          rc != VOS_NOTEMPTY))
         return rc;
     marked = update_looked(u, epoch, lsn);
-    return marked ? marked : rc;
+    if (marked)
+        return marked;
+    if (rc == -DER_INVAL || rc == -DER_REC_SIZE) /* of what is there, which a plain change met */
+        mark(u, epoch, true);
+    return rc;
 }
 
 bool update_only_checks(const struct vos_update *u)

@@ -1,5 +1,5 @@
 /* Prepared transactions: who meets one, at which epochs, what it becomes. (What they cost, and
- * power cuts: prepare_disk_test.c. Random histories: pack_twin_test.c, model_test.c.) */
+ * power cuts: prepare_disk_test.c. Who leads: lead_test.c. Random histories: pack_twin_test.c, model_test.c.) */
 #include "prepare_rig.h"
 
 #define BLOCKED "!-2018"
@@ -695,64 +695,7 @@ static void a_person_sees_it(void **state)
     rig_stop(&r);
 }
 
-/* ---- Who leads ---- */
-
-static int decide(struct rig *r, uint64_t seq, uint64_t *at)
-{
-    struct vos_txid id = {r->txid.session_hlc, r->txid.session_rand, seq, 0};
-    uint64_t lsn;
-
-    return RIG_RETRY(r, vos_decide(r->c, &id, at, &lsn));
-}
-
-static bool is_decided(struct rig *r, uint64_t seq, uint64_t epoch)
-{
-    struct vos_txid id = {r->txid.session_hlc, r->txid.session_rand, seq, 0};
-    uint64_t at = 0, lsn;
-
-    return vos_decided(r->c, &id, &at, &lsn) && at == epoch;
-}
-
-/* What the client acknowledges, and a crash, leave the decision. */
-static void a_decision_stays_until_it_is_forgotten(void **state)
-{
-    struct vos_doubt d;
-    struct vos_txid id;
-    uint64_t e, at;
-    struct rig r;
-
-    (void)state;
-    rig_start(&r, NULL, 1, 2);
-    begin_session(&r);
-    CHECK_EQ(prepare_s(&r, 3, "k", "new", 0, &e), 0);
-    CHECK_EQ(decide(&r, 3, &at), 0);
-    assert_int_equal(at, e);
-    assert_string_equal(get_s(&r, LATEST, kv(), "k", "a"), "new");
-    assert_int_equal(intents(&r), 0);
-    assert_true(is_decided(&r, 3, e));
-    id = (struct vos_txid){r.txid.session_hlc, r.txid.session_rand, 3, 0};
-    r.txid =
-        (struct vos_txid){r.txid.session_hlc, r.txid.session_rand, 3 + 3 * 256, 3 + 3 * 256 - 1};
-    CHECK_EQ(put_s(&r, kv(), "other", "a", "x"), 0); /* its slot is another's */
-    check_clean(&r);
-    rig_reopen(&r, false);
-    check_clean(&r);
-    assert_true(is_decided(&r, 3, e));
-    assert_true(vos_decided_next(r.c, NULL, &d));
-    assert_int_equal(d.seq, 3);
-    assert_int_equal(d.info_len, strlen("leader"));
-    assert_memory_equal(d.info, "leader", d.info_len);
-    assert_false(vos_decided_next(r.c, &id, &d));
-    CHECK_EQ(RIG_RETRY(&r, vos_decided_forget(r.c, &id)), 0);
-    CHECK_EQ(RIG_RETRY(&r, vos_decided_forget(r.c, &id)), 0);
-    assert_false(is_decided(&r, 3, e));
-    check_clean(&r);
-    rig_reopen(&r, true);
-    assert_false(is_decided(&r, 3, e));
-    assert_string_equal(get_s(&r, LATEST, kv(), "k", "a"), "new");
-    check_clean(&r);
-    rig_stop(&r);
-}
+/* ---- Attempts ---- */
 
 /* A refusal is one of an epoch, like what other shards say of it: nothing comes below it later. */
 static void a_refusal_stays_true(void **state)
@@ -829,7 +772,6 @@ int main(void)
         cmocka_unit_test(no_more_than_so_many),
         cmocka_unit_test(who_has_its_slot_is_waited_for),
         cmocka_unit_test(a_person_sees_it),
-        cmocka_unit_test(a_decision_stays_until_it_is_forgotten),
         cmocka_unit_test(a_refusal_stays_true),
         cmocka_unit_test(a_withdrawn_attempt_may_be_followed),
     };
