@@ -166,7 +166,13 @@ static bool next_list(struct op *op)
         return walk_again(op);
     }
     if (op->walk.at_once)
-        saw_change(op, 0);
+        saw_change(op, rep->rec_size);
+    /* it was ahead of those before it, which had nothing */
+    if (op->walk.newer && (rep->key_lens_nr > 0 || op->walk.at + 1 >= op->walk.end)) {
+        op->req.list.anchor = op->walk_anchor;
+        if (walk_again(op))
+            return true;
+    }
     if (!rep->eof || op->walk.at + 1 >= op->walk.end)
         return false;
     op->req.list.anchor = (struct msg_buf){0};

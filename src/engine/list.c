@@ -49,6 +49,18 @@ static int emit(void *arg, const struct vos_entry *e)
     return 0;
 }
 
+/* Who puts an answer together from several shards has to know whether this one is ahead. */
+static int changed_since(struct listing *l, struct vos_cont *c)
+{
+    const struct msg_obj_list_req *m = l->req->req;
+    const struct msg_obj_list_rep *rep = l->req->rep;
+    daos_epoch_t newest;
+    int rc = vos_obj_changed(c, m->oid, &newest);
+
+    l->rec_size = rc == 0 && newest > rep->read_at ? newest : 0;
+    return rc;
+}
+
 static int run(struct shard *s, void *arg)
 {
     struct listing *l = arg;
@@ -65,9 +77,11 @@ static int run(struct shard *s, void *arg)
         memcpy(&l->anchor, m->anchor.buf, m->anchor.len);
     l->nr = l->bytes = l->need = 0;
     rep->read_at = shard_read_at(s, m->epoch);
-    return vos_list(c, rep->read_at, (enum vos_level)m->level, m->oid, &dkey,
-                    m->level == VOS_RECX ? &akey : NULL, m->down != 0, &l->anchor, emit, l,
-                    &l->lsn);
+    rc = vos_list(c, rep->read_at, (enum vos_level)m->level, m->oid, &dkey,
+                  m->level == VOS_RECX ? &akey : NULL, m->down != 0, &l->anchor, emit, l, &l->lsn);
+    if (rc == 0 && m->level == MSG_DKEY && m->epoch != 0 && m->epoch != DAOS_EPOCH_MAX)
+        rc = changed_since(l, c);
+    return rc;
 }
 
 static void *room(struct listing *l, bool wanted, size_t bytes, bool *ok)

@@ -411,7 +411,9 @@ enum msg_tx_verdict { MSG_TX_ABORT, MSG_TX_COMMIT, MSG_TX_WITHDRAW };
     F(recxs, , recxs, "MSG_RECX")                                                                  \
     F(u64s, , epochs, "one an entry: of its newest version")                                       \
     F(num, uint8_t, type, "MSG_RECX: daos_iod_type_t")                                             \
-    F(num, uint64_t, rec_size, "MSG_RECX")
+    F(num, uint64_t, rec_size,                                                                     \
+      "MSG_RECX; MSG_DKEY: the newest change of the object if that is above the epoch of the "     \
+      "read, prepared ones too, else 0")
 
 #define MSG_Q_OBJ_QUERY_KEY(F)                                                                     \
     F(uuid, , hdl, "container handle")                                                             \

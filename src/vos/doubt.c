@@ -397,6 +397,21 @@ const struct doubt *doubt_of_obj(const struct vos_cont *c, daos_obj_id_t oid,
     return NULL;
 }
 
+uint64_t doubt_newest(const struct vos_cont *c, daos_obj_id_t oid)
+{
+    const uint64_t hash[] = {pend_hash_obj(c, oid), whole_obj(pend_hash_obj(c, oid))};
+    uint64_t newest = 0;
+
+    for (uint32_t i = 0; c->doubt_nr && i < ARRAY_LEN(hash); i++)
+        for (struct hlink *l = htable_first(&c->doubtful, hash[i]); l; l = htable_next(l)) {
+            const struct touch *t = CONTAINER_OF(l, struct touch, link);
+
+            if (t->oid_hi == oid.hi && t->oid_lo == oid.lo)
+                newest = MAX(newest, t->d->epoch);
+        }
+    return newest;
+}
+
 int doubt_between(const struct vos_cont *c, uint64_t first, uint64_t last)
 {
     struct list *l;

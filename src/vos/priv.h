@@ -756,6 +756,8 @@ void doubt_free(struct doubt *d);
 void doubt_add(struct vos_cont *c, struct doubt *d);
 void doubt_take(struct vos_cont *c, struct doubt *d); /* drops the promise */
 struct doubt *doubt_find(const struct vos_cont *c, const struct vos_txid *id);
+/* The latest epoch of those that change the object or something in it; 0: none does. */
+uint64_t doubt_newest(const struct vos_cont *c, daos_obj_id_t oid);
 /* -DER_INPROGRESS. */
 int doubt_meets(const struct vos_update *u);
 /* The first that touches an object, behind another (NULL: of all). */

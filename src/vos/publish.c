@@ -36,6 +36,24 @@ static int removed_since(struct vos_cont *c, const struct obj_rec *o, uint64_t *
     return rc;
 }
 
+int vos_obj_changed(struct vos_cont *c, daos_obj_id_t oid, daos_epoch_t *newest)
+{
+    const struct obj_rec *o;
+    uint64_t off;
+    int rc;
+
+    *newest = 0;
+    if (c->gone)
+        return -DER_NO_HDL;
+    rc = obj_find(c, oid, &off);
+    if (rc == -DER_NONEXIST)
+        rc = removed_since(c, NULL, newest);
+    else if (rc == 0 && (o = REC(c->v->h, off, obj_rec, REC_OBJ, &rc)) != NULL)
+        *newest = o->changed;
+    *newest = MAX(*newest, doubt_newest(c, oid));
+    return rc;
+}
+
 int key_probe(const struct view *top, enum vos_level level, daos_obj_id_t oid,
               const struct vos_key *dkey, const struct vos_key *akey, bool *yes, uint64_t *changed)
 {

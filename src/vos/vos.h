@@ -434,6 +434,10 @@ int vos_probe(struct vos_cont *c, daos_epoch_t epoch, enum vos_level level, daos
               const struct vos_key *dkey, const struct vos_key *akey, daos_epoch_t *changed,
               uint64_t *lsn);
 
+/* The epoch at which the object, or something in it, changed last, or will if what is prepared is
+ * committed; 0: it is not known here. Leaves no mark. */
+int vos_obj_changed(struct vos_cont *c, daos_obj_id_t oid, daos_epoch_t *newest);
+
 /* ---- Background ---- */
 
 /* One bounded step of giving back room: destroyed containers, old versions no snapshot needs

@@ -220,6 +220,36 @@ static void what_it_may_not(void **state)
     rig_stop(&r);
 }
 
+static uint64_t newest(struct rig *r, daos_obj_id_t oid)
+{
+    daos_epoch_t e = 1;
+
+    CHECK_EQ(RIG_RETRY(r, vos_obj_changed(r->c, oid, &e)), 0);
+    return e;
+}
+
+/* What is prepared may be committed already where it is led. */
+static void the_newest_change_may_be_in_doubt(void **state)
+{
+    uint64_t before, e;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 1, 2);
+    begin_session(&r);
+    assert_int_equal(newest(&r, kv()), 0);
+    before = now(&r);
+    CHECK_EQ(plain(&r, "k", "old"), 0);
+    assert_true(newest(&r, kv()) > before && newest(&r, kv()) < now(&r));
+    before = now(&r);
+    CHECK_EQ(prepare_s(&r, 1, "other", "new", 0, &e), 0);
+    assert_int_equal(newest(&r, kv()), e);
+    CHECK_EQ(rig_resolve(&r, 1, false, NULL), 0);
+    assert_true(newest(&r, kv()) < before);
+    assert_int_equal(newest(&r, OID(DAOS_OT_MULTI_LEXICAL, 77)), 0);
+    rig_stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +257,7 @@ int main(void)
         cmocka_unit_test(is_applied_with_the_decision),
         cmocka_unit_test(what_came_meanwhile_is_in_its_way),
         cmocka_unit_test(what_it_may_not),
+        cmocka_unit_test(the_newest_change_may_be_in_doubt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
