@@ -11,6 +11,7 @@
 
 #define POOL_MAX    256u /* idle ops kept for reuse */
 #define RENAMES_MAX 3u
+#define GIVEN_UP_NS UINT64_C(600000000000) /* and until this is past */
 
 /* Somebody may abort an op while its answer comes: what it holds stays until he is done with it. */
 enum op_gate { GATE_OPEN, GATE_ABORTS, GATE_SHUT };
@@ -20,6 +21,7 @@ static void op_init(struct op *op, struct client *c)
     op->client = c;
     op->txid.session = NULL;
     op->renamed = 0;
+    op->given_up_ns = 0;
     op->tx = NULL;
     op->asks = false;
     op->turn = NULL;
@@ -237,13 +239,18 @@ int op_stamp(struct op *op, uint16_t opcode)
 }
 
 /* A plain change of several targets that its leader gave up, which was not asked to look at what
- * the client had read: nothing was done, and nothing will be under that name. */
+ * the client had read: nothing was done, and nothing will be under that name. An engine that dies
+ * again and again may give it up each time. */
 static bool given_up(struct op *op)
 {
     const struct msg_obj_tx_req *q = &op->req.tx;
 
     if (op->call.rc != -DER_TX_RESTART || op->asked.opcode != MSG_OBJ_TX ||
-        op->txid.session == NULL || ++op->renamed > RENAMES_MAX)
+        op->txid.session == NULL)
+        return false;
+    if (op->given_up_ns == 0)
+        op->given_up_ns = rt_now_ns();
+    if (++op->renamed > RENAMES_MAX && rt_now_ns() - op->given_up_ns > GIVEN_UP_NS)
         return false;
     for (uint32_t i = 0; i < q->parts_nr; i++)
         for (uint32_t k = 0; k < q->parts[i].ops_nr; k++)

@@ -68,6 +68,7 @@ struct op {
     struct txid txid;
     struct net_hdr asked; /* call.hdr as it was sent */
     uint32_t renamed;     /* times that it was sent under another name */
+    uint64_t given_up_ns; /* when its leader gave it up first */
     struct tx *tx;        /* see op_set_tx() in tx.h */
     bool asks;            /* it brings the transaction's epoch */
     uint32_t tx_life;
