@@ -22,7 +22,7 @@ trap 'rm -rf "$tmp"' EXIT
 
 # One mutant: a line "verdict<tab>how" in $tmp/NAME.
 one() { # name by
-    local name=$1 by=$2 rc out="$tmp/$1.out" seed more=""
+    local name=$1 by=$2 rc out="$tmp/$1.out" seed more="--targets 1"
     if [ "$by" != "-" ]; then
         TARN_MUTANT=$name timeout "$limit" "$build/tests/unit/unit_${by//\//_}" >"$out" 2>&1
         rc=$? # the number of cases that failed
@@ -34,7 +34,7 @@ one() { # name by
         return
     fi
     case $name in # what a pool of one target does not have
-    ENGINE_TX_* | WITHDRAW_ANY_ATTEMPT | ENGINE_HANDLE_STALE | ENGINE_HANDLE_SURVIVES | HEAP_REHEARSAL_COUNTS) more="--targets 3" ;;
+    ENGINE_TX_* | WITHDRAW_ANY_ATTEMPT | ENGINE_HANDLE_STALE | ENGINE_HANDLE_SURVIVES | HEAP_REHEARSAL_COUNTS | DECIDE_UNLOOKED) more="--targets 3" ;;
     esac
     # shellcheck disable=SC2086
     timeout "$limit" "$sim" --mutant "$name" $more --seeds "$seeds" --quiet >"$out" 2>&1

@@ -107,7 +107,7 @@ static void draw_memory(uint64_t seed, struct sim_profile *p)
     d->memory = d->fixed_bytes == 0 && sim_rng_below(&rng, 4) == 0;
 }
 
-/* Targets, which share xstreams or not, and a clock or not. One unless more are asked for. By a
+/* Targets, in half of the runs several, which share xstreams or not, and a clock or not. By a
  * generator of their own too. */
 static void draw_targets(uint64_t seed, uint32_t targets, struct sim_profile *p)
 {
@@ -115,7 +115,9 @@ static void draw_targets(uint64_t seed, uint32_t targets, struct sim_profile *p)
     struct sim_rng rng;
 
     sim_rng_seed(&rng, seed ^ UINT64_C(0x7a29e7500000000));
-    c->targets = targets != 0 ? targets : 1;
+    c->targets = sim_rng_below(&rng, 2) != 0 ? 2 + (uint32_t)sim_rng_below(&rng, 3) : 1;
+    if (targets != 0)
+        c->targets = targets;
     c->xstreams = 1 + (uint32_t)sim_rng_below(&rng, c->targets);
     c->own_clocks = sim_rng_below(&rng, 2) != 0;
     if (c->targets == 1)

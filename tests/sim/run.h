@@ -68,7 +68,7 @@ struct sim_run_conf {
     uint32_t faults;             /* kinds allowed; 0: all */
     uint32_t clients;            /* 0: drawn */
     uint32_t devices;            /* that the roles lie on: 1, 2 or 3; 0: drawn */
-    uint32_t targets;            /* of the pool; 0: one */
+    uint32_t targets;            /* of the pool; 0: as the seed draws */
     enum sim_single single;
     uint64_t nth;         /* from 1 */
     struct rt_keep *keep; /* for run after run; see rt.h */

@@ -44,7 +44,7 @@ static enum sim_single kind_of(const char *name)
 
 int main(int argc, char **argv)
 {
-    struct sim_run_conf c = {.faults = SIM_FAULTS_NONE, .clients = 1};
+    struct sim_run_conf c = {.faults = SIM_FAULTS_NONE, .clients = 1, .targets = 1};
     struct sim_result *r = calloc(1, sizeof(*r));
     uint64_t stride = argc > 4 ? strtoull(argv[4], NULL, 0) : 1, chances, runs = 0;
     enum sim_single kind = argc > 3 ? kind_of(argv[1]) : SIM_SINGLE_NONE;

@@ -44,7 +44,7 @@ static const char help[] =
     "  --ops N           operations of a run, at least (default 2000)\n"
     "  --workload NAME   instead of one that the seed draws; `list` shows them\n"
     "  --clients N       instead of as many as the seed draws\n"
-    "  --targets N       that the pool has, instead of one\n"
+    "  --targets N       that the pool has, instead of what the seed draws\n"
     "  --devices N       that log, metadata and data lie on, instead of as many as the seed draws\n"
     "  --faults LIST     only these kinds, with commas between; `none`; `list` shows them\n"
     "  --trace           print the story of the run: who did what, at which virtual time\n"

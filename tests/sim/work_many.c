@@ -150,17 +150,21 @@ static int put(struct work_client *c, daos_handle_t th, const struct many_op *op
     return daos_kv_put(mc->oh, th, put_if[op->cond], key, len, mc->buf, NULL);
 }
 
+/* Where there are several targets a transaction that nobody is in the way of may have to be run
+ * once more: its first copy was given up while its engine was away. */
 static int together(struct work_client *c, const struct many_op *op)
 {
     daos_handle_t th;
-    int rc = daos_tx_open(c->coh, &th, 0, NULL);
+    int rc = daos_tx_open(c->coh, &th, 0, NULL), again = 0;
 
     if (rc != 0)
         return rc;
-    for (uint32_t i = 0; i < op->nr && rc == 0; i++)
-        rc = put(c, th, op, i);
-    if (rc == 0)
-        rc = daos_tx_commit(th, NULL);
+    do {
+        for (uint32_t i = 0; i < op->nr && rc == 0; i++)
+            rc = put(c, th, op, i);
+        if (rc == 0)
+            rc = daos_tx_commit(th, NULL);
+    } while (rc == -DER_TX_RESTART && again++ < 100 && (rc = daos_tx_restart(th, NULL)) == 0);
     daos_tx_close(th, NULL);
     return rc;
 }
