@@ -20,7 +20,8 @@
 #include "base/err.h"
 
 struct embed_pool_conf {
-    uint32_t targets;     /* 0: one; at most 64. Several have all their devices in the directory */
+    uint32_t targets;     /* 0: as TARN_TARGETS in the environment says, else one; at most 64.
+                             Several have all their devices in the directory */
     const char *label;    /* NULL: the directory's name if it is a valid label, else none */
     uint64_t wal_bytes;   /* 0: default 128 MiB */
     uint64_t limit_bytes; /* the pool grows no further than this, log and metadata included; 0: as
@@ -33,6 +34,12 @@ struct embed_pool_conf {
     bool force; /* block devices may hold foreign data, which is overwritten */
 };
 
+/* How many targets a pool gets that is made for a whole machine, when nobody says how many: what
+ * conf or TARN_TARGETS says; else one for every two CPUs, for clients need the others, at most 16
+ * and one for each GiB that it may have; one if it has devices outside its directory. -DER_INVAL:
+ * TARN_TARGETS is no such number. */
+int embed_pool_targets(const struct embed_pool_conf *conf, uint32_t cpus, uint32_t *nr,
+                       struct err *e);
 /* Creates a pool in the directory (made if missing; must be empty): formats its targets, the pool
  * service with defaults and properties, registers it. -DER_EXIST if a pool is there already,
  * -DER_NO_PERM, -DER_NOSPACE, -DER_INVAL; -DER_EXIST too if a file is where one is to be made, or a

@@ -18,8 +18,10 @@
 #include "rt/rt.h"
 
 /* a smaller log works, but checkpoints all the time */
-#define WAL_LEAST (UINT64_C(8) << 20)
-#define PROPS_MAX 64u
+#define WAL_LEAST       (UINT64_C(8) << 20)
+#define TARGETS_UNASKED 16u                 /* more only if somebody says so */
+#define TARGET_LEAST    (UINT64_C(1) << 30) /* of a limit, for each of those */
+#define PROPS_MAX       64u
 
 const char *embed_path_of(const char *name)
 {
@@ -174,6 +176,21 @@ static int targets_wanted(const struct embed_pool_conf *conf, uint32_t *nr, stru
                         "TARN_TARGETS is not a number of targets",
                         "cannot create the pool with TARN_TARGETS=%s", text);
     *nr = (uint32_t)n;
+    return 0;
+}
+
+int embed_pool_targets(const struct embed_pool_conf *conf, uint32_t cpus, uint32_t *nr,
+                       struct err *e)
+{
+    bool outside = conf->wal != NULL || conf->meta != NULL || conf->data != NULL;
+    int rc = targets_wanted(conf, nr, e);
+
+    if (rc != 0 || *nr != 0)
+        return rc;
+    *nr = outside ? 1 : MIN(cpus / 2, TARGETS_UNASKED);
+    if (conf->limit_bytes != 0)
+        *nr = (uint32_t)MIN(*nr, conf->limit_bytes / TARGET_LEAST);
+    *nr = MAX(*nr, 1u);
     return 0;
 }
 

@@ -251,9 +251,14 @@ static int make_pool(struct serve *s, const struct embed_pool_conf *create, stru
 {
     char text[UUID_TEXT_LEN + 1];
     enum content what;
+    struct embed_pool_conf conf = *create;
     uuid_t pool;
-    int rc = embed_pool_create(s->conf.path, create, pool, e);
+    /* pinned, it has so many CPUs of its own */
+    uint32_t cpus = s->conf.cpus_nr != 0 ? 2 * s->conf.cpus_nr : rt_cpus();
+    int rc = embed_pool_targets(create, cpus, &conf.targets, e);
 
+    if (rc == 0)
+        rc = embed_pool_create(s->conf.path, &conf, pool, e);
     if (rc == 0) {
         s->made = true;
         uuid_text_print(pool, text);

@@ -27,7 +27,8 @@
 struct serve_conf {
     const char *path;                     /* the pool's directory */
     const struct embed_pool_conf *create; /* the pool that an empty directory, or a missing one,
-                                             gets; NULL: none, -DER_DF_INVAL */
+                                             gets, without a number of targets that of
+                                             embed_pool_targets(); NULL: none, -DER_DF_INVAL */
     const char *socket;                   /* NULL: EMBED_SOCKET in the directory */
     mode_t socket_mode;                   /* 0: 0600 */
     gid_t socket_group;                   /* SERVE_ANY_GROUP: as the file system has it */

@@ -80,19 +80,13 @@ static uint64_t number_of(const struct daemon *d, enum setting_id id)
     return d->s.v[id].number;
 }
 
-/* Of a new pool. */
-static uint32_t targets_of(const struct daemon *d)
-{
-    return d->s.v[SET_CREATE_TARGETS].given ? (uint32_t)number_of(d, SET_CREATE_TARGETS) : 1;
-}
-
 static int conf_make(struct daemon *d, struct err *e)
 {
     const struct setting *spin = &d->s.v[SET_SPIN_US], *listen = &d->s.v[SET_LISTEN];
     const struct setting *cpus = &d->s.v[SET_CPUS];
 
     d->create = (struct embed_pool_conf){
-        .targets = targets_of(d),
+        .targets = (uint32_t)number_of(d, SET_CREATE_TARGETS),
         .label = text_of(d, SET_CREATE_LABEL),
         .wal_bytes = d->s.v[SET_CREATE_WAL_SIZE].given ? number_of(d, SET_CREATE_WAL_SIZE) : 0,
         .limit_bytes = number_of(d, SET_CREATE_LIMIT),

@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "client/client.h"
 #include "embed/embed.h"
+#include "rt/rt.h"
 #include "tools/attr.h"
 #include "tools/cmds.h"
 #include "tools/conn.h"
@@ -20,16 +21,16 @@
 
 static int create_targets(struct tool *t, struct embed_pool_conf *conf)
 {
-    uint64_t nr = 1;
+    uint64_t nr = 0;
     int rc = opt_number(t, "targets", &nr);
 
-    if (rc == 0 && (nr == 0 || nr > TARGETS_MAX))
+    if (rc == 0 && (nr > TARGETS_MAX || (nr == 0 && opt_text(t, "targets") != NULL)))
         rc = tool_fail(t, -DER_INVAL, "write a number from 1 to 64",
                        nr == 0 ? "a pool without targets could hold nothing"
                                : "an engine serves at most 64 targets",
                        "cannot create a pool of %llu targets", (unsigned long long)nr);
     conf->targets = (uint32_t)nr;
-    return rc;
+    return rc != 0 ? rc : embed_pool_targets(conf, rt_cpus(), &conf->targets, &t->err);
 }
 
 static int create_conf(struct tool *t, struct embed_pool_conf *conf)
@@ -38,13 +39,14 @@ static int create_conf(struct tool *t, struct embed_pool_conf *conf)
 
     if (rc == 0)
         rc = opt_size(t, "wal-size", &conf->wal_bytes);
-    if (rc == 0)
-        rc = create_targets(t, conf);
     if (rc != 0)
         return rc;
     conf->wal = opt_text(t, "wal");
     conf->meta = opt_text(t, "meta");
     conf->data = opt_text(t, "data");
+    rc = create_targets(t, conf);
+    if (rc != 0)
+        return rc;
     conf->force = opt_flag(t, "force");
     conf->label = opt_text(t, "label");
     if (conf->label != NULL && !label_is_valid(conf->label))
@@ -679,7 +681,9 @@ static const struct command commands[] = {
      "metadata "
      "in the directory\npool create ./big --wal /dev/nvme0n1 --data /dev/sdb",
      {{'L', "label", "LABEL", "name of the pool (default: the directory's)"},
-      {'t', "targets", "N", "how many targets it has, 1 to 64 (default 1)"},
+      {'t', "targets", "N",
+       "how many targets it has, 1 to 64 (default: one for every two CPUs, at most 16 and one for "
+       "each GiB of --size; one with devices of its own)"},
       {'z', "size", "SIZE",
        "most bytes of metadata and data, of all targets together (default: as the file system "
        "has)"},

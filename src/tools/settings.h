@@ -81,7 +81,7 @@ enum setting_kind {
     X(CREATE_LABEL, "create.label", "create-label", LABEL, "LABEL", NULL, "my-pool", 0, 0,         \
       "a new pool's label (default: the directory's name)")                                        \
     X(CREATE_TARGETS, "create.targets", "create-targets", NUMBER, "N", NULL, "4", 1, 64,           \
-      "a new pool's targets (default: one)")                                                       \
+      "a new pool's targets (default: one for every two CPUs)")                                    \
     X(CREATE_WAL_SIZE, "create.wal_size", "create-wal-size", SIZE, "SIZE", "128M", NULL, 8 << 20,  \
       1ull << 40, "the log of each of a new pool's targets (of several less by default)")          \
     X(CREATE_LIMIT, "create.limit", "create-limit", SIZE, "SIZE", NULL, "1T", 1 << 20, INT64_MAX,  \

@@ -368,9 +368,52 @@ static int teardown(void **state)
     return system(cmd);
 }
 
+static uint32_t targets(uint32_t cpus, uint64_t limit, const char *wal, uint32_t asked)
+{
+    struct embed_pool_conf conf = {.targets = asked, .limit_bytes = limit, .wal = wal};
+    struct err e = {0};
+    uint32_t nr = 0;
+
+    assert_int_equal(embed_pool_targets(&conf, cpus, &nr, &e), 0);
+    return nr;
+}
+
+static void targets_nobody_asked_for(void **state)
+{
+    const uint64_t gib = UINT64_C(1) << 30;
+    struct embed_pool_conf conf = {0};
+    struct err e = {0};
+    char was[16] = "";
+    uint32_t nr;
+
+    (void)state;
+    if (getenv("TARN_TARGETS") != NULL)
+        snprintf(was, sizeof(was), "%s", getenv("TARN_TARGETS"));
+    unsetenv("TARN_TARGETS");
+    assert_int_equal(targets(1, 0, NULL, 0), 1);
+    assert_int_equal(targets(3, 0, NULL, 0), 1);
+    assert_int_equal(targets(8, 0, NULL, 0), 4);
+    assert_int_equal(targets(256, 0, NULL, 0), 16);
+    assert_int_equal(targets(8, 3 * gib, NULL, 0), 3);
+    assert_int_equal(targets(8, 64 << 20, NULL, 0), 1);
+    assert_int_equal(targets(8, 0, "/dev/some", 0), 1);
+    assert_int_equal(targets(2, gib, "/dev/some", 5), 5); /* which create may refuse */
+    setenv("TARN_TARGETS", "3", 1);
+    assert_int_equal(targets(64, 0, NULL, 0), 3);
+    assert_int_equal(targets(64, 0, NULL, 2), 2);
+    setenv("TARN_TARGETS", "many", 1);
+    assert_int_equal(embed_pool_targets(&conf, 8, &nr, &e), -DER_INVAL);
+    assert_three_parts(&e);
+    if (was[0] != '\0')
+        setenv("TARN_TARGETS", was, 1);
+    else
+        unsetenv("TARN_TARGETS");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(targets_nobody_asked_for),
         cmocka_unit_test(test_life_of_a_pool),
         cmocka_unit_test(test_create_refuses),
         cmocka_unit_test(test_names_that_lead_nowhere),
