@@ -121,7 +121,8 @@ static void of_keys(struct elle *e, struct event *ev)
         for (uint32_t i = 0; i < key->read_nr + key->write_nr; i++) {
             uint32_t t = i < key->read_nr ? key->read[i].tx : key->write[i - key->read_nr].tx;
 
-            if (done[t] == k + 1)
+            /* what was only asked for, and not done, touched nothing */
+            if (done[t] == k + 1 || (i >= key->read_nr && e->tx[t].status == ELLE_ABORTED))
                 continue;
             done[t] = k + 1;
             n = add(e, ev, n, t, e->tx[t].plain);

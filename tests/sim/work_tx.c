@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <daos.h>
+#include <tarn.h>
 #include "base/assert.h"
 #include "work_tx.h"
 
@@ -69,7 +70,8 @@ int wtx_read(struct work_client *c, struct wtx_run *r, uint32_t key)
     w->key[key].reads++;
     if (rc != 0)
         return rc;
-    elle_read(w->e, r->t, k.elle, tc->seen, tc->seen_nr);
+    if (!wtx_own_read(c, r, key))
+        elle_read(w->e, r->t, k.elle, tc->seen, tc->seen_nr);
     if (r->th.cookie != 0 && daos_tx_hdl2epoch(r->th, &epoch) == 0) {
         elle_epoch(w->e, r->t, epoch);
         if (epoch > tc->epoch) {
@@ -115,6 +117,7 @@ static int append(struct work_client *c, struct wtx_run *r, uint32_t key)
         return 0;
     r->list[i].elem[(*nr)++] = value_new(c, key);
     elle_write(w->e, r->t, k.elle, w->value);
+    wtx_own_wrote(r, key, w->value);
     work_tell(c, "T%u appends %u to %s", r->t, w->value, k.name);
     return wtx_put(c, &k, r->th, r->list[i].elem, *nr, false);
 }
@@ -129,6 +132,7 @@ static int write_key(struct work_client *c, struct wtx_run *r, uint32_t key)
         return append(c, r, key);
     value = value_new(c, key);
     elle_write(w->e, r->t, k.elle, value);
+    wtx_own_wrote(r, key, value);
     work_tell(c, "T%u writes %u to %s", r->t, value, k.name);
     return wtx_put(c, &k, r->th, &value, 1, k.kind >= TX_SET_DKEYS && wtx_below(c, 4) == 0);
 }
@@ -208,7 +212,7 @@ static int attempt(struct work_client *c, struct wtx_run *r, const struct wtx_pl
 
     r->from = elle_now(w->e);
     r->t = elle_begin(w->e, tc->process, false);
-    r->list_nr = 0;
+    r->list_nr = r->mine_nr = 0;
     rc = body(c, r, p);
     if (rc != 0)
         return wtx_ended(c, r, rc, false);
@@ -229,18 +233,25 @@ static int transaction(struct work_client *c)
 {
     struct wtx_run *r = &((struct wtx_client *)c->priv)->run;
     struct wtx_plan p;
+    uint64_t flags = 0;
     int rc;
 
     draw_plan(c, &p);
-    rc = daos_tx_open(c->coh, &r->th, p.reads_only && wtx_below(c, 2) ? DAOS_TF_RDONLY : 0, NULL);
-    if (rc != 0)
-        return rc;
-    for (uint32_t i = 0; i < TRIES && !c->work->failed; i++) {
-        rc = attempt(c, r, &p);
-        if (rc != -DER_TX_RESTART || daos_tx_restart(r->th, NULL) != 0)
-            break;
+    r->own = !p.reads_only && wtx_below(c, 3) == 0;
+    if (r->own)
+        flags = TARN_TF_READ_OWN;
+    else if (p.reads_only && wtx_below(c, 2) != 0)
+        flags = DAOS_TF_RDONLY;
+    rc = daos_tx_open(c->coh, &r->th, flags, NULL);
+    if (rc == 0) {
+        for (uint32_t i = 0; i < TRIES && !c->work->failed; i++) {
+            rc = attempt(c, r, &p);
+            if (rc != -DER_TX_RESTART || daos_tx_restart(r->th, NULL) != 0)
+                break;
+        }
+        daos_tx_close(r->th, NULL);
     }
-    daos_tx_close(r->th, NULL);
+    r->own = false;
     return rc;
 }
 

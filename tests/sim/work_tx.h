@@ -74,6 +74,11 @@ struct wtx_run {
         uint32_t key, nr, elem[TX_ELEMS];
     } list[TX_OPS]; /* what it read of lists, with what it appended */
     uint32_t list_nr;
+    bool own; /* it reads its own writes: */
+    struct {
+        uint32_t key, value;
+    } mine[TX_OPS];
+    uint32_t mine_nr;
 };
 
 struct wtx_client {
@@ -125,6 +130,13 @@ struct wtx_held {
     uint32_t nr, value[TX_ELEMS];
 };
 void wtx_keys_again(struct work_client *c, const struct wtx_held *held);
+
+/* ---- work_tx_own.c: transactions that read their own writes ---- */
+
+void wtx_own_wrote(struct wtx_run *r, uint32_t key, uint32_t value);
+/* Judges what was seen of them. True: there was nothing but that; else only what others wrote is
+ * left of a set. */
+bool wtx_own_read(struct work_client *c, struct wtx_run *r, uint32_t key);
 
 /* ---- work_tx_snap.c: one step of snapshots ---- */
 int wtx_snap_step(struct work_client *c);
