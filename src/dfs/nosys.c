@@ -10,11 +10,6 @@ int dfs_cont_check(daos_handle_t poh, const char *cont, uint64_t flags, const ch
     return cont == NULL ? EINVAL : ENOSYS;
 }
 
-int dfs_cont_scan(daos_handle_t poh, const char *cont, uint64_t flags, const char *name)
-{
-    return cont == NULL ? EINVAL : ENOSYS;
-}
-
 int dfs_pipeline_create(dfs_t *dfs, dfs_predicate_t pred, uint64_t flags, dfs_pipeline_t **dpipe)
 {
     return dfs == NULL || dpipe == NULL ? EINVAL : ENOSYS;

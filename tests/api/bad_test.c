@@ -262,8 +262,6 @@ static void not_there(void **state)
     FAILS(DER_INVAL, daos_pipeline_free(NULL));
     IS(ENOSYS, dfs_cont_check(a->poh, a->label, DFS_CHECK_PRINT, NULL));
     IS(EINVAL, dfs_cont_check(a->poh, NULL, DFS_CHECK_PRINT, NULL));
-    IS(ENOSYS, dfs_cont_scan(a->poh, a->label, 0, NULL));
-    IS(EINVAL, dfs_cont_scan(a->poh, NULL, 0, NULL));
     IS(EINVAL, dfs_pipeline_create(NULL, (dfs_predicate_t){0}, DFS_FILTER_NAME, NULL));
     IS(EINVAL, dfs_pipeline_destroy(NULL));
     IS(EINVAL, dfs_readdir_with_filter(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
