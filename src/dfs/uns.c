@@ -54,6 +54,14 @@ static void set_cont(struct duns_attr_t *a, const char *s, size_t len)
         uuid_clear(a->da_cuuid);
 }
 
+/* What follows a container's name, with the last of its slashes; NULL when nothing does. */
+static const char *rest_of(const char *s)
+{
+    size_t slashes = strspn(s, "/");
+
+    return s[slashes] != '\0' ? s + slashes - 1 : NULL;
+}
+
 /* "pool/cont" or "pool/cont/rest", slashes in front and between as many as one likes. The rest
  * begins with its slash and is NULL when there is none. */
 static int parse_direct(const char *s, struct duns_attr_t *a, const char **rest)
@@ -69,8 +77,39 @@ static int parse_direct(const char *s, struct duns_attr_t *a, const char **rest)
         return EINVAL;
     set_pool(a, pool, pool_len);
     set_cont(a, cont, cont_len);
-    cont += cont_len;
-    *rest = cont[strspn(cont, "/")] != '\0' ? cont + strspn(cont, "/") - 1 : NULL;
+    *rest = rest_of(cont + cont_len);
+    return 0;
+}
+
+/* "./dir/cont", "../dir/cont" or "/dir/cont": the pool is a directory of this machine, the longest
+ * part of the path that is one. Tarn's own. */
+static bool is_local(const char *s)
+{
+    return s[0] == '/' || strncmp(s, "./", 2) == 0 || strncmp(s, "../", 3) == 0;
+}
+
+static int parse_local(const char *s, struct duns_attr_t *a, const char **rest)
+{
+    char path[sizeof(a->da_pool)];
+    size_t len, pool_len = 0, cont_len;
+    const char *cont;
+    struct stat st;
+
+    for (len = 1; s[len] != '\0' && len < sizeof(path); len++) {
+        if (s[len] != '/')
+            continue;
+        snprintf(path, sizeof(path), "%.*s", (int)len, s);
+        if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+            break;
+        pool_len = len;
+    }
+    cont = s + pool_len + strspn(s + pool_len, "/");
+    cont_len = name_len(cont);
+    if (pool_len == 0 || cont_len == 0)
+        return EINVAL;
+    set_pool(a, s, pool_len);
+    set_cont(a, cont, cont_len);
+    *rest = rest_of(cont + cont_len);
     return 0;
 }
 
@@ -219,7 +258,8 @@ int duns_resolve_path(const char *path, struct duns_attr_t *attr)
     attr->da_rel_path = NULL;
     if (strncmp(path, SCHEME, SCHEME_LEN) == 0) {
         attr->da_type = DAOS_PROP_CO_LAYOUT_UNKNOWN;
-        rc = parse_direct(path + SCHEME_LEN, attr, &rest);
+        rc = is_local(path + SCHEME_LEN) ? parse_local(path + SCHEME_LEN, attr, &rest)
+                                         : parse_direct(path + SCHEME_LEN, attr, &rest);
         return rc ? rc : set_rest(attr, rest);
     }
     if (bare && parse_direct(path, attr, &rest) == 0 &&
@@ -330,7 +370,8 @@ static int create_direct(daos_handle_t poh, const char *path, struct duns_attr_t
     struct duns_attr_t to = {0};
     const char *rest;
     uuid_t cont;
-    int rc = parse_direct(path + SCHEME_LEN, &to, &rest);
+    int rc = is_local(path + SCHEME_LEN) ? parse_local(path + SCHEME_LEN, &to, &rest)
+                                         : parse_direct(path + SCHEME_LEN, &to, &rest);
 
     if (rc != 0)
         return rc;

@@ -179,6 +179,33 @@ static void names_without_any_file(void **state)
     duns_destroy_attr(NULL);
 }
 
+static void a_pool_by_its_directory(void **state)
+{
+    struct duns_attr_t at = {.da_type = DAOS_PROP_CO_LAYOUT_POSIX};
+    struct api *a = *state;
+    char text[300];
+    daos_handle_t poh;
+
+    snprintf(text, sizeof(text), "daos://%s/home/docs//a", a->path);
+    OK(duns_resolve_path(text, &at));
+    assert_string_equal(at.da_pool, a->path);
+    assert_string_equal(at.da_cont, "home");
+    assert_string_equal(at.da_rel_path, "/docs//a");
+    duns_destroy_attr(&at);
+    OK(daos_pool_connect(at.da_pool, NULL, DAOS_PC_RO, &poh, NULL, NULL));
+    OK(daos_pool_disconnect(poh, NULL));
+    OK(duns_resolve_path("daos://./cont", &at));
+    assert_string_equal(at.da_pool, ".");
+    assert_string_equal(at.da_cont, "cont");
+    assert_null(at.da_rel_path);
+    assert_int_equal(duns_resolve_path("daos:///none-such/cont", &at), EINVAL);
+    at.da_type = DAOS_PROP_CO_LAYOUT_POSIX;
+    snprintf(text, sizeof(text), "daos://%s", a->path);
+    OK(duns_create_path(a->poh, strcat(text, "/uns_local"), &at));
+    assert_string_equal(at.da_pool, a->path);
+    OK(daos_cont_destroy(a->poh, "uns_local", 0, NULL));
+}
+
 static void values_of_the_attribute(void **state)
 {
 #define P "11111111-2222-3333-4444-555555555555"
@@ -251,4 +278,5 @@ static void a_container_alone(void **state)
 
 API_MAIN(API_TEST(a_directory_stands_for_a_posix_container), API_TEST(a_file_stands_for_any_other),
          API_TEST(a_path_for_a_container_that_exists), API_TEST(names_without_any_file),
-         API_TEST(values_of_the_attribute), API_TEST(a_container_alone))
+         API_TEST(a_pool_by_its_directory), API_TEST(values_of_the_attribute),
+         API_TEST(a_container_alone))
