@@ -399,12 +399,13 @@ static inline void d_sgl_buf_copy(d_sg_list_t *dst_sgl, d_sg_list_t *src_sgl)
     dst_sgl->sg_nr_out = src_sgl->sg_nr_out;
 }
 
-/** Does @a ptr look like an address on this thread's stack? A guess: within 1 MiB above here. */
+/** Does @a ptr look like an address on this thread's stack? A guess: within 1 MiB of here. */
 static inline bool is_on_stack(void *ptr)
 {
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    /* where this is inlined the frame is the caller's, and its variables are below */
+    uintptr_t reach = (uintptr_t)1 << 20, here = (uintptr_t)__builtin_frame_address(0);
 
-    return (uintptr_t)ptr >= here && (uintptr_t)ptr - here < ((uintptr_t)1 << 20);
+    return (uintptr_t)ptr - here + reach < 2 * reach;
 }
 
 /** d_iov_set() for memory that must outlive the caller's frame. */

@@ -269,7 +269,7 @@ static void link_close(struct net_peer *peer)
             l->conf.dialer_free(l->conf.arg, w->dialer);
         } else {
             rt_post(x->xs, &f.post);
-            if (x->driven && rt_xs_self() == NULL)
+            if (x->driven) /* by nobody, if nothing is under way there */
                 rt_drive_wait(x->xs, &f.done, UINT64_MAX);
             else
                 rt_event_wait(&f.done);

@@ -44,6 +44,35 @@ static void a_parent_waits_for_many_updates(void **state)
     OK(daos_obj_close(oh, NULL));
 }
 
+/* A second connection ends with an event, whether or not something was asked through it. */
+static void a_pool_is_left_with_an_event(void **state)
+{
+    struct api *a = *state;
+    daos_size_t nr = 0;
+    daos_handle_t poh, coh;
+    daos_event_t ev;
+    bool done;
+    int round;
+
+    OK(daos_event_init(&ev, DAOS_HDL_INVAL, NULL));
+    for (round = 0; round < 6; round++) {
+        OK(daos_pool_connect(a->path, NULL, DAOS_PC_RW, &poh, NULL, round & 1 ? &ev : NULL));
+        for (done = !(round & 1); !done;)
+            OK(daos_event_test(&ev, DAOS_EQ_WAIT, &done));
+        if (round >= 2)
+            OK(daos_pool_list_cont(poh, &nr, NULL, NULL));
+        if (round >= 4) {
+            OK(daos_cont_open(poh, a->label, DAOS_COO_RO, &coh, NULL, NULL));
+            OK(daos_cont_close(coh, NULL));
+        }
+        OK(daos_pool_disconnect(poh, &ev));
+        for (done = false; !done;)
+            OK(daos_event_test(&ev, DAOS_EQ_WAIT, &done));
+        OK(ev.ev_error);
+    }
+    OK(daos_event_fini(&ev));
+}
+
 struct chain {
     daos_handle_t oh;
     daos_event_t ev[10];
@@ -373,7 +402,7 @@ static void an_aborted_update_is_there_or_not(void **state)
     OK(daos_obj_close(oh, NULL));
 }
 
-API_MAIN(API_TEST(a_parent_waits_for_many_updates), API_TEST(callbacks_start_further_operations),
-         API_TEST(a_queue_for_each_thread), API_TEST(every_kind_in_the_background),
-         API_TEST(more_akeys_than_fit_a_message), API_TEST(an_aborted_update_is_there_or_not),
-         API_TEST(a_child_starts_anew))
+API_MAIN(API_TEST(a_pool_is_left_with_an_event), API_TEST(a_parent_waits_for_many_updates),
+         API_TEST(callbacks_start_further_operations), API_TEST(a_queue_for_each_thread),
+         API_TEST(every_kind_in_the_background), API_TEST(more_akeys_than_fit_a_message),
+         API_TEST(an_aborted_update_is_there_or_not), API_TEST(a_child_starts_anew))

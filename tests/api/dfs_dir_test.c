@@ -275,5 +275,59 @@ static void kinds_and_long_names(void **state)
     OK(dfs_umount(dfs));
 }
 
-API_MAIN(FS_TEST(empty_and_one), FS_TEST(thousands), FS_TEST(removed_while_listed),
-         FS_TEST(from_a_name), FS_TEST(kinds_and_long_names))
+/* What the scan prints, in static memory. */
+static const char *scanned(struct api *a, const char *name, int *rc)
+{
+    static char text[512];
+    int out = dup(STDOUT_FILENO);
+    FILE *f = tmpfile();
+    size_t n;
+
+    fflush(stdout);
+    dup2(fileno(f), STDOUT_FILENO);
+    *rc = dfs_cont_scan(a->poh, a->label, 0, name);
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    close(out);
+    rewind(f);
+    n = fread(text, 1, sizeof(text) - 1, f);
+    text[n] = '\0';
+    fclose(f);
+    return text;
+}
+
+static void a_scan_counts_what_there_is(void **state)
+{
+    struct api *a = *state;
+    dfs_t *dfs = fs_mount(a, O_RDWR);
+    dfs_obj_t *dir = fs_dir(dfs, NULL, "d"), *deep = fs_dir(dfs, dir, "e");
+    char name[16];
+    int i, rc;
+
+    for (i = 0; i < 100; i++) {
+        snprintf(name, sizeof(name), "f%d", i);
+        fs_text(dfs, deep, name, "12345");
+    }
+    fs_text(dfs, NULL, "top", "123456789");
+    fs_link(dfs, NULL, "l", "d"); /* which is not followed */
+    assert_non_null(strstr(scanned(a, NULL, &rc),
+                           "101 files, 2 directories, 1 symbolic links\n"
+                           "  509 bytes in files, at most 9 in one\n"
+                           "  at most 100 names in a directory, 3 levels\n"));
+    OK(rc);
+    assert_non_null(strstr(scanned(a, "/d/e", &rc), "100 files, 0 directories"));
+    OK(rc);
+    assert_string_equal(scanned(a, "/none", &rc), "");
+    IS(ENOENT, rc);
+    IS(ENOTDIR, dfs_cont_scan(a->poh, a->label, 0, "/top"));
+    IS(EINVAL, dfs_cont_scan(a->poh, a->label, 0, "d"));
+    IS(EINVAL, dfs_cont_scan(a->poh, a->label, 1, NULL));
+    IS(EINVAL, dfs_cont_scan(a->poh, NULL, 0, NULL));
+    IS(ENOENT, dfs_cont_scan(a->poh, "none", 0, NULL));
+    OK(dfs_release(deep));
+    OK(dfs_release(dir));
+    OK(dfs_umount(dfs));
+}
+
+API_MAIN(FS_TEST(a_scan_counts_what_there_is), FS_TEST(empty_and_one), FS_TEST(thousands),
+         FS_TEST(removed_while_listed), FS_TEST(from_a_name), FS_TEST(kinds_and_long_names))

@@ -197,6 +197,7 @@ static void principals(void **state)
     enum daos_acl_principal_type type;
     char *name, longest[300];
     uid_t uid = 12345;
+    gid_t gid = 12345;
 
     (void)state;
     assert_true(daos_acl_principal_is_valid("bob@"));
@@ -235,6 +236,49 @@ static void principals(void **state)
     assert_int_equal(daos_acl_principal_to_uid("root", &uid), -DER_INVAL);
     assert_int_equal(daos_acl_principal_to_uid("root@elsewhere", &uid), -DER_INVAL);
     assert_int_equal(daos_acl_uid_to_principal(4000000, &name), -DER_NONEXIST);
+    assert_int_equal(daos_acl_uid_to_principal(0, NULL), -DER_INVAL);
+
+    assert_int_equal(daos_acl_gid_to_principal(0, &name), 0);
+    assert_string_equal(name, "root@");
+    assert_int_equal(daos_acl_principal_to_gid(name, &gid), 0);
+    assert_int_equal(gid, 0);
+    free(name);
+    assert_int_equal(daos_acl_gid_to_principal(4000000, &name), -DER_NONEXIST);
+    assert_int_equal(daos_acl_principal_to_gid("nobody-has-this-name@", &gid), -DER_NONEXIST);
+    assert_int_equal(daos_acl_principal_to_gid("root", &gid), -DER_INVAL);
+    assert_int_equal(daos_acl_principal_to_gid(NULL, &gid), -DER_INVAL);
+}
+
+/* What is printed for people; only that nothing is amiss with odd ones. */
+static void lists_are_printed(void **state)
+{
+    const char *strs[] = {"A::OWNER@:rw", "A:G:crew@:r"};
+    struct daos_acl *acl;
+    char *text = NULL;
+    size_t len;
+    FILE *f;
+    int out;
+
+    (void)state;
+    assert_int_equal(daos_acl_from_strs(strs, 2, &acl), 0);
+    fflush(stdout);
+    out = dup(STDOUT_FILENO);
+    f = tmpfile();
+    dup2(fileno(f), STDOUT_FILENO);
+    daos_acl_dump(acl);
+    daos_acl_dump(NULL);
+    daos_ace_dump(daos_acl_get_next_ace(acl, NULL), 1);
+    daos_ace_dump(NULL, 0);
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    close(out);
+    rewind(f);
+    assert_true(getdelim(&text, &len, '\0', f) > 0);
+    assert_non_null(strstr(text, "Allow::Owner:Read/Write"));
+    assert_non_null(strstr(text, "crew@"));
+    free(text);
+    fclose(f);
+    daos_acl_free(acl);
 }
 
 /* Rights of root, in group root, on a container whose list is `strs`. */
@@ -307,6 +351,7 @@ static void words_for_people(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lists_are_printed),
         cmocka_unit_test(entries_survive_their_text),
         cmocka_unit_test(broken_text_is_refused),
         cmocka_unit_test(entries_are_made_by_hand),

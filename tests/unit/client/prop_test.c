@@ -141,6 +141,44 @@ static void entries_hold_what_their_type_says(void **state)
     assert_null(daos_prop_alloc(DAOS_PROP_ENTRIES_MAX_NR + 1));
 }
 
+static void entries_are_copied(void **state)
+{
+    struct daos_prop_co_roots roots = {.cr_oids = {{1, 2}}};
+    struct daos_prop_entry copy = {.dpe_type = DAOS_PROP_CO_ROOTS};
+    daos_prop_t *have = daos_prop_alloc(2), *want = daos_prop_alloc(2);
+
+    (void)state;
+    have->dpp_entries[0].dpe_type = DAOS_PROP_CO_LABEL;
+    have->dpp_entries[1].dpe_type = DAOS_PROP_CO_ROOTS;
+    assert_int_equal(daos_prop_entry_set_str(&have->dpp_entries[0], "label too long", 5), 0);
+    assert_string_equal(have->dpp_entries[0].dpe_str, "label");
+    assert_int_equal(daos_prop_entry_set_str(&have->dpp_entries[1], "x", 1), -DER_INVAL);
+    assert_int_equal(daos_prop_entry_set_str(NULL, "x", 1), -DER_INVAL);
+    assert_int_equal(daos_prop_entry_set_ptr(&have->dpp_entries[1], &roots, sizeof(roots)), 0);
+    assert_int_equal(daos_prop_entry_dup_co_roots(&copy, &have->dpp_entries[1]), 0);
+    assert_ptr_not_equal(copy.dpe_val_ptr, have->dpp_entries[1].dpe_val_ptr);
+    assert_memory_equal(copy.dpe_val_ptr, &roots, sizeof(roots));
+    free(copy.dpe_val_ptr);
+    copy.dpe_val_ptr = NULL;
+    assert_int_equal(daos_prop_entry_dup_ptr(&copy, &have->dpp_entries[1], sizeof(roots)), 0);
+    assert_memory_equal(copy.dpe_val_ptr, &roots, sizeof(roots));
+    free(copy.dpe_val_ptr);
+
+    /* what a request asks for out of a reply */
+    want->dpp_entries[0].dpe_type = DAOS_PROP_CO_LABEL;
+    want->dpp_entries[1].dpe_type = DAOS_PROP_CO_OWNER;
+    assert_int_equal(daos_prop_copy(want, have), 0);
+    assert_string_equal(want->dpp_entries[0].dpe_str, "label");
+    assert_true(daos_prop_is_set(&want->dpp_entries[0]));
+    assert_false(daos_prop_is_set(&want->dpp_entries[1])); /* the reply has none */
+    assert_int_equal(daos_prop_copy(NULL, have), -DER_INVAL);
+    assert_int_equal(daos_prop_copy(want, NULL), -DER_INVAL);
+    daos_prop_free(want);
+    daos_prop_fini(have); /* what it holds, not itself */
+    assert_null(have->dpp_entries[0].dpe_str);
+    daos_prop_free(have);
+}
+
 static void lists_cross_the_wire(void **state)
 {
     const char *strs[] = {"A::OWNER@:rw", "A:G:GROUP@:r"};
@@ -210,6 +248,7 @@ int main(void)
         cmocka_unit_test(wrong_text_is_refused),
         cmocka_unit_test(the_new_list_wins_a_merge),
         cmocka_unit_test(entries_hold_what_their_type_says),
+        cmocka_unit_test(entries_are_copied),
         cmocka_unit_test(lists_cross_the_wire),
         cmocka_unit_test(the_table_is_complete),
     };

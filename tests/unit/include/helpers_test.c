@@ -359,9 +359,101 @@ static void a_code_prints_as_name_value_and_text(void **state)
     assert_string_equal(buf, "DER_NOMEM(-1009): 'text'");
 }
 
+static void handles_ids_and_anchors(void **state)
+{
+    daos_handle_t none = DAOS_HDL_INVAL, some = {5};
+    daos_anchor_t anchor = DAOS_ANCHOR_INIT;
+    daos_obj_id_t oid = {.hi = (uint64_t)DAOS_OT_ARRAY << OID_FMT_TYPE_SHIFT};
+    daos_key_t key = {0};
+    daos_version_t ver;
+
+    (void)state;
+    assert_true(daos_handle_is_inval(none) && !daos_handle_is_valid(none));
+    assert_true(daos_handle_is_valid(some) && !daos_handle_is_inval(some));
+    assert_true(daos_key_is_null(key));
+    daos_anchor_set_flags(&anchor, 7);
+    assert_int_equal(daos_anchor_get_flags(&anchor), 7);
+    daos_anchor_set_eof(&anchor);
+    assert_false(daos_anchor_is_zero(&anchor));
+    daos_anchor_set_zero(&anchor);
+    assert_true(daos_anchor_is_zero(&anchor));
+    daos_anchor_fini(&anchor);
+    assert_true(daos_is_array(oid) && !daos_is_kv(oid) && daos_is_dkey_uint64(oid));
+    assert_false(daos_is_dkey_lexical(oid) || daos_is_akey_lexical(oid));
+    oid.hi = (uint64_t)DAOS_OT_MULTI_LEXICAL << OID_FMT_TYPE_SHIFT;
+    assert_true(daos_is_dkey_lexical(oid) && daos_is_akey_lexical(oid));
+    assert_true(daos_is_kv_type(DAOS_OT_KV_UINT64) && !daos_is_kv_type(DAOS_OT_ARRAY));
+    assert_true(daos_pa_domain_is_valid(DAOS_PROP_PERF_DOMAIN_ROOT));
+    assert_true(daos_pa_domain_is_valid(DAOS_PROP_PERF_DOMAIN_GROUP));
+    assert_false(daos_pa_domain_is_valid(1));
+    assert_true(daos_rf_is_valid(4) && !daos_rf_is_valid(5));
+    assert_true(daos_svc_rf_is_valid(4) && !daos_svc_rf_is_valid(5));
+    assert_true(daos_perf_domain_is_valid("root") && !daos_perf_domain_is_valid("a b"));
+    assert_string_equal(daos_ctype_name(DAOS_PROP_CO_LAYOUT_POSIX), "POSIX");
+    daos_version_pack(&ver);
+    assert_int_equal(daos_version_get_protocol(&ver), DAOS_VERSION_PROTOCAL);
+    assert_string_equal(daos_pool_cont_filter_func_str(PCF_FUNC_EQ), "PCF_FUNC_EQ");
+    assert_string_equal(daos_pool_cont_filter_key_str(PCF_KEY_MD_OTIME), "PCF_KEY_MD_OTIME");
+    assert_non_null(daos_pool_cont_filter_func_str(PCF_FUNC_MAX));
+    assert_non_null(daos_pool_cont_filter_key_str(PCF_KEY_MAX));
+}
+
+static void lists_are_joined_and_moved(void **state)
+{
+    d_list_t a, b, one, two;
+
+    (void)state;
+    D_INIT_LIST_HEAD(&a);
+    D_INIT_LIST_HEAD(&b);
+    assert_true(d_list_empty_careful(&a));
+    d_list_add(&one, &a);
+    d_list_move(&one, &b);
+    assert_true(d_list_empty(&a));
+    d_list_add(&two, &a);
+    d_list_splice(&a, &b);
+    assert_ptr_equal(b.next, &two);
+    d_list_del(&two);
+    assert_ptr_equal(b.next, &one);
+}
+
+static void clocks_go_on(void **state)
+{
+    struct timespec t = {0}, then, none = {0};
+
+    (void)state;
+    assert_true(d_timenull(&none));
+    assert_int_equal(d_gettime_coarse(&t), 0);
+    assert_int_equal(d_gettime(&then), 0);
+    assert_false(d_timenull(&then));
+    assert_true(d_time2s(d_time_elapsed(then)) >= 0);
+    d_timeinc(&then, 3600ull * NSEC_PER_SEC);
+    assert_true(d_timeleft_ns(&then) > 0);
+    assert_int_equal(d_timeleft_ns(&none), 0);
+    assert_true(d_timeus_secdiff(1) > d_timeus_secdiff(0));
+    t = d_time_ms(1500);
+    assert_true(d_time2s(t) == 1.5 && d_time2ms(t) == 1500 && d_time2us(t) == 1500000);
+}
+
+static void addresses_of_the_stack(void **state)
+{
+    char *heap = malloc(8), here[8];
+    d_iov_t iov;
+
+    (void)state;
+    assert_true(is_on_stack(here));
+    assert_false(is_on_stack(heap));
+    d_iov_set_safe(&iov, heap, 8);
+    assert_ptr_equal(iov.iov_buf, heap);
+    free(heap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(handles_ids_and_anchors),
+        cmocka_unit_test(lists_are_joined_and_moved),
+        cmocka_unit_test(clocks_go_on),
+        cmocka_unit_test(addresses_of_the_stack),
         cmocka_unit_test(an_object_id_tells_type_and_class),
         cmocka_unit_test(cycling_an_object_id_changes_only_its_user_bits_of_hi),
         cmocka_unit_test(types_tell_how_keys_are_ordered),
