@@ -139,7 +139,7 @@ static int roots_read(daos_handle_t coh, uuid_t uuid, struct daos_prop_co_roots 
             err_set(&err, -DER_INVAL, "cannot mount the container as a file system",
                     "its layout type is not POSIX",
                     "use a container created with type POSIX (cont create --type POSIX)");
-            err_last_set(&err);
+            client_error(&err);
             rc = EINVAL;
         }
     }
