@@ -248,7 +248,7 @@ static void connected(void **state)
     struct api *a = *state;
     char buf[2048];
     d_iov_t glob = {0};
-    dfs_sys_t *s, *t;
+    dfs_sys_t *s, *t, *ro;
 
     IS(EACCES, dfs_sys_connect("apipool", NULL, a->label, O_RDWR, 0, NULL, &s));
     OK(dfs_init());
@@ -262,10 +262,12 @@ static void connected(void **state)
     assert_string_equal(sys_get(t, "/f"), "hello");
     OK(dfs_sys_disconnect(t));
     glob = (d_iov_t){0};
-    OK(dfs_sys_local2global(s, &glob));
+    OK(dfs_sys_mount(a->poh, a->coh, O_RDONLY, 0, &ro));
+    OK(dfs_sys_local2global(ro, &glob));
     d_iov_set(&glob, buf, glob.iov_buf_len);
-    OK(dfs_sys_local2global(s, &glob));
+    OK(dfs_sys_local2global(ro, &glob));
     OK(dfs_sys_global2local(a->poh, a->coh, O_RDONLY, 0, glob, &t));
+    OK(dfs_sys_umount(ro));
     assert_string_equal(sys_get(t, "/f"), "hello");
     IS(EPERM, dfs_sys_mkdir(t, "/x", 0755, 0));
     IS(EPERM, dfs_sys_setxattr(t, "/f", "user.a", "1", 1, 0, 0));
