@@ -215,31 +215,137 @@ int rank_list_to_uint32_array(d_rank_list_t *rl, uint32_t **ints, size_t *len)
     return 0;
 }
 
-int d_rank_list_to_str(d_rank_list_t *rank_list, char **rank_str)
+/* ---- Ranges ---- */
+
+d_rank_range_list_t *d_rank_range_list_alloc(uint32_t size)
+{
+    d_rank_range_list_t *l = base_calloc(1, sizeof(*l));
+
+    if (l == NULL || size == 0)
+        return l;
+    l->rrl_ranges = base_calloc(size, sizeof(*l->rrl_ranges));
+    if (l->rrl_ranges == NULL) {
+        base_free(l);
+        return NULL;
+    }
+    l->rrl_nr = size;
+    return l;
+}
+
+d_rank_range_list_t *d_rank_range_list_realloc(d_rank_range_list_t *range_list, uint32_t size)
+{
+    d_rank_range_t *ranges = NULL;
+
+    if (range_list == NULL)
+        return d_rank_range_list_alloc(size);
+    if (size > 0) {
+        ranges = base_realloc(range_list->rrl_ranges, size * sizeof(*ranges));
+        if (ranges == NULL)
+            return NULL;
+    } else {
+        base_free(range_list->rrl_ranges);
+    }
+    range_list->rrl_ranges = ranges;
+    range_list->rrl_nr = size;
+    return range_list;
+}
+
+/* Last place of the run of consecutive ranks that begins at `at`. */
+static uint32_t run_end(const d_rank_list_t *l, uint32_t at)
+{
+    while (at + 1 < l->rl_nr && l->rl_ranks[at + 1] == l->rl_ranks[at] + 1)
+        at++;
+    return at;
+}
+
+d_rank_range_list_t *d_rank_range_list_create_from_ranks(d_rank_list_t *rank_list)
+{
+    d_rank_range_list_t *l;
+    uint32_t i, j, n = 0;
+
+    if (rank_list == NULL)
+        return d_rank_range_list_alloc(0);
+    for (i = 0; i < rank_list->rl_nr; i = run_end(rank_list, i) + 1)
+        n++;
+    l = d_rank_range_list_alloc(n);
+    if (l == NULL)
+        return NULL;
+    for (i = n = 0; i < rank_list->rl_nr; i = j + 1, n++) {
+        j = run_end(rank_list, i);
+        l->rrl_ranges[n] =
+            (d_rank_range_t){.lo = rank_list->rl_ranks[i], .hi = rank_list->rl_ranks[j]};
+    }
+    return l;
+}
+
+int d_rank_range_list_str(d_rank_range_list_t *list, char **ranks_str)
 {
     struct d_string_buffer_t b = {0};
-    uint32_t i, j;
+    uint32_t i;
 
-    *rank_str = NULL;
-    if (rank_list == NULL)
-        return 0;
+    *ranks_str = NULL;
     d_write_string_buffer(&b, "[");
-    for (i = 0; i < rank_list->rl_nr; i = j + 1) {
-        for (j = i;
-             j + 1 < rank_list->rl_nr && rank_list->rl_ranks[j + 1] == rank_list->rl_ranks[j] + 1;
-             j++)
-            continue;
-        d_write_string_buffer(&b, "%s%u", i ? "," : "", rank_list->rl_ranks[i]);
-        if (j > i)
-            d_write_string_buffer(&b, "-%u", rank_list->rl_ranks[j]);
+    for (i = 0; list != NULL && i < list->rrl_nr; i++) {
+        d_write_string_buffer(&b, "%s%u", i ? "," : "", list->rrl_ranges[i].lo);
+        if (list->rrl_ranges[i].hi > list->rrl_ranges[i].lo)
+            d_write_string_buffer(&b, "-%u", list->rrl_ranges[i].hi);
     }
     d_write_string_buffer(&b, "]");
     if (b.status != 0) {
         d_free_string(&b);
         return -DER_NOMEM;
     }
-    *rank_str = b.str;
+    *ranks_str = b.str;
     return 0;
+}
+
+void d_rank_range_list_free(d_rank_range_list_t *range_list)
+{
+    if (range_list == NULL)
+        return;
+    base_free(range_list->rrl_ranges);
+    base_free(range_list);
+}
+
+int d_rank_list_to_str(d_rank_list_t *rank_list, char **rank_str)
+{
+    d_rank_range_list_t *l;
+    int rc;
+
+    *rank_str = NULL;
+    if (rank_list == NULL)
+        return 0;
+    l = d_rank_range_list_create_from_ranks(rank_list);
+    if (l == NULL)
+        return -DER_NOMEM;
+    rc = d_rank_range_list_str(l, rank_str);
+    d_rank_range_list_free(l);
+    return rc;
+}
+
+int d_rank_list_dump(d_rank_list_t *rank_list, d_string_t name, int name_len)
+{
+    char *text;
+    int rc = d_rank_list_to_str(rank_list, &text);
+
+    if (rc != 0)
+        return rc;
+    D_DEBUG(DB_ANY, "%.*s: %s\n", name_len, name, text ? text : "no list");
+    base_free(text);
+    return 0;
+}
+
+void d_rank_list_shuffle(d_rank_list_t *rank_list)
+{
+    uint32_t i, j;
+    d_rank_t r;
+
+    for (i = rank_list != NULL ? rank_list->rl_nr : 0; i > 1; i--) {
+        j = (uint32_t)((uint64_t)d_rand() % i);
+        r = rank_list->rl_ranks[i - 1];
+        rank_list->rl_ranks[i - 1] = rank_list->rl_ranks[j];
+        rank_list->rl_ranks[j] = r;
+    }
 }
 
 d_rank_list_t *daos_rank_list_parse(const char *str, const char *sep)

@@ -68,6 +68,37 @@ uint64_t d_hlc_get(void)
     return c ? hlc_get(&c->clock, rt_wall_ns()) : hlc_from_unix_ns(rt_wall_ns());
 }
 
+/* How far clocks may be apart is the engines' to say; this is what they start with. */
+uint64_t d_hlc_epsilon_get(void)
+{
+    return d_sec2hlc(1);
+}
+
+void d_hlc_epsilon_set(uint64_t epsilon)
+{
+}
+
+uint64_t d_hlc_epsilon_get_bound(uint64_t hlc)
+{
+    return hlc > HLC_LAST - d_hlc_epsilon_get() ? HLC_LAST
+                                                : (hlc + d_hlc_epsilon_get()) | HLC_LOGICAL_MASK;
+}
+
+int d_hlc_get_msg(uint64_t msg, uint64_t *hlc_out, uint64_t *offset)
+{
+    uint64_t now = d_unixnsec2hlc(rt_wall_ns());
+    struct client *c = client_current();
+
+    if (offset != NULL)
+        *offset = msg > now ? msg - now : 0;
+    if (msg > now && msg - now > d_hlc_epsilon_get())
+        return -DER_HLC_SYNC;
+    now = c ? hlc_recv(&c->clock, msg, rt_wall_ns()) : hlc_merge(0, msg, rt_wall_ns());
+    if (hlc_out != NULL)
+        *hlc_out = now;
+    return 0;
+}
+
 uint64_t d_hlct_get(void)
 {
     struct client *c = client_current();
