@@ -127,6 +127,18 @@ static void a_day(struct api *a, int sflags)
     IS(ENOTDIR, dfs_sys_open(s, "/p/n", S_IFDIR, O_RDONLY, 0, 0, NULL, &obj));
     OK(dfs_sys_open(s, "/", S_IFDIR, O_RDONLY, 0, 0, NULL, &obj));
     OK(dfs_sys_close(obj));
+    /* who names no type opens what is there, and creates files */
+    OK(dfs_sys_open(s, "/p/n", 0, O_RDONLY, 0, 0, NULL, &obj));
+    OK(dfs_sys_close(obj));
+    OK(dfs_sys_open(s, "/p", 0, O_RDONLY, 0, 0, NULL, &obj));
+    OK(dfs_sys_close(obj));
+    OK(dfs_sys_open(s, "/p/untyped", 0600, O_CREAT | O_RDWR, 0, 0, NULL, &obj));
+    OK(dfs_sys_close(obj));
+    OK(dfs_sys_stat(s, "/p/untyped", 0, &st));
+    assert_int_equal(st.st_mode, S_IFREG | 0600);
+    OK(dfs_sys_remove(s, "/p/untyped", false, NULL));
+    OK(dfs_sys_open(s, "/", 0, O_RDONLY, 0, 0, NULL, &obj));
+    OK(dfs_sys_close(obj));
 
     /* removal */
     IS(EBUSY, dfs_sys_remove(s, "/", false, NULL));
