@@ -165,7 +165,8 @@ int dfs_cont_create_with_label(daos_handle_t poh, const char *label, dfs_attr_t 
                                daos_handle_t *coh, dfs_t **dfs);
 
 /**
- * Mount an open POSIX container: O_RDONLY or O_RDWR, or-ed with DFS_BALANCED or DFS_RELAXED.
+ * Mount an open POSIX container: O_RDONLY or O_RDWR, or-ed with DFS_BALANCED or DFS_RELAXED. Of a
+ * container that is open for reading every mount only reads: changes are EPERM.
  * Errors: EINVAL (layout not POSIX, both or bad modes), EPERM (balanced container without balanced
  * mount), ENOENT (no superblock), EIO.
  */

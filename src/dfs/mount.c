@@ -217,6 +217,11 @@ int dfs_mount_at(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t e
     dfs->root.oclass = e.oclass;
     dfs->root.refs = 1;
     rc = dfs_obj_open_handle(dfs, &dfs->root, amode);
+    if (rc == EPERM && amode == O_RDWR) { /* the container is open for reading: so is the mount */
+        dfs->readonly = true;
+        dfs->root.flags = O_RDONLY;
+        rc = dfs_obj_open_handle(dfs, &dfs->root, O_RDONLY);
+    }
     if (rc != 0)
         goto fail;
     *out = dfs;
