@@ -165,7 +165,8 @@ int dfs_cont_create_with_label(daos_handle_t poh, const char *label, dfs_attr_t 
                                daos_handle_t *coh, dfs_t **dfs);
 
 /**
- * Mount an open POSIX container: O_RDONLY or O_RDWR, or-ed with DFS_BALANCED or DFS_RELAXED.
+ * Mount an open POSIX container: O_RDONLY or O_RDWR, or-ed with DFS_BALANCED or DFS_RELAXED. Of a
+ * container that is open for reading every mount only reads: changes are EPERM.
  * Errors: EINVAL (layout not POSIX, both or bad modes), EPERM (balanced container without balanced
  * mount), ENOENT (no superblock), EIO.
  */
@@ -223,7 +224,7 @@ int dfs_local2global(dfs_t *dfs, d_iov_t *glob);
 
 /**
  * A mount from a blob another process made, under this process's handles of the same pool and
- * container.
+ * container. @a flags: its access here; 0 (O_RDONLY): as that one's.
  * Errors: EINVAL (magic, container mismatch).
  */
 int dfs_global2local(daos_handle_t poh, daos_handle_t coh, int flags, d_iov_t glob, dfs_t **dfs);
@@ -235,7 +236,8 @@ int dfs_global2local(daos_handle_t poh, daos_handle_t coh, int flags, d_iov_t gl
 int dfs_local2global_all(dfs_t *dfs, d_iov_t *glob);
 
 /**
- * A mount, with pool and container, from a blob of dfs_local2global_all(). Needs dfs_init().
+ * A mount, with pool and container, from a blob of dfs_local2global_all(). Needs dfs_init(). @a
+ * flags as of dfs_global2local().
  * Errors: EINVAL, EACCES.
  */
 int dfs_global2local_all(int flags, d_iov_t glob, dfs_t **dfs);
@@ -296,7 +298,8 @@ int dfs_dup(dfs_t *dfs, dfs_obj_t *obj, int flags, dfs_obj_t **new_obj);
 int dfs_obj_local2global(dfs_t *dfs, dfs_obj_t *obj, d_iov_t *glob);
 
 /**
- * An open file from a blob another process made; @a flags: its access mode here.
+ * An open file from a blob another process made; @a flags: its access mode here; 0 (O_RDONLY): as
+ * it was opened there, as far as this mount allows.
  * Errors: EINVAL (mismatch), EPERM.
  */
 int dfs_obj_global2local(dfs_t *dfs, int flags, d_iov_t glob, dfs_obj_t **obj);

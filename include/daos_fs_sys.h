@@ -119,7 +119,10 @@ int dfs_sys_readlink(dfs_sys_t *dfs_sys, const char *path, char *buf, daos_size_
  */
 int dfs_sys_symlink(dfs_sys_t *dfs_sys, const char *target, const char *path);
 
-/** As dfs_open(). Close with dfs_sys_close(). */
+/**
+ * As dfs_open(). Without type bits in @a mode as open(2): whatever is there, or a new file. Close
+ * with dfs_sys_close().
+ */
 int dfs_sys_open(dfs_sys_t *dfs_sys, const char *path, mode_t mode, int flags, daos_oclass_id_t cid,
                  daos_size_t chunk_size, const char *value, dfs_obj_t **obj);
 

@@ -251,9 +251,10 @@ int daos_pool_disconnect(daos_handle_t poh, daos_event_t *ev);
 int daos_pool_local2global(daos_handle_t poh, d_iov_t *glob);
 
 /**
- * A handle from a blob another process made. It lives on its maker's connection: that one must
- * stay open.
- * Errors: -DER_INVAL (length or magic), -DER_NOMEM.
+ * A handle from a blob another process made. It is the maker's, used from here as well: that one
+ * must stay open. A pool whose engine runs in the maker's process cannot be shared so.
+ * Errors: -DER_INVAL (length or magic), -DER_NO_HDL (closed by its maker), -DER_NOTSUPPORTED (the
+ * engine is the maker's), -DER_NOMEM.
  */
 int daos_pool_global2local(d_iov_t glob, daos_handle_t *poh);
 

@@ -47,6 +47,9 @@ struct plan {
     struct part *parts;
     uint32_t nr;
     struct arena mem;
+    struct part one; /* the only one, if there is no more to it */
+    daos_recx_t one_recx;
+    d_iov_t one_iovs[SIMPLE_IOVS];
     /* while running */
     struct ev_run run; /* async */
     bool has_event;
@@ -265,6 +268,58 @@ static int check(struct plan *pl, const d_sg_list_t *sgl)
     }
     return __builtin_mul_overflow(pl->cells, pl->obj->cell, &bytes) || bytes != room ? -DER_INVAL
                                                                                      : 0;
+}
+
+/* ---- One part ---- */
+
+/* One range in one chunk, the common case: fills p; false when the call is not of that kind (or
+ * wrong, which the long way says). */
+static bool simple(const struct obj *o, const daos_array_iod_t *iod, d_sg_list_t *sgl,
+                   struct part *p, daos_recx_t *recx)
+{
+    const daos_range_t *r;
+    uint64_t room = 0;
+    uint32_t i;
+
+    if (iod == NULL || iod->arr_nr != 1 || iod->arr_rgs == NULL || sgl == NULL ||
+        sgl->sg_iovs == NULL)
+        return false;
+    r = iod->arr_rgs;
+    if (r->rg_len == 0 || r->rg_len > o->chunk - r->rg_idx % o->chunk || r->rg_idx > INT64_MAX ||
+        o->chunk > INT64_MAX / o->cell)
+        return false;
+    for (i = 0; i < sgl->sg_nr; i++) {
+        /* Used and available bytes must be the same thing for the sgl to be passed on as it is. */
+        if (sgl->sg_iovs[i].iov_buf == NULL ||
+            sgl->sg_iovs[i].iov_len != sgl->sg_iovs[i].iov_buf_len)
+            return false;
+        room += sgl->sg_iovs[i].iov_buf_len;
+    }
+    if (room != r->rg_len * o->cell)
+        return false;
+    p->dkey_num = array_dkey(o, r->rg_idx);
+    d_iov_set(&p->dkey, &p->dkey_num, sizeof(p->dkey_num));
+    *recx = (daos_recx_t){r->rg_idx % o->chunk, r->rg_len};
+    p->iod = (daos_iod_t){
+        .iod_type = DAOS_IOD_ARRAY, .iod_size = o->cell, .iod_nr = 1, .iod_recxs = recx};
+    d_iov_set(&p->iod.iod_name, (void *)ARRAY_AKEY, 1);
+    p->sgl = *sgl;
+    return true;
+}
+
+/* A plan of one part, which needs no more memory than it has. */
+static bool plan_simple(struct plan *pl, d_sg_list_t *sgl)
+{
+    if (pl->what == ARRAY_PUNCH || sgl == NULL || sgl->sg_nr > SIMPLE_IOVS ||
+        !simple(pl->obj, pl->iod, sgl, &pl->one, &pl->one_recx))
+        return false;
+    memcpy(pl->one_iovs, sgl->sg_iovs, sgl->sg_nr * sizeof(*pl->one_iovs));
+    pl->one.sgl.sg_iovs = pl->one_iovs;
+    pl->parts = &pl->one;
+    pl->nr = 1;
+    pl->cells = pl->one_recx.rx_nr;
+    pl->last = pl->iod->arr_rgs->rg_idx + pl->one_recx.rx_nr - 1;
+    return true;
 }
 
 /* ---- Running ---- */
@@ -615,9 +670,11 @@ static int array_io(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d
         handle_put(&o->h);
         return rc;
     }
-    rc = check(pl, sgl);
-    if (rc == 0 && pl->cells > 0)
-        rc = make_plan(pl, what == ARRAY_PUNCH ? NULL : sgl);
+    if (!plan_simple(pl, sgl)) {
+        rc = check(pl, sgl);
+        if (rc == 0 && pl->cells > 0)
+            rc = make_plan(pl, what == ARRAY_PUNCH ? NULL : sgl);
+    }
     if (rc == 0 && what == ARRAY_READ)
         rc = note_reads(pl);
     if (rc) {
@@ -628,40 +685,6 @@ static int array_io(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d
 }
 
 /* ---- One range in one chunk: a plain request without a plan ---- */
-
-/* Fills p; false when the call is not of that kind (or wrong, which the long way says). */
-static bool simple(const struct obj *o, const daos_array_iod_t *iod, d_sg_list_t *sgl,
-                   struct part *p, daos_recx_t *recx)
-{
-    const daos_range_t *r;
-    uint64_t room = 0;
-    uint32_t i;
-
-    if (iod == NULL || iod->arr_nr != 1 || iod->arr_rgs == NULL || sgl == NULL ||
-        sgl->sg_iovs == NULL)
-        return false;
-    r = iod->arr_rgs;
-    if (r->rg_len == 0 || r->rg_len > o->chunk - r->rg_idx % o->chunk || r->rg_idx > INT64_MAX ||
-        o->chunk > INT64_MAX / o->cell)
-        return false;
-    for (i = 0; i < sgl->sg_nr; i++) {
-        /* Used and available bytes must be the same thing for the sgl to be passed on as it is. */
-        if (sgl->sg_iovs[i].iov_buf == NULL ||
-            sgl->sg_iovs[i].iov_len != sgl->sg_iovs[i].iov_buf_len)
-            return false;
-        room += sgl->sg_iovs[i].iov_buf_len;
-    }
-    if (room != r->rg_len * o->cell)
-        return false;
-    p->dkey_num = array_dkey(o, r->rg_idx);
-    d_iov_set(&p->dkey, &p->dkey_num, sizeof(p->dkey_num));
-    *recx = (daos_recx_t){r->rg_idx % o->chunk, r->rg_len};
-    p->iod = (daos_iod_t){
-        .iod_type = DAOS_IOD_ARRAY, .iod_size = o->cell, .iod_nr = 1, .iod_recxs = recx};
-    d_iov_set(&p->iod.iod_name, (void *)ARRAY_AKEY, 1);
-    p->sgl = *sgl;
-    return true;
-}
 
 static int simple_finish(struct op *op, int rc)
 {

@@ -96,6 +96,26 @@ void client_destroy(struct client *c)
     base_free(c);
 }
 
+void client_error(const struct err *e)
+{
+    struct client *c = client_current();
+    char text[3 * ERR_PART_MAX];
+
+    err_last_set(e);
+    if (c == NULL || !c->logs_errors)
+        return;
+    err_format(e, text, sizeof(text));
+    LOG_WARN("%s", text);
+}
+
+void client_shows_errors(void)
+{
+    struct client *c = client_current();
+
+    if (c != NULL)
+        c->logs_errors = false;
+}
+
 int client_links(struct client *c, struct net_links **ls)
 {
     int rc = 0;
@@ -153,8 +173,10 @@ int daos_init(void)
         if (!client_default.watches_fork && pthread_atfork(NULL, NULL, forked) == 0)
             client_default.watches_fork = true;
         rc = client_create(&c);
-        if (rc == 0)
+        if (rc == 0) {
+            c->logs_errors = true;
             __atomic_store_n(&client_default.client, c, __ATOMIC_RELEASE);
+        }
     }
     if (rc == 0)
         client_default.inits++;
@@ -194,6 +216,7 @@ int daos_reinit(void)
     rc = client_create(&c);
     if (rc)
         return rc;
+    c->logs_errors = true;
     __atomic_store_n(&client_default.client, c, __ATOMIC_RELEASE);
     return 0;
 }

@@ -25,6 +25,12 @@ void client_destroy(struct client *c);
 /* Makes c the current client of the calling fiber (simulation). NULL: back to the process's. */
 void client_use(struct client *c);
 
+/* Records an error for err_last(). Programs written for DAOS know nothing of that and print a
+ * number: for them it goes to the log as well, until client_shows_errors() says that this program
+ * (a tool of ours) shows err_last() itself. */
+void client_error(const struct err *e);
+void client_shows_errors(void);
+
 /* As daos_obj_generate_oid, for a container that does not exist yet: the redundancy factor is the
  * pool's. */
 int client_generate_oid_pool(daos_handle_t poh, daos_obj_id_t *oid, enum daos_otype_t type,
@@ -98,6 +104,9 @@ int client_embed_open(struct client *c, const char *path, unsigned int mode, str
                       uuid_t pool, void **cookie, struct err *e);
 /* The last close shuts the engine down orderly. */
 void client_embed_close(void *cookie);
+/* A name by which other processes of this machine (tcp://: of any) open the same engine, into buf
+ * of PATH_MAX. -DER_NOTSUPPORTED: there is none, it runs in this process. */
+int client_embed_place(void *cookie, char *buf, size_t len);
 /* Path of a pool named by label or UUID text, from the registry of this user
  * ($XDG_STATE_HOME/tarn/pools). -DER_NONEXIST. buf of PATH_MAX. */
 int client_embed_resolve(const char *name, char *buf, size_t len, struct err *e);

@@ -201,7 +201,7 @@ static void open_failed(const struct open_args *a, int rc)
         break;
     }
     err_setf(&e, rc, next, why, "cannot open container %s", a->cont);
-    err_last_set(&e);
+    client_error(&e);
 }
 
 static int send_open(struct client *c, struct cont *co, const struct open_args *a)

@@ -2,11 +2,13 @@
  * Handles as bytes, for other processes of a job.
  *
  * A blob is a header (magic, which also tells the byte order; kind of handle; process) and the
- * identities that the importer needs. Until engines are shared between processes an import works
- * only where the exporter's connection can be used: in the same process, while the exported handle
- * is open.
+ * identities that the importer needs. A pool's also says where its engine is found: another process
+ * makes a connection of its own, and goes on with the handle as it was. In the exporter's process
+ * its connection is shared. A pool whose engine runs in the exporter has no place that others could
+ * go to.
  */
 #include <daos.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/fail.h"
@@ -23,7 +25,7 @@ struct pool_blob {
     uint64_t cookie; /* of the exported handle */
     uint64_t caps;
     uint32_t flags;
-    uint32_t pad;
+    uint32_t place_len; /* of the name that follows, with its NUL; 0: only the maker can use it */
     uint8_t pool[16], hdl[16];
 };
 
@@ -72,13 +74,16 @@ static int foreign(const char *what)
     err_setf(&e, -DER_NOTSUPPORTED, "open it in every process that uses it",
              "it belongs to another process, and this pool is embedded in that one",
              "cannot import the %s handle", what);
-    err_last_set(&e);
+    client_error(&e);
     return -DER_NOTSUPPORTED;
 }
 
 int daos_pool_local2global(daos_handle_t poh, d_iov_t *glob)
 {
-    struct pool_blob b = {.magic = POOL_MAGIC, .pid = (uint32_t)getpid(), .cookie = poh.cookie};
+    struct {
+        struct pool_blob b;
+        char place[PATH_MAX];
+    } out = {.b = {.magic = POOL_MAGIC, .pid = (uint32_t)getpid(), .cookie = poh.cookie}};
     struct pool *p;
 
     if (glob == NULL)
@@ -86,17 +91,46 @@ int daos_pool_local2global(daos_handle_t poh, d_iov_t *glob)
     p = pool_get(client_current(), poh);
     if (p == NULL)
         return -DER_NO_HDL;
-    b.caps = p->caps;
-    b.flags = p->flags;
-    memcpy(b.pool, p->conn->pool, sizeof(b.pool));
-    memcpy(b.hdl, p->hdl, sizeof(b.hdl));
+    out.b.caps = p->caps;
+    out.b.flags = p->flags;
+    memcpy(out.b.pool, p->conn->pool, sizeof(out.b.pool));
+    memcpy(out.b.hdl, p->hdl, sizeof(out.b.hdl));
+    if (client_embed_place(p->conn->cookie, out.place, sizeof(out.place)) == 0)
+        out.b.place_len = (uint32_t)strlen(out.place) + 1;
     handle_put(&p->h);
-    return blob_out(glob, &b, sizeof(b));
+    return blob_out(glob, &out, sizeof(out.b) + out.b.place_len);
+}
+
+/* A second handle on the connection of the one that was exported, in the same process. */
+static int import_here(struct client *c, const struct pool_blob *b, struct pool *p,
+                       daos_handle_t *poh)
+{
+    int rc;
+
+    if (memcmp(p->hdl, b->hdl, sizeof(b->hdl)) != 0)
+        return -DER_INVAL;
+    conn_ref(p->conn);
+    rc = pool_new(c, p->conn, b->hdl, b->caps, b->flags, true, poh);
+    if (rc)
+        conn_put(p->conn);
+    return rc;
+}
+
+static int import_elsewhere(struct client *c, const struct pool_blob *b, const d_iov_t *glob,
+                            daos_handle_t *poh)
+{
+    const char *place = (const char *)glob->iov_buf + sizeof(*b);
+
+    if (b->place_len > PATH_MAX || b->place_len > glob->iov_len - sizeof(*b) ||
+        place[b->place_len - 1] != '\0' || (place[0] != '/' && strncmp(place, "tcp://", 6) != 0))
+        return -DER_INVAL;
+    return pool_import(c, place, b->pool, b->hdl, b->caps, b->flags, poh);
 }
 
 int daos_pool_global2local(d_iov_t glob, daos_handle_t *poh)
 {
     struct client *c = client_current();
+    bool mine;
     struct pool_blob b;
     struct pool *p;
     int rc;
@@ -106,21 +140,16 @@ int daos_pool_global2local(d_iov_t glob, daos_handle_t *poh)
     rc = blob_in(&glob, POOL_MAGIC, &b, sizeof(b));
     if (rc)
         return rc;
-    if (b.pid != (uint32_t)getpid())
-        return foreign("pool");
-    p = pool_get(c, (daos_handle_t){b.cookie});
-    if (p == NULL)
-        return -DER_NO_HDL;
-    if (memcmp(p->hdl, b.hdl, sizeof(b.hdl)) != 0) {
+    mine = b.pid == (uint32_t)getpid();
+    p = mine ? pool_get(c, (daos_handle_t){b.cookie}) : NULL;
+    if (p != NULL) {
+        rc = import_here(c, &b, p, poh);
         handle_put(&p->h);
-        return -DER_INVAL;
+        return rc;
     }
-    conn_ref(p->conn);
-    rc = pool_new(c, p->conn, b.hdl, b.caps, b.flags, true, poh);
-    if (rc)
-        conn_put(p->conn);
-    handle_put(&p->h);
-    return rc;
+    if (b.place_len > 0)
+        return c == NULL ? -DER_UNINIT : import_elsewhere(c, &b, &glob, poh);
+    return mine ? -DER_NO_HDL : foreign("pool");
 }
 
 int daos_cont_local2global(daos_handle_t coh, d_iov_t *glob)
@@ -163,8 +192,6 @@ int daos_cont_global2local(daos_handle_t poh, d_iov_t glob, daos_handle_t *coh)
         return -DER_NO_HDL;
     if (memcmp(p->conn->pool, b.pool, sizeof(b.pool)) != 0)
         rc = -DER_INVAL;
-    else if (b.pid != (uint32_t)getpid())
-        rc = foreign("container");
     if (rc == 0) {
         memcpy(like.uuid, b.cont, sizeof(b.cont));
         memcpy(like.hdl, b.hdl, sizeof(b.hdl));

@@ -41,6 +41,7 @@ struct client {
     _Atomic uint32_t tasks;  /* fibers and messages under way */
     struct client_times *times; /* client_time_calls() */
     struct client_slot dfs;     /* libdfs's */
+    bool logs_errors;           /* client_error() */
 };
 
 /* A way to one pool's engine; shared by a handle and those imported from it. */

@@ -28,7 +28,7 @@ static int choose(const struct place_map *map, daos_obj_id_t *oid, struct place_
     want->gx_reserved = gx_reserved();
     rc = place_class_choose(map, want, &cid, &e);
     if (rc) {
-        err_last_set(&e);
+        client_error(&e);
         return rc == -DER_NONEXIST ? -DER_INVAL : rc;
     }
     place_oid_encode(oid, want->type, cid);

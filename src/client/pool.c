@@ -238,7 +238,7 @@ static int connect_body(struct client *c, void *args)
     if (rc) {
         if (e.rc == 0)
             err_setf(&e, rc, "", d_errdesc(rc), "cannot connect to pool %s", a->name);
-        err_last_set(&e);
+        client_error(&e);
     }
     return rc;
 }
@@ -257,6 +257,46 @@ int daos_pool_connect2(const char *pool, const char *sys, unsigned int flags, da
     if (!is_path(pool) && !label_is_valid(pool) && !daos_is_valid_uuid_string(pool, UUID_SST_NONE))
         return -DER_INVAL;
     return client_run(ev, connect_body, &a, sizeof(a));
+}
+
+/* What a connecting client is told, asked for under a handle that is open. */
+static int ask_map(struct client *c, struct conn *cn, const uint8_t hdl[16])
+{
+    struct msg_pool_query_req q = {0};
+    struct msg_pool_query_rep r = {0};
+    struct net_call call;
+    int rc;
+
+    memcpy(q.hdl, hdl, sizeof(q.hdl));
+    rc = call_wait(c, cn->peer, &call, MSG_POOL_QUERY, &q, &r);
+    session_renew(&c->sessions); /* as after connecting */
+    if (rc == 0)
+        rc = place_map_decode(r.map.buf, r.map.len, &cn->map);
+    net_call_fini(&call);
+    return rc;
+}
+
+int pool_import(struct client *c, const char *place, const uuid_t pool, const uint8_t hdl[16],
+                uint64_t caps, uint32_t flags, daos_handle_t *poh)
+{
+    struct err e = {0};
+    struct conn *cn;
+    int rc = conn_open(c, place, flags & DAOS_PC_RO, &cn, &e);
+
+    if (rc == 0) {
+        rc = uuid_compare(cn->pool, pool) != 0 ? -DER_NO_HDL : ask_map(c, cn, hdl);
+        if (rc == 0)
+            rc = pool_new(c, cn, hdl, caps, flags, true, poh);
+        if (rc != 0)
+            conn_put(cn);
+    }
+    if (rc != 0 && e.rc == 0)
+        err_setf(&e, rc, "see that its maker keeps it open",
+                 rc == -DER_NO_HDL ? "it is not open there any more" : d_errdesc(rc),
+                 "cannot import a handle of pool %s", place);
+    if (rc != 0)
+        client_error(&e);
+    return rc;
 }
 
 static int disconnect_body(struct client *c, void *args)

@@ -16,6 +16,7 @@ struct mount_blob {
     uint32_t balanced;
     uuid_t cont;
     daos_epoch_t epoch;
+    uint64_t readonly;
 };
 
 struct all_blob { /* followed by the three blobs */
@@ -30,6 +31,7 @@ struct file_blob {
     daos_obj_id_t oid, parent_oid;
     uint64_t chunk_size;
     uint32_t oclass;
+    int32_t access; /* O_ACCMODE of it */
     char name[DFS_MAX_NAME + 1];
 };
 
@@ -41,6 +43,7 @@ int dfs_local2global(dfs_t *dfs, d_iov_t *glob)
         return EINVAL;
     b.balanced = dfs->balanced;
     b.epoch = dfs->epoch;
+    b.readonly = dfs->readonly;
     uuid_copy(b.cont, dfs->cont_uuid);
     return dfs_errno(blob_out(glob, &b, sizeof(b)));
 }
@@ -56,6 +59,8 @@ int dfs_global2local(daos_handle_t poh, daos_handle_t coh, int flags, d_iov_t gl
     rc = dfs_errno(blob_in(&glob, MOUNT_MAGIC, &b, sizeof(b)));
     if (rc != 0)
         return rc;
+    if (flags == 0) /* nothing was said: as it was there */
+        flags = b.readonly ? O_RDONLY : O_RDWR;
     if (b.epoch != 0 && (flags & O_ACCMODE) != O_RDONLY)
         return EINVAL;
     rc = dfs_mount_at(poh, coh, (flags & O_ACCMODE) | (b.balanced ? (int)DFS_BALANCED : 0), b.epoch,
@@ -177,6 +182,7 @@ int dfs_obj_local2global(dfs_t *dfs, dfs_obj_t *obj, d_iov_t *glob)
     b.parent_oid = obj->parent_oid;
     b.chunk_size = obj->chunk_size;
     b.oclass = obj->oclass;
+    b.access = obj->flags & O_ACCMODE;
     strcpy(b.name, obj->name);
     return dfs_errno(blob_out(glob, &b, sizeof(b)));
 }
@@ -198,6 +204,8 @@ int dfs_obj_global2local(dfs_t *dfs, int flags, d_iov_t glob, dfs_obj_t **obj)
         return EINVAL;
     if (dfs->readonly && (flags & O_ACCMODE) != O_RDONLY)
         return EPERM;
+    if (flags == 0 && !dfs->readonly)
+        flags = b.access & O_ACCMODE;
     e.mode = b.mode;
     e.oid = b.oid;
     e.chunk_size = b.chunk_size;

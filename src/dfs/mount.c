@@ -139,7 +139,7 @@ static int roots_read(daos_handle_t coh, uuid_t uuid, struct daos_prop_co_roots 
             err_set(&err, -DER_INVAL, "cannot mount the container as a file system",
                     "its layout type is not POSIX",
                     "use a container created with type POSIX (cont create --type POSIX)");
-            err_last_set(&err);
+            client_error(&err);
             rc = EINVAL;
         }
     }
@@ -217,6 +217,11 @@ int dfs_mount_at(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t e
     dfs->root.oclass = e.oclass;
     dfs->root.refs = 1;
     rc = dfs_obj_open_handle(dfs, &dfs->root, amode);
+    if (rc == EPERM && amode == O_RDWR) { /* the container is open for reading: so is the mount */
+        dfs->readonly = true;
+        dfs->root.flags = O_RDONLY;
+        rc = dfs_obj_open_handle(dfs, &dfs->root, O_RDONLY);
+    }
     if (rc != 0)
         goto fail;
     *out = dfs;

@@ -232,7 +232,7 @@ static int open_through(struct dfs_sys *s, struct sys_at *at, mode_t mode, int f
 
     if (rc != 0)
         return rc;
-    if ((found & S_IFMT) != (mode & S_IFMT))
+    if ((mode & S_IFMT) != 0 && (found & S_IFMT) != (mode & S_IFMT))
         rc = S_ISDIR(mode) ? ENOTDIR : EINVAL;
     if (rc == 0 && (flags & O_TRUNC) && S_ISREG(found))
         rc = dfs_punch(s->dfs, obj, 0, DFS_MAX_FSIZE);
@@ -258,10 +258,13 @@ int dfs_sys_open(dfs_sys_t *dfs_sys, const char *path, mode_t mode, int flags, d
         if (flags & O_CREAT)
             rc = EEXIST;
         else
-            rc = S_ISDIR(mode) ? dfs_lookup_at_root(dfs_sys->dfs, "/", flags & O_ACCMODE, obj, NULL)
-                               : EINVAL;
+            rc = S_ISDIR(mode) || (mode & S_IFMT) == 0
+                     ? dfs_lookup_at_root(dfs_sys->dfs, "/", flags & O_ACCMODE, obj, NULL)
+                     : EINVAL;
     } else {
-        rc = dfs_open(dfs_sys->dfs, at.parent, at.name, mode, flags, cid, chunk_size, value, obj);
+        mode_t want = mode & S_IFMT ? mode : S_IFREG | mode;
+
+        rc = dfs_open(dfs_sys->dfs, at.parent, at.name, want, flags, cid, chunk_size, value, obj);
         if ((rc == EINVAL || rc == ENOTDIR) && !S_ISLNK(mode) && !(flags & (O_NOFOLLOW | O_EXCL)))
             rc = open_through(dfs_sys, &at, mode, flags, obj);
     }

@@ -39,6 +39,8 @@ enum shared_way { SHARED_DIR, SHARED_KEPT, SHARED_TCP };
 int shared_open(struct client *c, const char *place, enum shared_way way, struct shared **s,
                 struct net_peer **peer, uuid_t pool, struct err *e);
 void shared_close(struct shared *s);
+/* The name under which it is opened: the directory's absolute path, or tcp://... -DER_OVERFLOW. */
+int shared_place(const struct shared *s, char *buf, size_t len);
 
 /* ---- program.c ---- */
 

@@ -309,6 +309,13 @@ void client_embed_close(void *cookie)
     base_free(o);
 }
 
+int client_embed_place(void *cookie, char *buf, size_t len)
+{
+    struct opened *o = cookie;
+
+    return o->shared == NULL ? -DER_NOTSUPPORTED : shared_place(o->shared, buf, len);
+}
+
 /* ---- Names ---- */
 
 struct search {

@@ -311,3 +311,11 @@ void shared_close(struct shared *s)
         net_shm_dialer_forget(s->old[i]);
     base_free(s);
 }
+
+int shared_place(const struct shared *s, char *buf, size_t len)
+{
+    bool tcp = s->way == SHARED_TCP;
+    int n = snprintf(buf, len, "%s%s", tcp ? "tcp://" : "", tcp ? s->place : s->dir);
+
+    return n >= 0 && (size_t)n < len ? 0 : -DER_OVERFLOW;
+}

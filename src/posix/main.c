@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "client/client.h"
 #include "posix/dfuse.h"
 
 const struct fuse_lowlevel_ops dfuse_ops = {
@@ -126,6 +127,7 @@ static int open_pool(struct dfuse *d)
         complain("start", "libdaos", rc, NULL, "see the log");
         return 1;
     }
+    client_shows_errors();
     rc = daos_pool_connect(c->pool, NULL, c->readonly ? DAOS_PC_RO : DAOS_PC_RW, &d->poh, NULL,
                            NULL);
     if (rc != 0) {

@@ -62,6 +62,7 @@ static int conn_init(struct tool *t, struct conn *c)
     int rc = daos_init();
     if (rc != 0)
         return tool_fail_der(t, rc, "cannot start the client library");
+    client_shows_errors();
     c->init = true;
     return 0;
 }

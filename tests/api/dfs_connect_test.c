@@ -87,7 +87,7 @@ static void at_a_snapshot(void **state)
 static void as_blobs(void **state)
 {
     struct api *a = *state;
-    dfs_t *dfs = fs_mount(a, O_RDWR), *copy;
+    dfs_t *dfs = fs_mount(a, O_RDWR), *ro = fs_mount(a, O_RDONLY), *copy;
     daos_handle_t plain;
     dfs_obj_t *f, *g, *d = fs_dir(dfs, NULL, "d");
     char buf[4096], text[8] = "";
@@ -103,18 +103,27 @@ static void as_blobs(void **state)
     assert_int_equal(glob.iov_buf_len, need);
     d_iov_set(&glob, buf, need);
     OK(dfs_local2global(dfs, &glob));
-    OK(dfs_global2local(a->poh, a->coh, O_RDONLY, glob, &copy));
     fs_text(dfs, NULL, "f", "hello");
-    SHOWS("hello", copy, NULL, "f");
-    IS(EPERM, dfs_mkdir(copy, NULL, "x", 0755, 0));
+    OK(dfs_lookup(dfs, "/f", O_RDWR, &f, NULL, NULL));
 
-    /* a file, opened there without a look */
+    /* a file, opened there without a look; who says nothing about access writes as its maker does
+     */
     d_iov_t file = {0};
     char fbuf[4096];
-    OK(dfs_lookup(dfs, "/f", O_RDWR, &f, NULL, NULL));
     OK(dfs_obj_local2global(dfs, f, &file));
     d_iov_set(&file, fbuf, file.iov_buf_len);
     OK(dfs_obj_local2global(dfs, f, &file));
+    OK(dfs_global2local(a->poh, a->coh, 0, glob, &copy));
+    OK(dfs_obj_global2local(copy, 0, file, &g));
+    OK(fs_write(copy, g, "hello", 5, 0));
+    OK(dfs_release(g));
+    OK(dfs_umount(copy));
+
+    /* and reads where its maker only reads */
+    OK(dfs_local2global(ro, &glob));
+    OK(dfs_global2local(a->poh, a->coh, 0, glob, &copy));
+    SHOWS("hello", copy, NULL, "f");
+    IS(EPERM, dfs_mkdir(copy, NULL, "x", 0755, 0));
     IS(EPERM, dfs_obj_global2local(copy, O_RDWR, file, &g));
     OK(dfs_obj_global2local(copy, O_RDONLY, file, &g));
     OK(fs_read(copy, g, text, sizeof(text), 0, &got));
@@ -126,6 +135,7 @@ static void as_blobs(void **state)
     IS(EINVAL, dfs_obj_global2local(copy, O_RDONLY, glob, &g)); /* a blob of another kind */
     IS(EINVAL, dfs_global2local(a->poh, a->coh, O_RDONLY, file, &copy));
     OK(dfs_umount(copy));
+    OK(dfs_umount(ro));
 
     /* another container is told from this one */
     OK(dfs_cont_create_with_label(a->poh, "other", NULL, NULL, &plain, NULL));

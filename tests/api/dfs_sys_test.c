@@ -127,6 +127,18 @@ static void a_day(struct api *a, int sflags)
     IS(ENOTDIR, dfs_sys_open(s, "/p/n", S_IFDIR, O_RDONLY, 0, 0, NULL, &obj));
     OK(dfs_sys_open(s, "/", S_IFDIR, O_RDONLY, 0, 0, NULL, &obj));
     OK(dfs_sys_close(obj));
+    /* who names no type opens what is there, and creates files */
+    OK(dfs_sys_open(s, "/p/n", 0, O_RDONLY, 0, 0, NULL, &obj));
+    OK(dfs_sys_close(obj));
+    OK(dfs_sys_open(s, "/p", 0, O_RDONLY, 0, 0, NULL, &obj));
+    OK(dfs_sys_close(obj));
+    OK(dfs_sys_open(s, "/p/untyped", 0600, O_CREAT | O_RDWR, 0, 0, NULL, &obj));
+    OK(dfs_sys_close(obj));
+    OK(dfs_sys_stat(s, "/p/untyped", 0, &st));
+    assert_int_equal(st.st_mode, S_IFREG | 0600);
+    OK(dfs_sys_remove(s, "/p/untyped", false, NULL));
+    OK(dfs_sys_open(s, "/", 0, O_RDONLY, 0, 0, NULL, &obj));
+    OK(dfs_sys_close(obj));
 
     /* removal */
     IS(EBUSY, dfs_sys_remove(s, "/", false, NULL));
@@ -248,7 +260,7 @@ static void connected(void **state)
     struct api *a = *state;
     char buf[2048];
     d_iov_t glob = {0};
-    dfs_sys_t *s, *t;
+    dfs_sys_t *s, *t, *ro;
 
     IS(EACCES, dfs_sys_connect("apipool", NULL, a->label, O_RDWR, 0, NULL, &s));
     OK(dfs_init());
@@ -262,10 +274,12 @@ static void connected(void **state)
     assert_string_equal(sys_get(t, "/f"), "hello");
     OK(dfs_sys_disconnect(t));
     glob = (d_iov_t){0};
-    OK(dfs_sys_local2global(s, &glob));
+    OK(dfs_sys_mount(a->poh, a->coh, O_RDONLY, 0, &ro));
+    OK(dfs_sys_local2global(ro, &glob));
     d_iov_set(&glob, buf, glob.iov_buf_len);
-    OK(dfs_sys_local2global(s, &glob));
+    OK(dfs_sys_local2global(ro, &glob));
     OK(dfs_sys_global2local(a->poh, a->coh, O_RDONLY, 0, glob, &t));
+    OK(dfs_sys_umount(ro));
     assert_string_equal(sys_get(t, "/f"), "hello");
     IS(EPERM, dfs_sys_mkdir(t, "/x", 0755, 0));
     IS(EPERM, dfs_sys_setxattr(t, "/f", "user.a", "1", 1, 0, 0));

@@ -62,6 +62,116 @@ static void children_go_on(void **state)
     OK(daos_obj_close(oh, NULL));
 }
 
+/* ---- Handles given to other processes, as the ranks of a parallel job do ---- */
+
+struct blobs {
+    char pool[5000], cont[500];
+    d_iov_t pool_iov, cont_iov;
+};
+
+static void export_to(struct blobs *b, daos_handle_t poh, daos_handle_t coh)
+{
+    d_iov_t size = {0};
+
+    OK(daos_pool_local2global(poh, &size));
+    assert_in_range(size.iov_buf_len, 1, sizeof(b->pool));
+    d_iov_set(&b->pool_iov, b->pool, size.iov_buf_len);
+    OK(daos_pool_local2global(poh, &b->pool_iov));
+    size = (d_iov_t){0};
+    OK(daos_cont_local2global(coh, &size));
+    assert_in_range(size.iov_buf_len, 1, sizeof(b->cont));
+    d_iov_set(&b->cont_iov, b->cont, size.iov_buf_len);
+    OK(daos_cont_local2global(coh, &b->cont_iov));
+}
+
+/* In a client that has opened nothing itself: 0, or where it failed. */
+static int imports(const struct blobs *b, daos_obj_id_t oid, bool close)
+{
+    daos_handle_t poh, coh, oh;
+    daos_pool_info_t info = {.pi_bits = DPI_SPACE};
+    char text[16] = "";
+    struct one x;
+
+    if (daos_reinit() != 0 || daos_pool_global2local(b->pool_iov, &poh) != 0 ||
+        daos_cont_global2local(poh, b->cont_iov, &coh) != 0)
+        return 1;
+    if (daos_obj_open(coh, oid, DAOS_OO_RW, &oh, NULL) != 0)
+        return 2;
+    one_single(&x, "given", "a", text, sizeof(text));
+    if (daos_obj_fetch(oh, DAOS_TX_NONE, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL, NULL) != 0 ||
+        strcmp(text, "maker") != 0)
+        return 3;
+    one_single(&x, "taken", "a", "taker", 6);
+    if (daos_obj_update(oh, DAOS_TX_NONE, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL) != 0)
+        return 4;
+    if (daos_pool_query(poh, NULL, &info, NULL, NULL) != 0 || info.pi_ntargets == 0)
+        return 5;
+    if (close && (daos_obj_close(oh, NULL) != 0 || daos_cont_close(coh, NULL) != 0 ||
+                  daos_pool_disconnect(poh, NULL) != 0 || daos_fini() != 0))
+        return 6;
+    return 0;
+}
+
+static void handles_for_other_processes(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 6);
+    daos_obj_id_t oid = api_oid(a, DAOS_OT_MULTI_HASHED, 6);
+    struct blobs b;
+    int status;
+    pid_t pid;
+
+    OK(put(oh, 0, "given", "a", "maker"));
+    export_to(&b, a->poh, a->coh);
+    for (int close = 0; close < 2; close++) { /* one that just ends too */
+        OK(put(oh, 0, "taken", "a", "nobody"));
+        pid = fork();
+        if (pid == 0)
+            _exit(imports(&b, oid, close));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_string_equal(get(oh, "taken", "a"), "taker");
+    }
+    OK(put(oh, 0, "given", "a", "and goes on")); /* what was closed there is open here */
+    OK(daos_obj_close(oh, NULL));
+}
+
+static int import_fails(const struct blobs *b, const char *why)
+{
+    daos_handle_t poh;
+    int rc;
+
+    if (daos_reinit() != 0)
+        return 1;
+    rc = daos_pool_global2local(b->pool_iov, &poh);
+    return rc == -DER_NO_HDL && strstr(err_last()->why, why) != NULL ? 0 : 2;
+}
+
+static void handles_that_were_closed(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t poh, coh;
+    struct blobs b;
+    int status;
+    pid_t pid;
+
+    OK(daos_pool_connect(a->path, NULL, DAOS_PC_RW, &poh, NULL, NULL));
+    OK(daos_cont_open(poh, a->label, DAOS_COO_RW, &coh, NULL, NULL));
+    export_to(&b, poh, coh);
+    OK(daos_cont_close(coh, NULL));
+    OK(daos_pool_disconnect(poh, NULL));
+    pid = fork();
+    if (pid == 0)
+        _exit(import_fails(&b, "not open there any more"));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    FAILS(DER_NO_HDL, daos_pool_global2local(b.pool_iov, &poh)); /* here either */
+    for (size_t cut = 1; cut < 20; cut++) {                      /* a name that is not whole */
+        b.pool_iov.iov_len -= 1;
+        FAILS(DER_INVAL, daos_pool_global2local(b.pool_iov, &poh));
+    }
+}
+
 /* ---- Threads ---- */
 
 struct launcher {
@@ -375,6 +485,8 @@ static void one_too_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {API_TEST(children_go_on),
+                                       API_TEST(handles_for_other_processes),
+                                       API_TEST(handles_that_were_closed),
                                        API_TEST(polled_by_another),
                                        API_TEST(engine_killed),
                                        API_TEST(engine_killed_in_a_transaction),

@@ -148,6 +148,10 @@ static void blobs(const uint8_t *data, size_t size)
     dfs_obj_t *obj;
     dfs_t *fs;
 
+    /* no calls to addresses that the input makes up: of a pool's place only paths are left */
+    for (size_t i = 0; i + 6 <= size; i++)
+        if (memcmp(copy + i, "tcp://", 6) == 0)
+            copy[i] = '/';
     if (daos_pool_global2local(glob, &h) == 0)
         daos_pool_disconnect(h, NULL);
     if (daos_cont_global2local(fuzz_client_pool(), glob, &h) == 0)

@@ -295,6 +295,12 @@ void client_embed_close(void *cookie)
     free(cookie);
 }
 
+int client_embed_place(void *cookie, char *buf, size_t len)
+{
+    (void)cookie, (void)buf, (void)len;
+    return -DER_NOTSUPPORTED;
+}
+
 int client_embed_resolve(const char *name, char *buf, size_t len, struct err *e)
 {
     return err_set(e, -DER_NONEXIST, "a simulated cluster has no registry", "name it sim/0", name);

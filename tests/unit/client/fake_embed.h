@@ -19,6 +19,12 @@ void client_embed_close(void *cookie)
     (void)cookie;
 }
 
+int client_embed_place(void *cookie, char *buf, size_t len)
+{
+    (void)cookie, (void)buf, (void)len;
+    return -DER_NOTSUPPORTED;
+}
+
 int client_embed_resolve(const char *name, char *buf, size_t len, struct err *e)
 {
     (void)name, (void)buf, (void)len;

@@ -4,6 +4,7 @@
 #include <gurt/common.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/log.h"
 
 static void rank_lists(void **state)
 {
@@ -283,18 +284,44 @@ static void memory_of_programs(void **state)
     d_free(s);
 }
 
+static char said[512];
+
+static void keep(enum log_level level, const char *line)
+{
+    if (level == LOG_LEVEL_WARN)
+        snprintf(said, sizeof(said), "%s", line);
+}
+
+/* A program that knows nothing of err_last() finds the words in the log; a tool has its own. */
+static void errors_are_said(void **state)
+{
+    daos_handle_t poh;
+
+    (void)state;
+    assert_int_equal(daos_init(), 0);
+    log_set_sink(keep);
+    said[0] = '\0';
+    assert_int_equal(daos_pool_connect("nolabel", NULL, DAOS_PC_RW, &poh, NULL, NULL),
+                     -DER_NONEXIST);
+    assert_non_null(strstr(said, "no such pool: this test has none; none"));
+    assert_string_equal(err_last()->why, "this test has none");
+    client_shows_errors();
+    said[0] = '\0';
+    assert_int_equal(daos_pool_connect("nolabel", NULL, DAOS_PC_RW, &poh, NULL, NULL),
+                     -DER_NONEXIST);
+    assert_string_equal(said, "");
+    log_set_sink(NULL);
+    assert_int_equal(daos_fini(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rank_lists),
-        cmocka_unit_test(epochs_as_time),
-        cmocka_unit_test(object_classes_by_name),
-        cmocka_unit_test(pools_of_this_user),
-        cmocka_unit_test(filters_of_containers),
-        cmocka_unit_test(wrong_names_and_flags),
-        cmocka_unit_test(settings_of_the_environment),
-        cmocka_unit_test(text_that_grows),
-        cmocka_unit_test(memory_of_programs),
+        cmocka_unit_test(errors_are_said),       cmocka_unit_test(rank_lists),
+        cmocka_unit_test(epochs_as_time),        cmocka_unit_test(object_classes_by_name),
+        cmocka_unit_test(pools_of_this_user),    cmocka_unit_test(filters_of_containers),
+        cmocka_unit_test(wrong_names_and_flags), cmocka_unit_test(settings_of_the_environment),
+        cmocka_unit_test(text_that_grows),       cmocka_unit_test(memory_of_programs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

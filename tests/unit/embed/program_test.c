@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include "embed/embed_int.h"
 
-#define INSTALLED "/usr/local/bin/tarn" /* another prefix only leaves out less */
+#define INSTALLED TARN_BINDIR "/tarn" /* of this build, if it was installed */
 
 static char root[64];
 
