@@ -483,9 +483,12 @@ static int query(struct shard *s, struct host *h)
 }
 
 /* A snapshot in the making has its epoch before the service knows of it. Who does not find it in
- * the list may conclude that what he writes next will be in it, so he waits. */
-static bool counts_snapshots(uint16_t opcode)
+ * the list may conclude that what he writes next will be in it, so he waits. And what the service
+ * says is gone, handles and containers, must be gone from every shard by then. */
+static bool waits_for_changes(const struct shard *s, uint16_t opcode)
 {
+    if (s->eng->shard_nr > 1 && !MUTANT(ENGINE_QUERY_AHEAD))
+        return true;
     return opcode == MSG_SNAP_LIST || opcode == MSG_CONT_QUERY;
 }
 
@@ -493,7 +496,7 @@ void svc_host_fiber(struct shard *s, struct net_req *req)
 {
     struct host h = {.req = req, .mem = net_req_arena(req)};
     bool changes = msg_info(req->hdr.opcode)->flags & MSG_CHANGES;
-    bool alone = changes || counts_snapshots(req->hdr.opcode);
+    bool alone = changes || waits_for_changes(s, req->hdr.opcode);
     int rc;
 
     if (req->hdr.opcode == MSG_POOL_CONNECT && !s->eng->world->simulated) {
