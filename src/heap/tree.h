@@ -33,6 +33,9 @@ struct tree_key {
     uint64_t order;
     const void *key; /* for cmp; meaning is the class's */
     size_t len;
+    /* Of a scan up, whose class has reach: entries that reach no further than this are not wanted,
+     * and passed over without being sorted. Some may come all the same. 0: all are wanted. */
+    uint64_t above;
 };
 
 struct tree_class {
@@ -47,6 +50,8 @@ struct tree_class {
      * key) where many order keys are equal, such as byte strings with a common prefix. Part of the
      * format: may not change for an existing tree. */
     uint8_t (*fingerprint)(const struct tree_key *key);
+    /* Optional, of entries that stand for a range: how far behind its order key one reaches. */
+    uint64_t (*reach)(uint64_t value);
 };
 
 static inline uint64_t tree_prefix(const void *key, size_t len)

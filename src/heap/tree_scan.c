@@ -82,12 +82,21 @@ static int beyond(struct tree *t, enum tree_seek how, const struct tree_key *key
     return rc;
 }
 
-/* The entries of a leaf beyond the position, unsorted. */
+/* Is it one of those that the scan does not want? */
+static bool passed_over(const struct tree *t, const struct tree_key *key, const struct tsort *e)
+{
+    return key != NULL && key->above != 0 && t->c->reach != NULL &&
+           e->order + t->c->reach(e->value) <= key->above + (MUTANT(TREE_SCAN_FALLS_SHORT) ? 1 : 0);
+}
+
+/* The entries of a leaf beyond the position, unsorted; if none of them is wanted the last one, so
+ * that the scan goes on behind it. */
 static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how,
                        const struct tree_key *key, struct tsort *e, uint32_t *nr)
 {
     const struct tleaf_ent *ents = leaf_ents(n);
-    bool up = walks_up(how);
+    bool up = walks_up(how), any = false;
+    struct tsort last = {0, 0, 0};
 
     *nr = 0;
     for (uint64_t left = n->valid; left != 0; left &= left - 1) {
@@ -102,8 +111,15 @@ static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how
                 return rc;
         }
         e[*nr] = (struct tsort){order, value, (uint8_t)slot};
+        if (yes && passed_over(t, key, &e[*nr])) {
+            last = any && last.order > order ? last : e[*nr];
+            any = true;
+            continue;
+        }
         *nr += yes;
     }
+    if (*nr == 0 && any)
+        e[(*nr)++] = last;
     return 0;
 }
 

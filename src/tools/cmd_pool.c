@@ -662,8 +662,10 @@ static const struct command commands[] = {
      "configuration. It is remembered under its label and UUID for this user.\n\n"
      "A pool of several targets (--targets) has a log, metadata and data for each of them, and an "
      "engine serves each with a thread:\n"
-     "as many as there are CPUs to spare is enough. Objects are spread over them by their class. "
-     "Their number stays as it is.\n\n"
+     "as many as there are CPUs to spare is enough. Unless it is said, there is one for every two "
+     "CPUs, at most one for\n"
+     "each GiB of --size, and one if devices are named. Objects are spread over them by their "
+     "class. Their number stays.\n\n"
      "Log, metadata and data of a pool of one target may lie elsewhere: on a block device (which "
      "is taken whole), or in a "
      "file, which is made.\n"
@@ -682,8 +684,7 @@ static const struct command commands[] = {
      "in the directory\npool create ./big --wal /dev/nvme0n1 --data /dev/sdb",
      {{'L', "label", "LABEL", "name of the pool (default: the directory's)"},
       {'t', "targets", "N",
-       "how many targets it has, 1 to 64 (default: one for every two CPUs, at most 16 and one for "
-       "each GiB of --size; one with devices of its own)"},
+       "how many targets it has, 1 to 64 (default: one for two CPUs, at most 16)"},
       {'z', "size", "SIZE",
        "most bytes of metadata and data, of all targets together (default: as the file system "
        "has)"},

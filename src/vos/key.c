@@ -293,7 +293,7 @@ const struct tree_class dkey_class = {
     .cmp = dkey_cmp, .cmp_rec = dkey_cmp_rec, .fingerprint = dkey_byte};
 const struct tree_class akey_class = {
     .cmp = akey_cmp, .cmp_rec = akey_cmp_rec, .fingerprint = akey_byte};
-const struct tree_class ext_class = {.cmp = ext_cmp, .cmp_rec = ext_cmp_rec};
+const struct tree_class ext_class = {.cmp = ext_cmp, .cmp_rec = ext_cmp_rec, .reach = ext_bound};
 
 /* ---- Keys of records ---- */
 
@@ -526,6 +526,7 @@ void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uin
     w->ko = ko;
     w->at = w->nr = 0;
     w->started = w->down = w->placed = w->only = w->ahead = false;
+    w->above = 0;
 }
 
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down)
@@ -536,6 +537,13 @@ void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool
     w->how = down ? TREE_LT : TREE_GE;
     w->none = (struct when){0, 0};
     w->key = (struct tree_key){.order = from, .key = &w->none, .len = sizeof w->none};
+}
+
+void walk_ext_above(struct walk *w, struct heap *h, uint64_t akey, const struct akey_rec *a,
+                    uint64_t above)
+{
+    walk_ext(w, h, akey, array_search_from(a, above), false);
+    w->above = w->key.above = above;
 }
 
 static int walk_key(struct walk *w, uint64_t order, uint64_t value, union key_room *room,
@@ -638,6 +646,7 @@ int walk_next(struct walk *w, uint64_t *value)
                 return rc;
             /* a damaged record's key may have another order; from there the walk might lead back */
             k.order = w->ent[w->nr - 1].order;
+            k.above = w->above;
         } else if (w->placed) {
             how = w->how;
             k = w->key;

@@ -318,12 +318,16 @@ struct walk {
         how; /* placed: where to start; key and room must stay until the first walk_next() */
     struct tree_key key;
     struct when none;
+    uint64_t above; /* extents that end here or before may be left out; 0: none */
 };
 void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uint64_t root,
                enum korder ko);
 /* Extents only: starts at the first entry with start >= from, or (down) at the last with start <
  * from. */
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down);
+/* Up, those that may reach behind `above`: from where the longest extent of the akey does. */
+void walk_ext_above(struct walk *w, struct heap *h, uint64_t akey, const struct akey_rec *a,
+                    uint64_t above);
 /* ahead.c */
 #define AHEAD_STEP 4u
 /* Every AHEAD_STEP entries: what the entries behind the one at `at` will need. */
