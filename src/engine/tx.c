@@ -19,6 +19,8 @@ struct with {
     struct msg_verdict verdict;
     uint32_t target;
     bool holds; /* something may be prepared there */
+    bool asked; /* its answer is waited for */
+    bool met;   /* somebody was in the way there, in this attempt or before */
     struct rt_event done;
 };
 
@@ -37,6 +39,7 @@ struct tx_run {
     uint8_t cont[16];
     bool seen;    /* it looks at what the client read: that it changed is the answer */
     bool deletes; /* nothing but that: it waits for room, which others give back */
+    bool met;     /* somebody was in the way of its own part */
     bool holds;   /* its own part is prepared */
     bool decided; /* or was applied with the decision */
     uint64_t lsn;
@@ -134,7 +137,7 @@ static int begin_run(struct tx_run *r, struct shard *s, struct net_req *req)
         const struct msg_part *p = &m->parts[i + 1];
 
         r->with[i].target = p->target;
-        r->with[i].holds = false;
+        r->with[i].holds = r->with[i].asked = r->with[i].met = false;
         if (!tx_only_checks(p->ops, p->ops_nr)) /* others have nothing to be told */
             r->info->target[r->info->nr++] = p->target;
     }
@@ -186,6 +189,7 @@ static void send_prepare(struct tx_run *r, uint32_t i)
                                              .ops_nr = p->ops_nr};
     memcpy(w->prepare.hdl, r->m->hdl, sizeof(w->prepare.hdl));
     w->holds = !tx_only_checks(p->ops, p->ops_nr);
+    w->asked = true;
     send(r, w, MSG_TX_PREPARE, &w->prepare, NULL);
 }
 
@@ -252,30 +256,76 @@ static struct tx_to_prepare own_part(struct tx_run *r)
                                   .info_len = r->info_len};
 }
 
+static int hear(struct tx_run *r, struct with *w)
+{
+    int his = answer_of(r, w);
+
+    w->asked = false;
+    w->holds = w->holds && !says_no(his);
+    w->met = w->met || his == -DER_INPROGRESS;
+    return his;
+}
+
 static int hear_all(struct tx_run *r)
 {
     int rc = 0;
 
-    for (uint32_t i = 0; i < r->with_nr; i++) {
-        int his = answer_of(r, &r->with[i]);
-
-        if (says_no(his))
-            r->with[i].holds = false;
-        rc = worse(rc, his);
-    }
+    for (uint32_t i = 0; i < r->with_nr; i++)
+        if (r->with[i].asked)
+            rc = worse(rc, hear(r, &r->with[i]));
     return rc;
 }
 
-static int prepare_all(struct tx_run *r)
+static int prepare_own(struct tx_run *r)
 {
     struct tx_to_prepare own = own_part(r);
     uint64_t lsn = 0;
-    int rc;
+    int rc = tx_prepare(r->s, &own, &lsn, r->cont, &r->holds);
+
+    r->lsn = MAX(r->lsn, lsn);
+    r->met = r->met || rc == -DER_INPROGRESS;
+    return rc;
+}
+
+/* Where somebody was in the way before, in the order of the targets. False: there is no more. */
+static bool next_met(const struct tx_run *r, int64_t *target, uint32_t *with)
+{
+    int64_t next = INT64_MAX;
 
     for (uint32_t i = 0; i < r->with_nr; i++)
-        send_prepare(r, i);
-    rc = tx_prepare(r->s, &own, &lsn, r->cont, &r->holds);
-    r->lsn = MAX(r->lsn, lsn);
+        if (r->with[i].met && r->with[i].target > *target && r->with[i].target < next) {
+            next = r->with[i].target;
+            *with = i;
+        }
+    if (r->met && r->s->target > *target && r->s->target < next) {
+        next = r->s->target;
+        *with = r->with_nr;
+    }
+    *target = next;
+    return next != INT64_MAX;
+}
+
+/* Where others are in the way, one after the other, before anything is held elsewhere: or whoever
+ * waits there has others wait for him in turn. The rest at once. */
+static int prepare_all(struct tx_run *r)
+{
+    bool own_met = r->met;
+    int64_t target = -1;
+    uint32_t i = 0;
+    int rc = 0;
+
+    while (next_met(r, &target, &i)) {
+        if (i < r->with_nr)
+            send_prepare(r, i);
+        rc = worse(rc, i < r->with_nr ? hear(r, &r->with[i]) : prepare_own(r));
+        if (is_lost(rc) || rc == -DER_INPROGRESS || rc == -DER_AGAIN)
+            return rc; /* it is not the answer */
+    }
+    for (i = 0; i < r->with_nr; i++)
+        if (!r->with[i].met)
+            send_prepare(r, i);
+    if (!own_met)
+        rc = worse(rc, prepare_own(r));
     return worse(rc, hear_all(r));
 }
 
@@ -295,6 +345,7 @@ static int decide_all(struct tx_run *r, bool *again)
     *again = rc != 0;
     if (rc == 0 || MUTANT(ENGINE_TX_DECIDED_ALONE)) {
         rc = tx_part_decide(r->s, &part);
+        r->met = rc == -DER_INPROGRESS;
         /* another way of doing it may find room */
         *again = rc != 0 && !is_refusal(rc) && rc != -DER_INVAL && rc != -DER_REC_SIZE;
     } else {
