@@ -11,6 +11,7 @@
 #include "client/impl.h"
 #include "client/op.h"
 #include "client/route.h"
+#include "client/client.h"
 #include "embed/embed.h"
 
 #define WORLDS_MAX 16u
@@ -116,6 +117,7 @@ void world_open(struct world *w)
     rc = daos_pool_connect(pool, NULL, DAOS_PC_RW, &w->poh, NULL, NULL);
     if (rc != 0)
         die("connect", rc);
+    client_shows_errors(); /* it may not be there yet */
     rc = daos_cont_open(w->poh, "bench", DAOS_COO_RW, &w->coh, NULL, NULL);
     if (rc == -DER_NONEXIST) {
         daos_cont_create_with_label(w->poh, "bench", NULL, NULL, NULL);
