@@ -95,7 +95,7 @@ struct op_task {
       daos_obj_punch_dkeys(a->oh, a->th, a->flags, 1, a->dkey, NULL))                              \
     X(OBJ_PUNCH_AKEYS, daos_obj_punch_t,                                                           \
       daos_obj_punch_akeys(a->oh, a->th, a->flags, a->dkey, a->akey_nr, a->akeys, NULL))           \
-    X(OBJ_QUERY, daos_obj_query_t, daos_obj_query(a->oh, a->oa, a->ranks, NULL))            \
+    X(OBJ_QUERY, daos_obj_query_t, daos_obj_query(a->oh, a->oa, a->ranks, NULL))                   \
     X(OBJ_QUERY_KEY, daos_obj_query_key_t, query_key(a))                                           \
     X(OBJ_FETCH, daos_obj_rw_t,                                                                    \
       daos_obj_fetch(a->oh, a->th, a->flags, a->dkey, a->nr, a->iods, a->sgls, a->ioms, NULL))     \

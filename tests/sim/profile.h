@@ -19,8 +19,8 @@ struct sim_profile {
     bool together;         /* an engine's clients die with it, as those of an embedded pool do */
 };
 
-/* allowed: kinds; devices: how many, 0: as the seed draws; targets: 0: as the seed draws; the rest follows from
- * the seed alone. */
+/* allowed: kinds; devices: how many, 0: as the seed draws; targets: 0: as the seed draws; the rest
+ * follows from the seed alone. */
 void sim_profile_draw(uint64_t seed, uint32_t allowed, uint32_t devices, uint32_t targets,
                       struct sim_profile *p);
 /* In one line. */

@@ -214,8 +214,8 @@ static void bad_arguments(void **state)
     assert_int_equal(d_hash_table_create(0, 4, NULL, NULL, &t), -DER_INVAL);
     assert_int_equal(d_hash_table_create(0, 4, NULL, &ops, NULL), -DER_INVAL);
     assert_int_equal(d_hash_table_create(0, 32, NULL, &ops, &t), -DER_INVAL);
-    assert_int_equal(
-        d_hash_table_create(D_HASH_FT_MUTEX | D_HASH_FT_RWLOCK, 4, NULL, &ops, &t), -DER_INVAL);
+    assert_int_equal(d_hash_table_create(D_HASH_FT_MUTEX | D_HASH_FT_RWLOCK, 4, NULL, &ops, &t),
+                     -DER_INVAL);
     assert_int_equal(d_hash_table_destroy(NULL, true), -DER_INVAL);
     assert_int_equal(d_hash_table_create_inplace(0, 4, NULL, &ops, &in_place), 0);
     assert_int_equal(d_hash_rec_insert(&in_place, "", 0, NULL, false), -DER_INVAL);

@@ -1,5 +1,6 @@
 /* Prepared transactions: who meets one, at which epochs, what it becomes. (What they cost, and
- * power cuts: prepare_disk_test.c. Who leads: lead_test.c. Random histories: pack_twin_test.c, model_test.c.) */
+ * power cuts: prepare_disk_test.c. Who leads: lead_test.c. Random histories: pack_twin_test.c,
+ * model_test.c.) */
 #include "prepare_rig.h"
 
 #define BLOCKED "!-2018"
