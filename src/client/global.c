@@ -145,7 +145,9 @@ int daos_pool_global2local(d_iov_t glob, daos_handle_t *poh)
     if (p != NULL) {
         rc = import_here(c, &b, p, poh);
         handle_put(&p->h);
-        return rc;
+        if (rc == 0 || b.place_len == 0)
+            return rc;
+        /* a process of this number on another machine, or in another container, made it */
     }
     if (b.place_len > 0)
         return c == NULL ? -DER_UNINIT : import_elsewhere(c, &b, &glob, poh);

@@ -327,7 +327,58 @@ static void exclusive_and_read_only(void **state)
     OK(daos_cont_destroy(a->poh, "mine", 0, NULL));
 }
 
-static void handles_travel_within_the_process(void **state)
+/* The handles of this process, in one with a handle of its own, which has the same number as ours.
+ * same: and as if its process number were ours, as in another container. */
+static int import_both(const struct api *a, d_iov_t pg, d_iov_t cg, daos_obj_id_t oid, pid_t maker,
+                       bool same)
+{
+    daos_handle_t own, poh, coh, oh;
+    pid_t me = getpid();
+    char *at;
+
+    if (daos_reinit() != 0 || daos_pool_connect(a->path, NULL, DAOS_PC_RW, &own, NULL, NULL) != 0)
+        return 1;
+    at = same ? memmem(pg.iov_buf, pg.iov_len, &maker, sizeof(maker)) : NULL;
+    if (same && at == NULL)
+        return 2;
+    if (same)
+        memcpy(at, &me, sizeof(me));
+    if (daos_pool_global2local(pg, &poh) != 0 || daos_cont_global2local(poh, cg, &coh) != 0)
+        return 3;
+    if (daos_obj_open(coh, oid, DAOS_OO_RW, &oh, NULL) != 0 ||
+        strcmp(get(oh, "d", "a"), "through the copy") != 0)
+        return 4;
+    return daos_obj_close(oh, NULL) != 0 || daos_cont_close(coh, NULL) != 0 ||
+                   daos_pool_disconnect(poh, NULL) != 0 || daos_pool_disconnect(own, NULL) != 0
+               ? 5
+               : 0;
+}
+
+/* An engine that is in this process is for nobody else: he is told, and nothing breaks. */
+static int is_refused(d_iov_t pg)
+{
+    daos_handle_t poh;
+
+    return daos_reinit() == 0 && daos_pool_global2local(pg, &poh) == -DER_NOTSUPPORTED ? 0 : 1;
+}
+
+static void in_another_process(struct api *a, const d_iov_t *pg, const d_iov_t *cg)
+{
+    daos_obj_id_t oid = api_oid(a, DAOS_OT_MULTI_HASHED, 1);
+
+    for (int same = 0; same < 2; same++) {
+        pid_t maker = getpid(), pid = fork();
+        int status;
+
+        if (pid == 0)
+            _exit(a->engine == 0 ? is_refused(*pg)
+                                 : import_both(a, *pg, *cg, oid, maker, same != 0));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+    }
+}
+
+static void handles_travel(void **state)
 {
     struct api *a = *state;
     d_iov_t pg = {0}, cg = {0};
@@ -358,21 +409,12 @@ static void handles_travel_within_the_process(void **state)
     FAILS(DER_INVAL, daos_pool_global2local(cg, &poh));
     cg.iov_len = 10;
     FAILS(DER_INVAL, daos_cont_global2local(a->poh, cg, &coh));
-    /* an engine that is in this process is for nobody else: he is told, and nothing breaks */
-    if (a->engine == 0) {
-        pid_t pid = fork();
-        int status;
-
-        if (pid == 0)
-            _exit(daos_reinit() == 0 && daos_pool_global2local(pg, &poh) == -DER_NOTSUPPORTED ? 0
-                                                                                              : 1);
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_int_equal(status, 0);
-    }
+    cg.iov_len = cg.iov_buf_len;
+    in_another_process(a, &pg, &cg);
     free(pg.iov_buf);
     free(cg.iov_buf);
 }
 
 API_MAIN(API_TEST(names), API_TEST(by_force), API_TEST(properties), API_TEST(rights),
          API_TEST(attributes), API_TEST(snapshots), API_TEST(rollback),
-         API_TEST(exclusive_and_read_only), API_TEST(handles_travel_within_the_process))
+         API_TEST(exclusive_and_read_only), API_TEST(handles_travel))
