@@ -168,7 +168,8 @@ static bool next_list(struct op *op)
     if (op->walk.at_once)
         saw_change(op, rep->rec_size);
     /* it was ahead of those before it, which had nothing */
-    if (op->walk.newer && (rep->key_lens_nr > 0 || op->walk.at + 1 >= op->walk.end)) {
+    if (op->walk.at_once && op->walk.newer &&
+        (rep->key_lens_nr > 0 || op->walk.at + 1 >= op->walk.end)) {
         op->req.list.anchor = op->walk_anchor;
         if (walk_again(op))
             return true;
