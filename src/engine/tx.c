@@ -19,8 +19,6 @@ struct with {
     struct msg_verdict verdict;
     uint32_t target;
     bool holds; /* something may be prepared there */
-    bool asked; /* its answer is waited for */
-    bool met;   /* somebody was in the way there, in this attempt or before */
     struct rt_event done;
 };
 
@@ -39,9 +37,7 @@ struct tx_run {
     uint8_t cont[16];
     bool seen;    /* it looks at what the client read: that it changed is the answer */
     bool deletes; /* nothing but that: it waits for room, which others give back */
-    bool met;     /* somebody was in the way of its own part */
     bool holds;   /* its own part is prepared */
-    bool decided; /* or was applied with the decision */
     uint64_t lsn;
     bool replayed;
 };
@@ -137,7 +133,7 @@ static int begin_run(struct tx_run *r, struct shard *s, struct net_req *req)
         const struct msg_part *p = &m->parts[i + 1];
 
         r->with[i].target = p->target;
-        r->with[i].holds = r->with[i].asked = r->with[i].met = false;
+        r->with[i].holds = false;
         if (!tx_only_checks(p->ops, p->ops_nr)) /* others have nothing to be told */
             r->info->target[r->info->nr++] = p->target;
     }
@@ -189,7 +185,6 @@ static void send_prepare(struct tx_run *r, uint32_t i)
                                              .ops_nr = p->ops_nr};
     memcpy(w->prepare.hdl, r->m->hdl, sizeof(w->prepare.hdl));
     w->holds = !tx_only_checks(p->ops, p->ops_nr);
-    w->asked = true;
     send(r, w, MSG_TX_PREPARE, &w->prepare, NULL);
 }
 
@@ -244,115 +239,30 @@ static int worse(int a, int b)
     return weight(b) > weight(a) ? b : a;
 }
 
-static struct tx_to_prepare own_part(struct tx_run *r)
-{
-    return (struct tx_to_prepare){.req = r->req,
-                                  .hdl = r->m->hdl,
-                                  .ops = r->m->parts[0].ops,
-                                  .ops_nr = r->m->parts[0].ops_nr,
-                                  .id = r->id,
-                                  .epoch = r->epoch,
-                                  .info = r->info,
-                                  .info_len = r->info_len};
-}
-
-static int hear(struct tx_run *r, struct with *w)
-{
-    int his = answer_of(r, w);
-
-    w->asked = false;
-    w->holds = w->holds && !says_no(his);
-    w->met = w->met || his == -DER_INPROGRESS;
-    return his;
-}
-
-static int hear_all(struct tx_run *r)
-{
-    int rc = 0;
-
-    for (uint32_t i = 0; i < r->with_nr; i++)
-        if (r->with[i].asked)
-            rc = worse(rc, hear(r, &r->with[i]));
-    return rc;
-}
-
-static int prepare_own(struct tx_run *r)
-{
-    struct tx_to_prepare own = own_part(r);
-    uint64_t lsn = 0;
-    int rc = tx_prepare(r->s, &own, &lsn, r->cont, &r->holds);
-
-    r->lsn = MAX(r->lsn, lsn);
-    r->met = r->met || rc == -DER_INPROGRESS;
-    return rc;
-}
-
-/* Where somebody was in the way before, in the order of the targets. False: there is no more. */
-static bool next_met(const struct tx_run *r, int64_t *target, uint32_t *with)
-{
-    int64_t next = INT64_MAX;
-
-    for (uint32_t i = 0; i < r->with_nr; i++)
-        if (r->with[i].met && r->with[i].target > *target && r->with[i].target < next) {
-            next = r->with[i].target;
-            *with = i;
-        }
-    if (r->met && r->s->target > *target && r->s->target < next) {
-        next = r->s->target;
-        *with = r->with_nr;
-    }
-    *target = next;
-    return next != INT64_MAX;
-}
-
-/* Where others are in the way, one after the other, before anything is held elsewhere: or whoever
- * waits there has others wait for him in turn. The rest at once. */
 static int prepare_all(struct tx_run *r)
 {
-    bool own_met = r->met;
-    int64_t target = -1;
-    uint32_t i = 0;
-    int rc = 0;
-
-    while (next_met(r, &target, &i)) {
-        if (i < r->with_nr)
-            send_prepare(r, i);
-        rc = worse(rc, i < r->with_nr ? hear(r, &r->with[i]) : prepare_own(r));
-        if (is_lost(rc) || rc == -DER_INPROGRESS || rc == -DER_AGAIN)
-            return rc; /* it is not the answer */
-    }
-    for (i = 0; i < r->with_nr; i++)
-        if (!r->with[i].met)
-            send_prepare(r, i);
-    if (!own_met)
-        rc = worse(rc, prepare_own(r));
-    return worse(rc, hear_all(r));
-}
-
-/* The first attempt. *again: what the others said is not the answer, for it says nothing of what
- * became of this part. */
-static int decide_all(struct tx_run *r, bool *again)
-{
-    struct tx_to_prepare own = own_part(r);
-    struct tx_part part;
+    struct tx_to_prepare own = {.req = r->req,
+                                .hdl = r->m->hdl,
+                                .ops = r->m->parts[0].ops,
+                                .ops_nr = r->m->parts[0].ops_nr,
+                                .id = r->id,
+                                .epoch = r->epoch,
+                                .info = r->info,
+                                .info_len = r->info_len};
+    uint64_t lsn = 0;
     int rc;
 
     for (uint32_t i = 0; i < r->with_nr; i++)
         send_prepare(r, i);
-    rc = tx_part_begin(r->s, &part, &own);
-    memcpy(r->cont, part.cont, sizeof(r->cont));
-    rc = worse(rc, hear_all(r));
-    *again = rc != 0;
-    if (rc == 0 || MUTANT(ENGINE_TX_DECIDED_ALONE)) {
-        rc = tx_part_decide(r->s, &part);
-        r->met = rc == -DER_INPROGRESS;
-        /* another way of doing it may find room */
-        *again = rc != 0 && !is_refusal(rc) && rc != -DER_INVAL && rc != -DER_REC_SIZE;
-    } else {
-        tx_part_cancel(r->s, &part);
+    rc = tx_prepare(r->s, &own, &lsn, r->cont, &r->holds);
+    r->lsn = MAX(r->lsn, lsn);
+    for (uint32_t i = 0; i < r->with_nr; i++) {
+        int his = answer_of(r, &r->with[i]);
+
+        if (says_no(his))
+            r->with[i].holds = false;
+        rc = worse(rc, his);
     }
-    r->decided = rc == 0;
-    r->lsn = MAX(r->lsn, part.lsn);
     return rc;
 }
 
@@ -445,36 +355,28 @@ static int recall(struct shard *s, void *arg)
     return rc;
 }
 
-static bool may_go_on(const struct tx_run *r)
-{
-    return rt_now_ns() < r->until_ns && !gate_is_closed(&r->s->eng->gate);
-}
-
 static bool another_attempt(const struct tx_run *r, int rc)
 {
     bool in_the_way = rc == -DER_INPROGRESS || rc == -DER_AGAIN || is_lost(rc) ||
                       (rc == -DER_TX_RESTART && !r->seen) ||
                       (rc == -DER_NOSPACE && r->deletes && !MUTANT(ENGINE_TX_DELETE_ONCE));
 
-    return in_the_way && may_go_on(r);
+    return in_the_way && rt_now_ns() < r->until_ns && !gate_is_closed(&r->s->eng->gate);
 }
 
 static int attempts(struct tx_run *r)
 {
-    bool at_once = !tx_only_checks(r->m->parts[0].ops, r->m->parts[0].ops_nr), again;
     uint64_t wait = BACKOFF_NS;
     int rc;
 
-    for (;; at_once = false) {
+    for (;;) {
         r->s->txs.attempts++;
         r->epoch = hlc_get(r->s->clock, engine_wall_ns(r->s->eng));
-        again = false;
-        rc = at_once ? decide_all(r, &again) : prepare_all(r);
+        rc = prepare_all(r);
         if (rc == 0)
             return 0;
         withdraw_all(r);
-        again = again && !(rc == -DER_TX_RESTART && r->seen) && may_go_on(r);
-        if (!again && !another_attempt(r, rc))
+        if (!another_attempt(r, rc))
             break;
         rt_sleep_ns(1 + rt_random() % wait);
         wait = MIN(2 * wait, (uint64_t)BACKOFF_MAX_NS);
@@ -496,10 +398,9 @@ static int run(struct tx_run *r)
     if (rc != 0)
         return rc;
     rep->epoch = r->epoch;
-    if (!r->holds && !r->decided) /* nothing but checks, which hold */
+    if (!r->holds) /* nothing but checks, which hold */
         return 0;
-    if (!r->decided)
-        rc = shard_run(r->s, decide, r);
+    rc = shard_run(r->s, decide, r);
     if (rc != 0) {
         withdraw_all(r);
         return rc;
