@@ -248,6 +248,7 @@ int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid
 {
     char real[PATH_MAX], label[LABEL_MAX_LEN + 1];
     struct embed_pool_conf wanted = *conf;
+    bool there = access(path, F_OK) == 0;
     int rc;
 
     rc = dir_ready(path, real, e);
@@ -264,8 +265,11 @@ int embed_pool_create(const char *path, const struct embed_pool_conf *conf, uuid
     rc = label_choose(real, &wanted, pool, label, e);
     if (rc == 0)
         rc = format(real, conf, pool, label, e);
-    if (rc != 0)
+    if (rc != 0) {
+        if (!there)
+            rmdir(real); /* unless something was begun in it */
         return rc;
+    }
     /* the registry is a convenience: a home that cannot be written does not spoil the pool */
     registry_add(pool, label, real);
     return 0;

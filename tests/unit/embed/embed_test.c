@@ -410,10 +410,30 @@ static void targets_nobody_asked_for(void **state)
         unsetenv("TARN_TARGETS");
 }
 
+/* What is refused makes no directory, and leaves one that is there. */
+static void a_refused_pool_leaves_nothing(void **state)
+{
+    struct embed_pool_conf conf = {.targets = 3, .wal = path_of("refused-wal")};
+    struct stat st;
+    uuid_t uuid;
+
+    (void)state;
+    for (int there = 0; there < 2; there++) {
+        struct err e = {0};
+
+        assert_int_equal(there ? mkdir(path_of("refused"), 0700) : 0, 0);
+        assert_int_equal(embed_pool_create(path_of("refused"), &conf, uuid, &e), -DER_NOTSUPPORTED);
+        assert_three_parts(&e);
+        assert_int_equal(stat(path_of("refused"), &st) == 0, there);
+    }
+    assert_int_equal(rmdir(path_of("refused")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_nobody_asked_for),
+        cmocka_unit_test(a_refused_pool_leaves_nothing),
         cmocka_unit_test(test_life_of_a_pool),
         cmocka_unit_test(test_create_refuses),
         cmocka_unit_test(test_names_that_lead_nowhere),
