@@ -7,6 +7,8 @@
 #define BACKOFF_NS     20000u   /* before the second attempt, at most; doubles */
 #define BACKOFF_MAX_NS 5000000u /* ... to this */
 #define DEADLINE_MS    60000u
+#define AHEAD_NS       100000u  /* of the clock, the epoch of the second attempt; doubles */
+#define AHEAD_MAX_NS   5000000u /* ... to this */
 #define PART_MS        5000u /* that a participant's answer is waited for, before another attempt */
 #define WITHDRAW_MS    1000u /* ... that it has given up its part; else it asks */
 
@@ -364,14 +366,26 @@ static bool another_attempt(const struct tx_run *r, int rc)
     return in_the_way && rt_now_ns() < r->until_ns && !gate_is_closed(&r->s->eng->gate);
 }
 
+/* Another attempt's lies ahead, so that all parts are there before others read at it; of the wall
+ * clock, so that the clock does not run away from that. */
+static uint64_t draw_epoch(struct tx_run *r, uint32_t attempt)
+{
+    uint64_t wall = engine_wall_ns(r->s->eng), epoch = hlc_get(r->s->clock, wall);
+    uint64_t ahead = MIN((uint64_t)AHEAD_NS << MIN(attempt, 16u), AHEAD_MAX_NS);
+
+    if (attempt == 0)
+        return epoch;
+    return MAX(epoch, hlc_from_unix_ns(wall + ahead) + (epoch & HLC_LOGICAL_MASK));
+}
+
 static int attempts(struct tx_run *r)
 {
     uint64_t wait = BACKOFF_NS;
     int rc;
 
-    for (;;) {
+    for (uint32_t attempt = 0;; attempt++) {
         r->s->txs.attempts++;
-        r->epoch = hlc_get(r->s->clock, engine_wall_ns(r->s->eng));
+        r->epoch = draw_epoch(r, attempt);
         rc = prepare_all(r);
         if (rc == 0)
             return 0;

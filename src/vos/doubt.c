@@ -325,30 +325,34 @@ static const struct doubt *touching(const struct vos_cont *c, uint64_t hash, dao
     return NULL;
 }
 
+/* obj, at: pend_hash_obj(), pend_hash_dkey() of VOS_DKEY. */
 static const struct doubt *met_at(const struct vos_cont *c, uint64_t epoch, int level,
-                                  daos_obj_id_t oid, const struct vos_key *dkey)
+                                  daos_obj_id_t oid, uint64_t obj, uint64_t at)
 {
     const struct list *first = list_first(&c->doubts);
     const struct doubt *d;
-    uint64_t obj;
 
     if (level < 0) {
         d = first ? LIST_ENTRY(first, struct doubt, link) : NULL;
         return d && d->epoch <= epoch ? d : NULL;
     }
-    obj = pend_hash_obj(c, oid);
     d = level == VOS_OBJ ? touching(c, obj, oid, TOUCH_BELOW, epoch)
-                         : touching(c, pend_hash_dkey(c, oid, dkey), oid, TOUCH_DKEY, epoch);
+                         : touching(c, at, oid, TOUCH_DKEY, epoch);
     return d ? d : touching(c, whole_obj(obj), oid, TOUCH_OBJ, epoch);
 }
 
 int vos_read_begin(struct vos_cont *c, uint64_t epoch, int level, daos_obj_id_t oid,
                    const struct vos_key *dkey, uint64_t *lsn)
 {
+    uint64_t obj, at;
     int rc;
 
+    if (c->doubt_nr == 0 && c->v->marks == NULL)
+        return vos_read_mark(c->v, epoch);
+    obj = level < 0 ? 0 : pend_hash_obj(c, oid);
+    at = level == VOS_DKEY ? pend_hash_dkey(c, oid, dkey) : 0;
     if (c->doubt_nr && !MUTANT(DOUBT_UNSEEN)) {
-        const struct doubt *d = met_at(c, epoch, level, oid, dkey);
+        const struct doubt *d = met_at(c, epoch, level, oid, obj, at);
 
         if (d) {
             c->v->met = d;
@@ -356,11 +360,11 @@ int vos_read_begin(struct vos_cont *c, uint64_t epoch, int level, daos_obj_id_t 
             return -DER_INPROGRESS;
         }
     }
-    if (epoch == DAOS_EPOCH_MAX)
-        return 0;
     rc = vos_read_mark(c->v, epoch);
-    if (rc == 0)
-        mark_note(c, level, oid, dkey, epoch);
+    if (epoch == DAOS_EPOCH_MAX && !MUTANT(LATEST_UNMARKED))
+        epoch = MAX(hlc_peek(c->v->clock), UINT64_C(1)) - 1;
+    if (rc == 0 && epoch != DAOS_EPOCH_MAX)
+        mark_at(c, level, obj, at, epoch);
     return rc;
 }
 
@@ -368,8 +372,10 @@ int doubt_meets(const struct vos_update *u)
 {
     for (uint32_t i = 0; u->c->doubt_nr && i < u->nr; i++) {
         const struct vos_op *op = &u->ops[i];
-        const struct doubt *d =
-            met_at(u->c, DAOS_EPOCH_MAX, op_of_obj(op) ? VOS_OBJ : VOS_DKEY, op->oid, &op->dkey);
+        int level = op_of_obj(op) ? VOS_OBJ : VOS_DKEY;
+        uint64_t obj = pend_hash_obj(u->c, op->oid);
+        uint64_t at = level == VOS_DKEY ? pend_hash_dkey(u->c, op->oid, &op->dkey) : 0;
+        const struct doubt *d = met_at(u->c, DAOS_EPOCH_MAX, level, op->oid, obj, at);
 
         if (d) {
             u->c->v->met = d;

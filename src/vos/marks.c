@@ -113,11 +113,9 @@ uint64_t marks_bytes(const struct vos *v)
            (v->marks ? sizeof *v->marks : 0);
 }
 
-void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vos_key *dkey,
-               uint64_t epoch)
+void mark_at(struct vos_cont *c, int level, uint64_t obj, uint64_t at, uint64_t epoch)
 {
     struct marks *m = c->v->marks;
-    uint64_t o;
 
     if (m == NULL)
         return;
@@ -125,10 +123,16 @@ void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vo
         raise(&c->mark, epoch);
         return;
     }
-    o = pend_hash_obj(c, oid) % PEND_SLOTS;
-    raise(&m->below[o], epoch);
-    raise(level == VOS_OBJ ? &m->obj[o] : &m->dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS],
-          epoch);
+    raise(&m->below[obj % PEND_SLOTS], epoch);
+    raise(level == VOS_OBJ ? &m->obj[obj % PEND_SLOTS] : &m->dkey[at % PEND_SLOTS], epoch);
+}
+
+void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vos_key *dkey,
+               uint64_t epoch)
+{
+    if (c->v->marks)
+        mark_at(c, level, pend_hash_obj(c, oid),
+                level == VOS_DKEY ? pend_hash_dkey(c, oid, dkey) : 0, epoch);
 }
 
 void mark_change(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,

@@ -198,7 +198,8 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
 
     if (rc)
         return update_refused(u, rc, epoch_in, lsn);
-    if (epoch_in)
+    if (epoch_in && update_looks(u) &&
+        !MUTANT(PREPARE_LOOKS_AHEAD)) /* what it changes waits for it */
         hlc_raise(v->clock, epoch_in);
     head.epoch = *epoch = epoch_in ? epoch_in : hlc_get(v->clock, wall_ns);
     if (update_only_checks(u))
@@ -315,6 +316,8 @@ static int end_at(struct vos_cont *c, struct doubt *d, const struct vos_txid *tx
     rc = remove_intent(&t, d->hlc, d->rand, d->seq, d->off, commit ? NULL : u);
     if (rc == 0 && commit)
         rc = update_apply(&t, u);
+    if (commit && !MUTANT(RESOLVE_BEHIND))
+        hlc_raise(c->v->clock, d->epoch);
     t.w.epoch = commit ? d->epoch : hlc_peek(c->v->clock);
     if (rc == 0)
         rc = record(&t, txid, verdict);

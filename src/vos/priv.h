@@ -226,7 +226,8 @@ uint64_t pend_seen_cont(const struct vos_cont *c);
 /* Read marks: kept from here on. -DER_NOMEM. */
 int marks_begin(struct vos *v);
 uint64_t marks_bytes(const struct vos *v); /* of memory, with those of pending LSNs */
-/* Levels as of vos_read_begin(). */
+/* Levels as of vos_read_begin(). obj, at: pend_hash_obj(), pend_hash_dkey() of VOS_DKEY. */
+void mark_at(struct vos_cont *c, int level, uint64_t obj, uint64_t at, uint64_t epoch);
 void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vos_key *dkey,
                uint64_t epoch);
 /* May a change of a dkey, or the punch of an object, not go to this epoch? After marks_begin(). */
@@ -659,6 +660,8 @@ int update_apply(struct vos_tx *t, const struct vos_update *u);
 uint64_t update_seen_lsn(const struct vos_update *u);
 /* It is committed; epoch 0: nothing is changed by it yet. */
 void update_note(const struct vos_update *u, uint64_t lsn, uint64_t epoch);
+/* Does it look at what is there? */
+bool update_looks(const struct vos_update *u);
 /* What it looked at was read at this epoch. */
 void update_mark(const struct vos_update *u, uint64_t epoch);
 /* Nothing is stored of it but that it was looked at, which outlives a crash: marked, and *lsn must

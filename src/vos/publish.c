@@ -479,6 +479,15 @@ static void mark(const struct vos_update *u, uint64_t epoch, bool all)
     }
 }
 
+bool update_looks(const struct vos_update *u)
+{
+    bool yes = false;
+
+    for (uint32_t i = 0; i < u->nr; i++)
+        yes = yes || looks(&u->ops[i]);
+    return yes;
+}
+
 void update_mark(const struct vos_update *u, uint64_t epoch)
 {
     mark(u, epoch, false);
