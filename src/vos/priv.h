@@ -77,6 +77,7 @@ enum stat_ix {
 struct session; /* session.c */
 struct marks;   /* marks.c */
 struct doubt;   /* doubt.c */
+struct decided;
 
 struct vos {
     struct heap *h;
@@ -708,7 +709,7 @@ int intent_head(struct heap *h, uint64_t off, struct arena *a, struct intent *i)
 /* What update_apply() needs; *in and all of it are the update's, to be freed by update_free(). */
 int intent_as_update(struct vos_cont *c, uint64_t off, struct vos_update **u, struct intent *in);
 /* What is left of one that was decided. [heap transaction] */
-int intent_put_decided(struct vos_tx *t, const struct doubt *d, uint64_t *off);
+int intent_put_decided(struct vos_tx *t, struct decided *d); /* sets d->off */
 /* Frees its records; values: and what it owns. */
 int intent_free(struct vos_tx *t, uint64_t off, const struct vos_update *values);
 /* Offset of each further record of it. -DER_NONEXIST at the end. */

@@ -280,6 +280,15 @@ int vos_doubt_list(struct vos_cont *c, struct vos_anchor *anchor,
 /* As vos_resolve() with commit, for who leads: id, epoch and info stay as a decision until they are
  * forgotten, whatever becomes of the session. */
 int vos_decide(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t *epoch, uint64_t *lsn);
+/* For who leads and did not prepare his part: applies it at this epoch and leaves the decision, at
+ * once. Once it is durable (*lsn) the transaction is committed, everywhere; so all others have
+ * prepared at this epoch, durably. Refuses what vos_update_prepare() refuses, with the same errors,
+ * and checks alone (-DER_INVAL); also -DER_TX_RESTART: an earlier copy committed it; -DER_AGAIN:
+ * it is prepared here; VOS_DECIDED_MAX decisions are kept. Who has been prepared cannot be
+ * overtaken by reads and changes, this one can: after an attempt that failed prepare, then
+ * vos_decide(). */
+int vos_update_decide(struct vos_update *u, const struct vos_txid *txid, daos_epoch_t epoch,
+                      const void *info, uint32_t info_len, uint64_t *lsn);
 /* An attempt is given up: if it is prepared at this epoch it is not any more, and nothing is
  * remembered. *lsn 0: it was not. */
 int vos_withdraw(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t epoch,
