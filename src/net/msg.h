@@ -429,7 +429,8 @@ enum msg_tx_verdict { MSG_TX_ABORT, MSG_TX_COMMIT, MSG_TX_WITHDRAW };
     F(num, uint64_t, recx_idx, "")                                                                 \
     F(num, uint64_t, recx_nr, "")                                                                  \
     F(num, uint64_t, rec_size, "")                                                                 \
-    F(num, uint64_t, max_epoch, "newest change of the object")
+    F(num, uint64_t, max_epoch,                                                                    \
+      "newest change of the object; the epoch if it is newer, or in doubt")
 
 #define MSG_Q_OBJ_PROBE(F)                                                                         \
     F(uuid, , hdl, "container handle")                                                             \
@@ -440,7 +441,7 @@ enum msg_tx_verdict { MSG_TX_ABORT, MSG_TX_COMMIT, MSG_TX_WITHDRAW };
     F(buf, , akey, "")
 #define MSG_R_OBJ_PROBE(F)                                                                         \
     F(num, uint64_t, read_at, "the epoch it was read at")                                          \
-    F(num, uint64_t, changed, "epoch of the latest change at or below")
+    F(num, uint64_t, changed, "epoch of the latest change at or below; of an object as max_epoch")
 
 /* M(id, name, NAME, REQUEST, REPLY, flags, doc): struct msg_<name>_req, struct msg_<name>_rep,
  * opcode MSG_<NAME>. Numbers never change. */
