@@ -63,7 +63,7 @@ struct doubt *doubt_new(const struct intent_rec *head, const void *info,
         if (ops[i].level == VOS_OBJ)
             continue;
         t.what = TOUCH_DKEY;
-        t.link.hash = mix64(pend_hash_obj(c, oid) + ops[i].dkey_hash); /* pend_hash_dkey() */
+        t.link.hash = pend_hash_dkey(pend_hash_obj(c, oid), ops[i].dkey_hash);
         d->touches[d->touch_nr++] = t;
     }
     return d;
@@ -325,34 +325,26 @@ static const struct doubt *touching(const struct vos_cont *c, uint64_t hash, dao
     return NULL;
 }
 
-/* obj, at: pend_hash_obj(), pend_hash_dkey() of VOS_DKEY. */
-static const struct doubt *met_at(const struct vos_cont *c, uint64_t epoch, int level,
-                                  daos_obj_id_t oid, uint64_t obj, uint64_t at)
+static const struct doubt *met_at(const struct vos_cont *c, uint64_t epoch, const struct site *at)
 {
     const struct list *first = list_first(&c->doubts);
     const struct doubt *d;
 
-    if (level < 0) {
+    if (at->level < 0) {
         d = first ? LIST_ENTRY(first, struct doubt, link) : NULL;
         return d && d->epoch <= epoch ? d : NULL;
     }
-    d = level == VOS_OBJ ? touching(c, obj, oid, TOUCH_BELOW, epoch)
-                         : touching(c, at, oid, TOUCH_DKEY, epoch);
-    return d ? d : touching(c, whole_obj(obj), oid, TOUCH_OBJ, epoch);
+    d = at->level == VOS_OBJ ? touching(c, at->obj, at->oid, TOUCH_BELOW, epoch)
+                             : touching(c, at->dkey, at->oid, TOUCH_DKEY, epoch);
+    return d ? d : touching(c, whole_obj(at->obj), at->oid, TOUCH_OBJ, epoch);
 }
 
-int vos_read_begin(struct vos_cont *c, uint64_t epoch, int level, daos_obj_id_t oid,
-                   const struct vos_key *dkey, uint64_t *lsn)
+int vos_read_begin(struct vos_cont *c, uint64_t epoch, const struct site *at, uint64_t *lsn)
 {
-    uint64_t obj, at;
     int rc;
 
-    if (c->doubt_nr == 0 && c->v->marks == NULL)
-        return vos_read_mark(c->v, epoch);
-    obj = level < 0 ? 0 : pend_hash_obj(c, oid);
-    at = level == VOS_DKEY ? pend_hash_dkey(c, oid, dkey) : 0;
     if (c->doubt_nr && !MUTANT(DOUBT_UNSEEN)) {
-        const struct doubt *d = met_at(c, epoch, level, oid, obj, at);
+        const struct doubt *d = met_at(c, epoch, at);
 
         if (d) {
             c->v->met = d;
@@ -364,18 +356,15 @@ int vos_read_begin(struct vos_cont *c, uint64_t epoch, int level, daos_obj_id_t 
     if (epoch == DAOS_EPOCH_MAX && !MUTANT(LATEST_UNMARKED))
         epoch = MAX(hlc_peek(c->v->clock), UINT64_C(1)) - 1;
     if (rc == 0 && epoch != DAOS_EPOCH_MAX)
-        mark_at(c, level, obj, at, epoch);
+        mark_note(c, at, epoch);
     return rc;
 }
 
 int doubt_meets(const struct vos_update *u)
 {
     for (uint32_t i = 0; u->c->doubt_nr && i < u->nr; i++) {
-        const struct vos_op *op = &u->ops[i];
-        int level = op_of_obj(op) ? VOS_OBJ : VOS_DKEY;
-        uint64_t obj = pend_hash_obj(u->c, op->oid);
-        uint64_t at = level == VOS_DKEY ? pend_hash_dkey(u->c, op->oid, &op->dkey) : 0;
-        const struct doubt *d = met_at(u->c, DAOS_EPOCH_MAX, level, op->oid, obj, at);
+        struct site at = op_site(u->c, &u->ops[i]);
+        const struct doubt *d = met_at(u->c, DAOS_EPOCH_MAX, &at);
 
         if (d) {
             u->c->v->met = d;

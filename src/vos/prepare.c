@@ -43,27 +43,26 @@ static int known(const struct vos_update *u, const struct vos_txid *txid, uint64
 static int still_at(const struct vos_update *u, uint64_t epoch)
 {
     struct view v;
-    int rc = marks_begin(u->c->v);
+    int rc;
 
-    if (rc)
-        return rc;
+    marks_begin(u->c->v);
     if (was_discarded(u->c, epoch))
         return -DER_AGAIN;
     view_init(&v, u->c, DAOS_EPOCH_MAX);
     for (uint32_t i = 0; i < u->nr; i++) {
         const struct vos_op *op = &u->ops[i];
-        enum vos_level level = op_of_obj(op) ? VOS_OBJ : VOS_DKEY;
+        struct site at = op_site(u->c, op);
         uint64_t changed;
         bool yes;
 
-        if (!mark_unchanged(u->c, level, op->oid, &op->dkey, epoch)) {
-            rc = key_probe(&v, level, op->oid, &op->dkey, NULL, &yes, &changed);
+        if (!mark_unchanged(u->c, &at, epoch)) {
+            rc = key_probe(&v, (enum vos_level)at.level, op->oid, &op->dkey, NULL, &yes, &changed);
             if (rc)
                 return rc;
             if (changed >= epoch)
                 return -DER_AGAIN;
         }
-        if (op->kind != VOS_OP_CHECK && mark_above(u->c, level, op->oid, &op->dkey, epoch))
+        if (op->kind != VOS_OP_CHECK && mark_above(u->c, &at, epoch))
             return -DER_AGAIN;
     }
     return 0;
