@@ -60,6 +60,26 @@ static void an_epoch_of_its_own(void **state)
     rig_stop(&r);
 }
 
+/* Also what nobody has read. */
+static void changes_are_marked(void **state)
+{
+    struct vos_op obj = {.kind = VOS_OP_PUNCH, .level = VOS_OBJ, .oid = kv()};
+    uint64_t early;
+    struct rig r;
+
+    (void)state;
+    rig_start(&r, NULL, 1, 0);
+    begin_session(&r);
+    assert_int_equal(prepare_s(&r, 1, "k", "new", 1, NULL), -DER_AGAIN); /* from here on */
+    early = now(&r);
+    CHECK_EQ(plain(&r, "k", "x"), 0);
+    assert_int_equal(prepare_s(&r, 2, "k", "new", early, NULL), -DER_AGAIN);
+    assert_int_equal(rig_prepare(&r, &obj, 1, early, "leader", NULL), -DER_AGAIN);
+    CHECK_EQ(prepare_s(&r, 2, "other", "new", early, NULL), 0);
+    CHECK_EQ(rig_resolve(&r, 2, true, NULL), 0);
+    rig_stop(&r);
+}
+
 /* Whoever saw a key unchanged, and knew of a later change elsewhere, is not overtaken. */
 static void reads_of_the_latest_are_marked(void **state)
 {
@@ -192,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_epoch_of_its_own),
+        cmocka_unit_test(changes_are_marked),
         cmocka_unit_test(reads_of_the_latest_are_marked),
         cmocka_unit_test(an_epoch_ahead_of_the_clock),
         cmocka_unit_test(what_publish_looked_at_is_marked),
