@@ -148,8 +148,11 @@ static void set_fiber(struct store *s, void *arg)
 static void extents(struct bench *b, struct row *r, uint32_t unit)
 {
     struct transfer_set t;
-    struct store *s = tarn_open_at(NULL, 0);
+    char dir[4200];
+    struct store *s;
 
+    dir_make(dir, b->conf.dir, "extents");
+    s = tarn_open_at(dir, 0);
     set_make(&t, unit);
     tarn_run(s, set_fiber, &t); /* the first time makes room */
     for (uint32_t i = 0; i < b->conf.reps; i++) {
@@ -164,6 +167,7 @@ static void extents(struct bench *b, struct row *r, uint32_t unit)
         sample(&r->extra, copied / t.seconds);
     }
     tarn_close(s);
+    dir_remove(dir);
     set_free(&t);
 }
 
