@@ -61,7 +61,7 @@ static int meet(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, st
     m->twin = (struct when){0, 0};
     if (rc || a.values.word0 + a.values.word1 == 0)
         return rc;
-    walk_ext_above(&w, h, akey, &a, start);
+    walk_ext_range(&w, h, akey, &a, start, start + nr);
     while ((rc = walk_next(&w, &value)) == 0 && w.ent[w.at - 1].order < start + nr) {
         struct piece p;
         uint16_t flags;

@@ -318,15 +318,17 @@ struct walk {
     struct tree_key key;
     struct when none;
     uint64_t above; /* extents that end here or before may be left out; 0: none */
+    uint64_t below; /* of those that begin here or behind only the first may come; 0: all do */
 };
 void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uint64_t root,
                enum korder ko);
 /* Extents only: starts at the first entry with start >= from, or (down) at the last with start <
  * from. */
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down);
-/* Up, those that may reach behind `above`: from where the longest extent of the akey does. */
-void walk_ext_above(struct walk *w, struct heap *h, uint64_t akey, const struct akey_rec *a,
-                    uint64_t above);
+/* Up, those that may reach behind `above` and begin before `below`: from where the longest extent
+ * of the akey does. Others may come too; one that begins at `below` or behind is the last. */
+void walk_ext_range(struct walk *w, struct heap *h, uint64_t akey, const struct akey_rec *a,
+                    uint64_t above, uint64_t below);
 /* ahead.c */
 #define AHEAD_STEP 4u
 /* Every AHEAD_STEP entries: what the entries behind the one at `at` will need. */
