@@ -486,7 +486,7 @@ struct part {           /* one stored version to be */
     struct layout l; /* total = bytes of the record */
     uint32_t ext_nr; /* data extents */
     struct space_extent *ext;
-    const uint8_t *csums;
+    const uint8_t *csums; /* the caller's; NULL: CRC-32C of our own */
     uint16_t csum_type;
     const uint8_t *image; /* of an intent: the version's record, of which only the layout is there;
                              what it names is in use. NULL: from the iod */
