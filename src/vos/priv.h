@@ -326,15 +326,17 @@ struct walk {
     struct tree_key key;
     struct when none;
     uint64_t above; /* extents that end here or before may be left out; 0: none */
+    uint64_t below; /* of those that begin here or behind only the first may come; 0: all do */
 };
 void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uint64_t root,
                enum korder ko);
 /* Extents only: starts at the first entry with start >= from, or (down) at the last with start <
  * from. */
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down);
-/* Up, those that may reach behind `above`: from where the longest extent of the akey does. */
-void walk_ext_above(struct walk *w, struct heap *h, uint64_t akey, const struct akey_rec *a,
-                    uint64_t above);
+/* Up, those that may reach behind `above` and begin before `below`: from where the longest extent
+ * of the akey does. Others may come too; one that begins at `below` or behind is the last. */
+void walk_ext_range(struct walk *w, struct heap *h, uint64_t akey, const struct akey_rec *a,
+                    uint64_t above, uint64_t below);
 /* ahead.c */
 #define AHEAD_STEP 4u
 /* Every AHEAD_STEP entries: what the entries behind the one at `at` will need. */
@@ -492,7 +494,7 @@ struct part {           /* one stored version to be */
     struct layout l; /* total = bytes of the record */
     uint32_t ext_nr; /* data extents */
     struct space_extent *ext;
-    const uint8_t *csums;
+    const uint8_t *csums; /* the caller's; NULL: CRC-32C of our own */
     uint16_t csum_type;
     const uint8_t *image; /* of an intent: the version's record, of which only the layout is there;
                              what it names is in use. NULL: from the iod */

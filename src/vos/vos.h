@@ -148,8 +148,8 @@ struct vos_iod {
     const struct iovec *iov; /* the bytes of all recxs (or the value), one stream; app or message
                                 memory, stays until publish or cancel */
     uint32_t iov_nr;
-    const struct vos_csum
-        *csums; /* one for SINGLE, one per recx for ARRAY, or NULL: vos computes them (CRC32C) */
+    const struct vos_csum *csums; /* one for SINGLE, one per recx for ARRAY, or NULL: vos computes
+                                     them (CRC32C) when it publishes */
 };
 
 struct vos_op {
