@@ -1,8 +1,9 @@
 /*
  * Messages between two processes: echo and bulk through net/, beside what the same machine does
  * without it in the same run: a bare ring in shared memory (net/ring.h, no calls, no codec), a loop
- * of send() and recv(), and memcpy. The engine's side is a process of its own on one CPU, the
- * client's on another; rounds of the contenders alternate; figures are medians.
+ * of send() and recv(), memcpy, and the tools of libfabric and UCX if they are installed. The
+ * engine's side is a process of its own on one CPU, the client's on another; rounds of the
+ * contenders alternate; figures are medians.
  *
  * usage: rpc_bench [ROUNDS]
  */
@@ -19,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "rpc_peers.h"
 #include "timing.h"
 #include "base/assert.h"
 #include "net/msg.h"
@@ -521,6 +523,13 @@ static void alone(void)
     exit(0);
 }
 
+/* The others; a name that is not installed, or does not work here, is asked only once. */
+static void peers_round(double v[PEERS][ROUNDS_MAX], int k)
+{
+    for (int i = 0; i < PEERS; i++)
+        v[i][k] = k > 0 && v[i][0] == 0 ? 0 : peer_round(&peer_tools[i], cpus[0], cpus[1]);
+}
+
 static void line(const char *what, double us, double ratio, const char *of, const char *goal)
 {
     printf("%-44s %8.3f us %9.0f k/s  %5.2fx %-14s %s\n", what, us, 1e3 / us, ratio, of, goal);
@@ -528,7 +537,7 @@ static void line(const char *what, double us, double ratio, const char *of, cons
 
 /* All rows once; the engine sleeps while the bare ones have its CPU, and the other way round. */
 static void round_of(struct client *c, struct client *ct, pid_t engine, double v[ROWS][ROUNDS_MAX],
-                     int k)
+                     double peers[PEERS][ROUNDS_MAX], int k)
 {
     struct bare_client bare;
     pid_t bare_pid;
@@ -544,6 +553,7 @@ static void round_of(struct client *c, struct client *ct, pid_t engine, double v
     v[TCP16][k] = tcp_round(fd, 16, 160000);
     close(fd);
     waitpid(bare_pid, NULL, 0);
+    peers_round(peers, k);
     kill(engine, SIGCONT);
     v[TCPE1][k] = wait_round(ct, 60, 10000);
     v[TCPE16][k] = load_round(ct, MSG_ECHO, 60, false, 16, 160000);
@@ -585,12 +595,35 @@ static void report(double v[ROWS][ROUNDS_MAX], int rounds)
     line("4 KiB out over TCP, 16 under way", m[TCPO16], 1, "", "goal >= 250 k/s with a store");
 }
 
+/* Which of our rows does likewise. */
+static enum row like(const struct peer_tool *p)
+{
+    bool tcp = strcmp(p->way, "tcp") == 0 || strcmp(p->way, "sockets") == 0;
+
+    if (p->bytes > 65536)
+        return OUT1M4;
+    return p->lat ? (tcp ? TCPE1 : ECHO1) : tcp ? TCPE16 : ECHO16;
+}
+
+static void report_peers(double v[PEERS][ROUNDS_MAX], double ours[ROWS][ROUNDS_MAX], int rounds)
+{
+    for (int i = 0; i < PEERS; i++) {
+        const struct peer_tool *p = &peer_tools[i];
+        double us = quantile(v[i], rounds, 0.5);
+
+        if (us == 0)
+            printf("%-44s %s is not installed, or cannot do that here\n", p->name, p->tool);
+        else
+            line(p->name, us, us / quantile(ours[like(p)], rounds, 0.5), "our call", "");
+    }
+}
+
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : 5;
     struct rt_xs_conf xc = {.driven = true, .spin_us = SPIN_US, .name = "client"};
     struct net_remote_conf rc = {.driven = true};
-    static double v[ROWS][ROUNDS_MAX];
+    static double v[ROWS][ROUNDS_MAX], peers[PEERS][ROUNDS_MAX];
     struct client c;
     struct client ct;
     char path[64], port[PORT_LEN];
@@ -621,8 +654,9 @@ int main(int argc, char **argv)
         return 1;
     wait_round(&ct, 60, 1000);
     for (int k = 0; k < rounds; k++)
-        round_of(&c, &ct, pid, v, k);
+        round_of(&c, &ct, pid, v, peers, k);
     report(v, rounds);
+    report_peers(peers, v, rounds);
     net_peer_close(ct.peer);
     net_peer_close(c.peer);
     kill(pid, SIGKILL);

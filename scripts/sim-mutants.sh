@@ -35,7 +35,8 @@ one() { # name by
     fi
     case $name in # what a pool of one target does not have
     ENGINE_QUERY_AHEAD) more="--targets 4 --workload admin" ;;
-    ENGINE_TX_* | ENGINE_SNAP_NO_BARRIER | CLIENT_WALK_* | WITHDRAW_ANY_ATTEMPT | ENGINE_HANDLE_STALE | ENGINE_HANDLE_SURVIVES | HEAP_REHEARSAL_COUNTS) more="--targets 3" ;;
+    CLIENT_WALK_ONCE) more="--targets 4 --workload many" ;;
+    ENGINE_TX_* | ENGINE_SNAP_NO_BARRIER | CLIENT_WALK_* | CLIENT_FOLLOW_ANYWHERE | WITHDRAW_ANY_ATTEMPT | ENGINE_HANDLE_STALE | ENGINE_HANDLE_SURVIVES | HEAP_REHEARSAL_COUNTS | DECIDE_UNLOOKED) more="--targets 3" ;;
     esac
     # shellcheck disable=SC2086
     timeout "$limit" "$sim" --mutant "$name" $more --seeds "$seeds" --quiet >"$out" 2>&1

@@ -6,8 +6,9 @@ build=$1 jobs=$2; shift 2
 # rt, net and client whole; of what stands on them the tests with several threads or fibers at work
 names=(rt/callq rt/cond rt/event rt/fiber rt/mutex rt/ring rt/sched rt/timer
        base/fail base/gate base/hlc base/log net/bag net/inproc net/wire net/tcp net/tcp_ends net/shm_hostile client/event client/gurt_htable client/handle client/session client/tse
-       heap/background heap/checkpoint heap/page heap/wal engine/object engine/pool embed/embed
-       api/array api/async api/cont api/dfs_dir api/dfs_file api/dfs_mount api/dfs_race api/kv api/list api/obj api/pool api/random api/shared api/task api/tx)
+       heap/background heap/checkpoint heap/page heap/wal engine/object engine/pool engine/targets engine/gather engine/bank embed/embed
+       api/array api/async api/cont api/dfs_dir api/dfs_file api/dfs_mount api/dfs_race api/kv api/list api/obj api/pool api/random api/shared api/task api/tx
+       targets/kv targets/obj targets/tx targets/tx_own targets/dfs_race)
 
 export TSAN_OPTIONS="halt_on_error=1 history_size=4 ${TSAN_OPTIONS:-}"
 

@@ -44,7 +44,7 @@ static const char usage[] =
     "  --dir DIR                where nobody waits for durability (/dev/shm)\n"
     "  --disk DIR               where somebody does (.)\n"
     "  --overwrite-seconds S    of row 6 (20)\n"
-    "  --rows 1,2,2b,...        these rows only: 1 2 2b 3 4 4k 5 5m 6 6s 7 8 9 9r 10\n"
+    "  --rows 1,2,2b,...        these rows only: 1 2 2b 3 4 4k 5 5m 5c 5mc 6 6s 7 8 9 9r 10\n"
     "  --json FILE, --plot FILE the result for programs, and as a picture (SVG)\n";
 
 static uint64_t number(const char *text, uint64_t least, uint64_t most)

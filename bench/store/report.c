@@ -86,6 +86,18 @@ void rows_init(struct row *rows)
                            .rate = true,
                            .extra_name = "of memcpy",
                            .goals = {{GOAL_EXTRA, 0.90, 0}}},
+        [ROW_EXTENT_4K_SUM] = {.id = "5c",
+                               .work = "4 KiB, of copying with checksums",
+                               .unit = "GB/s",
+                               .rate = true,
+                               .extra_name = "of memcpy and CRC-32C",
+                               .note = "no goal of its own"},
+        [ROW_EXTENT_1M_SUM] = {.id = "5mc",
+                               .work = "1 MiB, of copying with checksums",
+                               .unit = "GB/s",
+                               .rate = true,
+                               .extra_name = "of memcpy and CRC-32C",
+                               .note = "no goal of its own"},
         [ROW_OVERWRITE] = {.id = "6",
                            .work = "4 KiB overwrites, by tenths of the time",
                            .unit = "k/s",
@@ -225,12 +237,14 @@ static void goals(const struct bench *b, const struct row *r, FILE *out)
     }
     if (first && r->note != NULL)
         fprintf(out, "%s", r->note);
+    if (first && r->extra_name != NULL && r->extra.nr > 0)
+        fprintf(out, "; %.2f %s", samples_median(&r->extra), r->extra_name);
     fprintf(out, "\n");
 }
 
 void report_table(const struct bench *b, FILE *out)
 {
-    fprintf(out, "%-3s%-41s%-5s%8s%9s%9s%9s%8s%9s  %s\n", "", "work", "", "Tarn", "(spread)",
+    fprintf(out, "%-4s%-41s%-5s%8s%9s%9s%9s%8s%9s  %s\n", "", "work", "", "Tarn", "(spread)",
             "LMDB", "RocksDB", "/LMDB", "/RocksDB", "goal");
     for (uint32_t i = 0; i < ROW_NR; i++) {
         const struct row *r = &b->rows[i];
@@ -242,7 +256,7 @@ void report_table(const struct bench *b, FILE *out)
             cell(&r->who[w], c[w], sizeof(c[w]));
         ratio(row_ratio(r, LMDB), x[0], sizeof(x[0]));
         ratio(row_ratio(r, ROCKSDB), x[1], sizeof(x[1]));
-        fprintf(out, "%-3s%-41s%-5s%8s%8.0f%%%9s%9s%8s%9s  ", r->id, r->work, r->unit, c[TARN],
+        fprintf(out, "%-4s%-41s%-5s%8s%8.0f%%%9s%9s%8s%9s  ", r->id, r->work, r->unit, c[TARN],
                 100 * spread(&r->who[TARN]), c[LMDB], c[ROCKSDB], x[0], x[1]);
         goals(b, r, out);
     }

@@ -168,7 +168,7 @@ struct change {
 };
 
 /* Begins, and publishes unless values have to be written first: one hold of the lock, as the
- * engine's inline form. */
+ * engine's inline form, which also copies values of moderate size to data space in memory. */
 static int change_run(struct shard *sh, void *arg)
 {
     struct change *ch = arg;
@@ -178,6 +178,11 @@ static int change_run(struct shard *sh, void *arg)
 
     if (ch->u == NULL)
         rc = vos_update_begin(ch->s->c, ch->ops, ch->nr, &ch->u, &ch->places, &ch->place_nr);
+    if (rc == 0 && ch->place_nr > 0 && !ch->written &&
+        data_mem_places(sh, ch->places, ch->place_nr, DATA_AT_ONCE)) {
+        data_mem_write(sh, ch->ops, ch->places, ch->place_nr, false);
+        ch->written = true;
+    }
     if (rc != 0 || (ch->place_nr > 0 && !ch->written))
         return rc;
     rc = vos_update_publish(ch->u, engine_wall_ns(sh->eng), &ch->txid, 0, &epoch, &ch->lsn,
@@ -198,6 +203,14 @@ static uint64_t acked(const struct store *s)
     return oldest - 1;
 }
 
+static int values_write(struct shard *sh, struct change *ch)
+{
+    if (!data_mem_places(sh, ch->places, ch->place_nr, UINT64_MAX))
+        return data_write(sh, ch->ops, ch->places, ch->place_nr);
+    data_mem_write(sh, ch->ops, ch->places, ch->place_nr, true);
+    return 0;
+}
+
 void tarn_apply(struct store *s, const struct vos_op *ops, uint32_t nr, uint32_t slot,
                 uint64_t *lsn)
 {
@@ -211,8 +224,8 @@ void tarn_apply(struct store *s, const struct vos_op *ops, uint32_t nr, uint32_t
     s->flying[slot] = s->txid.seq;
     ch.txid = s->txid;
     rc = shard_run(sh, change_run, &ch);
-    if (rc == 0 && ch.place_nr > 0) {
-        rc = data_write(sh, ops, ch.places, ch.place_nr);
+    if (rc == 0 && ch.place_nr > 0 && !ch.written) {
+        rc = values_write(sh, &ch);
         ch.written = true;
         if (rc == 0)
             rc = shard_run(sh, change_run, &ch);
@@ -256,32 +269,44 @@ struct look {
     const struct vos_key *dkey;
     struct vos_fetch_iod *iod;
     struct vos_fetch f;
+    bool whole; /* nothing is left to read */
 };
 
 static int fetch_run(struct shard *sh, void *arg)
 {
     struct look *l = arg;
+    uint64_t max = DATA_AT_ONCE;
     int rc = vos_fetch(l->s->c, shard_read_at(sh, 0), 0, l->oid, l->dkey, 1, l->iod, &l->f);
 
     if (rc == 0)
         vos_fetch_copy(&l->f, l->iod);
-    return rc;
+    l->whole = rc == 0 && data_mem_pieces(sh, l->f.pieces, l->f.piece_nr, &max);
+    return l->whole ? data_mem_read(sh, l->iod, l->f.pieces, l->f.piece_nr, false) : rc;
+}
+
+static int pieces_read(struct shard *sh, struct look *l)
+{
+    struct data_want want[SPACE_SPLIT_MAX];
+    uint64_t max = UINT64_MAX;
+    uint32_t n = 0;
+
+    if (data_mem_pieces(sh, l->f.pieces, l->f.piece_nr, &max))
+        return data_mem_read(sh, l->iod, l->f.pieces, l->f.piece_nr, true);
+    for (; n < l->f.piece_nr && n < SPACE_SPLIT_MAX; n++)
+        want[n] = (struct data_want){.iod = l->iod, .piece = &l->f.pieces[n]};
+    if (n != l->f.piece_nr)
+        die("tarn: fetch", "a value is in too many pieces", "this is a defect of the benchmark");
+    return data_read(sh, want, n);
 }
 
 void tarn_fetch(struct store *s, daos_obj_id_t oid, const struct vos_key *dkey,
                 struct vos_fetch_iod *iod)
 {
     struct look l = {.s = s, .oid = oid, .dkey = dkey, .iod = iod};
-    struct data_want want[SPACE_SPLIT_MAX];
-    uint32_t n = 0;
 
     tarn_check(shard_run(s->eng.shard, fetch_run, &l), "tarn: fetch");
-    for (; n < l.f.piece_nr && n < SPACE_SPLIT_MAX; n++)
-        want[n] = (struct data_want){.iod = iod, .piece = &l.f.pieces[n]};
-    if (n != l.f.piece_nr)
-        die("tarn: fetch", "a value is in too many pieces", "this is a defect of the benchmark");
-    if (n > 0)
-        tarn_check(data_read(s->eng.shard, want, n), "tarn: read of data extents");
+    if (!l.whole)
+        tarn_check(pieces_read(s->eng.shard, &l), "tarn: read of data extents");
     vos_fetch_fini(s->c, &l.f);
 }
 

@@ -41,7 +41,7 @@ struct samples {
 void sample(struct samples *s, double v);
 double median(const struct samples *s);
 
-#define ROWS_MAX 40u
+#define ROWS_MAX 48u
 struct row {
     const char *id, *unit;
     char what[80];
@@ -97,13 +97,14 @@ struct work {
     uint32_t shards; /* of a transaction; an update or fetch: of all of them */
     uint32_t writes; /* of a transaction */
     uint32_t nr, lanes;
+    uint32_t readers;     /* of the lanes: fetch the same keys all the time, and are not counted */
     const uint32_t *keys; /* drawn, LANES_MAX * WRITES_MAX beyond what is needed */
     bool in_turn;         /* shards of updates: one after the other, instead of drawn */
     uint64_t seed;
 };
 struct done {
     double wall_us, cpu_us; /* for one */
-    double aborts;          /* for one that committed */
+    double aborts, reads;   /* for one that committed; of readers */
 };
 void work_run(struct world *w, const struct work *k, struct done *d);
 /* Keys of a Zipf distribution, theta 0: all alike. */

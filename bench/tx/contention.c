@@ -1,4 +1,5 @@
-/* Transactions that read four values and change them, and change alone, the fewer keys the more. */
+/* Transactions that read four values and change them, and change alone, and change what others
+ * read, the fewer keys the more. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "bench.h"
@@ -15,12 +16,12 @@ static void measure(struct world *w, const struct work *k, struct row *r)
     work_run(w, k, &d);
     sample(&r->figure, 1e6 / d.wall_us);
     sample(&r->cpu_us, d.cpu_us);
-    sample(&r->beside, d.aborts);
-    r->beside_what = "restarts of a transaction";
+    sample(&r->beside, k->readers > 0 ? d.reads : d.aborts);
+    r->beside_what = k->readers > 0 ? "fetches meanwhile" : "restarts of a transaction";
 }
 
 static void of_shape(struct bench *b, struct world *w, enum what what, uint32_t shards,
-                     const char *id)
+                     uint32_t readers, const char *id)
 {
     struct row *r[THETAS];
     uint32_t nr = b->conf.nr / 2;
@@ -28,8 +29,9 @@ static void of_shape(struct bench *b, struct world *w, enum what what, uint32_t 
     if (!wanted(b, id))
         return;
     for (uint32_t i = 0; i < THETAS; i++) {
-        r[i] = row_new(b, id, "k/s", "Zipf %.1f: %s %u on %u of 4 shards", thetas[i],
-                       what == CHANGE ? "read and write" : "write", WRITES, shards);
+        r[i] = row_new(b, id, "k/s", "Zipf %.1f: %s %u on %u of 4 shards%s", thetas[i],
+                       what == CHANGE ? "read and write" : "write", WRITES, shards,
+                       readers > 0 ? ", others read" : "");
         r[i]->peer = "Zipf 0";
     }
     for (uint32_t k = 0; k < b->conf.reps; k++)
@@ -40,6 +42,7 @@ static void of_shape(struct bench *b, struct world *w, enum what what, uint32_t 
                              .writes = WRITES,
                              .nr = nr,
                              .lanes = b->conf.lanes,
+                             .readers = readers,
                              .keys = keys,
                              .seed = k};
 
@@ -53,13 +56,14 @@ void rows_contention(struct bench *b)
 {
     struct world w;
 
-    if (!wanted(b, "zipf1") && !wanted(b, "zipf4") && !wanted(b, "blind4"))
+    if (!wanted(b, "zipf1") && !wanted(b, "zipf4") && !wanted(b, "blind4") && !wanted(b, "read4"))
         return;
     world_make(&w, &b->conf, "zipf", 4);
     world_open(&w);
     world_fill(&w);
-    of_shape(b, &w, CHANGE, 1, "zipf1");
-    of_shape(b, &w, CHANGE, 4, "zipf4");
-    of_shape(b, &w, TRANSACT, 4, "blind4");
+    of_shape(b, &w, CHANGE, 1, 0, "zipf1");
+    of_shape(b, &w, CHANGE, 4, 0, "zipf4");
+    of_shape(b, &w, TRANSACT, 4, 0, "blind4");
+    of_shape(b, &w, TRANSACT, 4, b->conf.lanes / 2, "read4");
     world_close(&w);
 }

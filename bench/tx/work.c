@@ -13,6 +13,7 @@ struct lane {
     daos_event_t ev;
     daos_handle_t th;
     enum step step;
+    bool reads;  /* what others change, until they have ended */
     uint32_t at; /* CHANGE: values read */
     uint32_t first, nr;
     struct io {
@@ -30,7 +31,7 @@ struct run {
     struct world *w;
     const struct work *k;
     uint64_t seed;
-    uint32_t begun, ended, aborts;
+    uint32_t begun, ended, aborts, reads;
     const uint32_t *key;
     struct lane lane[LANES_MAX];
 };
@@ -100,6 +101,13 @@ static void begin(struct run *r, struct lane *l)
     uint32_t first = k->in_turn ? r->begun : (uint32_t)draw(&r->seed);
     int rc;
 
+    if (l->reads) {
+        io_make(&l->io[0], k->keys[draw(&r->seed) % k->nr], first % r->w->targets);
+        l->step = COMMIT;
+        l->th = DAOS_TX_NONE;
+        read_one(r, l, 0);
+        return;
+    }
     l->nr = single ? 1 : k->writes;
     for (uint32_t i = 0; i < l->nr; i++)
         io_make(&l->io[i], *r->key++, (first + i % k->shards) % r->w->targets);
@@ -146,6 +154,12 @@ static void go_on(struct run *r, struct lane *l)
             read_one(r, l, l->at);
         else
             commit(r, l);
+    } else if (l->reads) {
+        r->reads++;
+        if (r->ended < r->k->nr)
+            begin(r, l);
+        else
+            l->step = ENDED;
     } else {
         if (l->th.cookie != 0)
             daos_tx_close(l->th, NULL);
@@ -157,10 +171,20 @@ static void go_on(struct run *r, struct lane *l)
     }
 }
 
+static void poll_once(struct run *r)
+{
+    daos_event_t *came[LANES_MAX];
+    int nr = daos_eq_poll(r->w->eq, 1, DAOS_EQ_WAIT, LANES_MAX, came);
+
+    if (nr < 0)
+        die("poll", nr);
+    for (int i = 0; i < nr; i++)
+        go_on(r, (struct lane *)(void *)((char *)came[i] - offsetof(struct lane, ev)));
+}
+
 void work_run(struct world *w, const struct work *k, struct done *d)
 {
     struct run *r = calloc(1, sizeof(*r));
-    daos_event_t *came[LANES_MAX];
     double wall, cpu;
 
     *r = (struct run){.w = w, .k = k, .seed = k->seed, .key = k->keys};
@@ -168,19 +192,19 @@ void work_run(struct world *w, const struct work *k, struct done *d)
         daos_event_init(&r->lane[i].ev, w->eq, NULL);
     wall = wall_s();
     cpu = cpu_s();
-    for (uint32_t i = 0; i < k->lanes && r->begun < k->nr; i++)
+    for (uint32_t i = 0; i < k->lanes && (r->begun < k->nr || i < k->readers); i++) {
+        r->lane[i].reads = i < k->readers;
         begin(r, &r->lane[i]);
-    while (r->ended < k->nr) {
-        int nr = daos_eq_poll(w->eq, 1, DAOS_EQ_WAIT, LANES_MAX, came);
-
-        if (nr < 0)
-            die("poll", nr);
-        for (int i = 0; i < nr; i++)
-            go_on(r, (struct lane *)(void *)((char *)came[i] - offsetof(struct lane, ev)));
     }
+    while (r->ended < k->nr)
+        poll_once(r);
     d->wall_us = (wall_s() - wall) * 1e6 / k->nr;
     d->cpu_us = (cpu_s() - cpu) * 1e6 / k->nr;
     d->aborts = (double)r->aborts / k->nr;
+    d->reads = (double)r->reads / k->nr;
+    for (uint32_t i = 0; i < k->readers; i++)
+        while (r->lane[i].step != ENDED)
+            poll_once(r);
     for (uint32_t i = 0; i < k->lanes; i++)
         daos_event_fini(&r->lane[i].ev);
     free(r);

@@ -274,6 +274,13 @@ int daos_array_global2local(daos_handle_t coh, d_iov_t glob, unsigned int mode, 
 
 /* ---- Size ---- */
 
+uint64_t array_end(uint64_t dkey, const daos_recx_t *last, uint64_t chunk)
+{
+    uint64_t idx = MUTANT(CLIENT_LAST_CHUNK) ? 0 : last->rx_idx;
+
+    return dkey == 0 ? 0 : (dkey - 1) * chunk + idx + last->rx_nr;
+}
+
 /* The largest extent of the largest chunk; takes over tx. */
 static int ask_last(struct client *c, struct obj *o, struct tx *tx, daos_epoch_t at,
                     daos_key_t *dkey, daos_key_t *akey, daos_recx_t *recx, daos_epoch_t *epoch)
@@ -319,9 +326,7 @@ int array_size(struct client *c, struct obj *o, daos_handle_t th, uint64_t *size
         rc = ask_last(c, o, tx, at, &dkey, &akey, &recx, epoch);
     if (rc)
         return rc;
-    if (MUTANT(CLIENT_LAST_CHUNK))
-        recx.rx_idx = 0;
-    *size = chunk_no == 0 ? 0 : (chunk_no - 1) * o->chunk + recx.rx_idx + recx.rx_nr;
+    *size = array_end(chunk_no, &recx, o->chunk);
     return 0;
 }
 

@@ -14,6 +14,8 @@ int array_get_writable(struct client *c, daos_handle_t oh, daos_handle_t th, str
 /* Blocking: size in cells and newest epoch (may be NULL). */
 int array_size(struct client *c, struct obj *o, daos_handle_t th, uint64_t *size,
                daos_epoch_t *epoch);
+/* The same of what obj_query_key answered: the largest dkey, and the last extent there. */
+uint64_t array_end(uint64_t dkey, const daos_recx_t *last, uint64_t chunk);
 static inline uint64_t array_dkey(const struct obj *o, uint64_t cell)
 {
     return cell / o->chunk + 1;

@@ -88,4 +88,24 @@ struct client_get {
 int client_gather(daos_handle_t coh, daos_epoch_t at, uint32_t nr, struct client_get *gets,
                   daos_event_t *ev);
 
+/* A look at one object by way of another: what there is to know without reading it. */
+struct client_seen {
+    bool known; /* else nothing of the rest counts, and the object itself is to be asked */
+    daos_obj_id_t oid;
+    uint64_t chunk;       /* array: the number of its last chunk (client/array.h); 0: it is empty */
+    daos_recx_t last;     /* ... and the last extent in there */
+    daos_epoch_t changed; /* as daos_obj_query_max_epoch() */
+};
+
+/* With one request, and at one moment: the first value->iov_buf_len bytes of an array of bytes
+ * (*iov_len: end of the last one that exists; *epoch: of the newest version met), and a look at the
+ * object whose id lies id_at bytes into them. at: DAOS_EPOCH_MAX or a snapshot's. Whether the look
+ * tells anything depends on where that object lies: seen->known. Blocking. -DER_NOSYS: the engine
+ * is too old for it; -DER_NOTSUPPORTED: the value is large; both: client_fetch_oid() does. */
+int client_follow(daos_handle_t coh, daos_epoch_t at, daos_obj_id_t oid, const daos_key_t *dkey,
+                  const daos_key_t *akey, uint32_t id_at, d_iov_t *value, daos_epoch_t *epoch,
+                  struct client_seen *seen);
+/* As daos_array_get_size() of an array with chunks of that many cells. */
+uint64_t client_seen_size(const struct client_seen *seen, daos_size_t chunk_cells);
+
 #endif

@@ -31,6 +31,7 @@ union op_req {
     struct msg_obj_query_key_req query_key;
     struct msg_obj_probe_req probe;
     struct msg_obj_gather_req gather;
+    struct msg_obj_follow_req follow;
 };
 
 union op_rep {
@@ -40,6 +41,7 @@ union op_rep {
     struct msg_obj_query_key_rep query_key;
     struct msg_obj_probe_rep probe;
     struct msg_obj_gather_rep gather;
+    struct msg_obj_follow_rep follow;
 };
 
 /* route.h: where a request of several targets is. */

@@ -376,6 +376,9 @@ int route_begin(struct op *op, const struct cont *co, uint16_t *opcode)
         return begin_probe(op);
     case MSG_OBJ_GATHER:
         return begin_gather(op);
+    case MSG_OBJ_FOLLOW:
+        return route_dkey(co, op->req.follow.oid, op->req.follow.dkey.buf, op->req.follow.dkey.len,
+                          &op->call.hdr.target);
     default:
         return 0;
     }

@@ -18,27 +18,24 @@ int dfs_stat(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *stbuf
     if (name == NULL)
         return dfs_ostat(dfs, dir, stbuf);
     rc = dfs_name_check(name, NULL);
-    if (rc == 0)
-        rc = dfs_entry_fetch(dfs, dir->oid, name, &e);
-    if (rc != 0)
-        return rc;
-    return dfs_entry_stat_name(dfs, dir->oid, name, &e, stbuf);
+    return rc != 0 ? rc : dfs_entry_look_stat(dfs, dir->oid, name, &e, stbuf);
 }
 
 int dfs_ostat(dfs_t *dfs, dfs_obj_t *obj, struct stat *stbuf)
 {
+    struct client_seen seen;
     struct dfs_entry e;
     int rc;
 
     if (dfs == NULL || obj == NULL || stbuf == NULL)
         return EINVAL;
-    rc = dfs_entry_fetch(dfs, obj->parent_oid, obj->name, &e);
+    rc = dfs_entry_look(dfs, obj->parent_oid, obj->name, &e, &seen);
     if (rc != 0)
         return rc;
     /* the name may stand for another file by now */
-    if (e.oid.lo != obj->oid.lo || e.oid.hi != obj->oid.hi)
+    if (!dfs_same_oid(e.oid, obj->oid))
         return ENOENT;
-    return dfs_entry_stat(dfs, &e, obj->oh, stbuf);
+    return dfs_entry_stat_seen(dfs, &e, obj->oh, &seen, stbuf);
 }
 
 struct change {

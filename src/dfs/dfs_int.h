@@ -126,6 +126,10 @@ struct dfs_more;
  * root's own). */
 int dfs_entry_fetch(struct dfs *dfs, daos_obj_id_t parent, const char *name,
                     struct dfs_entry *e); /* ENOENT */
+/* The same, and at the same moment a look at the entry's object, as far as the engine can give it
+ * with the one request: for dfs_entry_stat_seen(). ENOENT */
+int dfs_entry_look(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e,
+                   struct client_seen *seen);
 /* Those of several names, up to DFS_ENTRIES_MAX, with one request; mode 0: there is none. An error
  * of one is the error of all. */
 #define DFS_ENTRIES_MAX CLIENT_GATHER_MAX
@@ -156,12 +160,19 @@ int dfs_entry_change(struct dfs *dfs, daos_obj_id_t parent, const char *name,
                      struct dfs_entry *now);
 /* Fills st from an entry: sizes and times of files and directories come from their objects. */
 int dfs_entry_stat(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st);
+/* The same by what dfs_entry_look() has seen; asks only if that was nothing, or if e has become
+ * another object's entry since. */
+int dfs_entry_stat_seen(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh,
+                        const struct client_seen *seen, struct stat *st);
 /* The same of what was made a moment ago, without asking. */
 void dfs_entry_stat_new(struct dfs *dfs, const struct dfs_entry *e, struct stat *st);
 /* The same of a name just read as e. A file that was cut to nothing since e was written may be a
  * file that was replaced between the two looks: then e becomes the one that is there now. */
 int dfs_entry_stat_name(struct dfs *dfs, daos_obj_id_t parent, const char *name,
                         struct dfs_entry *e, struct stat *st); /* ENOENT */
+/* Both: reads the entry and fills st, with one request if that can be. ENOENT */
+int dfs_entry_look_stat(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                        struct dfs_entry *e, struct stat *st);
 /* Inserts a new entry with its object's data in place, of a directory with its ".": EEXIST; ENOENT:
  * there is no directory `parent` any more. */
 int dfs_entry_insert(struct dfs *dfs, daos_obj_id_t parent, const char *name,

@@ -25,6 +25,8 @@
 #include "dfs/dfs_fast.h"
 #include "dfs/dfs_int.h"
 
+#define OID_AT 4u /* in the record */
+
 static void put(uint8_t *p, uint64_t v, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -48,8 +50,8 @@ static uint64_t no_xattrs_mark(const struct dfs_entry *e)
 void dfs_entry_encode(const struct dfs_entry *e, uint8_t buf[DFS_INODE_LEN])
 {
     put(buf + 0, e->mode, 4);
-    put(buf + 4, e->oid.lo, 8);
-    put(buf + 12, e->oid.hi, 8);
+    put(buf + OID_AT, e->oid.lo, 8);
+    put(buf + OID_AT + 8, e->oid.hi, 8);
     put(buf + 20, (uint64_t)e->mtime.tv_sec, 8);
     put(buf + 28, (uint64_t)e->ctime.tv_sec, 8);
     put(buf + 36, e->chunk_size, 8);
@@ -65,8 +67,8 @@ void dfs_entry_encode(const struct dfs_entry *e, uint8_t buf[DFS_INODE_LEN])
 void dfs_entry_decode(struct dfs_entry *e, const uint8_t buf[DFS_INODE_LEN])
 {
     e->mode = (mode_t)get(buf + 0, 4);
-    e->oid.lo = get(buf + 4, 8);
-    e->oid.hi = get(buf + 12, 8);
+    e->oid.lo = get(buf + OID_AT, 8);
+    e->oid.hi = get(buf + OID_AT + 8, 8);
     e->mtime.tv_sec = (time_t)get(buf + 20, 8);
     e->ctime.tv_sec = (time_t)get(buf + 28, 8);
     e->chunk_size = get(buf + 36, 8);
@@ -123,6 +125,34 @@ int dfs_entry_fetch(struct dfs *dfs, daos_obj_id_t parent, const char *name, str
     if (rc != 0)
         return dfs_errno(rc);
     if (iod.iod_size == 0 || sgl.sg_nr_out == 0)
+        return ENOENT;
+    if (iov.iov_len != DFS_INODE_LEN)
+        return EIO;
+    dfs_entry_decode(e, buf);
+    e->epoch = epoch;
+    return 0;
+}
+
+int dfs_entry_look(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e,
+                   struct client_seen *seen)
+{
+    uint8_t buf[DFS_INODE_LEN];
+    daos_epoch_t epoch = 0;
+    daos_key_t dkey, akey;
+    d_iov_t iov;
+    int rc;
+
+    d_iov_set(&dkey, (void *)name, strlen(name));
+    d_iov_set(&akey, (void *)DFS_INODE_KEY, sizeof(DFS_INODE_KEY) - 1);
+    d_iov_set(&iov, buf, sizeof(buf));
+    seen->known = false;
+    rc = client_follow(dfs->coh, dfs_read_epoch(dfs), parent, &dkey, &akey, OID_AT, &iov, &epoch,
+                       seen);
+    if (rc == -DER_NOSYS || rc == -DER_NOTSUPPORTED)
+        return dfs_entry_fetch(dfs, parent, name, e);
+    if (rc != 0)
+        return dfs_errno(rc);
+    if (iov.iov_len == 0)
         return ENOENT;
     if (iov.iov_len != DFS_INODE_LEN)
         return EIO;
@@ -325,13 +355,35 @@ void dfs_entry_stat_new(struct dfs *dfs, const struct dfs_entry *e, struct stat 
     st->st_ctim = st->st_atim = e->ctime;
 }
 
-int dfs_entry_stat(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st)
+/* Does what was seen tell of e's object what asking it would? An entry may be damaged, and name an
+ * object of another kind than its mode says: asking refuses it. */
+static bool has_seen(const struct client_seen *seen, const struct dfs_entry *e)
+{
+    if (seen == NULL || !seen->known || !dfs_same_oid(seen->oid, e->oid))
+        return false;
+    if (S_ISREG(e->mode))
+        return daos_is_array(e->oid) && e->chunk_size != 0;
+    return S_ISDIR(e->mode) && !daos_is_dkey_uint64(e->oid);
+}
+
+static void stat_seen(const struct dfs_entry *e, const struct client_seen *seen, struct stat *st,
+                      daos_epoch_t *changed)
+{
+    st->st_size =
+        S_ISREG(e->mode) ? (off_t)client_seen_size(seen, e->chunk_size) : (off_t)DFS_INODE_LEN;
+    *changed = seen->changed;
+}
+
+int dfs_entry_stat_seen(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh,
+                        const struct client_seen *seen, struct stat *st)
 {
     daos_epoch_t changed = 0;
     int rc = 0;
 
     stat_entry(dfs, e, st);
-    if (S_ISREG(e->mode))
+    if (has_seen(seen, e))
+        stat_seen(e, seen, st, &changed);
+    else if (S_ISREG(e->mode))
         rc = stat_file(dfs, e, oh, st, &changed);
     else if (S_ISDIR(e->mode))
         rc = stat_dir(dfs, e, oh, st, &changed);
@@ -356,21 +408,50 @@ int dfs_entry_stat(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh,
     return 0;
 }
 
-int dfs_entry_stat_name(struct dfs *dfs, daos_obj_id_t parent, const char *name,
-                        struct dfs_entry *e, struct stat *st)
+int dfs_entry_stat(struct dfs *dfs, const struct dfs_entry *e, daos_handle_t oh, struct stat *st)
+{
+    return dfs_entry_stat_seen(dfs, e, oh, NULL, st);
+}
+
+/* Was it all of one moment, so that nothing can have come between entry and object? */
+static bool is_one_moment(const struct dfs *dfs, const struct dfs_entry *e,
+                          const struct client_seen *seen)
+{
+    return !S_ISREG(e->mode) || dfs->epoch != 0 || has_seen(seen, e);
+}
+
+static int stat_name(struct dfs *dfs, daos_obj_id_t parent, const char *name, struct dfs_entry *e,
+                     struct client_seen *seen, struct stat *st)
 {
     struct dfs_entry again;
     uint32_t attempt = 0;
     int rc;
 
     do {
-        rc = dfs_entry_stat(dfs, e, DAOS_HDL_INVAL, st);
-        if (rc != 0 || !S_ISREG(e->mode) || st->st_size != 0 || dfs->epoch != 0)
+        rc = dfs_entry_stat_seen(dfs, e, DAOS_HDL_INVAL, seen, st);
+        if (rc != 0 || st->st_size != 0 || is_one_moment(dfs, e, seen))
             return rc;
-        rc = dfs_entry_fetch(dfs, parent, name, &again);
-        if (rc != 0 || (again.oid.lo == e->oid.lo && again.oid.hi == e->oid.hi))
+        rc = dfs_entry_look(dfs, parent, name, &again, seen);
+        if (rc != 0 || (dfs_same_oid(again.oid, e->oid) && !has_seen(seen, &again)))
             return rc;
         *e = again;
-    } while (dfs_retry(&attempt));
+    } while (has_seen(seen, e) || dfs_retry(&attempt));
     return EBUSY;
+}
+
+int dfs_entry_stat_name(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                        struct dfs_entry *e, struct stat *st)
+{
+    struct client_seen seen = {.known = false};
+
+    return stat_name(dfs, parent, name, e, &seen, st);
+}
+
+int dfs_entry_look_stat(struct dfs *dfs, daos_obj_id_t parent, const char *name,
+                        struct dfs_entry *e, struct stat *st)
+{
+    struct client_seen seen;
+    int rc = dfs_entry_look(dfs, parent, name, e, &seen);
+
+    return rc != 0 ? rc : stat_name(dfs, parent, name, e, &seen, st);
 }

@@ -431,9 +431,8 @@ int dfs_stat_name(dfs_t *dfs, dfs_obj_t *parent, const char *name, struct stat *
     if (rc == 0)
         rc = dfs_name_check(name, NULL);
     if (rc == 0)
-        rc = dfs_entry_fetch(dfs, dir->oid, name, &e);
-    if (rc == 0 && st != NULL)
-        rc = dfs_entry_stat_name(dfs, dir->oid, name, &e, st);
+        rc = st != NULL ? dfs_entry_look_stat(dfs, dir->oid, name, &e, st)
+                        : dfs_entry_fetch(dfs, dir->oid, name, &e);
     if (rc != 0)
         return rc;
     if (more != NULL)

@@ -171,6 +171,7 @@ struct walk {
     uint32_t depth;                     /* up[depth - 1] is where we stand */
     uint32_t links;                     /* symlinks followed so far */
     uint32_t in_links;                  /* targets of links that we are within */
+    bool looks;                         /* it is asked what is at the end, too */
     bool last_was_up;
     uint32_t names_len;
     char names[4 * DFS_MAX_PATH]; /* each with its NUL */
@@ -181,13 +182,14 @@ struct walk {
 /* What a path leads to: an entry of a directory, or the directory where the walk stands (here). */
 struct found {
     struct dfs_entry e;
+    struct client_seen seen; /* of its object, if it was looked at */
     daos_obj_id_t parent;
     char name[DFS_MAX_NAME + 1];
     bool here;
 };
 
 /* In the root, without a step taken. */
-static struct walk *walk_new(struct dfs *dfs)
+static struct walk *walk_new(struct dfs *dfs, bool looks)
 {
     struct walk *w = base_alloc(sizeof(*w));
 
@@ -199,6 +201,7 @@ static struct walk *walk_new(struct dfs *dfs)
     w->depth = 1;
     w->links = w->in_links = w->names_len = 0;
     w->last_was_up = false;
+    w->looks = looks;
     return w;
 }
 
@@ -242,15 +245,24 @@ static int walk_link(struct walk *w, struct found *f, const char *target)
     return rc;
 }
 
-/* The entry f->name of f->parent and, with follow, its target if it is a link (else NULL; the
- * caller frees it). */
-static int entry_and_target(struct dfs *dfs, struct found *f, bool follow, char **target)
+/* The entry f->name of f->parent, and what there is to see of its object. */
+static int entry_read(const struct walk *w, struct found *f, bool last)
 {
-    int rc = dfs_entry_fetch(dfs, f->parent, f->name, &f->e);
+    if (w->looks && last)
+        return dfs_entry_look(w->dfs, f->parent, f->name, &f->e, &f->seen);
+    f->seen.known = false;
+    return dfs_entry_fetch(w->dfs, f->parent, f->name, &f->e);
+}
+
+/* The same and, with follow, its target if it is a link (else NULL; the caller frees it). */
+static int entry_and_target(const struct walk *w, struct found *f, bool last, bool follow,
+                            char **target)
+{
+    int rc = entry_read(w, f, last);
 
     *target = NULL;
     if (rc == 0 && follow)
-        rc = link_target(dfs, f->parent, f->name, &f->e, target);
+        rc = link_target(w->dfs, f->parent, f->name, &f->e, target);
     return rc;
 }
 
@@ -279,7 +291,7 @@ static int walk_one(struct walk *w, const char *name, bool last, bool follow_las
     if (strlen(name) > DFS_MAX_NAME)
         return ENAMETOOLONG;
     strcpy(f->name, name);
-    rc = entry_and_target(w->dfs, f, !last || follow_last, &target);
+    rc = entry_and_target(w, f, last, !last || follow_last, &target);
     if (rc != 0)
         return rc;
     if (target != NULL) {
@@ -331,7 +343,7 @@ static int found_here(struct walk *w, struct found *f, uint32_t *nr)
         return ENOTSUP;
     f->parent = i == 0 ? w->dfs->sb_oid : w->up[i - 1];
     strcpy(f->name, i == 0 ? "/" : w->names + w->name_at[i]);
-    rc = dfs_entry_fetch(w->dfs, f->parent, f->name, &f->e);
+    rc = entry_read(w, f, true);
     if (rc == 0 && !dfs_same_oid(f->e.oid, w->up[i]))
         rc = ENOENT; /* moved away meanwhile */
     return rc;
@@ -352,7 +364,7 @@ static int found_open(struct walk *w, struct found *f, int flags, dfs_obj_t **ou
         return rc;
     rc = dfs_obj_set_up(obj, w->up, nr, NULL);
     if (rc == 0 && st != NULL)
-        rc = dfs_entry_stat(dfs, &f->e, obj->oh, st);
+        rc = dfs_entry_stat_seen(dfs, &f->e, obj->oh, &f->seen, st);
     if (rc != 0) {
         dfs_release(obj);
         return rc;
@@ -378,7 +390,7 @@ int dfs_prefix_strip(const struct dfs *dfs, const char **path)
 static int lookup_path(struct dfs *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t *mode,
                        struct stat *st)
 {
-    struct walk *w = walk_new(dfs);
+    struct walk *w = walk_new(dfs, st != NULL);
     struct found *f = base_calloc(1, sizeof(*f));
     int rc = ENOMEM;
 
@@ -416,7 +428,7 @@ int dfs_lookup(dfs_t *dfs, const char *path, int flags, dfs_obj_t **obj, mode_t 
 static int open_linked(struct dfs_obj *dir, const char *name, int flags, dfs_obj_t **obj,
                        mode_t *mode, struct stat *st)
 {
-    struct walk *w = walk_new(dir->dfs);
+    struct walk *w = walk_new(dir->dfs, st != NULL);
     struct found *f = base_calloc(1, sizeof(*f));
     int rc = w == NULL || f == NULL ? ENOMEM : 0;
 
@@ -442,6 +454,7 @@ int dfs_lookup_rel(dfs_t *dfs, dfs_obj_t *parent, const char *name, int flags, d
                    mode_t *mode, struct stat *stbuf)
 {
     struct dfs_obj *dir, *obj;
+    struct client_seen seen = {.known = false};
     struct dfs_entry e;
     int rc;
 
@@ -453,7 +466,8 @@ int dfs_lookup_rel(dfs_t *dfs, dfs_obj_t *parent, const char *name, int flags, d
     if (rc == 0 && dfs->readonly && (flags & O_ACCMODE) != O_RDONLY)
         rc = EPERM;
     if (rc == 0)
-        rc = dfs_entry_fetch(dfs, dir->oid, name, &e);
+        rc = stbuf != NULL ? dfs_entry_look(dfs, dir->oid, name, &e, &seen)
+                           : dfs_entry_fetch(dfs, dir->oid, name, &e);
     if (rc != 0)
         return rc;
     if (S_ISLNK(e.mode) && !(flags & O_NOFOLLOW))
@@ -463,7 +477,7 @@ int dfs_lookup_rel(dfs_t *dfs, dfs_obj_t *parent, const char *name, int flags, d
         return rc;
     rc = dfs_obj_set_up(obj, dir->up, dir->up_nr, &dir->oid);
     if (rc == 0 && stbuf != NULL)
-        rc = dfs_entry_stat(dfs, &e, obj->oh, stbuf);
+        rc = dfs_entry_stat_seen(dfs, &e, obj->oh, &seen, stbuf);
     if (rc != 0) {
         dfs_release(obj);
         return rc;

@@ -90,8 +90,10 @@ static int open_check(struct dfs *dfs, mode_t mode, int flags, const char *value
 
 /* Opens what entry e of dir stands for. */
 static int open_entry(struct dfs *dfs, struct dfs_obj *dir, const char *name, struct dfs_entry *e,
-                      int flags, bool truncate, struct dfs_obj **out, struct stat *st)
+                      const struct client_seen *seen, int flags, struct dfs_obj **out,
+                      struct stat *st)
 {
+    bool truncate = (flags & O_TRUNC) && S_ISREG(e->mode);
     struct dfs_obj *obj;
     mode_t type = e->mode & S_IFMT;
     int rc = dfs_obj_from_entry(dfs, dir->oid, name, e, flags, &obj);
@@ -103,10 +105,10 @@ static int open_entry(struct dfs *dfs, struct dfs_obj *dir, const char *name, st
         return EINVAL;
     }
     rc = dfs_obj_set_up(obj, dir->up, dir->up_nr, &dir->oid);
-    if (rc == 0 && truncate && S_ISREG(e->mode))
+    if (rc == 0 && truncate)
         rc = dfs_errno(daos_array_set_size(obj->oh, DAOS_TX_NONE, 0, NULL));
     if (rc == 0 && st != NULL)
-        rc = dfs_entry_stat(dfs, e, obj->oh, st);
+        rc = dfs_entry_stat_seen(dfs, e, obj->oh, truncate ? NULL : seen, st);
     if (rc == 0)
         *out = obj;
     else
@@ -118,14 +120,16 @@ static int open_entry(struct dfs *dfs, struct dfs_obj *dir, const char *name, st
 static int open_existing(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t mode,
                          int flags, struct dfs_obj **obj, struct stat *st)
 {
+    struct client_seen seen = {.known = false};
     struct dfs_entry e;
-    int rc = dfs_entry_fetch(dfs, dir->oid, name, &e);
+    int rc = st != NULL ? dfs_entry_look(dfs, dir->oid, name, &e, &seen)
+                        : dfs_entry_fetch(dfs, dir->oid, name, &e);
 
     if (rc != 0)
         return rc;
     if ((e.mode & S_IFMT) != (mode & S_IFMT))
         return S_ISDIR(mode) ? ENOTDIR : EINVAL;
-    return open_entry(dfs, dir, name, &e, flags, (flags & O_TRUNC) != 0, obj, st);
+    return open_entry(dfs, dir, name, &e, &seen, flags, obj, st);
 }
 
 static int open_one(struct dfs *dfs, struct dfs_obj *dir, const char *name, mode_t mode, int flags,

@@ -4,8 +4,7 @@
 
 /* Opens what a path names for a look or a change of attributes; O_NOFOLLOW in flags: the link
  * itself. */
-static int open_at(struct dfs_sys *s, const char *path, int flags, bool write, dfs_obj_t **obj,
-                   struct stat *st)
+static int open_at(struct dfs_sys *s, const char *path, int flags, bool write, dfs_obj_t **obj)
 {
     int how = (write ? O_RDWR : O_RDONLY) | (flags & O_NOFOLLOW);
     struct sys_at at;
@@ -22,11 +21,6 @@ static int open_at(struct dfs_sys *s, const char *path, int flags, bool write, d
         rc = dfs_lookup_at_root(s->dfs, "/", how, obj, NULL);
     else
         rc = dfs_lookup_rel(s->dfs, at.parent, at.name, how, obj, NULL, NULL);
-    if (rc == 0 && st != NULL) {
-        rc = dfs_ostat(s->dfs, *obj, st);
-        if (rc != 0)
-            dfs_release(*obj);
-    }
     sys_done(s, &at);
     return rc;
 }
@@ -85,7 +79,7 @@ int dfs_sys_chown(dfs_sys_t *dfs_sys, const char *path, uid_t uid, gid_t gid, in
 int dfs_sys_setattr(dfs_sys_t *dfs_sys, const char *path, struct stat *stbuf, int flags, int sflags)
 {
     dfs_obj_t *obj;
-    int rc = open_at(dfs_sys, path, sflags, true, &obj, NULL);
+    int rc = open_at(dfs_sys, path, sflags, true, &obj);
 
     if (rc != 0)
         return rc;
@@ -117,7 +111,7 @@ int dfs_sys_utimens(dfs_sys_t *dfs_sys, const char *path, const struct timespec 
         if (times[i].tv_nsec != UTIME_NOW && times[i].tv_nsec != UTIME_OMIT &&
             (times[i].tv_nsec < 0 || times[i].tv_nsec > 999999999))
             return EINVAL;
-    rc = open_at(dfs_sys, path, flags, true, &obj, NULL);
+    rc = open_at(dfs_sys, path, flags, true, &obj);
     if (rc != 0)
         return rc;
     what |= time_of(&times[0], &st.st_atim) ? DFS_SET_ATTR_ATIME : 0;
@@ -130,13 +124,25 @@ int dfs_sys_utimens(dfs_sys_t *dfs_sys, const char *path, const struct timespec 
 
 int dfs_sys_stat(dfs_sys_t *dfs_sys, const char *path, int flags, struct stat *stbuf)
 {
+    struct sys_at at;
     dfs_obj_t *obj;
     int rc;
 
     if (stbuf == NULL)
         return EINVAL;
-    rc = open_at(dfs_sys, path, flags, false, &obj, stbuf);
-    return rc ? rc : dfs_release(obj);
+    if (flags & ~O_NOFOLLOW)
+        return dfs_sys == NULL ? EINVAL : ENOTSUP;
+    rc = sys_at(dfs_sys, path, &at);
+    if (rc != 0)
+        return rc;
+    rc = dfs_stat(dfs_sys->dfs, at.name != NULL ? at.parent : NULL, at.name, stbuf);
+    if (rc == 0 && S_ISLNK(stbuf->st_mode) && !(flags & O_NOFOLLOW)) {
+        rc = dfs_lookup_rel(dfs_sys->dfs, at.parent, at.name, O_RDONLY, &obj, NULL, stbuf);
+        if (rc == 0)
+            rc = dfs_release(obj);
+    }
+    sys_done(dfs_sys, &at);
+    return rc;
 }
 
 int dfs_sys_mknod(dfs_sys_t *dfs_sys, const char *path, mode_t mode, daos_oclass_id_t cid,
@@ -153,7 +159,7 @@ int dfs_sys_listxattr(dfs_sys_t *dfs_sys, const char *path, char *list, daos_siz
                       int flags)
 {
     dfs_obj_t *obj;
-    int rc = open_at(dfs_sys, path, flags, false, &obj, NULL);
+    int rc = open_at(dfs_sys, path, flags, false, &obj);
 
     if (rc != 0)
         return rc;
@@ -166,7 +172,7 @@ int dfs_sys_getxattr(dfs_sys_t *dfs_sys, const char *path, const char *name, voi
                      daos_size_t *size, int flags)
 {
     dfs_obj_t *obj;
-    int rc = open_at(dfs_sys, path, flags, false, &obj, NULL);
+    int rc = open_at(dfs_sys, path, flags, false, &obj);
 
     if (rc != 0)
         return rc;
@@ -179,7 +185,7 @@ int dfs_sys_setxattr(dfs_sys_t *dfs_sys, const char *path, const char *name, con
                      daos_size_t size, int flags, int sflags)
 {
     dfs_obj_t *obj;
-    int rc = open_at(dfs_sys, path, sflags, true, &obj, NULL);
+    int rc = open_at(dfs_sys, path, sflags, true, &obj);
 
     if (rc != 0)
         return rc;
@@ -191,7 +197,7 @@ int dfs_sys_setxattr(dfs_sys_t *dfs_sys, const char *path, const char *name, con
 int dfs_sys_removexattr(dfs_sys_t *dfs_sys, const char *path, const char *name, int flags)
 {
     dfs_obj_t *obj;
-    int rc = open_at(dfs_sys, path, flags, true, &obj, NULL);
+    int rc = open_at(dfs_sys, path, flags, true, &obj);
 
     if (rc != 0)
         return rc;
@@ -203,7 +209,7 @@ int dfs_sys_removexattr(dfs_sys_t *dfs_sys, const char *path, const char *name, 
 int dfs_sys_readlink(dfs_sys_t *dfs_sys, const char *path, char *buf, daos_size_t *size)
 {
     dfs_obj_t *obj;
-    int rc = open_at(dfs_sys, path, O_NOFOLLOW, false, &obj, NULL);
+    int rc = open_at(dfs_sys, path, O_NOFOLLOW, false, &obj);
 
     if (rc != 0)
         return rc;
@@ -306,7 +312,7 @@ int dfs_sys_write(dfs_sys_t *dfs_sys, dfs_obj_t *obj, const void *buf, daos_off_
 int dfs_sys_punch(dfs_sys_t *dfs_sys, const char *path, daos_off_t offset, daos_off_t len)
 {
     dfs_obj_t *obj;
-    int rc = open_at(dfs_sys, path, 0, true, &obj, NULL);
+    int rc = open_at(dfs_sys, path, 0, true, &obj);
 
     if (rc != 0)
         return rc;
@@ -429,7 +435,7 @@ int dfs_sys_opendir(dfs_sys_t *dfs_sys, const char *dir, int flags, DIR **dirp)
 
     if (dirp == NULL)
         return EINVAL;
-    rc = open_at(dfs_sys, dir, flags, false, &obj, NULL);
+    rc = open_at(dfs_sys, dir, flags, false, &obj);
     if (rc != 0)
         return rc;
     rc = dfs_get_mode(obj, &mode);

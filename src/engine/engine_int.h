@@ -266,12 +266,14 @@ int decode_bulk(struct net_req *req, uint32_t bulk, uint64_t off, uint64_t len, 
 bool update_inline(struct shard *s, struct net_req *req);
 bool fetch_inline(struct shard *s, struct net_req *req);
 bool gather_inline(struct shard *s, struct net_req *req);
+bool follow_inline(struct shard *s, struct net_req *req);
 bool list_inline(struct shard *s, struct net_req *req);
 bool query_inline(struct shard *s, struct net_req *req);
 /* The fiber forms: end with the reply. */
 void update_fiber(struct shard *s, struct net_req *req);
 void fetch_fiber(struct shard *s, struct net_req *req);
 void gather_fiber(struct shard *s, struct net_req *req);
+void follow_fiber(struct shard *s, struct net_req *req);
 void list_fiber(struct shard *s, struct net_req *req);
 void query_fiber(struct shard *s, struct net_req *req);
 void aggregate_fiber(struct shard *s, struct net_req *req);

@@ -6,6 +6,22 @@ struct query {
     uint64_t lsn;
 };
 
+/* Who puts an answer together from several shards has to know whether this one, asked for an epoch,
+ * is ahead: then *changed is at least that, whatever the answer is (rc). */
+static int or_is_ahead(struct vos_cont *c, daos_obj_id_t oid, uint64_t asked, uint64_t *changed,
+                       int rc)
+{
+    daos_epoch_t newest;
+    int more;
+
+    if (asked == 0 || asked == DAOS_EPOCH_MAX || (rc != 0 && rc != -DER_NONEXIST))
+        return rc;
+    more = vos_obj_changed(c, oid, &newest);
+    if (more == 0 && newest > asked)
+        *changed = MAX(*changed, asked);
+    return more != 0 ? more : rc;
+}
+
 static int query_key(struct shard *s, struct query *q)
 {
     const struct msg_obj_query_key_req *m = q->req->req;
@@ -22,7 +38,7 @@ static int query_key(struct shard *s, struct query *q)
                        &recx, &rep->rec_size, &rep->max_epoch, &q->lsn);
     rep->recx_idx = recx.rx_idx;
     rep->recx_nr = recx.rx_nr;
-    return rc;
+    return or_is_ahead(c, m->oid, m->epoch, &rep->max_epoch, rc);
 }
 
 static int probe(struct shard *s, struct query *q)
@@ -38,8 +54,9 @@ static int probe(struct shard *s, struct query *q)
     if (m->level > MSG_AKEY)
         return -DER_PROTO;
     rep->read_at = shard_read_at(s, m->epoch);
-    return vos_probe(c, rep->read_at, (enum vos_level)m->level, m->oid, &dkey, &akey, &rep->changed,
-                     &q->lsn);
+    rc = vos_probe(c, rep->read_at, (enum vos_level)m->level, m->oid, &dkey, &akey, &rep->changed,
+                   &q->lsn);
+    return m->level == MSG_OBJ ? or_is_ahead(c, m->oid, m->epoch, &rep->changed, rc) : rc;
 }
 
 static int run(struct shard *s, void *arg)

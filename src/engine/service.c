@@ -47,6 +47,8 @@ static bool inline_try(struct shard *s, struct net_req *req)
         return fetch_inline(s, req);
     case MSG_OBJ_GATHER:
         return gather_inline(s, req);
+    case MSG_OBJ_FOLLOW:
+        return follow_inline(s, req);
     case MSG_OBJ_LIST:
         return list_inline(s, req);
     case MSG_OBJ_QUERY_KEY:
@@ -139,6 +141,9 @@ static void service_handle(struct net_service *service, struct net_req *req)
         return;
     case MSG_OBJ_GATHER:
         gather_fiber(s, req);
+        return;
+    case MSG_OBJ_FOLLOW:
+        follow_fiber(s, req);
         return;
     case MSG_OBJ_LIST:
         list_fiber(s, req);

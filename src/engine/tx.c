@@ -7,6 +7,8 @@
 #define BACKOFF_NS     20000u   /* before the second attempt, at most; doubles */
 #define BACKOFF_MAX_NS 5000000u /* ... to this */
 #define DEADLINE_MS    60000u
+#define AHEAD_NS       50000u   /* an epoch ahead of the clock: twice this, then doubling */
+#define AHEAD_MAX_NS   5000000u /* ... to this */
 #define PART_MS        5000u /* that a participant's answer is waited for, before another attempt */
 #define WITHDRAW_MS    1000u /* ... that it has given up its part; else it asks */
 
@@ -38,6 +40,7 @@ struct tx_run {
     bool seen;    /* it looks at what the client read: that it changed is the answer */
     bool deletes; /* nothing but that: it waits for room, which others give back */
     bool holds;   /* its own part is prepared */
+    bool decided; /* or was applied with the decision */
     uint64_t lsn;
     bool replayed;
 };
@@ -239,23 +242,22 @@ static int worse(int a, int b)
     return weight(b) > weight(a) ? b : a;
 }
 
-static int prepare_all(struct tx_run *r)
+static struct tx_to_prepare own_part(struct tx_run *r)
 {
-    struct tx_to_prepare own = {.req = r->req,
-                                .hdl = r->m->hdl,
-                                .ops = r->m->parts[0].ops,
-                                .ops_nr = r->m->parts[0].ops_nr,
-                                .id = r->id,
-                                .epoch = r->epoch,
-                                .info = r->info,
-                                .info_len = r->info_len};
-    uint64_t lsn = 0;
-    int rc;
+    return (struct tx_to_prepare){.req = r->req,
+                                  .hdl = r->m->hdl,
+                                  .ops = r->m->parts[0].ops,
+                                  .ops_nr = r->m->parts[0].ops_nr,
+                                  .id = r->id,
+                                  .epoch = r->epoch,
+                                  .info = r->info,
+                                  .info_len = r->info_len};
+}
 
-    for (uint32_t i = 0; i < r->with_nr; i++)
-        send_prepare(r, i);
-    rc = tx_prepare(r->s, &own, &lsn, r->cont, &r->holds);
-    r->lsn = MAX(r->lsn, lsn);
+static int hear_all(struct tx_run *r)
+{
+    int rc = 0;
+
     for (uint32_t i = 0; i < r->with_nr; i++) {
         int his = answer_of(r, &r->with[i]);
 
@@ -263,6 +265,45 @@ static int prepare_all(struct tx_run *r)
             r->with[i].holds = false;
         rc = worse(rc, his);
     }
+    return rc;
+}
+
+static int prepare_all(struct tx_run *r)
+{
+    struct tx_to_prepare own = own_part(r);
+    uint64_t lsn = 0;
+    int rc;
+
+    for (uint32_t i = 0; i < r->with_nr; i++)
+        send_prepare(r, i);
+    rc = tx_prepare(r->s, &own, &lsn, r->cont, &r->holds);
+    r->lsn = MAX(r->lsn, lsn);
+    return worse(rc, hear_all(r));
+}
+
+/* The first attempt. *again: what the others said is not the answer, for it says nothing of what
+ * became of this part. */
+static int decide_all(struct tx_run *r, bool *again)
+{
+    struct tx_to_prepare own = own_part(r);
+    struct tx_part part;
+    int rc;
+
+    for (uint32_t i = 0; i < r->with_nr; i++)
+        send_prepare(r, i);
+    rc = tx_part_begin(r->s, &part, &own);
+    memcpy(r->cont, part.cont, sizeof(r->cont));
+    rc = worse(rc, hear_all(r));
+    *again = rc != 0;
+    if (rc == 0 || MUTANT(ENGINE_TX_DECIDED_ALONE)) {
+        rc = tx_part_decide(r->s, &part);
+        /* another way of doing it may find room */
+        *again = rc != 0 && !is_refusal(rc) && rc != -DER_INVAL && rc != -DER_REC_SIZE;
+    } else {
+        tx_part_cancel(r->s, &part);
+    }
+    r->decided = rc == 0;
+    r->lsn = MAX(r->lsn, part.lsn);
     return rc;
 }
 
@@ -355,28 +396,51 @@ static int recall(struct shard *s, void *arg)
     return rc;
 }
 
+static bool may_go_on(const struct tx_run *r)
+{
+    return rt_now_ns() < r->until_ns && !gate_is_closed(&r->s->eng->gate);
+}
+
 static bool another_attempt(const struct tx_run *r, int rc)
 {
     bool in_the_way = rc == -DER_INPROGRESS || rc == -DER_AGAIN || is_lost(rc) ||
                       (rc == -DER_TX_RESTART && !r->seen) ||
                       (rc == -DER_NOSPACE && r->deletes && !MUTANT(ENGINE_TX_DELETE_ONCE));
 
-    return in_the_way && rt_now_ns() < r->until_ns && !gate_is_closed(&r->s->eng->gate);
+    return in_the_way && may_go_on(r);
+}
+
+/* If it was read where it wanted to change something, the next attempt's lies ahead, so that all
+ * parts are there before others read at it; ahead of the wall clock, so that the clock does not run
+ * away from that. After meeting others it would only be in their way for longer. */
+static uint64_t draw_epoch(struct tx_run *r, uint32_t overtaken)
+{
+    uint64_t wall = engine_wall_ns(r->s->eng), epoch = hlc_get(r->s->clock, wall);
+    uint64_t ahead = MIN((uint64_t)AHEAD_NS << MIN(overtaken, 16u), AHEAD_MAX_NS);
+
+    if (overtaken == 0)
+        return epoch;
+    return MAX(epoch, hlc_from_unix_ns(wall + ahead) + (epoch & HLC_LOGICAL_MASK));
 }
 
 static int attempts(struct tx_run *r)
 {
+    bool at_once = !tx_only_checks(r->m->parts[0].ops, r->m->parts[0].ops_nr), again;
     uint64_t wait = BACKOFF_NS;
+    uint32_t overtaken = 0;
     int rc;
 
-    for (;;) {
+    for (uint32_t attempt = 0;; attempt++) {
         r->s->txs.attempts++;
-        r->epoch = hlc_get(r->s->clock, engine_wall_ns(r->s->eng));
-        rc = prepare_all(r);
+        r->epoch = draw_epoch(r, overtaken);
+        again = false;
+        rc = at_once && attempt == 0 ? decide_all(r, &again) : prepare_all(r);
         if (rc == 0)
             return 0;
         withdraw_all(r);
-        if (!another_attempt(r, rc))
+        overtaken += rc == -DER_AGAIN;
+        again = again && !(rc == -DER_TX_RESTART && r->seen) && may_go_on(r);
+        if (!again && !another_attempt(r, rc))
             break;
         rt_sleep_ns(1 + rt_random() % wait);
         wait = MIN(2 * wait, (uint64_t)BACKOFF_MAX_NS);
@@ -398,9 +462,10 @@ static int run(struct tx_run *r)
     if (rc != 0)
         return rc;
     rep->epoch = r->epoch;
-    if (!r->holds) /* nothing but checks, which hold */
+    if (!r->holds && !r->decided) /* nothing but checks, which hold */
         return 0;
-    rc = shard_run(r->s, decide, r);
+    if (!r->decided)
+        rc = shard_run(r->s, decide, r);
     if (rc != 0) {
         withdraw_all(r);
         return rc;

@@ -3,7 +3,7 @@
  *
  * One shard leads: the one of the first part of the request (MSG_OBJ_TX).
  *
- *     client --OBJ_TX--> leader --TX_PREPARE(epoch)--> participants     all at once, itself too
+ *     client --OBJ_TX--> leader --TX_PREPARE(epoch)--> participants     all at once
  *                        leader <------ prepared, durably -------
  *                        decides: one heap transaction applies its own part and leaves the decision
  *     client <--answer-- when that is durable
@@ -13,6 +13,11 @@
  * A part that cannot be prepared ends the attempt: what was prepared is withdrawn. Another
  * transaction in the way, or a read or change at a later epoch, is met by another attempt at a new
  * epoch; anything else, and a check that found a change since the client read, is the answer.
+ *
+ * In the first attempt the leader only writes its own part's large values, and looks whether the
+ * part may be applied when it decides; that saves it the half of its work. But others can come
+ * before it until then; so from the second attempt on it prepares its part as the others do theirs,
+ * and what was prepared everywhere cannot be overtaken.
  *
  * Nothing is remembered of what was not decided. Whoever holds a part and does not hear (the leader
  * died, or a message was lost) asks: TX_ASK. The leader answers when it knows; of what it does not
@@ -83,8 +88,6 @@ bool tx_is_active(struct shard *s, const struct vos_txid *id);
 
 void tx_prepare_fiber(struct shard *s, struct net_req *req); /* MSG_TX_PREPARE */
 void tx_resolve_fiber(struct shard *s, struct net_req *req); /* MSG_TX_RESOLVE */
-/* Prepares a part of this shard: 0 and *lsn; or an error, and *lsn of what it saw. *holds: there is
- * something to resolve. bulk: of req. [F] */
 struct tx_to_prepare {
     struct net_req *req;
     const uint8_t *hdl;
@@ -95,8 +98,28 @@ struct tx_to_prepare {
     const void *info;
     uint32_t info_len;
 };
+/* Prepares a part of this shard: 0 and *lsn; or an error, and *lsn of what it saw. *holds: there is
+ * something to resolve. bulk: of req. [F] */
 int tx_prepare(struct shard *s, const struct tx_to_prepare *p, uint64_t *lsn, uint8_t cont[16],
                bool *holds);
+/* A part that is not prepared, but applied with the decision. */
+struct tx_part {
+    const struct tx_to_prepare *p;
+    struct vos_op *ops;
+    struct vos_update *u; /* between begin and the end */
+    const struct vos_place *places;
+    uint32_t place_nr;
+    uint8_t cont[16];
+    uint64_t lsn; /* of what was seen, or done */
+    /* -DER_INPROGRESS: this one is in the way */
+    bool in_the_way;
+    struct tx_met met;
+};
+/* Its large values are written. [F] */
+int tx_part_begin(struct shard *s, struct tx_part *part, const struct tx_to_prepare *p);
+/* After that, whatever it returned: all others are prepared; or not, and it is given up. [F] */
+int tx_part_decide(struct shard *s, struct tx_part *part);
+void tx_part_cancel(struct shard *s, struct tx_part *part);
 /* What became of it, durable at *lsn. [F] */
 struct msg_verdict;
 int tx_apply(struct shard *s, const struct msg_verdict *v, uint64_t *lsn);

@@ -6,37 +6,25 @@
 
 /* ---- Prepare ---- */
 
-struct prepare {
-    const struct tx_to_prepare *p;
-    struct vos_op *ops;
-    struct vos_update *u; /* between begin and the end of prepare */
-    const struct vos_place *places;
-    uint32_t place_nr;
-    uint64_t lsn;
-    bool replayed;
-    bool in_the_way;
-    struct tx_met met;
-    uint8_t *cont;
-};
-
-static int in_the_way(struct shard *s, struct prepare *pr, int rc)
+static int in_the_way(struct shard *s, struct tx_part *part, int rc)
 {
     if (rc == -DER_INPROGRESS)
-        pr->in_the_way = tx_met(s, &pr->met);
+        part->in_the_way = tx_met(s, &part->met);
     return rc == -DER_INPROGRESS ? SHARD_DOUBT : rc;
 }
 
 static int begin(struct shard *s, void *arg)
 {
-    struct prepare *pr = arg;
+    struct tx_part *part = arg;
     struct vos_cont *c = NULL;
-    int rc = shard_cont(s, pr->p->hdl, DAOS_ACL_PERM_WRITE, &c);
+    int rc = shard_cont(s, part->p->hdl, DAOS_ACL_PERM_WRITE, &c);
 
     if (rc != 0)
         return rc;
-    vos_cont_uuid(c, pr->cont);
+    vos_cont_uuid(c, part->cont);
     return in_the_way(
-        s, pr, vos_update_begin(c, pr->ops, pr->p->ops_nr, &pr->u, &pr->places, &pr->place_nr));
+        s, part,
+        vos_update_begin(c, part->ops, part->p->ops_nr, &part->u, &part->places, &part->place_nr));
 }
 
 /* What a former attempt left, whose leader restarted. */
@@ -49,78 +37,140 @@ static int withdraw_earlier(struct vos_cont *c, const struct tx_to_prepare *p)
 
 static int prepare(struct shard *s, void *arg)
 {
-    struct prepare *pr = arg;
+    struct tx_part *part = arg;
+    const struct tx_to_prepare *p = part->p;
     struct vos_cont *c;
     uint64_t epoch;
-    int rc = shard_cont(s, pr->p->hdl, DAOS_ACL_PERM_WRITE, &c);
+    bool replayed;
+    int rc = shard_cont(s, p->hdl, DAOS_ACL_PERM_WRITE, &c);
 
     if (rc == 0)
-        rc = withdraw_earlier(c, pr->p);
+        rc = withdraw_earlier(c, p);
     if (rc != 0)
         return rc;
-    rc = vos_update_prepare(pr->u, engine_wall_ns(s->eng), &pr->p->id, pr->p->epoch, pr->p->info,
-                            pr->p->info_len, &epoch, &pr->lsn, &pr->replayed);
+    rc = vos_update_prepare(part->u, engine_wall_ns(s->eng), &p->id, p->epoch, p->info, p->info_len,
+                            &epoch, &part->lsn, &replayed);
     if (rc > 0)
         return rc;
-    pr->u = NULL;
-    if (rc == 0 && epoch != pr->p->epoch) /* committed before, by an earlier copy */
+    part->u = NULL;
+    if (rc == 0 && epoch != p->epoch) /* committed before, by an earlier copy */
         rc = -DER_TX_RESTART;
-    return in_the_way(s, pr, rc);
+    return in_the_way(s, part, rc);
+}
+
+static int decide(struct shard *s, void *arg)
+{
+    struct tx_part *part = arg;
+    const struct tx_to_prepare *p = part->p;
+    struct vos_cont *c;
+    /* whoever took the handle away meanwhile was told that nothing is written by it any more */
+    int rc = MUTANT(ENGINE_HANDLE_ONCE) ? 0 : shard_cont(s, p->hdl, DAOS_ACL_PERM_WRITE, &c);
+
+    if (rc != 0)
+        return rc;
+    rc = vos_update_decide(part->u, &p->id, p->epoch, p->info, p->info_len, &part->lsn);
+    if (rc > 0)
+        return rc;
+    part->u = NULL;
+    if (vos_reclaim_due(s->vos))
+        reclaim_ask(s);
+    return in_the_way(s, part, rc);
 }
 
 static int cancel(struct shard *s, void *arg)
 {
-    struct prepare *pr = arg;
+    struct tx_part *part = arg;
 
-    vos_update_cancel(pr->u);
-    pr->u = NULL;
+    vos_update_cancel(part->u);
+    part->u = NULL;
     return 0;
 }
 
-static int prepare_once(struct shard *s, struct prepare *pr)
+void tx_part_cancel(struct shard *s, struct tx_part *part)
 {
-    int rc = shard_run(s, begin, pr);
+    if (part->u != NULL)
+        shard_run(s, cancel, part);
+}
 
-    if (rc == 0 && data_mem_places(s, pr->places, pr->place_nr, UINT64_MAX))
-        data_mem_write(s, pr->ops, pr->places, pr->place_nr, true);
+static int begin_and_write(struct shard *s, struct tx_part *part)
+{
+    int rc;
+
+    part->in_the_way = false;
+    part->place_nr = 0;
+    rc = shard_run(s, begin, part);
+    if (rc == 0 && data_mem_places(s, part->places, part->place_nr, UINT64_MAX))
+        data_mem_write(s, part->ops, part->places, part->place_nr, true);
     else if (rc == 0)
-        rc = data_write(s, pr->ops, pr->places, pr->place_nr);
+        rc = data_write(s, part->ops, part->places, part->place_nr);
+    return rc;
+}
+
+static int decode(struct tx_part *part, const struct tx_to_prepare *p)
+{
+    struct msg_obj_update_req m = {.ops = p->ops, .ops_nr = p->ops_nr};
+
+    *part = (struct tx_part){.p = p};
+    return decode_ops(p->req, &m, &part->ops);
+}
+
+/* An error saw something, whose LSN the answer waits for. */
+static int seen(struct shard *s, struct tx_part *part, int rc)
+{
+    if (rc != 0 && part->lsn == 0) {
+        heap_lock(s->heap);
+        part->lsn = heap_lsn(s->heap);
+        heap_unlock(s->heap);
+    }
+    return rc == SHARD_DOUBT ? -DER_INPROGRESS : rc;
+}
+
+int tx_part_begin(struct shard *s, struct tx_part *part, const struct tx_to_prepare *p)
+{
+    int rc = decode(part, p);
+
+    return rc != 0 ? rc : seen(s, part, begin_and_write(s, part));
+}
+
+int tx_part_decide(struct shard *s, struct tx_part *part)
+{
+    int rc = seen(s, part, shard_run(s, decide, part));
+
+    tx_part_cancel(s, part);
+    return rc;
+}
+
+static int prepare_once(struct shard *s, struct tx_part *part)
+{
+    int rc = begin_and_write(s, part);
+
     if (rc == 0)
-        rc = shard_run(s, prepare, pr);
-    if (pr->u != NULL)
-        shard_run(s, cancel, pr);
+        rc = shard_run(s, prepare, part);
+    tx_part_cancel(s, part);
     return rc;
 }
 
 int tx_prepare(struct shard *s, const struct tx_to_prepare *p, uint64_t *lsn, uint8_t cont[16],
                bool *holds)
 {
-    struct msg_obj_update_req m = {.ops = p->ops, .ops_nr = p->ops_nr};
-    struct prepare pr = {.p = p, .cont = cont};
+    struct tx_part part;
     uint64_t until = rt_now_ns() + EARLIER_NS;
-    int rc = decode_ops(p->req, &m, &pr.ops), late;
+    int rc = decode(&part, p), late;
 
     *holds = false;
     if (rc != 0)
         return rc;
     do {
-        pr.in_the_way = false;
-        rc = prepare_once(s, &pr);
-        if (rc != SHARD_DOUBT)
+        rc = prepare_once(s, &part);
+        if (rc != SHARD_DOUBT || !part.in_the_way || part.met.epoch > p->epoch)
             break;
-        rc = -DER_INPROGRESS;
-        if (!pr.in_the_way || pr.met.epoch > p->epoch)
-            break;
-        late = tx_wait(s, &pr.met, until);
+        late = tx_wait(s, &part.met, until);
         if (late == -DER_CSUM || late == -DER_IO)
             rc = late;
     } while (late == 0);
-    if (rc != 0 && pr.lsn == 0) {
-        heap_lock(s->heap);
-        pr.lsn = heap_lsn(s->heap);
-        heap_unlock(s->heap);
-    }
-    *lsn = pr.lsn;
+    rc = seen(s, &part, rc);
+    memcpy(cont, part.cont, sizeof(part.cont));
+    *lsn = part.lsn;
     *holds = rc == 0 && !tx_only_checks(p->ops, p->ops_nr);
     if (*holds)
         tx_settle(s);

@@ -107,6 +107,8 @@ struct tx_range {
     void *old;
 };
 
+#define TX_NEWEST 256u
+
 struct tx {
     bool active;
     bool internal;   /* checkpoint: may use the log space kept for it */
@@ -118,10 +120,11 @@ struct tx {
     struct arena undo;
     struct tx_range *range, *sort; /* in order of writing; room to sort them */
     uint32_t nr, cap;
-    struct vec32 inits;       /* pages initialised: page number, kind | cls << 8 */
-    struct vec32 freed;       /* pages that become free at commit */
-    struct vec32 touched;     /* pages whose lists must be recomputed on abort */
-    uint32_t took[CLASS_MAX]; /* if it counts: allocations of each class */
+    uint32_t newest[TX_NEWEST]; /* by place: index of the newest range that begins there, perhaps */
+    struct vec32 inits;         /* pages initialised: page number, kind | cls << 8 */
+    struct vec32 freed;         /* pages that become free at commit */
+    struct vec32 touched;       /* pages whose lists must be recomputed on abort */
+    uint32_t took[CLASS_MAX];   /* if it counts: allocations of each class */
 };
 
 /* What space.c (and nobody else yet) does at the end of a transaction and elsewhere. Attached with

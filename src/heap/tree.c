@@ -18,7 +18,7 @@
  *
  * SPLITS. A key past the end of a full leaf starts a leaf of its own and leaves the full one full;
  * a key before its beginning likewise. So growing (or falling) keys fill nodes completely. Any
- * other split is in the middle.
+ * other split is in the middle, if no neighbour has room (tree_share.c).
  *
  * FAULTS. Nothing outside the heap's bytes is remembered, so an operation may end anywhere with
  * HEAP_FAULT: abort puts back all it did.

@@ -86,7 +86,7 @@ int tree_root_write(struct tree *t)
 
 int tree_node_get(struct tree *t, uint64_t ref, uint32_t level, const struct tnode **n)
 {
-    uint32_t cls = ref_cls(ref);
+    uint32_t cls = ref_cls(ref), end;
     const struct tnode *p;
 
     if (cls > 2 || (level > 0 && cls == 0))
@@ -96,7 +96,8 @@ int tree_node_get(struct tree *t, uint64_t ref, uint32_t level, const struct tno
         return lost(t);
     /* the rest of the tags, with the head; of the many lower nodes all, because a search would wait
      * for one line after the other */
-    for (uint32_t at = 64; at < (level <= 1 ? node_size(level, cls) : 128); at += 64)
+    end = level <= 1 ? node_size(level, cls) : 128;
+    for (uint32_t at = 64; at < end; at += 64)
         __builtin_prefetch((const uint8_t *)p + at);
     if (p->magic != (level == 0 ? TNODE_LEAF : TNODE_INNER) || p->level != level || p->cls != cls ||
         p->valid == 0 || (p->valid & ~cls_mask(cls)) != 0)
@@ -341,6 +342,25 @@ static int merge_sort(struct tree *t, struct tsort *e, uint32_t nr)
     return 0;
 }
 
+/* Each goes back as far as it must; true: there are equal ones. */
+static bool insert_sort(struct tsort *e, const struct tsort *from, uint32_t nr)
+{
+    bool equal = false;
+
+    for (uint32_t i = 0; i < nr; i++) {
+        struct tsort x = from[i];
+        uint32_t to = i;
+
+        for (; to > 0 && e[to - 1].order > x.order; to--)
+            e[to] = e[to - 1];
+        equal |= to > 0 && e[to - 1].order == x.order;
+        e[to] = x;
+    }
+    return equal;
+}
+
+#define SORT_FEW 8u /* not worth dealing */
+
 /* By order keys alone. Entries are dealt to 64 places by where their order key lies between the
  * least and the greatest, which for hashed and other random keys is nearly in order; then each goes
  * back as far as it must: at worst, where all but one fall together, as far as in any sort by
@@ -350,8 +370,10 @@ static bool order_sort(struct tsort *e, uint32_t nr)
     uint64_t lo = e[0].order, hi = lo;
     uint8_t at[65] = {0}, place[TNODE_CAP_MAX];
     struct tsort tmp[TNODE_CAP_MAX];
-    bool equal = false;
     uint32_t shift;
+
+    if (nr <= SORT_FEW)
+        return insert_sort(e, e, nr);
 
     for (uint32_t i = 1; i < nr; i++) {
         lo = MIN(lo, e[i].order);
@@ -367,15 +389,7 @@ static bool order_sort(struct tsort *e, uint32_t nr)
     tmp[0] = e[0]; /* the compiler does not see that all are written */
     for (uint32_t i = 0; i < nr; i++)
         tmp[at[place[i]]++] = e[i];
-    for (uint32_t i = 0; i < nr; i++) {
-        uint32_t to = i;
-
-        for (; to > 0 && e[to - 1].order > tmp[i].order; to--)
-            e[to] = e[to - 1];
-        equal |= to > 0 && e[to - 1].order == tmp[i].order;
-        e[to] = tmp[i];
-    }
-    return equal;
+    return insert_sort(e, tmp, nr);
 }
 
 int tree_sort(struct tree *t, struct tsort *e, uint32_t nr)

@@ -207,6 +207,11 @@ int tree_leaf_put(struct tree *t, struct tpath *p, uint64_t order, uint64_t valu
  * full. */
 int tree_split_insert(struct tree *t, struct tpath *p, const struct tree_key *key, uint64_t value,
                       uint8_t tag);
+/* Adds to the leaf of p, which is full: moves entries to a neighbour of it, if one has room. e: the
+ * leaf's, sorted; pos: the new one's place among them, not at either end. *done false: nothing was
+ * changed. */
+int tree_share_insert(struct tree *t, struct tpath *p, const struct tsort *e, uint32_t pos,
+                      const struct tleaf_ent *ent, uint8_t tag, bool *done);
 /* heap_tx_write() of a field of the node at p->lv[lv]. */
 void *tree_write(struct tree *t, const struct tpath *p, uint32_t lv, const void *field, size_t len);
 

@@ -89,17 +89,45 @@ static bool passed_over(const struct tree *t, const struct tree_key *key, const 
            e->order + t->c->reach(e->value) <= key->above + (MUTANT(TREE_SCAN_FALLS_SHORT) ? 1 : 0);
 }
 
+/* Those of the leaf's entries that come before key->below, and the first of the others (*ends:
+ * there is one). Most readers of a range want one entry or two of a leaf. */
+static uint64_t leaf_before(const struct tnode *n, const struct tree_key *key, bool *ends)
+{
+    const struct tleaf_ent *ents = leaf_ents(n);
+    uint64_t want = 0, least = UINT64_MAX;
+    uint32_t first = 64;
+
+    *ends = false;
+    if (key == NULL || key->below == 0)
+        return n->valid;
+    for (uint64_t left = n->valid; left != 0; left &= left - 1) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(left);
+        uint64_t order = ents[slot].order;
+
+        if (order < key->order) /* no way beyond */
+            continue;
+        if (order < key->below) {
+            want |= left & -left;
+        } else if (first == 64 || order < least) {
+            least = order;
+            first = slot;
+        }
+    }
+    *ends = first < 64;
+    return *ends ? want | 1ull << first : want;
+}
+
 /* The entries of a leaf beyond the position, unsorted; if none of them is wanted the last one, so
  * that the scan goes on behind it. */
 static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how,
-                       const struct tree_key *key, struct tsort *e, uint32_t *nr)
+                       const struct tree_key *key, struct tsort *e, uint32_t *nr, bool *ends)
 {
     const struct tleaf_ent *ents = leaf_ents(n);
     bool up = walks_up(how), any = false;
     struct tsort last = {0, 0, 0};
 
     *nr = 0;
-    for (uint64_t left = n->valid; left != 0; left &= left - 1) {
+    for (uint64_t left = leaf_before(n, key, ends); left != 0; left &= left - 1) {
         uint32_t slot = (uint32_t)__builtin_ctzll(left);
         uint64_t order = ents[slot].order, value = ents[slot].value;
         bool yes = is_end(how) || up == (order > key->order);
@@ -123,14 +151,16 @@ static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how
     return 0;
 }
 
-/* The entries of the first leaf that has any beyond the position. */
+/* The entries of the first leaf that has any beyond the position. *ends: nothing is wanted of those
+ * behind it. */
 static int gather(struct tree *t, enum tree_seek how, const struct tree_key *key, struct tpath *p,
-                  struct tsort *e, uint32_t *nr)
+                  struct tsort *e, uint32_t *nr, bool *ends)
 {
     bool yes;
     int rc;
 
     *nr = 0;
+    *ends = true;
     if (t->root.kind == TROOT_EMPTY)
         return -DER_NONEXIST;
     if (t->root.kind == TROOT_ONE) {
@@ -146,14 +176,14 @@ static int gather(struct tree *t, enum tree_seek how, const struct tree_key *key
         rc = tree_descend(t, key, p);
     }
     if (rc == 0)
-        rc = leaf_beyond(t, p->lv[p->height - 1].n, how, key, e, nr);
+        rc = leaf_beyond(t, p->lv[p->height - 1].n, how, key, e, nr, ends);
     if (rc != 0 || *nr > 0)
         return rc;
     if (MUTANT(TREE_SCAN_LEAF_END))
         return -DER_NONEXIST;
     rc = step_leaf(t, p, walks_up(how));
     if (rc == 0)
-        rc = leaf_beyond(t, p->lv[p->height - 1].n, how, key, e, nr);
+        rc = leaf_beyond(t, p->lv[p->height - 1].n, how, key, e, nr, ends);
     /* A damaged tree may lead back: every walk goes on or ends. */
     return rc == 0 && *nr == 0 ? -DER_CSUM : rc;
 }
@@ -165,12 +195,13 @@ int tree_seek(struct heap *h, const struct tree_class *c, uint64_t root_off, enu
     uint32_t nr, best = 0;
     struct tpath p;
     struct tree t;
+    bool ends;
     int rc;
 
     ASSERT((key == NULL) == is_end(how));
     rc = tree_start(&t, h, c, root_off);
     if (rc == 0)
-        rc = gather(&t, how, key, &p, e, &nr);
+        rc = gather(&t, how, key, &p, e, &nr, &ends);
     if (rc != 0)
         return rc;
     for (uint32_t i = 1; i < nr; i++) {
@@ -194,13 +225,14 @@ int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enu
     struct tpath p;
     struct tree t;
     uint32_t found;
+    bool ends;
     int rc;
 
     ASSERT((key == NULL) == is_end(how) && max > 0);
     *nr = 0;
     rc = tree_start(&t, h, c, root_off);
     if (rc == 0)
-        rc = gather(&t, how, key, &p, e, &found);
+        rc = gather(&t, how, key, &p, e, &found, &ends);
     if (rc == 0)
         rc = tree_sort(&t, e, found);
     if (rc != 0)
@@ -211,7 +243,7 @@ int tree_scan(struct heap *h, const struct tree_class *c, uint64_t root_off, enu
         ent[i] = (struct tree_entry){s->order, s->value};
     }
     *nr = MIN(found, max);
-    if (t.root.kind == TROOT_NODE && found <= max)
+    if (!ends && found <= max)
         look_ahead(&t, &p, walks_up(how));
     return 0;
 }

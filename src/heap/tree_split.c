@@ -246,6 +246,8 @@ int tree_split_insert(struct tree *t, struct tpath *p, const struct tree_key *ke
 {
     struct tsort e[TNODE_CAP_MAX];
     uint32_t lo = 0, hi = leaf_list(p->lv[p->height - 1].n, e);
+    struct tleaf_ent ent = {key->order, value};
+    bool done;
     int rc;
 
     ASSERT(hi == TNODE_CAP_MAX);
@@ -267,5 +269,6 @@ int tree_split_insert(struct tree *t, struct tpath *p, const struct tree_key *ke
     if (lo == 0 || lo == TNODE_CAP_MAX)
         return split_alone(t, p, lo > 0, lo > 0 ? &e[TNODE_CAP_MAX - 1] : &e[0], key->order, value,
                            tag);
-    return split_middle(t, p, e, lo, key->order, value, tag);
+    rc = tree_share_insert(t, p, e, lo, &ent, tag, &done);
+    return rc != 0 || done ? rc : split_middle(t, p, e, lo, key->order, value, tag);
 }

@@ -199,10 +199,23 @@ static int range_room(struct tx *tx)
     return 0;
 }
 
-/* Ranges are often written again right after: the newest few tell. */
-static bool covered(const struct tx *tx, uint64_t off, size_t len)
+static uint32_t *newest_at(struct tx *tx, uint64_t off)
 {
-    for (uint32_t i = tx->nr, n = 0; i > 0 && n < 4; i--, n++) {
+    return &tx->newest[(off * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
+}
+_Static_assert(TX_NEWEST == 1u << 8, "what newest_at() gives");
+
+/* Is the range saved already? Ranges are often written again: right after, as a part, or by each
+ * operation of a compound: counters, bitmaps of pages, roots. What the table says may be of an
+ * earlier transaction, so the range itself is asked. */
+static bool covered(struct tx *tx, uint64_t off, size_t len)
+{
+    uint32_t i = *newest_at(tx, off);
+
+    if (i < tx->nr && tx->range[i].off == off && len <= tx->range[i].len)
+        return true;
+    i = tx->nr;
+    for (uint32_t n = 0; i > 0 && n < 4; i--, n++) {
         const struct tx_range *r = &tx->range[i - 1];
 
         if (off >= r->off && off + len <= r->off + r->len)
@@ -247,7 +260,7 @@ void *tx_write(struct heap *h, uint64_t off, size_t len)
     }
     memcpy(old, p, len);
     tx->range[tx->nr] = (struct tx_range){.off = off, .len = (uint32_t)len, .old = old};
-    tx->nr++;
+    *newest_at(tx, off) = tx->nr++;
     return p;
 }
 

@@ -17,9 +17,10 @@
 #include "net/accept_int.h"
 #include "net/msg.h"
 
-#define FEATURES (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL | NET_FEAT_TIMES)
-#define CALLS    512u /* of a client at once */
-#define BYTES    (64u << 20)
+#define FEATURES                                                                                   \
+    (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL | NET_FEAT_TIMES | NET_FEAT_FOLLOW)
+#define CALLS 512u /* of a client at once */
+#define BYTES (64u << 20)
 
 /* ---- Clients ---- */
 

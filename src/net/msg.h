@@ -388,6 +388,27 @@ enum msg_tx_verdict { MSG_TX_ABORT, MSG_TX_COMMIT, MSG_TX_WITHDRAW };
     F(num, uint64_t, read_at, "the epoch it was read at")                                          \
     F(arr, msg_got, gots, "one a get")
 
+#define MSG_Q_OBJ_FOLLOW(F)                                                                        \
+    F(uuid, , hdl, "container handle")                                                             \
+    F(num, uint64_t, epoch, "as of obj_fetch")                                                     \
+    F(oid, , oid, "")                                                                              \
+    F(buf, , dkey, "")                                                                             \
+    F(buf, , akey, "an array of records of one byte")                                              \
+    F(num, uint64_t, idx, "the first that is read")                                                \
+    F(num, uint32_t, nr, "bytes, 16 to 4096")                                                      \
+    F(num, uint32_t, id_at, "where in them an object id lies: lo and hi, 8 bytes each")            \
+    F(buf, , of_akey, "of that object: the array whose end is asked for")
+#define MSG_R_OBJ_FOLLOW(F)                                                                        \
+    F(num, uint64_t, read_at, "the epoch all was read at, at one moment")                          \
+    F(num, uint64_t, epoch, "of the newest version met of the value, 0 none")                      \
+    F(buf, , value, "to the last byte that exists, holes as zeros; empty: nothing there")          \
+    F(num, uint8_t, followed,                                                                      \
+      "1: what follows is what this target has of the object; 0: nothing is known of it")          \
+    F(num, uint64_t, dkey, "the largest that has of of_akey, if the dkeys are numbers; 0: none")   \
+    F(num, uint64_t, recx_idx, "its last extent")                                                  \
+    F(num, uint64_t, recx_nr, "")                                                                  \
+    F(num, uint64_t, max_epoch, "newest change of the object, as of obj_query_key; 0: none there")
+
 #define MSG_Q_OBJ_LIST(F)                                                                          \
     F(uuid, , hdl, "container handle")                                                             \
     F(num, uint64_t, epoch, "DAOS_EPOCH_MAX: the latest; 0: now, which the reply names")           \
@@ -429,7 +450,8 @@ enum msg_tx_verdict { MSG_TX_ABORT, MSG_TX_COMMIT, MSG_TX_WITHDRAW };
     F(num, uint64_t, recx_idx, "")                                                                 \
     F(num, uint64_t, recx_nr, "")                                                                  \
     F(num, uint64_t, rec_size, "")                                                                 \
-    F(num, uint64_t, max_epoch, "newest change of the object")
+    F(num, uint64_t, max_epoch,                                                                    \
+      "newest change of the object; the epoch if it is newer, or in doubt")
 
 #define MSG_Q_OBJ_PROBE(F)                                                                         \
     F(uuid, , hdl, "container handle")                                                             \
@@ -440,7 +462,7 @@ enum msg_tx_verdict { MSG_TX_ABORT, MSG_TX_COMMIT, MSG_TX_WITHDRAW };
     F(buf, , akey, "")
 #define MSG_R_OBJ_PROBE(F)                                                                         \
     F(num, uint64_t, read_at, "the epoch it was read at")                                          \
-    F(num, uint64_t, changed, "epoch of the latest change at or below")
+    F(num, uint64_t, changed, "epoch of the latest change at or below; of an object as max_epoch")
 
 /* M(id, name, NAME, REQUEST, REPLY, flags, doc): struct msg_<name>_req, struct msg_<name>_rep,
  * opcode MSG_<NAME>. Numbers never change. */
@@ -506,14 +528,18 @@ enum msg_tx_verdict { MSG_TX_ABORT, MSG_TX_COMMIT, MSG_TX_WITHDRAW };
     M(68, tx_resolve, TX_RESOLVE, MSG_Q_TX_RESOLVE, MSG_R_TX_RESOLVE, MSG_PEERS,                   \
       "leader to participant: what became of transactions")                                        \
     M(69, tx_ask, TX_ASK, MSG_Q_TX_ASK, MSG_R_TX_ASK, MSG_PEERS,                                   \
-      "participant to leader: what became of it? Answered when it is decided")
+      "participant to leader: what became of it? Answered when it is decided")                     \
+    M(70, obj_follow, OBJ_FOLLOW, MSG_Q_OBJ_FOLLOW, MSG_R_OBJ_FOLLOW, MSG_FOLLOWS,                 \
+      "reads a short value, and how far the array reaches, and when it changed, whose object id "  \
+      "lies in it; -DER_NOTSUPPORTED: the value is not a short one, obj_fetch reads it")
 
 enum msg_flags {
     MSG_SVC = 1,     /* for the pool service, whatever the target */
     MSG_CHANGES = 2, /* carries a txid */
     MSG_CONTROL = 4,
     MSG_BACKGROUND = 8,
-    MSG_PEERS = 16, /* between engines: of others it is refused with -DER_NO_PERM */
+    MSG_PEERS = 16,   /* between engines: of others it is refused with -DER_NO_PERM */
+    MSG_FOLLOWS = 32, /* not sent to who does not know NET_FEAT_FOLLOW: -DER_NOSYS */
 };
 
 /*

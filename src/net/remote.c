@@ -22,9 +22,10 @@
 #define BACKOFF_MIN 5u
 #define BACKOFF_MAX 1000u
 #define ARENA_BYTES 1024u
-#define FEATURES    (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL | NET_FEAT_TIMES)
-#define GRACE_MAX   (50 * NS_PER_MS)
-#define CALLS_MAX   (1u << 20) /* under way, of what a peer may allow */
+#define FEATURES                                                                                   \
+    (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL | NET_FEAT_TIMES | NET_FEAT_FOLLOW)
+#define GRACE_MAX (50 * NS_PER_MS)
+#define CALLS_MAX (1u << 20) /* under way, of what a peer may allow */
 
 /* A request under way whose call was given up: its answer may come, and until then its place is not
  * to be used. */
@@ -187,12 +188,23 @@ static void give_up(struct pending *p)
 
 /* ---- Sending ---- */
 
+/* Does who is there now know this kind of message? It may be another than the one before. */
+static bool is_known(const struct remote *r, const struct pending *p)
+{
+    return r->features & NET_FEAT_FOLLOW || !(msg_info(p->call->hdr.opcode)->flags & MSG_FOLLOWS);
+}
+
 /* Sends the call on the connection that is up. -DER_AGAIN: not now. Another failure ends it. */
 static int transmit(struct remote *r, struct pending *p, uint64_t now)
 {
     struct net_hdr h = p->call->hdr;
-    int rc = bulk_place(r, p);
+    int rc;
 
+    if (!is_known(r, p)) {
+        finish(p, -DER_NOSYS);
+        return 0;
+    }
+    rc = bulk_place(r, p);
     if (rc == -DER_AGAIN)
         return rc;
     list_del(&p->wait);

@@ -78,7 +78,8 @@ enum net_feature {
     NET_FEAT_LIMITS = 1,  /* the bytes of WELCOME */
     NET_FEAT_CONTROL = 2, /* NET_CONTROL_CALLS */
     NET_FEAT_CANCEL = 4,
-    NET_FEAT_TIMES = 8, /* NET_TIMED: three moments behind the header of a reply */
+    NET_FEAT_TIMES = 8,   /* NET_TIMED: three moments behind the header of a reply */
+    NET_FEAT_FOLLOW = 16, /* messages with MSG_FOLLOWS */
 };
 
 /* So many requests of MSG_CLASS_CONTROL a client may have under way beside WELCOME's calls and

@@ -209,7 +209,7 @@ static bool woken(struct waiter *w)
 /* One turn, if the xstream is free; whether anything happened. Nothing for spin_ns: sleeps. */
 static void drive_until(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
 {
-    uint64_t idle_since = 0, limit = 0;
+    uint64_t idle_since = 0, limit = 0, offer = 0;
     unsigned looks = 0, tries = 0;
 
     while (!woken(w)) {
@@ -232,10 +232,12 @@ static void drive_until(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
             return;
         if (idle_since == 0) {
             idle_since = now;
-            limit = spin_begin(&xs->spin, xs->spin_ns);
+            limit = spin_begin(&xs->spin, xs->spin_ns, &offer);
         }
-        if (now - idle_since < limit)
+        if (now - idle_since < limit) {
+            spin_turn(&xs->spin, now, now - idle_since, &offer);
             continue;
+        }
         if (limit != 0)
             spin_end(&xs->spin, false);
         if (rt_drive_enter(xs)) {

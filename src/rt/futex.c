@@ -35,6 +35,12 @@ void cpu_relax(void)
 #endif
 }
 
+void spin_offer(struct spin *s, uint64_t now, uint64_t idle_ns, uint64_t *offer_ns)
+{
+    sched_yield();
+    spin_offered(s, idle_ns, rt_now_ns() - now, offer_ns);
+}
+
 void spin_pause(unsigned *tries)
 {
     /* whoever is waited for may have been preempted: it needs our core more than we do */

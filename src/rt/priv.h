@@ -36,21 +36,84 @@ struct ring {
 
 /* Spinning before sleep, as long as it pays: when work came too late for it several times in a row,
  * it is tried now and then only. So idle xstreams, and those whose other side waits for a CPU, do
- * not spin. */
+ * not spin.
+ *
+ * Who spins for longer than most answers take offers his CPU to others: it may be the one that the
+ * other side, or another client's, waits for, and giving it away costs far less than sleeping and
+ * being woken. If somebody took it for a moment, it is offered at once the next time; if for long,
+ * he is none of ours, and for a while it is not offered any more; if nobody did, it is offered as
+ * late again.
+ *
+ * Threads that drive one xstream (drive.c) share this without a lock; it is a guess, so what one of
+ * them overwrites does no harm. */
 struct spin {
-    uint32_t misses, skipped;
+    uint32_t misses, skipped; /* atomic, like the rest */
+    uint32_t kept;            /* waits in which it is not offered */
+    uint32_t wanted;          /* somebody took it for a moment */
 };
-#define SPIN_MISSES 4u
-#define SPIN_RETRY  16u
+#define SPIN_MISSES   4u
+#define SPIN_RETRY    16u
+#define SPIN_OFFER_NS UINT64_C(8000)
+#define SPIN_TAKEN_NS UINT64_C(1500) /* an offer that nobody takes is over sooner */
+#define SPIN_LONG_NS  UINT64_C(50000)
+#define SPIN_KEPT     256u
 
-static inline uint64_t spin_begin(struct spin *s, uint64_t max_ns)
+static inline uint32_t spin_get(const uint32_t *v)
 {
-    return s->misses < SPIN_MISSES || ++s->skipped % SPIN_RETRY == 0 ? max_ns : 0;
+    return __atomic_load_n(v, __ATOMIC_RELAXED);
+}
+
+static inline void spin_set(uint32_t *v, uint32_t to)
+{
+    __atomic_store_n(v, to, __ATOMIC_RELAXED);
+}
+
+/* Offers the CPU; now: a look at the clock a moment ago; idle_ns: since the wait began. *offer_ns:
+ * of this wait, when it is next. */
+void spin_offer(struct spin *s, uint64_t now, uint64_t idle_ns, uint64_t *offer_ns);
+
+/* ... and that took so long. */
+static inline void spin_offered(struct spin *s, uint64_t idle_ns, uint64_t took_ns,
+                                uint64_t *offer_ns)
+{
+    bool wanted = took_ns >= SPIN_TAKEN_NS && took_ns < SPIN_LONG_NS;
+
+    spin_set(&s->wanted, wanted);
+    *offer_ns = idle_ns + took_ns + (wanted ? 0 : SPIN_OFFER_NS);
+    if (took_ns >= SPIN_LONG_NS)
+        spin_set(&s->kept, SPIN_KEPT);
+}
+
+static inline void spin_turn(struct spin *s, uint64_t now, uint64_t idle_ns, uint64_t *offer_ns)
+{
+    if (idle_ns >= *offer_ns)
+        spin_offer(s, now, idle_ns, offer_ns);
+}
+
+/* How long to spin. */
+static inline uint64_t spin_begin(struct spin *s, uint64_t max_ns, uint64_t *offer_ns)
+{
+    uint32_t kept, skipped;
+
+    if (max_ns == 0)
+        return 0;
+    kept = spin_get(&s->kept);
+    *offer_ns = kept > 0 ? UINT64_MAX : spin_get(&s->wanted) ? 0 : SPIN_OFFER_NS;
+    if (kept > 0)
+        spin_set(&s->kept, kept - 1);
+    if (spin_get(&s->misses) < SPIN_MISSES)
+        return max_ns;
+    skipped = spin_get(&s->skipped) + 1;
+    spin_set(&s->skipped, skipped);
+    return skipped % SPIN_RETRY == 0 ? max_ns : 0;
 }
 
 static inline void spin_end(struct spin *s, bool hit)
 {
-    s->misses = hit ? 0 : MIN(s->misses + 1, SPIN_MISSES);
+    uint32_t misses = spin_get(&s->misses), now = hit ? 0 : MIN(misses + 1, SPIN_MISSES);
+
+    if (now != misses)
+        spin_set(&s->misses, now);
 }
 
 struct rt_keep {

@@ -135,7 +135,7 @@ static int xs_thread_init(struct rt_xs *xs)
 static void *xs_main(void *arg)
 {
     struct rt_xs *xs = arg;
-    uint64_t idle_since = 0, limit = 0;
+    uint64_t idle_since = 0, limit = 0, offer = 0;
     int rc = xs_thread_init(xs);
 
     xs->start_rc = rc;
@@ -157,10 +157,11 @@ static void *xs_main(void *arg)
             now = clock_ns(CLOCK_MONOTONIC);
             if (!idle_since) {
                 idle_since = now;
-                limit = spin_begin(&xs->spin, xs->spin_ns);
+                limit = spin_begin(&xs->spin, xs->spin_ns, &offer);
             }
             if (now - idle_since < limit) {
                 cpu_relax();
+                spin_turn(&xs->spin, now, now - idle_since, &offer);
                 continue;
             }
             if (limit)

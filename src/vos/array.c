@@ -140,7 +140,7 @@ static int collect(const struct view *v, uint64_t akey, uint64_t from, uint64_t 
     if (down)
         walk_ext(&w, h, akey, to, true);
     else
-        walk_ext_above(&w, h, akey, &a, from);
+        walk_ext_range(&w, h, akey, &a, from, to);
     while ((rc = walk_next(&w, &value)) == 0) {
         uint64_t start = w.ent[w.at - 1].order;
 
@@ -164,7 +164,7 @@ static int collect(const struct view *v, uint64_t akey, uint64_t from, uint64_t 
     if (rc && rc != -DER_NONEXIST)
         return rc;
     if (down && *lo > from) { /* those that begin below the searched part and reach into it */
-        walk_ext_above(&w, h, akey, &a, *lo);
+        walk_ext_range(&w, h, akey, &a, *lo, *lo);
         while ((rc = walk_next(&w, &value)) == 0 && w.ent[w.at - 1].order < *lo) {
             if (w.ent[w.at - 1].order + ext_bound(value) <= *lo)
                 continue;

@@ -323,9 +323,10 @@ int vos_open(struct heap *h, struct hlc *clock, uint64_t wall_ns, struct vos **o
         return -DER_DF_INVAL;
     if (s->version > VOS_FORMAT_VERSION)
         return -DER_DF_INCOMPT;
-    v = base_calloc(1, sizeof *v);
+    v = base_aligned(_Alignof(struct vos), sizeof *v);
     if (v == NULL)
         return -DER_NOMEM;
+    memset(v, 0, sizeof *v);
     v->h = h;
     v->clock = clock;
     v->super = off;
@@ -383,7 +384,6 @@ void vos_close(struct vos *v)
     session_forget_cache(v);
     htable_fini(&v->sessions);
     arena_fini(&v->scratch);
-    base_free(v->marks);
     base_free(v);
 }
 
@@ -558,5 +558,5 @@ void vos_stat(struct vos *v, struct vos_stat *st)
     st->decided = v->decided_nr;
     st->sessions_kept = v->sessions.count;
     st->tx_memory =
-        v->tx_bytes + marks_bytes(v) + v->sessions.count * (SESSION_KEPT_SIZE + HASH_SLOT_BYTES);
+        v->tx_bytes + MARKS_BYTES + v->sessions.count * (SESSION_KEPT_SIZE + HASH_SLOT_BYTES);
 }

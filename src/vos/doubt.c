@@ -63,7 +63,7 @@ struct doubt *doubt_new(const struct intent_rec *head, const void *info,
         if (ops[i].level == VOS_OBJ)
             continue;
         t.what = TOUCH_DKEY;
-        t.link.hash = mix64(pend_hash_obj(c, oid) + ops[i].dkey_hash); /* pend_hash_dkey() */
+        t.link.hash = pend_hash_dkey(pend_hash_obj(c, oid), ops[i].dkey_hash);
         d->touches[d->touch_nr++] = t;
     }
     return d;
@@ -325,30 +325,26 @@ static const struct doubt *touching(const struct vos_cont *c, uint64_t hash, dao
     return NULL;
 }
 
-static const struct doubt *met_at(const struct vos_cont *c, uint64_t epoch, int level,
-                                  daos_obj_id_t oid, const struct vos_key *dkey)
+static const struct doubt *met_at(const struct vos_cont *c, uint64_t epoch, const struct site *at)
 {
     const struct list *first = list_first(&c->doubts);
     const struct doubt *d;
-    uint64_t obj;
 
-    if (level < 0) {
+    if (at->level < 0) {
         d = first ? LIST_ENTRY(first, struct doubt, link) : NULL;
         return d && d->epoch <= epoch ? d : NULL;
     }
-    obj = pend_hash_obj(c, oid);
-    d = level == VOS_OBJ ? touching(c, obj, oid, TOUCH_BELOW, epoch)
-                         : touching(c, pend_hash_dkey(c, oid, dkey), oid, TOUCH_DKEY, epoch);
-    return d ? d : touching(c, whole_obj(obj), oid, TOUCH_OBJ, epoch);
+    d = at->level == VOS_OBJ ? touching(c, at->obj, at->oid, TOUCH_BELOW, epoch)
+                             : touching(c, at->dkey, at->oid, TOUCH_DKEY, epoch);
+    return d ? d : touching(c, whole_obj(at->obj), at->oid, TOUCH_OBJ, epoch);
 }
 
-int vos_read_begin(struct vos_cont *c, uint64_t epoch, int level, daos_obj_id_t oid,
-                   const struct vos_key *dkey, uint64_t *lsn)
+int vos_read_begin(struct vos_cont *c, uint64_t epoch, const struct site *at, uint64_t *lsn)
 {
     int rc;
 
     if (c->doubt_nr && !MUTANT(DOUBT_UNSEEN)) {
-        const struct doubt *d = met_at(c, epoch, level, oid, dkey);
+        const struct doubt *d = met_at(c, epoch, at);
 
         if (d) {
             c->v->met = d;
@@ -356,20 +352,19 @@ int vos_read_begin(struct vos_cont *c, uint64_t epoch, int level, daos_obj_id_t 
             return -DER_INPROGRESS;
         }
     }
-    if (epoch == DAOS_EPOCH_MAX)
-        return 0;
     rc = vos_read_mark(c->v, epoch);
-    if (rc == 0)
-        mark_note(c, level, oid, dkey, epoch);
+    if (epoch == DAOS_EPOCH_MAX && !MUTANT(LATEST_UNMARKED))
+        epoch = MAX(hlc_peek(c->v->clock), UINT64_C(1)) - 1;
+    if (rc == 0 && epoch != DAOS_EPOCH_MAX)
+        mark_note(c, at, epoch);
     return rc;
 }
 
 int doubt_meets(const struct vos_update *u)
 {
     for (uint32_t i = 0; u->c->doubt_nr && i < u->nr; i++) {
-        const struct vos_op *op = &u->ops[i];
-        const struct doubt *d =
-            met_at(u->c, DAOS_EPOCH_MAX, op_of_obj(op) ? VOS_OBJ : VOS_DKEY, op->oid, &op->dkey);
+        struct site at = op_site(u->c, &u->ops[i]);
+        const struct doubt *d = met_at(u->c, DAOS_EPOCH_MAX, &at);
 
         if (d) {
             u->c->v->met = d;

@@ -61,7 +61,7 @@ static int meet(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, st
     m->twin = (struct when){0, 0};
     if (rc || a.values.word0 + a.values.word1 == 0)
         return rc;
-    walk_ext_above(&w, h, akey, &a, start);
+    walk_ext_range(&w, h, akey, &a, start, start + nr);
     while ((rc = walk_next(&w, &value)) == 0 && w.ent[w.at - 1].order < start + nr) {
         struct piece p;
         uint16_t flags;
@@ -225,8 +225,8 @@ int array_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, cons
     return rc;
 }
 
-/* Drops WIDE holes that the hole [start, start + nr) covers. */
-static int wide_supersede(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr)
+/* Drops WIDE holes that the hole [start, start + nr) covers; *gap as in struct meet. */
+static int wide_supersede(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, bool *gap)
 {
     struct heap *h = t->v->h;
     uint64_t link = LIFE_OFF(akey);
@@ -256,7 +256,10 @@ static int wide_supersede(struct vos_tx *t, uint64_t akey, uint64_t start, uint6
                    (w.epoch == t->w.epoch || droppable(t, w.epoch, t->w.epoch));
         }
         if (goes) {
-            int rc = tx_put64(h, link, r->v.older);
+            int rc;
+
+            *gap |= r->v.epoch != t->w.epoch || (r->v.flags & VER_CUT);
+            rc = tx_put64(h, link, r->v.older);
 
             if (rc == 0)
                 rc = heap_tx_free(h, off);
@@ -288,7 +291,7 @@ int array_hole(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, boo
     if (nr > EXT_NR_MAX) {
         struct wide *r;
 
-        rc = wide_supersede(t, akey, start, nr);
+        rc = wide_supersede(t, akey, start, nr, &m.gap);
         if (rc == 0)
             rc = heap_tx_alloc(h, sizeof *r, akey, &off, (void **)&r);
         if (rc)

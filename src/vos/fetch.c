@@ -504,6 +504,7 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
 {
     struct get g = {.c = c, .f = f};
     uint64_t *expect;
+    struct site at;
     int rc;
 
     begin(f);
@@ -514,7 +515,8 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
     rc = check(oid, cond, dkey, nr, iods);
     if (rc)
         return rc;
-    rc = vos_read_begin(c, epoch, VOS_DKEY, oid, dkey, &f->lsn);
+    at = site_of(c, VOS_DKEY, oid, dkey);
+    rc = vos_read_begin(c, epoch, &at, &f->lsn);
     if (rc)
         return rc;
     arena_reset(&c->v->scratch);
@@ -527,7 +529,7 @@ int vos_fetch(struct vos_cont *c, daos_epoch_t epoch, uint64_t cond, daos_obj_id
         iods[i].end = 0;
     }
     rc = run(&g, epoch, cond, oid, dkey, nr, iods);
-    f->lsn = vos_read_lsn(c->v, epoch, pend_seen_dkey(c, oid, dkey));
+    f->lsn = vos_read_lsn(c->v, epoch, pend_seen(c, &at));
     if (rc == -DER_NONEXIST && cond == 0) {
         bool asked = false;
 

@@ -272,7 +272,7 @@ int intent_write(struct vos_tx *t, const struct vos_update *u, struct intent_rec
     return 0;
 }
 
-int intent_put_decided(struct vos_tx *t, const struct doubt *d, uint64_t *off)
+int intent_put_decided(struct vos_tx *t, struct decided *d)
 {
     struct intent_rec head = {.kind = REC_INTENT,
                               .flags = INTENT_DECIDED,
@@ -284,7 +284,7 @@ int intent_put_decided(struct vos_tx *t, const struct doubt *d, uint64_t *off)
     uint64_t id[3];
     struct tree_key k = intent_key(d->hlc, d->rand, d->seq, id);
     uint8_t *p;
-    int rc = heap_tx_alloc_raw(t->v->h, sizeof head + d->info_len, t->c->off, off, (void **)&p);
+    int rc = heap_tx_alloc_raw(t->v->h, sizeof head + d->info_len, t->c->off, &d->off, (void **)&p);
 
     if (rc)
         return rc;
@@ -293,7 +293,7 @@ int intent_put_decided(struct vos_tx *t, const struct doubt *d, uint64_t *off)
     memcpy(p, &head, sizeof head);
     if (d->info_len)
         memcpy(p + sizeof head, d->info, d->info_len);
-    return tree_insert(t->v->h, &intent_class, INTENTS_OFF(t->c), &k, *off);
+    return tree_insert(t->v->h, &intent_class, INTENTS_OFF(t->c), &k, d->off);
 }
 
 /* ---- Reading ---- */

@@ -526,7 +526,7 @@ void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uin
     w->ko = ko;
     w->at = w->nr = 0;
     w->started = w->down = w->placed = w->only = w->ahead = false;
-    w->above = 0;
+    w->above = w->below = 0;
 }
 
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down)
@@ -539,11 +539,12 @@ void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool
     w->key = (struct tree_key){.order = from, .key = &w->none, .len = sizeof w->none};
 }
 
-void walk_ext_above(struct walk *w, struct heap *h, uint64_t akey, const struct akey_rec *a,
-                    uint64_t above)
+void walk_ext_range(struct walk *w, struct heap *h, uint64_t akey, const struct akey_rec *a,
+                    uint64_t above, uint64_t below)
 {
     walk_ext(w, h, akey, array_search_from(a, above), false);
     w->above = w->key.above = above;
+    w->below = w->key.below = below;
 }
 
 static int walk_key(struct walk *w, uint64_t order, uint64_t value, union key_room *room,
@@ -647,6 +648,7 @@ int walk_next(struct walk *w, uint64_t *value)
             /* a damaged record's key may have another order; from there the walk might lead back */
             k.order = w->ent[w->nr - 1].order;
             k.above = w->above;
+            k.below = w->below;
         } else if (w->placed) {
             how = w->how;
             k = w->key;

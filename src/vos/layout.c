@@ -167,6 +167,51 @@ int layout_bytes(struct heap *h, const struct layout *l, const uint8_t *rec, boo
     return 0;
 }
 
+static uint64_t iov_csum(enum csum_type type, const struct iovec *iov, uint32_t nr, uint64_t off,
+                         uint64_t len)
+{
+    struct csum c;
+    uint32_t i = 0;
+
+    while (i < nr && off >= iov[i].iov_len)
+        off -= iov[i++].iov_len;
+    if (i < nr && len <= iov[i].iov_len - off) /* nearly always */
+        return csum_calc(type, (const uint8_t *)iov[i].iov_base + off, len);
+    csum_begin(&c, type);
+    for (; i < nr && len > 0; i++, off = 0) {
+        uint64_t n = MIN(len, iov[i].iov_len - off);
+
+        csum_add(&c, (const uint8_t *)iov[i].iov_base + off, n);
+        len -= n;
+    }
+    return csum_end(&c);
+}
+
+/* Bytes that checksum i of a part covers. */
+static uint64_t csum_bytes(const struct vos_iod *iod, const struct part *p, uint32_t i, uint64_t at)
+{
+    uint64_t unit = p->l.csum_nr == 1              ? p->bytes
+                    : iod->type == DAOS_IOD_SINGLE ? (uint64_t)p->ext[i].nr * SPACE_BLOCK
+                                                   : VOS_CSUM_CHUNK;
+
+    return MIN(unit, p->bytes - at);
+}
+
+/* Not sooner, because by now the bytes have been copied to where they belong, or written: they are
+ * near the processor, where computing is several times as fast. */
+static void csums_own(const struct vos_iod *iod, const struct part *p, uint8_t *to)
+{
+    uint64_t at = 0;
+
+    for (uint32_t i = 0; i < p->l.csum_nr; i++, to += sizeof(uint32_t)) {
+        uint64_t n = csum_bytes(iod, p, i, at);
+        uint32_t v = (uint32_t)iov_csum(CSUM_CRC32, iod->iov, iod->iov_nr, p->src_off + at, n);
+
+        memcpy(to, &v, sizeof v);
+        at += n;
+    }
+}
+
 int layout_store(struct vos_tx *t, const struct vos_iod *iod, const struct part *p, uint8_t *rec,
                  uint64_t near)
 {
@@ -201,7 +246,10 @@ int layout_store(struct vos_tx *t, const struct vos_iod *iod, const struct part 
     }
     if (l->flags & VER_CSUM) {
         rec[l->csum_off] = (uint8_t)p->csum_type;
-        memcpy(rec + l->csum_off + 1, p->csums, (size_t)l->csum_nr * l->csum_len);
+        if (p->csums)
+            memcpy(rec + l->csum_off + 1, p->csums, (size_t)l->csum_nr * l->csum_len);
+        else
+            csums_own(iod, p, rec + l->csum_off + 1);
     }
     t->stat[l->flags & VER_DATA ? ST_DATA_BYTES : ST_HEAP_BYTES] += (int64_t)p->bytes;
     return 0;

@@ -454,6 +454,7 @@ int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_o
     struct stop s = {emit, arg, false};
     struct listing l = {
         .c = c, .oid = oid, .emit = emit_stop, .arg = &s, .with = what == VOS_DKEY ? akey : NULL};
+    struct site at;
     struct place pl;
     bool eof = false;
     int rc;
@@ -473,12 +474,10 @@ int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_o
     rc = what >= VOS_AKEY ? key_check(dkey_korder(oid), dkey) : 0;
     if (rc == 0 && (what == VOS_RECX || l.with))
         rc = key_check(akey_korder(oid), akey);
-    if (rc == 0)
-        rc = vos_read_begin(c, epoch,
-                            what == VOS_OBJ    ? -1
-                            : what == VOS_DKEY ? VOS_OBJ
-                                               : VOS_DKEY,
-                            oid, dkey, lsn);
+    if (rc)
+        return rc;
+    at = site_of(c, what == VOS_OBJ ? -1 : what == VOS_DKEY ? VOS_OBJ : VOS_DKEY, oid, dkey);
+    rc = vos_read_begin(c, epoch, &at, lsn);
     if (rc)
         return rc;
     arena_reset(&c->v->scratch);
@@ -490,10 +489,7 @@ int vos_list(struct vos_cont *c, daos_epoch_t epoch, enum vos_level what, daos_o
         rc = 0;
         eof = true;
     }
-    *lsn = what == VOS_OBJ    ? pend_seen_cont(c)
-           : what == VOS_DKEY ? pend_seen_obj(c, oid)
-                              : pend_seen_dkey(c, oid, dkey);
-    *lsn = vos_read_lsn(c->v, epoch, *lsn);
+    *lsn = vos_read_lsn(c->v, epoch, pend_seen(c, &at));
     if (MUTANT(LIST_NOT_AWAITED))
         *lsn = 0;
     if (rc)

@@ -15,8 +15,10 @@
  * epoch E moves the clock to E (vos_read_mark()), so every later write is above every mark. A
  * prepare at the epoch of another shard may come in below: from the first one on there are slots of
  * the same kind with the newest epoch at which something was read; what was read before counts as
- * read at that moment. Reads of the latest leave none: no order of them and transactions is
- * promised but for each key.
+ * read at that moment. A read of the latest sees all that the clock has given out, and counts as
+ * one at the epoch before its newest: then nothing comes below it that is older than anything its
+ * reader may know of. (At the newest itself there may be a transaction that is on its way; nobody
+ * knows of anything after that, and it may come.)
  *
  *   read            dkey slot    object slot    below-object slot    container
  *   of a dkey         x                             x
@@ -34,142 +36,114 @@ uint64_t pend_hash_obj(const struct vos_cont *c, daos_obj_id_t oid)
     return mix128(oid.hi, oid.lo) ^ c->off * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static uint64_t below_obj(uint64_t hash, const struct vos_key *dkey)
+uint64_t pend_hash_dkey(uint64_t obj_hash, uint64_t dkey_hash)
 {
-    return mix64(hash + hash_bytes(dkey->buf, dkey->len));
+    return mix64(obj_hash + dkey_hash);
 }
 
-uint64_t pend_hash_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey)
+struct site site_of(const struct vos_cont *c, int level, daos_obj_id_t oid,
+                    const struct vos_key *dkey)
 {
-    return below_obj(pend_hash_obj(c, oid), dkey);
+    struct site at = {.level = level, .oid = oid};
+
+    if (level >= 0)
+        at.obj = pend_hash_obj(c, oid);
+    if (level == VOS_DKEY)
+        at.dkey = pend_hash_dkey(at.obj, hash_bytes(dkey->buf, dkey->len));
+    return at;
 }
 
-static void raise(uint64_t *slot, uint64_t lsn)
+static struct obj_slot *obj_slot(const struct vos_cont *c, const struct site *at)
 {
-    if (*slot < lsn)
-        *slot = lsn;
+    return &c->v->obj_slot[at->obj % PEND_SLOTS];
 }
 
-void pend_note(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
-               const struct vos_key *dkey, uint64_t lsn)
+static struct dkey_slot *dkey_slot(const struct vos_cont *c, const struct site *at)
 {
-    struct vos *v = c->v;
-    uint64_t o = pend_hash_obj(c, oid) % PEND_SLOTS;
+    return &c->v->dkey_slot[at->dkey % PEND_SLOTS];
+}
+
+static void raise(uint64_t *slot, uint64_t to)
+{
+    if (*slot < to)
+        *slot = to;
+}
+
+/* ---- Pending LSNs ---- */
+
+void pend_note(struct vos_cont *c, const struct site *at, uint64_t lsn)
+{
+    struct obj_slot *o = obj_slot(c, at);
 
     raise(&c->pend_any, lsn);
-    raise(&v->pend_obj_any[o], lsn);
-    if (level == VOS_OBJ)
-        raise(&v->pend_obj[o], lsn);
-    else
-        raise(&v->pend_dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS], lsn);
+    raise(&o->lsn_any, lsn);
+    raise(at->level == VOS_OBJ ? &o->lsn : &dkey_slot(c, at)->lsn, lsn);
 }
 
-uint64_t pend_seen_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey)
+uint64_t pend_seen(const struct vos_cont *c, const struct site *at)
 {
-    const struct vos *v = c->v;
-    uint64_t hash = pend_hash_obj(c, oid), o = v->pend_obj[hash % PEND_SLOTS];
-    uint64_t d = v->pend_dkey[below_obj(hash, dkey) % PEND_SLOTS];
+    const struct obj_slot *o;
+    uint64_t d;
 
-    return MAX(c->rollback_lsn, MUTANT(SEEN_OBJ_PUNCH) ? d : MAX(d, o));
+    if (at->level < 0)
+        return c->pend_any;
+    o = obj_slot(c, at);
+    if (at->level == VOS_OBJ)
+        return MAX(c->rollback_lsn, o->lsn_any);
+    d = dkey_slot(c, at)->lsn;
+    return MAX(c->rollback_lsn, MUTANT(SEEN_OBJ_PUNCH) ? d : MAX(d, o->lsn));
 }
 
-uint64_t pend_seen_obj(const struct vos_cont *c, daos_obj_id_t oid)
-{
-    return MAX(c->rollback_lsn, c->v->pend_obj_any[pend_hash_obj(c, oid) % PEND_SLOTS]);
-}
+/* ---- Marks ---- */
 
-uint64_t pend_seen_cont(const struct vos_cont *c)
-{
-    return c->pend_any;
-}
-
-/* ---- Read marks ---- */
-
-struct marks {
-    uint64_t base;
-    uint64_t dkey[PEND_SLOTS], obj[PEND_SLOTS], below[PEND_SLOTS];
-    /* changes: of the dkey; of all of the object; of anything in it */
-    uint64_t ch_dkey[PEND_SLOTS], ch_obj[PEND_SLOTS], ch_below[PEND_SLOTS];
-};
-
-_Static_assert(sizeof(struct marks) + 3 * PEND_SLOTS * sizeof(uint64_t) ==
-                   MARKS_BYTES + sizeof(uint64_t),
-               "what is counted");
-
-int marks_begin(struct vos *v)
+void marks_begin(struct vos *v)
 {
     if (v->marks)
-        return 0;
-    v->marks = base_calloc(1, sizeof *v->marks);
-    if (v->marks == NULL)
-        return -DER_NOMEM;
-    v->marks->base = hlc_peek(v->clock);
-    return 0;
-}
-
-uint64_t marks_bytes(const struct vos *v)
-{
-    return sizeof v->pend_dkey + sizeof v->pend_obj + sizeof v->pend_obj_any +
-           (v->marks ? sizeof *v->marks : 0);
-}
-
-void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vos_key *dkey,
-               uint64_t epoch)
-{
-    struct marks *m = c->v->marks;
-    uint64_t o;
-
-    if (m == NULL)
         return;
-    if (level < 0) {
+    v->marks = true;
+    v->marks_base = hlc_peek(v->clock);
+}
+
+void mark_note(struct vos_cont *c, const struct site *at, uint64_t epoch)
+{
+    struct obj_slot *o;
+
+    if (!c->v->marks)
+        return;
+    if (at->level < 0) {
         raise(&c->mark, epoch);
         return;
     }
-    o = pend_hash_obj(c, oid) % PEND_SLOTS;
-    raise(&m->below[o], epoch);
-    raise(level == VOS_OBJ ? &m->obj[o] : &m->dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS],
-          epoch);
+    o = obj_slot(c, at);
+    raise(&o->read_any, epoch);
+    raise(at->level == VOS_OBJ ? &o->read : &dkey_slot(c, at)->read, epoch);
 }
 
-void mark_change(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
-                 const struct vos_key *dkey, uint64_t epoch)
+void mark_change(struct vos_cont *c, const struct site *at, uint64_t epoch)
 {
-    struct marks *m = c->v->marks;
-    uint64_t o;
+    struct obj_slot *o;
 
-    if (m == NULL)
+    if (!c->v->marks)
         return;
-    o = pend_hash_obj(c, oid) % PEND_SLOTS;
-    raise(&m->ch_below[o], epoch);
-    if (level == VOS_OBJ)
-        raise(&m->ch_obj[o], epoch);
-    else
-        raise(&m->ch_dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS], epoch);
+    o = obj_slot(c, at);
+    raise(&o->changed_any, epoch);
+    raise(at->level == VOS_OBJ ? &o->changed : &dkey_slot(c, at)->changed, epoch);
 }
 
-bool mark_unchanged(const struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
-                    const struct vos_key *dkey, uint64_t epoch)
+bool mark_unchanged(const struct vos_cont *c, const struct site *at, uint64_t epoch)
 {
-    const struct marks *m = c->v->marks;
-    uint64_t o = pend_hash_obj(c, oid) % PEND_SLOTS, newest = m->base;
+    const struct obj_slot *o = obj_slot(c, at);
+    uint64_t newest =
+        at->level == VOS_OBJ ? o->changed_any : MAX(o->changed, dkey_slot(c, at)->changed);
 
-    if (level == VOS_OBJ)
-        newest = MAX(newest, m->ch_below[o]);
-    else
-        newest =
-            MAX(newest, MAX(m->ch_obj[o], m->ch_dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS]));
-    return epoch > newest;
+    return epoch > MAX(newest, c->v->marks_base);
 }
 
-bool mark_above(const struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
-                const struct vos_key *dkey, uint64_t epoch)
+bool mark_above(const struct vos_cont *c, const struct site *at, uint64_t epoch)
 {
-    const struct marks *m = c->v->marks;
-    uint64_t o = pend_hash_obj(c, oid) % PEND_SLOTS, newest = MAX(m->base, c->mark);
+    const struct obj_slot *o = obj_slot(c, at);
+    uint64_t newest = at->level == VOS_OBJ ? o->read_any : MAX(o->read, dkey_slot(c, at)->read);
 
-    if (level == VOS_OBJ)
-        newest = MAX(newest, m->below[o]);
-    else
-        newest = MAX(newest, MAX(m->obj[o], m->dkey[pend_hash_dkey(c, oid, dkey) % PEND_SLOTS]));
+    newest = MAX(newest, MAX(c->v->marks_base, c->mark));
     return epoch <= newest && !MUTANT(MARKS_UNSEEN);
 }

@@ -9,7 +9,8 @@
  *
  * Resolve applies the intent, or gives it back, in one heap transaction with the outcome. A crash
  * leaves the intent or the outcome. Decide is the same for who leads the transaction: the intent
- * becomes a decision, which stays until everybody who prepared has been told.
+ * becomes a decision, which stays until everybody who prepared has been told. Who leads may also
+ * apply his part with the decision, and so never prepare it.
  */
 #include "vos/priv.h"
 
@@ -42,27 +43,26 @@ static int known(const struct vos_update *u, const struct vos_txid *txid, uint64
 static int still_at(const struct vos_update *u, uint64_t epoch)
 {
     struct view v;
-    int rc = marks_begin(u->c->v);
+    int rc;
 
-    if (rc)
-        return rc;
+    marks_begin(u->c->v);
     if (was_discarded(u->c, epoch))
         return -DER_AGAIN;
     view_init(&v, u->c, DAOS_EPOCH_MAX);
     for (uint32_t i = 0; i < u->nr; i++) {
         const struct vos_op *op = &u->ops[i];
-        enum vos_level level = op_of_obj(op) ? VOS_OBJ : VOS_DKEY;
+        struct site at = op_site(u->c, op);
         uint64_t changed;
         bool yes;
 
-        if (!mark_unchanged(u->c, level, op->oid, &op->dkey, epoch)) {
-            rc = key_probe(&v, level, op->oid, &op->dkey, NULL, &yes, &changed);
+        if (!mark_unchanged(u->c, &at, epoch)) {
+            rc = key_probe(&v, (enum vos_level)at.level, op->oid, &op->dkey, NULL, &yes, &changed);
             if (rc)
                 return rc;
             if (changed >= epoch)
                 return -DER_AGAIN;
         }
-        if (op->kind != VOS_OP_CHECK && mark_above(u->c, level, op->oid, &op->dkey, epoch))
+        if (op->kind != VOS_OP_CHECK && mark_above(u->c, &at, epoch))
             return -DER_AGAIN;
     }
     return 0;
@@ -198,7 +198,8 @@ static int run(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *tx
 
     if (rc)
         return update_refused(u, rc, epoch_in, lsn);
-    if (epoch_in)
+    if (epoch_in && update_looks(u) &&
+        !MUTANT(PREPARE_LOOKS_AHEAD)) /* what it changes waits for it */
         hlc_raise(v->clock, epoch_in);
     head.epoch = *epoch = epoch_in ? epoch_in : hlc_get(v->clock, wall_ns);
     if (update_only_checks(u))
@@ -315,12 +316,14 @@ static int end_at(struct vos_cont *c, struct doubt *d, const struct vos_txid *tx
     rc = remove_intent(&t, d->hlc, d->rand, d->seq, d->off, commit ? NULL : u);
     if (rc == 0 && commit)
         rc = update_apply(&t, u);
+    if (commit && !MUTANT(RESOLVE_BEHIND))
+        hlc_raise(c->v->clock, d->epoch);
     t.w.epoch = commit ? d->epoch : hlc_peek(c->v->clock);
     if (rc == 0)
         rc = record(&t, txid, verdict);
     if (rc == 0 && verdict == DECIDE) {
         kept = decided_new(d->hlc, d->rand, d->seq, d->epoch, d->info, d->info_len);
-        rc = kept ? intent_put_decided(&t, d, &kept->off) : -DER_NOMEM;
+        rc = kept ? intent_put_decided(&t, kept) : -DER_NOMEM;
         if (rc == 0)
             rc = vos_note_format(&t, VOS_FORMAT_DECIDED);
     }
@@ -445,6 +448,95 @@ int vos_withdraw(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t e
 }
 
 /* ---- Decisions ---- */
+
+static int apply_decided(struct vos_update *u, const struct vos_txid *txid, struct decided *kept,
+                         uint64_t *lsn)
+{
+    struct vos *v = u->c->v;
+    struct vos_tx t;
+    int rc = vos_tx_begin(&t, u->c, u->redo_max + COMMIT_REDO);
+
+    if (rc)
+        return rc;
+    if (update_only_deletes(u))
+        heap_tx_use_reserve(v->h, HEAP_RESERVE_DELETE);
+    t.w = (struct when){kept->epoch, 0};
+    t.replay = false;
+    t.floor = vos_keep_floor(u->c);
+    rc = update_apply(&t, u);
+    if (rc == 0)
+        rc = record(&t, txid, DECIDE);
+    if (rc == 0)
+        rc = intent_put_decided(&t, kept);
+    if (rc == 0)
+        rc = vos_note_format(&t, VOS_FORMAT_DECIDED);
+    if (rc == 0)
+        rc = vos_ceiling_raise(&t, kept->epoch);
+    if (rc == 0)
+        rc = vos_tx_commit(&t, lsn);
+    if (rc)
+        vos_tx_abort(&t);
+    return rc;
+}
+
+static int decide_now(struct vos_update *u, const struct vos_txid *txid, uint64_t epoch,
+                      const void *info, uint32_t info_len, uint64_t *lsn)
+{
+    struct vos *v = u->c->v;
+    struct decided *kept;
+    uint64_t other;
+    bool replayed = false;
+    int rc = known(u, txid, epoch, &other, &replayed);
+
+    if (rc == 0 && replayed) /* by an earlier copy, which had participants of its own */
+        rc = -DER_TX_RESTART;
+    if (rc)
+        return rc;
+    rc = MUTANT(DECIDE_UNLOOKED) ? 0 : may(u, epoch);
+    if (rc)
+        return update_refused(u, rc, epoch, lsn);
+    hlc_raise(v->clock, epoch);
+    if (v->decided_nr >= VOS_DECIDED_MAX)
+        return -DER_AGAIN;
+    kept = decided_new(txid->session_hlc, txid->session_rand, txid->seq, epoch, info, info_len);
+    if (kept == NULL)
+        return -DER_NOMEM;
+    rc = apply_decided(u, txid, kept, lsn);
+    if (rc) {
+        base_free(kept);
+        return update_refused(u, rc, epoch, lsn);
+    }
+    kept->lsn = *lsn;
+    decided_add(u->c, kept);
+    update_mark(u, epoch);
+    update_note(u, *lsn, epoch);
+    return 0;
+}
+
+int vos_update_decide(struct vos_update *u, const struct vos_txid *txid, daos_epoch_t epoch,
+                      const void *info, uint32_t info_len, uint64_t *lsn)
+{
+    int rc = 0;
+
+    *lsn = 0;
+    arena_reset(&u->c->v->scratch);
+    if (u->c->gone) {
+        *lsn = u->c->v->gone_lsn;
+        update_free(u, true);
+        return -DER_NO_HDL;
+    }
+    if (txid_is_none(txid) || !txid_is_sane(txid) || info_len > VOS_INFO_MAX || epoch == 0 ||
+        epoch >= HLC_LAST || update_only_checks(u))
+        rc = -DER_INVAL;
+    if (rc == 0)
+        rc = decide_now(u, txid, epoch, info, info_len, lsn);
+    if (rc > 0)
+        return rc; /* again, with everything kept */
+    if (rc)
+        *lsn = MAX(*lsn, update_seen_lsn(u));
+    update_free(u, rc != 0);
+    return rc;
+}
 
 bool vos_decided(const struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t *epoch,
                  uint64_t *lsn)

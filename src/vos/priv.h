@@ -50,12 +50,23 @@ static inline int when_cmp(struct when a, struct when b)
 
 /* ---- State ---- */
 
+/* Pending LSNs and marks (marks.c): what one read looks at lies in one cache line each. */
 #define PEND_SLOTS 4096u
+struct obj_slot {                              /* of objects that hash together */
+    uint64_t lsn __attribute__((aligned(64))); /* newest that punched one of them */
+    uint64_t lsn_any;                          /* ... changed anything in one */
+    uint64_t read, read_any; /* newest epochs: all of one was read; anything in one */
+    uint64_t changed, changed_any;
+};
+struct dkey_slot {
+    uint64_t lsn __attribute__((aligned(32)));
+    uint64_t read, changed;
+};
 
 /* What a shard keeps in memory of transactions beside its pages, at most: tables of marks, intents
  * (the last one may go beyond it), decisions, sessions that were found. VOS_TX_MEMORY is what the
  * engine may count on. */
-#define MARKS_BYTES       (9 * PEND_SLOTS * sizeof(uint64_t)) /* pending LSNs, read, change marks */
+#define MARKS_BYTES       (PEND_SLOTS * (sizeof(struct obj_slot) + sizeof(struct dkey_slot)))
 #define DOUBT_BYTES_MAX   (UINT64_C(8) << 20)
 #define SESSIONS_KEPT     8192u
 #define SESSION_KEPT_SIZE (sizeof(struct hlink) + 3 * sizeof(uint64_t))
@@ -75,8 +86,8 @@ enum stat_ix {
 };
 
 struct session; /* session.c */
-struct marks;   /* marks.c */
 struct doubt;   /* doubt.c */
+struct decided;
 
 struct vos {
     struct heap *h;
@@ -89,20 +100,20 @@ struct vos {
     struct arena scratch;     /* of the call that runs now */
     struct vos_update *spare; /* finished updates, reused */
     uint32_t spare_nr;
-    struct htable sessions;            /* session.c: cache of offsets */
-    struct check_state *check;         /* check.c: a walk under way */
-    struct repair_state *repair;       /* repair.c: the same */
-    uint64_t gone_lsn;                 /* newest destroy of a container */
-    bool garbage;                      /* vos_reclaim() has something to do */
-    bool reclaim_unread;               /* this round passed by what the device could not read */
-    uint32_t doubt_nr, doubt_pages;    /* intents of all containers, and what they are promised */
-    uint32_t decided_nr;               /* decisions of all containers */
-    uint64_t tx_bytes;                 /* of memory, of those intents and decisions */
-    const struct doubt *met;           /* by the call that answered -DER_INPROGRESS last */
-    struct marks *marks;               /* NULL until the first prepare at a given epoch */
-    uint64_t pend_dkey[PEND_SLOTS];    /* newest LSN that changed a dkey of this slot */
-    uint64_t pend_obj[PEND_SLOTS];     /* ... punched an object of this slot */
-    uint64_t pend_obj_any[PEND_SLOTS]; /* ... changed anything below an object of this slot */
+    struct htable sessions;         /* session.c: cache of offsets */
+    struct check_state *check;      /* check.c: a walk under way */
+    struct repair_state *repair;    /* repair.c: the same */
+    uint64_t gone_lsn;              /* newest destroy of a container */
+    bool garbage;                   /* vos_reclaim() has something to do */
+    bool reclaim_unread;            /* this round passed by what the device could not read */
+    uint32_t doubt_nr, doubt_pages; /* intents of all containers, and what they are promised */
+    uint32_t decided_nr;            /* decisions of all containers */
+    uint64_t tx_bytes;              /* of memory, of those intents and decisions */
+    const struct doubt *met;        /* by the call that answered -DER_INPROGRESS last */
+    bool marks;                     /* they are kept: from the first prepare at a given epoch */
+    uint64_t marks_base;            /* what was read or changed before counts as at this epoch */
+    struct obj_slot obj_slot[PEND_SLOTS];
+    struct dkey_slot dkey_slot[PEND_SLOTS];
 };
 
 struct vos_cont {
@@ -161,10 +172,17 @@ int vos_note_format(struct vos_tx *t, uint32_t version);
 /* A read at this epoch happens: later writes come after it. Opens a transaction of its own if the
  * ceiling must rise. */
 int vos_read_mark(struct vos *v, uint64_t epoch);
-/* The beginning of a read of a dkey (VOS_DKEY), of an object (VOS_OBJ), of all (-1): its mark, or
- * -DER_INPROGRESS and what that answer has to wait for. (doubt.c) */
-int vos_read_begin(struct vos_cont *c, uint64_t epoch, int level, daos_obj_id_t oid,
-                   const struct vos_key *dkey, uint64_t *lsn);
+/* Where something is read or changed: a dkey (VOS_DKEY), an object (VOS_OBJ), all objects (-1). */
+struct site {
+    int level;
+    daos_obj_id_t oid;
+    uint64_t obj, dkey; /* hashes */
+};
+struct site site_of(const struct vos_cont *c, int level, daos_obj_id_t oid,
+                    const struct vos_key *dkey); /* (marks.c) */
+/* The beginning of a read: its mark, or -DER_INPROGRESS and what that answer has to wait for.
+ * (doubt.c) */
+int vos_read_begin(struct vos_cont *c, uint64_t epoch, const struct site *at, uint64_t *lsn);
 /* What must be durable before a read at this epoch is answered, lsn being what it saw: also that
  * later writes come after it, or a crash would bring the clock back below. */
 static inline uint64_t vos_read_lsn(const struct vos *v, uint64_t epoch, uint64_t lsn)
@@ -210,35 +228,25 @@ bool snap_between(const struct vos_cont *c, uint64_t from, uint64_t to);
 /* May a version visible in [from, to) be dropped? */
 bool droppable(const struct vos_tx *t, uint64_t from, uint64_t to);
 
-/* ---- marks.c: pending LSNs ---- */
+/* ---- marks.c: pending LSNs, marks ---- */
 
-enum pend { PEND_DKEY, PEND_OBJ, PEND_OBJ_ANY };
 uint64_t pend_hash_obj(const struct vos_cont *c, daos_obj_id_t oid);
-uint64_t pend_hash_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey);
-void pend_note(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
-               const struct vos_key *dkey, uint64_t lsn);
-/* What an answer about one dkey (VOS_DKEY), all dkeys of an object (VOS_OBJ), all objects (level
- * -1) observed. */
-uint64_t pend_seen_dkey(const struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey);
-uint64_t pend_seen_obj(const struct vos_cont *c, daos_obj_id_t oid);
-uint64_t pend_seen_cont(const struct vos_cont *c);
+uint64_t pend_hash_dkey(uint64_t obj_hash, uint64_t dkey_hash); /* of hash_bytes() */
+/* Something is changed there. */
+void pend_note(struct vos_cont *c, const struct site *at, uint64_t lsn);
+/* What an answer about it observed. */
+uint64_t pend_seen(const struct vos_cont *c, const struct site *at);
 
-/* Read marks: kept from here on. -DER_NOMEM. */
-int marks_begin(struct vos *v);
-uint64_t marks_bytes(const struct vos *v); /* of memory, with those of pending LSNs */
-/* Levels as of vos_read_begin(). */
-void mark_note(struct vos_cont *c, int level, daos_obj_id_t oid, const struct vos_key *dkey,
-               uint64_t epoch);
+void marks_begin(struct vos *v); /* they are kept from here on */
+/* It was read at this epoch. */
+void mark_note(struct vos_cont *c, const struct site *at, uint64_t epoch);
 /* May a change of a dkey, or the punch of an object, not go to this epoch? After marks_begin(). */
-bool mark_above(const struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
-                const struct vos_key *dkey, uint64_t epoch);
+bool mark_above(const struct vos_cont *c, const struct site *at, uint64_t epoch);
 /* Something was changed there at this epoch. */
-void mark_change(struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
-                 const struct vos_key *dkey, uint64_t epoch);
+void mark_change(struct vos_cont *c, const struct site *at, uint64_t epoch);
 /* Is it certain that nothing of a dkey, or of all of an object, was changed at this epoch or later?
  * False: it is not known. After marks_begin(). */
-bool mark_unchanged(const struct vos_cont *c, enum vos_level level, daos_obj_id_t oid,
-                    const struct vos_key *dkey, uint64_t epoch);
+bool mark_unchanged(const struct vos_cont *c, const struct site *at, uint64_t epoch);
 
 /* ---- key.c ---- */
 
@@ -318,15 +326,17 @@ struct walk {
     struct tree_key key;
     struct when none;
     uint64_t above; /* extents that end here or before may be left out; 0: none */
+    uint64_t below; /* of those that begin here or behind only the first may come; 0: all do */
 };
 void walk_init(struct walk *w, struct heap *h, const struct tree_class *cls, uint64_t root,
                enum korder ko);
 /* Extents only: starts at the first entry with start >= from, or (down) at the last with start <
  * from. */
 void walk_ext(struct walk *w, struct heap *h, uint64_t akey, uint64_t from, bool down);
-/* Up, those that may reach behind `above`: from where the longest extent of the akey does. */
-void walk_ext_above(struct walk *w, struct heap *h, uint64_t akey, const struct akey_rec *a,
-                    uint64_t above);
+/* Up, those that may reach behind `above` and begin before `below`: from where the longest extent
+ * of the akey does. Others may come too; one that begins at `below` or behind is the last. */
+void walk_ext_range(struct walk *w, struct heap *h, uint64_t akey, const struct akey_rec *a,
+                    uint64_t above, uint64_t below);
 /* ahead.c */
 #define AHEAD_STEP 4u
 /* Every AHEAD_STEP entries: what the entries behind the one at `at` will need. */
@@ -484,7 +494,7 @@ struct part {           /* one stored version to be */
     struct layout l; /* total = bytes of the record */
     uint32_t ext_nr; /* data extents */
     struct space_extent *ext;
-    const uint8_t *csums;
+    const uint8_t *csums; /* the caller's; NULL: CRC-32C of our own */
     uint16_t csum_type;
     const uint8_t *image; /* of an intent: the version's record, of which only the layout is there;
                              what it names is in use. NULL: from the iod */
@@ -659,6 +669,8 @@ int update_apply(struct vos_tx *t, const struct vos_update *u);
 uint64_t update_seen_lsn(const struct vos_update *u);
 /* It is committed; epoch 0: nothing is changed by it yet. */
 void update_note(const struct vos_update *u, uint64_t lsn, uint64_t epoch);
+/* Does it look at what is there? */
+bool update_looks(const struct vos_update *u);
 /* What it looked at was read at this epoch. */
 void update_mark(const struct vos_update *u, uint64_t epoch);
 /* Nothing is stored of it but that it was looked at, which outlives a crash: marked, and *lsn must
@@ -675,6 +687,11 @@ static inline bool op_of_obj(const struct vos_op *op)
 {
     return op->kind != VOS_OP_UPDATE &&
            (op->level == VOS_OBJ || (op->kind == VOS_OP_CHECK && op->check == VOS_CHECK_ONLY));
+}
+
+static inline struct site op_site(const struct vos_cont *c, const struct vos_op *op)
+{
+    return site_of(c, op_of_obj(op) ? VOS_OBJ : VOS_DKEY, op->oid, &op->dkey);
 }
 
 /* ---- prepare.c ---- */
@@ -705,7 +722,7 @@ int intent_head(struct heap *h, uint64_t off, struct arena *a, struct intent *i)
 /* What update_apply() needs; *in and all of it are the update's, to be freed by update_free(). */
 int intent_as_update(struct vos_cont *c, uint64_t off, struct vos_update **u, struct intent *in);
 /* What is left of one that was decided. [heap transaction] */
-int intent_put_decided(struct vos_tx *t, const struct doubt *d, uint64_t *off);
+int intent_put_decided(struct vos_tx *t, struct decided *d); /* sets d->off */
 /* Frees its records; values: and what it owns. */
 int intent_free(struct vos_tx *t, uint64_t off, const struct vos_update *values);
 /* Offset of each further record of it. -DER_NONEXIST at the end. */

@@ -255,14 +255,9 @@ uint64_t update_seen_lsn(const struct vos_update *u)
     uint64_t lsn = u->c->v->gone_lsn;
 
     for (uint32_t i = 0; i < u->nr; i++) {
-        const struct vos_op *op = &u->ops[i];
-        uint64_t s;
+        struct site at = op_site(u->c, &u->ops[i]);
 
-        if (op_of_obj(op))
-            s = pend_seen_obj(u->c, op->oid);
-        else
-            s = pend_seen_dkey(u->c, op->oid, &op->dkey);
-        lsn = MAX(lsn, s);
+        lsn = MAX(lsn, pend_seen(u->c, &at));
     }
     return lsn;
 }
@@ -447,15 +442,14 @@ int update_apply(struct vos_tx *t, const struct vos_update *u)
 void update_note(const struct vos_update *u, uint64_t lsn, uint64_t epoch)
 {
     for (uint32_t i = 0; i < u->nr; i++) {
-        const struct vos_op *op = &u->ops[i];
-        enum vos_level level =
-            op->kind == VOS_OP_PUNCH && op->level == VOS_OBJ ? VOS_OBJ : VOS_DKEY;
+        struct site at;
 
-        if (op->kind == VOS_OP_CHECK)
+        if (u->ops[i].kind == VOS_OP_CHECK)
             continue;
-        pend_note(u->c, level, op->oid, &op->dkey, lsn);
+        at = op_site(u->c, &u->ops[i]);
+        pend_note(u->c, &at, lsn);
         if (epoch && !MUTANT(CHANGES_UNMARKED))
-            mark_change(u->c, level, op->oid, &op->dkey, epoch);
+            mark_change(u->c, &at, epoch);
     }
 }
 
@@ -472,11 +466,22 @@ static bool looks(const struct vos_op *op)
 static void mark(const struct vos_update *u, uint64_t epoch, bool all)
 {
     for (uint32_t i = 0; u->c->v->marks && i < u->nr; i++) {
-        const struct vos_op *op = &u->ops[i];
+        struct site at;
 
-        if (all || looks(op))
-            mark_note(u->c, op_of_obj(op) ? VOS_OBJ : VOS_DKEY, op->oid, &op->dkey, epoch);
+        if (!all && !looks(&u->ops[i]))
+            continue;
+        at = op_site(u->c, &u->ops[i]);
+        mark_note(u->c, &at, epoch);
     }
+}
+
+bool update_looks(const struct vos_update *u)
+{
+    bool yes = false;
+
+    for (uint32_t i = 0; i < u->nr; i++)
+        yes = yes || looks(&u->ops[i]);
+    return yes;
 }
 
 void update_mark(const struct vos_update *u, uint64_t epoch)

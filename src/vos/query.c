@@ -193,6 +193,7 @@ int vos_query_key(struct vos_cont *c, daos_epoch_t epoch, uint64_t flags, daos_o
                       .recx = recx,
                       .rec_size = rec_size};
     daos_epoch_t newest = 0;
+    struct site at;
     struct view v;
     int rc;
 
@@ -201,14 +202,15 @@ int vos_query_key(struct vos_cont *c, daos_epoch_t epoch, uint64_t flags, daos_o
         return -DER_NO_HDL;
     }
     rc = check(&q, dkey_in);
+    at = site_of(c, VOS_OBJ, oid, NULL);
     if (rc == 0)
-        rc = vos_read_begin(c, epoch, VOS_OBJ, oid, NULL, lsn);
+        rc = vos_read_begin(c, epoch, &at, lsn);
     if (rc)
         return rc;
     arena_reset(&c->v->scratch);
     view_init(&v, c, epoch);
     rc = run(&q, &v, dkey_in, &newest);
-    *lsn = vos_read_lsn(c->v, epoch, pend_seen_obj(c, oid));
+    *lsn = vos_read_lsn(c->v, epoch, pend_seen(c, &at));
     if (rc == 0 && max_epoch)
         *max_epoch = newest;
     return rc;
@@ -219,6 +221,7 @@ int vos_probe(struct vos_cont *c, daos_epoch_t epoch, enum vos_level level, daos
               uint64_t *lsn)
 {
     uint64_t when = 0;
+    struct site at;
     struct view v;
     bool yes;
     int rc = 0;
@@ -233,15 +236,16 @@ int vos_probe(struct vos_cont *c, daos_epoch_t epoch, enum vos_level level, daos
         rc = key_check(dkey_korder(oid), dkey);
     if (rc == 0 && level == VOS_AKEY)
         rc = key_check(akey_korder(oid), akey);
-    if (rc == 0)
-        rc = vos_read_begin(c, epoch, level == VOS_OBJ ? VOS_OBJ : VOS_DKEY, oid, dkey, lsn);
+    if (rc)
+        return rc;
+    at = site_of(c, level == VOS_OBJ ? VOS_OBJ : VOS_DKEY, oid, dkey);
+    rc = vos_read_begin(c, epoch, &at, lsn);
     if (rc)
         return rc;
     arena_reset(&c->v->scratch);
     view_init(&v, c, epoch);
     rc = key_probe(&v, level, oid, dkey, akey, &yes, &when);
-    *lsn = level == VOS_OBJ ? pend_seen_obj(c, oid) : pend_seen_dkey(c, oid, dkey);
-    *lsn = vos_read_lsn(c->v, epoch, *lsn);
+    *lsn = vos_read_lsn(c->v, epoch, pend_seen(c, &at));
     if (rc)
         return rc;
     if (!yes)

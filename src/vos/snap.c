@@ -159,7 +159,7 @@ int vos_snap_add(struct vos_cont *c, daos_epoch_t epoch)
         return rc;
     }
     put(c->snaps, &c->snap_nr, epoch);
-    mark_note(c, -1, (daos_obj_id_t){0}, NULL, epoch);
+    mark_note(c, &(struct site){.level = -1}, epoch);
     if (hlc_peek(c->v->clock) < epoch)
         hlc_raise(c->v->clock, epoch);
     return 0;

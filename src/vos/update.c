@@ -1,7 +1,6 @@
 /*
  * Beginning an update: the shapes of the operations are checked, values are cut into what will be
- * stored, data extents reserved for the large ones, and checksums computed where the caller brought
- * none that fit. Nothing is changed yet.
+ * stored, and data extents reserved for the large ones. Nothing is changed yet.
  */
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -32,27 +31,6 @@ void iov_copy(const struct iovec *iov, uint32_t nr, uint64_t off, void *dst, siz
         off = 0;
     }
     ASSERT(len == 0); /* sizes were checked at begin */
-}
-
-static uint64_t iov_csum(enum csum_type type, const struct iovec *iov, uint32_t nr, uint64_t off,
-                         uint64_t len)
-{
-    struct csum c;
-
-    csum_begin(&c, type);
-    for (uint32_t i = 0; i < nr && len; i++) {
-        uint64_t n;
-
-        if (off >= iov[i].iov_len) {
-            off -= iov[i].iov_len;
-            continue;
-        }
-        n = MIN(len, iov[i].iov_len - off);
-        csum_add(&c, (const uint8_t *)iov[i].iov_base + off, n);
-        len -= n;
-        off = 0;
-    }
-    return csum_end(&c);
 }
 
 /* ---- Shapes ---- */
@@ -204,36 +182,22 @@ static int place_add(struct vos_update *u, uint32_t op, uint32_t iod, uint64_t s
     return 0;
 }
 
-/* Checksums of the part: the caller's where the chunks agree, else CRC-32C of our own. unit: bytes
- * one covers; base: where the recx begins in the stream. */
-static int part_csums(struct vos_update *u, const struct vos_iod *iod, struct part *p,
-                      const struct vos_csum *given, uint64_t base, uint64_t recx_bytes,
-                      uint64_t unit, uint32_t nr)
+/* Checksums of the part: the caller's where the chunks agree, else CRC-32C of our own, which
+ * layout_store() computes. unit: bytes one covers; base: where the recx begins in the stream. */
+static int part_csums(struct part *p, const struct vos_csum *given, uint64_t base,
+                      uint64_t recx_bytes, uint64_t unit, uint32_t nr)
 {
     uint64_t at = p->src_off - base;
-    uint8_t *own;
 
-    if (given && given->type && at % unit == 0 &&
-        (p->bytes % unit == 0 || at + p->bytes == recx_bytes)) {
-        if (given->len != stored_csum_len(given->type) || given->bytes == NULL ||
-            given->nr < at / unit + nr)
-            return -DER_INVAL;
-        p->csum_type = given->type;
-        p->csums = given->bytes + at / unit * given->len;
-        return 0;
-    }
-    own = arena_alloc(&u->arena, nr * 4);
-    if (own == NULL)
-        return -DER_NOMEM;
-    for (uint32_t i = 0; i < nr; i++) {
-        uint64_t off = i * unit;
-        uint32_t v = (uint32_t)iov_csum(CSUM_CRC32, iod->iov, iod->iov_nr, p->src_off + off,
-                                        MIN(unit, p->bytes - off));
-
-        memcpy(own + i * 4, &v, 4);
-    }
     p->csum_type = CSUM_CRC32;
-    p->csums = own;
+    if (!given || !given->type || at % unit != 0 ||
+        (p->bytes % unit != 0 && at + p->bytes != recx_bytes))
+        return 0;
+    if (given->len != stored_csum_len(given->type) || given->bytes == NULL ||
+        given->nr < at / unit + nr)
+        return -DER_INVAL;
+    p->csum_type = given->type;
+    p->csums = given->bytes + at / unit * given->len;
     return 0;
 }
 
@@ -266,7 +230,7 @@ static int prep_single(struct vos_update *u, uint32_t op, uint32_t ix, const str
     p->nr = 1;
     p->bytes = iod->rec_size;
     if (p->bytes <= u->heap_max) {
-        rc = part_csums(u, iod, p, iod->csums, 0, p->bytes, p->bytes, 1);
+        rc = part_csums(p, iod->csums, 0, p->bytes, p->bytes, 1);
         if (rc == 0)
             part_heap(p, base);
         return rc;
@@ -296,26 +260,10 @@ static int prep_single(struct vos_update *u, uint32_t op, uint32_t ix, const str
             done += len;
         }
     }
-    if (p->ext_nr == 1) {
-        rc = part_csums(u, iod, p, iod->csums, 0, p->bytes, p->bytes, 1);
-    } else {
-        /* each piece is verified alone, so each gets a checksum */
-        uint8_t *own = arena_alloc(&u->arena, p->ext_nr * 4);
-        uint64_t at = 0;
-
-        if (own == NULL)
-            return -DER_NOMEM;
-        for (uint32_t i = 0; i < p->ext_nr; i++) {
-            uint64_t len = MIN(p->bytes - at, (uint64_t)p->ext[i].nr * SPACE_BLOCK);
-            uint32_t v = (uint32_t)iov_csum(CSUM_CRC32, iod->iov, iod->iov_nr, at, len);
-
-            memcpy(own + i * 4, &v, 4);
-            at += len;
-        }
-        p->csum_type = CSUM_CRC32;
-        p->csums = own;
-        rc = 0;
-    }
+    if (p->ext_nr > 1)
+        p->csum_type = CSUM_CRC32; /* each piece is verified alone, so each gets one */
+    else
+        rc = part_csums(p, iod->csums, 0, p->bytes, p->bytes, 1);
     if (rc == 0)
         layout_make(&p->l, base, p->bytes, VER_CSUM | VER_DATA, p->ext_nr, p->csum_type, p->ext_nr);
     return rc;
@@ -347,7 +295,7 @@ static int part_array(struct vos_update *u, uint32_t op, uint32_t ix, const stru
         if (rc)
             return rc;
     }
-    rc = part_csums(u, iod, p, given, base, recx_bytes, VOS_CSUM_CHUNK, csums);
+    rc = part_csums(p, given, base, recx_bytes, VOS_CSUM_CHUNK, csums);
     if (rc)
         return rc;
     if (ext)

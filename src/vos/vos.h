@@ -148,8 +148,8 @@ struct vos_iod {
     const struct iovec *iov; /* the bytes of all recxs (or the value), one stream; app or message
                                 memory, stays until publish or cancel */
     uint32_t iov_nr;
-    const struct vos_csum
-        *csums; /* one for SINGLE, one per recx for ARRAY, or NULL: vos computes them (CRC32C) */
+    const struct vos_csum *csums; /* one for SINGLE, one per recx for ARRAY, or NULL: vos computes
+                                     them (CRC32C) when it publishes */
 };
 
 struct vos_op {
@@ -238,18 +238,19 @@ struct vos_anchor;
  * must be durable before the promise is given. info: at most VOS_INFO_MAX bytes for
  * vos_doubt_list() and vos_met(). epoch_in 0: the clock. Else the transaction's own, from another
  * shard: then -DER_AGAIN if at or after it something happened to what the compound looks at or
- * changes, or if what it changes was read at or after it (reads at a given epoch, and what publish
- * and prepare looked at), or if another attempt of it is prepared; a later epoch may do, while
+ * changes, or if what it changes was read at or after it (a read of the latest is one at the epoch
+ * before the clock's newest), or if another attempt of it is prepared; a later epoch may do, while
  * -DER_TX_RESTART of a check is final. Such marks are kept from the first prepare with an epoch_in
  * on; that one, and after it those with epochs from before it, are too early. *replayed: it is
- * prepared, or was committed; *epoch_out says at which epoch. -DER_TX_RESTART: it was aborted; a
- * new attempt needs a new id. -DER_INPROGRESS: another is in the way, or this id is prepared in
- * another container. -DER_AGAIN: VOS_INTENT_MAX are prepared, or too much. -DER_NOSPACE: no room to
- * apply it later either; compounds that only delete fit a full pool, but few at a time.
- * -DER_OVERFLOW: as publish, or keys and small values of more than a MiB, or a commit that could
- * take more of the log than heap_promise_max(): the least log is for about 24 changes, each in an
- * object of its own; one of 4 MiB for VOS_OPS_MAX. A compound of nothing but checks prepares
- * nothing: it has done its part, and there is nothing to resolve. */
+ * prepared, or was committed; *epoch_out says at which epoch. An epoch_in may lie ahead of the
+ * clock, which comes after it when it is committed, or at once if the compound looks at something.
+ * -DER_TX_RESTART: it was aborted; a new attempt needs a new id. -DER_INPROGRESS: another is in the
+ * way, or this id is prepared in another container. -DER_AGAIN: VOS_INTENT_MAX are prepared, or too
+ * much. -DER_NOSPACE: no room to apply it later either; compounds that only delete fit a full pool,
+ * but few at a time. -DER_OVERFLOW: as publish, or keys and small values of more than a MiB, or a
+ * commit that could take more of the log than heap_promise_max(): the least log is for about 24
+ * changes, each in an object of its own; one of 4 MiB for VOS_OPS_MAX. A compound of nothing but
+ * checks prepares nothing: it has done its part, and there is nothing to resolve. */
 int vos_update_prepare(struct vos_update *u, uint64_t wall_ns, const struct vos_txid *txid,
                        daos_epoch_t epoch_in, const void *info, uint32_t info_len,
                        daos_epoch_t *epoch_out, uint64_t *lsn, bool *replayed);
@@ -279,6 +280,15 @@ int vos_doubt_list(struct vos_cont *c, struct vos_anchor *anchor,
 /* As vos_resolve() with commit, for who leads: id, epoch and info stay as a decision until they are
  * forgotten, whatever becomes of the session. */
 int vos_decide(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t *epoch, uint64_t *lsn);
+/* For who leads and did not prepare his part: applies it at this epoch and leaves the decision, at
+ * once. Once it is durable (*lsn) the transaction is committed, everywhere; so all others have
+ * prepared at this epoch, durably. Refuses what vos_update_prepare() refuses, with the same errors,
+ * and checks alone (-DER_INVAL); also -DER_TX_RESTART: an earlier copy committed it; -DER_AGAIN:
+ * it is prepared here; VOS_DECIDED_MAX decisions are kept. Who has been prepared cannot be
+ * overtaken by reads and changes, this one can: after an attempt that failed prepare, then
+ * vos_decide(). */
+int vos_update_decide(struct vos_update *u, const struct vos_txid *txid, daos_epoch_t epoch,
+                      const void *info, uint32_t info_len, uint64_t *lsn);
 /* An attempt is given up: if it is prepared at this epoch it is not any more, and nothing is
  * remembered. *lsn 0: it was not. */
 int vos_withdraw(struct vos_cont *c, const struct vos_txid *txid, daos_epoch_t epoch,

@@ -16,6 +16,10 @@ void il_pause(void)
     memory_refresh();
 }
 
+void spin_offer(struct spin *s, uint64_t now, uint64_t idle_ns, uint64_t *offer_ns)
+{
+}
+
 void spin_pause(unsigned *tries)
 {
     (void)tries;

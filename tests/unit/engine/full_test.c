@@ -8,15 +8,18 @@ static int no_room(struct io_dev *dev, uint64_t size)
     return -DER_NOSPACE;
 }
 
-/* From now on the device stays as large as it is. */
+/* From now on the devices stay as large as they are. */
 static void freeze(struct rig *r)
 {
     static struct io_dev_ops ops;
-    struct io_dev *dev = super_dev(r->eng->shard->devs.role[SUPER_DATA]);
 
-    ops = *dev->ops;
-    ops.grow = no_room;
-    dev->ops = &ops;
+    for (uint32_t i = 0; i < r->eng->shard_nr; i++) {
+        struct io_dev *dev = super_dev(r->eng->shard[i].devs.role[SUPER_DATA]);
+
+        ops = *dev->ops;
+        ops.grow = no_room;
+        dev->ops = &ops;
+    }
 }
 
 /* Writes values until there is no room; how many. */
@@ -154,6 +157,87 @@ static void test_a_full_pool_survives_a_crash(void **state)
     check_whole(r);
 }
 
+/* ---- Many at once ---- */
+
+#define PUNCHES 120u
+
+/* Takes a dkey away in two shards. */
+struct both {
+    struct net_call call;
+    struct msg_obj_tx_req req;
+    struct msg_obj_tx_rep rep;
+    struct msg_part part[2];
+    struct msg_op op[2];
+    char dkey[16];
+    struct rt_event done;
+};
+
+static void both_done(struct net_call *call)
+{
+    struct both *b = call->arg;
+
+    rt_event_set(&b->done);
+}
+
+static void both_send(struct rig *r, struct both *b, uint32_t n)
+{
+    uint64_t acked = r->seq;
+
+    snprintf(b->dkey, sizeof(b->dkey), "%u", n);
+    for (uint32_t i = 0; i < 2; i++) {
+        b->op[i] = (struct msg_op){.kind = MSG_OP_PUNCH,
+                                   .level = MSG_DKEY,
+                                   .oid = rig_oid(1 + i),
+                                   .dkey = rig_key(b->dkey)};
+        b->part[i] = (struct msg_part){.target = i, .ops = &b->op[i], .ops_nr = 1};
+    }
+    b->req = (struct msg_obj_tx_req){.parts = b->part, .parts_nr = 2};
+    memcpy(b->req.hdl, r->coh, 16);
+    net_call_init(&b->call, MSG_OBJ_TX);
+    b->call.hdr.session_hlc = 5;
+    b->call.hdr.session_rand = 6;
+    b->call.hdr.seq = acked + 1 + n;
+    b->call.hdr.acked = acked;
+    b->call.req = &b->req;
+    b->call.rep = &b->rep;
+    b->call.done = both_done;
+    b->call.arg = b;
+    rt_event_init(&b->done);
+    net_call_send(r->peer, &b->call);
+}
+
+/* The reserve has room for few of them at a time: the others wait for it. */
+static void test_transactions_that_delete_wait_for_room(void **state)
+{
+    struct rig *r = *state;
+    struct both *b = calloc(PUNCHES, sizeof(*b));
+
+    freeze(r);
+    for (r->target = 0; r->target < 2; r->target++)
+        assert_true(fill(r, 1 + r->target, 1500) > (int)PUNCHES);
+    for (uint32_t i = 0; i < PUNCHES; i++)
+        both_send(r, &b[i], i);
+    for (uint32_t i = 0; i < PUNCHES; i++) {
+        rt_event_wait(&b[i].done);
+        assert_int_equal(b[i].call.rc, 0);
+        net_call_fini(&b[i].call);
+    }
+    r->seq += PUNCHES;
+    for (r->target = 0; r->target < 2; r->target++)
+        for (uint32_t i = 0; i < PUNCHES; i++)
+            assert_value(r, 1 + r->target, b[i].dkey, "a", "", 0);
+    free(b);
+    check_whole(r);
+}
+
+static int setup_two(void **state)
+{
+    struct rig *r = calloc(1, sizeof(*r));
+
+    r->targets = 2;
+    return rig_setup_in(state, r);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -162,6 +246,8 @@ int main(void)
         T(test_large_values_fill_the_data_role),
         T(test_small_values_fill_the_heap),
         T(test_a_full_pool_survives_a_crash),
+        cmocka_unit_test_setup_teardown(test_transactions_that_delete_wait_for_room, setup_two,
+                                        rig_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,38 @@ static void test_conditions(void **state)
                      -DER_NONEXIST);
 }
 
+/* What an answer is put together from has to say that it changed since, also if nothing was there.
+ */
+static void test_it_is_said_what_changed_since(void **state)
+{
+    struct rig *r = *state;
+    struct msg_obj_query_key_req q = {.oid = rig_oid(1)};
+    struct msg_obj_query_key_rep found = {0};
+    struct msg_obj_probe_req p = {.level = MSG_OBJ, .oid = rig_oid(1)};
+    struct msg_obj_probe_rep probed = {0};
+    uint64_t first, second;
+
+    memcpy(q.hdl, r->coh, 16);
+    memcpy(p.hdl, r->coh, 16);
+    assert_int_equal(rig_put_at(r, 1, "d", "a", "v", 1, 0, &first), 0);
+    q.epoch = p.epoch = first - 1;
+    assert_int_equal(rig_ask(r, MSG_OBJ_QUERY_KEY, &q, &found), 0);
+    assert_int_equal(found.max_epoch, first - 1);
+    assert_int_equal(rig_ask(r, MSG_OBJ_PROBE, &p, &probed), -DER_NONEXIST);
+    assert_int_equal(probed.changed, first - 1);
+    q.epoch = p.epoch = first + 1;
+    assert_int_equal(rig_ask(r, MSG_OBJ_QUERY_KEY, &q, &found), 0);
+    assert_int_equal(found.max_epoch, first);
+    assert_int_equal(rig_ask(r, MSG_OBJ_PROBE, &p, &probed), 0);
+    assert_int_equal(probed.changed, first);
+    assert_int_equal(rig_put_at(r, 1, "e", "a", "v", 1, 0, &second), 0);
+    assert_true(second > first + 1);
+    assert_int_equal(rig_ask(r, MSG_OBJ_QUERY_KEY, &q, &found), 0);
+    assert_int_equal(found.max_epoch, first + 1);
+    assert_int_equal(rig_ask(r, MSG_OBJ_PROBE, &p, &probed), 0);
+    assert_int_equal(probed.changed, first + 1);
+}
+
 static void test_large_values(void **state)
 {
     static const uint64_t sizes[] = {4097, 8192, 65536, 100001, 1u << 20, (1u << 20) + 5,
@@ -395,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_put_and_get),
         T(test_conditions),
+        T(test_it_is_said_what_changed_since),
         T(test_large_values),
         T(test_acknowledged_survives_a_crash),
         T(test_pages_that_vanish),

@@ -33,7 +33,7 @@ static int fill(struct rig *r, void *arg)
 }
 
 struct scan {
-    uint64_t from, above, at;
+    uint64_t from, above, below, at;
     bool started;
     struct tree_entry ent[64];
     uint32_t nr;
@@ -42,7 +42,8 @@ struct scan {
 static int step(struct rig *r, void *arg)
 {
     struct scan *s = arg;
-    struct tree_key k = {.order = s->started ? s->at : s->from, .above = s->above};
+    struct tree_key k = {
+        .order = s->started ? s->at : s->from, .above = s->above, .below = s->below};
 
     return tree_scan(r->h, &ranges, rig_root(r), s->started ? TREE_GT : TREE_GE, &k, s->ent, 64,
                      &s->nr);
@@ -75,6 +76,39 @@ static uint32_t scan(struct world *w, uint64_t from, uint64_t above)
     return came;
 }
 
+/* Of a scan that is to end: all that come before the end, and then one that does not. How many. */
+static uint32_t scan_until(struct world *w, uint64_t from, uint64_t below)
+{
+    struct scan s = {.from = from, .below = below};
+    uint64_t next = (from + STEP - 1) / STEP;
+    uint32_t came = 0;
+    int rc;
+
+    while ((rc = rig_run(&w->r, step, &s, false, false)) == 0) {
+        assert_true(s.nr > 0);
+        for (uint32_t i = 0; i < s.nr; i++, came++, next++) {
+            assert_true(s.ent[i].order == next * STEP && s.ent[i].value == w->value[next]);
+            if (s.ent[i].order >= below)
+                return came + 1;
+        }
+        s.started = true;
+        s.at = s.ent[s.nr - 1].order;
+    }
+    assert_int_equal(rc, -DER_NONEXIST);
+    assert_int_equal(next, MAX((from + STEP - 1) / STEP, (uint64_t)NR));
+    return came;
+}
+
+/* The last step gives one that is not wanted and none behind it. */
+static void one_tells_the_end(struct world *w, uint64_t from, uint64_t below)
+{
+    struct scan s = {.from = from, .below = below};
+
+    if (below <= from && rig_run(&w->r, step, &s, false, false) == 0)
+        assert_int_equal(s.nr, 1);
+    scan_until(w, from, below);
+}
+
 static void what_reaches_comes(void **state)
 {
     struct world *w = test_malloc(sizeof(*w));
@@ -97,6 +131,12 @@ static void what_reaches_comes(void **state)
             assert_true(came <= all);
             if (above > 2000 && above < NR * STEP / 2) /* and most of what is in vain is */
                 assert_true(all - came > 1000 / STEP);
+        }
+        for (uint32_t n = 0; n < 200; n++) {
+            uint64_t from = rig_rand(&w->r) % ((NR + 10) * STEP);
+
+            one_tells_the_end(w, from, 1 + rig_rand(&w->r) % ((NR + 10) * STEP));
+            one_tells_the_end(w, from, from + 1 + rig_rand(&w->r) % (4 * STEP));
         }
         rig_close(&w->r);
     }

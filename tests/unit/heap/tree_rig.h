@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "heap/heap_int.h"
 #include "heap/tree.h"
 
 struct rig {
@@ -80,6 +81,12 @@ static inline int rig_make_owner(struct rig *r, void *arg)
     return heap_tx_alloc(r->h, 64, 0, &r->owner, NULL);
 }
 
+/* Has the heap outgrown its memory, as far as trees can tell? */
+static inline void rig_crowd(struct rig *r, bool yes)
+{
+    r->h->frames.budget = yes ? 1 : UINT32_MAX;
+}
+
 static inline void rig_open(struct rig *r, uint64_t seed, uint32_t fault_every)
 {
     struct heap_conf conf = {.spurious_fault = rig_fault, .arg = r};
@@ -87,6 +94,7 @@ static inline void rig_open(struct rig *r, uint64_t seed, uint32_t fault_every)
 
     *r = (struct rig){.seed = seed, .fault_every = fault_every, .redo_max = 2u << 20};
     assert_int_equal(heap_open(&conf, &r->h, &e), 0);
+    rig_crowd(r, seed % 2 != 0);
     assert_int_equal(rig_run(r, rig_make_owner, NULL, true, true), 0);
 }
 

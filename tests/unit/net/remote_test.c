@@ -35,6 +35,7 @@ struct stage {
     uint32_t refuse;     /* so many answers are -DER_SHUTDOWN */
     uint32_t flags_seen; /* of the newest request */
     bool ended;
+    struct net_wire *old; /* of an older engine */
     void (*story)(struct stage *s);
 };
 
@@ -910,6 +911,92 @@ static void play(void (*story)(struct stage *s), uint64_t seed)
     free(s);
 }
 
+/* ---- An engine of before there were follows ---- */
+
+static void old_received(struct net_wire *w, const void *frame, size_t len)
+{
+    struct stage *s = w->arg;
+    enum net_frame kind;
+    struct wbuf b;
+    struct rbuf r;
+    uint64_t id;
+
+    assert_int_equal(wire_open(frame, len, true, &kind, &id, &r), 0);
+    s->served += kind == NET_REQUEST;
+    if (kind != NET_HELLO)
+        return;
+    wbuf_init_grow(&b, 0);
+    wire_put_head(&b, NET_WELCOME, 0);
+    wbuf_u64(&b, ++s->incarnation);
+    wbuf_u64(&b, NET_FEAT_CONTROL | NET_FEAT_CANCEL);
+    wbuf_u32(&b, 0);
+    wbuf_u32(&b, 8);
+    assert_int_equal(wire_seal(&b, true), 0);
+    w->ops->send(w, b.data, b.len);
+    wbuf_fini(&b);
+}
+
+static void old_broken(struct net_wire *w)
+{
+}
+
+static void old_accepted(void *arg, struct net_wire *w)
+{
+    struct stage *s = arg;
+
+    assert_null(s->old);
+    s->old = w;
+    w->arg = s;
+    w->received = old_received;
+    w->broken = old_broken;
+}
+
+static void old_close_there(void *arg)
+{
+    struct errand *e = arg;
+
+    e->s->old->ops->close(e->s->old);
+    rt_event_set(&e->done);
+}
+
+static int follow(struct stage *s)
+{
+    struct msg_obj_follow_req q = {.nr = 16};
+    struct msg_obj_follow_rep r;
+    struct net_call call;
+    int rc;
+
+    net_call_init(&call, MSG_OBJ_FOLLOW);
+    call.req = &q;
+    call.rep = &r;
+    rc = net_call_wait(s->peer, &call);
+    net_call_fini(&call);
+    return rc;
+}
+
+/* It is never sent what it does not know; whoever comes after it may know. */
+static void an_older_engine(struct stage *s)
+{
+    struct errand e = {.s = s, .done = RT_EVENT_INIT};
+
+    assert_int_equal(follow(s), 0);
+    engine_stop(s, true);
+    s->served = 0;
+    sim_net_up(s->net, s->engine_node);
+    sim_net_listen(s->net, s->engine_node, s->engine, old_accepted, s);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(follow(s), -DER_NOSYS);
+    assert_int_equal(s->served, 0);
+    sim_net_unlisten(s->net, s->engine_node);
+    sim_net_down(s->net, s->engine_node, true);
+    assert_int_equal(rt_spawn_on(s->engine, old_close_there, &e), 0);
+    rt_event_wait(&e.done);
+    rt_sleep_ns(SIM_S); /* by now the client has noticed */
+    engine_start(s);
+    assert_int_equal(follow(s), 0);
+    assert_int_equal(s->served, 1);
+}
+
 #define STORY(fn)                                                                                  \
     static void test_##fn(void **state)                                                            \
     {                                                                                              \
@@ -937,6 +1024,7 @@ STORY(turned_away_at_the_end)
 STORY(cancelled)
 STORY(cancelled_without_connection)
 STORY(gone_before_its_turn)
+STORY(an_older_engine)
 STORY(bad_weather)
 
 int main(void)
@@ -963,6 +1051,7 @@ int main(void)
         cmocka_unit_test(test_cancelled),
         cmocka_unit_test(test_cancelled_without_connection),
         cmocka_unit_test(test_gone_before_its_turn),
+        cmocka_unit_test(test_an_older_engine),
         cmocka_unit_test(test_bad_weather),
     };
 

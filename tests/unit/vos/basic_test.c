@@ -136,6 +136,28 @@ static void arrays_show_the_newest_of_each_record(void **state)
     rig_stop(&r);
 }
 
+/* A hole without end takes the place of a shorter one: who reads between the two is told, and does
+ * not find what the shorter one hid. */
+static void a_longer_hole_leaves_a_cut(void **state)
+{
+    daos_obj_id_t o = OID(DAOS_OT_ARRAY_BYTE, 7);
+    uint64_t one = 1, end = UINT64_C(1) << 63, between;
+    struct vos_key d = {&one, 8}, a = K("0");
+    struct rig r;
+    char buf[11] = "..........";
+
+    (void)state;
+    rig_start(&r, NULL, 3, 10);
+    assert_int_equal(write_arr(&r, o, d, a, 0, 10, 1, "aaaaaaaaaa"), 0);
+    assert_int_equal(write_arr(&r, o, d, a, 6, end - 6, 0, NULL), 0);
+    between = hlc_peek(&r.clock);
+    assert_int_equal(write_arr(&r, o, d, a, 4, end - 4, 0, NULL), 0);
+    assert_int_equal(read_arr(&r, between, o, d, a, 0, 10, buf, 10, NULL, NULL), -DER_TX_RESTART);
+    assert_int_equal(read_arr(&r, LATEST, o, d, a, 0, 10, buf, 10, NULL, NULL), 1);
+    assert_string_equal(buf, "aaaa......");
+    rig_stop(&r);
+}
+
 static void empty_parents_are_absent(void **state)
 {
     daos_obj_id_t o = OID(DAOS_OT_MULTI_LEXICAL, 1);
@@ -295,6 +317,7 @@ int main(void)
         cmocka_unit_test(what_was_superseded_is_not_mistaken_for_absent),
         cmocka_unit_test(the_largest_key_of_the_past_is_not_guessed),
         cmocka_unit_test(arrays_show_the_newest_of_each_record),
+        cmocka_unit_test(a_longer_hole_leaves_a_cut),
         cmocka_unit_test(empty_parents_are_absent),
         cmocka_unit_test(a_compound_is_all_or_nothing),
         cmocka_unit_test(objects_of_one_hash),

@@ -328,123 +328,6 @@ static void what_is_refused(void **state)
     rig_stop(&r);
 }
 
-/* ---- Epochs ---- */
-
-static int prepare_at(struct rig *r, uint64_t seq, const char *dkey, uint64_t epoch)
-{
-    int rc = prepare_s(r, seq, dkey, "new", epoch, NULL);
-
-    if (rc == 0) {
-        CHECK_EQ(rig_resolve(r, seq, true, NULL), 0);
-        assert_string_equal(get_s(r, LATEST, kv(), dkey, "a"), "new");
-    }
-    return rc;
-}
-
-static void an_epoch_of_its_own(void **state)
-{
-    struct vos_op only = {.kind = VOS_OP_CHECK,
-                          .level = VOS_DKEY,
-                          .check = VOS_CHECK_ABSENT,
-                          .oid = kv(),
-                          .dkey = K("checked")};
-    struct vos_op obj = {.kind = VOS_OP_PUNCH, .level = VOS_OBJ, .oid = kv()};
-    uint64_t e[8], at;
-    struct rig r;
-
-    (void)state;
-    rig_start(&r, NULL, 1, 0);
-    begin_session(&r);
-    CHECK_EQ(plain(&r, "k", "old"), 0);
-    at = now(&r);
-    now(&r);
-    assert_int_equal(prepare_at(&r, 1, "k", at), -DER_AGAIN); /* no marks from before */
-    for (int i = 0; i < 8; i++)
-        e[i] = now(&r) + 1; /* the clock goes on between them */
-    CHECK_EQ(prepare_at(&r, 1, "k", e[1]), 0);
-    assert_int_equal(prepare_at(&r, 2, "k", e[1]), -DER_AGAIN); /* a version is there */
-    assert_int_equal(prepare_at(&r, 2, "k", e[0]), -DER_AGAIN);
-    CHECK_EQ(prepare_at(&r, 2, "other", e[0]), 0); /* not of this key */
-    CHECK_EQ(prepare_at(&r, 3, "k", e[2]), 0);
-    /* reads of the key, of the object's, of another */
-    assert_string_equal(get_s(&r, e[4], kv(), "k", "a"), "new");
-    assert_int_equal(prepare_at(&r, 4, "k", e[3]), -DER_AGAIN);
-    assert_int_equal(prepare_at(&r, 4, "k", e[4]), -DER_AGAIN);
-    CHECK_EQ(prepare_at(&r, 4, "other", e[3]), 0);
-    CHECK_EQ(prepare_at(&r, 5, "k", e[5]), 0);
-    r.txid.seq = 6;
-    assert_int_equal(rig_prepare(&r, &obj, 1, e[3] + 1, "leader", NULL), -DER_AGAIN);
-    assert_string_equal(names(&r, e[6], VOS_DKEY, kv(), NULL), "k other");
-    assert_int_equal(prepare_at(&r, 6, "third", e[6]), -DER_AGAIN);
-    CHECK_EQ(prepare_at(&r, 6, "third", e[6] + 1), 0);
-    /* what a transaction looked at, with nothing to change */
-    r.txid.seq = 7;
-    CHECK_EQ(rig_prepare(&r, &only, 1, e[7], "leader", &at), 0);
-    assert_int_equal(at, e[7]);
-    assert_int_equal(intents(&r), 0);
-    assert_int_equal(rig_resolve(&r, 7, true, NULL), -DER_NONEXIST);
-    assert_int_equal(prepare_at(&r, 8, "checked", e[7]), -DER_AGAIN);
-    CHECK_EQ(prepare_at(&r, 8, "checked", e[7] + 1), 0);
-    check_clean(&r);
-    rig_stop(&r);
-}
-
-static void what_publish_looked_at_is_marked(void **state)
-{
-    struct one o;
-    struct vos_op ops[2] = {{.kind = VOS_OP_CHECK,
-                             .level = VOS_DKEY,
-                             .check = VOS_CHECK_ABSENT,
-                             .oid = kv(),
-                             .dkey = K("checked")}};
-    struct vos_op list = {.kind = VOS_OP_CHECK,
-                          .level = VOS_DKEY,
-                          .check = VOS_CHECK_ONLY,
-                          .oid = kv(),
-                          .dkey = K("one")};
-    uint64_t at, snap, e = 0;
-    struct rig r;
-
-    (void)state;
-    rig_start(&r, NULL, 1, 0);
-    begin_session(&r);
-    assert_int_equal(prepare_at(&r, 1, "k", 1), -DER_AGAIN); /* from here on */
-    at = now(&r);
-    ops[1] = *text_op(&o, "one", "x");
-    r.txid.seq = 2;
-    CHECK_EQ(rig_apply(&r, ops, 2, 0, NULL), 0);
-    assert_int_equal(prepare_at(&r, 3, "checked", at), -DER_AGAIN);
-    CHECK_EQ(prepare_at(&r, 3, "free", at), 0);
-    at = now(&r);
-    r.txid.seq = 4;
-    CHECK_EQ(punch(&r, VOS_DKEY, kv(), "absent", NULL, 0), 0); /* which leaves nothing */
-    assert_int_equal(prepare_at(&r, 5, "absent", at), -DER_AGAIN);
-    CHECK_EQ(punch(&r, VOS_DKEY, kv(), "free", NULL, 0), 0);
-    at = now(&r);
-    r.txid.seq = 6;
-    CHECK_EQ(rig_apply(&r, &list, 1, 0, NULL), 0);
-    assert_int_equal(prepare_at(&r, 7, "any", at), -DER_AGAIN);
-    at = now(&r);
-    snap = now(&r);
-    CHECK_EQ(RIG_RETRY(&r, vos_snap_add(r.c, snap)), 0);
-    assert_int_equal(prepare_at(&r, 7, "any", at), -DER_AGAIN);
-    assert_int_equal(prepare_at(&r, 7, "any", snap), -DER_AGAIN);
-    CHECK_EQ(prepare_at(&r, 7, "any", snap + 1), 0);
-    /* a prepare's checks count as well */
-    ops[0].dkey = K("later");
-    ops[1] = *text_op(&o, "two", "x");
-    at = now(&r);
-    r.txid.seq = 8;
-    CHECK_EQ(rig_prepare(&r, ops, 2, 0, "leader", &e), 0);
-    assert_int_equal(prepare_at(&r, 9, "later", at), -DER_AGAIN);
-    assert_int_equal(prepare_at(&r, 9, "later", e), -DER_AGAIN);
-    CHECK_EQ(rig_resolve(&r, 8, false, NULL), 0);
-    rig_reopen(&r, true);
-    assert_int_equal(prepare_at(&r, 10, "fresh", e), -DER_AGAIN);
-    check_clean(&r);
-    rig_stop(&r);
-}
-
 /* ---- Life around it ---- */
 
 static int list_doubt(void *arg, const struct vos_doubt *d)
@@ -598,7 +481,7 @@ static void snapshots_wait_for_it(void **state)
     reclaim_all(&r);
     assert_string_equal(get_s(&r, LATEST, kv(), "k", "a"), "new");
     /* an epoch of what was taken back: who has read it must not commit */
-    assert_int_equal(prepare_at(&r, 3, "fresh", after + 1), -DER_AGAIN);
+    assert_int_equal(prepare_s(&r, 3, "fresh", "new", after + 1, NULL), -DER_AGAIN);
     check_clean(&r);
     rig_stop(&r);
 }
@@ -764,8 +647,6 @@ int main(void)
         cmocka_unit_test(each_verdict_counts_once),
         cmocka_unit_test(its_slot_waits_for_it),
         cmocka_unit_test(what_is_refused),
-        cmocka_unit_test(an_epoch_of_its_own),
-        cmocka_unit_test(what_publish_looked_at_is_marked),
         cmocka_unit_test(a_restart_finds_them),
         cmocka_unit_test(the_floor_stays_below),
         cmocka_unit_test(overwriting_stays_flat),
