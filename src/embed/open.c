@@ -3,6 +3,8 @@
  * close ends it. The table of open engines is the one thing here that belongs to the process and
  * not to a client: two clients of one process must share the lock on the directory.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,6 +124,10 @@ static int check_dir(const char *path, char real[PATH_MAX], struct err *e)
 
     if (rc != 0)
         return rc;
+    if (faccessat(AT_FDCWD, real, X_OK, AT_EACCESS) != 0 && errno == EACCES)
+        return err_setf(e, -DER_NO_PERM,
+                        "use the account that owns it, or let others enter it (chmod)",
+                        "its directory may not be entered", "cannot open pool %s", path);
     if (!embed_has_pool(real))
         return err_setf(
             e, -DER_DF_INVAL, "name a pool's directory, or create one: dmg pool create ./my-pool",

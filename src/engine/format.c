@@ -113,10 +113,6 @@ static int format_shard(struct format *j, struct shard *s)
     int rc;
 
     choose_sizes(fmt, limit, size);
-    if (limit != 0 && limit < size[SUPER_WAL] + size[SUPER_META] + size[SUPER_DATA] + SUPER_AREA)
-        return err_setf(j->e, -DER_NOSPACE, "give it at least 64 MiB a target",
-                        "log and first metadata alone take more",
-                        "cannot create a pool of %llu bytes", (unsigned long long)fmt->limit_bytes);
     memcpy(id.pool, fmt->pool, 16);
     rc = devices_format(j->conf, s->xs, fmt, &id, size, &s->devs, j->e);
     if (rc != 0)
@@ -171,6 +167,23 @@ static void format_fiber(void *arg)
     rt_event_set(&j->done);
 }
 
+/* Before anything is made: a pool that is too small for its log leaves nothing behind. */
+static int check_sizes(const struct engine_format *fmt, struct err *e)
+{
+    uint64_t limit = fmt->limit_bytes / targets_of(fmt), size[SUPER_ROLE_NR], least;
+    char next[ERR_PART_MAX];
+
+    choose_sizes(fmt, limit, size);
+    least = size[SUPER_WAL] + size[SUPER_META] + size[SUPER_DATA] + SUPER_AREA;
+    if (limit == 0 || limit >= least)
+        return 0;
+    snprintf(next, sizeof(next), "give it at least %llu MiB a target%s",
+             (unsigned long long)((least + (1u << 20) - 1) >> 20),
+             fmt->wal_bytes != 0 ? ", or a smaller log" : "");
+    return err_setf(e, -DER_NOSPACE, next, "log and first metadata alone take more",
+                    "cannot create a pool of %llu bytes", (unsigned long long)fmt->limit_bytes);
+}
+
 static int check_targets(const struct engine_format *fmt, struct err *e)
 {
     if (fmt->targets > ENGINE_TARGETS_MAX)
@@ -191,6 +204,8 @@ int engine_pool_format(const struct engine_conf *conf, const struct engine_forma
     struct format j = {.conf = conf, .fmt = fmt, .e = e};
     int rc = check_targets(fmt, e);
 
+    if (rc == 0)
+        rc = check_sizes(fmt, e);
     if (rc == 0 && !conf->locked)
         rc = io_dir_lock(conf->dir, e);
     if (rc == 0)

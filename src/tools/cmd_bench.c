@@ -1,289 +1,257 @@
-/* bench: measures a pool. */
-#include <pthread.h>
-#include <stdlib.h>
+/*
+ * bench: measures a pool, and a directory beside it.
+ *
+ * Options are looked at before anything is made: then the directory, in which only what may be
+ * written can be made, and last, when the pool is open, a container for everything else. Both are
+ * gone at the end, however it ends.
+ */
+#include <fcntl.h>
 #include <string.h>
-#include <time.h>
 
-#include "client/client.h"
+#include "base/fail.h"
+#include "tools/bench.h"
 #include "tools/cmds.h"
-#include "tools/conn.h"
-#include "tools/progress.h"
 
-#define READS_DEFAULT 20000u
-#define READS_MAX     10000000u
-#define VALUE         4096u
+#define OPS_DEFAULT     20000u
+#define OPS_MAX         100000000u
+#define SECONDS_DEFAULT 5u
+#define SECONDS_MAX     3600u
+#define SIZE_MAX_BYTES  (16u << 20)
 
-static uint64_t now_ns(void)
+const struct bench_workload *const bench_workloads[BENCH_WORKLOADS_MAX] = {
+    &bench_object, &bench_kv, &bench_array, &bench_file, &bench_metadata};
+
+/* ---- Options ---- */
+
+static int workload_of(struct tool *t, const char *name, size_t len)
 {
-    struct timespec ts;
+    char word[32], next[ERR_PART_MAX];
+    const char *best = NULL;
 
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+    for (unsigned i = 0; i < BENCH_WORKLOADS_MAX; i++)
+        if (strlen(bench_workloads[i]->name) == len &&
+            memcmp(bench_workloads[i]->name, name, len) == 0)
+            return (int)i;
+    snprintf(word, sizeof(word), "%.*s", (int)MIN(len, sizeof(word) - 1), name);
+    for (unsigned i = 0; i < BENCH_WORKLOADS_MAX; i++)
+        suggest_offer(word, bench_workloads[i]->name, &best);
+    snprintf(next, sizeof(next),
+             "%s%s%sname one or more of object, kv, array, file and metadata, separated by commas",
+             best != NULL ? "did you mean '" : "", best != NULL ? best : "",
+             best != NULL ? "'? Otherwise " : "");
+    return tool_fail(t, -DER_INVAL, next, "there is no such workload", "cannot run workload '%s'",
+                     word);
 }
 
-/* Between two moments of a read. The first begins, and the last ends, where the caller looks. */
-enum stage { S_CLIENT, S_THERE, S_ENGINE, S_STORE, S_BACK, S_RETURN, S_ALL, S_NR };
-
-static const struct {
-    const char *name, *what;
-} stages[S_NR] = {
-    [S_CLIENT] = {"client_ns", "the library makes a request of the call"},
-    [S_THERE] = {"there_ns", "the request is on its way, and the engine takes it"},
-    [S_ENGINE] = {"engine_ns", "the engine decodes it"},
-    [S_STORE] = {"store_ns", "the store finds the value, verifies its checksum and copies it"},
-    [S_BACK] = {"back_ns", "the answer is encoded, is on its way, and the client takes it"},
-    [S_RETURN] = {"return_ns", "the library copies the value and returns"},
-    [S_ALL] = {"all_ns", "the whole read"},
-};
-
-struct bench {
-    struct tool *t;
-    struct conn c;
-    daos_handle_t coh, oh;
-    char label[64];
-    uint32_t reads;
-    uint64_t *took[S_NR];
-    uint64_t *plain; /* reads without looking at the clock in between */
-    char value[VALUE];
-    struct progress p;
-    pthread_t watcher;
-    bool watched;
-    atomic_ulong done;
-    atomic_bool stop;
-};
-
-static void *watch(void *arg)
+static int choose(struct tool *t, struct bench *b)
 {
-    progress_watch(&((struct bench *)arg)->p);
-    return NULL;
-}
+    const char *at = opt_text(t, "workload");
 
-/* Before the library has threads, which are not to have Ctrl-C. */
-static void watch_start(struct bench *b)
-{
-    progress_init(&b->p, "made", "reads", b->t->json ? NULL : b->t->errout);
-    b->p.done = &b->done;
-    b->p.stop = &b->stop;
-    atomic_store(&b->p.total, 2 * (unsigned long)b->reads);
-    atomic_store(&b->p.total_known, true);
-    b->watched = pthread_create(&b->watcher, NULL, watch, b) == 0;
-}
+    for (unsigned i = 0; i < BENCH_WORKLOADS_MAX; i++)
+        b->chosen[i] = at == NULL;
+    while (at != NULL) {
+        size_t len = strcspn(at, ",");
+        int i = workload_of(t, at, len);
 
-static void watch_end(struct bench *b)
-{
-    progress_finish(&b->p);
-    if (b->watched)
-        pthread_join(b->watcher, NULL);
-    progress_end(&b->p);
-    progress_fini(&b->p);
-}
-
-static int one_more(struct bench *b)
-{
-    atomic_fetch_add_explicit(&b->done, 1, memory_order_relaxed);
-    return atomic_load_explicit(&b->stop, memory_order_relaxed) ? -DER_CANCELED : 0;
-}
-
-static int value_io(struct bench *b, bool write)
-{
-    char dkey_name[] = "dkey", akey_name[] = "akey";
-    daos_recx_t recx = {0, VALUE};
-    daos_iod_t iod = {.iod_type = DAOS_IOD_ARRAY, .iod_size = 1, .iod_nr = 1, .iod_recxs = &recx};
-    d_iov_t iov;
-    d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
-    daos_key_t dkey;
-
-    d_iov_set(&dkey, dkey_name, strlen(dkey_name));
-    d_iov_set(&iod.iod_name, akey_name, strlen(akey_name));
-    d_iov_set(&iov, b->value, VALUE);
-    return write ? daos_obj_update(b->oh, DAOS_TX_NONE, 0, &dkey, 1, &iod, &sgl, NULL)
-                 : daos_obj_fetch(b->oh, DAOS_TX_NONE, 0, &dkey, 1, &iod, &sgl, NULL, NULL);
-}
-
-static int prepare(struct bench *b)
-{
-    daos_obj_id_t oid = {.lo = 1};
-    struct timespec ts;
-    int rc;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    snprintf(b->label, sizeof(b->label), "tarn-bench-%llx%09lx", (unsigned long long)ts.tv_sec,
-             (unsigned long)ts.tv_nsec);
-    rc = daos_cont_create_with_label(b->c.poh, b->label, NULL, NULL, NULL);
-    if (rc != 0) {
-        b->label[0] = '\0';
-        return rc;
+        if (i < 0)
+            return i;
+        b->chosen[i] = true;
+        at = at[len] == ',' ? at + len + 1 : NULL;
     }
-    rc = daos_cont_open(b->c.poh, b->label, DAOS_COO_RW, &b->coh, NULL, NULL);
-    if (rc != 0)
-        return rc;
-    rc = daos_obj_generate_oid(b->coh, &oid, DAOS_OT_MULTI_HASHED, OC_S1, 0, 0);
-    if (rc == 0)
-        rc = daos_obj_open(b->coh, oid, DAOS_OO_RW, &b->oh, NULL);
-    if (rc != 0)
-        return rc;
-    memset(b->value, 'b', VALUE);
-    return value_io(b, true);
+    return 0;
 }
 
+/* A number from 1 to max. */
+static int number_of(struct tool *t, const char *name, uint64_t max, uint64_t *n)
+{
+    char next[ERR_PART_MAX];
+    int rc = opt_number(t, name, n);
+
+    if (rc != 0 || (*n > 0 && *n <= max))
+        return rc;
+    snprintf(next, sizeof(next), "give a number from 1 to %llu", (unsigned long long)max);
+    return tool_fail(t, -DER_INVAL, next, *n == 0 ? "that is none" : "that is more than it can do",
+                     "cannot use --%s=%.40s", name, opt_text(t, name));
+}
+
+static int size_of(struct tool *t, struct bench *b)
+{
+    int rc = opt_size(t, "size", &b->size);
+
+    if (rc != 0 || opt_text(t, "size") == NULL || (b->size > 0 && b->size <= SIZE_MAX_BYTES))
+        return rc;
+    return tool_fail(t, -DER_INVAL, "give a size from 1 to 16M", "no operation can have that size",
+                     "cannot use --size=%.40s", opt_text(t, "size"));
+}
+
+static int vs_of(struct tool *t, struct bench *b)
+{
+    bool any = false;
+
+    b->vs = opt_text(t, "vs");
+    b->vs_cached = opt_flag(t, "vs-cached");
+    if (b->vs == NULL && b->vs_cached)
+        return tool_fail(t, -DER_INVAL, "name the directory with --vs=DIR",
+                         "there is no directory to compare with", "cannot use --vs-cached");
+    for (unsigned i = 0; i < BENCH_WORKLOADS_MAX; i++)
+        any = any || (b->chosen[i] && bench_local_of(bench_workloads[i]) != NULL);
+    if (b->vs == NULL || any)
+        return 0;
+    return tool_fail(t, -DER_INVAL, "add file or metadata to --workload, or leave out --vs",
+                     "a directory can only be measured with the workloads file and metadata",
+                     "cannot compare with %.150s", b->vs);
+}
+
+static int only_with_breakdown(struct tool *t)
+{
+    return opt_text(t, "reads") == NULL
+               ? 0
+               : tool_fail(t, -DER_INVAL, "say --ops, or add --breakdown",
+                           "only --breakdown counts reads", "cannot use --reads=%.40s",
+                           opt_text(t, "reads"));
+}
+
+static int options(struct tool *t, struct bench *b)
+{
+    uint64_t threads = 1;
+    int rc = only_with_breakdown(t);
+
+    b->ops = OPS_DEFAULT;
+    b->seconds = SECONDS_DEFAULT;
+    if (rc == 0)
+        rc = choose(t, b);
+    if (rc == 0)
+        rc = number_of(t, "ops", OPS_MAX, &b->ops);
+    if (rc == 0)
+        rc = number_of(t, "seconds", SECONDS_MAX, &b->seconds);
+    if (rc == 0)
+        rc = number_of(t, "threads", BENCH_THREADS_MAX, &threads);
+    if (rc == 0)
+        rc = size_of(t, b);
+    if (rc == 0)
+        rc = vs_of(t, b);
+    b->threads = (uint32_t)threads;
+    return rc;
+}
+
+/* Options of the workloads beside --breakdown. */
+static int none_with_breakdown(struct tool *t)
+{
+    static const char *const others[] = {"workload", "ops",       "seconds", "threads",
+                                         "size",     "histogram", "vs",      "vs-cached"};
+
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        if (opt_text(t, others[i]) != NULL)
+            return tool_fail(t, -DER_INVAL, "run the command twice, once with each",
+                             "--breakdown runs no workload", "cannot use --%s with --breakdown",
+                             others[i]);
+    return 0;
+}
+
+/* ---- From making to removing ---- */
+
+static uint64_t expected(const struct bench *b)
+{
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < BENCH_WORKLOADS_MAX; i++)
+        if (b->chosen[i])
+            total += bench_ops_of(b, bench_workloads[i]);
+    return total;
+}
+
+static int make(struct bench *b)
+{
+    int rc = b->vs != NULL ? bench_local_make(b) : 0;
+
+    if (rc == 0)
+        rc = conn_pool(b->t, &b->c, b->t->args[0], DAOS_PC_RW);
+    if (rc != 0)
+        return rc;
+    rc = dfs_cont_create_with_label(b->c.poh, b->label, NULL, NULL, &b->coh, &b->dfs);
+    b->made = rc == 0;
+    return rc == 0 ? 0
+                   : tool_fail_errno(b->t, rc, "cannot make a container to measure pool '%.100s'",
+                                     b->t->args[0]);
+}
+
+/* Everything that make() made, however far it came. */
 static int undo(struct bench *b)
 {
-    int rc = 0;
+    int rc = 0, rc2;
 
-    if (daos_handle_is_valid(b->oh))
-        daos_obj_close(b->oh, NULL);
+    if (b->dfs != NULL)
+        dfs_umount(b->dfs);
     if (daos_handle_is_valid(b->coh))
         daos_cont_close(b->coh, NULL);
-    if (b->label[0] != '\0')
+    if (b->made)
         rc = daos_cont_destroy(b->c.poh, b->label, 1, NULL);
-    return rc;
+    if (rc != 0)
+        tool_fail_der(b->t, rc, "cannot remove container %s of pool '%.100s'", b->label,
+                      b->t->args[0]);
+    rc2 = bench_local_remove(b);
+    return rc != 0 ? rc : rc2;
 }
 
-static int read_plain(struct bench *b)
+static int failed(struct bench *b, int rc)
 {
-    int rc = 0;
+    const struct bench_result *at = b->at;
+    const char *name = at->load->name, *op = at->phase->name;
 
-    for (uint32_t i = 0; i < b->reads && rc == 0; i++) {
-        uint64_t t0 = now_ns();
-
-        rc = value_io(b, false);
-        b->plain[i] = now_ns() - t0;
-        rc = rc != 0 ? rc : one_more(b);
+    if (rc == -DER_CANCELED) {
+        b->t->status = EXIT_INTERRUPTED;
+        return tool_fail(b->t, rc, "run the command again, perhaps with fewer --ops or --seconds",
+                         "it was interrupted; what it had made is removed",
+                         "pool '%.100s' is not measured", b->t->args[0]);
     }
-    return rc;
-}
-
-static int read_timed(struct bench *b)
-{
-    struct client_times at;
-    int rc = client_time_calls(b->c.poh, &at);
-
-    for (uint32_t i = 0; i < b->reads && rc == 0; i++) {
-        uint64_t begun, ended;
-
-        memset(&at, 0, sizeof(at));
-        begun = now_ns();
-        rc = value_io(b, false);
-        ended = now_ns();
-        if (rc == 0 && at.taken_ns == 0)
-            rc = -DER_NOTSUPPORTED;
-        b->took[S_CLIENT][i] = at.sent_ns - begun;
-        b->took[S_THERE][i] = at.taken_ns - at.sent_ns;
-        b->took[S_ENGINE][i] = at.decoded_ns - at.taken_ns;
-        b->took[S_STORE][i] = at.answered_ns - at.decoded_ns;
-        b->took[S_BACK][i] = at.received_ns - at.answered_ns;
-        b->took[S_RETURN][i] = ended - at.received_ns;
-        b->took[S_ALL][i] = ended - begun;
-        rc = rc != 0 ? rc : one_more(b);
-    }
-    client_time_calls(b->c.poh, NULL);
-    return rc;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static uint64_t quantile_ns(uint64_t *v, uint32_t nr, uint32_t percent)
-{
-    qsort(v, nr, sizeof(*v), by_value);
-    return v[(uint64_t)(nr - 1) * percent / 100];
-}
-
-static void report(struct bench *b)
-{
-    struct tool *t = b->t;
-    json_t *out = json_array();
-    uint64_t plain = quantile_ns(b->plain, b->reads, 50), p99 = quantile_ns(b->plain, b->reads, 99);
-
-    if (!t->json)
-        fprintf(t->out, "a read of %u bytes, %u of them, one at a time; medians\n\n", VALUE,
-                b->reads);
-    for (int s = 0; s < S_NR; s++) {
-        uint64_t ns = quantile_ns(b->took[s], b->reads, 50);
-
-        if (t->json)
-            json_array_append_new(out, json_pack("{s:s, s:s, s:I}", "stage", stages[s].name, "what",
-                                                 stages[s].what, "ns", (json_int_t)ns));
-        else
-            fprintf(t->out, "%s%8lu ns  %s\n", s == S_ALL ? "\n" : "", ns, stages[s].what);
-    }
-    if (t->json)
-        t->response = json_pack("{s:I, s:I, s:O, s:I, s:I}", "reads", (json_int_t)b->reads, "bytes",
-                                (json_int_t)VALUE, "stages", out, "untimed_p50_ns",
-                                (json_int_t)plain, "untimed_p99_ns", (json_int_t)p99);
+    if (rc == -DER_MISMATCH)
+        return tool_fail(b->t, rc, "run 'tarn check' on the pool", "it is not what was written",
+                         "cannot use what the workload %s read", name);
+    if (at->local)
+        tool_fail_der(b->t, rc, "workload %s cannot %s in directory %.150s", name, op, b->vs);
     else
-        fprintf(t->out,
-                "%8lu ns  the same without looking at the clock in between; 99 %%: %lu ns\n", plain,
-                p99);
-    json_decref(out);
-}
-
-static int breakdown(struct bench *b)
-{
-    int rc = prepare(b);
-
-    if (rc == 0)
-        rc = read_plain(b); /* warms up, too */
-    if (rc == 0)
-        rc = read_timed(b);
+        tool_fail_der(b->t, rc, "workload %s cannot %s in pool '%.100s'", name, op, b->t->args[0]);
+    if (rc == -DER_NOSPACE)
+        err_next(&b->t->err, "free some space, or run the command with fewer --ops or a smaller "
+                             "--size; what it had made is removed");
     return rc;
 }
 
-static int reads_of(struct tool *t, uint32_t *reads)
+static int run(struct bench *b)
 {
-    uint64_t n = READS_DEFAULT;
-    int rc = opt_number(t, "reads", &n);
+    int rc = make(b), rc2;
 
-    if (rc == 0 && (n == 0 || n > READS_MAX))
-        rc = tool_fail(t, -DER_INVAL, "give a number from 1 to 10000000",
-                       "so many reads cannot be measured", "cannot use --reads=%.40s",
-                       opt_text(t, "reads"));
-    *reads = (uint32_t)n;
-    return rc;
+    for (unsigned i = 0; i < BENCH_WORKLOADS_MAX && rc == 0; i++) {
+        rc = b->chosen[i] ? bench_run(b, bench_workloads[i]) : 0;
+        if (rc != 0)
+            failed(b, rc);
+    }
+    rc2 = undo(b);
+    return rc != 0 ? rc : rc2;
 }
 
 int cmd_bench(struct tool *t)
 {
-    struct bench b = {.t = t};
-    uint64_t *mem;
-    int rc = reads_of(t, &b.reads), rc2;
+    struct bench b = {.t = t, .vs_fd = -1};
+    int rc;
 
-    if (rc == 0 && !opt_flag(t, "breakdown"))
-        rc = tool_fail(t, -DER_INVAL, "add --breakdown", "nothing was named that could be measured",
-                       "cannot measure pool '%.100s'", t->args[0]);
+    if (opt_flag(t, "breakdown")) {
+        rc = none_with_breakdown(t);
+        return rc != 0 ? rc : bench_breakdown(t);
+    }
+    rc = options(t, &b);
     if (rc != 0)
         return rc;
-    mem = calloc((size_t)b.reads * (S_NR + 1), sizeof(*mem));
-    if (mem == NULL)
-        return tool_fail_der(t, -DER_NOMEM, "cannot keep the times of %u reads", b.reads);
-    for (int s = 0; s < S_NR; s++)
-        b.took[s] = mem + (size_t)s * b.reads;
-    b.plain = mem + (size_t)S_NR * b.reads;
-    watch_start(&b);
-    rc = conn_pool(t, &b.c, t->args[0], DAOS_PC_RW);
-    if (rc == 0) {
-        rc = breakdown(&b);
-        rc2 = undo(&b);
-        rc = rc != 0 ? rc : rc2;
-        if (rc == -DER_CANCELED) {
-            t->status = EXIT_INTERRUPTED;
-            tool_fail(t, rc, "run the command again, perhaps with fewer --reads",
-                      "it was interrupted; what it had made is removed",
-                      "pool '%.100s' is not measured", t->args[0]);
-        } else if (rc == -DER_NOTSUPPORTED)
-            tool_fail(t, rc, "use an engine of this version", "its engine does not tell times",
-                      "cannot measure pool '%.100s'", t->args[0]);
-        else if (rc != 0)
-            tool_fail_der(t, rc, "cannot measure pool '%.100s'", t->args[0]);
-    }
-    watch_end(&b);
+    b.results = base_calloc(BENCH_RESULTS_MAX, sizeof(*b.results));
+    if (b.results == NULL)
+        return tool_fail_der(t, -DER_NOMEM, "cannot measure pool '%.100s'", t->args[0]);
+    bench_name(b.label);
+    bench_watch_start(&b.watch, t, "operations", expected(&b), b.label, b.vs);
+    rc = run(&b);
+    bench_watch_end(&b.watch);
     if (rc == 0)
-        report(&b);
+        bench_report(&b);
     conn_close(&b.c);
-    free(mem);
+    base_free(b.results);
     return rc;
 }

@@ -456,14 +456,35 @@ static const struct command commands[] = {
      1,
      1,
      cmd_bench,
-     "measure a pool",
-     "--breakdown reads a value of 4 KiB again and again, one at a time, and tells in nanoseconds "
-     "where the time of a read goes: in the client,\n"
-     "on the way to the engine, in the engine and its store, and on the way back. It makes a "
-     "container for that, and removes it.",
-     "bench --breakdown ./tarn-pool\nbench --breakdown --reads=100000 inproc:./tarn-pool --json",
-     {{0, "breakdown", NULL, "where the time of one read goes"},
-      {0, "reads", "N", "how many are made (default 20000, at most 10000000)"},
+     "measure a pool: objects, keys, arrays, files, metadata",
+     "Runs workloads one after the other, and tells of each operation how many were made in a "
+     "second and how long they took (all times on one\n"
+     "scale, as a chart): object (values of a dkey each), kv (puts and gets), array and file "
+     "(ranges, written in order and read at random), and\n"
+     "metadata (files created, asked for, removed). Each is made --ops times, or for --seconds, "
+     "whichever ends first, one after the other in\n"
+     "each thread. With --vs the workloads file and metadata are run on a directory of the file "
+     "system as well, in turns, and the ratios are told;\n"
+     "what is written there is on the disk before the next operation, as in a pool.\n"
+     "--breakdown instead reads a value of 4 KiB again and again and tells where the time of a "
+     "read "
+     "goes: in the client, on the way to the\n"
+     "engine, in the engine and its store, and on the way back.\n"
+     "Everything is made in a container (and a directory) of its own, which is removed at the end, "
+     "also after Ctrl-C.",
+     "bench ./tarn-pool\nbench --workload=file,metadata --vs=/dev/shm ./tarn-pool\n"
+     "bench --workload=kv --size=64 --seconds=1 --histogram inproc:./tarn-pool --json\n"
+     "bench --breakdown --reads=100000 ./tarn-pool",
+     {{'w', "workload", "LIST", "of object, kv, array, file, metadata (default all)"},
+      {'n', "ops", "N", "how many operations of each kind (default 20000)"},
+      {'s', "seconds", "N", "but no longer than this for each kind (default 5)"},
+      {'t', "threads", "N", "that do so at the same time (default 1, at most 16)"},
+      {0, "size", "SIZE", "bytes of an operation (default 4K, kv 64; at most 16M)"},
+      {0, "histogram", NULL, "show every histogram in full, too"},
+      {0, "vs", "DIR", "run file and metadata on this directory as well, and compare"},
+      {0, "vs-cached", NULL, "what is written in DIR may be in memory only"},
+      {0, "breakdown", NULL, "where the time of one read goes"},
+      {0, "reads", "N", "how many --breakdown makes (default 20000, at most 10000000)"},
       {0}}},
     {"version", NULL, "", 0, 0, version, "show the version", NULL, "version", {{0}}},
 };

@@ -16,6 +16,8 @@
 #define TTY_MS        200
 #define PLAIN_SECONDS 5.0
 #define BAR_WIDTH     20
+/* timeout(1) signals its child and then its group: a second signal as soon as that is the first */
+#define SAME_SECONDS 0.5
 
 static double now(void)
 {
@@ -198,11 +200,16 @@ static void on_signal(struct progress *p)
 
     if (read(p->signal_fd, &info, sizeof(info)) != sizeof(info))
         return;
+    if (p->interrupted && now() - p->interrupted_at < SAME_SECONDS)
+        return;
     if (p->interrupted || p->stop == NULL) {
         progress_clear(p);
+        if (p->out != NULL && p->leaves != NULL)
+            fprintf(p->out, "%s\n", p->leaves);
         _exit(EXIT_INTERRUPTED);
     }
     p->interrupted = true;
+    p->interrupted_at = now();
     atomic_store(p->stop, true);
     progress_clear(p);
     if (p->out != NULL)

@@ -4,8 +4,8 @@
  * thread that watches, while workers count.
  *
  * It also listens for Ctrl-C and SIGTERM, which are blocked in all threads from progress_init on:
- * the first asks to stop (the command ends what is under way and says how far it came), the second
- * ends the program at once.
+ * the first asks to stop (the command ends what is under way and says how far it came), the second,
+ * half a second later or more, ends the program at once.
  */
 #ifndef TARN_TOOLS_PROGRESS_H
 #define TARN_TOOLS_PROGRESS_H
@@ -25,7 +25,8 @@ struct progress {
     /* how much there is, found out meanwhile; 0: not known (yet) */
     atomic_ulong total, total_bytes;
     atomic_bool total_known;
-    atomic_bool *stop; /* set on the first Ctrl-C; NULL: the program ends at once */
+    atomic_bool *stop;  /* set on the first Ctrl-C; NULL: the program ends at once */
+    const char *leaves; /* what stays behind when it ends at once, and how to remove it; or NULL */
     atomic_bool finished;
     bool interrupted;
 
@@ -34,6 +35,7 @@ struct progress {
     bool line; /* a moving line stands on the terminal */
     double started, last_plain;
     double shown_rate;
+    double interrupted_at;
 };
 
 /* Before any other thread exists (daos_init starts some). out NULL: silent. */

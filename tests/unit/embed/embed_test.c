@@ -349,6 +349,30 @@ static void test_a_read_only_directory(void **state)
     assert_int_equal(embed_pool_destroy(path_of("ro"), false, &e), 0);
 }
 
+/* Whoever may not enter it does not hear that it is no pool. */
+static void test_a_closed_directory(void **state)
+{
+    daos_handle_t poh;
+    struct err e;
+    uuid_t uuid;
+    int rc;
+
+    assert_int_equal(create("closed", NULL, uuid, &e), 0);
+    assert_int_equal(chmod(path_of("closed"), 0600), 0);
+    assert_int_equal(chmod(root, 0711), 0);
+    if (geteuid() == 0)
+        assert_int_equal(seteuid(65534), 0);
+    assert_int_equal(daos_init(), 0);
+    rc = daos_pool_connect(path_of("closed"), NULL, DAOS_PC_RO, &poh, NULL, NULL);
+    assert_three_parts(err_last());
+    assert_int_equal(daos_fini(), 0);
+    if (getuid() == 0)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(rc, -DER_NO_PERM);
+    assert_int_equal(chmod(path_of("closed"), 0700), 0);
+    assert_int_equal(embed_pool_destroy(path_of("closed"), false, &e), 0);
+}
+
 static int setup(void **state)
 {
     snprintf(root, sizeof(root), "%s/tarn-embed-XXXXXX",
@@ -429,14 +453,36 @@ static void a_refused_pool_leaves_nothing(void **state)
     assert_int_equal(rmdir(path_of("refused")), 0);
 }
 
+/* So is one that is too small for its log, before anything is made; what it is told is enough. */
+static void a_pool_too_small_leaves_nothing(void **state)
+{
+    struct embed_pool_conf conf = {.wal_bytes = 48u << 20, .limit_bytes = 64u << 20, .targets = 1};
+    struct err e = {0};
+    struct stat st;
+    unsigned mib;
+    uuid_t uuid;
+
+    (void)state;
+    assert_int_equal(embed_pool_create(path_of("narrow"), &conf, uuid, &e), -DER_NOSPACE);
+    assert_three_parts(&e);
+    assert_int_equal(stat(path_of("narrow"), &st), -1);
+    assert_int_equal(sscanf(e.next, "give it at least %u", &mib), 1);
+    conf.limit_bytes = (uint64_t)mib << 20;
+    e = (struct err){0};
+    assert_int_equal(embed_pool_create(path_of("narrow"), &conf, uuid, &e), 0);
+    assert_int_equal(embed_pool_destroy(path_of("narrow"), true, &e), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_nobody_asked_for),
         cmocka_unit_test(a_refused_pool_leaves_nothing),
+        cmocka_unit_test(a_pool_too_small_leaves_nothing),
         cmocka_unit_test(test_life_of_a_pool),
         cmocka_unit_test(test_create_refuses),
         cmocka_unit_test(test_names_that_lead_nowhere),
+        cmocka_unit_test(test_a_closed_directory),
         cmocka_unit_test(test_in_use_by_another_process),
         cmocka_unit_test(test_killed_writers_lose_nothing_acknowledged),
         cmocka_unit_test(test_a_damaged_superblock_is_told),
