@@ -126,7 +126,7 @@ static void of_a_snapshot(void **state)
 {
     struct api *a = *state;
     dfs_t *dfs = fs_mount(a, O_RDWR), *snap;
-    char names[8][8], big[5000] = {0};
+    char names[8][16], big[5000] = {0};
     daos_epoch_t epoch;
     struct stat was[8], st;
 
