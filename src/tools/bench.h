@@ -12,11 +12,15 @@
  * Functions return 0 or a negative DER code. Whatever they make is in the container or the
  * directory of the bench, which the command removes as a whole.
  *
- *   cmd_bench.c        options, from connecting to removing     bench_pool.c    objects, KV, arrays
- *   bench_run.c        a phase: threads, clock, histogram       bench_file.c    files and metadata
- *   bench_report.c     table, chart, JSON                       bench_local.c   the same on a
- * directory bench_breakdown.c  where the time of one read goes          hist.c          the
- * histogram
+ * Files:
+ *   cmd_bench.c        options, from connecting to removing
+ *   bench_run.c        a phase: threads, clock, histogram
+ *   bench_pool.c       objects, KV, arrays
+ *   bench_file.c       files and metadata
+ *   bench_local.c      the same on a directory
+ *   bench_report.c     table, chart, JSON
+ *   bench_breakdown.c  where the time of one read goes
+ *   hist.c             the histogram
  */
 #ifndef TARN_TOOLS_BENCH_H
 #define TARN_TOOLS_BENCH_H
