@@ -88,6 +88,9 @@ struct client_get {
 int client_gather(daos_handle_t coh, daos_epoch_t at, uint32_t nr, struct client_get *gets,
                   daos_event_t *ev);
 
+/* All objects of a container as it is now, some at a time as daos_oit_list(). Waits. */
+int client_list_oids(daos_handle_t coh, daos_obj_id_t *oids, uint32_t *nr, daos_anchor_t *anchor);
+
 /* A look at one object by way of another: what there is to know without reading it. */
 struct client_seen {
     bool known; /* else nothing of the rest counts, and the object itself is to be asked */

@@ -28,5 +28,7 @@ uint64_t list_room(const d_sg_list_t *sgl);
 void list_copy(d_sg_list_t *sgl, const void *buf, size_t len);
 int list_oids_held(struct client *c, struct cont *co, struct hobj *held, daos_epoch_t epoch,
                    daos_obj_id_t *oids, uint32_t *nr, daos_anchor_t *anchor, daos_event_t *ev);
+/* Was the object there at that epoch? 0, -DER_NONEXIST, an error. Waits. */
+int list_is_there(struct client *c, daos_handle_t coh, daos_epoch_t epoch, daos_obj_id_t oid);
 
 #endif

@@ -8,7 +8,9 @@
  */
 #include <daos.h>
 #include <string.h>
+#include "client/compound.h"
 #include "client/list.h"
+#include "client/oit.h"
 #include "client/obj_io.h"
 #include "client/route.h"
 #include "client/tx_own.h"
@@ -373,6 +375,16 @@ static int drop_listed(struct client *c, struct oids *l, uint32_t here)
     return 0;
 }
 
+static void drop_markers(struct oids *l)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < *l->nr; i++)
+        if (!oit_holds_markers(l->oids[i]))
+            l->oids[kept++] = l->oids[i];
+    *l->nr = kept;
+}
+
 static int list_oids_body(struct client *c, void *args)
 {
     struct oids *l = args;
@@ -384,6 +396,8 @@ static int list_oids_body(struct client *c, void *args)
 
         *l->nr = room;
         rc = list_of_target(c, l);
+        if (rc == 0)
+            drop_markers(l);
         if (rc == 0 && targets > 1)
             rc = drop_listed(c, l, here);
         if (rc == 0 && daos_anchor_is_eof(l->anchor) && here + 1 < targets) {
@@ -412,6 +426,34 @@ int list_oids_held(struct client *c, struct cont *co, struct hobj *held, daos_ep
     rc = client_run(ev, list_oids_body, &l, sizeof(l));
     if (rc != 0 && ev != NULL) /* it did not start */
         handle_put(&co->h);
+    return rc;
+}
+
+int client_list_oids(daos_handle_t coh, daos_obj_id_t *oids, uint32_t *nr, daos_anchor_t *anchor)
+{
+    struct client *c = client_current();
+    struct cont *co = cont_get(c, coh);
+
+    if (co == NULL)
+        return -DER_NO_HDL;
+    return list_oids_held(c, co, &co->h, DAOS_EPOCH_MAX, oids, nr, anchor, NULL);
+}
+
+int list_is_there(struct client *c, daos_handle_t coh, daos_epoch_t epoch, daos_obj_id_t oid)
+{
+    struct cont *co = cont_get(c, coh);
+    struct op local, *op;
+    int rc;
+
+    if (co == NULL)
+        return -DER_NO_HDL;
+    rc = op_begin(c, NULL, &local, &op);
+    if (rc == 0) {
+        op->req.probe = (struct msg_obj_probe_req){.epoch = epoch, .level = MSG_OBJ, .oid = oid};
+        memcpy(op->req.probe.hdl, co->hdl, sizeof(op->req.probe.hdl));
+        rc = op_run(op, co, MSG_OBJ_PROBE);
+    }
+    handle_put(&co->h);
     return rc;
 }
 

@@ -1,12 +1,13 @@
 /*
  * Object id tables: the ids of all objects that exist at a snapshot. Nothing is built for them: the
- * list is read from the store at the snapshot's epoch when it is asked for. Markers would have to
- * be stored, and are not offered yet.
+ * list is read from the store at the snapshot's epoch when it is asked for. Only markers are stored
+ * (oit.h).
  */
 #include <daos.h>
 #include <string.h>
 #include "base/fail.h"
 #include "client/list.h"
+#include "client/oit.h"
 #include "client/op.h"
 
 /* Does the snapshot exist? */
@@ -107,55 +108,136 @@ int daos_oit_list(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr, daos
     return list_oids_held(c, o->cont, &o->h, o->oit, oids, oids_nr, anchor, ev);
 }
 
-/* No entry has a marker. */
-int daos_oit_list_unmarked(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr,
-                           daos_anchor_t *anchor, daos_event_t *ev)
-{
-    return daos_oit_list(oh, oids, oids_nr, anchor, ev);
-}
+/* ---- Markers ---- */
 
 struct filter_args {
     daos_handle_t oh;
     daos_obj_id_t *oids;
     uint32_t *oids_nr;
     daos_anchor_t *anchor;
-    daos_oit_filter_cb *filter;
+    daos_oit_filter_cb *filter; /* NULL: those without a marker */
 };
+
+/* Which table of which container. */
+static int table_of(struct client *c, daos_handle_t oh, daos_handle_t *coh, daos_epoch_t *epoch)
+{
+    struct obj *o = oit_get(c, oh);
+
+    if (o == NULL)
+        return -DER_NO_HDL;
+    coh->cookie = o->cont->h.cookie;
+    *epoch = o->oit;
+    handle_put(&o->h);
+    return 0;
+}
+
+/* 1, 0, or the filter's error. */
+static int takes(const struct filter_args *a, daos_obj_id_t oid, struct oit_marker *m)
+{
+    d_iov_t iov;
+    int rc;
+
+    if (a->filter == NULL)
+        return !m->there;
+    d_iov_set(&iov, m->bytes, m->len);
+    rc = a->filter(oid, m->there ? &iov : NULL);
+    return rc > 0 ? 1 : rc;
+}
+
+/* Of a->oids[0, nr) those that are taken, in front; *kept: how many. */
+static int keep_taken(const struct filter_args *a, daos_handle_t coh, daos_epoch_t epoch,
+                      uint32_t nr, uint32_t *kept)
+{
+    struct oit_marker m[OIT_MARKERS_AT_ONCE];
+    int rc = 0;
+
+    *kept = 0;
+    for (uint32_t from = 0, n; rc == 0 && from < nr; from += n) {
+        n = MIN(nr - from, OIT_MARKERS_AT_ONCE);
+        rc = oit_markers_get(coh, epoch, n, a->oids + from, m);
+        for (uint32_t i = 0; rc == 0 && i < n; i++) {
+            int yes = takes(a, a->oids[from + i], &m[i]);
+
+            if (yes < 0)
+                rc = yes;
+            else if (yes > 0)
+                a->oids[(*kept)++] = a->oids[from + i];
+        }
+    }
+    return rc;
+}
 
 static int filter_body(struct client *c, void *args)
 {
     struct filter_args *a = args;
-    uint32_t nr = *a->oids_nr, i, n = 0;
-    int rc;
+    uint32_t nr, kept = 0;
+    daos_handle_t coh;
+    daos_epoch_t epoch;
+    int rc = table_of(c, a->oh, &coh, &epoch);
 
-    rc = daos_oit_list(a->oh, a->oids, &nr, a->anchor, NULL);
-    for (i = 0; rc == 0 && i < nr; i++) {
-        int takes = a->filter(a->oids[i], NULL);
-
-        if (takes < 0)
-            rc = takes;
-        else if (takes > 0)
-            a->oids[n++] = a->oids[i];
-    }
+    do {
+        nr = *a->oids_nr;
+        if (rc == 0)
+            rc = daos_oit_list(a->oh, a->oids, &nr, a->anchor, NULL);
+        if (rc == 0)
+            rc = keep_taken(a, coh, epoch, nr, &kept);
+    } while (rc == 0 && kept == 0 && !daos_anchor_is_eof(a->anchor));
     if (rc == 0)
-        *a->oids_nr = n;
+        *a->oids_nr = kept;
     return rc;
+}
+
+static int list_some(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr,
+                     daos_anchor_t *anchor, daos_oit_filter_cb *filter, daos_event_t *ev)
+{
+    struct filter_args a = {oh, oids, oids_nr, anchor, filter};
+
+    if (oids == NULL || oids_nr == NULL || *oids_nr == 0 || anchor == NULL)
+        return -DER_INVAL;
+    return client_run(ev, filter_body, &a, sizeof(a));
+}
+
+int daos_oit_list_unmarked(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr,
+                           daos_anchor_t *anchor, daos_event_t *ev)
+{
+    return list_some(oh, oids, oids_nr, anchor, NULL, ev);
 }
 
 int daos_oit_list_filter(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr,
                          daos_anchor_t *anchor, daos_oit_filter_cb *filter, daos_event_t *ev)
 {
-    struct filter_args a = {oh, oids, oids_nr, anchor, filter};
+    return filter == NULL ? -DER_INVAL : list_some(oh, oids, oids_nr, anchor, filter, ev);
+}
 
-    if (oids == NULL || oids_nr == NULL || *oids_nr == 0 || anchor == NULL || filter == NULL)
-        return -DER_INVAL;
-    return client_run(ev, filter_body, &a, sizeof(a));
+struct mark_args {
+    daos_handle_t oh;
+    daos_obj_id_t oid;
+    d_iov_t *marker;
+};
+
+static int mark_body(struct client *c, void *args)
+{
+    struct mark_args *a = args;
+    daos_handle_t coh;
+    daos_epoch_t epoch;
+    int rc = table_of(c, a->oh, &coh, &epoch);
+
+    if (rc == 0)
+        rc = list_is_there(c, coh, epoch, a->oid);
+    return rc == 0 ? oit_marker_put(coh, epoch, a->oid, a->marker) : rc;
 }
 
 int daos_oit_mark(daos_handle_t oh, daos_obj_id_t oid, d_iov_t *marker, daos_event_t *ev)
 {
-    return -DER_NOSYS;
+    struct mark_args a = {oh, oid, marker};
+
+    if (marker == NULL || marker->iov_buf == NULL || marker->iov_len == 0 ||
+        marker->iov_len > OIT_MARKER_MAX)
+        return -DER_INVAL;
+    return client_run(ev, mark_body, &a, sizeof(a));
 }
+
+/* ---- Tables ---- */
 
 struct create_args {
     daos_handle_t coh;
@@ -180,12 +262,28 @@ int daos_cont_snap_oit_create(daos_handle_t coh, daos_epoch_t epoch, char *name,
     return client_run(ev, create_body, &a, sizeof(a));
 }
 
+struct drop_args {
+    daos_handle_t oh;
+};
+
+static int drop_body(struct client *c, void *args)
+{
+    struct drop_args *a = args;
+    daos_handle_t coh;
+    daos_epoch_t epoch;
+    int rc = table_of(c, a->oh, &coh, &epoch);
+
+    return rc == 0 ? oit_markers_drop(coh, epoch) : rc;
+}
+
 int daos_cont_snap_oit_destroy(daos_handle_t coh, daos_handle_t oh, daos_event_t *ev)
 {
+    struct drop_args a = {oh};
     struct obj *o = oit_get(client_current(), oh);
 
+    (void)coh; /* the table knows */
     if (o == NULL)
         return -DER_NO_HDL;
     handle_put(&o->h);
-    return client_now(ev, 0);
+    return client_run(ev, drop_body, &a, sizeof(a));
 }

@@ -2,6 +2,7 @@
 #include <daos.h>
 #include <string.h>
 #include "base/fail.h"
+#include "client/oit.h"
 #include "client/op.h"
 
 struct create {
@@ -104,8 +105,9 @@ static int destroy_body(struct client *c, void *args)
 {
     struct destroy *a = args;
     struct msg_snap_destroy_req q = {.epoch = a->epoch};
+    int rc = oit_markers_drop(a->coh, a->epoch);
 
-    return cont_ask(c, a->coh, MSG_SNAP_DESTROY, &q, q.hdl);
+    return rc != 0 ? rc : cont_ask(c, a->coh, MSG_SNAP_DESTROY, &q, q.hdl);
 }
 
 int daos_cont_destroy_snap(daos_handle_t coh, daos_epoch_range_t epr, daos_event_t *ev)

@@ -5,11 +5,6 @@
 #include <daos_fs.h>
 #include <errno.h>
 
-int dfs_cont_check(daos_handle_t poh, const char *cont, uint64_t flags, const char *name)
-{
-    return cont == NULL ? EINVAL : ENOSYS;
-}
-
 int dfs_pipeline_create(dfs_t *dfs, dfs_predicate_t pred, uint64_t flags, dfs_pipeline_t **dpipe)
 {
     return dfs == NULL || dpipe == NULL ? EINVAL : ENOSYS;

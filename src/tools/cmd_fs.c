@@ -351,6 +351,22 @@ static const struct command commands[] = {
      "step.",
      "fs mv ./tarn-pool/home/notes.txt ./tarn-pool/home/docs",
      {{0}}},
+    {"check",
+     NULL,
+     "POOL CONT",
+     2,
+     2,
+     cmd_fs_check,
+     "look for files and directories that no name leads to",
+     "A program that died while it made or removed something may leave such. Nobody else may have "
+     "the container open meanwhile. Of --flags:\n"
+     "print shows each, remove removes them, relink puts them into /lost+found, verify reads every "
+     "file of the container, evict takes it away\n"
+     "from whoever has it open.",
+     "fs check ./tarn-pool home\nfs check ./tarn-pool home --flags=print,verify\nfs check "
+     "./tarn-pool home --flags=relink --dir-name=after-the-crash",
+     {{'f', "flags", "LIST", "of print, remove, relink, verify, evict (default print)"},
+      {'n', "dir-name", "NAME", "of the directory in /lost+found (default: the time)"}}},
     {"ln",
      "symlink",
      "TARGET PLACE",

@@ -56,6 +56,7 @@ int cmd_fs_ln(struct tool *t);
 int cmd_fs_cat(struct tool *t);
 int cmd_fs_get(struct tool *t);
 int cmd_fs_put(struct tool *t);
+int cmd_fs_check(struct tool *t);
 int cmd_fs_copy(struct tool *t);
 int cmd_fs_diff(struct tool *t);
 

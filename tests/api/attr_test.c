@@ -255,6 +255,100 @@ static void ids_by_a_filter(void **state)
     OK(daos_event_fini(&ev));
 }
 
+/* How many entries have no marker. */
+static uint32_t unmarked(daos_handle_t oit, uint32_t at_once)
+{
+    daos_obj_id_t oids[8];
+    daos_anchor_t anchor = {0};
+    uint32_t nr, seen = 0;
+
+    while (!daos_anchor_is_eof(&anchor)) {
+        nr = at_once;
+        OK(daos_oit_list_unmarked(oit, oids, &nr, &anchor, NULL));
+        assert_true(nr > 0 || daos_anchor_is_eof(&anchor));
+        seen += nr;
+    }
+    return seen;
+}
+
+static char marker_seen[DAOS_OIT_MARKER_MAX_LEN + 1];
+
+static int with_marker(daos_obj_id_t oid, d_iov_t *marker)
+{
+    if (marker == NULL)
+        return 0;
+    assert_true(marker->iov_len <= DAOS_OIT_MARKER_MAX_LEN);
+    memcpy(marker_seen, marker->iov_buf, marker->iov_len);
+    marker_seen[marker->iov_len] = '\0';
+    return 1;
+}
+
+static void entries_are_marked(void **state)
+{
+    struct api *a = *state;
+    char text[DAOS_OIT_MARKER_MAX_LEN + 1] = "0123456789abcdef0123456789abcdef";
+    daos_obj_id_t oids[100], none = {.lo = 4711};
+    daos_anchor_t anchor = {0};
+    daos_handle_t oh, oit, ro;
+    daos_epoch_range_t epr;
+    daos_epoch_t epoch, later;
+    uint32_t nr = 100, i;
+    d_iov_t marker;
+
+    for (i = 1; i <= 70; i++) {
+        oh = api_obj(a, DAOS_OT_MULTI_HASHED, i);
+        OK(put(oh, 0, "d", "a", "v"));
+        OK(daos_obj_close(oh, NULL));
+    }
+    OK(daos_cont_create_snap(a->coh, &epoch, NULL, NULL));
+    OK(daos_oit_open(a->coh, epoch, &oit, NULL));
+    assert_int_equal(unmarked(oit, 8), 70);
+    while (!daos_anchor_is_eof(&anchor))
+        OK(daos_oit_list(oit, oids, &nr, &anchor, NULL));
+    d_iov_set(&marker, text, 5);
+    FAILS(DER_NONEXIST, daos_oit_mark(oit, none, &marker, NULL));
+    FAILS(DER_INVAL, daos_oit_mark(oit, oids[0], NULL, NULL));
+    d_iov_set(&marker, text, 0);
+    FAILS(DER_INVAL, daos_oit_mark(oit, oids[0], &marker, NULL));
+    d_iov_set(&marker, text, sizeof(text));
+    FAILS(DER_INVAL, daos_oit_mark(oit, oids[0], &marker, NULL));
+    assert_int_equal(unmarked(oit, 8), 70);
+    d_iov_set(&marker, text, DAOS_OIT_MARKER_MAX_LEN);
+    FAILS(DER_NO_HDL, daos_oit_mark(a->coh, oids[0], &marker, NULL));
+    OK(daos_oit_mark(oit, oids[0], &marker, NULL));
+    d_iov_set(&marker, text, 3);
+    OK(daos_oit_mark(oit, oids[0], &marker, NULL)); /* in its place */
+    assert_int_equal(unmarked(oit, 8), 69);
+    nr = 100;
+    memset(&anchor, 0, sizeof(anchor));
+    OK(daos_oit_list_filter(oit, oids + 50, &nr, &anchor, with_marker, NULL));
+    assert_int_equal(nr, 1);
+    assert_memory_equal(&oids[50], &oids[0], sizeof(oids[0]));
+    assert_string_equal(marker_seen, "012");
+    OK(daos_oit_close(oit, NULL));
+
+    /* they are there for others, and not objects; another table has its own */
+    OK(daos_cont_create_snap(a->coh, &later, NULL, NULL));
+    OK(daos_oit_open(a->coh, later, &oit, NULL));
+    assert_int_equal(unmarked(oit, 8), 70);
+    OK(daos_oit_close(oit, NULL));
+    OK(daos_cont_open(a->poh, a->label, DAOS_COO_RO, &ro, NULL, NULL));
+    OK(daos_oit_open(ro, epoch, &oit, NULL));
+    assert_int_equal(unmarked(oit, 8), 69);
+    FAILS(DER_NO_PERM, daos_oit_mark(oit, oids[0], &marker, NULL));
+    OK(daos_oit_close(oit, NULL));
+    OK(daos_cont_close(ro, NULL));
+
+    /* they go with the table, or with its snapshot */
+    OK(daos_oit_open(a->coh, epoch, &oit, NULL));
+    OK(daos_cont_snap_oit_destroy(a->coh, oit, NULL));
+    assert_int_equal(unmarked(oit, 8), 70);
+    OK(daos_oit_mark(oit, oids[0], &marker, NULL));
+    OK(daos_oit_close(oit, NULL));
+    epr = (daos_epoch_range_t){epoch, epoch};
+    OK(daos_cont_destroy_snap(a->coh, epr, NULL));
+}
+
 /* ---- By either name ---- */
 
 static void renamed_functions_have_both_names(void **state)
@@ -305,4 +399,5 @@ static void the_system(void **state)
 
 API_MAIN(API_TEST(attributes_of_a_pool), API_TEST(attributes_of_a_container),
          API_TEST(who_may_only_read_sets_none), API_TEST(ids_by_a_filter),
-         API_TEST(renamed_functions_have_both_names), API_TEST(the_system))
+         API_TEST(entries_are_marked), API_TEST(renamed_functions_have_both_names),
+         API_TEST(the_system))

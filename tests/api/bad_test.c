@@ -234,7 +234,6 @@ static void not_there(void **state)
     FAILS(DER_NOSYS, daos_obj_register_class(a->coh, OC_SX, &x.class_attr, NULL));
     FAILS(DER_NOSYS, daos_obj_query_class(a->coh, OC_SX, &x.class_attr, NULL));
     FAILS(DER_NOSYS, daos_obj_list_class(a->coh, &x.class_list, &x.anchor, NULL));
-    FAILS(DER_NOSYS, daos_oit_mark(o, x.oid, &x.iov, NULL));
     FAILS(DER_NOSYS, daos_debug_set_params(NULL, 0, DMG_KEY_FAIL_LOC, 0, 0, NULL));
     FAILS(DER_NONEXIST, daos_mgmt_get_bs_state(NULL, x.uuid, &x.count, NULL));
     FAILS(DER_NOSYS, daos_cont_snap_oit_create(a->coh, 5, (char *)"name", NULL));
@@ -260,8 +259,6 @@ static void not_there(void **state)
     OK(daos_pipeline_free(&pipe));
     FAILS(DER_INVAL, daos_pipeline_check(NULL));
     FAILS(DER_INVAL, daos_pipeline_free(NULL));
-    IS(ENOSYS, dfs_cont_check(a->poh, a->label, DFS_CHECK_PRINT, NULL));
-    IS(EINVAL, dfs_cont_check(a->poh, NULL, DFS_CHECK_PRINT, NULL));
     IS(EINVAL, dfs_pipeline_create(NULL, (dfs_predicate_t){0}, DFS_FILTER_NAME, NULL));
     IS(EINVAL, dfs_pipeline_destroy(NULL));
     IS(EINVAL, dfs_readdir_with_filter(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL));

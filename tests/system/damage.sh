@@ -35,6 +35,15 @@ hurt large 300
 fails 11 DER_CSUM 'is damaged' tarn check ./p
 says 'container home, /docs/deep/large.bin .object .* dkey 2, akey 0: data block .* its bytes .* to .* cannot be read'
 never_says other.bin
+ok tarn fs check ./p home
+says 'no name leads to 0 files and 0 directories'
+fails 11 DER_CSUM '1 files of container .home. are damaged' tarn fs check ./p home --flags=print,verify
+says '2 files read, 1 of them damaged'
+fails 8 DER_INVAL 'name one or more of print, remove' tarn fs check ./p home --flags=find
+fails 8 DER_INVAL 'choose one of them' tarn fs check ./p home --flags=remove,relink
+tarn fs check ./p home --json >json.txt
+python3 -c 'import json; r = json.load(open("json.txt"))["response"]; assert r["objects"] > 3 and r["lost_files"] == 0, r' ||
+    bad "the finds in JSON are not right"
 tarn check ./p --json >json.txt
 python3 -c 'import json; r = json.load(open("json.txt"))["response"]; assert r["problems"] == 1 and "/docs/deep/large.bin" in r["list"][0]' ||
     bad "the list in JSON does not name the file"
