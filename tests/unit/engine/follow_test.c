@@ -101,7 +101,7 @@ static int ask(struct rig *r, const struct msg_obj_follow_req *q, struct msg_obj
     call.req = q;
     call.rep = rep;
     rc = net_call_wait(r->peer, &call);
-    if (rc == 0)
+    if (rc == 0 && rep->value.len > 0)
         memcpy(value, rep->value.buf, rep->value.len);
     net_call_fini(&call);
     return rc;
