@@ -98,6 +98,21 @@ static uint64_t doubt_memory(const struct doubt *d)
            HASH_SLOT_BYTES;
 }
 
+/* An operation on a dkey has two touches, of which the second is that of the dkey. */
+static void count(struct vos_cont *c, const struct doubt *d, int32_t more)
+{
+    for (uint32_t i = 0; i < d->touch_nr; i++) {
+        const struct touch *t = &d->touches[i];
+        daos_obj_id_t oid = {.hi = t->oid_hi, .lo = t->oid_lo};
+        struct site at = {.level = t->what == TOUCH_OBJ ? VOS_OBJ : VOS_DKEY,
+                          .obj = pend_hash_obj(c, oid),
+                          .dkey = t->link.hash};
+
+        if (t->what != TOUCH_BELOW)
+            doubts_add(c, &at, more);
+    }
+}
+
 /* Everything but its place in the list. */
 static void enter(struct vos_cont *c, struct doubt *d)
 {
@@ -105,6 +120,7 @@ static void enter(struct vos_cont *c, struct doubt *d)
     htable_insert(&c->doubt_ids, &d->by_id, id_hash(d->hlc, d->rand, d->seq));
     for (uint32_t i = 0; i < d->touch_nr; i++)
         htable_insert(&c->doubtful, &d->touches[i].link, d->touches[i].link.hash);
+    count(c, d, 1);
     c->doubt_nr++;
     c->v->doubt_nr++;
     c->v->doubt_pages += d->pages;
@@ -127,6 +143,7 @@ void doubt_take(struct vos_cont *c, struct doubt *d)
     htable_remove(&c->doubt_ids, &d->by_id);
     for (uint32_t i = 0; i < d->touch_nr; i++)
         htable_remove(&c->doubtful, &d->touches[i].link);
+    count(c, d, -1);
     c->doubt_nr--;
     c->v->doubt_nr--;
     c->v->doubt_pages -= d->pages;
@@ -334,9 +351,19 @@ static const struct doubt *met_at(const struct vos_cont *c, uint64_t epoch, cons
         d = first ? LIST_ENTRY(first, struct doubt, link) : NULL;
         return d && d->epoch <= epoch ? d : NULL;
     }
+    if (!doubts_at(c, at))
+        return NULL;
     d = at->level == VOS_OBJ ? touching(c, at->obj, at->oid, TOUCH_BELOW, epoch)
                              : touching(c, at->dkey, at->oid, TOUCH_DKEY, epoch);
     return d ? d : touching(c, whole_obj(at->obj), at->oid, TOUCH_OBJ, epoch);
+}
+
+/* What a read of the latest counts as: see marks.c. */
+static uint64_t latest_mark(const struct vos *v)
+{
+    uint64_t newest = hlc_peek(v->clock);
+
+    return newest > 0 ? newest - 1 : 0;
 }
 
 int vos_read_begin(struct vos_cont *c, uint64_t epoch, const struct site *at, uint64_t *lsn)
@@ -352,10 +379,13 @@ int vos_read_begin(struct vos_cont *c, uint64_t epoch, const struct site *at, ui
             return -DER_INPROGRESS;
         }
     }
+    if (epoch == DAOS_EPOCH_MAX) {
+        if (c->v->marks && !MUTANT(LATEST_UNMARKED))
+            mark_note(c, at, latest_mark(c->v));
+        return 0;
+    }
     rc = vos_read_mark(c->v, epoch);
-    if (epoch == DAOS_EPOCH_MAX && !MUTANT(LATEST_UNMARKED))
-        epoch = MAX(hlc_peek(c->v->clock), UINT64_C(1)) - 1;
-    if (rc == 0 && epoch != DAOS_EPOCH_MAX)
+    if (rc == 0)
         mark_note(c, at, epoch);
     return rc;
 }

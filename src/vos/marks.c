@@ -25,6 +25,9 @@
  *   of an object                    x               x
  *   of all, snapshot                                                     x
  *
+ * The slots also count the INTENTS that change something there: a reader looks for one (doubt.c)
+ * only where there may be any.
+ *
  * Beside them, CHANGE MARKS: the newest epoch at which something was changed. A prepare must know
  * that there was no change at its epoch or later; below the marks that is certain, and only above
  * them are the records asked, which costs as much as a read of them.
@@ -92,6 +95,27 @@ uint64_t pend_seen(const struct vos_cont *c, const struct site *at)
         return MAX(c->rollback_lsn, o->lsn_any);
     d = dkey_slot(c, at)->lsn;
     return MAX(c->rollback_lsn, MUTANT(SEEN_OBJ_PUNCH) ? d : MAX(d, o->lsn));
+}
+
+/* ---- Intents ---- */
+
+void doubts_add(struct vos_cont *c, const struct site *at, int32_t more)
+{
+    struct obj_slot *o = obj_slot(c, at);
+
+    if (at->level == VOS_OBJ) {
+        o->doubts_whole += (uint32_t)more;
+        return;
+    }
+    o->doubts += (uint32_t)more;
+    dkey_slot(c, at)->doubts += (uint32_t)more;
+}
+
+bool doubts_at(const struct vos_cont *c, const struct site *at)
+{
+    const struct obj_slot *o = obj_slot(c, at);
+
+    return o->doubts_whole > 0 || (at->level == VOS_OBJ ? o->doubts : dkey_slot(c, at)->doubts) > 0;
 }
 
 /* ---- Marks ---- */

@@ -57,10 +57,12 @@ struct obj_slot {                              /* of objects that hash together 
     uint64_t lsn_any;                          /* ... changed anything in one */
     uint64_t read, read_any; /* newest epochs: all of one was read; anything in one */
     uint64_t changed, changed_any;
+    uint32_t doubts, doubts_whole; /* of intents: changes in one; of all of one */
 };
 struct dkey_slot {
     uint64_t lsn __attribute__((aligned(32)));
     uint64_t read, changed;
+    uint32_t doubts;
 };
 
 /* What a shard keeps in memory of transactions beside its pages, at most: tables of marks, intents
@@ -236,6 +238,11 @@ uint64_t pend_hash_dkey(uint64_t obj_hash, uint64_t dkey_hash); /* of hash_bytes
 void pend_note(struct vos_cont *c, const struct site *at, uint64_t lsn);
 /* What an answer about it observed. */
 uint64_t pend_seen(const struct vos_cont *c, const struct site *at);
+
+/* Intents change something there, by so many more. */
+void doubts_add(struct vos_cont *c, const struct site *at, int32_t more);
+/* May one change something there? Else it is certain that none does. */
+bool doubts_at(const struct vos_cont *c, const struct site *at);
 
 void marks_begin(struct vos *v); /* they are kept from here on */
 /* It was read at this epoch. */
