@@ -4,9 +4,9 @@
  * (inproc:), one thread is the client and keeps several operations under way by an event queue.
  *
  * Parts: world.c pools, containers, objects with a shard each; work.c the loop that keeps lanes of
- * operations going; rates.c rows of rates, contention.c Zipf, reads.c what reads pay, recover.c
- * what a crash leaves, raw.c the engine by its messages, for transactions that stay in doubt;
- * report.c what came out.
+ * operations going; rates.c rows of rates, contention.c Zipf, reads.c what reads pay, snapshot.c
+ * snapshots, recover.c what a crash leaves, raw.c the engine by its messages, for transactions that
+ * stay in doubt; report.c what came out.
  *
  * A rate is by the clock on the wall; beside it is the CPU time of all threads of the process for
  * one of them, which says what it costs on a machine that others use too.
@@ -135,6 +135,7 @@ double raw_settled(struct raw *r, double from);
 void rows_rates(struct bench *b);
 void rows_contention(struct bench *b);
 void rows_reads(struct bench *b);
+void rows_snapshot(struct bench *b);
 void rows_recover(struct bench *b);
 /* --one: the plain update alone, a line for the program that compares; see rates.c. */
 void one_update(const struct conf *c);

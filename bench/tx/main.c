@@ -15,7 +15,7 @@ static const char usage[] =
     "  --reps N      repetitions, 1 to 32 (5)\n"
     "  --dir DIR     where pools lie (/dev/shm)\n"
     "  --rows A,B    these only: plain1 1of1 plain4 1of4 2of4 4of4 plain16 1of16 8of16 16of16\n"
-    "                machinery zipf1 zipf4 blind4 read4 reads decided undecided\n"
+    "                machinery zipf1 zipf4 blind4 read4 reads snapshot decided undecided\n"
     "  --bare FILE   tx_bench of a build with -Dbare_updates=true: the row machinery\n"
     "  --json FILE   the result for programs\n";
 
@@ -120,6 +120,7 @@ int main(int argc, char **argv)
         rows_rates(&b);
         rows_contention(&b);
         rows_reads(&b);
+        rows_snapshot(&b);
         rows_recover(&b);
         report(&b);
         if (b.conf.json != NULL)

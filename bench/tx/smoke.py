@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 ROWS = {"plain1": 1, "1of1": 1, "plain4": 1, "1of4": 1, "2of4": 1, "4of4": 1, "plain16": 1, "1of16": 1, "8of16": 1, "16of16": 1, "machinery": 1,
-        "zipf1": 5, "zipf4": 5, "blind4": 5, "read4": 5, "reads": 2, "decided": 2, "undecided": 2}
+        "zipf1": 5, "zipf4": 5, "blind4": 5, "read4": 5, "reads": 2, "snapshot": 1, "decided": 2, "undecided": 2}
 
 
 def main():
