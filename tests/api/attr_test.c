@@ -319,7 +319,7 @@ static void entries_are_marked(void **state)
     d_iov_set(&marker, text, 3);
     OK(daos_oit_mark(oit, oids[0], &marker, NULL)); /* in its place */
     assert_int_equal(unmarked(oit, 8), 69);
-    nr = 100;
+    nr = 50;
     memset(&anchor, 0, sizeof(anchor));
     OK(daos_oit_list_filter(oit, oids + 50, &nr, &anchor, with_marker, NULL));
     assert_int_equal(nr, 1);
