@@ -136,7 +136,8 @@ int tx_wait(struct shard *s, const struct tx_met *m, uint64_t until_ns);
 void tx_ask_fiber(struct shard *s, struct net_req *req); /* MSG_TX_ASK */
 /* An intent was resolved here, or something led from here ended: whoever waits looks again. */
 void tx_changed(struct shard *s);
-/* There are intents here: asks about those that get old, in the background. On the xstream. */
+/* There are intents here: asks about those that get old, in the background. On the xstream. Without
+ * memory for it the next call does: so whoever prepares or meets one calls. */
 void tx_settle(struct shard *s);
 
 /* ---- tx_tell.c: after the decision ---- */

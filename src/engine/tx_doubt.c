@@ -154,6 +154,7 @@ int tx_wait(struct shard *s, const struct tx_met *m, uint64_t until_ns)
 
     if (MUTANT(ENGINE_TX_DOUBT_SKIPPED))
         return -DER_TIMEDOUT;
+    tx_settle(s);
     for (;;) {
         uint64_t seen = ends_of(s);
 
@@ -301,10 +302,20 @@ static uint32_t ask_all(struct shard *s, struct olds *o)
     return resolved;
 }
 
+/* For a moment there may be no memory for it. */
+static struct olds *olds_new(struct shard *s)
+{
+    struct olds *o;
+
+    while ((o = base_calloc(1, sizeof(*o))) == NULL && !gate_is_closed(&s->eng->gate))
+        rt_sleep_ns(SETTLE_NS / 10);
+    return o;
+}
+
 static void settle(void *arg)
 {
     struct shard *s = arg;
-    struct olds *o = base_calloc(1, sizeof(*o));
+    struct olds *o = olds_new(s);
     bool any = o != NULL;
 
     while (any && !gate_is_closed(&s->eng->gate) && shard_serves(s)) {
@@ -336,7 +347,7 @@ void tx_settle(struct shard *s)
     rt_mutex_unlock(&s->txs.lock);
     if (start && rt_spawn_on(s->xs, settle, s) != 0) {
         rt_mutex_lock(&s->txs.lock);
-        s->txs.settling = false; /* the next prepare tries again */
+        s->txs.settling = false; /* the next who prepares or meets one tries again */
         rt_mutex_unlock(&s->txs.lock);
     }
 }

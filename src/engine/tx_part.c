@@ -172,7 +172,7 @@ int tx_prepare(struct shard *s, const struct tx_to_prepare *p, uint64_t *lsn, ui
     memcpy(cont, part.cont, sizeof(part.cont));
     *lsn = part.lsn;
     *holds = rc == 0 && !tx_only_checks(p->ops, p->ops_nr);
-    if (*holds)
+    if (*holds || rc == -DER_INPROGRESS) /* which was not waited for long enough to ask about it */
         tx_settle(s);
     return rc;
 }
