@@ -23,8 +23,8 @@ struct oit_marker {
 
 /* Of table `epoch`. Replaces what is there. */
 int oit_marker_put(daos_handle_t coh, daos_epoch_t epoch, daos_obj_id_t oid, const d_iov_t *marker);
-/* Of nr entries, at most 64. */
-#define OIT_MARKERS_AT_ONCE 64u
+/* Of nr entries; so few at once because they lie on the stack of a fiber. */
+#define OIT_MARKERS_AT_ONCE 32u
 int oit_markers_get(daos_handle_t coh, daos_epoch_t epoch, uint32_t nr, const daos_obj_id_t *oids,
                     struct oit_marker *markers);
 /* All of a table; none is fine. */
