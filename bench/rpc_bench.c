@@ -598,7 +598,7 @@ static void report(double v[ROWS][ROUNDS_MAX], int rounds)
 /* Which of our rows does likewise. */
 static enum row like(const struct peer_tool *p)
 {
-    bool tcp = strcmp(p->way, "tcp") == 0 || strcmp(p->way, "sockets") == 0;
+    bool tcp = strcmp(p->way, "tcp") == 0;
 
     if (p->bytes > 65536)
         return OUT1M4;

@@ -23,7 +23,6 @@ const struct peer_tool peer_tools[PEERS] = {
     {"UCX, TCP: 200 bytes, one way", "ucx_perftest", "tcp", 200, false},
     {"libfabric, shared memory: there and back", "fi_pingpong", "shm", 200, true},
     {"libfabric, TCP: there and back", "fi_pingpong", "tcp", 200, true},
-    {"libfabric, sockets: there and back", "fi_pingpong", "sockets", 200, true},
 };
 
 struct command {

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PEERS 8
+#define PEERS 7
 
 struct peer_tool {
     const char *name;       /* of the row */
