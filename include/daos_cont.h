@@ -246,8 +246,8 @@ int daos_cont_get_perms(daos_prop_t *cont_prop, uid_t uid, gid_t *gids, size_t n
 int daos_cont_snap_oit_create(daos_handle_t coh, daos_epoch_t epoch, char *name, daos_event_t *ev);
 
 /**
- * Remove the table behind @a oh, which must still be closed.
- * Errors: -DER_NO_HDL.
+ * Remove the table behind @a oh with its markers; @a oh must still be closed.
+ * Errors: -DER_NO_HDL, -DER_NO_PERM (it has markers, and the container is open for reading).
  */
 int daos_cont_snap_oit_destroy(daos_handle_t coh, daos_handle_t oh, daos_event_t *ev);
 

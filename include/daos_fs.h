@@ -546,9 +546,13 @@ int dfs_removexattr(dfs_t *dfs, dfs_obj_t *obj, const char *name);
 int dfs_listxattr(dfs_t *dfs, dfs_obj_t *obj, char *list, daos_size_t *size);
 
 /**
- * Find objects that no directory leads to and print, remove, verify or relink them (DFS_CHECK_*),
- * the latter below lost+found under @a name (NULL: a time stamp).
- * Errors: EINVAL, EPERM, EBUSY, ENOSYS.
+ * Find directories and files (by the type in their ids) that no name leads to, print how many, and
+ * do with them what @a flags say (DFS_CHECK_*): print each; remove them; link them in
+ * /lost+found/@a name (NULL: a time stamp), each as its id, with the chunk size that is usual in
+ * the container; verify: read every file of the container. Nobody else may have it open meanwhile;
+ * evict takes it away from them. Other objects are left alone.
+ * Errors: EINVAL (both remove and relink, unknown flags, no name), EPERM, EBUSY (it is open
+ * elsewhere), ENOENT, EIO (files are damaged; or a directory cannot be read, and nothing was done).
  */
 int dfs_cont_check(daos_handle_t poh, const char *cont, uint64_t flags, const char *name);
 

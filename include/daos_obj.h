@@ -445,7 +445,8 @@ int daos_oit_list(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr, daos
 /**
  * Attach a marker of at most DAOS_OIT_MARKER_MAX_LEN bytes to an entry, which then no longer shows
  * in unmarked listings.
- * Errors: -DER_NONEXIST, -DER_INVAL (too long).
+ * Replaces the marker that is there. It goes with the table or its snapshot.
+ * Errors: -DER_NONEXIST (no such entry), -DER_INVAL (empty, too long), -DER_NO_PERM, -DER_NO_HDL.
  */
 int daos_oit_mark(daos_handle_t oh, daos_obj_id_t oid, d_iov_t *marker, daos_event_t *ev);
 

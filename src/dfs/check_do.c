@@ -4,6 +4,7 @@
 #include <time.h>
 #include <daos_array.h>
 #include "client/array.h"
+#include "dfs/dfs_fast.h"
 
 #define LOST_FOUND  "lost+found"
 #define PIECE_BYTES (1u << 20) /* read at once */
@@ -24,27 +25,13 @@ void check_print(const struct check *k)
 
 /* ---- Removing ---- */
 
-static int remove_one(struct check *k, daos_obj_id_t oid)
-{
-    struct compound *c;
-    int rc = compound_begin(k->dfs->coh, &c);
-
-    if (rc != 0)
-        return dfs_errno(rc);
-    rc = compound_punch_oid(c, oid, 0);
-    if (rc == 0)
-        rc = compound_run(c, NULL, NULL);
-    compound_free(c);
-    return dfs_errno(rc);
-}
-
 int check_remove(struct check *k)
 {
     int rc = 0;
 
     for (uint64_t i = 0; rc == 0 && i < k->nr; i++)
         if (check_is_lost(k, i)) {
-            rc = remove_one(k, k->oids[i]);
+            rc = dfs_drop(k->dfs, k->oids[i]);
             k->found->removed += rc == 0;
         }
     check_say(k, "  %llu removed", (unsigned long long)k->found->removed);

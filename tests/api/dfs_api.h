@@ -148,4 +148,35 @@ static inline uint32_t fs_count(dfs_t *dfs, dfs_obj_t *dir)
     return n;
 }
 
+/* What a call prints to standard output, in static memory: fs_print_begin(), the call,
+ * fs_print_end(). */
+struct fs_print {
+    FILE *f;
+    int out;
+};
+
+static inline struct fs_print fs_print_begin(void)
+{
+    struct fs_print p = {tmpfile(), dup(STDOUT_FILENO)};
+
+    fflush(stdout);
+    dup2(fileno(p.f), STDOUT_FILENO);
+    return p;
+}
+
+static inline const char *fs_print_end(struct fs_print p)
+{
+    static char text[4096];
+    size_t n;
+
+    fflush(stdout);
+    dup2(p.out, STDOUT_FILENO);
+    close(p.out);
+    rewind(p.f);
+    n = fread(text, 1, sizeof(text) - 1, p.f);
+    text[n] = '\0';
+    fclose(p.f);
+    return text;
+}
+
 #endif

@@ -63,22 +63,10 @@ static dfs_t *enter(struct api *a)
 /* What it prints, in static memory. */
 static const char *checked(struct api *a, uint64_t flags, const char *name, int *rc)
 {
-    static char text[4096];
-    int out = dup(STDOUT_FILENO);
-    FILE *f = tmpfile();
-    size_t n;
+    struct fs_print p = fs_print_begin();
 
-    fflush(stdout);
-    dup2(fileno(f), STDOUT_FILENO);
     *rc = dfs_cont_check(a->poh, a->label, flags, name);
-    fflush(stdout);
-    dup2(out, STDOUT_FILENO);
-    close(out);
-    rewind(f);
-    n = fread(text, 1, sizeof(text) - 1, f);
-    text[n] = '\0';
-    fclose(f);
-    return text;
+    return fs_print_end(p);
 }
 
 static void says(struct api *a, uint64_t flags, const char *name, const char *what)

@@ -278,22 +278,10 @@ static void kinds_and_long_names(void **state)
 /* What the scan prints, in static memory. */
 static const char *scanned(struct api *a, const char *name, int *rc)
 {
-    static char text[512];
-    int out = dup(STDOUT_FILENO);
-    FILE *f = tmpfile();
-    size_t n;
+    struct fs_print p = fs_print_begin();
 
-    fflush(stdout);
-    dup2(fileno(f), STDOUT_FILENO);
     *rc = dfs_cont_scan(a->poh, a->label, 0, name);
-    fflush(stdout);
-    dup2(out, STDOUT_FILENO);
-    close(out);
-    rewind(f);
-    n = fread(text, 1, sizeof(text) - 1, f);
-    text[n] = '\0';
-    fclose(f);
-    return text;
+    return fs_print_end(p);
 }
 
 static void a_scan_counts_what_there_is(void **state)
