@@ -12,7 +12,8 @@
  *
  * A part that cannot be prepared ends the attempt: what was prepared is withdrawn. Another
  * transaction in the way, or a read or change at a later epoch, is met by another attempt at a new
- * epoch; anything else, and a check that found a change since the client read, is the answer.
+ * epoch (after a read or change it lies ahead of the clock); anything else, and a check that found
+ * a change since the client read, is the answer.
  *
  * In the first attempt the leader only writes its own part's large values, and looks whether the
  * part may be applied when it decides; that saves it the half of its work. But others can come
