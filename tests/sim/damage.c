@@ -1,5 +1,6 @@
 /* Damage: see damage.h. Where things lie is read from the superblock and the log themselves. */
 #include "damage.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <daos_errno.h>
@@ -23,12 +24,26 @@ static struct sim_dir *disk_of(struct run *r)
     return r->cl->engine[0].disk;
 }
 
-static const char *const device_names[] = {ENGINE_DEVICE, ENGINE_DEVICE ".wal",
-                                           ENGINE_DEVICE ".data"};
+#define NAMES 3u /* that a target's devices may have */
 
-/* The device that holds a role. */
+static const char *name_of(uint32_t target, uint32_t i, char name[DEVICE_NAME_MAX])
+{
+    static const char *const suffix[NAMES] = {"", ".wal", ".data"};
+
+    snprintf(name, DEVICE_NAME_MAX, "target%u%s", target, suffix[i]);
+    return name;
+}
+
+uint32_t damage_any_target(struct run *r)
+{
+    uint32_t nr = r->p.cluster.targets;
+
+    return nr > 1 ? (uint32_t)draw(r, nr) : 0;
+}
+
+/* The device that holds a role of a target. */
 struct home {
-    const char *name;
+    char name[DEVICE_NAME_MAX];
     struct super_block b;
 };
 
@@ -60,13 +75,11 @@ static bool read_super(struct run *r, const char *name, struct super_block *b)
 }
 
 /* The device that holds a role; false: there is none yet. */
-static bool find_home(struct run *r, enum super_role role, struct home *h)
+static bool find_home(struct run *r, uint32_t target, enum super_role role, struct home *h)
 {
-    for (size_t i = 0; i < ARRAY_LEN(device_names); i++) {
-        h->name = device_names[i];
-        if (read_super(r, h->name, &h->b) && h->b.id.roles & (1u << role))
+    for (uint32_t i = 0; i < NAMES; i++)
+        if (read_super(r, name_of(target, i, h->name), &h->b) && h->b.id.roles & (1u << role))
             return true;
-    }
     return false;
 }
 
@@ -155,12 +168,14 @@ static void rot_one(struct run *r)
     uint64_t off, arg = draw(r, UINT64_C(1) << 40);
     bool copy = draw(r, 10) == 0;
     enum super_role role;
+    uint32_t target;
     struct home h;
 
     if (copy)
         off = r->bad_copy * SUPER_COPY_STEP + draw(r, 2) * SIM_SECTOR;
     role = copy ? r->bad_super : roles[draw(r, ARRAY_LEN(roles))];
-    if (!find_home(r, role, &h))
+    target = copy ? r->bad_target : damage_any_target(r);
+    if (!find_home(r, target, role, &h))
         return;
     if (!copy)
         off = pick(r, &h, role);
@@ -204,11 +219,15 @@ void damage_evict(struct run *r)
 {
     struct engine *eng = r->cl->engine[0].eng;
     struct evict v = {.r = r, .done = RT_EVENT_INIT};
+    struct shard *s;
 
     if (eng == NULL)
         return;
-    v.heap = eng->shard->heap;
-    sim_spawn(eng->shard->xs, evict_fiber, &v);
+    s = &eng->shard[damage_any_target(r)];
+    if (!shard_serves(s))
+        return;
+    v.heap = s->heap;
+    sim_spawn(s->xs, evict_fiber, &v);
     rt_event_wait(&v.done);
 }
 
@@ -219,7 +238,7 @@ void damage_misdirect(struct run *r)
     enum super_role role = roles[draw(r, ARRAY_LEN(roles))];
     struct home h;
 
-    if (!find_home(r, role, &h))
+    if (!find_home(r, damage_any_target(r), role, &h))
         return;
     to = pick(r, &h, role);
     to = to == 0 ? SUPER_AREA : to - to % BLOCK;
@@ -234,21 +253,23 @@ void damage_misdirect(struct run *r)
 
 bool damage_there(struct run *r)
 {
+    char name[DEVICE_NAME_MAX];
     bool there = r->astray;
 
-    for (size_t i = 0; i < ARRAY_LEN(device_names) && !there; i++)
-        there = sim_dev_scars(disk_of(r), device_names[i], SUPER_AREA, UINT64_MAX) > 0;
+    for (uint32_t i = 0; i < NAMES * r->p.cluster.targets && !there; i++)
+        there = sim_dev_scars(disk_of(r), name_of(i / NAMES, i % NAMES, name), SUPER_AREA,
+                              UINT64_MAX) > 0;
     return there;
 }
 
 /* Until what is the last group is not damaged, and nothing behind it may have been one. */
-void damage_fair(struct run *r)
+static void heal_last_group(struct run *r, uint32_t target)
 {
     uint64_t start = 0, len = 0, ring;
     uint32_t healed = 1;
     struct home h;
 
-    if (!find_home(r, SUPER_WAL, &h))
+    if (!find_home(r, target, SUPER_WAL, &h))
         return;
     ring = super_block_role_size(&h.b, SUPER_WAL) - WAL_RING_OFF;
     while (healed > 0) {
@@ -260,26 +281,57 @@ void damage_fair(struct run *r)
                                    on_device(&h.b, SUPER_WAL, WAL_RING_OFF + (start + at) % ring),
                                    WAL_BLOCK);
         if (healed > 0)
-            sim_tell(r->w, "disk", "the end of the log is healed");
+            sim_tell(r->w, "disk", "the end of the log in %s is healed", h.name);
     }
+}
+
+void damage_fair(struct run *r)
+{
+    for (uint32_t t = 0; t < r->p.cluster.targets; t++)
+        heal_last_group(r, t);
 }
 
 void damage_heal(struct run *r)
 {
+    char name[DEVICE_NAME_MAX];
     uint32_t nr = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(device_names); i++)
-        nr += sim_dev_heal(disk_of(r), device_names[i], 0, UINT64_MAX);
+    for (uint32_t i = 0; i < NAMES * r->p.cluster.targets; i++)
+        nr += sim_dev_heal(disk_of(r), name_of(i / NAMES, i % NAMES, name), 0, UINT64_MAX);
     if (r->astray)
         sim_dir_faults_clear(disk_of(r));
     r->astray = false;
     sim_tell(r->w, "disk", "%u sectors are healed", nr);
 }
 
-bool damage_refused(struct run *r, int rc, const struct err *e)
+static bool says_why(int rc, const struct err *e)
 {
     /* -DER_DF_INVAL: both checkpoint records are gone */
-    if ((rc != -DER_CSUM && rc != -DER_IO && rc != -DER_DF_INVAL) || !damage_there(r))
+    if (rc != -DER_CSUM && rc != -DER_IO && rc != -DER_DF_INVAL)
         return false;
     return e->what[0] != '\0' && e->why[0] != '\0' && e->next[0] != '\0';
+}
+
+bool damage_refused(struct run *r, int rc, const struct err *e)
+{
+    return damage_there(r) && says_why(rc, e);
+}
+
+bool damage_left_out(struct run *r)
+{
+    const struct engine *eng = r->cl->engine[0].eng;
+    bool out = false;
+
+    for (uint32_t t = 1; t < eng->shard_nr && damage_there(r); t++) {
+        const struct shard *s = &eng->shard[t];
+
+        if (s->down.rc == 0)
+            continue;
+        if (!says_why(s->down.rc, &s->down))
+            run_wrong(r, "target %u is left out: %d, %s: %s", t, s->down.rc, s->down.what,
+                      s->down.why);
+        sim_tell(r->w, "engine0", "does without target %u: %s", t, s->down.why);
+        out = true;
+    }
+    return out;
 }

@@ -9,7 +9,8 @@
  *     changed nothing
  *   - whatever clients could not read, the shard checker reports
  *   - an engine that does not open because of damage says so in three parts: that is a good end of
- *     its life, and the disk is healed for the next one
+ *     its life, and the disk is healed for the next one. If it is not the first target's, it opens
+ *     and says so of that target, whose data clients cannot reach
  *   - damage to one copy of the superblock is survived without a word
  *   - once everything is healed, everything is there, to the byte
  *
@@ -39,5 +40,9 @@ void damage_fair(struct run *r);
 void damage_heal(struct run *r);
 /* May an engine refuse to open like this? */
 bool damage_refused(struct run *r, int rc, const struct err *e);
+/* The engine runs: does it without a target, for damage there? Any but the first may be so. */
+bool damage_left_out(struct run *r);
+/* One that the pool has. */
+uint32_t damage_any_target(struct run *r);
 
 #endif

@@ -179,7 +179,8 @@ bool damage_memory(struct run *r)
 
     ASSERT(f != NULL);
     f->r = r;
-    f->s = r->cl->engine[0].eng->shard;
+    r->flipped_in = damage_any_target(r);
+    f->s = &r->cl->engine[0].eng->shard[r->flipped_in];
     f->dst = malloc(READ_BYTES);
     rc = on_engine(f, open_cont);
     for (uint32_t i = 0; i < ARRAY_LEN(levels) && rc == 0; i++) {
@@ -204,7 +205,7 @@ void damage_memory_heal(struct run *r)
 
     ASSERT(f != NULL);
     f->r = r;
-    f->s = r->cl->engine[0].eng->shard;
+    f->s = &r->cl->engine[0].eng->shard[r->flipped_in];
     rc = on_engine(f, flip_back);
     free(f);
     r->flipped_at = 0;

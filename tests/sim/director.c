@@ -96,6 +96,9 @@ static void start_engine(struct run *r)
     run_disk_faults(r, false);
     if (rc == 0 && draw(r, 2))
         run_check_shard(r, false);
+    /* clients are served without that target, until it is seen that it failed */
+    if (rc == 0 && r->p.faults & DAMAGE && damage_left_out(r) && draw(r, 2))
+        damage_heal(r);
     if (rc == 0)
         sim_engine_serve(r->cl, 0);
     if (rc == 0 && draw(r, 4) != 0) /* else they find out by themselves, which takes long */

@@ -159,6 +159,7 @@ static int set_stage(struct run *r)
     r->p.world.arg = r->conf.arg;
     r->bad_copy = (uint32_t)(r->conf.seed % 4);
     r->bad_super = (enum super_role)(r->conf.seed / 4 % SUPER_ROLE_NR);
+    r->bad_target = (uint32_t)(r->conf.seed / 12 % r->p.cluster.targets);
     rt_event_init(&r->open);
     r->work.clients = r->p.clients;
     r->work.faults = work_faults(r->p.faults) | single_faults(r->conf.single);

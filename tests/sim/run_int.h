@@ -39,9 +39,11 @@ struct run {
     bool struck;               /* the power is about to go: run_strike() */
     uint32_t bad_copy;         /* the copy of the superblock that may be damaged ... */
     enum super_role bad_super; /* ... on the device of this role */
+    uint32_t bad_target;       /* ... of this target */
     uuid_t cont;               /* of the container everybody uses */
     uint64_t flipped_at;       /* byte of the heap whose memory went bad; 0: none */
     uint8_t flipped_bit;
+    uint32_t flipped_in;             /* the target */
     bool astray;                     /* a write is to land at another place */
     bool scarred;                    /* an engine has worked with damage */
     struct base_fail fail;           /* counts allocations, and fails one */
