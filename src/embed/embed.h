@@ -20,15 +20,16 @@
 #include "base/err.h"
 
 struct embed_pool_conf {
-    uint32_t targets;     /* 0: as TARN_TARGETS in the environment says, else one; at most 64.
-                             Several have all their devices in the directory */
+    uint32_t targets;     /* 0: as many as devices are named, else as TARN_TARGETS in the
+                             environment says, else one; at most 64 */
     const char *label;    /* NULL: the directory's name if it is a valid label, else none */
     uint64_t wal_bytes;   /* 0: default 128 MiB */
     uint64_t limit_bytes; /* the pool grows no further than this, log and metadata included; 0: as
                              far as the file system has room */
     daos_prop_t *prop;    /* pool properties or NULL */
     /* Where log, metadata and data lie: a block device, or a file that is not there yet. NULL: with
-     * what else has no path, in the pool's directory. Roles may share one.
+     * what else has no path, in the pool's directory. Roles of a target may share one. For several
+     * targets: a path for each with commas between, or a directory, in which each has a file.
      * "pmem:" before a path: it must be persistent memory (which is used as such anyway). */
     const char *wal, *meta, *data;
     bool force; /* block devices may hold foreign data, which is overwritten */
@@ -36,8 +37,7 @@ struct embed_pool_conf {
 
 /* How many targets a pool gets that is made for a whole machine, when nobody says how many: what
  * conf or TARN_TARGETS says; else one for every two CPUs, for clients need the others, at most 16
- * and one for each GiB that it may have; one if it has devices outside its directory. -DER_INVAL:
- * TARN_TARGETS is no such number. */
+ * and one for each GiB that it may have. -DER_INVAL: TARN_TARGETS is no such number. */
 int embed_pool_targets(const struct embed_pool_conf *conf, uint32_t cpus, uint32_t *nr,
                        struct err *e);
 /* Creates a pool in the directory (made if missing; must be empty): formats its targets, the pool

@@ -70,14 +70,24 @@ enum holder holder_of(const char *real);
 /* Absolute path of an existing directory, without links. -DER_NONEXIST ... with a message naming
  * the pool. */
 int embed_real_path(const char *path, char out[PATH_MAX], struct err *e);
-/* place.c: absolute paths of the devices elsewhere, in memory of their own. */
+
+/* ---- place.c ---- */
+
+/* Where the roles of a pool's targets are to lie: absolute paths of the devices elsewhere, in
+ * memory of their own. */
 struct places {
-    char *path[SUPER_ROLE_NR];
+    char *path[ENGINE_TARGETS_MAX][SUPER_ROLE_NR];
+    struct engine_places of[ENGINE_TARGETS_MAX];
 };
-/* Where the roles of a pool in directory real are to lie. -DER_INVAL, -DER_NONEXIST. */
-int places_choose(const char *real, const struct embed_pool_conf *conf, struct places *p,
-                  struct engine_place place[SUPER_ROLE_NR], struct err *e);
+/* Of a pool in directory real. -DER_INVAL, -DER_NONEXIST. */
+int places_choose(const char *real, const uuid_t pool, const struct embed_pool_conf *conf,
+                  uint32_t targets, struct places *p, struct err *e);
 void places_free(struct places *p);
+/* How many targets the devices are for; 0: for as many as there are, or none are named. */
+uint32_t places_targets(const struct embed_pool_conf *conf);
+
+/* ---- pool.c, continued ---- */
+
 /* Does the directory hold a pool's device, or its name? */
 bool embed_has_pool(const char *path);
 /* What is in a directory: nothing (or only what an engine leaves: its lock, its socket), a pool, or

@@ -167,8 +167,8 @@ static int targets_wanted(const struct embed_pool_conf *conf, uint32_t *nr, stru
     unsigned long n;
     char *end;
 
-    *nr = conf->targets;
-    if (conf->targets != 0 || text == NULL)
+    *nr = conf->targets != 0 ? conf->targets : places_targets(conf);
+    if (*nr != 0 || text == NULL)
         return 0;
     n = strtoul(text, &end, 10);
     if (*text < '1' || *text > '9' || *end != '\0' || n > ENGINE_TARGETS_MAX)
@@ -182,12 +182,11 @@ static int targets_wanted(const struct embed_pool_conf *conf, uint32_t *nr, stru
 int embed_pool_targets(const struct embed_pool_conf *conf, uint32_t cpus, uint32_t *nr,
                        struct err *e)
 {
-    bool outside = conf->wal != NULL || conf->meta != NULL || conf->data != NULL;
     int rc = targets_wanted(conf, nr, e);
 
     if (rc != 0 || *nr != 0)
         return rc;
-    *nr = outside ? 1 : MIN(cpus / 2, TARGETS_UNASKED);
+    *nr = MIN(cpus / 2, TARGETS_UNASKED);
     if (conf->limit_bytes != 0)
         *nr = (uint32_t)MIN(*nr, conf->limit_bytes / TARGET_LEAST);
     *nr = MAX(*nr, 1u);
@@ -224,7 +223,8 @@ static int format(const char *real, const struct embed_pool_conf *conf, uuid_t p
         props[n++] = (struct msg_prop){.type = DAOS_PROP_PO_LABEL, .text = label};
     ef.props_nr = n;
     memcpy(ef.pool, pool, 16);
-    rc = places_choose(real, conf, &places, ef.place, e);
+    ef.place = places.of;
+    rc = places_choose(real, pool, conf, MAX(ef.targets, 1u), &places, e);
     if (rc == 0)
         rc = ident_self(&who);
     if (rc != 0)

@@ -125,8 +125,8 @@ static int read_all(const struct engine_conf *conf, struct rt_xs *xs, uint32_t t
 
 static bool same_pool(const struct super_id *a, const struct super_id *b)
 {
-    return memcmp(a->pool, b->pool, sizeof(a->pool)) == 0 && a->target == b->target &&
-           a->shard == b->shard && a->page_size == b->page_size;
+    return memcmp(a->pool, b->pool, sizeof(a->pool)) == 0 && a->shard == b->shard &&
+           a->page_size == b->page_size;
 }
 
 static int refuse_stranger(const struct device *d, const struct device *first, struct err *e)
@@ -178,9 +178,8 @@ static int refuse_target(const struct device *d, uint32_t target, struct err *e)
 
     snprintf(why, sizeof(why), "%.80s says that it is of target %u", d->dev->name,
              super_id(d->super)->target);
-    return err_setf(e, -DER_DF_INVAL,
-                    "give the pool's device files the names they had when it was made", why,
-                    "cannot use device %s for target %u", d->dev->name, target);
+    return err_setf(e, -DER_DF_INVAL, "give the pool's devices the names they had when it was made",
+                    why, "cannot use device %s for target %u", d->dev->name, target);
 }
 
 /* Are they one target of one pool, and all of it? */
@@ -234,6 +233,9 @@ struct plan {
 static uint32_t plan_devices(const struct engine_format *fmt, uint32_t target,
                              struct plan p[SUPER_ROLE_NR])
 {
+    const struct engine_places in_the_directory = {0};
+    const struct engine_places *place =
+        fmt->place != NULL ? &fmt->place[target] : &in_the_directory;
     uint8_t number[SUPER_ROLE_NR];
     uint32_t nr = 0;
 
@@ -241,11 +243,11 @@ static uint32_t plan_devices(const struct engine_format *fmt, uint32_t target,
         enum super_role r = name_order[i];
         uint32_t k = 0;
 
-        while (k < nr && number[k] != fmt->place[r].device)
+        while (k < nr && number[k] != place->role[r].device)
             k++;
         if (k == nr) {
-            number[nr++] = fmt->place[r].device;
-            p[k] = (struct plan){.path = fmt->place[r].path, .pmem = fmt->place[r].pmem};
+            number[nr++] = place->role[r].device;
+            p[k] = (struct plan){.path = place->role[r].path, .pmem = place->role[r].pmem};
             device_name(p[k].name, target, r);
         }
         p[k].roles |= 1u << r;

@@ -64,20 +64,26 @@ struct engine_conf {
 #define ENGINE_DEVICES_MAX (ENGINE_TARGETS_MAX * SUPER_ROLE_NR)
 #define ENGINE_WAL_LEAST   (1u << 20) /* a change may take up to a quarter of it */
 
-/* Where a role lies. */
+/* Where a role of a target lies. */
 struct engine_place {
-    uint8_t device;   /* roles with the same number share a device: one has the same path for all */
-    const char *path; /* of a device elsewhere, see io_dir_link(); NULL: in the directory */
+    uint8_t device;   /* roles of a target with the same number share a device: one has the same
+                         path for all */
+    const char *path; /* of a device elsewhere, see io_dir_link(), which no other target may have;
+                         NULL: in the directory */
     bool pmem;        /* it must be persistent memory: -DER_NOTSUPPORTED if it is not */
+};
+
+struct engine_places {
+    struct engine_place role[SUPER_ROLE_NR];
 };
 
 struct engine_format {
     uuid_t pool;
-    uint32_t targets; /* 0: one. More have all their devices in the directory */
-    struct engine_place place[SUPER_ROLE_NR]; /* all zero: one device in the directory */
-    bool force;                               /* devices elsewhere may hold foreign data */
-    uint64_t wal_bytes;                       /* 0: 128 MiB, less in a pool with a small limit;
-                                                 this and the next two: a target */
+    uint32_t targets;                  /* 0: one */
+    const struct engine_places *place; /* of each target; NULL: one device each, in the directory */
+    bool force;                        /* devices elsewhere may hold foreign data */
+    uint64_t wal_bytes; /* 0: 128 MiB, less in a pool with a small limit; this and the next two: a
+                           target */
     uint64_t meta_bytes, data_bytes; /* of metadata and data extents at first, 0: 32 and 16 MiB */
     uint64_t limit_bytes;            /* of all targets, each has an equal part; 0: none */
     const struct msg_prop

@@ -17,7 +17,9 @@ struct format {
     const struct engine_format *fmt;
     struct rt_xs *xs;
     struct err *e;
-    struct shard shard; /* the one that is being made */
+    struct shard shard;   /* the one that is being made */
+    struct devices *devs; /* of each target that is made; held until all are, so that none gets one
+                             of another */
     int rc;
     struct rt_event done;
 };
@@ -139,31 +141,23 @@ static int format_target(struct format *j, struct engine *eng, struct shard *s, 
         late = heap_close(s->heap, rc == 0);
         rc = rc != 0 ? rc : late;
     }
-    if (rc != 0)
-        devices_undo(j->conf, &s->devs);
-    devices_close(&s->devs);
+    j->devs[target] = s->devs;
     return rc;
-}
-
-/* Targets that were made before another one failed. */
-static void undo(struct format *j, uint32_t target)
-{
-    char name[DEVICE_NAME_MAX];
-
-    snprintf(name, sizeof(name), "target%u", target);
-    io_dir_remove(j->conf->dir, name, NULL);
 }
 
 static void format_fiber(void *arg)
 {
     struct format *j = arg;
     struct engine eng = {.conf = *j->conf};
-    uint32_t nr = targets_of(j->fmt), i;
+    uint32_t nr = targets_of(j->fmt);
 
-    for (i = nr; i > 0 && j->rc == 0; i--)
+    for (uint32_t i = nr; i > 0 && j->rc == 0; i--)
         j->rc = format_target(j, &eng, &j->shard, i - 1);
-    for (i++; j->rc != 0 && i < nr; i++)
-        undo(j, i);
+    for (uint32_t i = 0; i < nr; i++)
+        if (j->rc != 0)
+            devices_undo(j->conf, &j->devs[i]);
+        else
+            devices_close(&j->devs[i]);
     rt_event_set(&j->done);
 }
 
@@ -189,12 +183,6 @@ static int check_targets(const struct engine_format *fmt, struct err *e)
     if (fmt->targets > ENGINE_TARGETS_MAX)
         return err_setf(e, -DER_INVAL, "ask for fewer", "an engine serves at most 64",
                         "cannot create a pool of %u targets", fmt->targets);
-    for (uint32_t r = 0; fmt->targets > 1 && r < SUPER_ROLE_NR; r++)
-        if (fmt->place[r].path != NULL)
-            return err_setf(e, -DER_NOTSUPPORTED,
-                            "leave the devices away, or make a pool of one target",
-                            "devices elsewhere can be given to one target only",
-                            "cannot create a pool of %u targets", fmt->targets);
     return 0;
 }
 
@@ -212,6 +200,11 @@ int engine_pool_format(const struct engine_conf *conf, const struct engine_forma
         rc = engine_xs_create(conf, 0, &j.xs);
     if (rc != 0)
         return rc;
+    j.devs = base_calloc(targets_of(fmt), sizeof(*j.devs));
+    if (j.devs == NULL) {
+        rt_xs_destroy(j.xs);
+        return -DER_NOMEM;
+    }
     rt_event_init(&j.done);
     rc = rt_spawn_on(j.xs, format_fiber, &j);
     if (rc == 0) {
@@ -219,6 +212,7 @@ int engine_pool_format(const struct engine_conf *conf, const struct engine_forma
         rc = j.rc;
     }
     rt_xs_destroy(j.xs);
+    base_free(j.devs);
     if (rc != 0 && e != NULL && e->rc == 0)
         err_setf(e, rc, "see the log (D_LOG_MASK=INFO)", "its device could not be prepared",
                  "cannot create a pool in %s", conf->dir->path);

@@ -662,15 +662,17 @@ static const struct command commands[] = {
      "configuration. It is remembered under its label and UUID for this user.\n\n"
      "A pool of several targets (--targets) has a log, metadata and data for each of them, and an "
      "engine serves each with a thread:\n"
-     "as many as there are CPUs to spare is enough. Unless it is said, there is one for every two "
-     "CPUs, at most one for\n"
-     "each GiB of --size, and one if devices are named. Objects are spread over them by their "
-     "class. Their number stays.\n\n"
-     "Log, metadata and data of a pool of one target may lie elsewhere: on a block device (which "
-     "is taken whole), or in a "
-     "file, which is made.\n"
-     "The same path may be given more than once; what has none lies in the directory. A link there "
-     "leads to each device:\n"
+     "as many as there are CPUs to spare is enough. Unless it is said, there is one for each "
+     "device that is named, else one\n"
+     "for every two CPUs, at most one for each GiB of --size. Objects are spread over them by "
+     "their class. Their number stays.\n\n"
+     "Log, metadata and data may lie elsewhere: on a block device (which is taken whole), or in a "
+     "file, which is made. Each\n"
+     "target has its own: a path for each, with commas between, or a directory, in which a file "
+     "for each is made.\n"
+     "The same path may be given for several of these options; what has none lies in the "
+     "directory. A link there leads to each\n"
+     "device: "
      "change it when the device moves. A block device that holds anything is refused without "
      "--force.\n"
      "A file in persistent memory (mounted with -o dax) is written by stores, without system "
@@ -681,7 +683,9 @@ static const struct command commands[] = {
      "./wide --targets 4\npool create /data/p --properties rd_fac:0\n# a fast device for the log, "
      "a large one for the data, "
      "metadata "
-     "in the directory\npool create ./big --wal /dev/nvme0n1 --data /dev/sdb",
+     "in the directory\npool create ./big --wal /dev/nvme0n1 --data /dev/sdb\n# two targets, each "
+     "with a device for its data; their logs are files in one place\npool create ./two --wal "
+     "/mnt/fast --data /dev/sdb,/dev/sdc",
      {{'L', "label", "LABEL", "name of the pool (default: the directory's)"},
       {'t', "targets", "N",
        "how many targets it has, 1 to 64 (default: one for two CPUs, at most 16)"},
@@ -691,9 +695,9 @@ static const struct command commands[] = {
       {'w', "wal-size", "SIZE",
        "size of the log of each target (default 128M, of several together; at least 8M)"},
       {'P', "properties", "K:V,..", "properties; 'pool get-prop' lists them"},
-      {0, "wal", "DEVICE", "block device or new file for the log"},
-      {0, "meta", "DEVICE", "block device or new file for the metadata"},
-      {0, "data", "DEVICE", "block device or new file for the data"},
+      {0, "wal", "DEVICE", "block device or new file for the log, of each target; or directory"},
+      {0, "meta", "DEVICE", "the same for the metadata"},
+      {0, "data", "DEVICE", "the same for the data"},
       {'f', "force", NULL, "overwrite what a block device holds, unless that is a pool"}}},
     {"list",
      "ls",

@@ -69,6 +69,7 @@ int sim_engine_format(struct sim_cluster *cl, uint32_t i)
                               .limit_bytes = cl->conf.limit_bytes,
                               .owner = "root@",
                               .group = "root@"};
+    struct engine_places *at;
     struct engine_conf conf;
     struct err e = {0};
     int rc = sim_dir_open(n->disk, &n->dir);
@@ -76,12 +77,17 @@ int sim_engine_format(struct sim_cluster *cl, uint32_t i)
     if (rc != 0)
         return rc;
     pool_uuid(i, f.pool);
-    for (uint32_t r = 0; r < SUPER_ROLE_NR; r++)
-        f.place[r].device = cl->conf.place[r];
+    at = calloc(MAX(cl->conf.targets, 1u), sizeof(*at));
+    ASSERT(at != NULL);
+    for (uint32_t t = 0; t < MAX(cl->conf.targets, 1u); t++)
+        for (uint32_t r = 0; r < SUPER_ROLE_NR; r++)
+            at[t].role[r].device = cl->conf.place[r];
+    f.place = at;
     f.force = cl->conf.disk.fixed_bytes != 0; /* its devices are full of noise */
     f.targets = cl->conf.targets;
     conf = engine_conf(n);
     rc = engine_pool_format(&conf, &f, &e);
+    free(at);
     io_dir_close(n->dir);
     n->dir = NULL;
     return rc;

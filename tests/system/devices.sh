@@ -21,6 +21,34 @@ fails 6 DER_BUSY 'holds 1 container' tarn pool destroy ./moved
 ok tarn pool destroy ./moved --recursive
 [ ! -e dev/wal ] && [ ! -e dev/data ] && [ ! -e moved ] || bad "what the pool had is still there"
 
+# ---- of several targets: a device for each, or a directory with a file for each
+mkdir logs
+ok tarn pool create ./t --wal logs --data dev/d0,dev/d1,dev/d2 --wal-size 8M
+json 'sorted(d["name"] for d in r["devices"]) == [f"target{t}{s}" for t in range(3) for s in ("", ".data", ".wal")]' tarn inspect ./t
+[ "$(ls logs | sed 's/^tarn-.*-target/file /' | tr '\n' ,)" = "file 0,file 1,file 2," ] || bad "the logs are not where they should be"
+[ -f dev/d0 ] && [ -f dev/d2 ] && [ "$(readlink t/target1.data)" = "$WORLD/dev/d1" ] || bad "the data is not where it should be"
+ok tarn cont create ./t c --type POSIX
+ok tarn fs put "$TARN" ./t/c/program
+mv dev/d1 dev/away
+ok tarn pool query ./t
+says '1 disabled'
+mv dev/away dev/d1
+ok tarn fs get --force daos://./t/c/program program
+same "$TARN" program
+ok tarn check ./t
+ok tarn pool destroy ./t --recursive
+[ -z "$(find logs dev -type f)" ] && [ ! -e t ] || bad "what the pool had is still there: $(find logs dev -type f)"
+fails 8 DER_INVAL 'that is 2 devices, and the pool has 3 targets' tarn pool create ./t --targets 3 --data dev/d0,dev/d1
+fails 8 DER_INVAL 'that is 1 device, and the pool has 2 targets' tarn pool create ./t --wal dev/w --data dev/d0,dev/d1
+fails 8 DER_INVAL 'targets 0 and 1 would share it' tarn pool create ./t --wal dev/w,dev/w
+fails 8 DER_INVAL 'not a file.s name' tarn pool create ./t --wal dev/w,
+[ ! -e t ] && [ -z "$(find dev -type f)" ] || bad "a refused pool left something behind"
+touch dev/d0
+fails 4 DER_EXIST 'd0' tarn pool create ./t --wal logs --data dev/d0,dev/d1
+rm dev/d0
+left=$(find logs dev t -name '*target*' -o -name 'd[0-9]')
+[ -z "$left" ] || bad "a refused pool left something behind: $left"
+
 # ---- all of them in one file, in memory (tmpfs)
 shm=$(mktemp -u /dev/shm/tarn-test-XXXXXX)
 if touch "$shm" 2>/dev/null; then

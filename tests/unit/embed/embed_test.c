@@ -421,8 +421,11 @@ static void targets_nobody_asked_for(void **state)
     assert_int_equal(targets(8, 3 * gib, NULL, 0), 3);
     assert_int_equal(targets(8, 64 << 20, NULL, 0), 1);
     assert_int_equal(targets(8, 0, "/dev/some", 0), 1);
-    assert_int_equal(targets(2, gib, "/dev/some", 5), 5); /* which create may refuse */
+    assert_int_equal(targets(8, 0, "/dev/some,/dev/other,pmem:/dev/third", 0), 3);
+    assert_int_equal(targets(8, 0, "/", 0), 4);           /* a file for each is made there */
+    assert_int_equal(targets(2, gib, "/dev/some", 5), 5); /* which create refuses */
     setenv("TARN_TARGETS", "3", 1);
+    assert_int_equal(targets(64, 0, "/dev/some", 0), 1);
     assert_int_equal(targets(64, 0, NULL, 0), 3);
     assert_int_equal(targets(64, 0, NULL, 2), 2);
     setenv("TARN_TARGETS", "many", 1);
@@ -446,7 +449,7 @@ static void a_refused_pool_leaves_nothing(void **state)
         struct err e = {0};
 
         assert_int_equal(there ? mkdir(path_of("refused"), 0700) : 0, 0);
-        assert_int_equal(embed_pool_create(path_of("refused"), &conf, uuid, &e), -DER_NOTSUPPORTED);
+        assert_int_equal(embed_pool_create(path_of("refused"), &conf, uuid, &e), -DER_INVAL);
         assert_three_parts(&e);
         assert_int_equal(stat(path_of("refused"), &st) == 0, there);
     }

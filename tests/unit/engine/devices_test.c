@@ -112,6 +112,7 @@ static void assert_pool(struct rig *r)
 static void test_every_arrangement(void **state)
 {
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        struct engine_places at = {0};
         struct engine_format f = format_of(9);
         struct engine_device d[ENGINE_DEVICES_MAX];
         struct rig r = {0};
@@ -120,7 +121,8 @@ static void test_every_arrangement(void **state)
 
         assert_int_equal(io_dir_open_mem(&r.dir), 0);
         for (int k = 0; k < SUPER_ROLE_NR; k++)
-            f.place[k].device = places[i][k];
+            at.role[k].device = places[i][k];
+        f.place = &at;
         assert_int_equal(make(&r, &f, &e), 0);
         begin(&r);
         put_two(&r);
@@ -147,7 +149,7 @@ static void test_one_limit_for_all(void **state)
 {
     static char val[200000];
     struct engine_format f = format_of(9);
-    struct engine_place apart[SUPER_ROLE_NR] = APART;
+    struct engine_places apart = {APART};
     struct engine_device d[ENGINE_DEVICES_MAX];
     struct rig r = {0};
     uint64_t bytes = 0;
@@ -157,7 +159,7 @@ static void test_one_limit_for_all(void **state)
 
     f.limit_bytes = 24u << 20;
     f.meta_bytes = f.data_bytes = 1u << 20;
-    memcpy(f.place, apart, sizeof(apart));
+    f.place = &apart;
     assert_int_equal(io_dir_open_mem(&r.dir), 0);
     assert_int_equal(make(&r, &f, &e), 0);
     begin(&r);
@@ -177,9 +179,9 @@ static void test_one_limit_for_all(void **state)
 /* ---- Power cuts while it is made ---- */
 
 /* At each step: afterwards it is a pool, or it is none and goes without a trace. */
-static void test_power_cut_while_it_is_made(void **state)
+static void cut_while_it_is_made(uint32_t targets)
 {
-    struct engine_place apart[SUPER_ROLE_NR] = APART;
+    struct engine_places apart[2] = {{APART}, {APART}};
     bool went = true, whole = false;
 
     for (uint64_t step = 1; went; step++) {
@@ -189,7 +191,8 @@ static void test_power_cut_while_it_is_made(void **state)
         struct err e;
         int rc;
 
-        memcpy(f.place, apart, sizeof(apart));
+        f.targets = targets;
+        f.place = apart;
         f.meta_bytes = f.data_bytes = 1u << 20;
         assert_int_equal(sim_dir_create(&(struct sim_dir_conf){.seed = step}, &sd), 0);
         assert_int_equal(sim_dir_open(sd, &r.dir), 0);
@@ -217,6 +220,12 @@ static void test_power_cut_while_it_is_made(void **state)
         sim_dir_destroy(sd);
     }
     assert_true(whole); /* the last cuts come when all is done */
+}
+
+static void test_power_cut_while_it_is_made(void **state)
+{
+    cut_while_it_is_made(1);
+    cut_while_it_is_made(2);
 }
 
 /* ---- What recovery has shown ---- */
@@ -248,7 +257,7 @@ static uint64_t length_of(struct rig *r)
  * then, or not. Who opens the pool next sees it, or not; and so it stays when the power goes. */
 static void test_what_was_seen_stays(void **state)
 {
-    struct engine_place apart[SUPER_ROLE_NR] = APART;
+    struct engine_places apart = {APART};
     uint32_t seen = 0, unseen = 0;
 
     for (uint64_t seed = 1; seed <= 24; seed++) {
@@ -258,7 +267,7 @@ static void test_what_was_seen_stays(void **state)
         struct err e;
         uint64_t len;
 
-        memcpy(f.place, apart, sizeof(apart));
+        f.place = &apart;
         f.meta_bytes = f.data_bytes = 1u << 20;
         assert_int_equal(sim_dir_create(&(struct sim_dir_conf){.seed = seed}, &sd), 0);
         assert_int_equal(sim_dir_open(sd, &r.dir), 0);
@@ -342,10 +351,11 @@ static int world_end(void **state)
 static int make_apart(struct world *w, const char *dir, uint8_t pool, const char *wal_file,
                       const char *data_file, struct err *e)
 {
+    struct engine_places at = {{[SUPER_WAL] = {.device = 1, .path = in(w, wal_file)},
+                                [SUPER_DATA] = {.device = 2, .path = in(w, data_file)}}};
     struct engine_format f = format_of(pool);
 
-    f.place[SUPER_WAL] = (struct engine_place){.device = 1, .path = in(w, wal_file)};
-    f.place[SUPER_DATA] = (struct engine_place){.device = 2, .path = in(w, data_file)};
+    f.place = &at;
     f.meta_bytes = f.data_bytes = 1u << 20;
     dir_use(w, dir);
     return make(&w->r, &f, e);
@@ -401,6 +411,45 @@ static void test_files_elsewhere(void **state)
     assert_int_equal(destroy(&w->r, false, &e), 0);
     assert_false(there(w, "w2") || there(w, "d"));
     assert_false(there(w, "other/target0") || there(w, "other/target0.wal"));
+}
+
+/* Two targets with a device for the data of each. */
+static int make_of_two(struct world *w, const char *first, const char *second, struct err *e)
+{
+    struct engine_places at[2] = {{{[SUPER_DATA] = {.device = 1, .path = in(w, first)}}},
+                                  {{[SUPER_DATA] = {.device = 1, .path = in(w, second)}}}};
+    struct engine_format f = format_of(9);
+
+    f.targets = 2;
+    f.place = at;
+    f.meta_bytes = f.data_bytes = 1u << 20;
+    return make(&w->r, &f, e);
+}
+
+static void test_two_targets(void **state)
+{
+    struct world *w = *state;
+    struct engine_device d[ENGINE_DEVICES_MAX];
+    struct err e;
+
+    assert_int_equal(make_of_two(w, "d", "d", &e), -DER_EXIST);
+    assert_three_parts(&e);
+    assert_false(there(w, "d") || there(w, "pool/target0") || there(w, "pool/target1"));
+    assert_false(there(w, "pool/target0.data") || there(w, "pool/target1.data"));
+    assert_int_equal(make_of_two(w, "d0", "d1", &e), 0);
+    begin(&w->r);
+    put_two(&w->r);
+    assert_int_equal(engine_devices(w->r.eng, d), 4);
+    rig_close(&w->r, true);
+    /* each has its own: they are no two disks of one target */
+    relink(w, "pool/target0.data", "d1");
+    relink(w, "pool/target1.data", "d0");
+    assert_refused(w, -DER_DF_INVAL, "of target 1");
+    relink(w, "pool/target0.data", "d0");
+    relink(w, "pool/target1.data", "d1");
+    assert_pool(&w->r);
+    assert_int_equal(destroy(&w->r, false, &e), 0);
+    assert_false(there(w, "d0") || there(w, "d1") || there(w, "pool/target1"));
 }
 
 static void test_devices_change_places(void **state)
@@ -546,6 +595,7 @@ int main(void)
         cmocka_unit_test(test_power_cut_while_it_is_made),
         cmocka_unit_test(test_what_was_seen_stays),
         WORLD(test_files_elsewhere),
+        WORLD(test_two_targets),
         WORLD(test_devices_change_places),
         WORLD(test_a_device_is_missing),
         WORLD(test_a_role_twice),
