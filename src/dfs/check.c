@@ -2,9 +2,19 @@
 #include "dfs/check.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH 64u /* object ids, and names of a directory, asked for at once */
+#define BATCH    64u /* object ids, and names of a directory, asked for at once */
+#define TEXT_MAX 1024u
+
+int check_step(struct check *k, uint64_t nr)
+{
+    k->done += nr;
+    if (k->watch->step == NULL || k->watch->step(k->watch->arg, k->done, k->total))
+        return 0;
+    return ECANCELED;
+}
 
 /* ---- All there are ---- */
 
@@ -46,6 +56,8 @@ static int list_all(struct check *k)
         rc = dfs_errno(client_list_oids(k->dfs->coh, some, &nr, &anchor));
         if (rc == 0)
             rc = add(k, some, nr, &room);
+        if (rc == 0)
+            rc = check_step(k, nr);
     }
     if (rc == 0 && k->nr > 0)
         qsort(k->oids, k->nr, sizeof(*k->oids), by_oid);
@@ -94,6 +106,8 @@ static int entry_seen(struct check *k, const struct dfs_entry *e, enum check_sta
     if (e->mode == 0 || i == k->nr || k->state[i] == state || k->state[i] == CHECK_NAMED)
         return 0;
     k->state[i] = (uint8_t)state;
+    if (state == CHECK_NAMED)
+        k->done++;
     return state == CHECK_NAMED && check_is_dir(e->oid) ? todo_add(k, i) : 0;
 }
 
@@ -137,6 +151,8 @@ static int read_dir(struct check *k, daos_obj_id_t dir, enum check_state state)
         rc = dfs_errno(daos_obj_list_dkey(oh, DAOS_TX_NONE, &nr, n->kds, &sgl, &anchor, NULL));
         if (rc == 0)
             rc = names_seen(k, dir, n, nr, state);
+        if (rc == 0)
+            rc = check_step(k, 0);
     }
     daos_obj_close(oh, NULL);
     base_free(n);
@@ -181,14 +197,23 @@ static int walk_root(struct check *k)
 
 void check_say(const struct check *k, const char *fmt, ...)
 {
+    char text[TEXT_MAX];
     va_list ap;
 
-    if (k->out == NULL)
+    if (k->watch->line == NULL)
         return;
     va_start(ap, fmt);
-    vfprintf(k->out, fmt, ap);
+    vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    fputc('\n', k->out);
+    k->watch->line(k->watch->arg, text);
+}
+
+/* Steps to come: of those who have a name now, of reading, and then of what is lost. */
+static void count_steps(struct check *k, uint64_t flags)
+{
+    k->total = k->done + k->nr;
+    for (uint64_t i = 0; flags & DFS_CHECK_VERIFY && i < k->nr; i++)
+        k->total += check_is_file(k->oids[i]);
 }
 
 static void count_lost(struct check *k)
@@ -224,10 +249,15 @@ static int check_cont(struct check *k, daos_handle_t poh, daos_handle_t coh, con
     if (rc != 0)
         return rc;
     rc = list_all(k);
-    if (rc == 0)
+    if (rc == 0) {
+        count_steps(k, flags);
         rc = walk_root(k);
+    }
     if (rc == 0) {
         count_lost(k);
+        k->done = 2 * k->nr; /* also those that nothing is found out about */
+        if (flags & (DFS_CHECK_REMOVE | DFS_CHECK_RELINK))
+            k->total += k->found->files + k->found->dirs;
         check_say(k, "%s: %llu objects; no name leads to %llu files and %llu directories", cont,
                   (unsigned long long)k->nr, (unsigned long long)k->found->files,
                   (unsigned long long)k->found->dirs);
@@ -240,13 +270,13 @@ static int check_cont(struct check *k, daos_handle_t poh, daos_handle_t coh, con
     return rc;
 }
 
-int dfs_check(daos_handle_t poh, const char *cont, uint64_t flags, const char *name, FILE *out,
-              struct check_found *found)
+int dfs_check(daos_handle_t poh, const char *cont, uint64_t flags, const char *name,
+              const struct check_watch *watch, struct check_found *found)
 {
     const uint64_t known = DFS_CHECK_PRINT | DFS_CHECK_REMOVE | DFS_CHECK_RELINK |
                            DFS_CHECK_VERIFY | DFS_CHECK_EVICT_ALL;
     unsigned int how = DAOS_COO_EX;
-    struct check k = {.out = out, .found = found};
+    struct check k = {.watch = watch, .found = found};
     daos_handle_t coh;
     int rc = 0;
 
@@ -268,9 +298,16 @@ int dfs_check(daos_handle_t poh, const char *cont, uint64_t flags, const char *n
     return rc;
 }
 
+static void print_line(void *arg, const char *text)
+{
+    (void)arg;
+    puts(text);
+}
+
 int dfs_cont_check(daos_handle_t poh, const char *cont, uint64_t flags, const char *name)
 {
+    const struct check_watch watch = {.line = print_line};
     struct check_found found;
 
-    return dfs_check(poh, cont, flags, name, stdout, &found);
+    return dfs_check(poh, cont, flags, name, &watch, &found);
 }

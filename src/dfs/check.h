@@ -14,7 +14,6 @@
 #ifndef TARN_DFS_CHECK_H
 #define TARN_DFS_CHECK_H
 
-#include <stdio.h>
 #include "dfs/dfs_int.h"
 
 /* What was found and done, however far it came. */
@@ -23,9 +22,18 @@ struct check_found {
     uint64_t files, dirs; /* that no name leads to */
     uint64_t read, damaged, removed, linked;
 };
-/* As dfs_cont_check(). out: where it tells what it finds; NULL: nowhere. */
-int dfs_check(daos_handle_t poh, const char *cont, uint64_t flags, const char *name, FILE *out,
-              struct check_found *found);
+/* Who hears of it, on the thread that does it. */
+struct check_watch {
+    void (*line)(void *arg, const char *text); /* what it finds; NULL: nobody */
+    /* Now and then: steps, each about an object (listed, looked at, read, removed or linked); total
+     * is 0 as long as it is not known. False ends it with ECANCELED: what was removed or linked by
+     * then stays so. NULL: nobody */
+    bool (*step)(void *arg, uint64_t done, uint64_t total);
+    void *arg;
+};
+/* As dfs_cont_check(). */
+int dfs_check(daos_handle_t poh, const char *cont, uint64_t flags, const char *name,
+              const struct check_watch *watch, struct check_found *found);
 
 enum check_state {
     CHECK_LOST,
@@ -35,13 +43,14 @@ enum check_state {
 
 struct check {
     struct dfs *dfs;
-    FILE *out;
+    const struct check_watch *watch;
     struct check_found *found;
     daos_obj_id_t *oids; /* sorted */
     uint8_t *state;      /* enum check_state of each */
     uint64_t nr;
     uint64_t *todo; /* directories that are still to be read, by number */
     uint64_t todo_nr, todo_room;
+    uint64_t done, total; /* steps */
 };
 
 static inline bool check_is_dir(daos_obj_id_t oid)
@@ -71,6 +80,8 @@ int check_remove(struct check *k);
 int check_relink(struct check *k, const char *name);
 /* Reads every file, named or lost, and tells of each that is damaged. */
 int check_verify(struct check *k);
+/* So many more steps are done. ECANCELED: it is to end. */
+int check_step(struct check *k, uint64_t nr);
 /* One line. */
 void check_say(const struct check *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

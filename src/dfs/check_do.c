@@ -33,6 +33,8 @@ int check_remove(struct check *k)
         if (check_is_lost(k, i)) {
             rc = dfs_drop(k->dfs, k->oids[i]);
             k->found->removed += rc == 0;
+            if (rc == 0)
+                rc = check_step(k, 1);
         }
     check_say(k, "  %llu removed", (unsigned long long)k->found->removed);
     return rc;
@@ -76,6 +78,8 @@ static int link_one(struct check *k, dfs_obj_t *in, uint64_t i)
     entry_of(k, oid, &e);
     rc = dfs_entry_insert(k->dfs, in->oid, name, &e, NULL);
     k->found->linked += rc == 0;
+    if (rc == 0)
+        rc = check_step(k, 1);
     return rc == 0 ? check_walk(k, i) : rc;
 }
 
@@ -133,8 +137,15 @@ int check_relink(struct check *k, const char *name)
 
 /* ---- Reading ---- */
 
+/* A file that is read. */
+struct reading {
+    struct check *k;
+    daos_handle_t oh;
+    char *buf; /* of PIECE_BYTES */
+};
+
 /* Reads an extent, a piece at a time. */
-static int read_recx(daos_handle_t oh, daos_key_t *dkey, daos_recx_t recx, char *buf)
+static int read_recx(const struct reading *r, daos_key_t *dkey, daos_recx_t recx)
 {
     daos_iod_t iod = {.iod_type = DAOS_IOD_ARRAY, .iod_size = 1, .iod_nr = 1};
     daos_recx_t piece;
@@ -146,13 +157,15 @@ static int read_recx(daos_handle_t oh, daos_key_t *dkey, daos_recx_t recx, char 
     iod.iod_recxs = &piece;
     for (uint64_t at = 0; rc == 0 && at < recx.rx_nr; at += piece.rx_nr) {
         piece = (daos_recx_t){recx.rx_idx + at, MIN(recx.rx_nr - at, PIECE_BYTES)};
-        d_iov_set(&iov, buf, piece.rx_nr);
-        rc = daos_obj_fetch(oh, DAOS_TX_NONE, 0, dkey, 1, &iod, &sgl, NULL, NULL);
+        d_iov_set(&iov, r->buf, piece.rx_nr);
+        rc = daos_obj_fetch(r->oh, DAOS_TX_NONE, 0, dkey, 1, &iod, &sgl, NULL, NULL);
+        if (rc == 0 && check_step(r->k, 0) != 0)
+            rc = -DER_CANCELED;
     }
     return rc;
 }
 
-static int read_chunk(daos_handle_t oh, daos_key_t *dkey, char *buf)
+static int read_chunk(const struct reading *r, daos_key_t *dkey)
 {
     daos_anchor_t anchor = {0};
     daos_recx_t recxs[BATCH];
@@ -165,10 +178,10 @@ static int read_chunk(daos_handle_t oh, daos_key_t *dkey, char *buf)
     while (rc == 0 && !daos_anchor_is_eof(&anchor)) {
         uint32_t nr = BATCH;
 
-        rc = daos_obj_list_recx(oh, DAOS_TX_NONE, dkey, &akey, &size, &nr, recxs, eprs, &anchor,
+        rc = daos_obj_list_recx(r->oh, DAOS_TX_NONE, dkey, &akey, &size, &nr, recxs, eprs, &anchor,
                                 true, NULL);
         for (uint32_t i = 0; rc == 0 && i < nr; i++)
-            rc = read_recx(oh, dkey, recxs[i], buf);
+            rc = read_recx(r, dkey, recxs[i]);
     }
     return rc;
 }
@@ -179,8 +192,8 @@ static int read_file(struct check *k, daos_obj_id_t oid, char *buf)
     daos_anchor_t anchor = {0};
     daos_key_desc_t kds[BATCH];
     uint64_t chunks[BATCH];
-    daos_handle_t oh;
-    int rc = daos_obj_open(k->dfs->coh, oid, DAOS_OO_RO, &oh, NULL);
+    struct reading r = {.k = k, .buf = buf};
+    int rc = daos_obj_open(k->dfs->coh, oid, DAOS_OO_RO, &r.oh, NULL);
 
     if (rc != 0)
         return rc;
@@ -190,15 +203,15 @@ static int read_file(struct check *k, daos_obj_id_t oid, char *buf)
         d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
 
         d_iov_set(&iov, chunks, sizeof(chunks));
-        rc = daos_obj_list_dkey(oh, DAOS_TX_NONE, &nr, kds, &sgl, &anchor, NULL);
+        rc = daos_obj_list_dkey(r.oh, DAOS_TX_NONE, &nr, kds, &sgl, &anchor, NULL);
         for (uint32_t i = 0; rc == 0 && i < nr; i++) {
             daos_key_t dkey;
 
             d_iov_set(&dkey, &chunks[i], sizeof(chunks[i]));
-            rc = read_chunk(oh, &dkey, buf);
+            rc = read_chunk(&r, &dkey);
         }
     }
-    daos_obj_close(oh, NULL);
+    daos_obj_close(r.oh, NULL);
     return rc;
 }
 
@@ -211,7 +224,10 @@ int check_verify(struct check *k)
         if (!check_is_file(k->oids[i]))
             continue;
         rc = read_file(k, k->oids[i], buf);
+        if (rc == -DER_CANCELED)
+            break;
         k->found->read++;
+        k->done++;
         if (rc != -DER_CSUM && rc != -DER_IO)
             continue;
         check_say(k, "  file %llu.%llu cannot be read: %s", (unsigned long long)k->oids[i].hi,

@@ -1,4 +1,6 @@
 /* fs check: files and directories that no name leads to. */
+#include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <daos/common.h>
@@ -7,6 +9,7 @@
 #include "dfs/check.h"
 #include "tools/cmds.h"
 #include "tools/conn.h"
+#include "tools/progress.h"
 
 static const struct {
     const char *name;
@@ -59,8 +62,21 @@ static json_t *found_json(const struct check_found *f)
                      (json_int_t)f->removed, "linked", (json_int_t)f->linked);
 }
 
+static int interrupted(struct tool *t, const struct check_found *f)
+{
+    char why[ERR_PART_MAX];
+
+    snprintf(why, sizeof(why), "it was interrupted; %llu were removed, %llu linked by then",
+             (unsigned long long)f->removed, (unsigned long long)f->linked);
+    t->status = EXIT_INTERRUPTED;
+    return tool_fail(t, -DER_CANCELED, "run the command again: it does what is left", why,
+                     "container '%.100s' is not checked to its end", t->args[1]);
+}
+
 static int failed(struct tool *t, int rc, const struct check_found *f)
 {
+    if (rc == ECANCELED)
+        return interrupted(t, f);
     if (rc == EIO && f->damaged > 0)
         return tool_fail(t, -DER_CSUM, "'tarn check' says which they are, by path",
                          "bytes on the device are not what was written",
@@ -73,22 +89,80 @@ static int failed(struct tool *t, int rc, const struct check_found *f)
     return daos_errno2der(rc);
 }
 
+/* The check runs on a thread, and the one that began shows how far it is. */
+struct job {
+    struct tool *t;
+    struct conn c;
+    uint64_t flags;
+    struct check_found found;
+    struct progress p;
+    atomic_ulong done;
+    atomic_bool stop;
+    int rc;
+};
+
+static void show_line(void *arg, const char *text)
+{
+    struct job *j = arg;
+
+    if (j->t->json)
+        return;
+    progress_clear(&j->p);
+    fprintf(j->t->out, "%s\n", text);
+}
+
+static bool show_step(void *arg, uint64_t done, uint64_t total)
+{
+    struct job *j = arg;
+
+    atomic_store(&j->done, done);
+    atomic_store(&j->p.total, total);
+    atomic_store(&j->p.total_known, total > 0);
+    return !atomic_load(&j->stop);
+}
+
+static void *run(void *arg)
+{
+    struct job *j = arg;
+    const struct check_watch watch = {.line = show_line, .step = show_step, .arg = j};
+
+    j->rc =
+        dfs_check(j->c.poh, j->t->args[1], j->flags, opt_text(j->t, "dir-name"), &watch, &j->found);
+    progress_finish(&j->p);
+    return NULL;
+}
+
+static void run_watched(struct job *j)
+{
+    pthread_t runner;
+
+    j->p.done = &j->done;
+    j->p.stop = &j->stop;
+    if (pthread_create(&runner, NULL, run, j) == 0) {
+        progress_watch(&j->p);
+        pthread_join(runner, NULL);
+    } else {
+        run(j);
+    }
+    progress_end(&j->p);
+}
+
 int cmd_fs_check(struct tool *t)
 {
-    struct check_found found;
-    struct conn c = {0};
-    uint64_t flags;
-    int rc = flags_of(t, &flags);
+    struct job j = {.t = t};
+    int rc = flags_of(t, &j.flags);
 
-    if (rc == 0)
-        rc = conn_pool(t, &c, t->args[0], DAOS_PC_RW);
     if (rc != 0)
         return rc;
-    rc = dfs_check(c.poh, t->args[1], flags, opt_text(t, "dir-name"), t->json ? NULL : t->out,
-                   &found);
-    if (rc == 0 && t->json)
-        t->response = found_json(&found);
-    rc = rc == 0 ? 0 : failed(t, rc, &found);
-    conn_close(&c);
+    progress_init(&j.p, "checked", "steps", t->json ? NULL : t->errout);
+    rc = conn_pool(t, &j.c, t->args[0], DAOS_PC_RW);
+    if (rc == 0) {
+        run_watched(&j);
+        if (j.rc == 0 && t->json)
+            t->response = found_json(&j.found);
+        rc = j.rc == 0 ? 0 : failed(t, j.rc, &j.found);
+        conn_close(&j.c);
+    }
+    progress_fini(&j.p);
     return rc;
 }

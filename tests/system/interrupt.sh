@@ -49,4 +49,21 @@ wait $pid
 ok tarn fs copy --update daos://./p/whole back
 same src back
 ok tarn check ./p
+
+# ---- a check of the names: stopped, it says so, and the next one is whole
+for delay in 0.05 0.08 0.12; do
+    "$TARN" fs check ./p whole --flags=print,verify >out 2>err &
+    pid=$!
+    sleep $delay
+    kill -TERM $pid 2>/dev/null
+    wait $pid
+    rc=$?
+    case $rc in
+    0 | 143) ;; # it was faster, or did not listen yet
+    130) grep -q 'it was interrupted; 0 were removed' err || { cp err "$WORLD/.err"; bad "does not say what was done"; } ;;
+    *) bad "exit $rc, not 130" ;;
+    esac
+done
+ok tarn fs check ./p whole --flags=print,verify
+says '6,*001 files read, 0 of them damaged'
 finish
