@@ -368,7 +368,8 @@ static int read_some(struct work_client *c, bool together)
 {
     struct ar_call a = {.arr = (uint8_t)below(c, AR_ARRAYS)};
 
-    together &= a.arr > 0;
+    /* the model has all of a read at a moment between its call and its answer */
+    together &= a.arr > 0 && !c->work->clocks_apart;
     draw_ranges(c, &a);
     return read_cells(c, &a, together ? AT_ONCE : WITH_SIZE);
 }
