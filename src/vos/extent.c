@@ -4,7 +4,8 @@
  * A write gives back older extents that it covers whole if the keep floor allows, the newest one of
  * the same start by taking its record over: an overwrite loop with equal extents allocates nothing.
  * What several newer ones cover together is left to array_prune(): a write that meets a crowd of
- * such asks for it, so that endless overwriting takes no more and more room. A hole is stored only
+ * such asks for it, so that endless overwriting takes no more and more room, and so does the one
+ * that may have been the last to cover a long one (cover.c). A hole is stored only
  * if something older remains below it; else a cut mark in the akey says that something went.
  */
 #include "vos/priv.h"
@@ -43,6 +44,7 @@ struct meet {
     uint32_t drop_nr;
     bool more;        /* more could go than fits in drop */
     uint32_t across;  /* could go but for the part that is not covered */
+    uint64_t longest; /* of those */
     bool under;       /* something older that stays overlaps */
     bool gap;         /* something with another epoch goes: leave a cut */
     struct when twin; /* newest with the same start that stays */
@@ -57,6 +59,7 @@ static int meet(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, st
     int rc = akey_look(h, akey, &a);
 
     m->drop_nr = m->across = 0;
+    m->longest = 0;
     m->more = m->under = m->gap = false;
     m->twin = (struct when){0, 0};
     if (rc || a.values.word0 + a.values.word1 == 0)
@@ -81,7 +84,10 @@ static int meet(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, st
                    : covered && (p.w.epoch == t->w.epoch || droppable(t, p.w.epoch, t->w.epoch));
         if (!goes) {
             m->under = m->under || covered || !MUTANT(HOLE_NOT_STORED);
-            m->across += !covered && droppable(t, p.w.epoch, t->w.epoch);
+            if (!covered && droppable(t, p.w.epoch, t->w.epoch)) {
+                m->across++;
+                m->longest = MAX(m->longest, p.nr);
+            }
             if (p.start == start && when_cmp(p.w, m->twin) > 0)
                 m->twin = p.w;
         } else if (m->drop_nr == DROP_MAX) {
@@ -114,15 +120,14 @@ static int akey_note(struct vos_tx *t, uint64_t akey, uint64_t nr, uint16_t set_
 {
     struct heap *h = t->v->h;
     struct akey_rec a;
-    uint16_t log = 0;
+    uint16_t log;
     int rc = akey_look(h, akey, &a);
 
     if (rc)
         return rc;
     if (MUTANT(EXT_REACH_SHORT))
         nr -= nr / 4;
-    while ((UINT64_C(1) << log) < nr)
-        log++;
+    log = log_up(nr);
     if (log > a.max_log) {
         uint16_t *p = heap_tx_write(h, akey + offsetof(struct akey_rec, max_log), sizeof *p);
 
@@ -199,7 +204,7 @@ static int drop_all(struct vos_tx *t, uint64_t akey, const struct meet *m)
 }
 
 int array_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, const struct part *p,
-                bool *left)
+                struct left *left)
 {
     struct heap *h = t->v->h;
     struct meet m;
@@ -208,7 +213,8 @@ int array_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, cons
     bool done;
     int rc = meet(t, akey, p->start, p->nr, &m);
 
-    *left |= m.more || m.across >= CROWD;
+    left->in_obj |= m.more || m.across >= CROWD;
+    left->in_akey |= m.longest > p->nr && cover_note(t->v, akey, p->nr, m.longest);
     if (rc == 0)
         rc = take_over(t, iod, p, &m, &done);
     if (rc == 0)
@@ -271,14 +277,14 @@ static int wide_supersede(struct vos_tx *t, uint64_t akey, uint64_t start, uint6
     }
 }
 
-int array_hole(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, bool *left)
+int array_hole(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, struct left *left)
 {
     struct heap *h = t->v->h;
     struct meet m;
     uint64_t off;
     int rc = meet(t, akey, start, nr, &m);
 
-    *left |= m.more;
+    left->in_obj |= m.more;
     if (rc == 0)
         rc = drop_all(t, akey, &m);
     if (rc)

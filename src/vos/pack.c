@@ -140,15 +140,6 @@ int dkey_look(struct heap *h, uint64_t off, struct dkey_rec *d)
     return rc;
 }
 
-static uint16_t log_of(uint64_t nr)
-{
-    uint16_t log = 0;
-
-    while ((UINT64_C(1) << log) < nr)
-        log++;
-    return log;
-}
-
 int akey_look(struct heap *h, uint64_t akey, struct akey_rec *a)
 {
     const struct akey_rec *r;
@@ -167,7 +158,7 @@ int akey_look(struct heap *h, uint64_t akey, struct akey_rec *a)
         *a = (struct akey_rec){.kind = REC_AKEY,
                                .type = p.type,
                                .key_len = (uint16_t)p.akey.len,
-                               .max_log = log_of(p.nr),
+                               .max_log = log_up(p.nr),
                                .values = {.word0 = p.ver}};
     return rc;
 }
@@ -233,7 +224,7 @@ static int unpack_akey(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const
     a = heap_tx_write(h, akey, sizeof *a + sizeof p->rec_size);
     if (a == NULL)
         return heap_rc(h);
-    a->max_log = log_of(p->nr);
+    a->max_log = log_up(p->nr);
     memcpy(a + 1, &p->rec_size, sizeof p->rec_size);
     return tree_insert(h, &ext_class, ROOT_OFF(akey),
                        &(struct tree_key){.order = p->start, .key = &p->w, .len = sizeof p->w},

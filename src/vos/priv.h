@@ -11,6 +11,7 @@
  *   visible.c life.c             does a key exist at an epoch; existence logs
  *   value.c                      single values
  *   array.c extent.c prune.c     arrays: reading, writing, giving back what is covered
+ *   cover.c                      ... when to look whether something is
  *   key.c layout.c               finding and making records; the bytes of a version
  *   pack.c                       a dkey, its only akey and that one's only version in one record
  *   doubt.c intent.c             intents: who meets one; their bytes
@@ -87,6 +88,26 @@ enum stat_ix {
     ST_NR
 };
 
+/* cover.c: an array that is being written into a long extent. */
+#define COVER_NR      256u
+#define COVER_IDLE    4096u /* writes of others until it is forgotten */
+#define COVER_DUE_MAX 32u
+#define COVER_KEY_MAX 32u
+struct cover {
+    uint64_t akey; /* 0: none */
+    uint64_t nr;   /* records written since somebody was asked to look */
+    uint64_t seen; /* cover_now when it was written into last */
+};
+struct cover_key {
+    uint8_t len, bytes[COVER_KEY_MAX];
+};
+/* One that is to be looked at. */
+struct cover_due {
+    uint64_t cont; /* offset of its cont_rec */
+    daos_obj_id_t oid;
+    struct cover_key dkey, akey;
+};
+
 struct session; /* session.c */
 struct doubt;   /* doubt.c */
 struct decided;
@@ -102,10 +123,14 @@ struct vos {
     struct arena scratch;     /* of the call that runs now */
     struct vos_update *spare; /* finished updates, reused */
     uint32_t spare_nr;
-    struct htable sessions;         /* session.c: cache of offsets */
-    struct check_state *check;      /* check.c: a walk under way */
-    struct repair_state *repair;    /* repair.c: the same */
-    uint64_t gone_lsn;              /* newest destroy of a container */
+    struct htable sessions;      /* session.c: cache of offsets */
+    struct check_state *check;   /* check.c: a walk under way */
+    struct repair_state *repair; /* repair.c: the same */
+    uint64_t gone_lsn;           /* newest destroy of a container */
+    struct cover cover[COVER_NR];
+    struct cover_due cover_due[COVER_DUE_MAX];
+    uint32_t cover_due_nr;
+    uint64_t cover_now; /* writes into long extents */
     bool garbage;                   /* vos_reclaim() has something to do */
     bool reclaim_unread;            /* this round passed by what the device could not read */
     uint32_t doubt_nr, doubt_pages; /* intents of all containers, and what they are promised */
@@ -572,14 +597,24 @@ int pieces_by_start(const void *x, const void *y); /* for qsort */
 
 /* ---- extent.c, prune.c ---- */
 
+/* The least power of two that is at least nr: akey_rec.max_log. */
+static inline uint16_t log_up(uint64_t nr)
+{
+    return nr > 1 ? (uint16_t)(64 - __builtin_clzll(nr - 1)) : 0;
+}
+
 #define LIFE_OFF(akey) ((akey) + offsetof(struct akey_rec, life))
 #define ROOT_OFF(akey) ((akey) + offsetof(struct akey_rec, values))
 int ext_remove(struct vos_tx *t, uint64_t akey, const struct piece *p);
-/* *left: garbage remains, or probably does, that only vos_reclaim() can give back; stays as it is
- * otherwise. */
+/* Where garbage remains, or probably does, that only vos_reclaim() can give back. */
+struct left {
+    bool in_obj;  /* as much as needs the trash */
+    bool in_akey; /* a long extent may be covered by now */
+};
+/* What is set in *left stays set. */
 int array_write(struct vos_tx *t, uint64_t akey, const struct vos_iod *iod, const struct part *p,
-                bool *left);
-int array_hole(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, bool *left);
+                struct left *left);
+int array_hole(struct vos_tx *t, uint64_t akey, uint64_t start, uint64_t nr, struct left *left);
 int array_prune(struct vos_tx *t, uint64_t akey, struct when akey_hide, uint64_t upto,
                 uint64_t *cursor, bool *more);
 int ext_free(struct vos_tx *t, uint64_t off);
@@ -632,7 +667,21 @@ int dkey_is_empty(struct vos_tx *t, uint64_t dkey, bool *empty);
 int trash_add(struct vos_tx *t, uint64_t obj);
 int trash_take(struct vos_tx *t, uint64_t obj);
 
+/* ---- cover.c ---- */
+
+/* nr records were written into extents that could be given back if newer ones covered them, the
+ * longest of `longest`. True: it may be covered, and somebody should look. */
+bool cover_note(struct vos *v, uint64_t akey, uint64_t nr, uint64_t longest);
+/* vos_reclaim() is to look at the akey at offset `at`, if there is room to remember it. */
+void cover_ask(struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey,
+               const struct vos_key *akey, uint64_t at);
+/* Looks at one of those that were asked for; there is one. An error is that one's. */
+int cover_step(struct vos *v);
+
 /* ---- reclaim.c, discard.c ---- */
+
+/* Gives back what newer versions cover in an akey. */
+int reclaim_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid, uint64_t akey);
 
 /* A walk over every dkey of a tree of objects, a step each, in an anchor. */
 struct round {

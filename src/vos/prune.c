@@ -3,7 +3,8 @@
  * extents below a punch; holes over nothing.
  *
  * Works on windows of PRUNE_WINDOW extents. What is dropped leaves VER_CUT on the extents that
- * cover it, so that a reader at an older epoch notices.
+ * cover it, so that a reader at an older epoch notices. Of an array that fits into one window the
+ * bound of lengths (max_log) is put right: it only grows otherwise.
  */
 #include <stdlib.h>
 #include "vos/priv.h"
@@ -130,6 +131,29 @@ static int window(struct vos_tx *t, uint64_t akey, const struct akey_rec *a, uin
     return rc == -DER_NONEXIST ? 0 : rc;
 }
 
+/* All extents of an array are known: searches need begin no further away than the longest of those
+ * that are left may reach. */
+static int shorten_reach(struct vos_tx *t, uint64_t akey, const struct akey_rec *a,
+                         const struct pieces *all)
+{
+    uint64_t longest = 1;
+    uint16_t *log, now;
+
+    for (uint32_t i = 0; i < all->nr; i++)
+        if (all->p[i].off != 0)
+            longest = MAX(longest, all->p[i].nr);
+    now = log_up(longest);
+    if (MUTANT(PRUNE_REACH_SHORT) && now > 0)
+        now--;
+    if (now >= a->max_log)
+        return 0;
+    log = heap_tx_write(t->v->h, akey + offsetof(struct akey_rec, max_log), sizeof *log);
+    if (log == NULL)
+        return heap_rc(t->v->h);
+    *log = now;
+    return 0;
+}
+
 int array_prune(struct vos_tx *t, uint64_t akey, struct when hide, uint64_t upto, uint64_t *cursor,
                 bool *more)
 {
@@ -182,6 +206,8 @@ int array_prune(struct vos_tx *t, uint64_t akey, struct when hide, uint64_t upto
         all.p[i].w = (struct when){0, 0};
         all.p[i].nr = 0;
     }
+    if (rc == 0 && *cursor == 0 && next == 0)
+        rc = shorten_reach(t, akey, &a, &all);
     if (rc == 0 && next) {
         *cursor = next;
         *more = true;

@@ -300,7 +300,7 @@ static int check_type(struct vos_tx *t, const struct view *in_dkey, uint64_t dke
 static int apply_hole(struct vos_tx *t, const struct vos_op *op, const struct vos_iod *iod)
 {
     uint64_t obj, dkey, akey;
-    bool left = false;
+    struct left left = {false};
     int rc;
 
     if (iod->type == DAOS_IOD_SINGLE)
@@ -326,7 +326,7 @@ static int apply_hole(struct vos_tx *t, const struct vos_op *op, const struct vo
         return rc == -DER_NONEXIST ? 0 : rc; /* nothing there to punch */
     for (uint32_t i = 0; i < iod->recx_nr && rc == 0; i++)
         rc = array_hole(t, akey, iod->recxs[i].rx_idx, iod->recxs[i].rx_nr, &left);
-    if (rc == 0 && left)
+    if (rc == 0 && left.in_obj)
         rc = trash_add(t, obj);
     if (rc == 0)
         rc = rec_touch(t, obj, false);
@@ -342,7 +342,7 @@ static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos
 {
     const struct dkey_rec *d;
     struct view v = *in_obj;
-    bool left = false;
+    struct left left = {false};
     uint64_t akey;
     int rc = akey_make(t, dkey, op->oid, &iod->akey, (uint8_t)iod->type, &akey);
 
@@ -364,7 +364,9 @@ static int apply_iod(struct vos_tx *t, const struct vos_op *op, const struct vos
     for (uint32_t i = 0; i < pr->part_nr && rc == 0; i++)
         rc = iod->type == DAOS_IOD_ARRAY ? array_write(t, akey, iod, &pr->parts[i], &left)
                                          : single_write(t, akey, iod, &pr->parts[i]);
-    return rc == 0 && left ? trash_add(t, obj) : rc;
+    if (rc == 0 && left.in_akey)
+        cover_ask(t->c, op->oid, &op->dkey, &iod->akey, akey);
+    return rc == 0 && left.in_obj ? trash_add(t, obj) : rc;
 }
 
 static int apply_update(struct vos_tx *t, const struct vos_op *op, const struct prep *preps)

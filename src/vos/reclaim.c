@@ -2,9 +2,9 @@
  * Giving back room in the background, in bounded steps, each a transaction of its own that leaves
  * everything readable as it was.
  *
- *   vos_reclaim()    containers that were destroyed, objects in the trash (punched, too large to go
- *                    at once), idle sessions
- *                    and first of all: what a rollback discards (discard.c)
+ *   vos_reclaim()    arrays in which a long extent may be covered (cover.c), containers that were
+ *                    destroyed, objects in the trash (punched, too large to go at once), idle
+ *                    sessions; before the trash what a rollback discards (discard.c)
  *   vos_aggregate()  every object: versions that newer ones cover below the floor, keys that show
  *                    nothing to anybody
  *
@@ -430,6 +430,13 @@ static int prune_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_
     return rc;
 }
 
+int reclaim_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid, uint64_t akey)
+{
+    const struct round r = {.upto = DAOS_EPOCH_MAX - 1};
+
+    return prune_akey(c, obj, dkey, oid, akey, &r);
+}
+
 int each_akey(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
               const struct round *r,
               int (*fn)(struct vos_cont *c, uint64_t obj, uint64_t dkey, daos_obj_id_t oid,
@@ -685,6 +692,12 @@ int vos_reclaim(struct vos *v, bool *more)
     struct list *l, *tmp;
     int rc;
 
+    if (v->cover_due_nr > 0) {
+        rc = cover_step(v);
+        pass_damage(v, &rc);
+        *more = true;
+        return rc;
+    }
     LIST_FOREACH_SAFE(l, tmp, &v->conts)
     {
         struct vos_cont *c = LIST_ENTRY(l, struct vos_cont, link);
