@@ -5,7 +5,7 @@
  *   prepare.c                    the same in two steps: an intent, and its resolution
  *   fetch.c list.c query.c       reads
  *   reclaim.c discard.c          background: giving back, taking back
- *   check.c dump.c               tools
+ *   check*.c (check.h) dump.c    tools
  *   repair.c mend.c mend_key.c   taking out what is lost (mend.h)
  *   punch.c drop.c               punches; giving records back
  *   visible.c life.c             does a key exist at an epoch; existence logs
