@@ -24,6 +24,12 @@ enum csum_type {
     CSUM_XXH3 = 64, /* internal: XXH3 64 bit, seed 0 */
 };
 
+/* In records of the store and in messages, beside CSUM_CRC32, of an extent: one for each
+ * CSUM_FINE_BYTES, not for each CSUM_CHUNK_BYTES. */
+#define CSUM_FINE        0x80u
+#define CSUM_CHUNK_BYTES 32768u
+#define CSUM_FINE_BYTES  4096u
+
 /* Whether csum_calc can compute it. CSUM_OFF counts: its value is 0 in 0 bytes. */
 bool csum_supported(enum csum_type type);
 /* Stored bytes of a checksum of this type; 0 for CSUM_OFF and types not computed here. */

@@ -257,7 +257,7 @@ static int build_step(struct op *op, struct stream *s, const struct step *st, st
 
 static int build(struct op *op, struct compound *c)
 {
-    struct stream s = {0};
+    struct stream s = {.fine = io_knows_fine(c->cont)};
     struct msg_op *ops;
     uint32_t i;
     int rc = 0;

@@ -4,7 +4,8 @@
  * An update's data travels in one bulk vector: the streams of its iods one after the other, each
  * iod naming where its own starts. A fetch has a vector an iod, because a vector's length is what
  * tells the engine how much fits. Checksums are computed here, where the bytes come from: one over
- * a single value, one over each 32 KiB of an extent.
+ * a single value, one over each 32 KiB of an extent; of one that is longer over each 4 KiB, so that
+ * who reads little of it need not verify more.
  */
 #include "client/obj_io.h"
 
@@ -13,8 +14,8 @@
 #include "base/assert.h"
 #include "base/csum.h"
 #include "client/compound.h"
+#include "net/wire.h"
 
-#define CSUM_CHUNK 32768u /* of the protocol */
 #define MAP_MIN                                                                                    \
     256u /* extents asked for when a program wants a map, so that the highest is among them */
 
@@ -136,10 +137,27 @@ static int sum_extent(struct op *op, struct cursor *c, uint64_t bytes, uint64_t 
     return 0;
 }
 
-static int sum_iod(struct op *op, struct msg_iod *m, const daos_iod_t *iod,
-                   const struct iovec *first)
+bool io_knows_fine(const struct cont *co)
 {
-    struct cursor c = {.iov = first};
+    return net_peer_features(cont_peer(co)) & NET_FEAT_FINE;
+}
+
+static int sum_recx(struct op *op, struct cursor *c, uint64_t bytes, bool fine,
+                    struct msg_csum *out)
+{
+    int rc;
+
+    fine = fine && bytes > CSUM_CHUNK_BYTES;
+    rc = sum_extent(op, c, bytes, fine ? CSUM_FINE_BYTES : CSUM_CHUNK_BYTES, out);
+    if (rc == 0 && fine)
+        out->type |= CSUM_FINE;
+    return rc;
+}
+
+static int sum_iod(struct op *op, struct msg_iod *m, const daos_iod_t *iod, const struct stream *s,
+                   uint32_t first)
+{
+    struct cursor c = {.iov = &s->iov[first]};
     uint32_t nr = iod->iod_type == DAOS_IOD_SINGLE ? 1 : iod->iod_nr, i;
     struct msg_csum *sums = op_alloc(op, nr * sizeof(*sums));
     int rc = 0;
@@ -150,7 +168,7 @@ static int sum_iod(struct op *op, struct msg_iod *m, const daos_iod_t *iod,
         rc = sum_extent(op, &c, iod->iod_size, iod->iod_size, &sums[0]);
     else
         for (i = 0; i < nr && rc == 0; i++)
-            rc = sum_extent(op, &c, iod->iod_recxs[i].rx_nr * iod->iod_size, CSUM_CHUNK, &sums[i]);
+            rc = sum_recx(op, &c, iod->iod_recxs[i].rx_nr * iod->iod_size, s->fine, &sums[i]);
     m->csums = sums;
     m->csums_nr = nr;
     return rc;
@@ -181,7 +199,7 @@ static int prepare_iod(struct op *op, struct stream *s, struct msg_iod *m, uint6
     m->bulk = 0;
     m->bulk_off = s->bytes;
     stream_add(s, sgl, bytes, true);
-    return sum_iod(op, m, iod, &s->iov[first]);
+    return sum_iod(op, m, iod, s, first);
 }
 
 int io_prepare_update(struct op *op, struct stream *s, struct msg_op *m, daos_obj_id_t oid,
@@ -241,7 +259,7 @@ int io_update(struct op *op, const struct cont *co, daos_obj_id_t oid, uint64_t 
               const daos_key_t *dkey, unsigned int nr, const daos_iod_t *iods,
               const d_sg_list_t *sgls)
 {
-    struct stream s = {.max = io_count_iovs(nr, sgls)};
+    struct stream s = {.max = io_count_iovs(nr, sgls), .fine = io_knows_fine(co)};
     struct msg_op *ops = NULL;
     unsigned int from;
     uint32_t n = 0;

@@ -17,7 +17,10 @@ struct stream {
     struct iovec *iov;
     uint32_t nr, max;
     uint64_t bytes;
+    bool fine; /* whom it is sent to knows CSUM_FINE */
 };
+/* Of who is asked for this container. */
+bool io_knows_fine(const struct cont *co);
 
 /* -DER_INVAL: NULL, empty, or not 8 bytes where the object's keys are integers. */
 int io_check_dkey(daos_obj_id_t oid, const daos_key_t *dkey);

@@ -81,9 +81,12 @@ static int decode_csums(struct net_req *req, const struct msg_iod *m, struct vos
         return -DER_NOMEM;
     for (uint32_t i = 0; i < want; i++) {
         const struct msg_csum *c = &m->csums[i];
+        enum csum_type type = c->type;
 
-        if (c->len == 0 || c->bytes.len % c->len != 0 || !csum_supported((enum csum_type)c->type) ||
-            c->len != csum_len((enum csum_type)c->type))
+        if (m->type == DAOS_IOD_ARRAY && c->type == (CSUM_FINE | CSUM_CRC32))
+            type = CSUM_CRC32;
+        if (c->len == 0 || c->bytes.len % c->len != 0 || !csum_supported(type) ||
+            c->len != csum_len(type))
             return -DER_PROTO;
         cs[i].type = c->type;
         cs[i].len = c->len;

@@ -18,7 +18,8 @@
 #include "net/msg.h"
 
 #define FEATURES                                                                                   \
-    (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL | NET_FEAT_TIMES | NET_FEAT_FOLLOW)
+    (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL | NET_FEAT_TIMES | NET_FEAT_FOLLOW |     \
+     NET_FEAT_FINE)
 #define CALLS 512u /* of a client at once */
 #define BYTES (64u << 20)
 

@@ -62,6 +62,11 @@ void net_call_cancel(struct net_peer *peer, struct net_call *call)
         peer->poke(peer);
 }
 
+uint64_t net_peer_features(struct net_peer *peer)
+{
+    return peer->features != NULL ? peer->features(peer) : UINT64_MAX;
+}
+
 void net_peer_close(struct net_peer *peer)
 {
     if (peer != NULL)

@@ -237,6 +237,15 @@ static void link_poke(struct net_peer *peer)
     }
 }
 
+/* Of the caller's way: who has none yet will have one to somebody of whom nothing is known. */
+static uint64_t link_features(struct net_peer *peer)
+{
+    struct link *l = CONTAINER_OF(peer, struct link, peer);
+    struct way *w = __atomic_load_n(&l->way[my_index(l->ls)], __ATOMIC_ACQUIRE);
+
+    return w != NULL ? net_peer_features(w->peer) : 0;
+}
+
 struct freeing {
     struct rt_call post;
     struct link *l;
@@ -288,8 +297,11 @@ int net_link_connect(struct net_links *ls, const struct net_link_conf *conf, str
 
     if (l == NULL)
         return -DER_NOMEM;
-    l->peer = (struct net_peer){
-        .send = link_send, .close = link_close, .wait = link_wait, .poke = link_poke};
+    l->peer = (struct net_peer){.send = link_send,
+                                .close = link_close,
+                                .wait = link_wait,
+                                .poke = link_poke,
+                                .features = link_features};
     l->ls = ls;
     l->conf = *conf;
     rt_mutex_lock(&ls->lock);

@@ -71,9 +71,9 @@ enum msg_tx_verdict { MSG_TX_ABORT, MSG_TX_COMMIT, MSG_TX_WITHDRAW };
     F(buf, , blob, "ACL (struct daos_acl), service ranks (u32 each), roots")
 
 #define MSG_F_CSUM(F)                                                                              \
-    F(num, uint16_t, type, "base/csum.h")                                                          \
+    F(num, uint16_t, type, "base/csum.h; with CSUM_FINE only to who knows NET_FEAT_FINE")          \
     F(num, uint16_t, len, "bytes each")                                                            \
-    F(buf, , bytes, "one a SINGLE value, one a 32 KiB chunk of a recx")
+    F(buf, , bytes, "one a SINGLE value, one a chunk of a recx: of 32 KiB, fine of 4 KiB")
 
 #define MSG_F_IOD(F)                                                                               \
     F(buf, , akey, "")                                                                             \

@@ -111,6 +111,8 @@ void net_call_fini(struct net_call *call);
  * ever. From any thread; done() is not called in it. */
 void net_call_cancel(struct net_peer *peer, struct net_call *call);
 void net_peer_close(struct net_peer *peer); /* no call may be under way */
+/* What the other side knows (enum net_feature), as far as it has said so by now. */
+uint64_t net_peer_features(struct net_peer *peer);
 
 /* ---- Answering side ---- */
 

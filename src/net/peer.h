@@ -18,6 +18,7 @@ struct net_peer {
     void (*wait)(struct net_peer *peer, struct rt_event *ev);
     /* Calls were marked as cancelled: looks for them, soon. NULL: it looks of its own accord. */
     void (*poke)(struct net_peer *peer);
+    uint64_t (*features)(struct net_peer *peer); /* NULL: it knows all */
 };
 
 /* What priv[] of a call holds. */

@@ -23,7 +23,8 @@
 #define BACKOFF_MAX 1000u
 #define ARENA_BYTES 1024u
 #define FEATURES                                                                                   \
-    (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL | NET_FEAT_TIMES | NET_FEAT_FOLLOW)
+    (NET_FEAT_LIMITS | NET_FEAT_CONTROL | NET_FEAT_CANCEL | NET_FEAT_TIMES | NET_FEAT_FOLLOW |     \
+     NET_FEAT_FINE)
 #define GRACE_MAX (50 * NS_PER_MS)
 #define CALLS_MAX (1u << 20) /* under way, of what a peer may allow */
 
@@ -498,7 +499,7 @@ static void welcome(struct remote *r, struct rbuf *b)
     struct list *l;
     int rc;
 
-    r->features = rbuf_u64(b) & FEATURES;
+    __atomic_store_n(&r->features, rbuf_u64(b) & FEATURES, __ATOMIC_RELAXED);
     rc = (int)rbuf_u32(b);
     calls = rbuf_u32(b);
     r->bytes_max = r->features & NET_FEAT_LIMITS ? rbuf_u64(b) : UINT64_MAX;
@@ -789,6 +790,11 @@ static void remote_wait(struct net_peer *peer, struct rt_event *ev)
     rt_drive_wait(CONTAINER_OF(peer, struct remote, peer)->conf.xs, ev, UINT64_MAX);
 }
 
+static uint64_t remote_features(struct net_peer *peer)
+{
+    return __atomic_load_n(&CONTAINER_OF(peer, struct remote, peer)->features, __ATOMIC_RELAXED);
+}
+
 int net_remote_connect(const struct net_remote_conf *conf, struct net_peer **peer)
 {
     struct remote *r = base_calloc(1, sizeof(*r));
@@ -799,6 +805,7 @@ int net_remote_connect(const struct net_remote_conf *conf, struct net_peer **pee
     r->peer.close = remote_close;
     r->peer.wait = conf->driven ? remote_wait : NULL;
     r->peer.poke = remote_poke;
+    r->peer.features = remote_features;
     r->conf = *conf;
     r->backoff_ns = or_default(conf->backoff_min_ms, BACKOFF_MIN);
     r->timer.fn = tick;

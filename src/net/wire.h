@@ -80,6 +80,7 @@ enum net_feature {
     NET_FEAT_CANCEL = 4,
     NET_FEAT_TIMES = 8,   /* NET_TIMED: three moments behind the header of a reply */
     NET_FEAT_FOLLOW = 16, /* messages with MSG_FOLLOWS */
+    NET_FEAT_FINE = 32,   /* checksums with CSUM_FINE */
 };
 
 /* So many requests of MSG_CLASS_CONTROL a client may have under way beside WELCOME's calls and

@@ -75,12 +75,12 @@ static int data_piece(struct check *k, uint64_t off, const struct layout *l, con
 {
     struct vos_piece p = {.ver = off,
                           .pack = k->pack,
-                          .csum_type = l->flags & VER_CSUM ? rec[l->csum_off] : 0,
+                          .csum_type = l->csum_type,
                           .csum_len = (uint16_t)l->csum_len,
                           .len = len,
                           .ext = *e,
                           .ext_bytes = len,
-                          .chunk_bytes = single ? len : VOS_CSUM_CHUNK,
+                          .chunk_bytes = single ? len : l->csum_unit,
                           .csums = rec + l->csum_off + 1 + (single ? i * l->csum_len : 0)};
     bool used;
     int rc = heap_space_is_used(k->h, e, &used);

@@ -113,7 +113,7 @@ static int dump_bytes(struct dump *d, const struct layout *l, const uint8_t *rec
     at = strlen(text);
     if (l->csum_nr) {
         at += (size_t)snprintf(text + at, size - at, "; %u checksum%s of type %u, ", l->csum_nr,
-                               l->csum_nr == 1 ? "" : "s", rec[l->csum_off]);
+                               l->csum_nr == 1 ? "" : "s", l->csum_type);
         for (uint32_t i = 0; i < MIN(l->csum_len, 8u); i++)
             at += (size_t)snprintf(text + at, size - at, "%02x", rec[l->csum_off + 1 + i]);
     }

@@ -148,7 +148,7 @@ static int piece_out(struct get *g, uint16_t iod, const struct layout *l, const 
         uint32_t first = csum0 + (uint32_t)(off / chunk),
                  last = csum0 + (uint32_t)((off + len - 1) / chunk);
 
-        p->csum_type = rec[l->csum_off];
+        p->csum_type = l->csum_type;
         p->csum_len = (uint16_t)l->csum_len;
         p->csums = piece_csums(g, rec + l->csum_off + 1 + first * l->csum_len,
                                (last - first + 1) * l->csum_len);
@@ -264,7 +264,7 @@ static int fetch_piece(struct get *g, uint16_t ix, const struct piece *p, uint64
     if (l.flags & VER_DATA) {
         if (l.flags & VER_CORRUPT)
             return -DER_CSUM;
-        return piece_out(g, ix, &l, rec, 0, 0, l.bytes, VOS_CSUM_CHUNK, in_ext, len, dst_off);
+        return piece_out(g, ix, &l, rec, 0, 0, l.bytes, l.csum_unit, in_ext, len, dst_off);
     }
     rc = layout_bytes(g->c->v->h, &l, rec, true, &bytes);
     return rc ? rc : copy_add(g, ix, dst_off, bytes + in_ext, len);

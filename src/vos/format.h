@@ -59,10 +59,11 @@
 #include "heap/tree.h"
 
 #define VOS_MAGIC          UINT64_C(0x31736f766e726174) /* "tarnvos1" */
-#define VOS_FORMAT_VERSION 4u                           /* newest that this program reads */
+#define VOS_FORMAT_VERSION 5u                           /* newest that this program reads */
 #define VOS_FORMAT_PACKED  2u /* from here on: REC_PACK, cont_rec.rollback */
 #define VOS_FORMAT_INTENTS 3u /* from here on: cont_rec.intents, OUTCOME_* */
 #define VOS_FORMAT_DECIDED 4u /* from here on: INTENT_DECIDED */
+#define VOS_FORMAT_FINE    5u /* from here on: CSUM_FINE */
 
 enum rec_kind {
     REC_SUPER = 'V',
@@ -226,9 +227,9 @@ struct ext { /* 24 bytes, then layout below; its first record is the order key o
  *   VER_SLOT   u64 offset of the bytes
  *   VER_DATA   u64 each piece: block << 12 | (blocks - 1); all pieces but the last are full (ext:
  *              exactly one piece)
- *   VER_CSUM   u8 type, then the checksums: ext: one for each VOS_CSUM_CHUNK of the bytes; single:
- *              one, or one each piece if there are several
- *   otherwise  (neither SLOT nor DATA nor TOMBSTONE) the bytes themselves
+ *   VER_CSUM   u8 type, then the checksums: ext: one for each VOS_CSUM_CHUNK of the bytes, with
+ *              CSUM_FINE in the type for each VOS_CSUM_FINE; single: one, or one each piece if
+ * there are several otherwise  (neither SLOT nor DATA nor TOMBSTONE) the bytes themselves
  */
 #define DATA_LOC(block, nr) ((uint64_t)(block) << 12 | ((uint64_t)(nr)-1))
 #define DATA_LOC_BLOCK(loc) ((loc) >> 12)

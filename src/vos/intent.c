@@ -447,7 +447,8 @@ static int take_part(struct in *in, const struct vos_iod *iod, struct part *p)
     if ((s.flags & ~(VER_SLOT | VER_DATA | VER_CSUM)) || s.loc_nr > SINGLE_PIECES_MAX ||
         s.csum_nr > HEAP_ALLOC_MAX || s.bytes == 0 ||
         (!(s.flags & VER_DATA) && s.bytes > VOS_VALUE_HEAP) || s.nr == 0 || s.nr > EXT_NR_MAX ||
-        ((s.flags & VER_CSUM) && stored_csum_len(s.csum_type) == 0))
+        ((s.flags & VER_CSUM) &&
+         !layout_knows_csum(s.csum_type, s.flags, iod->type == DAOS_IOD_SINGLE)))
         return bad(in);
     p->start = s.start;
     p->nr = s.nr;

@@ -30,6 +30,8 @@ void layout_make(struct layout *l, uint32_t base, uint64_t bytes, uint16_t flags
     l->bytes = bytes;
     l->flags = flags;
     l->loc_off = base;
+    l->csum_type = flags & VER_CSUM ? (uint16_t)(csum_type & ~CSUM_FINE) : 0;
+    l->csum_unit = csum_unit(csum_type);
     if (flags & VER_CORRUPT) {
         l->loc_nr = l->csum_nr = l->csum_len = 0;
         l->csum_off = l->data_off = l->total = base;
@@ -37,7 +39,7 @@ void layout_make(struct layout *l, uint32_t base, uint64_t bytes, uint16_t flags
     }
     l->loc_nr = flags & VER_SLOT ? 1 : flags & VER_DATA ? loc_nr : 0;
     l->csum_off = base + l->loc_nr * 8;
-    l->csum_len = flags & VER_CSUM ? stored_csum_len(csum_type) : 0;
+    l->csum_len = stored_csum_len(l->csum_type);
     l->csum_nr = flags & VER_CSUM ? csum_nr : 0;
     l->data_off = l->csum_off + (flags & VER_CSUM ? 1 + l->csum_nr * l->csum_len : 0);
     l->total = l->data_off + (flags & (VER_SLOT | VER_DATA | VER_TOMBSTONE) ? 0 : (uint32_t)bytes);
@@ -61,6 +63,13 @@ static int count_pieces(struct heap *h, uint64_t off, uint32_t base, uint64_t by
     return 0;
 }
 
+bool layout_knows_csum(uint16_t stored, uint16_t flags, bool single)
+{
+    if (stored & CSUM_FINE)
+        return stored == (CSUM_FINE | CSUM_CRC32) && !single && (flags & VER_DATA);
+    return stored_csum_len(stored) != 0;
+}
+
 static int layout_read(struct heap *h, uint64_t off, uint32_t base, uint64_t bytes, uint16_t flags,
                        bool single, struct layout *l, const uint8_t **rec)
 {
@@ -77,7 +86,6 @@ static int layout_read(struct heap *h, uint64_t off, uint32_t base, uint64_t byt
         if (rc)
             return rc;
     }
-    csum_nr = single ? (flags & VER_DATA ? loc_nr : 1) : (uint32_t)DIV_UP(bytes, VOS_CSUM_CHUNK);
     if (flags & VER_CSUM) {
         uint64_t at = off + base + (flags & VER_SLOT ? 8 : flags & VER_DATA ? loc_nr * 8 : 0);
         const uint8_t *t = heap_ptr(h, at, 1);
@@ -85,9 +93,11 @@ static int layout_read(struct heap *h, uint64_t off, uint32_t base, uint64_t byt
         if (t == NULL)
             return heap_rc(h);
         csum_type = *t;
-        if (stored_csum_len(csum_type) == 0)
+        if (!layout_knows_csum(csum_type, flags, single))
             return rec_bad("checksum of unknown type", off);
     }
+    csum_nr =
+        single ? (flags & VER_DATA ? loc_nr : 1) : (uint32_t)DIV_UP(bytes, csum_unit(csum_type));
     layout_make(l, base, bytes, flags, loc_nr, csum_type, csum_nr);
     if (l->total > HEAP_ALLOC_MAX)
         return rec_bad("impossible length", off);
@@ -155,9 +165,9 @@ int layout_bytes(struct heap *h, const struct layout *l, const uint8_t *rec, boo
         if (p == NULL)
             return heap_rc(h);
     }
-    if (verify && (l->flags & VER_CSUM) && csum_supported(rec[l->csum_off]) &&
+    if (verify && (l->flags & VER_CSUM) && csum_supported(l->csum_type) &&
         !MUTANT(VALUE_CSUM_UNCHECKED)) {
-        uint64_t want = 0, is = csum_calc(rec[l->csum_off], p, l->bytes);
+        uint64_t want = 0, is = csum_calc(l->csum_type, p, l->bytes);
 
         memcpy(&want, rec + l->csum_off + 1, MIN(l->csum_len, 8u));
         if (is != want)
@@ -167,21 +177,35 @@ int layout_bytes(struct heap *h, const struct layout *l, const uint8_t *rec, boo
     return 0;
 }
 
-static uint64_t iov_csum(enum csum_type type, const struct iovec *iov, uint32_t nr, uint64_t off,
-                         uint64_t len)
+/* Bytes in pieces, from a place that goes on. */
+struct source {
+    const struct iovec *iov, *end;
+    uint64_t off; /* in *iov */
+};
+
+static void source_skip(struct source *s, uint64_t len)
+{
+    s->off += len;
+    while (s->iov < s->end && s->off >= s->iov->iov_len)
+        s->off -= s->iov++->iov_len;
+}
+
+static uint64_t source_csum(struct source *s, enum csum_type type, uint64_t len)
 {
     struct csum c;
-    uint32_t i = 0;
 
-    while (i < nr && off >= iov[i].iov_len)
-        off -= iov[i++].iov_len;
-    if (i < nr && len <= iov[i].iov_len - off) /* nearly always */
-        return csum_calc(type, (const uint8_t *)iov[i].iov_base + off, len);
+    if (s->iov < s->end && len <= s->iov->iov_len - s->off) { /* nearly always */
+        uint64_t v = csum_calc(type, (const uint8_t *)s->iov->iov_base + s->off, len);
+
+        source_skip(s, len);
+        return v;
+    }
     csum_begin(&c, type);
-    for (; i < nr && len > 0; i++, off = 0) {
-        uint64_t n = MIN(len, iov[i].iov_len - off);
+    while (s->iov < s->end && len > 0) {
+        uint64_t n = MIN(len, s->iov->iov_len - s->off);
 
-        csum_add(&c, (const uint8_t *)iov[i].iov_base + off, n);
+        csum_add(&c, (const uint8_t *)s->iov->iov_base + s->off, n);
+        source_skip(s, n);
         len -= n;
     }
     return csum_end(&c);
@@ -192,7 +216,7 @@ static uint64_t csum_bytes(const struct vos_iod *iod, const struct part *p, uint
 {
     uint64_t unit = p->l.csum_nr == 1              ? p->bytes
                     : iod->type == DAOS_IOD_SINGLE ? (uint64_t)p->ext[i].nr * SPACE_BLOCK
-                                                   : VOS_CSUM_CHUNK;
+                                                   : p->l.csum_unit;
 
     return MIN(unit, p->bytes - at);
 }
@@ -201,11 +225,13 @@ static uint64_t csum_bytes(const struct vos_iod *iod, const struct part *p, uint
  * near the processor, where computing is several times as fast. */
 static void csums_own(const struct vos_iod *iod, const struct part *p, uint8_t *to)
 {
+    struct source s = {.iov = iod->iov, .end = iod->iov + iod->iov_nr};
     uint64_t at = 0;
 
+    source_skip(&s, p->src_off);
     for (uint32_t i = 0; i < p->l.csum_nr; i++, to += sizeof(uint32_t)) {
         uint64_t n = csum_bytes(iod, p, i, at);
-        uint32_t v = (uint32_t)iov_csum(CSUM_CRC32, iod->iov, iod->iov_nr, p->src_off + at, n);
+        uint32_t v = (uint32_t)source_csum(&s, CSUM_CRC32, n);
 
         memcpy(to, &v, sizeof v);
         at += n;
@@ -218,6 +244,12 @@ int layout_store(struct vos_tx *t, const struct vos_iod *iod, const struct part 
     const struct layout *l = &p->l;
     struct heap *h = t->v->h;
 
+    if (p->csum_type & CSUM_FINE) {
+        int rc = vos_note_format(t, VOS_FORMAT_FINE);
+
+        if (rc)
+            return rc;
+    }
     if (p->image) { /* what an intent owned is the version's now */
         memcpy(rec + l->loc_off, p->image + l->loc_off, l->total - l->loc_off);
         t->stat[l->flags & VER_DATA ? ST_DATA_BYTES : ST_HEAP_BYTES] += (int64_t)p->bytes;

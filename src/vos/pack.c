@@ -108,6 +108,7 @@ int pack_single(struct heap *h, const struct pack *p, struct layout *l, const ui
     l->loc_off = l->csum_off = base;
     l->loc_nr = 0;
     l->csum_nr = sum ? 1 : 0;
+    l->csum_type = sum ? p->at[base] : 0;
     l->csum_len = sum;
     l->data_off = base + (sum ? 1 + sum : 0);
     l->total = room;

@@ -130,7 +130,7 @@ struct vos {
     struct cover cover[COVER_NR];
     struct cover_due cover_due[COVER_DUE_MAX];
     uint32_t cover_due_nr;
-    uint64_t cover_now; /* writes into long extents */
+    uint64_t cover_now;             /* writes into long extents */
     bool garbage;                   /* vos_reclaim() has something to do */
     bool reclaim_unread;            /* this round passed by what the device could not read */
     uint32_t doubt_nr, doubt_pages; /* intents of all containers, and what they are promised */
@@ -497,16 +497,25 @@ struct layout {
     uint16_t flags;
     uint32_t loc_off, loc_nr;             /* u64 each */
     uint32_t csum_off, csum_nr, csum_len; /* csum_off: of the type byte */
+    uint16_t csum_type;                   /* base/csum.h */
+    uint32_t csum_unit;                   /* ext: bytes that one covers */
     uint32_t data_off;                    /* inline bytes */
     uint32_t total;
 };
-/* base: struct ver or struct ext. loc_nr, csum_type, csum_nr for writing. */
+/* base: struct ver or struct ext. loc_nr, csum_type (as stored), csum_nr for writing. */
 void layout_make(struct layout *l, uint32_t base, uint64_t bytes, uint16_t flags, uint32_t loc_nr,
                  uint16_t csum_type, uint32_t csum_nr);
 /* Of the record at p (a whole allocation). Answers the record's address through *rec. */
 int layout_single(struct heap *h, uint64_t off, struct layout *l, const uint8_t **rec);
 int layout_ext(struct heap *h, uint64_t off, struct layout *l, const uint8_t **rec);
-uint32_t stored_csum_len(uint16_t type);
+uint32_t stored_csum_len(uint16_t type); /* without CSUM_FINE; 0: there is no such */
+/* Bytes of an extent that one covers. */
+static inline uint32_t csum_unit(uint16_t type)
+{
+    return type & CSUM_FINE ? CSUM_FINE_BYTES : CSUM_CHUNK_BYTES;
+}
+/* Is that a type byte that a version with these flags may have? */
+bool layout_knows_csum(uint16_t stored, uint16_t flags, bool single);
 /* Gives back what a version owns outside its record. */
 int layout_release(struct vos_tx *t, const struct layout *l, const uint8_t *rec);
 /* Fills the record at rec, of layout p->l, with the part's value; allocates its slot near, takes

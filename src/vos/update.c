@@ -193,11 +193,36 @@ static int part_csums(struct part *p, const struct vos_csum *given, uint64_t bas
     if (!given || !given->type || at % unit != 0 ||
         (p->bytes % unit != 0 && at + p->bytes != recx_bytes))
         return 0;
-    if (given->len != stored_csum_len(given->type) || given->bytes == NULL ||
+    p->csum_type = (uint16_t)(given->type & ~CSUM_FINE);
+    if (given->len != stored_csum_len(p->csum_type) || given->bytes == NULL ||
         given->nr < at / unit + nr)
         return -DER_INVAL;
-    p->csum_type = given->type;
     p->csums = given->bytes + at / unit * given->len;
+    return 0;
+}
+
+/* The same of a part of an array. in_data: else it lies in the heap, with one checksum. */
+static int ext_csums(struct part *p, const struct vos_csum *given, uint64_t base,
+                     uint64_t recx_bytes, bool in_data, uint32_t *nr)
+{
+    uint16_t fine = 0;
+    int rc;
+
+    if (given != NULL)
+        fine = given->type & CSUM_FINE;
+    if (fine && given->type != (CSUM_FINE | CSUM_CRC32))
+        return -DER_INVAL;
+    *nr = (uint32_t)DIV_UP(p->bytes, csum_unit(fine));
+    if (*nr > 1 && !in_data)
+        given = NULL;
+    rc = part_csums(p, given, base, recx_bytes, csum_unit(fine), *nr);
+    if (rc)
+        return rc;
+    if (p->csums == NULL)
+        fine = p->bytes > CSUM_CHUNK_BYTES ? CSUM_FINE : 0;
+    *nr = in_data ? (uint32_t)DIV_UP(p->bytes, csum_unit(fine)) : 1;
+    if (*nr > 1)
+        p->csum_type |= fine;
     return 0;
 }
 
@@ -285,7 +310,6 @@ static int part_array(struct vos_update *u, uint32_t op, uint32_t ix, const stru
     p->nr = nr;
     p->src_off = src_off;
     p->bytes = nr * iod->rec_size;
-    csums = (uint32_t)DIV_UP(p->bytes, VOS_CSUM_CHUNK);
     if (ext) { /* first, so that cancelling knows it */
         p->ext = arena_memdup(&u->arena, ext, sizeof *ext);
         if (p->ext == NULL)
@@ -295,7 +319,7 @@ static int part_array(struct vos_update *u, uint32_t op, uint32_t ix, const stru
         if (rc)
             return rc;
     }
-    rc = part_csums(p, given, base, recx_bytes, VOS_CSUM_CHUNK, csums);
+    rc = ext_csums(p, given, base, recx_bytes, ext != NULL, &csums);
     if (rc)
         return rc;
     if (ext)
@@ -316,8 +340,8 @@ static int prep_recx(struct vos_update *u, uint32_t op, uint32_t ix, const struc
     int rc = 0;
 
     /* extents that begin on a checksum chunk keep the caller's checksums */
-    if (most * size > VOS_CSUM_CHUNK && VOS_CSUM_CHUNK % size == 0)
-        most = most * size / VOS_CSUM_CHUNK * VOS_CSUM_CHUNK / size;
+    if (most * size > CSUM_CHUNK_BYTES && CSUM_CHUNK_BYTES % size == 0)
+        most = most * size / CSUM_CHUNK_BYTES * CSUM_CHUNK_BYTES / size;
     while (done < r->rx_nr && rc == 0) {
         uint64_t want = MIN(r->rx_nr - done, most);
         struct space_extent ext[SPACE_SPLIT_MAX];

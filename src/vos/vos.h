@@ -40,11 +40,8 @@ struct vos_cont; /* an open container of the shard: cached state; valid until vo
  * well: side by side they cost one device write, and neither log nor memory holds them. */
 #define VOS_VALUE_MANY (64u << 10)
 #define VOS_EXTENT_MAX                                                                             \
-    (1u << 20)          /* bytes one stored extent covers at most; longer writes become several */
-#define VOS_OPS_MAX 64u /* operations in one compound */
-#define VOS_CSUM_CHUNK                                                                             \
-    32768u /* extents carry one checksum per chunk of this many bytes (of the stored extent, from  \
-              its start) */
+    (1u << 20) /* bytes one stored extent covers at most; longer writes become several */
+#define VOS_OPS_MAX          64u /* operations in one compound */
 #define VOS_SESSION_OUTCOMES 256u
 #define VOS_INFO_MAX         512u  /* bytes that the caller may give to a prepared transaction */
 #define VOS_INTENT_MAX       1536u /* transactions prepared in one shard at a time */
@@ -127,8 +124,10 @@ enum vos_check {
 };
 #define VOS_NOTEMPTY (-2100) /* crosses the wire as it is; client maps it to ENOTEMPTY */
 
-/* Checksum of a value (SINGLE: one) or of each VOS_CSUM_CHUNK of one recx's bytes, in order. type:
- * base/csum.h; 0 = none. */
+/* Checksum of a value (SINGLE: one) or of each chunk of one recx's bytes, in order. type:
+ * base/csum.h, perhaps with CSUM_FINE; 0 = none. What comes without is given checksums here:
+ * extents of more than CSUM_CHUNK_BYTES fine ones, so that who reads little of them reads and
+ * verifies little. */
 struct vos_csum {
     uint16_t type;
     uint16_t len; /* bytes each */
@@ -338,8 +337,7 @@ struct vos_fetch_iod {
 
 /* A piece to read from the DATA role into iod's stream at dst_off. To verify, the whole checksum
  * chunk is read: [ext_off, ext_off+ext_len) are the wanted bytes within the stored extent; csum
- * covers chunks chunk_first.. of VOS_CSUM_CHUNK bytes from its start (SINGLE: one chunk = the
- * value). */
+ * covers chunks of chunk_bytes from its start (SINGLE: one chunk = the value). */
 struct vos_piece {
     uint16_t iod;
     uint16_t csum_type, csum_len;

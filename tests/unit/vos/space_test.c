@@ -1,5 +1,6 @@
 /* What is overwritten, punched or destroyed gives its room back. */
 #include "rig.h"
+#include "vos/priv.h"
 
 #define LATEST DAOS_EPOCH_MAX
 
@@ -178,8 +179,8 @@ static void checksums_travel(struct rt_xs *xs)
     for (size_t i = 0; i < 3 << 20; i++)
         buf[i] = (uint8_t)(mix64(i / 8) >> i % 8 * 8);
     for (uint32_t i = 0; i < 4; i++) {
-        uint64_t v = csum_calc(CSUM_CRC64, buf + i * VOS_CSUM_CHUNK,
-                               MIN((size_t)VOS_CSUM_CHUNK, len - i * VOS_CSUM_CHUNK));
+        uint64_t v = csum_calc(CSUM_CRC64, buf + i * CSUM_CHUNK_BYTES,
+                               MIN((size_t)CSUM_CHUNK_BYTES, len - i * CSUM_CHUNK_BYTES));
 
         memcpy(sums + i * 8, &v, 8);
     }
@@ -223,6 +224,109 @@ static void checksums_travel(struct rt_xs *xs)
     rig_stop(&r);
     free(buf);
     free(got);
+}
+
+/* What a reader of [off, off + len) verifies: chunks of `chunk` bytes, with checksums of buf's. */
+static void assert_verifies(struct rig *r, daos_obj_id_t oid, uint64_t dkey, uint64_t off,
+                            uint64_t len, uint64_t chunk, uint8_t *buf, size_t bytes)
+{
+    static uint8_t got[100000];
+    struct vos_key d = {&dkey, 8};
+    daos_recx_t recx = {off, len};
+    struct iovec dst = {got, len};
+    struct vos_fetch_iod fi = {.akey = K("0"),
+                               .type = DAOS_IOD_ARRAY,
+                               .recx_nr = 1,
+                               .recxs = &recx,
+                               .dst = &dst,
+                               .dst_nr = 1};
+    struct vos_fetch ft;
+
+    CHECK_EQ(RIG_RETRY(r, vos_fetch(r->c, LATEST, 0, oid, &d, 1, &fi, &ft)), 0);
+    CHECK_EQ(ft.piece_nr, 1);
+    CHECK_EQ(ft.pieces[0].csum_type, CSUM_CRC32);
+    CHECK_EQ(ft.pieces[0].chunk_bytes, chunk);
+    for (uint64_t i = off / chunk; i <= (off + len - 1) / chunk; i++) {
+        uint32_t v =
+            (uint32_t)csum_calc(CSUM_CRC32, buf + i * chunk, MIN(chunk, bytes - i * chunk));
+
+        CHECK(memcmp(ft.pieces[0].csums + (i - off / chunk) * 4, &v, 4) == 0);
+    }
+    rig_read_pieces(r, &ft, &fi);
+    vos_fetch_fini(r->c, &ft);
+    CHECK(memcmp(got, buf + off, len) == 0);
+}
+
+static uint32_t version_of(struct rig *r)
+{
+    uint32_t version;
+    int rc = 0;
+
+    heap_lock(r->h);
+    version = REC(r->h, r->v->super, super_rec, REC_SUPER, &rc)->version;
+    heap_unlock(r->h);
+    return version;
+}
+
+/* Extents of more than 32 KiB have a checksum for each 4 KiB, whoever made it. */
+static void fine_checksums(struct rt_xs *xs)
+{
+    enum { LONG = 90001, LIMIT = CSUM_CHUNK_BYTES };
+    daos_obj_id_t f = OID(DAOS_OT_ARRAY_BYTE, 2);
+    static uint8_t buf[LONG], sums[4 * (LONG / CSUM_FINE_BYTES + 1)];
+    struct vos_csum cs = {
+        .type = CSUM_FINE | CSUM_CRC32, .len = 4, .nr = sizeof sums / 4, .bytes = sums};
+    daos_recx_t recx = {0, LONG};
+    struct iovec iov[3] = {{buf, 5000}, {buf + 5000, 1}, {buf + 5001, LONG - 5001}};
+    struct vos_iod iod = {.akey = K("0"),
+                          .type = DAOS_IOD_ARRAY,
+                          .rec_size = 1,
+                          .recx_nr = 1,
+                          .recxs = &recx,
+                          .iov = iov,
+                          .iov_nr = 3};
+    uint64_t n;
+    struct vos_key d = {&n, 8};
+    struct vos_op op = {.kind = VOS_OP_UPDATE, .oid = f, .dkey = d, .akey_nr = 1, .iods = &iod};
+    struct rig r;
+
+    rig_start(&r, xs, 11, 0);
+    for (size_t i = 0; i < LONG; i++)
+        buf[i] = (uint8_t)(mix64(i / 8 + 1) >> i % 8 * 8);
+    n = 1;
+    CHECK_EQ(write_arr(&r, f, d, K("0"), 0, LIMIT, 1, buf), 0);
+    assert_verifies(&r, f, n, 8000, 100, LIMIT, buf, LIMIT);
+    CHECK(version_of(&r) < VOS_FORMAT_FINE); /* older programs may have it yet */
+    n = 2;
+    CHECK_EQ(write_arr(&r, f, d, K("0"), 0, LIMIT + 1, 1, buf), 0);
+    assert_verifies(&r, f, n, 8000, 100, CSUM_FINE_BYTES, buf, LIMIT + 1);
+    CHECK_EQ(version_of(&r), VOS_FORMAT_FINE);
+    assert_verifies(&r, f, n, LIMIT - 1, 2, CSUM_FINE_BYTES, buf, LIMIT + 1);
+    n = 3; /* in pieces */
+    CHECK_EQ(rig_apply(&r, &op, 1, 0, NULL), 0);
+    assert_verifies(&r, f, n, 0, LONG, CSUM_FINE_BYTES, buf, LONG);
+    assert_verifies(&r, f, n, 4095, 2, CSUM_FINE_BYTES, buf, LONG);
+    n = 4; /* the caller's */
+    for (uint32_t i = 0; i < cs.nr; i++) {
+        uint64_t at = (uint64_t)i * CSUM_FINE_BYTES;
+        uint32_t v = (uint32_t)csum_calc(CSUM_CRC32, buf + at, MIN(CSUM_FINE_BYTES, LONG - at));
+
+        memcpy(sums + i * 4, &v, 4);
+    }
+    iod.csums = &cs;
+    CHECK_EQ(rig_apply(&r, &op, 1, 0, NULL), 0);
+    assert_verifies(&r, f, n, 50000, 30000, CSUM_FINE_BYTES, buf, LONG);
+    cs.nr--;
+    CHECK_EQ(rig_apply(&r, &op, 1, 0, NULL), -DER_INVAL);
+    cs.nr++;
+    cs.type = CSUM_FINE | CSUM_CRC64;
+    cs.len = 8;
+    CHECK_EQ(rig_apply(&r, &op, 1, 0, NULL), -DER_INVAL);
+    check_clean(&r);
+    rig_reopen(&r, true);
+    assert_verifies(&r, f, 3, 4095, 2, CSUM_FINE_BYTES, buf, LONG);
+    check_clean(&r);
+    rig_stop(&r);
 }
 
 /* Checksums that somebody else computes and checks are kept as they are, whatever their length. */
@@ -580,6 +684,7 @@ static void on_disk(void **state)
     rig_run(many_values_leave_the_heap);
     rig_run(a_value_in_many_pieces);
     rig_run(checksums_travel);
+    rig_run(fine_checksums);
     rig_run(checksums_of_every_length);
     rig_run(unanswered_fetches_leave_no_trace);
 }
