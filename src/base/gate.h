@@ -62,4 +62,10 @@ static inline bool gate_is_busy(const struct gate *g)
     return __atomic_load_n(&g->word, __ATOMIC_RELAXED) >= GATE_ONE;
 }
 
+/* From somebody who is inside, counted nr times: nobody else is. */
+static inline bool gate_is_mine(const struct gate *g, uint32_t nr)
+{
+    return __atomic_load_n(&g->word, __ATOMIC_RELAXED) < (nr + 1) * GATE_ONE;
+}
+
 #endif

@@ -119,6 +119,10 @@ void shard_reply_unlock(struct shard *s, struct net_req *req, int rc, uint64_t l
 {
     struct answer *a;
 
+    /* the request and who brings it count; of several threads the changes share a log group */
+    if (req->waits && rt_xs_self() == NULL && gate_is_mine(&s->eng->gate, 2) &&
+        lsn > heap_durable_lsn(s->heap))
+        heap_write_here(s->heap);
     if (lsn <= heap_durable_lsn(s->heap) || (MUTANT(ENGINE_NEGATIVE_EARLY) && rc != 0)) {
         heap_unlock(s->heap);
         end(s, req, rc);

@@ -254,7 +254,11 @@ struct heap_waiter {
     struct heap_waiter *next;
 };
 void heap_when_durable(struct heap *h, uint64_t lsn, struct heap_waiter *w);
-/* The same for fibers. [F] */
+/* Makes what was committed durable at once, where that takes no more than a copy and nobody else is
+ * about to; heap_durable_lsn() says whether it did. For threads that would only wait: a group of
+ * the log for each change fills the log sooner than one for many. Any thread. [L] */
+void heap_write_here(struct heap *h);
+/* The same as heap_when_durable() for fibers. [F] */
 int heap_wait_durable(struct heap *h, uint64_t lsn);
 
 /* ---- Fault and retry ---- */

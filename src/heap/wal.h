@@ -133,7 +133,14 @@ struct wal {
     struct rt_event kick;
     struct heap_waiter *waiters, **waiters_end;
     uint64_t written, writes;
+    bool writing; /* the writer has taken a group */
+    /* Where the device is memory: the role's. Groups are copied there. */
+    uint8_t *mem;
+    uint64_t
+        *touched; /* a bit a WAL_TOUCH of the role that has been written to since the opening */
 };
+
+#define WAL_TOUCH (256u << 10)
 
 int wal_open(struct heap *h); /* memory for one group; sizes */
 void wal_close(struct heap *h);

@@ -111,6 +111,9 @@ uint64_t io_dev_room(struct io_dev *dev);
  * flush. NULL: it is not. The memory stays where it is until the device is closed, and any thread
  * may use it; it is not counted in stat. Asked on dev->xs. */
 void *io_dev_memory(struct io_dev *dev, uint64_t off, uint64_t len);
+/* [at, at + len) of such memory is about to be written: from here on without a page fault for each
+ * page, if the system can do that. Any thread. */
+void io_memory_touch(void *at, size_t len);
 /* Writes zeros durably over [off, off+len) so that the file system has nothing to journal on later
  * overwrites. On a fiber. */
 int io_zero_wait(struct io_dev *dev, uint64_t off, uint64_t len);

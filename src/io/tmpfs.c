@@ -5,8 +5,8 @@
  *
  * The file is mapped as well, for those who ask where its bytes lie (io_dev_memory) and do without
  * requests. Addresses are reserved for all that it may grow to, so that the mapping grows in place
- * and never moves. Requests do not go through it: what is written once, as a log is, costs a page
- * fault for every page, which is more than a system call for several (decision 0013).
+ * and never moves. Requests do not go through it: a page that is met for the first time costs a
+ * page fault, which is more than a system call for several (decision 0013).
  *
  * Nobody may cut the file short meanwhile: a load or store beyond its end is SIGBUS.
  */
@@ -84,6 +84,17 @@ static void *tmpfs_memory(struct io_dev *dev, uint64_t off, uint64_t len)
     struct tmpfs_dev *td = of(dev);
 
     return off <= td->mapped && len <= td->mapped - off ? td->base + off : NULL;
+}
+
+void io_memory_touch(void *at, size_t len)
+{
+#ifdef MADV_POPULATE_WRITE
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)at & ~(page - 1);
+
+    madvise((void *)from, (uintptr_t)at + len - from, MADV_POPULATE_WRITE);
+#else
+    (void)at, (void)len;
+#endif
 }
 
 /* ---- Requests ---- */

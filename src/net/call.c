@@ -19,6 +19,7 @@ void net_call_init(struct net_call *call, uint16_t opcode)
     call->rep_mem = NULL;
     call->times = NULL;
     call->cancel = 0;
+    call->waits = false;
     memset(call->priv, 0, sizeof(call->priv));
 }
 
@@ -39,6 +40,7 @@ int net_call_wait(struct net_peer *peer, struct net_call *call)
 
     call->done = wake;
     call->arg = &ev;
+    call->waits = rt_xs_self() == NULL;
     net_call_send(peer, call);
     if (peer->wait != NULL)
         peer->wait(peer, &ev);

@@ -245,6 +245,7 @@ static int receive(struct frame *f, const struct msg_info *info)
     req->gid = p->gid;
     req->pid = p->pid;
     req->local = true;
+    req->waits = f->call->waits;
     req->mem = &f->mem;
     req->reply = inproc_reply;
     req->wrote = NULL;

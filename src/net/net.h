@@ -97,6 +97,7 @@ struct net_call {
     void *arg;
     void *rep_mem;           /* owned by the call; net_call_fini frees it */
     uint32_t cancel;         /* net_call_cancel() was called; atomic */
+    bool waits;              /* a thread waits for this call, and does nothing else */
     struct net_times *times; /* NULL: nobody wants to know; filled before done */
     void *priv[6];
 };
@@ -129,6 +130,7 @@ struct net_req {
     uint64_t *note; /* the service's own, NET_NOTES of whoever sends, 0 at first; NULL: born is 0.
                        On the connections' xstream alone */
     bool local;     /* the sender is this process */
+    bool waits;     /* ... and the thread that is here waits for the answer */
     void *priv[8];
     /* The transport's. */
     struct arena *mem;

@@ -12,6 +12,13 @@ static void start(struct rig *r, uint64_t seed)
     CHECK(rig_open(r, NULL) == 0);
 }
 
+static void start_in_memory(struct rig *r, uint64_t seed)
+{
+    r->seed = seed;
+    rig_format(r, &(struct sim_dir_conf){.seed = seed, .memory = true});
+    CHECK(rig_open(r, NULL) == 0);
+}
+
 static void restart(struct rig *r, bool clean)
 {
     heap_close(r->h, clean);
@@ -91,8 +98,23 @@ static void what_nobody_waits_for_becomes_durable_too(struct rig *r)
 
 /* ---- A thread that is no xstream ---- */
 
+static int wait_durable(struct rig *r, uint64_t lsn)
+{
+    return heap_wait_durable(r->h, lsn);
+}
+
+/* As who has nothing else to do: himself, if he may. */
+static int write_and_wait(struct rig *r, uint64_t lsn)
+{
+    heap_lock(r->h);
+    heap_write_here(r->h);
+    heap_unlock(r->h);
+    return heap_wait_durable(r->h, lsn);
+}
+
 struct foreign {
     struct rig *r;
+    int (*wait)(struct rig *r, uint64_t lsn);
     struct rt_event gone;
     int rc;
 };
@@ -102,20 +124,19 @@ static void *foreign_thread(void *arg)
     struct foreign *f = arg;
 
     for (uint32_t i = 0; i < 200 && f->rc == 0; i++)
-        f->rc = heap_wait_durable(f->r->h, put(f->r));
+        f->rc = f->wait(f->r, put(f->r));
     rt_event_set(&f->gone);
     return NULL;
 }
 
-static void foreign_threads_commit_and_wait(struct rig *r)
+static void foreign_threads(struct rig *r, int (*wait)(struct rig *r, uint64_t lsn))
 {
     struct foreign f[3];
     pthread_t t[3];
     struct heap_stat st;
 
-    start(r, 4);
     for (uint32_t i = 0; i < 3; i++) {
-        f[i] = (struct foreign){.r = r};
+        f[i] = (struct foreign){.r = r, .wait = wait};
         rt_event_init(&f[i].gone);
         CHECK(pthread_create(&t[i], NULL, foreign_thread, &f[i]) == 0);
     }
@@ -129,8 +150,26 @@ static void foreign_threads_commit_and_wait(struct rig *r)
     heap_lock(r->h);
     heap_stat(r->h, &st);
     heap_unlock(r->h);
-    CHECK(st.alloc_count == 800 && st.wal_writes <= 800);
+    CHECK(st.alloc_count == 800 && st.wal_writes <= 810); /* some in two parts */
+    restart(r, false);
+    CHECK(rig_open(r, NULL) == 0);
+    heap_lock(r->h);
+    heap_stat(r->h, &st);
+    heap_unlock(r->h);
+    CHECK(st.alloc_count == 800);
     CHECK(heap_close(r->h, true) == 0);
+}
+
+static void foreign_threads_commit_and_wait(struct rig *r)
+{
+    start(r, 4);
+    foreign_threads(r, wait_durable);
+}
+
+static void foreign_threads_write_themselves(struct rig *r)
+{
+    start_in_memory(r, 4);
+    foreign_threads(r, write_and_wait);
 }
 
 /* ---- Failures ---- */
@@ -432,11 +471,88 @@ static void read_only_replays_and_writes_nothing(struct rig *r)
     CHECK(heap_close(r->h, true) == 0);
 }
 
+/* Over several laps of the log, with values that make groups of many blocks. */
+static void on_memory_a_group_is_a_copy(struct rig *r)
+{
+    struct sim_dir_stat a, b;
+
+    start_in_memory(r, 13);
+    a = sim_dir_stat(r->sd);
+    CHECK(heap_wait_durable(r->h, put(r)) == 0);
+    b = sim_dir_stat(r->sd);
+    CHECK(a.writes == b.writes);
+    CHECK(rig_work(r, 2000) == 0);
+    CHECK(heap_wait_durable(r->h, r->lsn[r->committed]) == 0);
+    CHECK(r->h->wal.written > 2 * WAL_SIZE);
+    rig_ack(r);
+    restart(r, false);
+    CHECK(rig_open(r, NULL) == 0);
+    rig_verify(r, true);
+    rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+static void note_told(struct heap_waiter *w, int rc)
+{
+    CHECK(rc == 0);
+    w->lsn = UINT64_MAX;
+}
+
+static void who_only_waits_writes_himself(struct rig *r)
+{
+    struct heap_waiter other = {.fn = note_told};
+    uint64_t lsn;
+
+    start_in_memory(r, 14);
+    CHECK(rig_work(r, 10) == 0);
+    lsn = put(r);
+    CHECK(heap_durable_lsn(r->h) < lsn);
+    heap_lock(r->h);
+    heap_when_durable(r->h, lsn, &other);
+    heap_write_here(r->h);
+    CHECK(heap_durable_lsn(r->h) >= lsn);
+    heap_write_here(r->h);   /* there is nothing left */
+    CHECK(other.lsn == lsn); /* is told by the writer */
+    heap_unlock(r->h);
+    rt_sleep_ns(1000000);
+    CHECK(other.lsn == UINT64_MAX);
+    for (uint32_t i = 0; i < 300; i++) { /* more than a lap, and checkpoints */
+        lsn = put(r);
+        heap_lock(r->h);
+        heap_write_here(r->h);
+        CHECK(heap_durable_lsn(r->h) >= lsn);
+        heap_unlock(r->h);
+    }
+    r->acked = r->committed;
+    restart(r, false);
+    CHECK(rig_open(r, NULL) == 0);
+    CHECK(heap_lsn(r->h) >= lsn);
+    rig_verify(r, true);
+    rig_check(r);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+/* Where a write is a request, it is the writer's. */
+static void elsewhere_nobody_does(struct rig *r)
+{
+    uint64_t lsn;
+
+    start(r, 15);
+    lsn = put(r);
+    heap_lock(r->h);
+    heap_write_here(r->h);
+    CHECK(heap_durable_lsn(r->h) < lsn);
+    heap_unlock(r->h);
+    CHECK(heap_wait_durable(r->h, lsn) == 0);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
 #define STORIES(X)                                                                                 \
     X(a_lone_commit_is_one_device_write)                                                           \
     X(commits_of_one_turn_share_a_write)                                                           \
     X(what_nobody_waits_for_becomes_durable_too)                                                   \
     X(foreign_threads_commit_and_wait)                                                             \
+    X(foreign_threads_write_themselves)                                                            \
     X(a_failed_write_stops_the_shard)                                                              \
     X(a_failed_flush_stops_the_shard_and_the_log_still_has_it_all)                                 \
     X(a_torn_last_group_is_the_end)                                                                \
@@ -448,6 +564,9 @@ static void read_only_replays_and_writes_nothing(struct rig *r)
     X(an_older_checkpoint_record_is_not_taken_for_the_newest)                                      \
     X(one_unreadable_checkpoint_record_does_not_matter)                                            \
     X(a_checkpoint_record_that_cannot_be_read_now_is_no_damage)                                    \
-    X(read_only_replays_and_writes_nothing)
+    X(read_only_replays_and_writes_nothing)                                                        \
+    X(on_memory_a_group_is_a_copy)                                                                 \
+    X(who_only_waits_writes_himself)                                                               \
+    X(elsewhere_nobody_does)
 
 RIG_MAIN(STORIES)
