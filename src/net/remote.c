@@ -221,7 +221,7 @@ static int transmit(struct remote *r, struct pending *p, uint64_t now)
     if (rc == 0)
         bulk_put(r, p);
     if (rc == 0)
-        rc = wire_seal(&r->out, !r->wire->local);
+        rc = wire_seal_for(r->wire, &r->out);
     if (rc != 0) {
         bool changes = msg_info(h.opcode)->flags & MSG_CHANGES;
 
@@ -265,15 +265,34 @@ static void await_turn(struct remote *r, struct pending *p)
     list_add_tail(p->control ? &r->control : &r->waiting, &p->wait);
 }
 
+/* Is the engine to show that it has our key, and we that we have it? */
+static bool has_to_prove(const struct remote *r)
+{
+    return r->conf.key != NULL && !r->wire->local;
+}
+
+static void put_hello(struct remote *r)
+{
+    struct proof_greeting *g = &r->said;
+
+    *g = (struct proof_greeting){.generation = r->generation, .features = FEATURES};
+    memcpy(g->client, r->id, sizeof(g->client));
+    wbuf_bytes(&r->out, g->client, sizeof(g->client));
+    wbuf_u64(&r->out, g->generation);
+    wbuf_u64(&r->out, g->features);
+    if (!has_to_prove(r))
+        return;
+    proof_random(g->hers, sizeof(g->hers));
+    wbuf_bytes(&r->out, g->hers, sizeof(g->hers));
+    wbuf_str(&r->out, r->conf.key->name);
+}
+
 static void send_plain(struct remote *r, enum net_frame kind, uint64_t id)
 {
     wire_put_head(&r->out, kind, id);
-    if (kind == NET_HELLO) {
-        wbuf_bytes(&r->out, r->id, sizeof(r->id));
-        wbuf_u64(&r->out, r->generation);
-        wbuf_u64(&r->out, FEATURES);
-    }
-    if (wire_seal(&r->out, !r->wire->local) == 0)
+    if (kind == NET_HELLO)
+        put_hello(r);
+    if (wire_seal_for(r->wire, &r->out) == 0)
         r->wire->ops->send(r->wire, r->out.data, r->out.len);
 }
 
@@ -504,7 +523,10 @@ static void welcome(struct remote *r, struct rbuf *b)
     r->bytes_max = r->features & NET_FEAT_LIMITS ? rbuf_u64(b) : UINT64_MAX;
     if (rbuf_check_end(b) == 0 && rc != 0)
         r->wire->refusal = net_refusal_of(calls, rc);
-    if (rbuf_check_end(b) != 0 || r->state != DIALED || rc != 0 || calls == 0) {
+    else if (has_to_prove(r) && r->wire->proof == NULL) /* anybody can say that */
+        r->wire->refusal = NET_REFUSED_UNPROVEN;
+    if (rbuf_check_end(b) != 0 || r->state != DIALED || rc != 0 || calls == 0 ||
+        r->wire->refusal != NET_NOT_REFUSED) {
         lost(r);
         return;
     }
@@ -523,6 +545,20 @@ static void welcome(struct remote *r, struct rbuf *b)
     LIST_FOREACH(l, &r->calls)
     await_turn(r, LIST_ENTRY(l, struct pending, link));
     pump(r);
+}
+
+/* The engine's half of what both make the connection's secrets from. */
+static void challenge(struct remote *r, struct rbuf *b)
+{
+    rbuf_copy(b, r->said.its, sizeof(r->said.its));
+    if (rbuf_check_end(b) != 0 || r->state != DIALED || !has_to_prove(r) ||
+        r->wire->proof != NULL) {
+        lost(r);
+        return;
+    }
+    proof_make(&r->proof, r->conf.key->secret, &r->said, false);
+    r->wire->proof = &r->proof;
+    send_plain(r, NET_PROOF, 0);
 }
 
 static struct pending *find(struct remote *r, uint64_t id)
@@ -618,20 +654,40 @@ static void reply(struct remote *r, uint64_t id, struct rbuf *b)
         pump(r);
 }
 
+/* Who was to show that he has our key, and does not, can only turn us away. */
+static bool opens_unproven(struct remote *r, const void *frame, size_t len, struct rbuf *b)
+{
+    enum net_frame kind;
+    uint64_t id;
+
+    if (r->state != DIALED || r->wire->proof == NULL)
+        return false;
+    r->wire->proof = NULL;
+    if (wire_open_from(r->wire, frame, len, &kind, &id, b) == 0 && kind == NET_WELCOME)
+        return true;
+    r->wire->refusal = NET_REFUSED_UNPROVEN;
+    return false;
+}
+
 static void received(struct net_wire *w, const void *frame, size_t len)
 {
     struct remote *r = w->arg;
-    enum net_frame kind;
+    enum net_frame kind = NET_WELCOME;
     struct rbuf b;
-    uint64_t id;
+    uint64_t id = 0;
 
-    if (wire_open(frame, len, !w->local, &kind, &id, &b) != 0) {
-        lost(r);
-        return;
+    if (wire_open_from(w, frame, len, &kind, &id, &b) != 0) {
+        if (!opens_unproven(r, frame, len, &b)) {
+            lost(r);
+            return;
+        }
+        kind = NET_WELCOME;
     }
     r->heard = true;
     if (kind == NET_WELCOME)
         welcome(r, &b);
+    else if (kind == NET_CHALLENGE)
+        challenge(r, &b);
     else if (kind == NET_REPLY && r->state == UP)
         reply(r, id, &b);
     else if (kind != NET_PONG || r->state != UP)

@@ -21,6 +21,8 @@ struct remote {
     uint64_t features; /* that both sides know */
     enum state state;
     struct net_wire *wire;
+    struct proof_greeting said; /* on this connection, by who has a key */
+    struct proof proof;
     struct list calls;   /* in the order they were made */
     struct list control; /* those that are still to be sent on this connection: of its class ... */
     struct list waiting; /* ... and others */
