@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "timing.h"
 
@@ -102,6 +103,15 @@ static inline double bare_tcp_round(struct bare_tcp *b, int depth, int n)
         }
     }
     return (now_us() - t0) / n;
+}
+
+/* Its end hangs up, and goes. */
+static inline void bare_tcp_close(struct bare_tcp *b)
+{
+    close(b->fd);
+    waitpid(b->pid, NULL, 0);
+    free(b->in);
+    free(b->out);
 }
 
 /* It spins as long as it is there: it stops while others are measured. */

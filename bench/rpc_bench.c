@@ -7,211 +7,30 @@
  *
  * usage: rpc_bench [ROUNDS]
  */
-#include <arpa/inet.h>
 #include <daos_errno.h>
-#include <errno.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "bare_ring.h"
+#include "bare_tcp.h"
 #include "rpc_peers.h"
 #include "timing.h"
 #include "base/assert.h"
 #include "net/msg.h"
 #include "net/remote.h"
-#include "net/ring.h"
 #include "net/shm.h"
 #include "net/tcp.h"
 #include "rt/rt.h"
 
 #define ROUNDS_MAX 64
-#define ASKED      200u /* bytes of a bare ring's request, and of its answer */
-#define ANSWERED   100u
-#define RING_SIZE  65536u
 #define SPIN_US    2000u
 
 /* The CPUs that this process may use: client on the first, engine on the second. */
 static int cpus[2];
-
-/* ---- The bare ring ---- */
-
-struct bare {
-    struct ring_ctl there, back;
-    uint8_t data[2][RING_SIZE];
-};
-
-static uint32_t bare_take(struct ring_rx *r, uint8_t *to)
-{
-    const void *p;
-    uint32_t len;
-    bool more;
-
-    while (ring_peek(r, &p, &len, &more) == 0)
-        ;
-    memcpy(to, p, len);
-    ring_next(r, len);
-    return len;
-}
-
-static void bare_give(struct ring_tx *t, const uint8_t *from, uint32_t len)
-{
-    while (ring_put(t, from, len, false) == RING_FULL)
-        ;
-}
-
-static void bare_server(struct bare *b)
-{
-    struct ring_rx rx;
-    struct ring_tx tx;
-    uint8_t buf[ASKED];
-
-    ring_rx_init(&rx, &b->there, b->data[0], RING_SIZE);
-    ring_tx_init(&tx, &b->back, b->data[1], RING_SIZE);
-    for (;;) {
-        bare_take(&rx, buf);
-        bare_give(&tx, buf, ANSWERED);
-        if (buf[0] == 1)
-            exit(0);
-    }
-}
-
-struct bare_client {
-    struct bare *b;
-    struct ring_tx tx;
-    struct ring_rx rx;
-    pid_t pid;
-};
-
-static void bare_open(struct bare_client *c)
-{
-    c->b = mmap(NULL, sizeof(*c->b), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    ASSERT(c->b != MAP_FAILED);
-    c->pid = fork();
-    if (c->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        pin(cpus[1]);
-        bare_server(c->b);
-    }
-    ring_tx_init(&c->tx, &c->b->there, c->b->data[0], RING_SIZE);
-    ring_rx_init(&c->rx, &c->b->back, c->b->data[1], RING_SIZE);
-}
-
-static void bare_close(struct bare_client *c)
-{
-    uint8_t buf[ASKED] = {1};
-
-    bare_give(&c->tx, buf, ASKED);
-    bare_take(&c->rx, buf);
-    waitpid(c->pid, NULL, 0);
-    munmap(c->b, sizeof(*c->b));
-}
-
-/* us a round trip with depth requests under way */
-static double bare_round(struct bare_client *c, int depth, int n)
-{
-    uint8_t buf[ASKED] = {0};
-    int sent = 0, got = 0;
-    double t0 = now_us();
-
-    while (got < n) {
-        while (sent < n && sent - got < depth) {
-            bare_give(&c->tx, buf, ASKED);
-            sent++;
-        }
-        bare_take(&c->rx, buf);
-        got++;
-    }
-    return (now_us() - t0) / n;
-}
-
-/* ---- Bare TCP: what a loop around send() and recv() does ---- */
-
-static void tcp_all(int fd, uint8_t *buf, size_t len, bool out)
-{
-    for (size_t at = 0; at < len;) {
-        ssize_t n = out ? send(fd, buf + at, len - at, 0) : recv(fd, buf + at, len - at, 0);
-
-        if (n <= 0)
-            exit(out ? 1 : 0);
-        at += (size_t)n;
-    }
-}
-
-static int tcp_socket(void)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
-
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    return fd;
-}
-
-/* Answers as many as came, in one send. */
-static void tcp_server(int listener)
-{
-    static uint8_t in[16 * ASKED], out[16 * ANSWERED];
-    size_t have = 0;
-    int fd = accept(listener, NULL, NULL), one = 1;
-
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    for (;;) {
-        ssize_t n = recv(fd, in + have, sizeof(in) - have, MSG_DONTWAIT);
-
-        if (n == 0 || (n < 0 && errno != EAGAIN))
-            exit(0);
-        have += n > 0 ? (size_t)n : 0;
-        if (have >= ASKED)
-            tcp_all(fd, out, have / ASKED * ANSWERED, true);
-        memmove(in, in + have / ASKED * ASKED, have % ASKED);
-        have %= ASKED;
-    }
-}
-
-static int tcp_open(pid_t *pid)
-{
-    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(sa);
-    int l = tcp_socket(), fd = tcp_socket();
-
-    if (bind(l, (struct sockaddr *)&sa, len) != 0 || listen(l, 1) != 0 ||
-        getsockname(l, (struct sockaddr *)&sa, &len) != 0)
-        exit(1);
-    *pid = fork();
-    if (*pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        close(fd);
-        pin(cpus[1]);
-        tcp_server(l);
-    }
-    close(l);
-    if (connect(fd, (struct sockaddr *)&sa, len) != 0)
-        exit(1);
-    return fd;
-}
-
-/* us a round trip; depth requests in one send, and all their answers */
-static double tcp_round(int fd, int depth, int n)
-{
-    static uint8_t out[16 * ASKED], in[16 * ANSWERED];
-    double t0 = now_us();
-
-    for (int i = 0; i < n; i += depth) {
-        tcp_all(fd, out, (size_t)depth * ASKED, true);
-        for (size_t have = 0; have < (size_t)depth * ANSWERED;) {
-            ssize_t r = recv(fd, in, sizeof(in), MSG_DONTWAIT);
-
-            if (r == 0 || (r < 0 && errno != EAGAIN))
-                exit(1);
-            have += r > 0 ? (size_t)r : 0;
-        }
-    }
-    return (now_us() - t0) / n;
-}
 
 /* ---- The engine's side ---- */
 
@@ -540,19 +359,17 @@ static void round_of(struct client *c, struct client *ct, pid_t engine, double v
                      double peers[PEERS][ROUNDS_MAX], int k)
 {
     struct bare_client bare;
-    pid_t bare_pid;
-    int fd;
+    struct bare_tcp tcp;
 
-    bare_open(&bare);
+    bare_open(&bare, cpus[1]);
     kill(engine, SIGSTOP);
     v[BARE1][k] = bare_round(&bare, 1, 100000);
     v[BARE16][k] = bare_round(&bare, 16, 300000);
     bare_close(&bare);
-    fd = tcp_open(&bare_pid);
-    v[TCP1][k] = tcp_round(fd, 1, 10000);
-    v[TCP16][k] = tcp_round(fd, 16, 160000);
-    close(fd);
-    waitpid(bare_pid, NULL, 0);
+    bare_tcp_open(&tcp, BARE_ASKED, BARE_ANSWERED, cpus[1]);
+    v[TCP1][k] = bare_tcp_round(&tcp, 1, 10000);
+    v[TCP16][k] = bare_tcp_round(&tcp, 16, 160000);
+    bare_tcp_close(&tcp);
     peers_round(peers, k);
     kill(engine, SIGCONT);
     v[TCPE1][k] = wait_round(ct, 60, 10000);

@@ -58,6 +58,10 @@ int embed_end(const char *path, bool at_once, long *pid, struct err *e);
 /* Calls each(uuid, label, path, arg) for every registered pool. */
 int embed_pool_list(int (*each)(const uuid_t pool, const char *label, const char *path, void *arg),
                     void *arg, struct err *e);
+/* A line with a new key, for an engine's file of keys and a client's (docs/engine.md). user: NULL,
+ * or whose it is. -DER_INVAL: no such name can be; -DER_NOSYS: built without keys. */
+#define EMBED_KEY_LINE 256
+int embed_key_new(const char *name, const char *user, char line[EMBED_KEY_LINE], struct err *e);
 /* The socket of an engine that runs as a program of its own, in the pool's directory. */
 #define EMBED_SOCKET "engine.sock"
 

@@ -42,6 +42,13 @@ void shared_close(struct shared *s);
 /* The name under which it is opened: the directory's absolute path, or tcp://... -DER_OVERFLOW. */
 int shared_place(const struct shared *s, char *buf, size_t len);
 
+/* ---- key.c ---- */
+
+struct net_keys;
+/* The key for connections over the network, the first of them; NULL: none is wanted (TARN_KEY is
+ * empty), or there is none. What net_keys_read() says. */
+int embed_key(struct net_keys **keys, struct err *e);
+
 /* ---- program.c ---- */
 
 /* The program that is an engine. TARN_ENGINE; the running program's directory, the library's

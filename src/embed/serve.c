@@ -34,6 +34,7 @@ struct serve {
     struct stat at_path, at_socket; /* what lay there at the start */
     struct io_dir *dir;
     struct engine *eng;
+    struct net_keys *keys;
     /* on the engine's xstream */
     struct net_acceptor *acceptor;
     struct net_shm_listener *shm;
@@ -158,6 +159,10 @@ static int listen_net(struct serve *s, struct err *e)
     wbuf_fini(&list);
     for (uint32_t i = 0; rc == 0 && net_tcp_address(s->tcp, i, &a); i++)
         LOG_INFO("%s: serves at %s", s->path, net_addr_text(&a, text));
+    if (rc == 0 && s->keys == NULL)
+        LOG_WARN("%s: whoever reaches it over the network may say that he is anybody: give it keys "
+                 "(--keys=FILE), or see that only hosts that are trusted reach it",
+                 s->path);
     return rc;
 }
 
@@ -175,6 +180,7 @@ static int begin(struct serve *s, void *arg, struct err *e)
 {
     struct net_acceptor_conf ac = {.service = engine_service(s->eng),
                                    .xs = engine_xs(s->eng),
+                                   .keys = s->keys,
                                    .calls = s->conf.calls,
                                    .bytes = s->conf.call_bytes,
                                    .all_bytes = s->conf.all_bytes,
@@ -362,7 +368,9 @@ int serve_start(const struct serve_conf *conf, struct serve **out, struct err *e
     if (s == NULL)
         return -DER_NOMEM;
     s->conf = *conf;
-    rc = find_pool(s, e);
+    rc = conf->keys != NULL ? net_keys_read(conf->keys, true, &s->keys, e) : 0;
+    if (rc == 0)
+        rc = find_pool(s, e);
     if (rc == 0)
         rc = choose_socket(s, e);
     if (rc == 0)
@@ -377,10 +385,11 @@ int serve_start(const struct serve_conf *conf, struct serve **out, struct err *e
     if (rc != 0) {
         err_setf(e, rc, "free some memory and try again", "something that is needed is missing",
                  "cannot start the engine of pool %.200s", conf->path);
+        net_keys_free(s->keys);
         base_free(s);
         return rc;
     }
-    s->conf.path = s->conf.socket = NULL;
+    s->conf.path = s->conf.socket = s->conf.keys = NULL;
     s->conf.create = NULL;
     /* what cannot be looked at is not missed either */
     if (stat(s->path, &s->at_path) != 0 || lstat(s->socket, &s->at_socket) != 0)
@@ -407,6 +416,7 @@ void serve_stop(struct serve *s, bool clean)
     engine_close(s->eng, clean);
     io_dir_close(s->dir);
     LOG_INFO("%s: closed", s->path);
+    net_keys_free(s->keys);
     base_free(s);
 }
 

@@ -34,7 +34,9 @@ struct serve_conf {
     gid_t socket_group;                   /* SERVE_ANY_GROUP: as the file system has it */
     const char *const *listen;            /* addresses of the network */
     uint32_t listen_nr;
-    int cpu; /* this and the next three: as engine_conf has them */
+    const char *keys; /* file of them (net/keys.h): who comes over the network has to have one;
+                         NULL: he is believed to be who he says */
+    int cpu;          /* this and the next three: as engine_conf has them */
     const uint64_t *cpus;
     uint32_t cpus_nr;
     uint32_t xstreams;

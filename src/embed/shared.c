@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "client/client.h"
 #include "embed/embed_int.h"
+#include "net/keys.h"
 #include "net/link.h"
 #include "net/msg.h"
 #include "net/shm.h"
@@ -38,6 +39,7 @@ struct shared {
     _Atomic uint64_t revived_ns; /* when the next engine was last begun */
     uint32_t uid;
     struct net_peer *peer;
+    struct net_keys *keys;           /* the first is ours, over the network; NULL: we have none */
     struct net_dialer *old[OLD_MAX]; /* of the process that we were forked from */
     uint32_t old_nr;
     enum net_refusal refused; /* why no connection came about, when its dialers are gone */
@@ -227,7 +229,8 @@ static int connect_to(struct client *c, struct shared *s, uuid_t pool)
     struct net_link_conf conf = {.dialer = make_dialer,
                                  .dialer_free = free_dialer,
                                  .dialer_forked = forked_dialer,
-                                 .arg = s};
+                                 .arg = s,
+                                 .key = s->keys != NULL ? &s->keys->key[0] : NULL};
     struct net_links *ls;
     int rc = client_links(c, &ls);
 
@@ -264,11 +267,13 @@ static int locate(struct shared *s, const char *place)
 static int refuse(const char *place, const struct shared *s, int rc, struct err *e)
 {
     bool tcp = s->way == SHARED_TCP;
+    bool ours = s->refused == NET_REFUSED_UNPROVEN || s->refused == NET_REFUSED_FOREIGN;
     char why[ERR_PART_MAX];
 
     if (rc == net_refusal_rc(s->refused)) {
-        snprintf(why, sizeof(why), "the engine %s%s turns this program away: %s",
-                 tcp ? "at " : "of it", tcp ? place : "", net_refusal_why(s->refused));
+        snprintf(why, sizeof(why), "%s %s%s %s: %s", ours ? "what answers" : "the engine",
+                 tcp ? "at " : "of it", tcp ? place : "",
+                 ours ? "is not trusted" : "turns this program away", net_refusal_why(s->refused));
         return err_setf(e, rc, net_refusal_next(s->refused), why, "cannot open pool %s%s",
                         tcp ? "tcp://" : "", place);
     }
@@ -291,11 +296,14 @@ int shared_open(struct client *c, const char *place, enum shared_way way, struct
     s->way = way;
     s->e = e;
     rc = locate(s, place);
+    if (rc == 0 && way == SHARED_TCP)
+        rc = embed_key(&s->keys, e);
     if (rc == 0)
         rc = connect_to(c, s, pool);
     s->e = NULL;
     if (rc != 0) {
         rc = refuse(place, s, rc, e);
+        net_keys_free(s->keys);
         base_free(s);
         return rc;
     }
@@ -309,6 +317,7 @@ void shared_close(struct shared *s)
 {
     for (uint32_t i = 0; i < s->old_nr; i++)
         net_shm_dialer_forget(s->old[i]);
+    net_keys_free(s->keys);
     base_free(s);
 }
 

@@ -66,7 +66,21 @@ static bool has_group(const char *principal, const struct net_req *req, char *bu
            in_groups(req, found->gr_gid);
 }
 
-int creds_check(const struct net_req *req, const struct msg_pool_connect_req *q)
+/* Who tries again and again is told of once. */
+static void tell(struct told *told, const struct net_req *req, const char *user)
+{
+    uint8_t who[TOLD_WHO] = {0};
+
+    memcpy(who, &req->uid, sizeof(req->uid));
+    if (!told_is_news(told, who, 0, rt_now_ns()))
+        return;
+    LOG_WARN(
+        "process %u of user %u asks for a pool as '%.64s' and is refused: it is not, or not in "
+        "all the groups it names (told once)",
+        req->pid, req->uid, user != NULL ? user : "");
+}
+
+int creds_check(struct told *told, const struct net_req *req, const struct msg_pool_connect_req *q)
 {
     char *buf;
     bool good;
@@ -82,9 +96,6 @@ int creds_check(const struct net_req *req, const struct msg_pool_connect_req *q)
     base_free(buf);
     if (good)
         return 0;
-    LOG_WARN(
-        "process %u of user %u asks for a pool as '%.64s' and is refused: it is not, or not in "
-        "all the groups it names",
-        req->pid, req->uid, q->user != NULL ? q->user : "");
+    tell(told, req, q->user);
     return -DER_NO_PERM;
 }

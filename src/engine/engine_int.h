@@ -36,6 +36,7 @@
 #include "base/hlc.h"
 #include "base/htable.h"
 #include "base/mutant.h"
+#include "base/told.h"
 #include "engine/engine.h"
 #include "engine/tx.h"
 #include "heap/heap.h"
@@ -120,6 +121,7 @@ struct engine {
     struct hlc clock;
     struct net_peer *self;    /* messages from shard to shard */
     struct rt_mutex svc_lock; /* fibers apply commands of the service one at a time */
+    struct told creds_told;   /* the first shard's xstream's */
     struct place_map *map;
     uuid_t pool;
     struct err not_open;                /* lenient: what could not be opened */
@@ -279,8 +281,8 @@ void query_fiber(struct shard *s, struct net_req *req);
 void aggregate_fiber(struct shard *s, struct net_req *req);
 void rollback_fiber(struct shard *s, struct net_req *req);
 void stat_fiber(struct shard *s, struct net_req *req);
-/* Is who asks who he says? -DER_NO_PERM. creds.c */
-int creds_check(const struct net_req *req, const struct msg_pool_connect_req *q);
+/* Is who asks who he says? -DER_NO_PERM, and the log is told. creds.c */
+int creds_check(struct told *told, const struct net_req *req, const struct msg_pool_connect_req *q);
 /* Messages with MSG_SVC. svc_host.c */
 void svc_host_fiber(struct shard *s, struct net_req *req);
 /* Brings vos and svc to agree after opening: snapshots and containers that svc does not know go,

@@ -500,7 +500,7 @@ void svc_host_fiber(struct shard *s, struct net_req *req)
     int rc;
 
     if (req->hdr.opcode == MSG_POOL_CONNECT && !s->eng->world->simulated) {
-        rc = creds_check(req, req->req);
+        rc = creds_check(&s->eng->creds_told, req, req->req);
         if (rc != 0) {
             shard_reply(s, req, rc, 0);
             return;

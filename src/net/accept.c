@@ -44,13 +44,15 @@ static struct client *client_find(struct net_acceptor *a, const uint8_t id[16])
     return NULL;
 }
 
-static struct client *client_make(struct net_acceptor *a, const uint8_t id[16])
+static struct client *client_make(struct net_acceptor *a, const uint8_t id[16],
+                                  const struct net_key *key)
 {
     struct client *c = base_calloc(1, sizeof(*c));
 
     if (c == NULL)
         return NULL;
     memcpy(c->id, id, sizeof(c->id));
+    c->key = key;
     htable_init(&c->serving);
     htable_insert(&a->clients, &c->link, id_hash(id));
     a->stat.clients++;
@@ -83,7 +85,9 @@ void accept_close(struct conn *n)
     n->wire->ops->close(n->wire);
     park_relieve(a);
     list_del(&n->link);
+    list_del(&n->unproven);
     a->stat.conns--;
+    proof_wipe(&n->proof, sizeof(n->proof));
     base_free(n);
     if (c != NULL && c->conn == n) {
         c->conn = NULL;
@@ -92,10 +96,19 @@ void accept_close(struct conn *n)
     }
 }
 
-void accept_refuse(struct conn *n)
+void accept_refuse(struct conn *n, enum accept_why why)
 {
     n->a->stat.bad++;
+    accept_tell(n->a, n->wire, why);
     accept_close(n);
+}
+
+void accept_send(struct conn *n)
+{
+    struct net_acceptor *a = n->a;
+
+    if (wire_seal_for(n->wire, &a->out) == 0)
+        n->wire->ops->send(n->wire, a->out.data, a->out.len);
 }
 
 static void send_plain(struct conn *n, enum net_frame kind)
@@ -111,8 +124,7 @@ static void send_plain(struct conn *n, enum net_frame kind)
         if (n->features & NET_FEAT_LIMITS)
             wbuf_u64(&a->out, a->conf.bytes);
     }
-    if (wire_seal(&a->out, !n->wire->local) == 0)
-        n->wire->ops->send(n->wire, a->out.data, a->out.len);
+    accept_send(n);
 }
 
 static bool has_too_much(const struct conn *n)
@@ -134,56 +146,81 @@ void accept_hold(struct conn *n)
         n->wire->ops->release(n->wire);
 }
 
-/* Who is not let in is told so; what he has sent was read, so nothing keeps that from him. */
-static bool is_turned_away(struct conn *n)
+/* What he has sent was read, so nothing keeps from him what he is told. */
+void accept_turn_away(struct conn *n, enum net_refusal r)
 {
-    struct net_acceptor *a = n->a;
-    enum net_refusal why = n->wire->refusal;
-
-    if (why == NET_NOT_REFUSED && a->ending)
-        why = NET_REFUSED_ENDS;
-    if (why == NET_NOT_REFUSED)
-        return false;
-    wire_put_refusal(&a->out, why);
-    if (wire_seal(&a->out, !n->wire->local) == 0)
-        n->wire->ops->send(n->wire, a->out.data, a->out.len);
+    wire_put_refusal(&n->a->out, r);
+    accept_send(n);
     accept_close(n);
-    return true;
 }
 
-static void hello(struct conn *n, struct rbuf *r)
+static bool is_turned_away(struct conn *n)
+{
+    enum net_refusal why = n->wire->refusal;
+
+    if (why == NET_NOT_REFUSED && n->a->ending)
+        why = NET_REFUSED_ENDS;
+    if (why != NET_NOT_REFUSED)
+        accept_turn_away(n, why);
+    return why != NET_NOT_REFUSED;
+}
+
+void accept_welcome(struct conn *n)
 {
     struct net_acceptor *a = n->a;
+    struct client *c = client_find(a, n->hello.id);
     struct conn *older;
-    uint8_t id[16];
-    uint64_t generation;
-    struct client *c;
 
-    rbuf_copy(r, id, sizeof(id));
-    generation = rbuf_u64(r);
-    n->features = rbuf_u64(r);
-    c = client_find(a, id);
+    if (c != NULL && c->key != n->key && !MUTANT(NET_CLIENT_TAKEN)) {
+        accept_refuse(n, ACCEPT_OTHER);
+        return;
+    }
     /* not above the one that is known: late, the client has moved on */
-    if (rbuf_check_end(r) != 0 || n->client != NULL || generation <= (c ? c->generation : 0)) {
-        accept_refuse(n);
+    if (n->hello.generation <= (c != NULL ? c->generation : 0)) {
+        accept_refuse(n, ACCEPT_LATE);
         return;
     }
     if (is_turned_away(n))
         return;
     if (c == NULL)
-        c = client_make(a, id);
+        c = client_make(a, n->hello.id, n->key);
     if (c == NULL) {
         accept_close(n);
         return;
     }
     older = c->conn;
     c->conn = n;
-    c->generation = generation;
+    c->generation = n->hello.generation;
     n->client = c;
+    n->features = n->hello.features;
     if (older != NULL && !MUTANT(NET_OLDER_KEPT))
         accept_close(older);
     accept_hold(n);
     send_plain(n, NET_WELCOME);
+}
+
+static void hello(struct conn *n, struct rbuf *r)
+{
+    struct hello *h = &n->hello;
+
+    if (n->client != NULL) {
+        accept_refuse(n, ACCEPT_ORDER);
+        return;
+    }
+    rbuf_copy(r, h->id, sizeof(h->id));
+    h->generation = rbuf_u64(r);
+    h->features = rbuf_u64(r);
+    h->key = NULL;
+    if (rbuf_left(r) > 0) {
+        rbuf_copy(r, h->hers, sizeof(h->hers));
+        h->key = rbuf_blob(r, NET_KEY_NAME_MAX, &h->key_len);
+    }
+    if (rbuf_check_end(r) != 0)
+        accept_refuse(n, ACCEPT_FRAME);
+    else if (proof_is_due(n))
+        proof_demand(n);
+    else /* a key means nothing to who has none */
+        accept_welcome(n);
 }
 
 static void received(struct net_wire *w, const void *frame, size_t len)
@@ -193,18 +230,27 @@ static void received(struct net_wire *w, const void *frame, size_t len)
     struct rbuf r;
     uint64_t id;
 
-    if (wire_open(frame, len, !w->local, &kind, &id, &r) != 0)
-        accept_refuse(n);
+    if (wire_open_from(w, frame, len, &kind, &id, &r) != 0) {
+        if (n->challenged)
+            proof_failed(n);
+        else
+            accept_refuse(n, ACCEPT_FRAME);
+        return;
+    }
+    if (n->challenged != (kind == NET_PROOF))
+        accept_refuse(n, ACCEPT_ORDER);
     else if (kind == NET_HELLO)
         hello(n, &r);
+    else if (kind == NET_PROOF)
+        proof_came(n, &r);
     else if (kind == NET_REQUEST)
-        request_came(n, id, &r, frame, len);
+        request_came(n, id, &r, frame, NET_FRAME_HEAD + rbuf_left(&r));
     else if (kind == NET_CANCEL)
         request_cancel(n, id, &r);
     else if (kind == NET_PING)
         send_plain(n, NET_PONG);
     else
-        accept_refuse(n);
+        accept_refuse(n, ACCEPT_ORDER);
 }
 
 static void broken(struct net_wire *w)
@@ -225,6 +271,8 @@ int net_acceptor_create(const struct net_acceptor_conf *conf, struct net_accepto
     a->conf.bytes = conf->bytes != 0 ? conf->bytes : BYTES;
     list_init(&a->conns);
     list_init(&a->background);
+    list_init(&a->unproven);
+    a->impatience.fn = proof_overdue;
     park_init(a);
     a->age.fn = requests_aged;
     htable_init(&a->clients);
@@ -243,6 +291,7 @@ void net_acceptor_add(struct net_acceptor *a, struct net_wire *w)
     }
     n->a = a;
     n->wire = w;
+    list_init(&n->unproven);
     w->received = received;
     w->broken = broken;
     w->arg = n;
@@ -265,6 +314,7 @@ void net_acceptor_stop(struct net_acceptor *a)
     a->stopped = true;
     while (!list_empty(&a->conns))
         accept_close(LIST_ENTRY(list_first(&a->conns), struct conn, link));
+    rt_timer_cancel(&a->impatience);
 }
 
 void net_acceptor_free(struct net_acceptor *a)

@@ -1,12 +1,13 @@
-/* What the files of the answering side share: accept.c (clients, connections), request.c (what is
- * done with a request), park.c (those that wait for memory) and served.c (a request: its memory,
- * its vectors, what goes back). */
+/* What the files of the answering side share: accept.c (clients, connections), accept_proof.c (who
+ * they are), request.c (what is done with a request), park.c (those that wait for memory), served.c
+ * (a request: its memory, its vectors, what goes back) and accept_tell.c (what the log is told). */
 #ifndef TARN_NET_ACCEPT_INT_H
 #define TARN_NET_ACCEPT_INT_H
 
 #include "base/arena.h"
 #include "base/htable.h"
 #include "base/list.h"
+#include "base/told.h"
 #include "net/metrics.h"
 #include "net/remote.h"
 #include "rt/rt.h"
@@ -30,12 +31,16 @@ struct net_acceptor {
     struct rt_timer relief;          /* until they are looked at again */
     uint64_t backlog;                /* of all wires */
     uint64_t looked_ns, told_ns;     /* for whom takes nothing; of one */
+    struct list unproven;            /* connections, the oldest first */
+    struct rt_timer impatience;      /* with the first of them */
+    struct told told;
     struct kind_metrics kinds[MSG_OPCODE_MAX];
 };
 
 struct client {
     struct hlink link;
     uint8_t id[16];
+    const struct net_key *key; /* nobody comes as this client with another one; NULL: none */
     uint64_t generation;
     struct conn *conn; /* the newest, NULL: it broke */
     struct htable serving;
@@ -43,13 +48,28 @@ struct client {
     uint64_t note[NET_NOTES];
 };
 
+/* What HELLO says. */
+struct hello {
+    uint8_t id[16];
+    uint64_t generation, features;
+    uint8_t hers[PROOF_NONCE];
+    const void *key; /* its name, in the frame; NULL: the client has none */
+    size_t key_len;
+};
+
 struct conn {
     struct list link;
     struct net_acceptor *a;
     struct net_wire *wire;
     struct client *client; /* NULL before HELLO */
-    uint64_t features;     /* of the other side */
-    uint32_t parked;       /* requests of it */
+    struct hello hello;
+    const struct net_key *key; /* the client's; NULL: he needs none, or has said none yet */
+    bool challenged;           /* PROOF is next */
+    struct list unproven;
+    uint64_t unproven_ns; /* until then it must have come */
+    struct proof proof;
+    uint64_t features; /* of the other side */
+    uint32_t parked;   /* requests of it */
     uint64_t parked_bytes;
     uint64_t taken_then, stalled_ns; /* what it had taken, and since when it has taken nothing */
 };
@@ -93,12 +113,47 @@ struct served {
 
 /* ---- accept.c ---- */
 
+/* Why a connection is closed, or a request not taken, for what came. */
+enum accept_why {
+    ACCEPT_LATE,  /* no fault of anybody's: the client has moved on */
+    ACCEPT_FRAME, /* no frame of ours, or a damaged one */
+    ACCEPT_ORDER, /* not at this moment */
+    ACCEPT_CALLS, /* more under way than may be */
+    ACCEPT_BODY,  /* a message that is none */
+    ACCEPT_NO_KEY,
+    ACCEPT_KEY,   /* that is not known */
+    ACCEPT_OTHER, /* one client's id, another one's key */
+    ACCEPT_PROOF,
+    ACCEPT_SILENT,
+};
+
 void accept_close(struct conn *n);
-void accept_refuse(struct conn *n); /* for what it sent */
+void accept_refuse(struct conn *n, enum accept_why why);
+/* The same, and it is told so. */
+void accept_turn_away(struct conn *n, enum net_refusal r);
+/* What HELLO asks for, by one that may have it: he is welcome. */
+void accept_welcome(struct conn *n);
+/* HELLO, CHALLENGE, WELCOME, PONG: to be sealed and sent. */
+void accept_send(struct conn *n);
 /* The client, if he has no connection and nothing is being served for him. */
 void accept_forget_idle(struct net_acceptor *a, struct client *c);
 /* Who has too much under way is not listened to until some of it has been answered. */
 void accept_hold(struct conn *n);
+
+/* ---- accept_proof.c: clients over the network show who they are ---- */
+
+bool proof_is_due(const struct conn *n);
+/* It has said HELLO. n may be closed. */
+void proof_demand(struct conn *n);
+/* PROOF has come, whose tag holds. */
+void proof_came(struct conn *n, struct rbuf *r);
+void proof_failed(struct conn *n);
+void proof_overdue(struct rt_timer *t);
+
+/* ---- accept_tell.c ---- */
+
+/* The log is told once for each of those and each reason. */
+void accept_tell(struct net_acceptor *a, const struct net_wire *w, enum accept_why why);
 
 /* ---- request.c: a request, from its frame to its answer ---- */
 

@@ -3,7 +3,9 @@
 #include <string.h>
 #include <daos_errno.h>
 #include "base/csum.h"
+#include "base/mutant.h"
 #include "net/msg.h"
+#include "net/proof.h"
 #include "net/wire.h"
 
 /* What begins a frame, and the header of a message, as they lie in it: put and got as a whole, for
@@ -87,6 +89,38 @@ int wire_open(const void *frame, size_t len, bool sum, enum net_frame *kind, uin
     *kind = (enum net_frame)le16toh(h->kind);
     *id = le64toh(h->id);
     return !sum || le32toh(h->csum) == frame_csum(frame, len) ? 0 : -DER_PROTO;
+}
+
+int wire_seal_for(struct net_wire *w, struct wbuf *b)
+{
+    uint8_t *tag;
+    int rc;
+
+    if (w->proof == NULL)
+        return wire_seal(b, !w->local);
+    tag = wbuf_reserve(b, PROOF_TAG);
+    rc = wire_seal(b, false);
+    if (rc == 0)
+        proof_tag(w->proof, b->data, b->len - PROOF_TAG, tag);
+    return rc;
+}
+
+int wire_open_from(struct net_wire *w, const void *frame, size_t len, enum net_frame *kind,
+                   uint64_t *id, struct rbuf *r)
+{
+    size_t body = len - PROOF_TAG;
+    int rc;
+
+    if (w->proof == NULL)
+        return wire_open(frame, len, !w->local, kind, id, r);
+    rc = wire_open(frame, len, false, kind, id, r);
+    if (rc != 0 || len < NET_FRAME_HEAD + PROOF_TAG)
+        return rc != 0 ? rc : -DER_PROTO;
+    if (!proof_holds(w->proof, frame, body, (const uint8_t *)frame + body) &&
+        !MUTANT(NET_TAG_UNCHECKED))
+        return -DER_PROTO;
+    rbuf_init(r, (const uint8_t *)frame + NET_FRAME_HEAD, body - NET_FRAME_HEAD);
+    return 0;
 }
 
 void wire_put_hdr(struct wbuf *b, const struct net_hdr *h)

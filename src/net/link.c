@@ -149,7 +149,7 @@ void net_links_destroy(struct net_links *ls)
 static int way_make(struct link *l, uint32_t i, struct way **out)
 {
     struct ctx *x = load_ctx(l->ls, i);
-    struct net_remote_conf conf = {.suspect_ms = l->conf.suspect_ms};
+    struct net_remote_conf conf = {.suspect_ms = l->conf.suspect_ms, .key = l->conf.key};
     struct way *w = base_calloc(1, sizeof(*w));
     int rc = w == NULL ? -DER_NOMEM : 0;
 

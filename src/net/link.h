@@ -33,7 +33,8 @@ struct net_link_conf {
     /* In a child of fork(): d is not used any more, what it has open is the parent's. */
     void (*dialer_forked)(void *arg, struct net_dialer *d);
     void *arg;
-    uint32_t suspect_ms; /* see net_remote_conf */
+    uint32_t suspect_ms; /* this and the next: see net_remote_conf */
+    const struct net_key *key;
 };
 
 /* In a child of fork(), before anything else: connections and contexts are the parent's. They are

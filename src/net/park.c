@@ -170,16 +170,16 @@ void park_relieve(struct net_acceptor *a)
 
 static void tell_stalled(struct net_acceptor *a, const struct conn *n, uint64_t now)
 {
-    char who[64] = "over the network";
+    struct net_name who = {.text = "over the network"};
 
     if (a->told_ns != 0 && now - a->told_ns < TELL_NS)
         return;
     a->told_ns = now;
-    if (n->wire->uid != UINT32_MAX)
-        snprintf(who, sizeof(who), "process %u of user %u", n->wire->pid, n->wire->uid);
+    if (n->wire->ops->name != NULL)
+        n->wire->ops->name(n->wire, &who);
     LOG_WARN("a client, %s, was disconnected: %llu bytes of answers that it does not take hold "
              "memory that others wait for (clients.all_bytes); see what it does, or allow more",
-             who, (unsigned long long)n->wire->backlog);
+             who.text, (unsigned long long)n->wire->backlog);
 }
 
 /* Whether it is to go. */

@@ -20,7 +20,15 @@
       "use programs of one version on both sides")                                                 \
     X(6, ACCESS, -DER_NO_PERM, false,                                                              \
       "its socket is not for this user, or is not the socket of the pool's owner",                 \
-      "ask the pool's owner for access to its socket, or to run its engine himself")
+      "ask the pool's owner for access to its socket, or to run its engine himself")               \
+    X(7, NO_KEY, -DER_NO_PERM, true, "it wants to see a key, and this program has none",           \
+      "ask who runs it for a key, and name its file: TARN_KEY=FILE")                               \
+    X(8, KEY, -DER_NO_PERM, true, "it has no key of that name, or another one",                    \
+      "compare name and secret of the key with those in the engine's file of keys")                \
+    X(9, UNPROVEN, -DER_NO_PERM, true, "it does not show that it has this program's key",          \
+      "start it with --keys=FILE and the same key in it, or use no key: TARN_KEY= (empty)")        \
+    X(10, FOREIGN, -DER_PROTO, false, "what it sends is not of Tarn",                              \
+      "see that an engine listens there: the port may be that of another program")
 
 #define REFUSAL_ENUM_(nr, id, ...) NET_REFUSED_##id = (nr),
 enum net_refusal { NET_NOT_REFUSED, NET_REFUSALS(REFUSAL_ENUM_) };

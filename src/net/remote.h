@@ -27,6 +27,7 @@
 #ifndef TARN_NET_REMOTE_H
 #define TARN_NET_REMOTE_H
 
+#include "net/keys.h"
 #include "net/wire.h"
 
 #define NET_DEADLINE_MS 60000u
@@ -35,6 +36,8 @@ struct net_remote_conf {
     struct net_dialer *dialer; /* outlives the peer */
     struct rt_xs *xs;          /* the peer's: wires, timers and call->done() are there */
     bool driven;               /* xs is a driven one: whoever waits for an answer drives it */
+    const struct net_key *key; /* that both sides show each other over the network; NULL: none.
+                                  Outlives the peer */
     uint32_t suspect_ms;       /* 0: 3,000 */
     uint32_t backoff_min_ms;   /* between attempts to connect, doubling; 0: 5 */
     uint32_t backoff_max_ms;   /* 0: 1,000 */
@@ -58,6 +61,9 @@ struct net_acceptor_conf {
     struct rt_xs *xs;            /* the wires' */
     uint64_t incarnation;        /* differs from every earlier one of this engine; not 0 */
     uint64_t features;
+    const struct net_keys *keys; /* who comes over the network has to have one of them; NULL: he
+                                    needs none. They outlive the acceptor */
+    uint32_t proof_ms;           /* until he has shown it; 0: 10,000 */
     uint32_t
         calls; /* that a client may have under way at once; 0: 512. Who sends more is cut off. */
     /* Memory that the requests of one client may hold (NET_HOLDS): beyond it nothing more is read

@@ -21,6 +21,8 @@ struct remote {
     uint64_t features; /* that both sides know */
     enum state state;
     struct net_wire *wire;
+    struct proof_greeting said; /* on this connection, by who has a key */
+    struct proof proof;
     struct list calls;   /* in the order they were made */
     struct list control; /* those that are still to be sent on this connection: of its class ... */
     struct list waiting; /* ... and others */
@@ -64,6 +66,61 @@ struct pending {
     uint64_t holds;   /* bytes, while it is under way */
     struct arena mem; /* of the reply */
 };
+
+/* A request under way whose call was given up: its answer may come, and until then its place is not
+ * to be used. */
+struct forsaken {
+    struct hlink link;
+    uint64_t id, place, place_len, holds;
+    bool placed, reserved;
+};
+
+#define REMOTE_BACKOFF_MIN 5u
+
+static inline uint64_t remote_ns(uint32_t ms, uint32_t dflt)
+{
+    return (ms != 0 ? ms : dflt) * UINT64_C(1000000);
+}
+
+static inline bool is_under_way(const struct pending *p)
+{
+    return p->sent && p->generation == p->peer->generation && p->peer->state == UP;
+}
+
+/* ---- remote.c ---- */
+
+void remote_unref(struct remote *r);
+
+/* ---- remote_call.c ---- */
+
+/* The call is the caller's again. */
+void remote_finish(struct pending *p, int rc);
+/* Its deadline has passed, or waiting is of no use. */
+void remote_give_up(struct pending *p);
+/* Its answer has come. */
+void remote_forsaken_end(struct remote *r, struct forsaken *f);
+void remote_await_turn(struct remote *r, struct pending *p);
+/* Sends what waits, as far as the peer allows. */
+void remote_pump(struct remote *r);
+
+/* ---- remote_timer.c ---- */
+
+/* At the latest then. */
+void remote_arm_at(struct remote *r, uint64_t at);
+/* When the state of the connection asks for it. */
+void remote_arm(struct remote *r);
+void remote_tick(struct rt_timer *t);
+void remote_poke(struct net_peer *peer);
+
+/* ---- remote_conn.c ---- */
+
+void remote_dial(struct remote *r);
+/* A frame that is no call. */
+void remote_say(struct remote *r, enum net_frame kind, uint64_t id);
+/* What belonged to the connection goes; the wire stays. */
+void remote_disconnect(struct remote *r);
+/* The connection is of no use any more. */
+void remote_lost(struct remote *r);
 
 /* ---- remote_bulk.c: bulk vectors, in the room or in frames ---- */
 

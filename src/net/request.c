@@ -91,8 +91,7 @@ static void send_code(struct conn *n, uint64_t id, const struct net_hdr *asked, 
     wire_put_hdr(&a->out, &h);
     wbuf_u32(&a->out, 0);
     wbuf_u32(&a->out, 0);
-    if (wire_seal(&a->out, !n->wire->local) == 0)
-        n->wire->ops->send(n->wire, a->out.data, a->out.len);
+    accept_send(n);
 }
 
 static void send_answer(struct conn *n, struct served *s)
@@ -112,7 +111,7 @@ static void send_answer(struct conn *n, struct served *s)
     rc = s->range_lost ? -DER_NOMEM : wire_put_body(b, h.opcode, s->req.rep, true);
     served_put_ranges(b, s);
     if (rc == 0)
-        rc = wire_seal(b, !n->wire->local);
+        rc = wire_seal_for(n->wire, b);
     if (rc == 0) {
         s->kind->bytes_out += b->len + (s->ranges != NULL ? served_room_out(s) : 0);
         n->wire->ops->send(n->wire, b->data, b->len);
@@ -285,19 +284,19 @@ static bool is_settled(struct conn *n, uint64_t id, const struct net_hdr *h, str
     struct served *s;
 
     if (n->client == NULL || rbuf_check(r) != 0 || h->incarnation != a->conf.incarnation) {
-        accept_refuse(n);
+        accept_refuse(n, ACCEPT_ORDER);
         return true;
     }
     s = being_served(n->client, id);
     if (s != NULL && !MUTANT(NET_NOT_JOINED)) {
         a->stat.joined++;
         if (!served_join(n, s, r))
-            accept_refuse(n);
+            accept_refuse(n, ACCEPT_BODY);
         return true;
     }
     if (n->client->serving.count + n->parked >=
         2 * (a->conf.calls + NET_CONTROL_CALLS)) { /* those of an older connection too */
-        accept_refuse(n);
+        accept_refuse(n, ACCEPT_CALLS);
         return true;
     }
     return false;
@@ -347,7 +346,10 @@ static void take_or_refuse(struct conn *n, uint64_t id, struct net_hdr *h, struc
 
     if (rc == 0)
         return;
-    a->stat.bad += rc == -DER_PROTO;
+    if (rc == -DER_PROTO) {
+        a->stat.bad++;
+        accept_tell(a, n->wire, ACCEPT_BODY);
+    }
     a->kinds[h->opcode < MSG_OPCODE_MAX ? h->opcode : 0].refused++;
     send_code(n, id, h, refusal(h, rc));
 }
@@ -400,7 +402,7 @@ void request_cancel(struct conn *n, uint64_t id, struct rbuf *r)
     struct net_hdr h;
 
     if (n->client == NULL || rbuf_check_end(r) != 0) {
-        accept_refuse(n);
+        accept_refuse(n, ACCEPT_ORDER);
         return;
     }
     if (park_cancel(n, id, &h)) {

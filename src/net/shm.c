@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/fail.h"
+#include "base/log.h"
 #include "net/shm_int.h"
 
 #define PAGE       4096u
@@ -106,6 +107,26 @@ void shm_fail(struct shm *m)
     shm_wake(m); /* broken() comes with the next turn */
 }
 
+static void name(const struct net_wire *w, struct net_name *n)
+{
+    memset(n->who, 0, sizeof(n->who));
+    memcpy(n->who, &w->uid, sizeof(w->uid));
+    snprintf(n->text, sizeof(n->text), "process %u of user %u", w->pid, w->uid);
+}
+
+/* What the other side wrote into the memory that both share makes no sense. */
+static void refuse(struct shm *m)
+{
+    struct net_name n;
+
+    name(&m->wire, &n);
+    if (m->engine && !m->failed && told_is_news(&m->hub->told, n.who, 0, rt_now_ns()))
+        LOG_WARN("%s was disconnected: what it wrote into the memory that it shares with this "
+                 "engine are no frames; see what it runs (told once)",
+                 n.text);
+    shm_fail(m);
+}
+
 /* Puts what is left of a frame into the ring. True: all of it. */
 static bool put(struct shm *m, const uint8_t *p, uint32_t len, uint32_t *sent)
 {
@@ -121,7 +142,7 @@ static bool put(struct shm *m, const uint8_t *p, uint32_t len, uint32_t *sent)
                 continue;
         }
         if (rc < 0) {
-            shm_fail(m);
+            refuse(m);
             return false;
         }
         *sent += n;
@@ -238,7 +259,10 @@ static bool receive(struct shm *m)
             memcpy(h->frame, p, len);
         }
         if (rc != 1) {
-            shm_fail(m);
+            if (rc == -DER_PROTO)
+                refuse(m);
+            else
+                shm_fail(m);
             break;
         }
         if (ring_next(&m->rx, len))
@@ -431,7 +455,7 @@ static void release(struct net_wire *w)
 }
 
 static const struct net_wire_ops shm_ops = {
-    .send = shm_send, .close = shm_close, .release = release};
+    .send = shm_send, .close = shm_close, .release = release, .name = name};
 
 /* Empties the socket of what woke us. False: the other side is gone. */
 static bool hear(struct shm *m)

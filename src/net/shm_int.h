@@ -4,6 +4,7 @@
 #define TARN_NET_SHM_INT_H
 
 #include "base/list.h"
+#include "base/told.h"
 #include "net/ring.h"
 #include "net/shm.h"
 #include "rt/rt.h"
@@ -34,6 +35,7 @@ struct shm_hub {
     struct list active; /* polled each turn */
     struct list dozing;
     uint32_t nr, closed;               /* wires; those that a walk has still to free */
+    struct told told;                  /* what the log was */
     uint8_t frame[SHM_RING_BYTES / 4]; /* one that is being received */
 };
 

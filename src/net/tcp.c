@@ -64,6 +64,8 @@ void tcp_refuse(struct tcp *m, enum tcp_why why)
 {
     if (why == TCP_FOREIGN && m->hub->dials)
         m->wire.refusal = NET_REFUSED_VERSION;
+    else if (why == TCP_NOISE && m->hub->dials && !m->heard)
+        m->wire.refusal = NET_REFUSED_FOREIGN;
     else if (why == TCP_FOREIGN)
         tell_version(m);
     m->hub->stat.refused++;
@@ -121,6 +123,7 @@ static void free_now(struct tcp *m)
     h->awaited -= m->asked;
     tcp_out_end(m);
     tcp_in_end(m);
+    base_free(m->wire.groups);
     base_free(m);
 }
 
@@ -281,10 +284,18 @@ static void tcp_close(struct net_wire *w)
         free_now(m);
 }
 
+static void name(const struct net_wire *w, struct net_name *n)
+{
+    const struct tcp *m = CONTAINER_OF(w, struct tcp, wire);
+
+    net_addr_host(&m->peer, n->who);
+    net_addr_text(&m->peer, n->text);
+}
+
 struct tcp *tcp_new(struct tcp_hub *h, int fd)
 {
     static const struct net_wire_ops ops = {
-        .send = tcp_send, .close = tcp_close, .moving = moving, .release = release};
+        .send = tcp_send, .close = tcp_close, .moving = moving, .release = release, .name = name};
     struct tcp *m = base_calloc(1, sizeof(*m));
 
     if (m == NULL)

@@ -4,11 +4,11 @@
 #define TARN_NET_TCP_INT_H
 
 #include "base/list.h"
+#include "base/told.h"
 #include "net/tcp.h"
 #include "rt/rt.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define TOLD_MAX  64u
 
 /* Why a connection was closed that is worth a line in the log. */
 enum tcp_why {
@@ -21,11 +21,6 @@ enum tcp_why {
     TCP_CROWD,   /* too many connections */
     TCP_PARTIAL, /* too much that is not yet whole */
     TCP_NO_DESCRIPTORS,
-};
-
-struct tcp_told {
-    uint8_t host[16];
-    enum tcp_why why;
 };
 
 /* Wires of one listener or dialer on one xstream. */
@@ -45,9 +40,7 @@ struct tcp_hub {
     struct list spare; /* blocks */
     uint32_t spares;
     struct net_tcp_stat stat;
-    struct tcp_told told[TOLD_MAX]; /* what the log was told */
-    uint32_t told_nr;
-    uint64_t told_ns; /* when it was told first */
+    struct told told; /* what the log was */
 };
 
 struct tcp {

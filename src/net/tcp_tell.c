@@ -1,33 +1,17 @@
 /* What the log is told of connections that were closed for what they did: once for each host and
- * reason, so that nobody fills the log; nor do many hosts: the table is full once an hour at most.
- */
+ * reason (base/told.h). */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/assert.h"
 #include "base/log.h"
 #include "net/tcp_int.h"
 
-#define FORGET_NS (UINT64_C(3600) * 1000000000)
-
 static bool is_news(struct tcp_hub *h, const struct net_addr *peer, enum tcp_why why)
 {
-    uint64_t now = rt_now_ns();
-    struct tcp_told t = {.why = why};
+    uint8_t host[16];
 
-    net_addr_host(peer, t.host);
-    if (h->told_nr > 0 && now - h->told_ns > FORGET_NS)
-        h->told_nr = 0;
-    for (uint32_t i = 0; i < h->told_nr; i++)
-        if (h->told[i].why == why && memcmp(h->told[i].host, t.host, sizeof(t.host)) == 0)
-            return false;
-    if (h->told_nr == TOLD_MAX)
-        return false;
-    if (h->told_nr == 0)
-        h->told_ns = now;
-    h->told[h->told_nr++] = t;
-    return true;
+    net_addr_host(peer, host);
+    return told_is_news(&h->told, host, why, rt_now_ns());
 }
 
 static const char *text(enum tcp_why why, bool dials)

@@ -19,16 +19,20 @@
  *       4  u16  kind, enum net_frame
  *       6  u16  protocol, NET_PROTO
  *       8  u32  bytes of the whole frame
- *      12  u32  CRC32C of all that follows; 0 on a wire that is local
- *      16  u64  id of the call; 0 in HELLO, WELCOME, PING, PONG
- *      24  what the kind says:
+ *      12  u32  CRC32C of all that follows; 0 on a wire that is local, and with a tag
+ *      16  u64  id of the call; 0 in HELLO, WELCOME, PING, PONG, CHALLENGE, PROOF
+ *      24  what the kind says; and from CHALLENGE and HELLO on, which have none, 16 bytes of tag
+ *          (net/proof.h), if there was a CHALLENGE:
  *
- *   HELLO    client 16 bytes, generation u64, features u64
+ *   HELLO    client 16 bytes, generation u64, features u64; from who has a key: 32 random bytes,
+ *            and the key's name (u32 length and bytes)
+ *   CHALLENGE  32 random bytes: an engine that has keys wants to see that of the client
+ *   PROOF    nothing: the tag is it
  *   WELCOME  incarnation u64, features u64, rc i32, calls u32: how many the client may have under
  *            way at once; to a client that knows NET_FEAT_LIMITS also bytes u64: what its requests
  *            may hold there. rc not 0: the client is turned away, and calls is an enum
  *            net_refusal; nothing comes after it. Also from an engine of another protocol, whose
- *            frames have the same head
+ *            frames have the same head; and without a tag from one that does not believe PROOF
  *   REQUEST  header, body (u32 length and bytes), bulk: u32 count, each u8 enum net_bulk_way, u64
  *            length, and: in the room: u64 its place there; else, if not writable, its bytes. Where
  *            there is a room, at most 64 KiB do not lie in it
@@ -58,6 +62,14 @@
  *
  * So a copy of a request that was answered never runs later: not even one whose answer was an
  * error, of which no outcome is stored.
+ *
+ * ---- Who is who ----
+ *
+ * A local wire knows from the kernel who is at its other end. Over the network both sides may have
+ * keys (net/keys.h). An engine that has keys turns away who does not show that he has one of them;
+ * a client that has one takes nothing but a refusal from who does not show that he has it too. So
+ * nobody between them can talk either into doing without. An engine without keys serves a client
+ * without one: on networks whose hosts are trusted.
  */
 #ifndef TARN_NET_WIRE_H
 #define TARN_NET_WIRE_H
@@ -100,7 +112,17 @@ enum net_frame {
     NET_REPLY,
     NET_PING,
     NET_PONG,
-    NET_CANCEL
+    NET_CANCEL,
+    NET_CHALLENGE,
+    NET_PROOF
+};
+
+struct proof;
+
+/* Who is at the other end, for the log. */
+struct net_name {
+    uint8_t who[16]; /* tells him from others */
+    char text[112];  /* "process 7 of user 1000", "10.0.0.1:4711" */
 };
 
 /* Memory that both ends of a wire see, for bulk data. The dialing side says what lies where; the
@@ -127,12 +149,13 @@ static inline void net_room_put(struct net_room *r)
 
 struct net_wire {
     const struct net_wire_ops *ops;
-    uint32_t uid, gid, pid; /* of the other side, verified by the wire; UINT32_MAX: not known */
+    uint32_t uid, gid, pid; /* of the other side, verified; UINT32_MAX: not known */
     uint64_t born;          /* when pid began (base/proc.h); 0: not known */
     uint32_t *groups;       /* of the other side, besides gid; freed with the wire */
     uint32_t groups_nr;
-    bool local; /* frames never leave the machine's memory: no checksums */
-    bool held;  /* the owner's: nothing is received; see ops->release */
+    bool local;          /* frames never leave the machine's memory: no checksums */
+    bool held;           /* the owner's: nothing is received; see ops->release */
+    struct proof *proof; /* the owner's: what seals the frames; NULL: nothing does */
     /* Dialing: why the other side turned this wire away. Answering: its owner turns it away so,
      * once it has said HELLO. */
     enum net_refusal refusal;
@@ -173,6 +196,8 @@ struct net_wire_ops {
     /* The owner has set held to false again: what came meanwhile is received, in a later turn.
      * While it is held, a break may be told of or not. */
     void (*release)(struct net_wire *w);
+    /* Optional: nobody is told of what such a wire brings. */
+    void (*name)(const struct net_wire *w, struct net_name *n);
 };
 
 /* Makes connections to one engine. */
@@ -189,9 +214,15 @@ void wire_put_head(struct wbuf *b, enum net_frame kind, uint64_t id);
 /* Fills in length and checksum (sum: unless the wire is local) of a finished frame. -DER_NOMEM,
  * -DER_OVERFLOW. */
 int wire_seal(struct wbuf *b, bool sum);
+/* As the wire wants it: without anything, with a checksum, with the tag of its next frame, which is
+ * to be sent then. */
+int wire_seal_for(struct net_wire *w, struct wbuf *b);
 /* Checks what every frame begins with and leaves r at what the kind says. -DER_PROTO. */
 int wire_open(const void *frame, size_t len, bool sum, enum net_frame *kind, uint64_t *id,
               struct rbuf *r);
+/* The same of the next frame that came on the wire. */
+int wire_open_from(struct net_wire *w, const void *frame, size_t len, enum net_frame *kind,
+                   uint64_t *id, struct rbuf *r);
 /* A whole WELCOME that turns its client away; to be sealed. */
 void wire_put_refusal(struct wbuf *b, enum net_refusal why);
 void wire_put_hdr(struct wbuf *b, const struct net_hdr *h);

@@ -17,7 +17,6 @@
 #include "rt/priv.h"
 #include "rt/wait.h"
 
-#define LOOKS         16u /* turns without work between two looks at the clock */
 #define FIBER_LOOK_NS 100000u
 
 struct driver {
@@ -224,7 +223,7 @@ static void drive_until(struct rt_xs *xs, struct waiter *w, uint64_t end_ns)
         }
         if (xs->spin_ns != 0) {
             cpu_relax();
-            if (++looks % LOOKS != 0)
+            if (++looks % SPIN_LOOKS != 0)
                 continue;
         }
         now = rt_now_ns();

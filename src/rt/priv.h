@@ -53,6 +53,7 @@ struct spin {
 };
 #define SPIN_MISSES   4u
 #define SPIN_RETRY    16u
+#define SPIN_LOOKS    16u /* turns without work between two looks at the clock */
 #define SPIN_OFFER_NS UINT64_C(8000)
 #define SPIN_TAKEN_NS UINT64_C(1500) /* an offer that nobody takes is over sooner */
 #define SPIN_LONG_NS  UINT64_C(50000)

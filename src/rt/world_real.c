@@ -136,6 +136,7 @@ static void *xs_main(void *arg)
 {
     struct rt_xs *xs = arg;
     uint64_t idle_since = 0, limit = 0, offer = 0;
+    unsigned looks = 0;
     int rc = xs_thread_init(xs);
 
     xs->start_rc = rc;
@@ -149,11 +150,16 @@ static void *xs_main(void *arg)
             if (idle_since)
                 spin_end(&xs->spin, true);
             idle_since = 0;
+            looks = 0;
             continue;
         }
         if (xs->is_drained)
             break;
         if (xs->spin_ns) {
+            if (++looks % SPIN_LOOKS != 0) { /* asking the clock is half of a turn of nothing */
+                cpu_relax();
+                continue;
+            }
             now = clock_ns(CLOCK_MONOTONIC);
             if (!idle_since) {
                 idle_since = now;

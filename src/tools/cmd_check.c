@@ -437,6 +437,21 @@ static const struct command commands[] = {
      "./tarn-pool\nengine --example-config\n"
      "engine --config=/etc/tarn/fast.yaml --log-level=DEBUG",
      {SETTINGS(SETTING_OPTION) ENGINE_OPTIONS}},
+    {"key",
+     NULL,
+     "NAME [USER]",
+     1,
+     2,
+     cmd_key,
+     "make a key, which clients on other machines show an engine",
+     "Prints a line with a new secret. Put it in the file that the engine was told of (--keys), "
+     "and "
+     "in one that only its user can read, there\n"
+     "named by TARN_KEY, or at ~/.config/tarn/key. Who has it is USER of the engine's machine; "
+     "without USER he is who he says: for machines\n"
+     "that are trusted. NAME tells keys apart (docs/engine.md).",
+     "key node7 >>/etc/tarn/keys\nkey alice-laptop alice >key",
+     {{0}}},
     {"metrics",
      NULL,
      "POOL",

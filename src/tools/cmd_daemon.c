@@ -139,7 +139,8 @@ static int settings_take(struct daemon *d, struct err *e)
 /* The directory that names are relative to is left behind. */
 static int settings_settle(struct daemon *d, struct err *e)
 {
-    static const enum setting_id paths[] = {SET_PATH, SET_SOCKET_PATH, SET_LOG_FILE, SET_PIDFILE};
+    static const enum setting_id paths[] = {SET_PATH, SET_KEYS, SET_SOCKET_PATH, SET_LOG_FILE,
+                                            SET_PIDFILE};
     int rc = 0;
 
     if (!d->s.v[SET_PATH].known) {
@@ -152,6 +153,7 @@ static int settings_settle(struct daemon *d, struct err *e)
         rc = settings_absolute(&d->s, paths[i], e);
     d->conf.path = text_of(d, SET_PATH);
     d->conf.socket = text_of(d, SET_SOCKET_PATH);
+    d->conf.keys = text_of(d, SET_KEYS);
     return rc;
 }
 

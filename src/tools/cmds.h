@@ -21,6 +21,8 @@ int cmd_engine(struct tool *t);
         0, "end", NULL, "tell the engine that serves DIR to end, and wait until it has"            \
     }
 
+/* cmd_key.c */
+int cmd_key(struct tool *t);
 /* cmd_bench.c */
 int cmd_bench(struct tool *t);
 /* cmd_metrics.c */

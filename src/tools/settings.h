@@ -40,6 +40,8 @@ enum setting_kind {
       "the pool's directory; an empty or missing one gets a pool")                                 \
     X(LISTEN, "listen", "listen", LIST, "ADDR,..", "[]", NULL, 0, 0,                               \
       "addresses for clients on other machines; none: only this machine's, by the socket")         \
+    X(KEYS, "keys", "keys", PATH, "FILE", NULL, "/etc/tarn/keys", 0, 0,                            \
+      "keys, one of which clients on other machines must have (default: they need none)")          \
     X(SOCKET_PATH, "socket.path", "socket-path", PATH, "FILE", NULL, "/run/tarn/pool.sock", 0, 0,  \
       "socket for clients on this machine (default: engine.sock in the pool's directory)")         \
     X(SOCKET_MODE, "socket.mode", "socket-mode", MODE, "MODE", "0600", NULL, 0, 0777,              \

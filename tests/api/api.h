@@ -20,6 +20,9 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <signal.h>
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include "embed/embed.h"
 #include "embed/serve.h"
 
@@ -46,10 +49,47 @@ static inline unsigned int api_targets(void)
     return text != NULL ? (unsigned int)atoi(text) : 1;
 }
 
-/* With TARN_TEST_SHARED the same tests reach the pool through shared memory: its engine runs in a
- * process of its own until we close the pipe. */
+/* A port of loopback that nobody has now. */
+static inline void api_free_port(char addr[32])
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    socklen_t len = sizeof(sa);
+
+    if (bind(fd, (struct sockaddr *)&sa, len) != 0 ||
+        getsockname(fd, (struct sockaddr *)&sa, &len) != 0)
+        abort();
+    close(fd);
+    snprintf(addr, 32, "127.0.0.1:%u", ntohs(sa.sin_port));
+}
+
+/* A key for both sides, in the file that TARN_KEY names. None if they were built without. */
+static inline const char *api_key(const struct api *a)
+{
+    char line[EMBED_KEY_LINE], file[96];
+    mode_t was;
+    FILE *f;
+
+    if (embed_key_new("api", NULL, line, NULL) != 0)
+        return NULL;
+    snprintf(file, sizeof(file), "%s/key", a->dir);
+    was = umask(077);
+    f = fopen(file, "w");
+    if (f == NULL || fprintf(f, "%s\n", line) < 0 || fclose(f) != 0)
+        abort();
+    umask(was);
+    setenv("TARN_KEY", file, 1);
+    return getenv("TARN_KEY");
+}
+
+/* With TARN_TEST_SHARED the same tests reach the pool through shared memory, with
+ * TARN_TEST_SHARED=tcp over TCP and with a key: its engine runs in a process of its own until we
+ * close the pipe. */
 static inline int api_engine_start(struct api *a)
 {
+    char addr[32];
+    const char *listen = addr;
+    bool tcp = strcmp(getenv("TARN_TEST_SHARED"), "tcp") == 0;
     struct serve_conf conf = {.path = a->path, .cpu = -1};
     int there[2], back[2];
     struct err e = {0};
@@ -58,6 +98,12 @@ static inline int api_engine_start(struct api *a)
 
     if (pipe(there) != 0 || pipe(back) != 0)
         return -1;
+    if (tcp) {
+        api_free_port(addr);
+        conf.keys = api_key(a);
+        conf.listen = &listen;
+        conf.listen_nr = 1;
+    }
     a->engine = fork();
     if (a->engine == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -78,6 +124,8 @@ static inline int api_engine_start(struct api *a)
     if (read(back[0], &c, 1) != 1)
         return -1;
     close(back[0]);
+    if (tcp)
+        snprintf(a->path, sizeof(a->path), "tcp://%s", addr);
     return 0;
 }
 

@@ -294,4 +294,50 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
     fails 5 DER_NO_PERM 'p' as_nobody "$TARN" engine ./p
     kill "$pid"
 fi
+
+# ---- what it costs when nothing happens, with a client that is connected and idle
+up ./idle
+"$CLIENT" idle/engine.sock hold stop2 >out.hold &
+holder=$!
+wait_until grep -q here out.hold
+sleep 1
+ticks() { awk '{print $14 + $15}' "/proc/$engine/stat"; }
+wakeups() { cat /proc/"$engine"/task/*/status | awk '/^voluntary_ctxt/ {n += $2} END {print n}'; }
+ticks=$(ticks) wakeups=$(wakeups)
+sleep 3
+[ $(($(ticks) - ticks)) -le 3 ] || bad "an idle engine takes more than 1 % of a CPU: $(($(ticks) - ticks)) ticks in 3 s"
+[ $(($(wakeups) - wakeups)) -le 10 ] || bad "an idle engine wakes up: $(($(wakeups) - wakeups)) times in 3 s"
+if ! ldd "$TARN" | grep -q libasan; then
+    rss=$(awk '/^VmRSS/ {print $2}' "/proc/$engine/status")
+    [ "$rss" -le 65536 ] || bad "an engine of an empty pool has $rss KiB resident"
+fi
+touch stop2
+wait "$holder"
+kill "$engine"
+down
+
+# ---- what its manager is told
+if ldd "$TARN" | grep -q libsystemd; then
+    python3 - notify.sock >notified <<'PY' &
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+s.settimeout(60)
+while True:
+    m = s.recv(4096).decode()
+    print(m.replace("\n", " "), flush=True)
+    if "STOPPING=1" in m:
+        break
+PY
+    listener=$!
+    wait_until test -S notify.sock
+    export NOTIFY_SOCKET=$WORLD/notify.sock
+    up ./idle
+    unset NOTIFY_SOCKET
+    wait_until grep -q READY=1 notified
+    kill "$engine"
+    down
+    wait "$listener" || bad "its manager was not told that it ends"
+    grep -q 'STOPPING=1' notified || bad "its manager was told: $(cat notified)"
+fi
 finish

@@ -10,12 +10,14 @@
 
 #define STEP_BYTES (16u << 10) /* every 5 ms: 3 MB a second */
 #define SUSPECT_MS 400u
+#define TRIES      20
 
 /* Passes on what comes, both ways. */
 struct way {
     const char *to;
     int listener;
-    bool stuck, end; /* atomic: nothing is passed on; it is over */
+    bool stuck, end;     /* atomic: nothing is passed on; it is over */
+    uint64_t longest_ns; /* atomic: that it stood still, because others had the CPU */
     pthread_t thread;
 };
 
@@ -28,9 +30,19 @@ static void pass(int from, int to, bool *open)
         *open = false;
 }
 
+static void note_pause(struct way *w, uint64_t *last_ns)
+{
+    uint64_t now = rt_now_ns();
+
+    if (*last_ns != 0 && now - *last_ns > __atomic_load_n(&w->longest_ns, __ATOMIC_RELAXED))
+        __atomic_store_n(&w->longest_ns, now - *last_ns, __ATOMIC_RELAXED);
+    *last_ns = now;
+}
+
 static void *carry(void *arg)
 {
     struct way *w = arg;
+    uint64_t last_ns;
     int small = 65536, in, out;
 
     while ((in = accept(w->listener, NULL, NULL)) >= 0) {
@@ -42,12 +54,14 @@ static void *carry(void *arg)
         setsockopt(out, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
         if (connect(out, &a.a[0].u.sa, a.a[0].len) != 0)
             open = false;
+        last_ns = 0;
         while (open && !__atomic_load_n(&w->end, __ATOMIC_RELAXED)) {
             usleep(5000);
             if (__atomic_load_n(&w->stuck, __ATOMIC_RELAXED))
                 continue;
             pass(in, out, &open);
             pass(out, in, &open);
+            note_pause(w, &last_ns);
         }
         close(in);
         close(out);
@@ -80,27 +94,42 @@ static void way_close(struct way *w)
     close(w->listener);
 }
 
-static void moves(void **state)
+/* How often the client dialed for a large update and fetch, each of two seconds. */
+static uint64_t dials_of(struct way *w, const uint8_t *data, size_t len, uint8_t *back)
 {
     struct stage s = {.transport = TCP4, .inline_too = true, .suspect_ms = SUSPECT_MS};
-    size_t len = 6 << 20; /* two seconds */
-    uint8_t *data = malloc(len);
     struct net_remote_stat st;
-    struct way w;
 
-    fill(data, len, 1);
     engine_open(&s);
-    way_open(&w, &s);
+    way_open(w, &s);
     client_open(&s);
     assert_int_equal(echo(&s, "x", 1), 0);
     assert_int_equal(update(&s, data, len, 1), 0);
-    assert_int_equal(fetch(&s, data, len, 1), 0);
+    assert_int_equal(fetch(&s, back, len, 1), 0);
     net_remote_stat(s.peer, &st);
-    assert_int_equal(st.dials, 1);
     client_close(&s);
-    way_close(&w);
+    way_close(w);
     engine_close(&s);
+    return st.dials;
+}
+
+/* On a busy machine the way itself may stand still for as long as the client has patience: then it
+ * is right to dial again, and that time says nothing. */
+static void moves(void **state)
+{
+    size_t len = 6 << 20;
+    uint8_t *data = malloc(len), *back = malloc(len);
+    uint64_t dials = 0;
+    struct way w;
+
+    fill(data, len, 1);
+    for (int i = 0; i < TRIES && dials != 1; i++) {
+        dials = dials_of(&w, data, len, back);
+        if (w.longest_ns < SUSPECT_MS * UINT64_C(1000000) / 2)
+            assert_int_equal(dials, 1);
+    }
     free(data);
+    free(back);
 }
 
 /* The nearest host goes on to acknowledge what it has room for; that is no life of the engine's. */

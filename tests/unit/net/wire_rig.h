@@ -48,7 +48,11 @@ struct stage {
     uint64_t bytes;     /* that a client's requests may hold */
     uint64_t all_bytes; /* likewise, of all clients */
     uint32_t stall_ms;
-    uint32_t suspect_ms; /* the client's */
+    uint32_t suspect_ms;         /* the client's */
+    const struct net_keys *keys; /* the engine's */
+    const struct net_key *key;   /* the client's */
+    uint32_t proof_ms;
+    uint32_t uid, groups_nr; /* who asked last, as the service was told */
     /* the service's */
     bool inline_too;
     uint64_t delay_ns;
@@ -63,6 +67,8 @@ struct stage {
  * OBJ_UPDATE: the answer's epoch is the sum of the vectors' bytes. */
 static bool answer(struct stage *s, struct net_req *req)
 {
+    s->uid = req->uid;
+    s->groups_nr = req->groups_nr;
     if (req->hdr.opcode == MSG_ECHO) {
         ((struct msg_echo_rep *)req->rep)->data = ((const struct msg_echo_req *)req->req)->data;
         net_reply(req, 0);
@@ -204,6 +210,8 @@ static void engine_up(struct stage *s)
                                    .calls = s->calls,
                                    .bytes = s->bytes,
                                    .all_bytes = s->all_bytes,
+                                   .keys = s->keys,
+                                   .proof_ms = s->proof_ms,
                                    .stall_ms = s->stall_ms};
 
     assert_int_equal(net_acceptor_create(&ac, &s->acceptor), 0);
@@ -267,6 +275,7 @@ static inline void client_open(struct stage *s)
         assert_int_equal(net_tcp_dialer(s->client, &dc, &s->dialer, &e), 0);
     rc.dialer = s->dialer;
     rc.suspect_ms = s->suspect_ms;
+    rc.key = s->key;
     rc.xs = s->client;
     assert_int_equal(net_remote_connect(&rc, &s->peer), 0);
 }
