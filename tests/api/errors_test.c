@@ -4,7 +4,7 @@
  * gone; and those of functions that take no event.
  */
 #include "dfs_api.h"
-#include <pthread.h>
+#include <daos_uns.h>
 
 /* ---- Pools of their own ---- */
 
@@ -13,8 +13,10 @@ static void pool_make(struct api *a, const char *name, const char *entry, uint64
                       char path[128])
 {
     daos_prop_t *prop = entry != NULL ? daos_prop_alloc(1) : NULL;
-    struct embed_pool_conf conf = {
-        .label = name, .wal_bytes = 16 << 20, .limit_bytes = limit_bytes, .prop = prop};
+    struct embed_pool_conf conf = {.label = name,
+                                   .wal_bytes = 16 << 20,
+                                   .limit_bytes = limit_bytes * api_targets(),
+                                   .prop = prop};
     struct err e = {0};
     struct daos_acl *acl;
     uuid_t uuid;
@@ -109,7 +111,9 @@ static void a_pool_that_is_full(void **state)
     OK(daos_obj_update(oh, th, 0, &y.dkey, 1, &y.iod, &y.sgl, NULL));
     FAILS(DER_NOSPACE, daos_tx_commit(th, NULL));
     OK(daos_tx_close(th, NULL));
-    IS(ENOSPC, fs_write(dfs, f, chunk, CHUNK, 0));
+    IS(ENOSPC, dfs_write(dfs, f, &x.sgl, 0, NULL));
+    rg = (daos_range_t){0, CHUNK};
+    IS(ENOSPC, dfs_writex(dfs, f, &(dfs_iod_t){1, &rg}, &x.sgl, NULL));
 
     OK(daos_array_get_size(ah, DAOS_TX_NONE, &size, NULL));
     assert_int_equal(size, held * CHUNK);
@@ -159,7 +163,7 @@ static void a_container_that_lost_data(void **state)
 static void a_file_system_that_is_forbidden(void **state)
 {
     struct api *a = *state;
-    const char *entry = "A::EVERYONE@:rt";
+    const char *none = "A::bob@:rw", *some = "A::EVERYONE@:rt";
     daos_handle_t ro;
     daos_epoch_t epoch;
     struct daos_acl *acl;
@@ -168,11 +172,16 @@ static void a_file_system_that_is_forbidden(void **state)
     OK(daos_cont_create_snap(a->coh, &epoch, NULL, NULL));
     IS(EACCES, dfs_connect_snap("apipool", NULL, a->label, O_RDONLY, epoch, NULL, &dfs));
     IS(EACCES, dfs_connect_snap("apipool", NULL, a->label, O_RDONLY, 0, "name", &dfs));
-    OK(daos_acl_from_strs(&entry, 1, &acl));
+    OK(daos_cont_set_owner_no_check(a->coh, (d_string_t) "somebody@", (d_string_t) "crew@", NULL));
+    OK(daos_acl_from_strs(&none, 1, &acl));
+    OK(daos_cont_overwrite_acl(a->coh, acl, NULL)); /* we keep the rights we had when we opened */
+    daos_acl_free(acl);
+    OK(dfs_init());
+    IS(EPERM, dfs_connect_snap("apipool", NULL, a->label, O_RDONLY, epoch, NULL, &dfs));
+    IS(EPERM, dfs_connect("apipool", NULL, a->label, O_RDONLY, NULL, &dfs));
+    OK(daos_acl_from_strs(&some, 1, &acl));
     OK(daos_cont_overwrite_acl(a->coh, acl, NULL));
     daos_acl_free(acl);
-    OK(daos_cont_set_owner_no_check(a->coh, (d_string_t) "somebody@", (d_string_t) "crew@", NULL));
-    OK(dfs_init());
     IS(EPERM, dfs_connect("apipool", NULL, a->label, O_RDWR, NULL, &dfs));
     IS(EPERM, dfs_cont_check(a->poh, a->label, DFS_CHECK_REMOVE, NULL));
     OK(dfs_connect_snap("apipool", NULL, a->label, O_RDONLY, epoch, NULL, &dfs));
@@ -192,7 +201,7 @@ static void a_file_system_that_is_not_there(void **state)
     daos_anchor_t anchor = {0};
     struct dirent ents[2];
     daos_handle_t coh;
-    dfs_obj_t *root;
+    dfs_obj_t *root, *file;
     uint32_t nr = 2;
     dfs_t *dfs;
 
@@ -211,11 +220,98 @@ static void a_file_system_that_is_not_there(void **state)
     OK(daos_cont_close(coh, NULL));
     OK(daos_cont_destroy(a->poh, "empty", 0, NULL));
 
-    OK(dfs_mount(a->poh, a->coh, O_RDONLY, &dfs));
+    OK(dfs_mount(a->poh, a->coh, O_RDWR, &dfs));
+    fs_text(dfs, NULL, "f", "text");
+    OK(dfs_lookup(dfs, "/f", O_RDONLY, &file, NULL, NULL));
+    IS(ENOTDIR, dfs_readdir_with_filter(dfs, file, NULL, &anchor, &nr, ents, NULL, NULL, NULL));
+    OK(dfs_release(file));
     OK(dfs_lookup(dfs, "/", O_RDONLY, &root, NULL, NULL));
     IS(ENOSYS, dfs_readdir_with_filter(dfs, root, NULL, &anchor, &nr, ents, NULL, NULL, NULL));
     OK(dfs_release(root));
     OK(dfs_umount(dfs));
+}
+
+/* ---- Directories that cannot be ---- */
+
+/* Makes an entry in a directory by hand: the inode record of another name. */
+static void enter(struct api *a, daos_obj_id_t from, const char *name, daos_obj_id_t into,
+                  const char *as)
+{
+    char record[88];
+    daos_handle_t oh;
+    struct one x;
+
+    OK(daos_obj_open(a->coh, from, DAOS_OO_RO, &oh, NULL));
+    one_array(&x, name, "DFS_INODE", 1, 0, sizeof(record), record);
+    OK(daos_obj_fetch(oh, DAOS_TX_NONE, DAOS_COND_DKEY_FETCH, &x.dkey, 1, &x.iod, &x.sgl, NULL,
+                      NULL));
+    OK(daos_obj_close(oh, NULL));
+    OK(daos_obj_open(a->coh, into, DAOS_OO_RW, &oh, NULL));
+    one_array(&x, as, "DFS_INODE", 1, 0, sizeof(record), record);
+    OK(daos_obj_update(oh, DAOS_TX_NONE, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL));
+    OK(daos_obj_close(oh, NULL));
+}
+
+static void a_directory_that_is_in_itself(void **state)
+{
+    struct api *a = *state;
+    dfs_t *dfs = fs_mount(a, O_RDWR);
+    dfs_obj_t *root, *d = fs_dir(dfs, NULL, "d"), *below = fs_dir(dfs, d, "below");
+    daos_obj_id_t of_root, of_d, of_below;
+
+    OK(dfs_lookup(dfs, "/", O_RDONLY, &root, NULL, NULL));
+    OK(dfs_obj2id(root, &of_root));
+    OK(dfs_obj2id(d, &of_d));
+    OK(dfs_obj2id(below, &of_below));
+    enter(a, of_root, "d", of_below, "again");
+    IS(ELOOP, dfs_remove(dfs, NULL, "d", true, NULL));
+    SHOWS("dir", dfs, NULL, "d");
+    OK(dfs_release(below));
+    OK(dfs_release(d));
+    OK(dfs_release(root));
+    OK(dfs_umount(dfs));
+}
+
+static void directories_deeper_than_any_path(void **state)
+{
+    struct api *a = *state;
+    dfs_t *dfs = fs_mount(a, O_RDWR);
+    dfs_obj_t *at = fs_dir(dfs, NULL, "d"), *next;
+
+    for (int i = 0; i <= DFS_MAX_PATH / 2; i++) {
+        next = fs_dir(dfs, at, "d");
+        OK(dfs_release(at));
+        at = next;
+    }
+    OK(dfs_release(at));
+    IS(ENAMETOOLONG, dfs_remove(dfs, NULL, "d", true, NULL));
+    SHOWS("dir", dfs, NULL, "d");
+    OK(dfs_umount(dfs));
+}
+
+/* ---- Nobody there ---- */
+
+static void paths_that_lead_nowhere(void **state)
+{
+    struct api *a = *state;
+    struct duns_attr_t attr = {0};
+    daos_handle_t poh;
+
+    /* nobody listens there, nor is anybody allowed to */
+    FAILS(DER_UNREACH, daos_pool_connect("tcp://127.0.0.1:1", NULL, DAOS_PC_RW, &poh, NULL, NULL));
+    IS(ENOTSUP, duns_resolve_path("/proc", &attr)); /* without attributes */
+    duns_destroy_attr(&attr);
+    if (access("/dev/pts", F_OK) == 0) {
+        daos_size_t before = 0, after = 0;
+
+        OK(daos_pool_list_cont(a->poh, &before, NULL, NULL));
+        IS(EACCES, duns_link_cont(a->poh, a->label, "/dev/pts/none"));
+        attr = (struct duns_attr_t){.da_type = DAOS_PROP_CO_LAYOUT_HDF5};
+        IS(EACCES, duns_create_path(a->poh, "/dev/pts/none", &attr));
+        duns_destroy_attr(&attr);
+        OK(daos_pool_list_cont(a->poh, &after, NULL, NULL));
+        assert_int_equal(after, before); /* the container went with its path */
+    }
 }
 
 /* ---- A commit under way ---- */
@@ -374,6 +470,9 @@ int main(void)
         API_TEST(a_container_that_lost_data),
         FS_TEST(a_file_system_that_is_forbidden),
         FS_TEST(a_file_system_that_is_not_there),
+        FS_TEST(a_directory_that_is_in_itself),
+        FS_TEST(directories_deeper_than_any_path),
+        API_TEST(paths_that_lead_nowhere),
         API_TEST(a_commit_that_is_under_way),
         API_TEST(a_queue_that_is_gone),
         API_TEST(lists_and_names),
