@@ -5,7 +5,8 @@ usage: api_table.py LIBDAOS          check: exit status 1 and a line per fault
        api_table.py --write LIBDAOS  write both files, then check
 
 What is public is what include/ declares; what is there is what the library exports; what is tested is what sources
-below tests/ call. What no program can find out, the reasons, stands in docs/compatibility.in."""
+below tests/ call, and what tests/api/contract/ tells of a function (contract.h there). What no program can find out,
+the reasons, stands in docs/compatibility.in."""
 import collections
 import fnmatch
 import pathlib
@@ -16,7 +17,13 @@ import sys
 TABLE = pathlib.Path("docs/compatibility.md")
 NOTES = pathlib.Path("docs/compatibility.in")
 MAP = pathlib.Path("src/client/libdaos.map")
+CONTRACTS = pathlib.Path("tests/api/contract")
 SHOWN = 3  # test sources named for a function
+# every function of these has a contract, and every function that takes an event
+TOLD_ALL = ("daos_fs.h", "daos_fs_sys.h")
+TOLD_NOT = ("daos_event.h",)  # events themselves
+# errors that no call of a program provokes when it pleases; of memory: tests/api/nomem_test.c, dfs_nomem_test.c
+BY_CHANCE = {"DER_NOMEM", "ENOMEM"}
 
 # headers in the order of the document, with what they are about
 GROUPS = [
@@ -35,7 +42,8 @@ GROUPS = [
 ]
 KINDS = {"nosys": "not there", "part": "in part", "stub": "does nothing"}
 
-Fn = collections.namedtuple("Fn", "name header inline")
+# event: it takes one; errors: those that its comment lists
+Fn = collections.namedtuple("Fn", "name header inline event errors")
 
 
 def no_comments(text):
@@ -57,11 +65,21 @@ def outermost(text):
     return "".join(out)
 
 
+def listed_errors(text):
+    """{function: the errors after "Errors:" in the comment above it}."""
+    found = {}
+    for comment, name in re.findall(r"/\*\*((?:(?!\*/).)*)\*/\s*[\w* ]+?\b(\w+)\s*\(", text, flags=re.S):
+        errors = re.split(r"\n *\* *\n", comment.partition("Errors:")[2])[0]
+        found[name] = tuple(sorted(set(re.findall(r"\b(?:DER_[A-Z0-9_]+|E[A-Z0-9]{2,})\b", errors)) - BY_CHANCE - {"EQ"}))
+    return found
+
+
 def declared():
     """The functions that the headers declare, and the names that they rename: {old: new}."""
     fns, renamed = {}, {}
     for path in sorted(pathlib.Path("include").rglob("*.h")):
         header = str(path.relative_to("include"))
+        errors = listed_errors(path.read_text())
         text = no_comments(path.read_text()).replace("\\\n", " ")
         for old, new in re.findall(r"^#define (\w+) (\w+)$", text, flags=re.M):
             if new.startswith(old) and new[len(old):].isdigit():
@@ -74,7 +92,8 @@ def declared():
             words = re.sub(r"__attribute__ ?\(\(.*?\)\)+", "", words)
             m = re.match(r"^([\w* ]+?[ *])(\w+) ?\(", words)
             if m:
-                fns[m.group(2)] = Fn(m.group(2), header, "inline" in m.group(1).split())
+                name, inline = m.group(2), "inline" in m.group(1).split()
+                fns[name] = Fn(name, header, inline, "daos_event_t *ev" in words, errors.get(name, ()))
     return fns, renamed
 
 
@@ -100,6 +119,42 @@ def tested(renamed):
     return calls
 
 
+def contracts(faults, renamed):
+    """{function: what its story says} of the stories that are told (STORIES) in tests/api/contract/."""
+    told = {}
+    for path in sorted(CONTRACTS.glob("*_test.c")):
+        text = no_comments(path.read_text())
+        stories = dict(re.findall(r"^CONTRACT\((\w+)\)\n\{(.*?)^\}", text, flags=re.S | re.M))
+        listed = re.findall(r"X\((\w+)\)", text.partition("#define STORIES(X)")[2])
+        for name in sorted(set(stories) ^ set(listed)):
+            faults.append(f"{path}: the story of {name} is not in STORIES, or the other way round")
+        for name in set(stories) & set(listed):
+            told[renamed.get(name, name)] = stories[name]
+    return told
+
+
+def provoked(renamed):
+    """{function: errors that tests of the API, and of what needs no pool, expect of it}."""
+    found = collections.defaultdict(set)
+
+    def saw(error, name):
+        found[renamed.get(name, name)].add(error)
+
+    for path in [*pathlib.Path("tests/api").rglob("*.[ch]"), *pathlib.Path("tests/unit/client").glob("*.c")]:
+        text = no_comments(path.read_text()).replace("\\\n", " ")
+        for statement in re.split(r"[;{}]", text):
+            m = re.match(r"\s*assert_int_equal\(\s*(\w+)\(.*,\s*-?(DER_\w+|E[A-Z0-9]+)\)$", statement, flags=re.S)
+            if m:
+                saw(m.group(2), m.group(1))
+        for name, error in re.findall(r"\b(d\w+)\((?:[^()]|\([^()]*\))*\)\s*[!=]=\s*-?(DER_\w+|E[A-Z]+)", text):
+            saw(error, name)
+        for error, name in re.findall(r"\b(?:GIVES|NOW|FAILS|IS)\(\s*-?(DER_\w+|E[A-Z0-9]+),\s*(\w+)\(", text):
+            saw(error, name)
+        for name, error in re.findall(r"\bX\((dfs_\w+)\([^\n]*?\),\s*(E[A-Z0-9]+)\)", text):
+            saw(error, name)
+    return found
+
+
 def notes(faults, fns):
     """{function: [(kind, text)]} of docs/compatibility.in; a line is `names | kind | text`, names may have wildcards."""
     found = collections.defaultdict(list)
@@ -119,7 +174,16 @@ def notes(faults, fns):
     return found
 
 
-def row(fn, told, calls):
+def contract_of(fn, stories, errors):
+    """How its contract has been told: letters, and the errors that nobody has provoked."""
+    missing = [e.removeprefix("DER_") for e in fn.errors if e not in errors[fn.name]]
+    letters = ["e"] if fn.errors and not missing else []
+    if fn.name in stories:
+        letters += (["a"] if fn.event else []) + ["t", "p"]
+    return " ".join(letters) + (f" (not {', '.join(missing)})" if missing else "")
+
+
+def row(fn, told, calls, contract):
     state = "inline" if fn.inline else "works"
     for kind, _ in told:
         if kind in KINDS:
@@ -127,10 +191,10 @@ def row(fn, told, calls):
     tests = calls[:SHOWN]
     by = ", ".join(tests) + (", ..." if len(calls) > SHOWN else "")
     remarks = [text for kind, text in told if kind != "untested" or not calls]
-    return f"| `{fn.name}` | {state} | {by or '-'} | {' '.join(remarks)} |"
+    return f"| `{fn.name}` | {state} | {contract.strip()} | {by or '-'} | {' '.join(remarks)} |"
 
 
-def table(fns, renamed, calls, told):
+def table(fns, renamed, calls, told, stories, errors):
     lines = [
         "# Compatibility with DAOS 2.8", "",
         "<!-- written by scripts/api_table.py from include/, tests/, the library and docs/compatibility.in -->", "",
@@ -139,7 +203,10 @@ def table(fns, renamed, calls, told):
         "- **works**: as documented for DAOS. **inline**: the same, defined in the header.",
         "- **not there**: it links, and answers -DER_NOSYS (`dfs_*`: ENOSYS, `ds3_*`: -ENOSYS).",
         "- **in part**, **does nothing**: see the remark.",
-        f"- Tests: sources below `tests/`, the first {SHOWN}; `api/` is the suite that sees the public API only.", "",
+        f"- Tests: sources below `tests/`, the first {SHOWN}; `api/` is the suite that sees the public API only.",
+        "- Contract: **a** told with events (in a queue, in none, as a child, one that is refused), **t** by two threads at",
+        "  once, **p** by two processes at once (`tests/api/contract/`); **e** every error that the header lists is provoked",
+        "  by a test, apart from those of no memory, which have tests of their own; in brackets: those that are not.", "",
         "All is in `libdaos.so.2`; `libdfs.so`, `libduns.so`, `libdaos_common.so`, `libgurt.so` and `libcart.so` lead to it.",
         "Both spellings of renamed functions are exported: " +
         ", ".join(f"`{old}` and `{new}`" for old, new in sorted(renamed.items())) + ".",
@@ -150,16 +217,17 @@ def table(fns, renamed, calls, told):
         mine = sorted((f for f in fns.values() if f.header == header), key=lambda f: f.name)
         if not mine:
             continue
-        body += [f"## {title} (`{header}`)", "", "| function | state | tested by | remark |", "| --- | --- | --- | --- |"]
+        body += [f"## {title} (`{header}`)", "", "| function | state | contract | tested by | remark |",
+                 "| --- | --- | --- | --- | --- |"]
         for fn in mine:
-            line = row(fn, told[fn.name], calls[fn.name])
+            line = row(fn, told[fn.name], calls[fn.name], contract_of(fn, stories, errors))
             counts[line.split("|")[2].strip()] += 1
             counts["tested"] += bool(calls[fn.name])
             body.append(line)
         body.append("")
     order = ("works", "inline", "in part", "does nothing", "not there")
     lines += [f"{len(fns)} functions: " + ", ".join(f"{counts[state]} {state}" for state in order) +
-              f". Tests call {counts['tested']} of them.", ""]
+              f". Tests call {counts['tested']} of them, {len(stories)} have a contract that is told.", ""]
     return "\n".join(lines + body).rstrip("\n") + "\n"
 
 
@@ -168,6 +236,18 @@ def version_script(fns, renamed):
     return ("/* What programs may link: the functions of the public headers, and nothing else of libdaos.so.\n"
             " * Written by scripts/api_table.py. */\n"
             "DAOS_2.8 {\n    global:\n" + "".join(f"        {n};\n" for n in names) + "    local:\n        *;\n};\n")
+
+
+def untold(fns, told, stories):
+    for name in sorted(set(stories) - set(fns)):
+        yield f"{name}: a contract in {CONTRACTS} of what is no public function"
+    for fn in sorted(fns.values()):
+        absent = any(kind == "nosys" for kind, _ in told[fn.name])
+        if fn.name not in stories:
+            if not absent and fn.header not in TOLD_NOT and (fn.event or fn.header in TOLD_ALL):
+                yield f"{fn.name}: nobody tells its contract; write a story in {CONTRACTS}"
+        elif fn.event and not re.search(r"\bGIVES\([^;]*\b" + fn.name.rstrip("2") + r"\([^;]*\bev\(r\)", stories[fn.name]):
+            yield f"{fn.name}: its contract calls it without ev(r)"
 
 
 def faults_of(fns, renamed, names, calls, told):
@@ -191,12 +271,14 @@ def main():
     faults = []
     fns, renamed = declared()
     calls, told = tested(renamed), notes(faults, fns)
-    for path, text in ((MAP, version_script(fns, renamed)), (TABLE, table(fns, renamed, calls, told))):
+    stories, errors = contracts(faults, renamed), provoked(renamed)
+    for path, text in ((MAP, version_script(fns, renamed)), (TABLE, table(fns, renamed, calls, told, stories, errors))):
         if "--write" in sys.argv:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:
             faults.append(f"{path} is stale: scripts/api_table.py --write {args[0]}")
     faults += faults_of(fns, renamed, exported(args[0]), calls, told)
+    faults += untold(fns, told, stories)
     for fault in faults:
         print(fault)
     return 1 if faults else 0

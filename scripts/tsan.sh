@@ -8,7 +8,9 @@ names=(rt/callq rt/cond rt/event rt/fiber rt/mutex rt/ring rt/sched rt/timer
        base/fail base/gate base/hlc base/log net/bag net/inproc net/wire net/tcp net/tcp_ends net/shm_hostile client/event client/gurt_htable client/handle client/session client/tse
        heap/background heap/checkpoint heap/page heap/wal engine/object engine/pool engine/targets engine/gather engine/bank embed/embed
        api/array api/async api/cont api/dfs_dir api/dfs_file api/dfs_mount api/dfs_race api/kv api/list api/obj api/pool api/random api/shared api/task api/tx
-       targets/kv targets/obj targets/tx targets/tx_own targets/dfs_race)
+       targets/kv targets/obj targets/tx targets/tx_own targets/dfs_race
+       contract/pool contract/cont contract/cont_acl contract/snap contract/obj contract/kv contract/array contract/tx
+       contract/dfs_mount contract/dfs_dir contract/dfs_attr contract/dfs_file contract/dfs_sys contract/dfs_sys_mount)
 
 export TSAN_OPTIONS="halt_on_error=1 history_size=4 ${TSAN_OPTIONS:-}"
 

@@ -90,6 +90,8 @@ int daos_array_open_with_attr(daos_handle_t coh, daos_obj_id_t oid, daos_handle_
                               daos_handle_t *oh, daos_event_t *ev)
 {
     enum daos_otype_t type = daos_obj_id2type(oid);
+    struct ev_run run;
+    int rc;
 
     if (oh == NULL || cell_size == 0 || chunk_size == 0)
         return -DER_INVAL;
@@ -97,7 +99,11 @@ int daos_array_open_with_attr(daos_handle_t coh, daos_obj_id_t oid, daos_handle_
         return -DER_INVAL;
     if (type == DAOS_OT_ARRAY_BYTE && cell_size != 1)
         return -DER_INVAL;
-    return client_now(ev, open_local(client_current(), coh, oid, mode, cell_size, chunk_size, oh));
+    rc = client_now_begin(ev, &run);
+    if (rc != 0)
+        return rc;
+    rc = open_local(client_current(), coh, oid, mode, cell_size, chunk_size, oh);
+    return client_now_end(ev, &run, rc);
 }
 
 struct open_args {
@@ -188,7 +194,7 @@ int daos_array_open(daos_handle_t coh, daos_obj_id_t oid, daos_handle_t th, unsi
 
 int daos_array_close(daos_handle_t oh, daos_event_t *ev)
 {
-    return client_now(ev, obj_close_local(client_current(), oh, DAOS_HTYPE_ARRAY));
+    return obj_close_now(oh, DAOS_HTYPE_ARRAY, ev);
 }
 
 int daos_array_get_attr(daos_handle_t oh, daos_size_t *chunk_size, daos_size_t *cell_size)

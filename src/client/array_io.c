@@ -569,6 +569,7 @@ static int own_body(struct client *c, void *args)
 
 static int plan_run(struct plan *pl, daos_event_t *ev)
 {
+    struct ev_run run;
     int rc = 0;
 
     if (pl->what == ARRAY_READ && own_reads(pl->tx)) {
@@ -579,9 +580,11 @@ static int plan_run(struct plan *pl, daos_event_t *ev)
     }
 
     if (pl->what != ARRAY_READ && pl->tx != NULL) {
-        rc = plan_buffer(pl);
+        rc = client_now_begin(ev, &run);
+        if (rc == 0)
+            rc = client_now_end(ev, &run, plan_buffer(pl));
         plan_free(pl);
-        return client_now(ev, rc);
+        return rc;
     }
     if (ev != NULL) {
         rc = event_launch(pl->client, ev, &pl->run);

@@ -319,19 +319,31 @@ int client_run(daos_event_t *ev, int (*body)(struct client *c, void *args), void
     return rc;
 }
 
-int client_now(daos_event_t *ev, int rc)
+int client_now_begin(daos_event_t *ev, struct ev_run *run)
 {
     struct client *c = client_current();
-    struct ev_run run;
-    int launched;
 
-    if (ev == NULL || rc != 0)
+    if (ev == NULL)
+        return 0;
+    return c == NULL ? -DER_UNINIT : event_launch(c, ev, run);
+}
+
+int client_now_end(daos_event_t *ev, struct ev_run *run, int rc)
+{
+    if (ev == NULL)
         return rc;
-    if (c == NULL)
-        return -DER_UNINIT;
-    launched = event_launch(c, ev, &run);
-    if (launched)
-        return launched;
-    event_done(&run, 0);
-    return 0;
+    if (rc != 0)
+        event_unlaunch(run);
+    else
+        event_done(run, 0);
+    return rc;
+}
+
+int client_now(daos_event_t *ev, int rc)
+{
+    struct ev_run run;
+
+    if (rc == 0)
+        rc = client_now_begin(ev, &run);
+    return rc != 0 ? rc : client_now_end(ev, &run, 0);
 }

@@ -37,6 +37,15 @@ void event_done(struct ev_run *run, int rc);
 /* The operation could not start after all: back to READY, nobody is told. */
 void event_unlaunch(struct ev_run *run);
 
+/* For calls that need no waiting but take an event, which completes at once; ev NULL: nothing
+ * happens. The event is launched before anything is done, so that a call that is refused for its
+ * event has done nothing:
+ *     rc = client_now_begin(ev, &run);
+ *     return rc != 0 ? rc : client_now_end(ev, &run, what is done);
+ * An error of what is done is answered, and the event is as it was. */
+int client_now_begin(daos_event_t *ev, struct ev_run *run);
+int client_now_end(daos_event_t *ev, struct ev_run *run, int rc);
+
 /* The queue of events that belong to none; only event_test finds them. Made with the client, freed
  * with it. */
 int eq_hidden_create(struct client *c, struct eq **eq);

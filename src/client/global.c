@@ -84,11 +84,14 @@ int daos_pool_local2global(daos_handle_t poh, d_iov_t *glob)
         struct pool_blob b;
         char place[PATH_MAX];
     } out = {.b = {.magic = POOL_MAGIC, .pid = (uint32_t)getpid(), .cookie = poh.cookie}};
+    struct client *c = client_current();
     struct pool *p;
 
     if (glob == NULL)
         return -DER_INVAL;
-    p = pool_get(client_current(), poh);
+    if (c == NULL)
+        return -DER_UNINIT;
+    p = pool_get(c, poh);
     if (p == NULL)
         return -DER_NO_HDL;
     out.b.caps = p->caps;
@@ -116,20 +119,21 @@ static int import_here(struct client *c, const struct pool_blob *b, struct pool 
     return rc;
 }
 
-static int import_elsewhere(struct client *c, const struct pool_blob *b, const d_iov_t *glob,
-                            daos_handle_t *poh)
+/* Where the blob says that the engine is; NULL: it does not, or the blob is not whole. */
+static const char *place_of(const struct pool_blob *b, const d_iov_t *glob)
 {
     const char *place = (const char *)glob->iov_buf + sizeof(*b);
 
-    if (b->place_len > PATH_MAX || b->place_len > glob->iov_len - sizeof(*b) ||
-        place[b->place_len - 1] != '\0' || (place[0] != '/' && strncmp(place, "tcp://", 6) != 0))
-        return -DER_INVAL;
-    return pool_import(c, place, b->pool, b->hdl, b->caps, b->flags, poh);
+    if (b->place_len == 0 || b->place_len > PATH_MAX || b->place_len > glob->iov_len - sizeof(*b) ||
+        place[b->place_len - 1] != '\0')
+        return NULL;
+    return place[0] == '/' || strncmp(place, "tcp://", 6) == 0 ? place : NULL;
 }
 
 int daos_pool_global2local(d_iov_t glob, daos_handle_t *poh)
 {
     struct client *c = client_current();
+    const char *place;
     bool mine;
     struct pool_blob b;
     struct pool *p;
@@ -140,17 +144,20 @@ int daos_pool_global2local(d_iov_t glob, daos_handle_t *poh)
     rc = blob_in(&glob, POOL_MAGIC, &b, sizeof(b));
     if (rc)
         return rc;
+    place = place_of(&b, &glob);
+    if (b.place_len > 0 && place == NULL)
+        return -DER_INVAL;
     mine = b.pid == (uint32_t)getpid();
     p = mine ? pool_get(c, (daos_handle_t){b.cookie}) : NULL;
     if (p != NULL) {
         rc = import_here(c, &b, p, poh);
         handle_put(&p->h);
-        if (rc == 0 || b.place_len == 0)
+        if (rc == 0 || place == NULL)
             return rc;
         /* a process of this number on another machine, or in another container, made it */
     }
-    if (b.place_len > 0)
-        return c == NULL ? -DER_UNINIT : import_elsewhere(c, &b, &glob, poh);
+    if (place != NULL)
+        return c == NULL ? -DER_UNINIT : pool_import(c, place, b.pool, b.hdl, b.caps, b.flags, poh);
     return mine ? -DER_NO_HDL : foreign("pool");
 }
 

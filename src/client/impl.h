@@ -125,6 +125,8 @@ static inline struct net_peer *cont_peer(const struct cont *co)
 int obj_open_local(struct client *c, daos_handle_t coh, daos_obj_id_t oid, unsigned int mode,
                    uint32_t type, daos_handle_t *oh);
 int obj_close_local(struct client *c, daos_handle_t oh, uint32_t type);
+/* As a call with an event. */
+int obj_close_now(daos_handle_t oh, uint32_t type, daos_event_t *ev);
 
 /* Runs body(c, args) on the caller (ev NULL), or on a fiber of the client's own with a copy of
  * args, ending in the event. What args points at must stay until then. Returns the body's result,
@@ -136,8 +138,8 @@ int client_run(daos_event_t *ev, int (*body)(struct client *c, void *args), void
 int client_start(struct client *c);
 /* Runs fn(arg) on a fiber of the client's own. -DER_NOMEM. */
 int client_spawn(struct client *c, void (*fn)(void *arg), void *arg);
-/* As client_run with ev NULL gives; for calls that need no waiting but take an event: the event
- * completes at once. */
+/* client_now_begin() and client_now_end() (event.h) in one, where nothing is to be done, or it can
+ * be undone. */
 int client_now(daos_event_t *ev, int rc);
 
 /* Waits for ev, which an operation sets, at most timeout_ns; what is under way goes on meanwhile.

@@ -20,14 +20,21 @@ struct kv_args {
 int daos_kv_open(daos_handle_t coh, daos_obj_id_t oid, unsigned int mode, daos_handle_t *oh,
                  daos_event_t *ev)
 {
+    struct ev_run run;
+    int rc;
+
     if (!daos_is_kv(oid))
         return -DER_INVAL;
-    return client_now(ev, obj_open_local(client_current(), coh, oid, mode, DAOS_HTYPE_KV, oh));
+    rc = client_now_begin(ev, &run);
+    if (rc != 0)
+        return rc;
+    rc = obj_open_local(client_current(), coh, oid, mode, DAOS_HTYPE_KV, oh);
+    return client_now_end(ev, &run, rc);
 }
 
 int daos_kv_close(daos_handle_t oh, daos_event_t *ev)
 {
-    return client_now(ev, obj_close_local(client_current(), oh, DAOS_HTYPE_KV));
+    return obj_close_now(oh, DAOS_HTYPE_KV, ev);
 }
 
 /* An integer-keyed object takes the first 8 bytes of the key as they lie there. */

@@ -168,15 +168,29 @@ int obj_close_local(struct client *c, daos_handle_t oh, uint32_t type)
     return closed ? 0 : -DER_NO_HDL;
 }
 
+int obj_close_now(daos_handle_t oh, uint32_t type, daos_event_t *ev)
+{
+    struct ev_run run;
+    int rc = client_now_begin(ev, &run);
+
+    return rc != 0 ? rc : client_now_end(ev, &run, obj_close_local(client_current(), oh, type));
+}
+
 int daos_obj_open(daos_handle_t coh, daos_obj_id_t oid, unsigned int mode, daos_handle_t *oh,
                   daos_event_t *ev)
 {
-    return client_now(ev, obj_open_local(client_current(), coh, oid, mode, DAOS_HTYPE_OBJ, oh));
+    struct ev_run run;
+    int rc = client_now_begin(ev, &run);
+
+    if (rc != 0)
+        return rc;
+    rc = obj_open_local(client_current(), coh, oid, mode, DAOS_HTYPE_OBJ, oh);
+    return client_now_end(ev, &run, rc);
 }
 
 int daos_obj_close(daos_handle_t oh, daos_event_t *ev)
 {
-    return client_now(ev, obj_close_local(client_current(), oh, DAOS_HTYPE_OBJ));
+    return obj_close_now(oh, DAOS_HTYPE_OBJ, ev);
 }
 
 /* ---- Writing ---- */

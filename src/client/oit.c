@@ -85,13 +85,12 @@ static struct obj *oit_get(struct client *c, daos_handle_t oh)
 
 int daos_oit_close(daos_handle_t oh, daos_event_t *ev)
 {
-    struct client *c = client_current();
-    struct obj *o = oit_get(c, oh);
+    struct obj *o = oit_get(client_current(), oh);
 
     if (o == NULL)
         return -DER_NO_HDL;
     handle_put(&o->h);
-    return client_now(ev, obj_close_local(c, oh, DAOS_HTYPE_OBJ));
+    return obj_close_now(oh, DAOS_HTYPE_OBJ, ev);
 }
 
 int daos_oit_list(daos_handle_t oh, daos_obj_id_t *oids, uint32_t *oids_nr, daos_anchor_t *anchor,
@@ -279,11 +278,16 @@ static int drop_body(struct client *c, void *args)
 int daos_cont_snap_oit_destroy(daos_handle_t coh, daos_handle_t oh, daos_event_t *ev)
 {
     struct drop_args a = {oh};
-    struct obj *o = oit_get(client_current(), oh);
+    struct client *c = client_current();
+    struct cont *co = cont_get(c, coh);
+    struct obj *o = oit_get(c, oh);
+    bool both = co != NULL && o != NULL;
 
-    (void)coh; /* the table knows */
-    if (o == NULL)
+    if (o != NULL)
+        handle_put(&o->h);
+    if (co != NULL)
+        handle_put(&co->h);
+    if (!both)
         return -DER_NO_HDL;
-    handle_put(&o->h);
     return client_run(ev, drop_body, &a, sizeof(a));
 }

@@ -117,12 +117,26 @@ int daos_pool_list_cont(daos_handle_t poh, daos_size_t *ncont, struct daos_pool_
     return ncont == NULL ? -DER_INVAL : client_run(ev, list_body, &a, sizeof(a));
 }
 
+/* Filters need not come from daos_pool_cont_filter_add(). */
+static bool filter_is_valid(const daos_pool_cont_filter_t *f)
+{
+    if (f->pcf_combine_func > PCF_COMBINE_LOGICAL_OR ||
+        f->pcf_nparts > DAOS_POOL_CONT_FILTER_MAX_NPARTS ||
+        (f->pcf_nparts > 0 && f->pcf_parts == NULL))
+        return false;
+    for (uint32_t i = 0; i < f->pcf_nparts; i++)
+        if (f->pcf_parts[i] == NULL || f->pcf_parts[i]->pcfp_func >= PCF_FUNC_MAX ||
+            f->pcf_parts[i]->pcfp_key >= PCF_KEY_MAX)
+            return false;
+    return true;
+}
+
 int daos_pool_filter_cont(daos_handle_t poh, daos_pool_cont_filter_t *filter, daos_size_t *ncont,
                           struct daos_pool_cont_info2 *cbuf, daos_event_t *ev)
 {
     struct list_cont a = {.poh = poh, .ncont = ncont, .cbuf2 = cbuf, .filter = filter};
 
-    if (ncont == NULL || filter == NULL || filter->pcf_combine_func > PCF_COMBINE_LOGICAL_OR)
+    if (ncont == NULL || filter == NULL || !filter_is_valid(filter))
         return -DER_INVAL;
     return client_run(ev, list_body, &a, sizeof(a));
 }

@@ -144,8 +144,8 @@ void tx_answered(struct op *op, int rc)
 
 /* ---- Open and close ---- */
 
-static int tx_new(daos_handle_t coh, daos_epoch_t epoch, uint64_t flags, bool snap,
-                  daos_handle_t *th)
+static int tx_make(daos_handle_t coh, daos_epoch_t epoch, uint64_t flags, bool snap,
+                   daos_handle_t *th)
 {
     struct client *c = client_current();
     struct cont *co = cont_get(c, coh);
@@ -179,6 +179,15 @@ static int tx_new(daos_handle_t coh, daos_epoch_t epoch, uint64_t flags, bool sn
     return 0;
 }
 
+static int tx_new(daos_handle_t coh, daos_epoch_t epoch, uint64_t flags, bool snap,
+                  daos_handle_t *th, daos_event_t *ev)
+{
+    struct ev_run run;
+    int rc = client_now_begin(ev, &run);
+
+    return rc != 0 ? rc : client_now_end(ev, &run, tx_make(coh, epoch, flags, snap, th));
+}
+
 int daos_tx_open(daos_handle_t coh, daos_handle_t *th, uint64_t flags, daos_event_t *ev)
 {
     if (th == NULL ||
@@ -186,26 +195,32 @@ int daos_tx_open(daos_handle_t coh, daos_handle_t *th, uint64_t flags, daos_even
         return -DER_INVAL;
     if (flags & DAOS_TF_RDONLY) /* it has nothing of its own */
         flags &= ~(uint64_t)TARN_TF_READ_OWN;
-    return client_now(ev, tx_new(coh, 0, flags, false, th));
+    return tx_new(coh, 0, flags, false, th, ev);
 }
 
 int daos_tx_open_snap(daos_handle_t coh, daos_epoch_t epoch, daos_handle_t *th, daos_event_t *ev)
 {
     if (th == NULL || epoch == 0 || epoch == DAOS_EPOCH_MAX)
         return -DER_INVAL;
-    return client_now(ev, tx_new(coh, epoch, DAOS_TF_RDONLY, true, th));
+    return tx_new(coh, epoch, DAOS_TF_RDONLY, true, th, ev);
 }
 
 int daos_tx_close(daos_handle_t th, daos_event_t *ev)
 {
+    struct ev_run run;
     struct tx *tx;
-    int rc = 0;
+    int rc;
 
     if (th.cookie == 0)
         return -DER_INVAL;
     tx = tx_get(client_current(), th);
     if (tx == NULL)
         return -DER_NO_HDL;
+    rc = client_now_begin(ev, &run);
+    if (rc != 0) {
+        tx_put(tx);
+        return rc;
+    }
     lock_short(&tx->lock);
     if (tx->state == TX_COMMITTING)
         rc = -DER_BUSY;
@@ -213,7 +228,7 @@ int daos_tx_close(daos_handle_t th, daos_event_t *ev)
     if (rc == 0 && !handle_close(&tx->h))
         rc = -DER_NO_HDL;
     tx_put(tx);
-    return client_now(ev, rc);
+    return client_now_end(ev, &run, rc);
 }
 
 int daos_tx_hdl2epoch(daos_handle_t th, daos_epoch_t *epoch)
@@ -240,14 +255,20 @@ int daos_tx_hdl2epoch(daos_handle_t th, daos_epoch_t *epoch)
 
 int daos_tx_abort(daos_handle_t th, daos_event_t *ev)
 {
+    struct ev_run run;
     struct tx *tx;
-    int rc = 0;
+    int rc;
 
     if (th.cookie == 0)
         return -DER_INVAL;
     tx = tx_get(client_current(), th);
     if (tx == NULL)
         return -DER_NO_HDL;
+    rc = client_now_begin(ev, &run);
+    if (rc != 0) {
+        tx_put(tx);
+        return rc;
+    }
     lock_short(&tx->lock);
     if (tx->state == TX_ABORTED)
         rc = -DER_ALREADY;
@@ -259,7 +280,7 @@ int daos_tx_abort(daos_handle_t th, daos_event_t *ev)
     }
     rt_mutex_unlock(&tx->lock);
     tx_put(tx);
-    return client_now(ev, rc);
+    return client_now_end(ev, &run, rc);
 }
 
 static int restart_body(struct client *c, void *args)

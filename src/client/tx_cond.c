@@ -209,8 +209,13 @@ static int judge_body(struct client *c, void *args)
 static int kept(struct judge *j, bool conditions, int rc, daos_event_t *ev)
 {
     if (rc != 0 || !conditions) {
+        if (rc == 0) {
+            rc = client_now(ev, 0);
+            if (rc != 0) /* refused for its event */
+                forget(j);
+        }
         done_with(&j->w);
-        return client_now(ev, rc);
+        return rc;
     }
     rc = client_run(ev, judge_body, j, sizeof(*j));
     if (rc != 0 && ev != NULL) { /* it was not begun */

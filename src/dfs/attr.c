@@ -258,6 +258,7 @@ static int oclass_change(struct dfs *dfs, struct dfs_entry *e, void *arg)
 
 int dfs_obj_set_oclass(dfs_t *dfs, dfs_obj_t *obj, int flags, daos_oclass_id_t cid)
 {
+    daos_obj_id_t probe = {0};
     int rc;
 
     if (dfs == NULL || obj == NULL || flags != 0)
@@ -266,6 +267,12 @@ int dfs_obj_set_oclass(dfs_t *dfs, dfs_obj_t *obj, int flags, daos_oclass_id_t c
         return EPERM;
     if (!S_ISDIR(obj->mode))
         return ENOTSUP;
+    /* one that nothing could be made of is refused now */
+    rc = cid == OC_UNKNOWN
+             ? 0
+             : dfs_errno(daos_obj_generate_oid(dfs->coh, &probe, DAOS_OT_MULTI_HASHED, cid, 0, 0));
+    if (rc != 0)
+        return rc;
     rc = dfs_entry_change(dfs, obj->parent_oid, obj->name, oclass_change, &cid, NULL);
     if (rc == 0)
         obj->oclass = cid;

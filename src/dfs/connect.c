@@ -8,6 +8,7 @@
  * one pool open it once.
  */
 #include "base/list.h"
+#include "client/event.h"
 #include "dfs/dfs_int.h"
 
 #define CREATING_MS                                                                                \
@@ -312,16 +313,13 @@ int dfs_disconnect(dfs_t *dfs)
     return rc;
 }
 
-int dfs_destroy(const char *pool, const char *sys, const char *cont, int force, daos_event_t *ev)
+static int destroy(const char *pool, const char *sys, const char *cont, int force)
 {
     struct client_slot *slot;
     struct shared *s;
     struct conns *cs;
-    int rc;
+    int rc = conns_lock(&slot, &cs);
 
-    if (pool == NULL || cont == NULL)
-        return EINVAL;
-    rc = conns_lock(&slot, &cs);
     if (rc != 0)
         return rc;
     rc = pool_open(cs, pool, sys, true, &s);
@@ -330,7 +328,20 @@ int dfs_destroy(const char *pool, const char *sys, const char *cont, int force, 
         shared_put(s);
     }
     rt_mutex_unlock(&slot->lock);
-    return ev == NULL || rc != 0 ? rc : dfs_errno(client_event_complete_now(ev, 0));
+    return rc;
+}
+
+int dfs_destroy(const char *pool, const char *sys, const char *cont, int force, daos_event_t *ev)
+{
+    struct ev_run run;
+    int rc;
+
+    if (pool == NULL || cont == NULL)
+        return EINVAL;
+    if (!dfs_conn_ready())
+        return EACCES;
+    rc = dfs_errno(client_now_begin(ev, &run));
+    return rc != 0 ? rc : client_now_end(ev, &run, destroy(pool, sys, cont, force));
 }
 
 int dfs_conn_adopt(daos_handle_t poh, daos_handle_t coh, struct dfs *dfs)

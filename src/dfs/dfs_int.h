@@ -113,7 +113,8 @@ int dfs_errno(int rc); /* DER code (or COMPOUND_NOTEMPTY) -> positive errno */
 int dfs_mount_at(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t epoch,
                  dfs_t **dfs); /* epoch 0: now */
 void dfs_mount_free(struct dfs *dfs);
-bool dfs_borrowed(struct dfs *dfs); /* dfs_pool_get or dfs_cont_get without its put */
+int dfs_pool_check(daos_handle_t poh); /* EBADF: it is not open */
+bool dfs_borrowed(struct dfs *dfs);    /* dfs_pool_get or dfs_cont_get without its put */
 
 /* connect.c: hands poh, coh (both closed with it) and dfs over to a connection of their own. EACCES
  * without dfs_init(). */

@@ -1,11 +1,15 @@
 /* File data: reads, writes, holes, sizes. A file is a byte array; holes read as zeros. */
 #include "dfs/dfs_int.h"
 
-static int file_check(struct dfs *dfs, struct dfs_obj *obj, bool write)
+enum what { LOOK, READ, WRITE };
+
+static int file_check(struct dfs *dfs, struct dfs_obj *obj, enum what what)
 {
     if (dfs == NULL || obj == NULL || !S_ISREG(obj->mode))
         return EINVAL;
-    if (write && (dfs->readonly || (obj->flags & O_ACCMODE) == O_RDONLY))
+    if (what == WRITE && (dfs->readonly || (obj->flags & O_ACCMODE) == O_RDONLY))
+        return EPERM;
+    if (what == READ && (obj->flags & O_ACCMODE) == O_WRONLY)
         return EPERM;
     return 0;
 }
@@ -96,43 +100,50 @@ static int done_now(daos_event_t *ev)
     return ev == NULL ? 0 : dfs_errno(client_event_complete_now(ev, 0));
 }
 
+/* What is refused for its event has changed nothing. */
+static int nothing_read(daos_size_t *read_size, daos_event_t *ev)
+{
+    daos_size_t was = *read_size;
+    int rc;
+
+    *read_size = 0;
+    rc = done_now(ev);
+    if (rc != 0)
+        *read_size = was;
+    return rc;
+}
+
 int dfs_read(dfs_t *dfs, dfs_obj_t *obj, d_sg_list_t *sgl, daos_off_t off, daos_size_t *read_size,
              daos_event_t *ev)
 {
     daos_range_t range;
-    int rc = file_check(dfs, obj, false);
+    int rc = read_size == NULL ? EINVAL : file_check(dfs, obj, READ);
 
     if (rc != 0)
         return rc;
-    if (read_size == NULL || (obj->flags & O_ACCMODE) == O_WRONLY)
-        return read_size == NULL ? EINVAL : EPERM;
-    *read_size = 0;
     range.rg_idx = off;
     range.rg_len = sgl == NULL ? 0 : sgl_bytes(sgl);
     if (range.rg_len == 0)
-        return done_now(ev);
+        return nothing_read(read_size, ev);
     return run_ranges(dfs, obj, 1, &range, sgl, read_size, ev);
 }
 
 int dfs_readx(dfs_t *dfs, dfs_obj_t *obj, dfs_iod_t *iod, d_sg_list_t *sgl, daos_size_t *read_size,
               daos_event_t *ev)
 {
-    int rc = file_check(dfs, obj, false);
+    int rc = iod == NULL || read_size == NULL ? EINVAL : file_check(dfs, obj, READ);
 
     if (rc != 0)
         return rc;
-    if (iod == NULL || read_size == NULL)
-        return EINVAL;
-    *read_size = 0;
     if (iod->iod_nr == 0)
-        return done_now(ev);
+        return nothing_read(read_size, ev);
     return run_ranges(dfs, obj, iod->iod_nr, iod->iod_rgs, sgl, read_size, ev);
 }
 
 int dfs_write(dfs_t *dfs, dfs_obj_t *obj, d_sg_list_t *sgl, daos_off_t off, daos_event_t *ev)
 {
     daos_range_t range;
-    int rc = file_check(dfs, obj, true);
+    int rc = file_check(dfs, obj, WRITE);
 
     if (rc != 0)
         return rc;
@@ -145,7 +156,7 @@ int dfs_write(dfs_t *dfs, dfs_obj_t *obj, d_sg_list_t *sgl, daos_off_t off, daos
 
 int dfs_writex(dfs_t *dfs, dfs_obj_t *obj, dfs_iod_t *iod, d_sg_list_t *sgl, daos_event_t *ev)
 {
-    int rc = file_check(dfs, obj, true);
+    int rc = file_check(dfs, obj, WRITE);
 
     if (rc != 0)
         return rc;
@@ -158,7 +169,7 @@ int dfs_writex(dfs_t *dfs, dfs_obj_t *obj, dfs_iod_t *iod, d_sg_list_t *sgl, dao
 
 int dfs_get_size(dfs_t *dfs, dfs_obj_t *obj, daos_size_t *size)
 {
-    int rc = file_check(dfs, obj, false);
+    int rc = file_check(dfs, obj, LOOK);
 
     if (rc != 0 || size == NULL)
         return rc ? rc : EINVAL;
@@ -186,7 +197,7 @@ int dfs_punch(dfs_t *dfs, dfs_obj_t *obj, daos_off_t offset, daos_size_t len)
     daos_array_iod_t iod = {0};
     daos_range_t range;
     daos_size_t size;
-    int rc = file_check(dfs, obj, true);
+    int rc = file_check(dfs, obj, WRITE);
 
     if (rc != 0)
         return rc;

@@ -63,6 +63,9 @@ int dfs_global2local(daos_handle_t poh, daos_handle_t coh, int flags, d_iov_t gl
         flags = b.readonly ? O_RDONLY : O_RDWR;
     if (b.epoch != 0 && (flags & O_ACCMODE) != O_RDONLY)
         return EINVAL;
+    rc = dfs_pool_check(poh);
+    if (rc != 0)
+        return rc;
     rc = dfs_mount_at(poh, coh, (flags & O_ACCMODE) | (b.balanced ? (int)DFS_BALANCED : 0), b.epoch,
                       &own);
     if (rc != 0)
@@ -134,11 +137,12 @@ int dfs_global2local_all(int flags, d_iov_t glob, dfs_t **dfs)
     char *at;
     int rc;
 
-    if (dfs == NULL || glob.iov_buf == NULL || glob.iov_buf_len < sizeof(b))
+    if (dfs == NULL || glob.iov_buf == NULL || glob.iov_len < sizeof(b) ||
+        glob.iov_buf_len < glob.iov_len)
         return EINVAL;
     memcpy(&b, glob.iov_buf, sizeof(b));
     if (b.magic != ALL_MAGIC ||
-        sizeof(b) + (uint64_t)b.pool_len + b.cont_len + b.mount_len > glob.iov_buf_len)
+        sizeof(b) + (uint64_t)b.pool_len + b.cont_len + b.mount_len > glob.iov_len)
         return EINVAL;
     if (!dfs_conn_ready())
         return EACCES;

@@ -233,21 +233,33 @@ fail:
     return rc;
 }
 
+int dfs_pool_check(daos_handle_t poh)
+{
+    d_iov_t size = {0};
+
+    return dfs_errno(daos_pool_local2global(poh, &size));
+}
+
 int dfs_mount(daos_handle_t poh, daos_handle_t coh, int flags, dfs_t **dfs)
 {
-    return dfs_mount_at(poh, coh, flags, 0, dfs);
+    int rc = dfs == NULL ? EINVAL : dfs_pool_check(poh);
+
+    return rc != 0 ? rc : dfs_mount_at(poh, coh, flags, 0, dfs);
 }
 
 int dfs_mount_snap(daos_handle_t poh, daos_handle_t coh, int flags, daos_epoch_t epoch,
                    const char *name, dfs_t **dfs)
 {
+    int rc;
+
     if ((flags & O_ACCMODE) != O_RDONLY)
         return EINVAL;
     if (name != NULL)
         return ENOTSUP;
-    if (epoch == 0)
+    if (epoch == 0 || dfs == NULL)
         return EINVAL;
-    return dfs_mount_at(poh, coh, flags, epoch, dfs);
+    rc = dfs_pool_check(poh);
+    return rc != 0 ? rc : dfs_mount_at(poh, coh, flags, epoch, dfs);
 }
 
 bool dfs_borrowed(struct dfs *dfs)

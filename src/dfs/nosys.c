@@ -20,5 +20,9 @@ int dfs_readdir_with_filter(dfs_t *dfs, dfs_obj_t *obj, dfs_pipeline_t *dpipe,
                             daos_anchor_t *anchor, uint32_t *nr, struct dirent *dirs,
                             daos_obj_id_t *oids, daos_size_t *csizes, uint64_t *nr_scanned)
 {
-    return dfs == NULL || obj == NULL ? EINVAL : ENOSYS;
+    mode_t mode;
+
+    if (dfs == NULL || dfs_get_mode(obj, &mode) != 0)
+        return EINVAL;
+    return S_ISDIR(mode) ? ENOSYS : ENOTDIR;
 }

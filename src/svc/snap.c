@@ -35,7 +35,7 @@ int snap_create(struct op *o, const void *req, void *rep)
         return rc;
     max = svc_props_num(&l, DAOS_PROP_CO_SNAPSHOT_MAX);
     if (max != 0 && rec.snaps >= max)
-        return -DER_OVERFLOW;
+        return -DER_INVAL; /* as documented for daos_cont_create_snap() */
     snap_key(h.cont, epoch, key);
     rec.snaps++;
     if (epoch > rec.latest_snap)

@@ -148,7 +148,7 @@ static int snap(struct ad_cont *c, const struct ad_op *op)
         return rc;
     }
     if (c->snap_max != 0 && snaps(c) >= c->snap_max)
-        return -DER_OVERFLOW;
+        return -DER_INVAL;
     c->snaps |= bit;
     return 0;
 }

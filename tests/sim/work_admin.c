@@ -121,7 +121,7 @@ static void note(struct work_client *c, struct ad_call *k, bool unknown)
 
 static enum work_verdict verdict(struct work_client *c, const struct ad_op *op)
 {
-    bool model = op->rc == -DER_OVERFLOW || (op->rc == -DER_NO_HDL && ad_by_handle(op));
+    bool model = op->rc == -DER_INVAL || (op->rc == -DER_NO_HDL && ad_by_handle(op));
 
     return model ? WORK_ANSWERED : work_verdict(c->work, op->rc, changes(op));
 }
