@@ -36,8 +36,8 @@ struct tree_key {
     /* Of a scan up, whose class has reach: entries that reach no further than this are not wanted,
      * and passed over without being sorted. Some may come all the same. 0: all are wanted. */
     uint64_t above;
-    /* Of a scan up: from this order key on only the first entry is wanted, which tells that there
-     * are no more before it; what comes behind that need not be given. 0: all are wanted. */
+    /* Of a scan up: from this order key on one entry is wanted, whichever, to tell that there are
+     * no more before it; what comes behind it need not be given. 0: all are wanted. */
     uint64_t below;
 };
 

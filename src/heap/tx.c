@@ -230,6 +230,8 @@ int tx_dirty(struct heap *h, uint64_t page)
 {
     uint64_t before = h->dirty_nr;
 
+    if ((h->vol[page].flags & (PV_DIRTY | PV_SUMMED)) == PV_DIRTY)
+        return 0;
     page_set_dirty(h, page);
     return h->dirty_nr == before ? 0 : wal_reserve(h, h->tx.need, h->tx.internal);
 }
@@ -258,7 +260,10 @@ void *tx_write(struct heap *h, uint64_t off, size_t len)
         h->rc = -DER_NOMEM;
         return NULL;
     }
-    memcpy(old, p, len);
+    if (len == 8)
+        memcpy(old, p, 8);
+    else
+        memcpy(old, p, len);
     tx->range[tx->nr] = (struct tx_range){.off = off, .len = (uint32_t)len, .old = old};
     *newest_at(tx, off) = tx->nr++;
     return p;
@@ -301,31 +306,39 @@ static uint32_t zero_run(const char *p, uint32_t len)
 /* Bytes before the next long run of zeros. */
 static uint32_t data_run(const char *p, uint32_t len)
 {
-    uint32_t n = 0;
+    uint32_t zeros = 0; /* bytes of them up to here */
+    uint64_t w;
 
-    while (n < len) {
-        uint32_t z = zero_run(p + n, len - n);
-
-        if (z >= ZERO_RUN)
-            break;
-        n += z + 8;
+    for (uint32_t n = 0; n + 8 <= len; n += 8) {
+        memcpy(&w, p + n, 8);
+        zeros = w == 0 ? zeros + 8 : 0;
+        if (zeros == ZERO_RUN)
+            return n + 8 - ZERO_RUN;
     }
-    return MIN(n, len);
+    return len;
+}
+
+static uint8_t *put_bytes(uint8_t *at, uint64_t off, const char *p, uint32_t n)
+{
+    at = put_item(at, off, WAL_OP_BYTES, n);
+    if (n == 8) /* most are one word */
+        memcpy(at, p, 8);
+    else
+        memcpy(at, p, n);
+    return at + n;
 }
 
 static uint8_t *put_range(struct heap *h, uint8_t *at, uint64_t off, uint32_t len)
 {
     while (len > 0) {
         const char *p = off_addr(h, off);
-        uint32_t n = MIN(zero_run(p, len), HEAP_PAGE_SIZE - 1);
+        uint32_t n = len < ZERO_RUN ? 0 : MIN(zero_run(p, len), HEAP_PAGE_SIZE - 1);
 
         if (n >= ZERO_RUN) {
             at = put_item(at, off, WAL_OP_ZERO, n);
         } else {
-            n = MIN(data_run(p, len), HEAP_PAGE_SIZE - 1);
-            at = put_item(at, off, WAL_OP_BYTES, n);
-            memcpy(at, p, n);
-            at += n;
+            n = len < ZERO_RUN ? len : MIN(data_run(p, len), HEAP_PAGE_SIZE - 1);
+            at = put_bytes(at, off, p, n);
         }
         off += n;
         len -= n;
