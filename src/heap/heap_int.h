@@ -124,7 +124,8 @@ struct tx {
     uint64_t need;   /* log bytes reserved */
     uint64_t used;   /* log bytes the record takes so far, upper bound */
     struct arena undo;
-    struct tx_range *range, *sort; /* in order of writing; room to sort them */
+    struct tx_range *range; /* in order of writing */
+    uint64_t *sort;         /* room to sort them */
     uint32_t nr, cap;
     uint32_t newest[TX_NEWEST]; /* by place: index of the newest range that begins there, perhaps */
     struct vec32 inits;         /* pages initialised: page number, kind | cls << 8 */
