@@ -6,7 +6,7 @@
 #include "base/assert.h"
 #include "base/fail.h"
 
-#define ALIGN         16
+#define ALIGN         ARENA_ALIGN
 #define CHUNK_DEFAULT 4096
 
 struct arena_chunk {
@@ -66,7 +66,7 @@ static int add_chunk(struct arena *a, size_t need)
     return 0;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_alloc_slow(struct arena *a, size_t size)
 {
     void *p;
 

@@ -93,7 +93,7 @@ static void list_add_page(struct heap *h, uint64_t page, uint32_t cls)
     struct alloc *a = &h->alloc;
     uint32_t n = (uint32_t)page;
 
-    v->list = cls;
+    v->list = (uint16_t)cls;
     v->flags |= PV_LISTED;
     if (v->flags & PV_RESIDENT) {
         v->prev = 0;

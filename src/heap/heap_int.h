@@ -50,29 +50,35 @@ void vec32_fini(struct vec32 *a);
               that the next one tries again */
 #define PV_UNREAD 0x800u  /* with PV_BAD: the device could not read it */
 #define PV_LOST   0x1000u /* the log changes it, and what it changes is damaged: gone for good */
-#define PV_STAY                                                                                    \
-    0xe000u /* a counter: so many rounds of the clock's hand more it stays. Pages of nodes: each   \
-               leads to many pages of records, so it is worth several of them */
-#define PV_STAY_ONE 0x2000u
+
+/* So many rounds of the clock's hand more a page stays that holds nodes of trees: each leads to
+ * several times the records that a page of records has. */
+#define STAY_ROUNDS 3u
 
 struct page_vol {
     uint16_t flags;
     uint16_t pins;
-    uint32_t list;       /* class whose list it is in */
+    uint16_t list;       /* class whose list it is in */
+    uint16_t stay;       /* rounds */
     uint32_t next, prev; /* list; 0 = end */
 };
 
 /* ---- Frames (frame.c): the memory pages lie in ---- */
 
 #define FRAME_FREE UINT32_MAX
+#define FRAME_OLD  UINT32_MAX
 
 struct frames {
-    struct vrange mem, ownermem;
-    uint32_t *owner;   /* page in each frame, or FRAME_FREE */
+    struct vrange mem, ownermem, nextmem;
+    uint32_t *owner; /* page in each frame, or FRAME_FREE */
+    uint32_t *next;  /* of a young frame: the next younger one; FRAME_OLD: it is not young */
+    uint32_t young_first, young_last, young_nr;
     uint32_t nr, max;  /* made so far; that there can be */
     struct vec32 free; /* room for all of nr */
     uint32_t budget;   /* more than this: pages leave */
     uint32_t hand;
+    uint32_t barren; /* frames the hand has looked at since a page left */
+    uint32_t looks;  /* at young ones */
     uint64_t evicted;
 };
 
@@ -118,7 +124,8 @@ struct tx {
     uint64_t need;   /* log bytes reserved */
     uint64_t used;   /* log bytes the record takes so far, upper bound */
     struct arena undo;
-    struct tx_range *range, *sort; /* in order of writing; room to sort them */
+    struct tx_range *range; /* in order of writing */
+    uint64_t *sort;         /* room to sort them */
     uint32_t nr, cap;
     uint32_t newest[TX_NEWEST]; /* by place: index of the newest range that begins there, perhaps */
     struct vec32 inits;         /* pages initialised: page number, kind | cls << 8 */
@@ -209,7 +216,7 @@ int frame_give(struct heap *h, uint64_t page);
 void frame_back(struct heap *h, uint64_t page); /* what was in it is lost */
 bool frame_may_leave(const struct heap *h, uint64_t page);
 void frame_leave(struct heap *h, uint64_t page);
-/* Makes room for `more` frames within the budget, as far as `steps` of the clock's hand find pages
+/* Makes room for `more` frames within the budget, as far as `steps` looks at a frame find pages
  * that may leave. */
 void frames_trim(struct heap *h, uint32_t more, uint32_t steps);
 static inline bool frames_over(const struct heap *h, uint32_t more)
@@ -274,10 +281,10 @@ static inline void page_unseen(struct heap *h, uint64_t page)
 /* The resident page at off holds a node that is on the way of an operation. */
 static inline void page_stays(struct heap *h, uint64_t off)
 {
-    uint16_t *flags = &h->vol[page_of(off)].flags;
+    uint16_t *stay = &h->vol[page_of(off)].stay;
 
-    if (h->frames.budget != UINT32_MAX && (*flags & PV_STAY) != PV_STAY)
-        *flags |= PV_STAY;
+    if (h->frames.budget != UINT32_MAX && *stay != STAY_ROUNDS)
+        *stay = STAY_ROUNDS;
 }
 /* Is it known for now that the page cannot be had? */
 static inline bool page_is_bad(const struct heap *h, uint64_t page)

@@ -174,7 +174,8 @@ void page_set_resident(struct heap *h, uint64_t page, bool yes)
     v->flags ^= PV_RESIDENT;
     if (yes) {
         ASSERT(h->map.at[page] != 0);
-        v->flags &= (uint16_t) ~(PV_BAD | PV_UNREAD | PV_LOST | PV_STAY);
+        v->flags &= (uint16_t) ~(PV_BAD | PV_UNREAD | PV_LOST);
+        v->stay = 0;
         page_seen(h, page);
         h->resident++;
     } else {

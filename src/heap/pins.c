@@ -46,7 +46,7 @@ void heap_pins_drop(struct heap *h, struct heap_pins *pins)
             continue;
         v->flags &= (uint16_t) ~(PV_BAD | PV_UNREAD);
         /* who was looked at but once is the first to leave */
-        if (h->frames.budget != UINT32_MAX && (v->flags & PV_STAY) == 0)
+        if (h->frames.budget != UINT32_MAX && v->stay == 0)
             page_unseen(h, pins->page[i]);
     }
     heap_unlock(h);
@@ -154,7 +154,7 @@ static int load_finish(struct heap *h, uint64_t page, int rc, bool verify, bool 
     return 0;
 }
 
-#define LOAD_TRIM 16u /* frames the clock may look at for each page that comes */
+#define LOAD_TRIM 16u /* frames that may be looked at for each page that comes */
 
 /* Marks the page as being loaded and gives it a frame, unless it is there, on its way, or not in
  * use. 1: claimed, 0: nothing to do. */

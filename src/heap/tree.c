@@ -44,29 +44,67 @@ int tree_locate(struct tree *t, const struct tree_key *key, struct tpath *p, uin
     return rc != 0 ? rc : leaf_find(t, p->lv[p->height - 1].n, key, slot);
 }
 
+/* What is in a struct tree_place. */
+struct place {
+    struct tree t;
+    struct tpath p;
+    uint32_t slot; /* of the entry, if it was found in a leaf */
+    bool found;
+};
+_Static_assert(sizeof(struct place) <= sizeof(struct tree_place), "room");
+
+static int find(struct place *at, const struct tree_key *key, uint64_t *value)
+{
+    struct tree *t = &at->t;
+    int rc, res;
+
+    at->found = false;
+    if (t->root.kind == TROOT_EMPTY)
+        return -DER_NONEXIST;
+    if (t->root.kind == TROOT_ONE) {
+        rc = ent_cmp_key(t, t->root.order, t->root.value, key, &res);
+        if (rc != 0 || res != 0)
+            return rc != 0 ? rc : -DER_NONEXIST;
+        *value = t->root.value;
+    } else {
+        rc = tree_locate(t, key, &at->p, &at->slot);
+        if (rc != 0)
+            return rc;
+        *value = leaf_ents(at->p.lv[at->p.height - 1].n)[at->slot].value;
+    }
+    at->found = true;
+    return 0;
+}
+
+int tree_find_place(struct heap *h, const struct tree_class *c, uint64_t root_off,
+                    const struct tree_key *key, uint64_t *value, struct tree_place *place)
+{
+    struct place *at = (struct place *)place->own;
+    int rc = tree_start(&at->t, h, c, root_off);
+
+    return rc != 0 ? rc : find(at, key, value);
+}
+
 int tree_find(struct heap *h, const struct tree_class *c, uint64_t root_off,
               const struct tree_key *key, uint64_t *value)
 {
-    struct tpath p;
-    struct tree t;
-    uint32_t slot;
-    int rc, res;
+    struct place at;
+    int rc = tree_start(&at.t, h, c, root_off);
 
-    rc = tree_start(&t, h, c, root_off);
-    if (rc != 0)
-        return rc;
-    if (t.root.kind == TROOT_EMPTY)
-        return -DER_NONEXIST;
-    if (t.root.kind == TROOT_ONE) {
-        rc = ent_cmp_key(&t, t.root.order, t.root.value, key, &res);
-        if (rc != 0 || res != 0)
-            return rc != 0 ? rc : -DER_NONEXIST;
-        *value = t.root.value;
-        return 0;
-    }
-    rc = tree_locate(&t, key, &p, &slot);
-    if (rc == 0)
-        *value = leaf_ents(p.lv[p.height - 1].n)[slot].value;
+    return rc != 0 ? rc : find(&at, key, value);
+}
+
+/* The tree must be the one that the place was found in: whatever changes it changes its root, too,
+ * unless it has a single leaf. HEAP_FAULT. */
+static int same_tree(const struct place *at)
+{
+    struct tree now = at->t;
+    int rc = tree_root_read(&now);
+
+    ASSERT(heap_tx_active(now.h));
+    ASSERT(rc != 0 || (now.root.kind == at->t.root.kind && now.root.order == at->t.root.order &&
+                       now.root.value == at->t.root.value && now.root.ref == at->t.root.ref &&
+                       now.root.count == at->t.root.count));
     return rc;
 }
 
@@ -120,40 +158,39 @@ int tree_root_one(struct tree *t, uint64_t order, uint64_t value, uint8_t tag)
     return tree_root_write(t);
 }
 
+int tree_replace_at(struct tree_place *place, const struct tree_key *key, uint64_t value)
+{
+    struct place *at = (struct place *)place->own;
+    struct tpath *p = &at->p;
+    struct tree *t = &at->t;
+    const struct tnode *leaf;
+    struct tinner_ent tie;
+    uint64_t *w, old;
+    int rc = same_tree(at);
+
+    ASSERT(at->found);
+    if (rc != 0)
+        return rc;
+    if (t->root.kind == TROOT_ONE)
+        return tree_root_one(t, t->root.order, value, t->root.tag);
+    leaf = p->lv[p->height - 1].n;
+    old = leaf_ents(leaf)[at->slot].value;
+    w = tree_write(t, p, p->height - 1, &leaf_ents(leaf)[at->slot].value, sizeof(*w));
+    if (w == NULL)
+        return heap_rc(t->h);
+    *w = value;
+    tie = (struct tinner_ent){.order = key->order, .rep = value, .ref = SEP_TIE};
+    return tree_tie_set(t, p, tree_tie_level(p, key->order, old), &tie);
+}
+
 int tree_replace(struct heap *h, const struct tree_class *c, uint64_t root_off,
                  const struct tree_key *key, uint64_t value)
 {
-    struct tinner_ent tie;
-    const struct tnode *leaf;
-    struct tpath p;
-    struct tree t;
-    uint64_t *w, old;
-    uint32_t slot;
-    int rc, res;
+    struct tree_place at;
+    uint64_t old;
+    int rc = tree_find_place(h, c, root_off, key, &old, &at);
 
-    ASSERT(heap_tx_active(h));
-    rc = tree_start(&t, h, c, root_off);
-    if (rc != 0)
-        return rc;
-    if (t.root.kind == TROOT_EMPTY)
-        return -DER_NONEXIST;
-    if (t.root.kind == TROOT_ONE) {
-        rc = ent_cmp_key(&t, t.root.order, t.root.value, key, &res);
-        if (rc != 0 || res != 0)
-            return rc != 0 ? rc : -DER_NONEXIST;
-        return tree_root_one(&t, t.root.order, value, t.root.tag);
-    }
-    rc = tree_locate(&t, key, &p, &slot);
-    if (rc != 0)
-        return rc;
-    leaf = p.lv[p.height - 1].n;
-    old = leaf_ents(leaf)[slot].value;
-    w = tree_write(&t, &p, p.height - 1, &leaf_ents(leaf)[slot].value, sizeof(*w));
-    if (w == NULL)
-        return heap_rc(h);
-    *w = value;
-    tie = (struct tinner_ent){.order = key->order, .rep = value, .ref = SEP_TIE};
-    return tree_tie_set(&t, &p, tree_tie_level(&p, key->order, old), &tie);
+    return rc != 0 ? rc : tree_replace_at(&at, key, value);
 }
 
 int tree_leaf_put(struct tree *t, struct tpath *p, uint64_t order, uint64_t value, uint8_t tag)
@@ -182,22 +219,18 @@ int tree_leaf_put(struct tree *t, struct tpath *p, uint64_t order, uint64_t valu
 }
 
 /* Into a tree that has nodes. */
-static int node_insert(struct tree *t, const struct tree_key *key, uint64_t value)
+static int node_insert(struct tree *t, struct tpath *p, const struct tree_key *key, uint64_t value)
 {
     uint8_t tag = key_fingerprint(t->c, key);
-    struct tpath p;
-    uint32_t lv, slot;
-    int rc = tree_locate(t, key, &p, &slot);
+    uint32_t lv = p->height - 1;
+    int rc;
 
-    if (rc != -DER_NONEXIST)
-        return rc == 0 ? -DER_EXIST : rc;
-    lv = p.height - 1;
-    if (node_full(p.lv[lv].n) && p.lv[lv].n->cls == 2) {
-        rc = tree_split_insert(t, &p, key, value, tag);
+    if (node_full(p->lv[lv].n) && p->lv[lv].n->cls == 2) {
+        rc = tree_split_insert(t, p, key, value, tag);
     } else {
-        rc = node_full(p.lv[lv].n) ? tree_node_resize(t, &p, lv, p.lv[lv].n->cls + 1u) : 0;
+        rc = node_full(p->lv[lv].n) ? tree_node_resize(t, p, lv, p->lv[lv].n->cls + 1u) : 0;
         if (rc == 0)
-            rc = tree_leaf_put(t, &p, key->order, value, tag);
+            rc = tree_leaf_put(t, p, key->order, value, tag);
     }
     if (rc != 0 || t->root.height == 1)
         return rc;
@@ -205,29 +238,37 @@ static int node_insert(struct tree *t, const struct tree_key *key, uint64_t valu
     return tree_root_write(t);
 }
 
+int tree_insert_at(struct tree_place *place, const struct tree_key *key, uint64_t value)
+{
+    struct place *at = (struct place *)place->own;
+    struct tree *t = &at->t;
+    uint8_t tags[2];
+    int rc = same_tree(at);
+
+    ASSERT(!at->found);
+    if (rc != 0)
+        return rc;
+    switch (t->root.kind) {
+    case TROOT_EMPTY:
+        return tree_root_one(t, key->order, value, key_fingerprint(t->c, key));
+    case TROOT_ONE:
+        tags[0] = t->root.tag;
+        tags[1] = key_fingerprint(t->c, key);
+        return leaf_root(
+            t, (struct tleaf_ent[]){{t->root.order, t->root.value}, {key->order, value}}, tags, 2);
+    default:
+        return node_insert(t, &at->p, key, value);
+    }
+}
+
 int tree_insert(struct heap *h, const struct tree_class *c, uint64_t root_off,
                 const struct tree_key *key, uint64_t value)
 {
-    uint8_t tags[2];
-    struct tree t;
-    int rc, res;
+    struct tree_place at;
+    uint64_t old;
+    int rc = tree_find_place(h, c, root_off, key, &old, &at);
 
-    ASSERT(heap_tx_active(h));
-    rc = tree_start(&t, h, c, root_off);
-    if (rc != 0)
-        return rc;
-    switch (t.root.kind) {
-    case TROOT_EMPTY:
-        return tree_root_one(&t, key->order, value, key_fingerprint(c, key));
-    case TROOT_ONE:
-        rc = ent_cmp_key(&t, t.root.order, t.root.value, key, &res);
-        if (rc != 0 || res == 0)
-            return rc != 0 ? rc : -DER_EXIST;
-        tags[0] = t.root.tag;
-        tags[1] = key_fingerprint(c, key);
-        return leaf_root(
-            &t, (struct tleaf_ent[]){{t.root.order, t.root.value}, {key->order, value}}, tags, 2);
-    default:
-        return node_insert(&t, key, value);
-    }
+    if (rc != -DER_NONEXIST)
+        return rc == 0 ? -DER_EXIST : rc;
+    return tree_insert_at(&at, key, value);
 }

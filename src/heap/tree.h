@@ -36,8 +36,8 @@ struct tree_key {
     /* Of a scan up, whose class has reach: entries that reach no further than this are not wanted,
      * and passed over without being sorted. Some may come all the same. 0: all are wanted. */
     uint64_t above;
-    /* Of a scan up: from this order key on only the first entry is wanted, which tells that there
-     * are no more before it; what comes behind that need not be given. 0: all are wanted. */
+    /* Of a scan up: from this order key on one entry is wanted, whichever, to tell that there are
+     * no more before it; what comes behind it need not be given. 0: all are wanted. */
     uint64_t below;
 };
 
@@ -83,6 +83,18 @@ int tree_replace(struct heap *h, const struct tree_class *c, uint64_t root_off,
                  const struct tree_key *key, uint64_t value);
 int tree_remove(struct heap *h, const struct tree_class *c, uint64_t root_off,
                 const struct tree_key *key);
+/* Where a key is, or would go: who looks for a key first, and then changes its entry, goes down the
+ * tree once. Good while the lock is held and nobody changes the tree. */
+struct tree_place {
+    uint64_t own[48];
+};
+/* As tree_find(), and *at is the key's place after 0 and -DER_NONEXIST. */
+int tree_find_place(struct heap *h, const struct tree_class *c, uint64_t root_off,
+                    const struct tree_key *key, uint64_t *value, struct tree_place *at);
+/* What tree_insert() does, after tree_find_place() found nothing. *at is used up. */
+int tree_insert_at(struct tree_place *at, const struct tree_key *key, uint64_t value);
+/* What tree_replace() does, after it found the key. *at is used up. */
+int tree_replace_at(struct tree_place *at, const struct tree_key *key, uint64_t value);
 /* The value of a tree of one entry that lies in the root itself; 0 if there are more, or the root
  * is not in memory. Leaves no trace: for hints (heap_peek). */
 uint64_t tree_peek_one(const struct heap *h, uint64_t root_off);

@@ -89,32 +89,28 @@ static bool passed_over(const struct tree *t, const struct tree_key *key, const 
            e->order + t->c->reach(e->value) <= key->above + (MUTANT(TREE_SCAN_FALLS_SHORT) ? 1 : 0);
 }
 
-/* Those of the leaf's entries that come before key->below, and the first of the others (*ends:
- * there is one). Most readers of a range want one entry or two of a leaf. */
+/* Those of the leaf's entries that come before key->below, and one of the others (*ends: there is
+ * one). Most readers of a range want one entry or two of a leaf, so all are looked at, and without
+ * branches that nobody could guess. */
 static uint64_t leaf_before(const struct tnode *n, const struct tree_key *key, bool *ends)
 {
     const struct tleaf_ent *ents = leaf_ents(n);
-    uint64_t want = 0, least = UINT64_MAX;
-    uint32_t first = 64;
+    uint64_t before = 0, inside = 0, behind, from, below; /* bits: position and end come later */
 
     *ends = false;
     if (key == NULL || key->below == 0)
         return n->valid;
-    for (uint64_t left = n->valid; left != 0; left &= left - 1) {
-        uint32_t slot = (uint32_t)__builtin_ctzll(left);
+    from = key->order;
+    below = key->below;
+    for (uint32_t slot = cls_cap(n->cls); slot-- > 0;) {
         uint64_t order = ents[slot].order;
 
-        if (order < key->order) /* no way beyond */
-            continue;
-        if (order < key->below) {
-            want |= left & -left;
-        } else if (first == 64 || order < least) {
-            least = order;
-            first = slot;
-        }
+        before = before + before + (order < from);
+        inside = inside + inside + (order < below);
     }
-    *ends = first < 64;
-    return *ends ? want | 1ull << first : want;
+    behind = n->valid & ~(before | inside);
+    *ends = behind != 0;
+    return (inside & ~before & n->valid) | (behind & -behind);
 }
 
 /* The entries of a leaf beyond the position, unsorted; if none of them is wanted the last one, so

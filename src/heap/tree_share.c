@@ -14,7 +14,7 @@
 
 #include "heap/heap_int.h"
 
-#define ROOM_LEAST 6u /* of the neighbour */
+#define ROOM_LEAST 2u /* of the neighbour */
 
 struct share {
     uint32_t lv;     /* of the leaves */

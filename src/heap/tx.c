@@ -18,8 +18,10 @@
 #define MERGE_GAP                                                                                  \
     8u /* merging over fewer unchanged bytes than an item header has is cheaper than another item  \
         */
-#define ZERO_RUN    24u  /* a run of zeros this long becomes an item of its own */
-#define SORT_RUN    32u  /* ranges that are sorted in place: most transactions have fewer */
+#define ZERO_RUN 24u /* a run of zeros this long becomes an item of its own */
+#define SORT_RUN 16u /* ranges that are sorted in place: most transactions have fewer */
+/* Ranges are sorted by keys of one word: the offset, and below it which of so many ranges it is. */
+#define SORT_MAX    65536u
 #define TX_OVERHEAD 256u /* record header, first allocations' bitmap words */
 
 static uint64_t range_cost(size_t len)
@@ -184,6 +186,7 @@ static int range_room(struct tx *tx)
 {
     uint32_t cap = MAX(64u, tx->cap * 2);
     struct tx_range *r;
+    uint64_t *k;
 
     if (tx->nr < tx->cap)
         return 0;
@@ -191,10 +194,10 @@ static int range_room(struct tx *tx)
     if (r == NULL)
         return -DER_NOMEM;
     tx->range = r;
-    r = base_realloc(tx->sort, cap * sizeof(*r));
-    if (r == NULL)
+    k = base_realloc(tx->sort, MIN(cap, SORT_MAX) * 2 * sizeof(*k));
+    if (k == NULL)
         return -DER_NOMEM;
-    tx->sort = r;
+    tx->sort = k;
     tx->cap = cap;
     return 0;
 }
@@ -230,6 +233,8 @@ int tx_dirty(struct heap *h, uint64_t page)
 {
     uint64_t before = h->dirty_nr;
 
+    if ((h->vol[page].flags & (PV_DIRTY | PV_SUMMED)) == PV_DIRTY)
+        return 0;
     page_set_dirty(h, page);
     return h->dirty_nr == before ? 0 : wal_reserve(h, h->tx.need, h->tx.internal);
 }
@@ -258,7 +263,10 @@ void *tx_write(struct heap *h, uint64_t off, size_t len)
         h->rc = -DER_NOMEM;
         return NULL;
     }
-    memcpy(old, p, len);
+    if (len == 8)
+        memcpy(old, p, 8);
+    else
+        memcpy(old, p, len);
     tx->range[tx->nr] = (struct tx_range){.off = off, .len = (uint32_t)len, .old = old};
     *newest_at(tx, off) = tx->nr++;
     return p;
@@ -301,31 +309,39 @@ static uint32_t zero_run(const char *p, uint32_t len)
 /* Bytes before the next long run of zeros. */
 static uint32_t data_run(const char *p, uint32_t len)
 {
-    uint32_t n = 0;
+    uint32_t zeros = 0; /* bytes of them up to here */
+    uint64_t w;
 
-    while (n < len) {
-        uint32_t z = zero_run(p + n, len - n);
-
-        if (z >= ZERO_RUN)
-            break;
-        n += z + 8;
+    for (uint32_t n = 0; n + 8 <= len; n += 8) {
+        memcpy(&w, p + n, 8);
+        zeros = w == 0 ? zeros + 8 : 0;
+        if (zeros == ZERO_RUN)
+            return n + 8 - ZERO_RUN;
     }
-    return MIN(n, len);
+    return len;
+}
+
+static uint8_t *put_bytes(uint8_t *at, uint64_t off, const char *p, uint32_t n)
+{
+    at = put_item(at, off, WAL_OP_BYTES, n);
+    if (n == 8) /* most are one word */
+        memcpy(at, p, 8);
+    else
+        memcpy(at, p, n);
+    return at + n;
 }
 
 static uint8_t *put_range(struct heap *h, uint8_t *at, uint64_t off, uint32_t len)
 {
     while (len > 0) {
         const char *p = off_addr(h, off);
-        uint32_t n = MIN(zero_run(p, len), HEAP_PAGE_SIZE - 1);
+        uint32_t n = len < ZERO_RUN ? 0 : MIN(zero_run(p, len), HEAP_PAGE_SIZE - 1);
 
         if (n >= ZERO_RUN) {
             at = put_item(at, off, WAL_OP_ZERO, n);
         } else {
-            n = MIN(data_run(p, len), HEAP_PAGE_SIZE - 1);
-            at = put_item(at, off, WAL_OP_BYTES, n);
-            memcpy(at, p, n);
-            at += n;
+            n = len < ZERO_RUN ? len : MIN(data_run(p, len), HEAP_PAGE_SIZE - 1);
+            at = put_bytes(at, off, p, n);
         }
         off += n;
         len -= n;
@@ -333,45 +349,60 @@ static uint8_t *put_range(struct heap *h, uint8_t *at, uint64_t off, uint32_t le
     return at;
 }
 
-static void sort_run(struct tx_range *r, uint32_t nr)
+_Static_assert((UINT64_C(1) << 32) * HEAP_PAGE_SIZE <= UINT64_MAX / SORT_MAX,
+               "room for the offset");
+
+static void sort_run(uint64_t *k, uint32_t nr)
 {
     for (uint32_t i = 1; i < nr; i++) {
-        struct tx_range x = r[i];
+        uint64_t x = k[i];
         uint32_t j = i;
 
-        for (; j > 0 && r[j - 1].off > x.off; j--)
-            r[j] = r[j - 1];
-        r[j] = x;
+        for (; j > 0 && k[j - 1] > x; j--)
+            k[j] = k[j - 1];
+        k[j] = x;
     }
 }
 
-/* From [0, nr) of `from`, sorted in runs, to `to`, in runs twice as long. */
-static void merge_runs(const struct tx_range *from, struct tx_range *to, uint32_t nr, uint32_t run)
+/* Without branches that depend on what is sorted: nobody could guess them. */
+static void merge_two(const uint64_t *a, uint32_t a_nr, const uint64_t *b, uint32_t b_nr,
+                      uint64_t *to)
 {
-    for (uint32_t a = 0; a < nr; a += 2 * run) {
-        uint32_t mid = MIN(a + run, nr), end = MIN(mid + run, nr), i = a, j = mid;
+    while (a_nr > 0 && b_nr > 0) {
+        uint32_t right = *b < *a;
 
-        for (uint32_t k = a; k < end; k++)
-            to[k] = j == end || (i < mid && from[i].off <= from[j].off) ? from[i++] : from[j++];
+        *to++ = right != 0 ? *b : *a;
+        b += right;
+        b_nr -= right;
+        a += 1 - right;
+        a_nr -= 1 - right;
     }
+    memcpy(to, a, a_nr * sizeof(*a));
+    memcpy(to + a_nr, b, b_nr * sizeof(*b));
 }
 
-/* The ranges by offset. A commit does not fail: their order of writing is not asked for any more.
+/* Keys of the ranges [from, from + nr), by offset. A commit does not fail: there is room for them.
  */
-static const struct tx_range *sort_ranges(struct tx *tx)
+static const uint64_t *sort_ranges(struct tx *tx, uint32_t from, uint32_t nr)
 {
-    struct tx_range *from = tx->range, *to = tx->sort;
+    uint64_t *is = tx->sort, *to = tx->sort + nr;
 
-    for (uint32_t i = 0; i < tx->nr; i += SORT_RUN)
-        sort_run(from + i, MIN(SORT_RUN, tx->nr - i));
-    for (uint32_t run = SORT_RUN; run < tx->nr; run *= 2) {
-        struct tx_range *done = to;
+    for (uint32_t i = 0; i < nr; i++)
+        is[i] = tx->range[from + i].off * SORT_MAX + i;
+    for (uint32_t i = 0; i < nr; i += SORT_RUN)
+        sort_run(is + i, MIN(SORT_RUN, nr - i));
+    for (uint32_t run = SORT_RUN; run < nr; run *= 2) {
+        uint64_t *done = to;
 
-        merge_runs(from, to, tx->nr, run);
-        to = from;
-        from = done;
+        for (uint32_t a = 0; a < nr; a += 2 * run) {
+            uint32_t mid = MIN(a + run, nr), end = MIN(mid + run, nr);
+
+            merge_two(is + a, mid - a, is + mid, end - mid, to + a);
+        }
+        to = is;
+        is = done;
     }
-    return from;
+    return is;
 }
 
 /* Content of pages that this transaction freed need not be logged. */
@@ -380,17 +411,23 @@ static bool page_gone(struct heap *h, uint64_t page)
     return h->tx.freed.nr != 0 && !page_is_core(page) && page_desc(h, page)->kind == PAGE_FREE;
 }
 
-static uint8_t *put_ranges(struct heap *h, uint8_t *at)
+/* Neighbours become one item, unless it is SORT_MAX ranges later that one was written. */
+static uint8_t *put_ranges(struct heap *h, uint8_t *at, uint32_t from, uint32_t nr)
 {
     struct tx *tx = &h->tx;
-    const struct tx_range *r = sort_ranges(tx);
+    const uint64_t *k = sort_ranges(tx, from, nr);
     uint32_t i = 0;
 
-    while (i < tx->nr) {
-        uint64_t page = page_of(r[i].off), off = r[i].off, end = off + r[i].len;
+    while (i < nr) {
+        const struct tx_range *r = &tx->range[from + k[i] % SORT_MAX];
+        uint64_t page = page_of(r->off), off = r->off, end = off + r->len;
 
-        for (i++; i < tx->nr && r[i].off <= end + MERGE_GAP && page_of(r[i].off) == page; i++)
-            end = MUTANT(TX_MERGE_SHRINKS) ? r[i].off + r[i].len : MAX(end, r[i].off + r[i].len);
+        for (i++; i < nr; i++) {
+            r = &tx->range[from + k[i] % SORT_MAX];
+            if (r->off > end + MERGE_GAP || page_of(r->off) != page)
+                break;
+            end = MUTANT(TX_MERGE_SHRINKS) ? r->off + r->len : MAX(end, r->off + r->len);
+        }
         if (!page_gone(h, page))
             at = put_range(h, at, off, (uint32_t)(end - off));
     }
@@ -407,7 +444,8 @@ static uint64_t log_tx(struct heap *h)
 
         at = put_item(at, (uint64_t)tx->inits.v[i] * HEAP_PAGE_SIZE + kind, WAL_OP_INIT, cls);
     }
-    at = put_ranges(h, at);
+    for (uint32_t from = 0; from < tx->nr; from += SORT_MAX)
+        at = put_ranges(h, at, from, MIN(SORT_MAX, tx->nr - from));
     ASSERT((uint64_t)(at - start) <= tx->need);
     return wal_append(h, WAL_REC_TX, (uint32_t)(at - start));
 }

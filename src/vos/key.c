@@ -429,10 +429,11 @@ static int obj_named(struct vos_tx *t, uint64_t off, daos_obj_id_t oid)
 
 int obj_make(struct vos_tx *t, daos_obj_id_t oid, uint64_t *off)
 {
-    uint64_t id[2] = {oid.hi, oid.lo};
+    uint64_t id[2] = {oid.hi, oid.lo}, root = t->c->off + offsetof(struct cont_rec, objects);
     struct tree_key k = {.order = mix128(oid.hi, oid.lo), .key = id, .len = sizeof id};
+    struct tree_place at;
     struct obj_rec *r;
-    int rc = obj_find(t->c, oid, off);
+    int rc = tree_find_place(t->v->h, &obj_class, root, &k, off, &at);
 
     if (rc == 0)
         return obj_named(t, *off, oid);
@@ -451,8 +452,7 @@ int obj_make(struct vos_tx *t, daos_obj_id_t oid, uint64_t *off)
         if (rc)
             return rc;
     }
-    return tree_insert(t->v->h, &obj_class, t->c->off + offsetof(struct cont_rec, objects), &k,
-                       *off);
+    return tree_insert_at(&at, &k, *off);
 }
 
 int dkey_alloc(struct vos_tx *t, uint64_t obj, const struct vos_key *key, uint64_t *off)
@@ -468,30 +468,47 @@ int dkey_alloc(struct vos_tx *t, uint64_t obj, const struct vos_key *key, uint64
     return 0;
 }
 
-int dkey_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
-              uint64_t *off)
+int dkey_look_up(struct heap *h, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
+                 struct dkey_at *at)
 {
-    struct tree_key k = {
-        .order = key_order(dkey_korder(oid), key->buf, key->len), .key = key->buf, .len = key->len};
-    uint64_t root = obj + offsetof(struct obj_rec, dkeys);
-    int rc = tree_find(t->v->h, &dkey_class, root, &k, off);
+    int rc;
 
-    if (rc == 0)
+    at->off = 0;
+    at->key = (struct tree_key){
+        .order = key_order(dkey_korder(oid), key->buf, key->len), .key = key->buf, .len = key->len};
+    rc = tree_find_place(h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), &at->key, &at->off,
+                         &at->place);
+    return rc == -DER_NONEXIST ? 0 : rc;
+}
+
+int dkey_make_at(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
+                 struct dkey_at *at, uint64_t *off)
+{
+    int rc;
+
+    *off = at->off;
+    if (*off != 0)
         return dkey_plain(t, obj, oid, off);
-    if (rc == -DER_NONEXIST)
-        rc = dkey_alloc(t, obj, key, off);
+    rc = dkey_alloc(t, obj, key, off);
     if (rc)
         return rc;
     t->stat[ST_DKEY]++;
-    return tree_insert(t->v->h, &dkey_class, root, &k, *off);
+    return tree_insert_at(&at->place, &at->key, *off);
 }
 
-int akey_add(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
-             uint8_t type, uint64_t *off)
+int dkey_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
+              uint64_t *off)
 {
-    struct akey_id id = {key->buf, key->len, type};
-    struct tree_key k = {
-        .order = key_order(akey_korder(oid), key->buf, key->len), .key = &id, .len = key->len};
+    struct dkey_at at;
+    int rc = dkey_look_up(t->v->h, obj, oid, key, &at);
+
+    return rc ? rc : dkey_make_at(t, obj, oid, key, &at, off);
+}
+
+/* The record alone. */
+static int akey_alloc(struct vos_tx *t, uint64_t dkey, const struct vos_key *key, uint8_t type,
+                      uint64_t *off)
+{
     struct akey_rec *r;
     int rc = heap_tx_alloc(t->v->h, akey_key_at(type) + key->len, dkey, off, (void **)&r);
 
@@ -501,18 +518,41 @@ int akey_add(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vo
     r->type = type;
     r->key_len = (uint16_t)key->len;
     memcpy((uint8_t *)r + akey_key_at(type), key->buf, key->len);
-    return tree_insert(t->v->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), &k, *off);
+    return 0;
+}
+
+static struct tree_key akey_tree_key(daos_obj_id_t oid, const struct akey_id *id)
+{
+    return (struct tree_key){
+        .order = key_order(akey_korder(oid), id->buf, id->len), .key = id, .len = id->len};
+}
+
+int akey_add(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
+             uint8_t type, uint64_t *off)
+{
+    struct akey_id id = {key->buf, key->len, type};
+    struct tree_key k = akey_tree_key(oid, &id);
+    int rc = akey_alloc(t, dkey, key, type, off);
+
+    return rc ? rc
+              : tree_insert(t->v->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), &k,
+                            *off);
 }
 
 int akey_make(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
               uint8_t type, uint64_t *off)
 {
-    int rc = akey_find(t->v->h, dkey, oid, key, type, off);
+    struct akey_id id = {key->buf, key->len, type};
+    struct tree_key k = akey_tree_key(oid, &id);
+    struct tree_place at;
+    int rc = tree_find_place(t->v->h, &akey_class, dkey + offsetof(struct dkey_rec, akeys), &k, off,
+                             &at);
 
     if (rc != -DER_NONEXIST)
         return rc;
     t->stat[ST_AKEY]++;
-    return akey_add(t, dkey, oid, key, type, off);
+    rc = akey_alloc(t, dkey, key, type, off);
+    return rc ? rc : tree_insert_at(&at, &k, *off);
 }
 
 /* ---- Walking ---- */

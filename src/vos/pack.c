@@ -344,11 +344,8 @@ static int fill(struct vos_tx *t, uint64_t off, uint8_t *rec, const struct pack_
                                   : single_fill(t, off, rec + at, n->iod, n->part, extra, 0);
 }
 
-static int pack_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct pack_new *n)
+static int pack_make(struct vos_tx *t, uint64_t obj, struct dkey_at *at, const struct pack_new *n)
 {
-    struct tree_key k = {.order = key_order(dkey_korder(oid), n->dkey->buf, n->dkey->len),
-                         .key = n->dkey->buf,
-                         .len = n->dkey->len};
     uint64_t off;
     void *rec;
     int rc = vos_note_format(t, VOS_FORMAT_PACKED);
@@ -362,7 +359,7 @@ static int pack_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const st
     t->stat[ST_DKEY]++;
     t->stat[ST_AKEY]++;
     t->stat[n->iod->type == DAOS_IOD_ARRAY ? ST_EXT : ST_SINGLE]++;
-    return tree_insert(t->v->h, &dkey_class, obj + offsetof(struct obj_rec, dkeys), &k, off);
+    return tree_insert_at(&at->place, &at->key, off);
 }
 
 /* May the new version take the place of the one in the record? */
@@ -381,7 +378,7 @@ static bool covers(const struct vos_tx *t, const struct pack *p, const struct pa
 }
 
 /* In the same room if it fits, so that an overwrite loop allocates nothing. */
-static int replace(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct pack *p,
+static int replace(struct vos_tx *t, uint64_t obj, struct dkey_at *at, const struct pack *p,
                    const struct pack_new *n)
 {
     uint16_t extra = p->w.epoch != t->w.epoch || (p->flags & VER_CUT) ? VER_CUT : 0;
@@ -404,16 +401,16 @@ static int replace(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const stru
     if (rc == 0)
         rc = fill(t, off, rec, n, extra, true);
     if (rc == 0)
-        rc = dkey_replace(t, obj, oid, n->dkey, off);
+        rc = tree_replace_at(&at->place, &at->key, off);
     return rc ? rc : heap_tx_free(h, p->off);
 }
 
 int pack_write(struct vos_tx *t, uint64_t obj, const struct vos_op *op, const struct prep *pr,
-               bool *done)
+               struct dkey_at *at, bool *done)
 {
     const struct vos_iod *iod = op->iods;
     struct pack_new n = {.dkey = &op->dkey, .iod = iod, .part = pr->parts};
-    uint64_t total = op->dkey.len + iod->akey.len, off;
+    uint64_t total = op->dkey.len + iod->akey.len;
     struct pack p;
     bool packed;
     int rc;
@@ -426,18 +423,16 @@ int pack_write(struct vos_tx *t, uint64_t obj, const struct vos_op *op, const st
         return 0;
     n.total = (uint32_t)total;
     n.keys_at = (uint16_t)(version_at((uint8_t)iod->type) + n.part->l.total);
-    rc = dkey_find(t->v->h, obj, op->oid, &op->dkey, &off);
-    if (rc == -DER_NONEXIST) {
+    if (at->off == 0) {
         *done = true;
-        return pack_make(t, obj, op->oid, &n);
+        return pack_make(t, obj, at, &n);
     }
-    if (rc == 0)
-        rc = pack_is(t->v->h, off, &packed);
+    rc = pack_is(t->v->h, at->off, &packed);
     if (rc || !packed)
         return rc;
-    rc = pack_get(t->v->h, off, &p);
+    rc = pack_get(t->v->h, at->off, &p);
     if (rc || !covers(t, &p, &n))
         return rc;
     *done = true;
-    return replace(t, obj, op->oid, &p, &n);
+    return replace(t, obj, at, &p, &n);
 }

@@ -308,8 +308,21 @@ int akey_find(struct heap *h, uint64_t dkey, daos_obj_id_t oid, const struct vos
 int obj_make(struct vos_tx *t, daos_obj_id_t oid, uint64_t *off);
 int dkey_make(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
               uint64_t *off);
+/* dkey may not be packed. */
 int akey_make(struct vos_tx *t, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,
               uint8_t type, uint64_t *off);
+/* Where a dkey is, or would go, for who looks first and then makes or replaces it: good until the
+ * tree of dkeys is changed. */
+struct dkey_at {
+    uint64_t off; /* of its record; 0: there is none */
+    struct tree_key key;
+    struct tree_place place;
+};
+int dkey_look_up(struct heap *h, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
+                 struct dkey_at *at);
+/* The rest of dkey_make(). */
+int dkey_make_at(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
+                 struct dkey_at *at, uint64_t *off);
 /* The record alone, of which the tree of dkeys does not know yet. */
 int dkey_alloc(struct vos_tx *t, uint64_t obj, const struct vos_key *key, uint64_t *off);
 /* Makes an akey that is not there; counted by the caller. */
@@ -426,11 +439,11 @@ int pack_ext(const struct pack *p);
  * (a walk finds what is in them), values.word0 not 0. */
 int dkey_look(struct heap *h, uint64_t off, struct dkey_rec *d);
 int akey_look(struct heap *h, uint64_t akey, struct akey_rec *a);
-/* Writes the only akey of an update, if that makes a packed dkey or leaves one: *done. The caller
- * notes the change in the object. */
+/* Writes the only akey of an update, if that makes a packed dkey or leaves one: *done, and at is
+ * used up. The caller notes the change in the object. */
 struct prep;
 int pack_write(struct vos_tx *t, uint64_t obj, const struct vos_op *op, const struct prep *pr,
-               bool *done);
+               struct dkey_at *at, bool *done);
 /* Unpacks *dkey if it is packed: *dkey is then another. */
 int dkey_plain(struct vos_tx *t, uint64_t obj, daos_obj_id_t oid, uint64_t *dkey);
 /* A punch of a packed dkey that may go whole, but for its name, which an anchor may need. */

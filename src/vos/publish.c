@@ -385,15 +385,18 @@ static int apply_update(struct vos_tx *t, const struct vos_op *op, const struct 
             continue;
         if (obj == 0) {
             const struct obj_rec *o;
+            struct dkey_at at;
 
             rc = obj_make(t, op->oid, &obj);
             if (rc == 0)
                 rc = rec_touch(t, obj, false);
+            if (rc == 0)
+                rc = dkey_look_up(t->v->h, obj, op->oid, &op->dkey, &at);
             if (rc == 0 && op->akey_nr == 1)
-                rc = pack_write(t, obj, op, preps, &packed);
+                rc = pack_write(t, obj, op, preps, &at, &packed);
             if (rc || packed)
                 return rc;
-            rc = dkey_make(t, obj, op->oid, &op->dkey, &dkey);
+            rc = dkey_make_at(t, obj, op->oid, &op->dkey, &at, &dkey);
             if (rc == 0)
                 rc = rec_touch(t, dkey, false);
             if (rc)

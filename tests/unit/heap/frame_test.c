@@ -222,6 +222,67 @@ static void nodes_stay_longer(struct rig *r)
     free(off);
 }
 
+#define PER_PAGE 8u /* pieces */
+
+/* Faults of looking at a page's first piece. */
+static uint64_t look(struct rig *r, const uint64_t *off, uint32_t page)
+{
+    uint64_t before = stat_of(r).faults;
+
+    CHECK(piece_is(r, off[page * PER_PAGE], page * PER_PAGE));
+    return stat_of(r).faults - before;
+}
+
+static void pieces_start(struct rig *r, uint64_t *off)
+{
+    uint64_t most = 0;
+
+    start(r, LIMIT);
+    for (uint32_t i = 0; i < PIECES; i++)
+        off[i] = piece_make(r, i, &most);
+    CHECK(heap_checkpoint(r->h) == 0);
+}
+
+/* Pages that are needed now and then stay, though so many more come in between that each would have
+ * been pushed out by them twice. */
+static void what_is_needed_once_pushes_nobody_out(struct rig *r)
+{
+    static uint64_t off[PIECES];
+    uint64_t faults = 0;
+
+    pieces_start(r, off);
+    for (uint32_t i = 0; i < 2 * 40; i++) {
+        look(r, off, i % 40);
+        look(r, off, i % 40);
+    }
+    for (uint32_t cold = 60; cold < PIECES / PER_PAGE; cold++) {
+        look(r, off, cold);
+        if (cold % 2 == 0)
+            faults += look(r, off, cold / 2 % 40);
+    }
+    print_message("%llu of those that are needed again left\n", (unsigned long long)faults);
+    CHECK(faults < 4);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
+/* Others are needed, each too seldom to be seen again while it is young. */
+static void what_nobody_needs_any_more_leaves(struct rig *r)
+{
+    static uint64_t off[PIECES];
+    uint64_t faults = 0;
+
+    pieces_start(r, off);
+    for (uint32_t i = 0; i < 4 * 48; i++) {
+        look(r, off, i % 48);
+        look(r, off, i % 48);
+    }
+    for (uint32_t round = 0; round < 60; round++)
+        for (uint32_t i = 100; i < 140; i++)
+            faults += look(r, off, i) * (round >= 55);
+    CHECK(faults == 0);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
 /* One change dirties all that may be dirty, and then the heap must grow for it. */
 static void a_change_that_dirties_everything_can_grow(struct rig *r)
 {
@@ -311,6 +372,8 @@ static void the_power_goes_while_pages_come_and_go(struct rig *r)
     X(memory_stays_within_its_limit)                                                               \
     X(what_is_used_stays)                                                                          \
     X(nodes_stay_longer)                                                                           \
+    X(what_is_needed_once_pushes_nobody_out)                                                       \
+    X(what_nobody_needs_any_more_leaves)                                                           \
     X(a_change_that_dirties_everything_can_grow)                                                   \
     X(without_a_limit_nothing_leaves)                                                              \
     X(a_heap_opens_with_less_memory_than_it_had)                                                   \

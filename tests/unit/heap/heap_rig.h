@@ -55,6 +55,7 @@ struct table {
 
 struct rig {
     struct sim_dir *sd;
+    int (*dir_open)(struct io_dir **dir); /* of another hardware; NULL: sd's */
     struct io_dir *dir;
     struct rt_xs *xs;
     struct io_dev *dev;
@@ -69,6 +70,8 @@ struct rig {
     uint64_t lsn[TXS_MAX];
     uint64_t state[TXS_MAX][SLOTS]; /* version in each slot after transaction n */
     uint32_t acked;                 /* transactions known to be durable */
+    bool dead;                      /* another hardware has lost its power, unnoticed ... */
+    uint64_t dead_lsn;              /* ... when this much was durable */
     uint64_t steps, cut_at_step;    /* of the protocol: cut the power at that one */
     uint64_t step_seen[64];
 };
@@ -104,9 +107,14 @@ static inline uint64_t rig_more(uint64_t few, uint64_t many)
 
 /* ---- Device ---- */
 
+static inline int rig_dir(struct rig *r)
+{
+    return r->dir_open != NULL ? r->dir_open(&r->dir) : sim_dir_open(r->sd, &r->dir);
+}
+
 static inline int rig_attach(struct rig *r)
 {
-    int rc = sim_dir_open(r->sd, &r->dir);
+    int rc = rig_dir(r);
 
     if (rc == 0)
         rc = io_dir_open_dev(r->dir, r->xs, "shard", false, &r->dev, NULL);
@@ -148,6 +156,7 @@ static inline int rig_open(struct rig *r, struct err *e)
     return heap_open(&c, &r->h, e);
 }
 
+/* sc: not looked at on another hardware. */
 static inline void rig_format(struct rig *r, const struct sim_dir_conf *sc)
 {
     struct super_id id = {.page_size = HEAP_PAGE_SIZE, .roles = 7};
@@ -155,8 +164,8 @@ static inline void rig_format(struct rig *r, const struct sim_dir_conf *sc)
                                     r->meta_size ? r->meta_size : 512u << 10, 1u << 20};
     struct heap_conf c;
 
-    CHECK(sim_dir_create(sc, &r->sd) == 0);
-    CHECK(sim_dir_open(r->sd, &r->dir) == 0);
+    CHECK(r->dir_open != NULL || sim_dir_create(sc, &r->sd) == 0);
+    CHECK(rig_dir(r) == 0);
     CHECK(io_dir_create_dev(r->dir, r->xs, "shard", 4u << 20, &r->dev, NULL) == 0);
     CHECK(io_dir_sync(r->dir) == 0);
     CHECK(super_format(r->dev, &id, size, 0, 0, 0, false, &r->sup, NULL) == 0);
@@ -307,7 +316,7 @@ static inline int rig_tx(struct rig *r)
 /* What has become durable counts as acknowledged. */
 static inline void rig_ack(struct rig *r)
 {
-    uint64_t durable = heap_durable_lsn(r->h);
+    uint64_t durable = r->dead ? r->dead_lsn : heap_durable_lsn(r->h);
 
     while (r->acked < r->committed && r->lsn[r->acked + 1] <= durable)
         r->acked++;
@@ -323,7 +332,7 @@ static inline int rig_work(struct rig *r, uint32_t txs)
 {
     int rc = 0;
 
-    for (uint32_t i = 0; i < txs && rc == 0; i++) {
+    for (uint32_t i = 0; i < txs && rc == 0 && !r->dead; i++) {
         rc = rig_tx(r);
         if (rc == 0 && rig_draw(r, 3) == 0)
             rc = heap_wait_durable(r->h, r->lsn[r->committed]);
@@ -401,7 +410,7 @@ static inline bool rig_verify(struct rig *r, bool opened)
         heap_unlock(r->h);
     } while (heap_retry(r->h, &pins, &rc));
     heap_pins_drop(r->h, &pins);
-    if (rc != 0 && !sim_dir_powered(r->sd))
+    if (rc != 0 && r->sd != NULL && !sim_dir_powered(r->sd))
         return false;
     if (rc != 0 || why != NULL) {
         fprintf(stderr, "verify: rc %d, %s; count %llu, acked %u, committed %u [%s]\n", rc,

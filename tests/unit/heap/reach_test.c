@@ -87,6 +87,8 @@ static uint32_t scan_until(struct world *w, uint64_t from, uint64_t below)
     while ((rc = rig_run(&w->r, step, &s, false, false)) == 0) {
         assert_true(s.nr > 0);
         for (uint32_t i = 0; i < s.nr; i++, came++, next++) {
+            if (s.ent[i].order >= below)
+                next = s.ent[i].order / STEP; /* any of those does */
             assert_true(s.ent[i].order == next * STEP && s.ent[i].value == w->value[next]);
             if (s.ent[i].order >= below)
                 return came + 1;

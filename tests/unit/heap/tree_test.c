@@ -141,6 +141,7 @@ static struct tree_key model_tree_key(const struct model_key *k)
 
 struct op {
     enum { INSERT, REMOVE, REPLACE } what;
+    bool placed; /* looked for first, then changed where it was looked for */
     uint32_t key;
     int expect;
     uint64_t value; /* integers: given; records: where it came to be */
@@ -166,6 +167,22 @@ static int make_record(struct rig *r, const struct model *m, struct op *op)
     return rc;
 }
 
+static int do_placed(struct rig *r, const struct model *m, struct op *op)
+{
+    struct tree_key key = model_tree_key(&m->key[op->key]);
+    const struct tree_class *c = m->kind->c;
+    struct tree_place at;
+    int rc = tree_find_place(r->h, c, rig_root(r), &key, &op->old, &at);
+    bool insert = op->what == INSERT;
+
+    if (rc != (insert ? -DER_NONEXIST : 0))
+        return rc == 0 ? -DER_EXIST : rc;
+    rc = make_record(r, m, op);
+    if (rc == 0)
+        rc = insert ? tree_insert_at(&at, &key, op->value) : tree_replace_at(&at, &key, op->value);
+    return rc != 0 || insert || c == &class_int ? rc : heap_tx_free(r->h, op->old);
+}
+
 static int do_op(struct rig *r, const struct model *m, struct op *op)
 {
     struct tree_key key = model_tree_key(&m->key[op->key]);
@@ -173,6 +190,8 @@ static int do_op(struct rig *r, const struct model *m, struct op *op)
     int rc = 0;
 
     op->old = 0;
+    if (op->placed)
+        return do_placed(r, m, op);
     if (op->what != INSERT) {
         rc = tree_find(r->h, c, rig_root(r), &key, &op->old);
         if (rc != 0)
@@ -224,6 +243,7 @@ static void draw(struct model *m, struct batch *b, uint32_t grow)
         op->key = (uint32_t)(rig_rand(&m->r) % KEYS);
         op->what = dice == 0 ? REPLACE : dice / 2 < grow ? INSERT : REMOVE;
         op->value = m->next_value++ * UINT64_C(0x9e3779b97f4a7c15);
+        op->placed = op->what != REMOVE && rig_rand(&m->r) % 2 == 0;
         is = m->key[op->key].there;
         for (uint32_t j = 0; j < i; j++)
             is = b->op[j].key == op->key ? there[j] : is;
