@@ -22,6 +22,14 @@ static void plain(struct stage *s)
     assert_int_equal(s->served, 3);
 }
 
+/* Nothing is expected of who has not said yet that he knows it. */
+static void what_it_knows(struct stage *s)
+{
+    assert_int_equal(net_peer_features(s->peer), 0);
+    assert_int_equal(get_name(s, "hello", 0), 0);
+    assert_true(net_peer_features(s->peer) & NET_FEAT_FINE);
+}
+
 static void no_engine(struct stage *s)
 {
     uint64_t began;
@@ -179,6 +187,7 @@ static void bad_weather(struct stage *s)
 }
 
 STORY(plain)
+STORY(what_it_knows)
 STORY(no_engine)
 STORY(too_late)
 STORY(answer_lost)
@@ -193,6 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_what_it_knows),
         cmocka_unit_test(test_no_engine),
         cmocka_unit_test(test_too_late),
         cmocka_unit_test(test_answer_lost),
