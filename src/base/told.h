@@ -1,7 +1,7 @@
 /*
  * told: what the log is told once. Whoever can be made to complain by somebody else says it once
- * for each of those and each reason; nor do many of them fill the log: TOLD_LINES lines an hour, the
- * rest is silence.
+ * for each of those and each reason; nor do many of them fill the log: TOLD_LINES lines an hour,
+ * the rest is silence.
  *
  * Not for several threads at once.
  */
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define TOLD_LINES 64u
-#define TOLD_WHO 16u /* bytes that tell one from another */
+#define TOLD_WHO   16u /* bytes that tell one from another */
 
 struct told {
     struct {

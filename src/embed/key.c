@@ -36,7 +36,7 @@ static int read_it(const char *file, struct net_keys **out, struct err *e)
 
 int embed_key(struct net_keys **out, struct err *e)
 {
-    const char *file = getenv("TARN_KEY");
+    const char *file = secure_getenv("TARN_KEY");
     char path[PATH_MAX];
 
     *out = NULL;

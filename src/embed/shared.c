@@ -148,8 +148,10 @@ static void forked_dialer(void *arg, struct net_dialer *nd)
     struct shared *s = arg;
     struct net_dialer *shm;
 
-    if (s->way == SHARED_TCP)
+    if (s->way == SHARED_TCP) {
+        net_tcp_dialer_forget(nd);
         return;
+    }
     shm = CONTAINER_OF(nd, struct dialer, d)->shm;
     if (s->old_nr < OLD_MAX)
         s->old[s->old_nr++] = shm;

@@ -1,7 +1,7 @@
 /*
- * Who connects, says who he is: user, group and groups, by name. Where the transport knows it from
- * the kernel (shared memory), what is said must be true. Where it does not (TCP), a listener is for
- * networks whose hosts are trusted.
+ * Who connects, says who he is: user, group and groups, by name. Where the transport knows it, from
+ * the kernel (shared memory) or by a key (TCP, net/keys.h), what is said must be true. Where it
+ * does not, a listener is for networks whose hosts are trusted.
  */
 #include <grp.h>
 #include <pwd.h>
@@ -70,14 +70,18 @@ static bool has_group(const char *principal, const struct net_req *req, char *bu
 static void tell(struct told *told, const struct net_req *req, const char *user)
 {
     uint8_t who[TOLD_WHO] = {0};
+    char text[64];
 
     memcpy(who, &req->uid, sizeof(req->uid));
     if (!told_is_news(told, who, 0, rt_now_ns()))
         return;
-    LOG_WARN(
-        "process %u of user %u asks for a pool as '%.64s' and is refused: it is not, or not in "
-        "all the groups it names (told once)",
-        req->pid, req->uid, user != NULL ? user : "");
+    if (req->pid != UINT32_MAX)
+        snprintf(text, sizeof(text), "process %u of user %u", req->pid, req->uid);
+    else
+        snprintf(text, sizeof(text), "who has a key of user %u", req->uid);
+    LOG_WARN("%s asks for a pool as '%.64s' and is refused: it is not, or not in all the groups it "
+             "names (told once)",
+             text, user != NULL ? user : "");
 }
 
 int creds_check(struct told *told, const struct net_req *req, const struct msg_pool_connect_req *q)

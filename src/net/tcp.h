@@ -89,6 +89,9 @@ struct net_tcp_dial_conf {
 int net_tcp_dialer(struct rt_xs *xs, const struct net_tcp_dial_conf *conf, struct net_dialer **d,
                    struct err *e);
 void net_tcp_dialer_free(struct net_dialer *d); /* every wire is closed; on xs */
+/* In a child of fork(), instead: its copies of the sockets are closed, so that they end with the
+ * parent. Nothing else of d is touched any more. */
+void net_tcp_dialer_forget(struct net_dialer *d);
 
 /* What the wires of a listener or dialer have done and hold. */
 struct net_tcp_stat {

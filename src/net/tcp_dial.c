@@ -237,6 +237,23 @@ void net_tcp_dialer_free(struct net_dialer *dialer)
     base_free(d);
 }
 
+static void close_all(struct list *l)
+{
+    struct list *it;
+
+    LIST_FOREACH(it, l)
+    if (LIST_ENTRY(it, struct tcp, link)->fd.fd >= 0)
+        close(LIST_ENTRY(it, struct tcp, link)->fd.fd); /* not shut: it is the parent's, too */
+}
+
+void net_tcp_dialer_forget(struct net_dialer *dialer)
+{
+    struct tcp_dialer *d = CONTAINER_OF(dialer, struct tcp_dialer, dialer);
+
+    close_all(&d->hub.active);
+    close_all(&d->hub.dozing);
+}
+
 void net_tcp_dialer_stat(const struct net_dialer *dialer, struct net_tcp_stat *st)
 {
     tcp_hub_stat(&CONTAINER_OF(dialer, struct tcp_dialer, dialer)->hub, st);

@@ -123,7 +123,7 @@ says '^c2$'
 for i in 1 2 3; do
     fails 5 DER_NO_PERM 'tcp' env TARN_KEY=daemon "$TARN" cont list "tcp://127.0.0.1:$port"
 done
-told 1 'asks for a pool as'
+told 1 'who has a key of user .* asks for a pool as'
 fails 3 DER_NONEXIST 'key file none: No such file' env TARN_KEY=none "$TARN" cont list "tcp://127.0.0.1:$port"
 ok tarn cont list ./p # the kernel says who we are
 down

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
@@ -340,12 +342,69 @@ static void mirror(void **state)
     rt_xs_destroy(s.client);
 }
 
+/* ---- fork() ---- */
+
+/* A client that forks and waits to be killed; its child has nothing of the connection. */
+static void parent(struct stage *s, int fd)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    client_open(s);
+    if (echo(s, "x", 1) != 0)
+        _exit(1);
+    if (fork() == 0) {
+        pid_t me = getpid();
+
+        alarm(60); /* whatever becomes of the test */
+        net_tcp_dialer_forget(s->dialer);
+        if (write(fd, &me, sizeof(me)) != sizeof(me))
+            _exit(1);
+    }
+    for (;;)
+        pause();
+}
+
+static void await_conns(struct stage *s, uint32_t nr)
+{
+    for (int i = 0; i < 10000; i++) {
+        on_engine(s, engine_stat);
+        if (s->stat.conns == nr)
+            return;
+        usleep(1000);
+    }
+    fail_msg("%u connections, not %u", s->stat.conns, nr);
+}
+
+/* A child that goes on does not hold the connection of a parent that was killed. */
+static void forked(void **state)
+{
+    struct stage s = {.transport = TCP4, .inline_too = true};
+    pid_t pid, child;
+    int fd[2];
+
+    assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+    engine_open(&s);
+    pid = fork();
+    if (pid == 0)
+        parent(&s, fd[1]);
+    assert_int_equal(read(fd[0], &child, sizeof(child)), sizeof(child));
+    await_conns(&s, 1);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    await_conns(&s, 0);
+    assert_int_equal(kill(child, 0), 0);
+    kill(child, SIGKILL);
+    close(fd[0]);
+    close(fd[1]);
+    engine_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals),   cmocka_unit_test(privileged),
         cmocka_unit_test(several),    cmocka_unit_test(one_after_another),
         cmocka_unit_test(from_there), cmocka_unit_test(mirror),
+        cmocka_unit_test(forked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
