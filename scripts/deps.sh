@@ -4,7 +4,7 @@
 set -eu
 
 packages="build-essential meson ninja-build pkg-config python3 liburing-dev libfuse3-dev fuse3 libisal-dev libxxhash-dev
-libjansson-dev libyaml-dev libsodium-dev uuid-dev libcmocka-dev procps"
+libjansson-dev libyaml-dev libsodium-dev libsystemd-dev uuid-dev libcmocka-dev procps"
 for_whom="Tarn needs"
 if [ "${1:-}" = bench ]; then
     packages="liblmdb-dev librocksdb-dev fio"
