@@ -7,7 +7,7 @@
 fails 8 DER_INVAL 'at most 64' tarn pool create ./p --targets 65
 fails 8 DER_INVAL 'hold nothing' tarn pool create ./p --targets 0
 fails 8 DER_INVAL 'not a number' tarn pool create ./p --targets many
-fails 16 DER_NOTSUPPORTED 'one target only' tarn pool create ./p --targets 2 --data "$WORLD/data"
+fails 8 DER_INVAL 'that is 1 device, and the pool has 2 targets' tarn pool create ./p --targets 2 --data "$WORLD/data"
 [ ! -e p/target0 ] && [ ! -e p/target1 ] || bad "a refused pool left something behind"
 ok tarn pool create ./p --targets 3 --wal-size 8M
 [ -f p/target0 ] && [ -f p/target1 ] && [ -f p/target2 ] || bad "there are not three targets"
