@@ -239,10 +239,14 @@ int shard_cont(struct shard *s, const uint8_t hdl[16], uint64_t need, struct vos
 int shard_cont_read(struct shard *s, const uint8_t hdl[16], daos_epoch_t epoch, struct vos_cont **c,
                     uint64_t *lsn);
 /* The epoch that a request reads at: as asked, or for 0 the clock, which is above all that was ever
- * acknowledged. What is read at it stays so: later writes come above. [L] */
+ * acknowledged: also above what is prepared here ahead of it, which may be committed elsewhere.
+ * What is read at it stays so: later writes come above. [L] */
 static inline daos_epoch_t shard_read_at(struct shard *s, daos_epoch_t asked)
 {
-    return asked != 0 ? asked : hlc_get(s->clock, engine_wall_ns(s->eng));
+    if (asked != 0)
+        return asked;
+    hlc_raise(s->clock, vos_prepared_newest(s->vos));
+    return hlc_get(s->clock, engine_wall_ns(s->eng));
 }
 /* The store of a container that the service has destroyed goes, and what handles cached of it.
  * -DER_NONEXIST: there is none. [L] */

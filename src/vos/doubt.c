@@ -123,6 +123,7 @@ static void enter(struct vos_cont *c, struct doubt *d)
     count(c, d, 1);
     c->doubt_nr++;
     c->v->doubt_nr++;
+    c->v->prepared_newest = MAX(c->v->prepared_newest, d->epoch);
     c->v->doubt_pages += d->pages;
     c->v->tx_bytes += doubt_memory(d);
 }
@@ -465,6 +466,11 @@ uint64_t doubt_floor(const struct vos_cont *c, const struct doubt *but)
             return d->epoch - 1;
     }
     return DAOS_EPOCH_MAX;
+}
+
+daos_epoch_t vos_prepared_newest(const struct vos *v)
+{
+    return v->prepared_newest;
 }
 
 static void say(const struct doubt *d, struct vos_doubt *out)

@@ -135,6 +135,7 @@ struct vos {
     bool reclaim_unread;            /* this round passed by what the device could not read */
     uint32_t doubt_nr, doubt_pages; /* intents of all containers, and what they are promised */
     uint32_t decided_nr;            /* decisions of all containers */
+    uint64_t prepared_newest;       /* epoch of any that was prepared */
     uint64_t tx_bytes;              /* of memory, of those intents and decisions */
     const struct doubt *met;        /* by the call that answered -DER_INPROGRESS last */
     bool marks;                     /* they are kept: from the first prepare at a given epoch */

@@ -305,6 +305,8 @@ int vos_decided_forget(struct vos_cont *c, const struct vos_txid *txid);
 /* After -DER_INPROGRESS, until the lock is released: who is in the way. False: nobody but the
  * asker: his own id is prepared. */
 bool vos_met(const struct vos *v, struct vos_doubt *d);
+/* No transaction was prepared at a later epoch, which may lie ahead of the clock. [L] */
+daos_epoch_t vos_prepared_newest(const struct vos *v);
 /* ... and in which container; if vos_met() said somebody. */
 void vos_met_cont(const struct vos *v, uuid_t uuid);
 /* The epoch that it is prepared at; 0: it is not. */
