@@ -240,11 +240,21 @@ static int node_insert(struct tree *t, struct tpath *p, const struct tree_key *k
     return tree_root_write(t);
 }
 
-static int insert_at(struct place *at, const struct tree_key *key, uint64_t value)
+int tree_insert_at(struct tree_place *place, const struct tree_key *key, uint64_t value)
 {
+    struct place *at = (struct place *)place->own;
     struct tree *t = &at->t;
     uint8_t tags[2];
+    uint64_t old;
+    int rc = same_tree(at);
 
+    ASSERT(!at->found);
+    if (rc == 0) { /* pages may have moved since */
+        rc = find(at, key, &old);
+        rc = rc == -DER_NONEXIST ? 0 : rc == 0 ? -DER_EXIST : rc;
+    }
+    if (rc != 0)
+        return rc;
     switch (t->root.kind) {
     case TROOT_EMPTY:
         return tree_root_one(t, key->order, value, key_fingerprint(t->c, key));
@@ -258,20 +268,6 @@ static int insert_at(struct place *at, const struct tree_key *key, uint64_t valu
     }
 }
 
-int tree_insert_at(struct tree_place *place, const struct tree_key *key, uint64_t value)
-{
-    struct place *at = (struct place *)place->own;
-    uint64_t old;
-    int rc = same_tree(at);
-
-    ASSERT(!at->found);
-    if (rc == 0) { /* pages may have moved since */
-        rc = find(at, key, &old);
-        rc = rc == -DER_NONEXIST ? 0 : rc == 0 ? -DER_EXIST : rc;
-    }
-    return rc != 0 ? rc : insert_at(at, key, value);
-}
-
 int tree_insert(struct heap *h, const struct tree_class *c, uint64_t root_off,
                 const struct tree_key *key, uint64_t value)
 {
@@ -281,6 +277,5 @@ int tree_insert(struct heap *h, const struct tree_class *c, uint64_t root_off,
 
     if (rc != -DER_NONEXIST)
         return rc == 0 ? -DER_EXIST : rc;
-    ASSERT(heap_tx_active(h));
-    return insert_at((struct place *)at.own, key, value);
+    return tree_insert_at(&at, key, value);
 }
