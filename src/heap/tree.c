@@ -169,8 +169,6 @@ int tree_replace_at(struct tree_place *place, const struct tree_key *key, uint64
     int rc = same_tree(at);
 
     ASSERT(at->found);
-    if (rc == 0) /* pages may have moved since */
-        rc = find(at, key, &old);
     if (rc != 0)
         return rc;
     if (t->root.kind == TROOT_ONE)
@@ -245,14 +243,9 @@ int tree_insert_at(struct tree_place *place, const struct tree_key *key, uint64_
     struct place *at = (struct place *)place->own;
     struct tree *t = &at->t;
     uint8_t tags[2];
-    uint64_t old;
     int rc = same_tree(at);
 
     ASSERT(!at->found);
-    if (rc == 0) { /* pages may have moved since */
-        rc = find(at, key, &old);
-        rc = rc == -DER_NONEXIST ? 0 : rc == 0 ? -DER_EXIST : rc;
-    }
     if (rc != 0)
         return rc;
     switch (t->root.kind) {

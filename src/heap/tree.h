@@ -83,8 +83,8 @@ int tree_replace(struct heap *h, const struct tree_class *c, uint64_t root_off,
                  const struct tree_key *key, uint64_t value);
 int tree_remove(struct heap *h, const struct tree_class *c, uint64_t root_off,
                 const struct tree_key *key);
-/* Where a key is, or would go. Good while the lock is held and nobody changes the tree. The way is
- * gone again when the entry changes: allocations in between may move pages. */
+/* Where a key is, or would go: who looks for a key first, and then changes its entry, goes down the
+ * tree once. Good while the lock is held and nobody changes the tree. */
 struct tree_place {
     uint64_t own[48];
 };
