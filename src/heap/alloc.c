@@ -18,6 +18,8 @@
 
 #include <string.h>
 
+#define LARGER_MORE 64u /* bytes beyond twice the size: larger_pick() */
+
 #define NEAR_PAGES 8u /* how far from a hint a page with a free slot still counts as near */
 
 /* ---- Classes ---- */
@@ -295,9 +297,34 @@ static bool page_fits(struct heap *h, uint64_t page, uint32_t cls)
     return (v->flags & (PV_LISTED | PV_RESIDENT)) == (PV_LISTED | PV_RESIDENT) && v->list == cls;
 }
 
-/* The page to take a slot from. */
-static int page_pick(struct heap *h, uint32_t cls, uint64_t near, uint64_t *page)
+/* No page is free, and the heap cannot grow: a slot that is larger than need be is better than
+ * none, or a heap in which little is left would be full as soon as that little lies in pages of
+ * many classes. Up to twice as large and a little: single pages are all that can be gained. */
+static bool larger_pick(struct heap *h, uint32_t *cls, uint64_t *page)
 {
+    const struct alloc *a = &h->alloc;
+    const struct size_class *want = &a->cls[*cls];
+
+    if (!h->tight || MUTANT(ALLOC_NEVER_LARGER))
+        return false;
+    for (uint32_t c = *cls + 1; c < a->nr; c++) {
+        if (a->cls[c].value != want->value || a->cls[c].size > 2 * want->size + LARGER_MORE)
+            return false;
+        if (a->head[c] != 0) {
+            *page = a->head[c];
+            *cls = c;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The page to take a slot from; *cls may become a larger one. */
+static int page_pick(struct heap *h, uint32_t *cls_at, uint64_t near, uint64_t *page)
+{
+    uint32_t cls = *cls_at;
+    int rc;
+
     for (uint64_t d = 0; near != 0 && d <= NEAR_PAGES; d++) {
         if (page_fits(h, near + d, cls)) {
             *page = near + d;
@@ -309,7 +336,10 @@ static int page_pick(struct heap *h, uint32_t cls, uint64_t near, uint64_t *page
         }
     }
     *page = h->alloc.head[cls];
-    return *page != 0 ? 0 : page_new(h, cls, near, page);
+    if (*page != 0)
+        return 0;
+    rc = page_new(h, cls, near, page);
+    return rc == HEAP_GROW && larger_pick(h, cls_at, page) ? 0 : rc;
 }
 
 /* ---- Slots ---- */
@@ -361,7 +391,7 @@ static int value_take(struct heap *h, uint64_t page, uint32_t *slot)
 int heap_tx_alloc_raw(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr)
 {
     const struct size_class *c;
-    uint32_t cls, slot = 0;
+    uint32_t cls, from, slot = 0;
     uint64_t page = 0, at;
     void *p;
     int rc;
@@ -370,9 +400,9 @@ int heap_tx_alloc_raw(struct heap *h, size_t size, uint64_t near, uint64_t *off,
     if (size == 0 || size > HEAP_ALLOC_MAX)
         return -DER_INVAL;
     cls = h->alloc.by_size[(size + 7) / 8];
-    c = &h->alloc.cls[cls];
     for (;;) {
-        rc = page_pick(h, cls, page_of(near), &page);
+        from = cls;
+        rc = page_pick(h, &from, page_of(near), &page);
         if (rc != 0)
             return rc;
         if (page_touch(h, page))
@@ -381,6 +411,7 @@ int heap_tx_alloc_raw(struct heap *h, size_t size, uint64_t near, uint64_t *off,
             return h->rc;
         list_del_page(h, page); /* until somebody has it loaded after all */
     }
+    c = &h->alloc.cls[from];
     rc = touch(h, page);
     if (rc == 0)
         rc = c->value ? value_take(h, page, &slot) : slot_take(h, page, &slot);

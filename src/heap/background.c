@@ -96,6 +96,7 @@ static int grow(struct heap *h)
 int heap_grow_meta(struct heap *h)
 {
     uint64_t before;
+    bool was_tight;
     int rc = 0;
 
     if (h->readonly)
@@ -115,6 +116,10 @@ int heap_grow_meta(struct heap *h)
     h->growing = false;
     if (rc != 0 && rc != HEAP_WAIT)
         h->grow_after_ns = rt_now_ns() + GROW_PAUSE_NS;
+    was_tight = h->tight;
+    h->tight = rc == -DER_NOSPACE || (rc != 0 && was_tight);
+    if (h->tight && !was_tight)
+        rc = 0; /* whoever asked for a page may find a larger slot */
     rt_cond_broadcast(&h->room);
     heap_unlock(h);
     return rc;

@@ -172,9 +172,9 @@ bool heap_tx_active(const struct heap *h);
 void *heap_tx_write(struct heap *h, uint64_t off, size_t len);
 /* A zeroed allocation of size (1..HEAP_ALLOC_MAX) bytes, 8-byte aligned, near the page of `near`
  * when it can (0: anywhere). All its bytes are logged at commit: fill it through the address given
- * back (optional), or heap_tx_write. HEAP_GROW when no page is
- * free (heap_retry grows the heap, or answers -DER_NOSPACE), HEAP_FAULT, HEAP_WAIT, -DER_INVAL,
- * -DER_OVERFLOW, -DER_NOMEM. */
+ * back (optional), or heap_tx_write. HEAP_GROW when no page is free (heap_retry grows the heap; if
+ * it cannot, a slot that is larger than need be is taken; if there is none, the answer is
+ * -DER_NOSPACE), HEAP_FAULT, HEAP_WAIT, -DER_INVAL, -DER_OVERFLOW, -DER_NOMEM. */
 int heap_tx_alloc(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr);
 /* The same, for a caller that writes all size bytes himself before anything else: they are not
  * zeroed first. */

@@ -190,6 +190,7 @@ struct heap {
     const struct heap_space_ops *space_ops;
     void *space;    /* space.c's */
     bool grow_data; /* the last HEAP_GROW was the data role's */
+    bool tight;     /* growing failed for want of space: larger slots than need be are taken */
 
     /* background fiber (background.c) */
     struct rt_event bg_kick, bg_gone;

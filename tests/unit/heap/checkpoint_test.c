@@ -551,6 +551,62 @@ static void a_full_device_refuses_politely_and_deletes_work(struct rig *r)
     CHECK(heap_close(r->h, true) == 0);
 }
 
+static int one(struct rig *r, size_t size, uint64_t *off)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    int rc;
+
+    do {
+        heap_lock(r->h);
+        rc = heap_tx_begin(r->h, 2 * HEAP_ALLOC_MAX);
+        if (rc == 0) {
+            rc = heap_tx_alloc(r->h, size, 0, off, NULL);
+            if (rc == 0)
+                heap_tx_commit(r->h, NULL);
+            else
+                heap_tx_abort(r->h);
+        }
+        heap_pins_take(r->h, &pins);
+        heap_unlock(r->h);
+    } while (heap_retry(r->h, &pins, &rc));
+    heap_pins_drop(r->h, &pins);
+    return rc;
+}
+
+/* Where no page is free, a slot up to twice as large does, of the same kind; afterwards it is what
+ * its page says. */
+static void a_full_device_gives_larger_slots(struct rig *r)
+{
+    uint64_t large, off, bytes, n = 0;
+    size_t size;
+    int rc;
+
+    r->wal_size = 2u << 20;
+    start(r, 12, &(struct sim_dir_conf){.seed = 12, .capacity_bytes = 24u << 20});
+    CHECK(one(r, 208, &large) == 0);
+    while ((rc = chain_add(r, false)) == 0)
+        ;
+    CHECK(rc == -DER_NOSPACE);
+    CHECK(one(r, 64, &off) == -DER_NOSPACE); /* more than twice as large: for others */
+    CHECK(one(r, 2400, &off) == -DER_NOSPACE);
+    bytes = stat_of(r).alloc_bytes;
+    while ((rc = one(r, 176, &off)) == 0) {
+        CHECK(off / HEAP_PAGE_SIZE == large / HEAP_PAGE_SIZE);
+        n++;
+    }
+    CHECK(rc == -DER_NOSPACE);
+    CHECK(n > HEAP_PAGE_SIZE / 208 - 4); /* the whole page, but for its head and the first */
+    CHECK(stat_of(r).alloc_bytes == bytes + n * 208);
+    heap_lock(r->h);
+    CHECK(heap_alloc_size(r->h, large, &size) == 0 && size == 208);
+    heap_unlock(r->h);
+    rig_check(r);
+    reopen(r, false);
+    rig_check(r);
+    CHECK(stat_of(r).alloc_bytes == bytes + n * 208);
+    CHECK(heap_close(r->h, true) == 0);
+}
+
 /* A page's worth, as a transaction of that kind. */
 static int take(struct rig *r, enum heap_reserve kind)
 {
@@ -766,6 +822,7 @@ static void the_checker_compares_memory_with_the_pages(struct rig *r)
     X(the_log_is_not_reused_before_the_record_is_durable)                                          \
     X(pages_a_completed_checkpoint_wrote_are_clean_after_a_crash)                                  \
     X(a_full_device_refuses_politely_and_deletes_work)                                             \
+    X(a_full_device_gives_larger_slots)                                                            \
     X(each_kind_leaves_room_for_the_next)                                                          \
     X(what_is_promised_is_kept)                                                                    \
     X(the_checker_compares_memory_with_the_pages)
