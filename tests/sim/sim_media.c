@@ -304,6 +304,9 @@ void sim_media_drop(struct sim_media *m, uint64_t seq, struct sim_rng *rng)
 {
     struct list *it, *tmp;
 
+    if (m->view.flat !=
+        NULL) /* memory: what was stored there past the requests has no other copy */
+        return;
     LIST_FOREACH_SAFE(it, tmp, &m->cache)
     {
         struct cached *c = LIST_ENTRY(it, struct cached, link);

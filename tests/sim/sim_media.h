@@ -52,7 +52,7 @@ void sim_media_write_torn(struct sim_media *m, const struct sim_write *w, struct
 void sim_media_write_undecided(struct sim_media *m, const struct sim_write *w);
 /* Cached writes up to seq reach the medium. */
 void sim_media_flush(struct sim_media *m, uint64_t seq);
-/* Cached writes up to seq are dropped, each by a coin. */
+/* Cached writes up to seq are dropped, each by a coin; of memory none. */
 void sim_media_drop(struct sim_media *m, uint64_t seq, struct sim_rng *rng);
 /* The power cut. Counts into stat. */
 void sim_media_cut(struct sim_media *m, enum sim_cut how, struct sim_rng *rng,
