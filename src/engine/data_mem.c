@@ -16,6 +16,7 @@
 
 #include "engine/engine_int.h"
 
+#define AHEAD_BYTES UINT64_C(4096)
 #define YIELD_BYTES (1u << 20) /* so many copied, and others get their turn */
 
 /* How bytes move between a stream and flat memory. */
@@ -90,14 +91,16 @@ int data_sound(const struct vos_piece *p, const uint8_t *bytes, uint64_t len)
     return 0;
 }
 
-/* Gives others their turn after YIELD_BYTES. */
-static void copied(uint64_t *since, uint64_t bytes, bool yields)
+/* Before more is copied others get their turn, after YIELD_BYTES. Not after the last: the answers
+ * of several long requests would all go out when the last of them is done, and engine and client
+ * work by turns instead of at once. */
+static void copies(uint64_t *since, uint64_t bytes, bool yields)
 {
+    if (yields && *since >= YIELD_BYTES) {
+        rt_yield();
+        *since = 0;
+    }
     *since += bytes;
-    if (!yields || *since < YIELD_BYTES)
-        return;
-    rt_yield();
-    *since = 0;
 }
 
 /* ---- Writing ---- */
@@ -122,10 +125,10 @@ void data_mem_write(struct shard *s, const struct vos_op *ops, const struct vos_
         const struct vos_iod *iod = &ops[p->op].iods[p->iod];
         uint8_t *at = heap_space_memory(s->heap, &p->ext);
 
+        copies(&since, p->len, yields);
         move(iod->iov, iod->iov_nr, p->src_off, at, MUTANT(ENGINE_MEM_SHORT) ? 1 : p->len,
              GATHER_PAST);
         memset(at + p->len, 0, ROUND_UP(p->len, (uint64_t)SPACE_BLOCK) - p->len);
-        copied(&since, p->len, yields);
     }
     __atomic_fetch_add(&s->eng->data_writes, nr, __ATOMIC_RELAXED);
 }
@@ -142,6 +145,13 @@ bool data_mem_pieces(struct shard *s, const struct vos_piece *pieces, uint32_t n
     return true;
 }
 
+/* The next chunk comes from memory while the sum of this one is computed. */
+static void ahead(const uint8_t *at, uint64_t len)
+{
+    for (uint64_t i = 0; i < MIN(len, AHEAD_BYTES); i += 64)
+        __builtin_prefetch(at + i);
+}
+
 /* What is wanted of a piece, chunk by chunk. */
 static int piece_copy(const struct vos_fetch_iod *iod, const struct vos_piece *p, uint8_t *ext)
 {
@@ -155,7 +165,10 @@ static int piece_copy(const struct vos_fetch_iod *iod, const struct vos_piece *p
         hi = MIN(at + n, p->ext_off + p->len);
         if (lo < hi)
             move(iod->dst, iod->dst_nr, p->dst_off + (lo - p->ext_off), ext + lo, hi - lo, SCATTER);
-        if (summed(p) && !chunk_sound(p, nr, ext + at, n))
+        if (!summed(p))
+            continue;
+        ahead(ext + at + n, to - at - n);
+        if (!chunk_sound(p, nr, ext + at, n))
             return -DER_CSUM;
     }
     return 0;
@@ -170,8 +183,8 @@ int data_mem_read(struct shard *s, const struct vos_fetch_iod *iods, const struc
     for (uint32_t i = 0; i < nr && rc == 0; i++) {
         const struct vos_piece *p = &pieces[i];
 
+        copies(&since, p->len, yields);
         rc = piece_copy(&iods[p->iod], p, heap_space_memory(s->heap, &p->ext));
-        copied(&since, p->len, yields);
     }
     __atomic_fetch_add(&s->eng->data_reads, nr, __ATOMIC_RELAXED);
     return rc;
