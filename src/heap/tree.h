@@ -33,7 +33,7 @@ struct tree_key {
     uint64_t order;
     const void *key; /* for cmp; meaning is the class's */
     size_t len;
-    /* Of a scan up, whose class has reach: entries that reach no further than this are not wanted,
+    /* Of a scan up, whose class has ranges: entries that reach no further than this are not wanted,
      * and passed over without being sorted. Some may come all the same. 0: all are wanted. */
     uint64_t above;
     /* Of a scan up: from this order key on one entry is wanted, whichever, to tell that there are
@@ -53,9 +53,17 @@ struct tree_class {
      * key) where many order keys are equal, such as byte strings with a common prefix. Part of the
      * format: may not change for an existing tree. */
     uint8_t (*fingerprint)(const struct tree_key *key);
-    /* Optional, of entries that stand for a range: how far behind its order key one reaches. */
-    uint64_t (*reach)(uint64_t value);
+    /* The entries stand for ranges: their values say by tree_reach() how far behind its order key
+     * each reaches. */
+    bool reaches;
 };
+
+/* Bits 40 to 53 of such a value: 10 of mantissa, 4 of exponent above them. */
+#define TREE_REACH_BIT 40u
+static inline uint64_t tree_reach(uint64_t value)
+{
+    return (value >> TREE_REACH_BIT & 0x3ff) << (value >> (TREE_REACH_BIT + 10) & 15);
+}
 
 static inline uint64_t tree_prefix(const void *key, size_t len)
 {

@@ -82,48 +82,48 @@ static int beyond(struct tree *t, enum tree_seek how, const struct tree_key *key
     return rc;
 }
 
-/* Is it one of those that the scan does not want? */
-static bool passed_over(const struct tree *t, const struct tree_key *key, const struct tsort *e)
-{
-    return key != NULL && key->above != 0 && t->c->reach != NULL &&
-           e->order + t->c->reach(e->value) <= key->above + (MUTANT(TREE_SCAN_FALLS_SHORT) ? 1 : 0);
-}
-
-/* Those of the leaf's entries that come before key->below, and one of the others (*ends: there is
- * one). Most readers of a range want one entry or two of a leaf, so all are looked at, and without
- * branches that nobody could guess. */
-static uint64_t leaf_before(const struct tnode *n, const struct tree_key *key, bool *ends)
+/* Which entries of a leaf are wanted, by place: those that come before key->below and one of the
+ * others, and of those that come before it whoever reaches behind key->above. *ends: there is one
+ * of the others. *short_of: one was left out because it does not reach so far. Most readers of a
+ * range want one entry or two of a leaf, so all are looked at, and without branches that nobody
+ * could guess. */
+static uint64_t leaf_wanted(const struct tree *t, const struct tnode *n, const struct tree_key *key,
+                            bool *ends, bool *short_of)
 {
     const struct tleaf_ent *ents = leaf_ents(n);
-    uint64_t before = 0, inside = 0, behind, from, below; /* bits: position and end come later */
+    uint64_t before = 0, inside = UINT64_MAX, far = UINT64_MAX, behind; /* bits by place */
+    uint32_t cap = cls_cap(n->cls);
 
-    *ends = false;
-    if (key == NULL || key->below == 0)
+    *ends = *short_of = false;
+    if (key == NULL || (key->below == 0 && key->above == 0))
         return n->valid;
-    from = key->order;
-    below = key->below;
-    for (uint32_t slot = cls_cap(n->cls); slot-- > 0;) {
-        uint64_t order = ents[slot].order;
+    if (key->above != 0 && t->c->reaches) {
+        uint64_t above = key->above + (MUTANT(TREE_SCAN_FALLS_SHORT) ? 1 : 0);
 
-        before = before + before + (order < from);
-        inside = inside + inside + (order < below);
+        for (uint32_t slot = cap; slot-- > 0;)
+            far = far + far + (ents[slot].order + tree_reach(ents[slot].value) > above);
     }
-    behind = n->valid & ~(before | inside);
+    for (uint32_t slot = cap; slot-- > 0 && key->below != 0;) {
+        before = before + before + (ents[slot].order < key->order);
+        inside = inside + inside + (ents[slot].order < key->below);
+    }
+    behind = key->below != 0 ? n->valid & ~(before | inside) : 0;
     *ends = behind != 0;
-    return (inside & ~before & n->valid) | (behind & -behind);
+    inside &= ~before & n->valid;
+    *short_of = (inside & ~far) != 0;
+    return (inside & far) | (behind & -behind);
 }
 
-/* The entries of a leaf beyond the position, unsorted; if none of them is wanted the last one, so
- * that the scan goes on behind it. */
+/* The wanted entries of a leaf beyond the position, unsorted. */
 static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how,
-                       const struct tree_key *key, struct tsort *e, uint32_t *nr, bool *ends)
+                       const struct tree_key *key, struct tsort *e, uint32_t *nr, bool *ends,
+                       bool *short_of)
 {
     const struct tleaf_ent *ents = leaf_ents(n);
-    bool up = walks_up(how), any = false;
-    struct tsort last = {0, 0, 0};
+    bool up = walks_up(how);
 
     *nr = 0;
-    for (uint64_t left = leaf_before(n, key, ends); left != 0; left &= left - 1) {
+    for (uint64_t left = leaf_wanted(t, n, key, ends, short_of); left != 0; left &= left - 1) {
         uint32_t slot = (uint32_t)__builtin_ctzll(left);
         uint64_t order = ents[slot].order, value = ents[slot].value;
         bool yes = is_end(how) || up == (order > key->order);
@@ -135,16 +135,31 @@ static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how
                 return rc;
         }
         e[*nr] = (struct tsort){order, value, (uint8_t)slot};
-        if (yes && passed_over(t, key, &e[*nr])) {
-            last = any && last.order > order ? last : e[*nr];
-            any = true;
-            continue;
-        }
         *nr += yes;
     }
-    if (*nr == 0 && any)
-        e[(*nr)++] = last;
     return 0;
+}
+
+/* So many leaves of which nothing is wanted are passed by in one call; */
+#define SHORT_LEAVES 16u
+/* no sound tree has so many whose entries are all of one order key, or lie before the position. */
+#define LEAVES_MAX (1u << 20)
+
+/* Nothing of a leaf is wanted, but the scan may go on from its last entry. */
+static uint32_t leaf_last(const struct tnode *n, const struct tree_key *key, struct tsort *e)
+{
+    const struct tleaf_ent *ents = leaf_ents(n);
+    uint32_t nr = 0;
+
+    for (uint64_t left = n->valid; left != 0; left &= left - 1) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(left);
+
+        if (ents[slot].order <= key->order || (nr > 0 && ents[slot].order < e->order))
+            continue;
+        *e = (struct tsort){ents[slot].order, ents[slot].value, (uint8_t)slot};
+        nr = 1;
+    }
+    return nr;
 }
 
 /* The entries of the first leaf that has any beyond the position. *ends: nothing is wanted of those
@@ -152,7 +167,7 @@ static int leaf_beyond(struct tree *t, const struct tnode *n, enum tree_seek how
 static int gather(struct tree *t, enum tree_seek how, const struct tree_key *key, struct tpath *p,
                   struct tsort *e, uint32_t *nr, bool *ends)
 {
-    bool yes;
+    bool yes, short_of;
     int rc;
 
     *nr = 0;
@@ -171,17 +186,22 @@ static int gather(struct tree *t, enum tree_seek how, const struct tree_key *key
     } else {
         rc = tree_descend(t, key, p);
     }
-    if (rc == 0)
-        rc = leaf_beyond(t, p->lv[p->height - 1].n, how, key, e, nr, ends);
-    if (rc != 0 || *nr > 0)
-        return rc;
-    if (MUTANT(TREE_SCAN_LEAF_END))
-        return -DER_NONEXIST;
-    rc = step_leaf(t, p, walks_up(how));
-    if (rc == 0)
-        rc = leaf_beyond(t, p->lv[p->height - 1].n, how, key, e, nr, ends);
-    /* A damaged tree may lead back: every walk goes on or ends. */
-    return rc == 0 && *nr == 0 ? -DER_CSUM : rc;
+    for (uint32_t i = 0; rc == 0; i++) {
+        const struct tnode *n = p->lv[p->height - 1].n;
+
+        rc = leaf_beyond(t, n, how, key, e, nr, ends, &short_of);
+        if (rc == 0 && *nr == 0 && i >= SHORT_LEAVES)
+            *nr = leaf_last(n, key, e);
+        if (rc != 0 || *nr > 0)
+            return rc;
+        /* A damaged tree may lead back: every walk goes on or ends. */
+        if ((i > 0 && !short_of) || i > LEAVES_MAX)
+            return -DER_CSUM;
+        if (MUTANT(TREE_SCAN_LEAF_END))
+            return -DER_NONEXIST;
+        rc = step_leaf(t, p, walks_up(how));
+    }
+    return rc;
 }
 
 int tree_seek(struct heap *h, const struct tree_class *c, uint64_t root_off, enum tree_seek how,

@@ -293,7 +293,7 @@ const struct tree_class dkey_class = {
     .cmp = dkey_cmp, .cmp_rec = dkey_cmp_rec, .fingerprint = dkey_byte};
 const struct tree_class akey_class = {
     .cmp = akey_cmp, .cmp_rec = akey_cmp_rec, .fingerprint = akey_byte};
-const struct tree_class ext_class = {.cmp = ext_cmp, .cmp_rec = ext_cmp_rec, .reach = ext_bound};
+const struct tree_class ext_class = {.cmp = ext_cmp, .cmp_rec = ext_cmp_rec, .reaches = true};
 
 /* ---- Keys of records ---- */
 
@@ -358,14 +358,8 @@ uint64_t ext_value(uint64_t off, uint64_t nr)
     while ((nr >> e) + ((nr & ((UINT64_C(1) << e) - 1)) != 0) > 0x3ff)
         e++;
     ASSERT(e < 16);
-    return off / 8 | (e << 10 | ((nr >> e) + ((nr & ((UINT64_C(1) << e) - 1)) != 0))) << 40;
-}
-
-uint64_t ext_bound(uint64_t value)
-{
-    uint64_t v = value >> 40;
-
-    return (v & 0x3ff) << (v >> 10 & 15);
+    return off / 8 | (e << 10 | ((nr >> e) + ((nr & ((UINT64_C(1) << e) - 1)) != 0)))
+                         << TREE_REACH_BIT;
 }
 
 /* ---- Finding and making ---- */

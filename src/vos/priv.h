@@ -353,7 +353,10 @@ static inline uint64_t ext_off(uint64_t value)
     return (value & ((UINT64_C(1) << 40) - 1)) * 8;
 }
 uint64_t ext_value(uint64_t off, uint64_t nr);
-uint64_t ext_bound(uint64_t value); /* records at most */
+static inline uint64_t ext_bound(uint64_t value) /* records at most */
+{
+    return tree_reach(value);
+}
 
 /* Walks all entries of a tree, not changing it. */
 #define WALK_ENT_MAX 64u
