@@ -82,6 +82,30 @@ static int beyond(struct tree *t, enum tree_seek how, const struct tree_key *key
     return rc;
 }
 
+#define FEW 8u /* entries are looked at one by one; of more all of the leaf are, without branches  \
+                */
+
+/* Those of `in`, by place, that reach behind `above`. */
+static uint64_t leaf_far(const struct tnode *n, uint64_t in, uint64_t above)
+{
+    const struct tleaf_ent *ents = leaf_ents(n);
+    uint64_t far = 0;
+
+    above += MUTANT(TREE_SCAN_FALLS_SHORT) ? 1 : 0;
+    if (__builtin_popcountll(in) > (int)FEW) {
+        for (uint32_t slot = cls_cap(n->cls); slot-- > 0;)
+            far = far + far + (ents[slot].order + tree_reach(ents[slot].value) > above);
+        return far & in;
+    }
+    for (uint64_t left = in; left != 0; left &= left - 1) {
+        const struct tleaf_ent *e = &ents[__builtin_ctzll(left)];
+
+        if (e->order + tree_reach(e->value) > above)
+            far |= left & -left;
+    }
+    return far;
+}
+
 /* Which entries of a leaf are wanted, by place: those that come before key->below and one of the
  * others, and of those that come before it whoever reaches behind key->above. *ends: there is one
  * of the others. *short_of: one was left out because it does not reach so far. Most readers of a
@@ -91,27 +115,27 @@ static uint64_t leaf_wanted(const struct tree *t, const struct tnode *n, const s
                             bool *ends, bool *short_of)
 {
     const struct tleaf_ent *ents = leaf_ents(n);
-    uint64_t before = 0, inside = UINT64_MAX, far = UINT64_MAX, behind; /* bits by place */
-    uint32_t cap = cls_cap(n->cls);
+    uint64_t before = 0, inside = 0, in = n->valid, behind = 0, far; /* bits by place */
 
     *ends = *short_of = false;
-    if (key == NULL || (key->below == 0 && key->above == 0))
-        return n->valid;
-    if (key->above != 0 && t->c->reaches) {
-        uint64_t above = key->above + (MUTANT(TREE_SCAN_FALLS_SHORT) ? 1 : 0);
+    if (key == NULL)
+        return in;
+    if (key->below != 0) {
+        uint64_t from = key->order, below = key->below;
 
-        for (uint32_t slot = cap; slot-- > 0;)
-            far = far + far + (ents[slot].order + tree_reach(ents[slot].value) > above);
+        for (uint32_t slot = cls_cap(n->cls); slot-- > 0;) {
+            uint64_t order = ents[slot].order;
+
+            before = before + before + (order < from);
+            inside = inside + inside + (order < below);
+        }
+        behind = n->valid & ~(before | inside);
+        in = n->valid & inside & ~before;
+        *ends = behind != 0;
     }
-    for (uint32_t slot = cap; slot-- > 0 && key->below != 0;) {
-        before = before + before + (ents[slot].order < key->order);
-        inside = inside + inside + (ents[slot].order < key->below);
-    }
-    behind = key->below != 0 ? n->valid & ~(before | inside) : 0;
-    *ends = behind != 0;
-    inside &= ~before & n->valid;
-    *short_of = (inside & ~far) != 0;
-    return (inside & far) | (behind & -behind);
+    far = key->above != 0 && t->c->reaches ? leaf_far(n, in, key->above) : in;
+    *short_of = far != in;
+    return far | (behind & -behind);
 }
 
 /* The wanted entries of a leaf beyond the position, unsorted. */
