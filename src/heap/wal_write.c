@@ -75,7 +75,7 @@ static void copy_in(struct wal *w, uint64_t pos, const uint8_t *buf, uint64_t le
     uint64_t at = WAL_RING_OFF + pos % w->size;
 
     if (MUTANT(WAL_COPY_SHORT))
-        len -= WAL_BLOCK;
+        len = len > 0 ? (len - 1) / WAL_BLOCK * WAL_BLOCK : 0;
     if (len == 0)
         return;
     touch(w, at, at + len);
@@ -83,13 +83,19 @@ static void copy_in(struct wal *w, uint64_t pos, const uint8_t *buf, uint64_t le
     w->writes++;
 }
 
-/* Writes the group durably; in two parts where the ring wraps. */
+/* Writes the group durably; in two parts where the ring wraps. A copy needs no whole blocks, and
+ * what the last one held before is not looked at: most groups are short, and the rest of a block
+ * would be the most that they cost. */
 static int group_write(struct heap *h, struct wal_group *g)
 {
-    uint64_t len = ROUND_UP((uint64_t)g->len, WAL_BLOCK),
-             first = MIN(len, h->wal.size - g->start % h->wal.size);
+    uint64_t len = g->len, first;
     struct wal_io io[2];
 
+    if (h->wal.mem == NULL) {
+        len = ROUND_UP(len, WAL_BLOCK);
+        memset(g->buf + g->len, 0, len - g->len);
+    }
+    first = MIN(len, h->wal.size - g->start % h->wal.size);
     if (h->wal.mem != NULL) {
         copy_in(&h->wal, g->start, g->buf, first);
         if (first < len)
@@ -131,7 +137,6 @@ static void group_finish(struct wal *w, struct wal_group *g)
 {
     struct wal_group_hdr *hdr = (struct wal_group_hdr *)g->buf;
 
-    memset(g->buf + g->len, 0, ROUND_UP((uint64_t)g->len, WAL_BLOCK) - g->len);
     *hdr = (struct wal_group_hdr){.magic = WAL_GROUP_MAGIC,
                                   .len = g->len,
                                   .seq = g->seq,
