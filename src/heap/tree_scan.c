@@ -82,8 +82,8 @@ static int beyond(struct tree *t, enum tree_seek how, const struct tree_key *key
     return rc;
 }
 
-#define FEW 8u /* entries are looked at one by one; of more all of the leaf are, without branches  \
-                */
+/* So many entries are looked at one by one; of more all of the leaf are, without branches. */
+#define FEW 8u
 
 /* Those of `in`, by place, that reach behind `above`. */
 static uint64_t leaf_far(const struct tnode *n, uint64_t in, uint64_t above)
