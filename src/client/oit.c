@@ -6,6 +6,7 @@
 #include <daos.h>
 #include <string.h>
 #include "base/fail.h"
+#include "base/mutant.h"
 #include "client/list.h"
 #include "client/oit.h"
 #include "client/op.h"
@@ -153,7 +154,7 @@ static int keep_taken(const struct filter_args *a, daos_handle_t coh, daos_epoch
     *kept = 0;
     for (uint32_t from = 0, n; rc == 0 && from < nr; from += n) {
         n = MIN(nr - from, OIT_MARKERS_AT_ONCE);
-        rc = oit_markers_get(coh, epoch, n, a->oids + from, m);
+        rc = oit_markers_get(coh, epoch, n, a->oids + (MUTANT(CLIENT_OIT_FIRST) ? 0 : from), m);
         for (uint32_t i = 0; rc == 0 && i < n; i++) {
             int yes = takes(a, a->oids[from + i], &m[i]);
 
@@ -180,6 +181,8 @@ static int filter_body(struct client *c, void *args)
             rc = daos_oit_list(a->oh, a->oids, &nr, a->anchor, NULL);
         if (rc == 0)
             rc = keep_taken(a, coh, epoch, nr, &kept);
+        if (kept == 0 && MUTANT(CLIENT_OIT_ENDS))
+            a->anchor->da_type = DAOS_ANCHOR_TYPE_EOF;
     } while (rc == 0 && kept == 0 && !daos_anchor_is_eof(a->anchor));
     if (rc == 0)
         *a->oids_nr = kept;

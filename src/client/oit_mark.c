@@ -3,6 +3,7 @@
 
 #include <endian.h>
 #include <string.h>
+#include "base/mutant.h"
 #include "client/compound.h"
 
 #define RECORD (1 + OIT_MARKER_MAX)
@@ -40,7 +41,7 @@ static int object_of(daos_handle_t coh, daos_epoch_t epoch, daos_obj_id_t *oid)
 {
     int rc;
 
-    *oid = (daos_obj_id_t){.lo = epoch};
+    *oid = (daos_obj_id_t){.lo = MUTANT(CLIENT_OIT_SHARED) ? 1 : epoch};
     rc = daos_obj_generate_oid2(coh, oid, DAOS_OT_MULTI_HASHED, OC_UNKNOWN, 0, 0);
     oid->hi = (oid->hi & ~OID_FMT_TYPE_MASK) | (uint64_t)DAOS_OT_OIT_V2 << OID_FMT_TYPE_SHIFT;
     return rc;
@@ -130,5 +131,5 @@ int oit_markers_drop(daos_handle_t coh, daos_epoch_t epoch)
     /* who may only read need not be refused where there is nothing to drop */
     rc = daos_obj_query_max_epoch(oh, DAOS_TX_NONE, &changed, NULL);
     daos_obj_close(oh, NULL);
-    return rc != 0 || changed == 0 ? rc : punch(coh, in);
+    return rc != 0 || changed == 0 || MUTANT(CLIENT_OIT_STAYS) ? rc : punch(coh, in);
 }

@@ -108,7 +108,9 @@ static int entry_seen(struct check *k, const struct dfs_entry *e, enum check_sta
     k->state[i] = (uint8_t)state;
     if (state == CHECK_NAMED)
         k->done++;
-    return state == CHECK_NAMED && check_is_dir(e->oid) ? todo_add(k, i) : 0;
+    if (state != CHECK_NAMED || !check_is_dir(e->oid) || MUTANT(DFS_CHECK_SHALLOW))
+        return 0;
+    return todo_add(k, i);
 }
 
 static int names_seen(struct check *k, daos_obj_id_t dir, struct names *n, uint32_t nr,
@@ -168,7 +170,7 @@ int check_walk(struct check *k, uint64_t i)
         rc = todo_add(k, i);
     while (rc == 0 && k->todo_nr > 0)
         rc = read_dir(k, k->oids[k->todo[--k->todo_nr]], CHECK_NAMED);
-    return rc;
+    return MUTANT(DFS_CHECK_UNREAD) ? 0 : rc;
 }
 
 int check_below(struct check *k, uint64_t i)

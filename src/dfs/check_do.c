@@ -93,7 +93,7 @@ static int link_all(struct check *k, dfs_obj_t *in)
         if (check_is_lost(k, i))
             rc = check_below(k, i);
     for (uint64_t i = 0; rc == 0 && i < k->nr; i++)
-        if (check_is_lost(k, i) && k->state[i] != CHECK_BELOW)
+        if (check_is_lost(k, i) && (k->state[i] != CHECK_BELOW || MUTANT(DFS_CHECK_EACH)))
             rc = link_one(k, in, i);
     for (uint64_t i = 0; rc == 0 && i < k->nr; i++)
         if (check_is_lost(k, i))
@@ -230,9 +230,10 @@ int check_verify(struct check *k)
         k->done++;
         if (rc != -DER_CSUM && rc != -DER_IO)
             continue;
-        check_say(k, "  file %llu.%llu cannot be read: %s", (unsigned long long)k->oids[i].hi,
-                  (unsigned long long)k->oids[i].lo, d_errdesc(rc));
-        k->found->damaged++;
+        if (!MUTANT(DFS_CHECK_MUTE))
+            check_say(k, "  file %llu.%llu cannot be read: %s", (unsigned long long)k->oids[i].hi,
+                      (unsigned long long)k->oids[i].lo, d_errdesc(rc));
+        k->found->damaged += !MUTANT(DFS_CHECK_MUTE);
         rc = 0;
     }
     check_say(k, "  %llu files read, %llu of them damaged", (unsigned long long)k->found->read,

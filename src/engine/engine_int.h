@@ -216,6 +216,10 @@ bool store_snaps_has(const struct snap_list *l, uint64_t epoch);
 /* Runs op under the heap's lock, again and again while it asks for pages, log space or growth. [F]
  */
 int shard_run(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg);
+/* The same for an op that does its work in parts, each once: *done says how many. What a part that
+ * is done had pinned is given back when it becomes much. [F] */
+int shard_run_parts(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg,
+                    const uint32_t *done);
 /* Everything that was committed until now is durable: 0. [F] */
 int shard_settle(struct shard *s);
 /* Ends the request with rc once lsn is durable (then the heap failed: -DER_IO). Any thread, lock

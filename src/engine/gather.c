@@ -181,36 +181,14 @@ static int finish(struct gather *g, int rc, bool inlined)
     return rc;
 }
 
-/* Pins are given back after each round that got somewhere: what is done needs its pages no more. */
-static int run_all(struct gather *g)
-{
-    struct heap *h = g->s->heap;
-    struct heap_pins pins;
-    uint32_t before;
-    bool again;
-    int rc;
-
-    pins.nr = pins.missed = 0;
-    do {
-        before = g->done;
-        heap_lock(h);
-        rc = run(g->s, g);
-        heap_pins_take(h, &pins);
-        heap_unlock(h);
-        again = heap_retry(h, &pins, &rc);
-        if (again && g->done > before && pins.nr > HEAP_PINS_MAX / 2) {
-            heap_pins_drop(h, &pins);
-            pins.nr = pins.missed = 0;
-        }
-    } while (again);
-    heap_pins_drop(h, &pins);
-    return rc;
-}
-
 static void rest_fiber(void *arg)
 {
     struct gather *g = arg;
-    int rc = finish(g, g->done < g->nr ? run_all(g) : 0, false);
+    int rc = 0;
+
+    if (g->done < g->nr)
+        rc = shard_run_parts(g->s, run, g, &g->done);
+    rc = finish(g, rc, false);
 
     shard_reply(g->s, g->req, rc, g->lsn);
 }
@@ -255,6 +233,6 @@ void gather_fiber(struct shard *s, struct net_req *req)
     int rc = decode(&g);
 
     if (rc == 0)
-        rc = finish(&g, run_all(&g), false);
+        rc = finish(&g, shard_run_parts(s, run, &g, &g.done), false);
     shard_reply(s, req, rc, g.lsn);
 }

@@ -41,10 +41,13 @@ static bool run_again(struct shard *s, struct heap_pins *pins, struct obstacle *
     return late == 0;
 }
 
-int shard_run(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg)
+int shard_run_parts(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg,
+                    const uint32_t *done)
 {
     struct obstacle o = {.until_ns = 0};
+    uint32_t before = *done;
     struct heap_pins pins;
+    bool again;
     int rc;
 
     pins.nr = 0;
@@ -55,9 +58,22 @@ int shard_run(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg)
         note_obstacle(s, rc, &o);
         heap_pins_take(s->heap, &pins);
         heap_unlock(s->heap);
-    } while (run_again(s, &pins, &o, &rc));
+        again = run_again(s, &pins, &o, &rc);
+        if (again && *done > before && pins.nr > HEAP_PINS_MAX / 2) {
+            heap_pins_drop(s->heap, &pins);
+            pins.nr = pins.missed = 0;
+        }
+        before = *done;
+    } while (again);
     heap_pins_drop(s->heap, &pins);
     return rc;
+}
+
+int shard_run(struct shard *s, int (*op)(struct shard *s, void *arg), void *arg)
+{
+    const uint32_t none = 0;
+
+    return shard_run_parts(s, op, arg, &none);
 }
 
 int shard_settle(struct shard *s)

@@ -98,13 +98,20 @@ static void tell(void *arg, uint32_t client, const char *line)
     sim_tell(r->w, r->cl->client[client].name, "%s", line);
 }
 
-static const struct workload *draw_load(struct sim_rng *r)
+static const struct workload *draw_load(struct sim_rng *r, uint64_t seed)
 {
+    const struct workload *drawn;
+    struct sim_rng rng;
     uint32_t n = 0;
 
-    while (workloads[n] != NULL)
+    while (workloads[n] != NULL && workloads[n]->one_in == 0)
         n++;
-    return workloads[sim_rng_below(r, n)];
+    drawn = workloads[sim_rng_below(r, n)];
+    sim_rng_seed(&rng, seed ^ UINT64_C(0x107d00000000000));
+    for (; workloads[n] != NULL; n++)
+        if (sim_rng_below(&rng, workloads[n]->one_in) == 0)
+            drawn = workloads[n];
+    return drawn;
 }
 
 static uint32_t work_faults(uint32_t faults)
@@ -146,7 +153,8 @@ static int set_stage(struct run *r)
     sim_profile_draw(r->conf.seed, r->conf.faults ? r->conf.faults : SIM_FAULTS_ALL,
                      r->conf.devices, r->conf.targets, &r->p);
     sim_rng_seed(&r->rng, r->conf.seed ^ UINT64_C(0xd14ec70400000000));
-    drawn = draw_load(&r->rng); /* also when it is given: the same run as when it was drawn */
+    drawn = draw_load(&r->rng,
+                      r->conf.seed); /* also when it is given: the same run as when it was drawn */
     r->work.load = r->conf.load ? r->conf.load : drawn;
     if (r->conf.clients != 0)
         r->p.clients = MIN(r->conf.clients, SIM_CLIENTS_MAX);

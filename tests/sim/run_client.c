@@ -37,6 +37,9 @@ int run_open_handles(struct member *m)
         rc = make_container(m->run, m->c.poh);
     if (rc == 0)
         rc = daos_cont_open(m->c.poh, RUN_CONT, DAOS_COO_RW, &m->c.coh, &info, NULL);
+    if (rc == -DER_BUSY) /* one who had it for himself alone has died */
+        rc = daos_cont_open(m->c.poh, RUN_CONT, DAOS_COO_RW | DAOS_COO_EVICT, &m->c.coh, &info,
+                            NULL);
     if (rc != 0)
         daos_pool_disconnect(m->c.poh, NULL);
     else

@@ -137,6 +137,8 @@ static int spoil(struct undo *u, struct member *m)
 
     if (rc != 0)
         u->epoch = 0; /* there are as many as there may be, or no room */
+    if (rc == 0 && m->run->work.load->spoil != NULL)
+        m->run->work.load->spoil(&m->c);
     if (rc == 0)
         rc = daos_oit_open(m->c.coh, u->epoch, &oit, NULL);
     if (rc != 0)

@@ -13,11 +13,11 @@
 #define NOT_EMPTY (-2100) /* of a compound: an object or dkey that should be empty is not */
 
 extern const struct workload work_objects, work_kv, work_array, work_dfs, work_share, work_admin,
-    work_many, work_tx;
+    work_many, work_tx, work_oit, work_lost;
 
-const struct workload *const workloads[] = {&work_objects, &work_kv,    &work_array,
-                                            &work_dfs,     &work_share, &work_admin,
-                                            &work_many,    &work_tx,    NULL};
+const struct workload *const workloads[] = {&work_objects, &work_kv,    &work_array, &work_dfs,
+                                            &work_share,   &work_admin, &work_many,  &work_tx,
+                                            &work_oit,     &work_lost,  NULL};
 
 const struct workload *workload_find(const char *name)
 {

@@ -65,6 +65,8 @@ struct workload {
     bool one_clock;
     uint32_t clients_min; /* that it needs to make sense; 0: one */
     uint32_t unknown_max; /* outcomes nobody knows before all is settled; 0: as the run says */
+    uint32_t one_in; /* drawn in one of so many runs, by a generator of its own, so that other runs
+                        stay what they were; 0: drawn with the others */
     int (*setup)(struct work_client *c);
     int (*attach)(struct work_client *c);
     /* One operation. 0, or the error that ended it without a verdict: the client's handles are gone
@@ -76,6 +78,9 @@ struct workload {
      * left. */
     void (*evicted)(struct work *w);
     int (*verify)(struct work_client *c);
+    /* Optional, when everything has been read back and will be rolled back to now: changes that no
+     * oracle hears of. */
+    void (*spoil)(struct work_client *c);
     void (*fini)(struct work *w); /* optional: beside w->priv and the oracles */
 };
 

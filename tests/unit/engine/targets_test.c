@@ -294,6 +294,44 @@ static void a_pool_of_three_is_checked_and_repaired_in_all(void **state)
     assert_int_equal(check(r), 0);
 }
 
+static int gather_small(struct rig *r, uint32_t target, char buf[16])
+{
+    struct msg_fiod iod = {.akey = rig_key("a"), .type = DAOS_IOD_SINGLE, .rec_size = DAOS_REC_ANY};
+    struct msg_get get = {.oid = rig_oid(1), .dkey = rig_key("small"), .iods = &iod, .iods_nr = 1};
+    struct msg_obj_gather_req q = {.epoch = DAOS_EPOCH_MAX, .gets = &get, .gets_nr = 1};
+    struct msg_obj_gather_rep rep;
+    struct iovec iov = {buf, 16};
+    struct net_call call;
+    int rc;
+
+    memcpy(q.hdl, r->coh, 16);
+    net_call_init(&call, MSG_OBJ_GATHER);
+    call.hdr.target = target;
+    call.req = &q;
+    call.rep = &rep;
+    call.bulk[0] = (struct net_bulk){&iov, 1, true};
+    call.bulk_nr = 1;
+    rc = net_call_wait(r->peer, &call);
+    net_call_fini(&call);
+    return rc;
+}
+
+/* A target hears of a handle when it is first used there, also by a read of many keys. */
+static void a_gather_may_be_the_first_of_a_handle(void **state)
+{
+    struct rig *r = *state;
+
+    fill(r);
+    rig_close(r, true);
+    reopen(r);
+    for (uint32_t t = 0; t < TARGETS; t++) {
+        char buf[16] = "";
+
+        assert_int_equal(gather_small(r, t, buf), 0);
+        assert_memory_equal(buf, small_of(t), 13);
+    }
+}
+
 static int halt(void *arg, uint64_t done, uint64_t total)
 {
     assert_true(done <= total);
@@ -834,6 +872,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define T(t, s) cmocka_unit_test_setup_teardown(t, s, rig_teardown)
         T(a_pool_of_three_is_checked_and_repaired_in_all, setup_mem),
+        T(a_gather_may_be_the_first_of_a_handle, setup_mem),
         T(a_check_can_be_ended_in_any_target, setup_mem),
         T(damage_in_one_hurts_no_other, setup),
         T(a_page_of_metadata_in_one, setup),
