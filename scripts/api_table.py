@@ -66,10 +66,14 @@ def outermost(text):
 
 
 def listed_errors(text):
-    """{function: the errors after "Errors:" in the comment above it}."""
+    """{function: the errors after "Errors:" in the comment above it, or all it names as -DER_*}."""
     found = {}
-    for comment, name in re.findall(r"/\*\*((?:(?!\*/).)*)\*/\s*[\w* ]+?\b(\w+)\s*\(", text, flags=re.S):
+    for comment, kind, name in re.findall(r"/\*\*((?:(?!\*/).)*)\*/\s*([\w* ]+?)\b(\w+)\s*\(", text, flags=re.S):
+        if kind.split() == ["void"]:
+            continue  # the error is somebody else's
         errors = re.split(r"\n *\* *\n", comment.partition("Errors:")[2])[0]
+        if "Errors:" not in comment:
+            errors = " ".join(re.findall(r"-DER_\w+", comment))
         found[name] = tuple(sorted(set(re.findall(r"\b(?:DER_[A-Z0-9_]+|E[A-Z0-9]{2,})\b", errors)) - BY_CHANCE - {"EQ"}))
     return found
 
