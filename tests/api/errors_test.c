@@ -7,6 +7,8 @@
 #include <daos_s3.h>
 #include <daos_task.h>
 #include <daos_uns.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <tarn.h>
 
 /* ---- Pools of their own ---- */
@@ -251,6 +253,33 @@ static void paths_that_lead_nowhere(void **state)
     }
 }
 
+/* A file system without attributes, which this thread alone sees. Needs the right to mount. */
+static void a_path_without_attributes(void **state)
+{
+    struct api *a = *state;
+    struct duns_attr_t attr = {.da_type = DAOS_PROP_CO_LAYOUT_HDF5};
+    daos_size_t before = 0, after = 0;
+    char dir[96], file[128];
+
+    snprintf(dir, sizeof(dir), "%s/plain", a->dir);
+    snprintf(file, sizeof(file), "%s/f", dir);
+    OK(mkdir(dir, 0700));
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", dir, "ramfs", 0, NULL) != 0)
+        skip();
+    OK(daos_pool_list_cont(a->poh, &before, NULL, NULL));
+    IS(ENOTSUP, duns_link_cont(a->poh, a->label, file));
+    IS(ENOTSUP, duns_create_path(a->poh, file, &attr));
+    duns_destroy_attr(&attr);
+    attr = (struct duns_attr_t){.da_type = DAOS_PROP_CO_LAYOUT_POSIX};
+    IS(ENOTSUP, duns_create_path(a->poh, file, &attr));
+    duns_destroy_attr(&attr);
+    assert_int_equal(access(file, F_OK), -1); /* neither path nor container is left */
+    OK(daos_pool_list_cont(a->poh, &after, NULL, NULL));
+    assert_int_equal(after, before);
+    OK(umount(dir));
+}
+
 /* ---- A commit under way ---- */
 
 /* The engine stands still: what is under way stays so. */
@@ -459,6 +488,7 @@ int main(void)
         FS_TEST(a_directory_that_is_in_itself),
         FS_TEST(directories_deeper_than_any_path),
         API_TEST(paths_that_lead_nowhere),
+        API_TEST(a_path_without_attributes),
         API_TEST(a_commit_that_is_under_way),
         API_TEST(a_queue_that_is_gone),
         API_TEST(no_s3),
