@@ -450,7 +450,7 @@ static inline void told_by_two_processes(void **state)
                                                                                                    \
         scene.stage = &(STAGE);                                                                    \
         scene.stories = stories;                                                                   \
-        return cmocka_run_group_tests(tests, api_group_setup_in_memory, api_group_teardown);            \
+        return cmocka_run_group_tests(tests, api_group_setup_in_memory, api_group_teardown);       \
     }
 
 #endif
