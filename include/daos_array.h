@@ -96,7 +96,7 @@ int daos_array_close(daos_handle_t oh, daos_event_t *ev);
  * Read ranges into @a sgl, which must have room for exactly as many bytes. Cells never written
  * read as zeros; arr_nr_short_read tells how many of those asked for lie beyond the end, where
  * nothing is read: the buffer says nothing there.
- * Errors: -DER_INVAL, -DER_NO_HDL, -DER_IO..., -DER_NOTSUPPORTED (list I/O limit).
+ * Errors: -DER_INVAL, -DER_NO_HDL, -DER_CSUM, -DER_IO, -DER_NOTSUPPORTED (list I/O limit).
  */
 int daos_array_read(daos_handle_t oh, daos_handle_t th, daos_array_iod_t *iod, d_sg_list_t *sgl,
                     daos_event_t *ev);

@@ -448,20 +448,22 @@ int daos_prop_set_str(daos_prop_t *prop, uint32_t type, const char *str, daos_si
 int daos_prop_entry_set_str(struct daos_prop_entry *entry, const char *str, daos_size_t len);
 
 /**
- * Copy a blob of @a size bytes into the entry of this type, freeing what it held.
- * Errors: -DER_NONEXIST, -DER_INVAL.
+ * Copy a blob of @a size bytes into the entry of this type, freeing what it held. Of a
+ * d_rank_list_t the ranks are copied too.
+ * Errors: -DER_NONEXIST, -DER_INVAL, -DER_NOMEM.
  */
 int daos_prop_set_ptr(daos_prop_t *prop, uint32_t type, const void *ptr, daos_size_t size);
 
 /**
- * Copy a blob of @a size bytes into @a entry, freeing what it held.
+ * Copy a blob of @a size bytes into @a entry, freeing what it held; as daos_prop_set_ptr().
  * Errors: -DER_INVAL, -DER_NOMEM.
  */
 int daos_prop_entry_set_ptr(struct daos_prop_entry *entry, const void *ptr, daos_size_t size);
 
 /**
- * Give @a entry_dst its own copy of the @a len bytes that @a entry_src points at.
- * Errors: -DER_NOMEM.
+ * Give @a entry_dst its own copy of the @a len bytes that @a entry_src points at. What it held is
+ * not freed.
+ * Errors: -DER_INVAL, -DER_NOMEM.
  */
 int daos_prop_entry_dup_ptr(struct daos_prop_entry *entry_dst, struct daos_prop_entry *entry_src,
                             size_t len);
@@ -473,8 +475,8 @@ int daos_prop_entry_dup_ptr(struct daos_prop_entry *entry_dst, struct daos_prop_
 int daos_prop_entry_cmp_acl(struct daos_prop_entry *entry1, struct daos_prop_entry *entry2);
 
 /**
- * Give @a dst its own copy of the root ids of @a src.
- * Errors: -DER_NOMEM.
+ * Give @a dst its own copy of the root ids of @a src. What it held is not freed.
+ * Errors: -DER_INVAL, -DER_NOMEM.
  */
 int daos_prop_entry_dup_co_roots(struct daos_prop_entry *dst, struct daos_prop_entry *src);
 

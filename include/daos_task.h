@@ -619,7 +619,7 @@ int daos_task_create(daos_opc_t opc, tse_sched_t *sched, unsigned int num_deps,
 
 /**
  * Make a finished task ready for another operation.
- * Errors: -DER_INVAL, -DER_NO_PERM (still running).
+ * Errors: -DER_INVAL, -DER_NOSYS, -DER_NO_PERM (still running).
  */
 int daos_task_reset(tse_task_t *task, daos_opc_t opc);
 
@@ -634,9 +634,9 @@ void *daos_task_set_priv(tse_task_t *task, void *priv);
 
 /**
  * Run ready tasks and let operations progress, for up to @a timeout microseconds or until the
- * scheduler is empty (@a is_empty).
- * Errors: -DER_TIMEDOUT when the time is over and work remains (callers ignore it), transport
- * errors.
+ * scheduler is empty (@a is_empty). Several threads may drive one scheduler.
+ * Errors: -DER_INVAL, -DER_UNINIT, -DER_TIMEDOUT when the time is over and work remains (callers
+ * ignore it), transport errors.
  */
 int daos_progress(tse_sched_t *sched, int64_t timeout, bool *is_empty);
 

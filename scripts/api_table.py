@@ -66,10 +66,14 @@ def outermost(text):
 
 
 def listed_errors(text):
-    """{function: the errors after "Errors:" in the comment above it}."""
+    """{function: the errors after "Errors:" in the comment above it, or all it names as -DER_*}."""
     found = {}
-    for comment, name in re.findall(r"/\*\*((?:(?!\*/).)*)\*/\s*[\w* ]+?\b(\w+)\s*\(", text, flags=re.S):
+    for comment, kind, name in re.findall(r"/\*\*((?:(?!\*/).)*)\*/\s*([\w* ]+?)\b(\w+)\s*\(", text, flags=re.S):
+        if kind.split() == ["void"]:
+            continue  # the error is somebody else's
         errors = re.split(r"\n *\* *\n", comment.partition("Errors:")[2])[0]
+        if "Errors:" not in comment:
+            errors = " ".join(re.findall(r"-DER_\w+", comment))
         found[name] = tuple(sorted(set(re.findall(r"\b(?:DER_[A-Z0-9_]+|E[A-Z0-9]{2,})\b", errors)) - BY_CHANCE - {"EQ"}))
     return found
 
@@ -140,7 +144,8 @@ def provoked(renamed):
     def saw(error, name):
         found[renamed.get(name, name)].add(error)
 
-    for path in [*pathlib.Path("tests/api").rglob("*.[ch]"), *pathlib.Path("tests/unit/client").glob("*.c")]:
+    for path in [*pathlib.Path("tests/api").rglob("*.[ch]"), *pathlib.Path("tests/unit/client").glob("*.c"),
+                 *pathlib.Path("tests/unit/include").glob("*.c")]:
         text = no_comments(path.read_text()).replace("\\\n", " ")
         for statement in re.split(r"[;{}]", text):
             m = re.match(r"\s*assert_int_equal\(\s*(\w+)\(.*,\s*-?(DER_\w+|E[A-Z0-9]+)\)$", statement, flags=re.S)
@@ -162,8 +167,8 @@ def notes(faults, fns):
         if not line.strip() or line.startswith("#"):
             continue
         parts = [p.strip() for p in line.split("|")]
-        if len(parts) != 3 or parts[1] not in ("nosys", "part", "stub", "differs", "untested"):
-            faults.append(f"{NOTES}:{nr}: not `names | nosys, part, stub, differs or untested | text`")
+        if len(parts) != 3 or parts[1] not in ("nosys", "part", "stub", "differs", "untested", "never"):
+            faults.append(f"{NOTES}:{nr}: not `names | nosys, part, stub, differs, untested or never | text`")
             continue
         for pattern in parts[0].split():
             hits = fnmatch.filter(fns, pattern)
@@ -174,10 +179,27 @@ def notes(faults, fns):
     return found
 
 
-def contract_of(fn, stories, errors):
+def cannot_be(fn, told, faults):
+    """The errors that a note says this function never gives; the note begins with them, up to a colon."""
+    never = set()
+    for kind, text in told:
+        if kind == "never":
+            never |= set(text.partition(":")[0].split())
+    for e in sorted(never - set(fn.errors)):
+        faults.append(f"{NOTES}: {fn.name} never gives {e}, and its header does not say it does")
+    return never
+
+
+def contract_of(fn, told, stories, errors, faults):
     """How its contract has been told: letters, and the errors that nobody has provoked."""
-    missing = [e.removeprefix("DER_") for e in fn.errors if e not in errors[fn.name]]
-    letters = ["e"] if fn.errors and not missing else []
+    never = cannot_be(fn, told, faults)
+    for e in sorted(never & errors[fn.name]):
+        faults.append(f"{NOTES}: {fn.name} never gives {e}, and a test expects it")
+    documented = [e for e in fn.errors if e not in never]
+    if any(kind == "nosys" for kind, _ in told):
+        documented = ["ENOSYS" if fn.name.startswith(("dfs_", "ds3_")) else "DER_NOSYS"]
+    missing = [e.removeprefix("DER_") for e in documented if e not in errors[fn.name]]
+    letters = ["e"] if documented and not missing else []
     if fn.name in stories:
         letters += (["a"] if fn.event else []) + ["t", "p"]
     return " ".join(letters) + (f" (not {', '.join(missing)})" if missing else "")
@@ -190,11 +212,12 @@ def row(fn, told, calls, contract):
             state = KINDS[kind]
     tests = calls[:SHOWN]
     by = ", ".join(tests) + (", ..." if len(calls) > SHOWN else "")
-    remarks = [text for kind, text in told if kind != "untested" or not calls]
+    remarks = [text for kind, text in told if kind not in ("untested", "never") or (kind == "untested" and not calls)]
+    remarks += ["Never " + text.replace("DER_", "") for kind, text in told if kind == "never"]
     return f"| `{fn.name}` | {state} | {contract.strip()} | {by or '-'} | {' '.join(remarks)} |"
 
 
-def table(fns, renamed, calls, told, stories, errors):
+def table(fns, renamed, calls, told, stories, errors, faults):
     lines = [
         "# Compatibility with DAOS 2.8", "",
         "<!-- written by scripts/api_table.py from include/, tests/, the library and docs/compatibility.in -->", "",
@@ -206,7 +229,8 @@ def table(fns, renamed, calls, told, stories, errors):
         f"- Tests: sources below `tests/`, the first {SHOWN}; `api/` is the suite that sees the public API only.",
         "- Contract: **a** told with events (in a queue, in none, as a child, one that is refused), **t** by two threads at",
         "  once, **p** by two processes at once (`tests/api/contract/`); **e** every error that the header lists is provoked",
-        "  by a test, apart from those of no memory, which have tests of their own; in brackets: those that are not.", "",
+        "  by a test, apart from those of no memory, which have tests of their own, and those that the remark says never",
+        "  come; in brackets: those that are not. What is not there has one error, and it is provoked.", "",
         "All is in `libdaos.so.2`; `libdfs.so`, `libduns.so`, `libdaos_common.so`, `libgurt.so` and `libcart.so` lead to it.",
         "Both spellings of renamed functions are exported: " +
         ", ".join(f"`{old}` and `{new}`" for old, new in sorted(renamed.items())) + ".",
@@ -220,7 +244,7 @@ def table(fns, renamed, calls, told, stories, errors):
         body += [f"## {title} (`{header}`)", "", "| function | state | contract | tested by | remark |",
                  "| --- | --- | --- | --- | --- |"]
         for fn in mine:
-            line = row(fn, told[fn.name], calls[fn.name], contract_of(fn, stories, errors))
+            line = row(fn, told[fn.name], calls[fn.name], contract_of(fn, told[fn.name], stories, errors, faults))
             counts[line.split("|")[2].strip()] += 1
             counts["tested"] += bool(calls[fn.name])
             body.append(line)
@@ -272,7 +296,7 @@ def main():
     fns, renamed = declared()
     calls, told = tested(renamed), notes(faults, fns)
     stories, errors = contracts(faults, renamed), provoked(renamed)
-    for path, text in ((MAP, version_script(fns, renamed)), (TABLE, table(fns, renamed, calls, told, stories, errors))):
+    for path, text in ((MAP, version_script(fns, renamed)), (TABLE, table(fns, renamed, calls, told, stories, errors, faults))):
         if "--write" in sys.argv:
             path.write_text(text)
         elif not path.exists() or path.read_text() != text:

@@ -72,7 +72,10 @@ void tse_sched_decref(tse_sched_t *sched);
  */
 void tse_sched_complete(tse_sched_t *sched, int ret, bool cancel);
 
-/** Add a callback for the scheduler's completion. -DER_NOMEM. */
+/**
+ * Add a callback for the scheduler's completion; the last one added is called first.
+ * Errors: -DER_INVAL, -DER_NOMEM.
+ */
 int tse_sched_register_comp_cb(tse_sched_t *sched, tse_sched_comp_cb_t comp_cb, void *arg);
 
 /** Run ready tasks and see to completed ones until nothing changes. Never waits. */
@@ -83,26 +86,34 @@ bool tse_sched_check_complete(tse_sched_t *sched);
 
 /**
  * A new task of a scheduler, with its body (NULL: someone else completes it) and a private
- * pointer. -DER_NOMEM.
+ * pointer.
+ * Errors: -DER_INVAL, -DER_NOMEM.
  */
 int tse_task_create(tse_task_func_t task_func, tse_sched_t *sched, void *priv, tse_task_t **taskp);
 
 /**
  * Hand a task to its scheduler. @a instant: if nothing holds it back, run the body now; its result
  * is in dt_result, not in what this returns (0).
+ * Errors: -DER_NO_PERM (it has been scheduled).
  */
 int tse_task_schedule(tse_task_t *task, bool instant);
 
-/** As tse_task_schedule(), the body not before @a delay microseconds. */
+/**
+ * As tse_task_schedule(), the body not before @a delay microseconds.
+ * Errors: -DER_NO_PERM (it has been scheduled).
+ */
 int tse_task_schedule_with_delay(tse_task_t *task, bool instant, uint64_t delay);
 
 /**
- * Add a completion callback; it gets a copy of @a arg_size bytes at @a arg. -DER_NO_PERM on a
- * completed task, -DER_NOMEM.
+ * Add a completion callback; it gets a copy of @a arg_size bytes at @a arg.
+ * Errors: -DER_INVAL, -DER_NO_PERM (the task is complete), -DER_NOMEM.
  */
 int tse_task_register_comp_cb(tse_task_t *task, tse_task_cb_t comp_cb, void *arg, size_t arg_size);
 
-/** Add a completion callback and run the task again after @a delay microseconds. */
+/**
+ * Add a completion callback and run the task again after @a delay microseconds, or do neither.
+ * Errors: -DER_INVAL (also: it has no body), -DER_NO_PERM (it does not run), -DER_NOMEM.
+ */
 int tse_task_register_comp_cb_and_reinit(tse_task_t *task, tse_task_cb_t comp_cb, void *arg,
                                          size_t arg_size, uint64_t delay);
 
@@ -114,7 +125,7 @@ int tse_task_register_comp_cb_and_reinit(tse_task_t *task, tse_task_cb_t comp_cb
  */
 void tse_task_complete(tse_task_t *task, int ret);
 
-/** @a size bytes that live as long as the task. */
+/** @a size bytes that live as long as the task; NULL when there is no memory. */
 void *tse_task_buf_embedded(tse_task_t *task, int size);
 
 /** Private pointer of a task. */
@@ -124,32 +135,37 @@ void *tse_task_get_priv(tse_task_t *task);
 void *tse_task_set_priv(tse_task_t *task, void *priv);
 
 /**
- * Make a task wait for others, of any scheduler; completed ones do not count. -DER_NO_PERM when
- * the task has completed.
+ * Make a task wait for others, of any scheduler; completed ones do not count. All or none.
+ * Errors: -DER_INVAL (also: one is the task itself), -DER_NO_PERM (the task is complete),
+ * -DER_NOMEM.
  */
 int tse_task_register_deps(tse_task_t *task, int num_deps, tse_task_t **dep_tasks);
 
 /**
  * Add a callback before the body and one at completion, each with a copy of its data; either may
- * be NULL. The first may complete or re-initialise the task. -DER_NO_PERM on a completed task,
- * -DER_NOMEM.
+ * be NULL. The first may complete or re-initialise the task.
+ * Errors: -DER_NO_PERM (the task is complete), -DER_NOMEM.
  */
 int tse_task_register_cbs(tse_task_t *task, tse_task_cb_t prep_cb, void *prep_data,
                           size_t prep_data_size, tse_task_cb_t comp_cb, void *comp_data,
                           size_t comp_data_size);
 
 /**
- * Run a task again, from one of its callbacks or after completion. -DER_NO_PERM when it is neither
- * running nor complete or its scheduler cancels, -DER_INVAL without a body.
+ * Run a task again, from one of its callbacks or after completion.
+ * Errors: -DER_NO_PERM (it is neither running nor complete, or its scheduler cancels), -DER_INVAL
+ * (it has no body).
  */
 int tse_task_reinit(tse_task_t *task);
 
-/** As tse_task_reinit() after @a delay microseconds. */
+/**
+ * As tse_task_reinit() after @a delay microseconds.
+ * Errors: -DER_NO_PERM, -DER_INVAL.
+ */
 int tse_task_reinit_with_delay(tse_task_t *task, uint64_t delay);
 
 /**
- * Give a completed task another body and private pointer, to be scheduled anew. -DER_NO_PERM when
- * it is not idle.
+ * Give a completed task another body and private pointer, to be scheduled anew.
+ * Errors: -DER_NO_PERM (it waits, runs or has callbacks left).
  */
 int tse_task_reset(tse_task_t *task, tse_task_func_t task_func, void *priv);
 
@@ -174,10 +190,16 @@ void tse_task_list_sched(d_list_t *head, bool instant);
 /** Complete all tasks of a list with @a rc. */
 void tse_task_list_abort(d_list_t *head, int rc);
 
-/** Make every task of a list wait for @a task. */
+/**
+ * Make every task of a list wait for @a task. At an error those before the one that has it do.
+ * Errors: as tse_task_register_deps(): -DER_INVAL, -DER_NO_PERM, -DER_NOMEM.
+ */
 int tse_task_list_depend(d_list_t *head, tse_task_t *task);
 
-/** Make @a task wait for every task of a list. */
+/**
+ * Make @a task wait for every task of a list.
+ * Errors: as tse_task_register_deps(): -DER_NO_PERM, -DER_NOMEM.
+ */
 int tse_task_depend_list(tse_task_t *task, d_list_t *head);
 
 /** Call @a cb for each task of a list; not 0 stops and is returned. */

@@ -5,7 +5,8 @@
  *
  * A table calls back into d_hash_table_ops_t; only hop_key_cmp is required. Records are counted by
  * their owner through hop_rec_addref and hop_rec_decref; the table itself holds one reference to
- * each record unless it is EPHEMERAL. Lock choices are feature bits.
+ * each record unless it is EPHEMERAL. Lock choices are feature bits; without hop_rec_hash one lock
+ * is for the whole table.
  */
 #ifndef TARN_GURT_HASH_H
 #define TARN_GURT_HASH_H
@@ -108,7 +109,8 @@ d_list_t *d_hash_rec_find_insert(struct d_hash_table *htable, const void *key, u
 int d_hash_rec_insert(struct d_hash_table *htable, const void *key, unsigned int ksize,
                       d_list_t *link, bool exclusive);
 
-/** Insert a record whose key hop_key_init makes. -DER_INVAL without that callback. */
+/** Insert a record whose key hop_key_init makes. -DER_INVAL without that callback or hop_rec_hash.
+ */
 int d_hash_rec_insert_anonym(struct d_hash_table *htable, d_list_t *link, void *arg);
 
 /** Remove a key's record, dropping the table's reference; was there one? */
@@ -132,7 +134,7 @@ void d_hash_rec_addref(struct d_hash_table *htable, d_list_t *link);
  */
 void d_hash_rec_decref(struct d_hash_table *htable, d_list_t *link);
 
-/** Drop @a count references. -DER_INVAL when there are fewer. */
+/** Drop @a count references. -DER_INVAL when there are fewer: then the record is freed. */
 int d_hash_rec_ndecref(struct d_hash_table *htable, int count, d_list_t *link);
 
 /** Is this record in no table? */

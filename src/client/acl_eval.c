@@ -138,26 +138,29 @@ int daos_acl_principal_to_gid(const char *principal, gid_t *gid)
 
 int daos_acl_principal_from_str(const char *str, enum daos_acl_principal_type *type, char **name)
 {
+    static const struct {
+        const char *text;
+        enum daos_acl_principal_type type;
+    } nameless[] = {{DAOS_ACL_PRINCIPAL_OWNER, DAOS_ACL_OWNER},
+                    {DAOS_ACL_PRINCIPAL_OWNER_GRP, DAOS_ACL_OWNER_GROUP},
+                    {DAOS_ACL_PRINCIPAL_EVERYONE, DAOS_ACL_EVERYONE}};
+    char *copy;
+
     if (str == NULL || type == NULL || name == NULL)
         return -DER_INVAL;
-    *name = NULL;
-    if (strcmp(str, DAOS_ACL_PRINCIPAL_OWNER) == 0) {
-        *type = DAOS_ACL_OWNER;
-        return 0;
-    }
-    if (strcmp(str, DAOS_ACL_PRINCIPAL_OWNER_GRP) == 0) {
-        *type = DAOS_ACL_OWNER_GROUP;
-        return 0;
-    }
-    if (strcmp(str, DAOS_ACL_PRINCIPAL_EVERYONE) == 0) {
-        *type = DAOS_ACL_EVERYONE;
-        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(nameless); i++) {
+        if (strcmp(str, nameless[i].text) == 0) {
+            *type = nameless[i].type;
+            *name = NULL;
+            return 0;
+        }
     }
     if ((str[0] != 'u' && str[0] != 'g') || str[1] != ':' || !daos_acl_principal_is_valid(str + 2))
         return -DER_INVAL;
-    *name = base_strdup(str + 2);
-    if (*name == NULL)
+    copy = base_strdup(str + 2);
+    if (copy == NULL)
         return -DER_NOMEM;
+    *name = copy;
     *type = str[0] == 'u' ? DAOS_ACL_USER : DAOS_ACL_GROUP;
     return 0;
 }

@@ -147,6 +147,7 @@ static void forked(void)
     struct client *c = client_default.client;
 
     rt_mutex_init(&client_default.lock);
+    gurt_forked();
     if (c == NULL)
         return;
     rt_mutex_init(&c->lock);

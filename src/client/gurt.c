@@ -5,6 +5,7 @@
 #include <limits.h>
 #include "base/fail.h"
 #include "base/label.h"
+#include "client/impl.h"
 
 /* ---- Memory ---- */
 
@@ -114,30 +115,58 @@ void d_free_string(struct d_string_buffer_t *buf)
 
 /* ---- Environment ---- */
 
+/* What getenv() gives is gone once another thread changes the variable, so it is looked at under
+ * the lock only. */
+static pthread_mutex_t env_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void gurt_forked(void)
+{
+    pthread_mutex_init(&env_lock, NULL);
+}
+
+/* The variable, or NULL; env_end() ends looking at it. */
+static const char *env_begin(const char *name)
+{
+    D_MUTEX_LOCK(&env_lock);
+    return getenv(name);
+}
+
+static int env_end(int rc)
+{
+    D_MUTEX_UNLOCK(&env_lock);
+    return rc;
+}
+
+/* A change of it, whose call gave failed. */
+static int env_changed(bool failed)
+{
+    return env_end(failed ? d_errno2der(errno) : 0);
+}
+
 bool d_isenv_def(char *name)
 {
-    return getenv(name) != NULL;
+    bool is = env_begin(name) != NULL;
+
+    env_end(0);
+    return is;
 }
 
 int d_getenv_str(char *str_val, size_t str_size, const char *name)
 {
-    const char *v = getenv(name);
+    const char *v = env_begin(name);
 
     if (v == NULL)
-        return -DER_NONEXIST;
+        return env_end(-DER_NONEXIST);
     snprintf(str_val, str_size, "%s", v);
-    return strlen(v) < str_size ? 0 : -DER_TRUNC;
+    return env_end(strlen(v) < str_size ? 0 : -DER_TRUNC);
 }
 
 int d_agetenv_str(char **str_val, const char *name)
 {
-    const char *v = getenv(name);
+    const char *v = env_begin(name);
 
-    *str_val = NULL;
-    if (v == NULL)
-        return -DER_NONEXIST;
-    *str_val = base_strdup(v);
-    return *str_val ? 0 : -DER_NOMEM;
+    *str_val = v != NULL ? base_strdup(v) : NULL;
+    return env_end(v == NULL ? -DER_NONEXIST : *str_val == NULL ? -DER_NOMEM : 0);
 }
 
 void d_freeenv_str(char **str_val)
@@ -148,18 +177,18 @@ void d_freeenv_str(char **str_val)
 
 int d_getenv_uint64_t(const char *name, uint64_t *uint64_val)
 {
-    const char *v = getenv(name);
+    const char *v = env_begin(name);
     char *end;
     uint64_t n;
 
     if (v == NULL)
-        return -DER_NONEXIST;
+        return env_end(-DER_NONEXIST);
     errno = 0;
     n = strtoull(v, &end, 0);
     if (end == v || *end != '\0' || errno != 0)
-        return -DER_INVAL;
+        return env_end(-DER_INVAL);
     *uint64_val = n;
-    return 0;
+    return env_end(0);
 }
 
 int d_getenv_uint32_t(const char *name, uint32_t *uint32_val)
@@ -186,47 +215,51 @@ int d_getenv_int(const char *name, unsigned int *uint_val)
 
 int d_getenv_bool(const char *name, bool *bool_val)
 {
-    const char *v = getenv(name);
+    const char *v = env_begin(name);
     char *end;
     long n;
 
     if (v == NULL)
-        return -DER_NONEXIST;
+        return env_end(-DER_NONEXIST);
     n = strtol(v, &end, 0);
     *bool_val = end == v || *end != '\0' || n != 0;
-    return 0;
+    return env_end(0);
 }
 
 int d_getenv_char(const char *name, char *char_val)
 {
-    const char *v = getenv(name);
+    const char *v = env_begin(name);
 
     if (v == NULL)
-        return -DER_NONEXIST;
+        return env_end(-DER_NONEXIST);
     if (strlen(v) != 1)
-        return -DER_INVAL;
+        return env_end(-DER_INVAL);
     *char_val = v[0];
-    return 0;
+    return env_end(0);
 }
 
 int d_putenv(char *name)
 {
-    return d_errno2der(putenv(name) == 0 ? 0 : errno);
+    D_MUTEX_LOCK(&env_lock);
+    return env_changed(putenv(name) != 0);
 }
 
 int d_setenv(const char *name, const char *value, int overwrite)
 {
-    return d_errno2der(setenv(name, value, overwrite) == 0 ? 0 : errno);
+    D_MUTEX_LOCK(&env_lock);
+    return env_changed(setenv(name, value, overwrite) != 0);
 }
 
 int d_unsetenv(const char *name)
 {
-    return d_errno2der(unsetenv(name) == 0 ? 0 : errno);
+    D_MUTEX_LOCK(&env_lock);
+    return env_changed(unsetenv(name) != 0);
 }
 
 int d_clearenv(void)
 {
-    return clearenv() == 0 ? 0 : -DER_MISC;
+    D_MUTEX_LOCK(&env_lock);
+    return env_end(clearenv() == 0 ? 0 : -DER_MISC);
 }
 
 /* ---- Text of ids and keys ---- */

@@ -5,8 +5,8 @@
  * mutex or a reader-writer lock). Callbacks about references run under the lock of the record's
  * list; hop_rec_free runs without any, because it may well use the table.
  *
- * A record's list is found by hop_rec_hash. Where no lock depends on it (NOLOCK, GLOCK) that
- * callback may be missing: the links alone say where a record is.
+ * A record's list is found by hop_rec_hash, where its lock depends on it. Without that callback one
+ * lock is for all lists: the links alone say where a record is.
  */
 #include <gurt/common.h>
 #include <gurt/hash.h>
@@ -105,7 +105,8 @@ static int locks_make(struct d_hash_table *t)
     uint32_t nr = 1u << t->ht_bits;
     int rc = lock_init(t, &t->ht_lock);
 
-    if (rc != 0 || (t->ht_feats & (D_HASH_FT_NOLOCK | D_HASH_FT_GLOCK)) != 0)
+    if (rc != 0 || (t->ht_feats & (D_HASH_FT_NOLOCK | D_HASH_FT_GLOCK)) != 0 ||
+        t->ht_ops->hop_rec_hash == NULL)
         return rc;
     t->ht_locks = base_calloc(nr, sizeof(*t->ht_locks));
     if (t->ht_locks == NULL) {
@@ -139,7 +140,6 @@ static uint32_t rec_bucket(struct d_hash_table *t, d_list_t *link)
 {
     if (t->ht_locks == NULL)
         return 0; /* nobody asks */
-    ASSERT(t->ht_ops->hop_rec_hash != NULL);
     return bucket_of(t, t->ht_ops->hop_rec_hash(t, link));
 }
 

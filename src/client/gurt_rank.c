@@ -195,7 +195,7 @@ bool d_rank_list_identical(d_rank_list_t *a, d_rank_list_t *b)
 
 d_rank_list_t *uint32_array_to_rank_list(uint32_t *ints, size_t len)
 {
-    d_rank_list_t *l = d_rank_list_alloc((uint32_t)len);
+    d_rank_list_t *l = len <= UINT32_MAX ? d_rank_list_alloc((uint32_t)len) : NULL;
 
     if (l != NULL && len > 0)
         memcpy(l->rl_ranks, ints, len * sizeof(*ints));

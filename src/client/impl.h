@@ -168,4 +168,7 @@ struct ident {
 int ident_self(struct ident *id);
 void ident_fini(struct ident *id);
 
+/* In a child of fork(): the lock on the environment is free (gurt.c). */
+void gurt_forked(void);
+
 #endif

@@ -63,7 +63,7 @@ void daos_prop_fini(daos_prop_t *prop)
 {
     uint32_t i;
 
-    for (i = 0; prop != NULL && i < prop->dpp_nr; i++)
+    for (i = 0; prop != NULL && prop->dpp_entries != NULL && i < prop->dpp_nr; i++)
         entry_free(&prop->dpp_entries[i]);
 }
 
@@ -107,18 +107,47 @@ int daos_prop_set_str(daos_prop_t *prop, uint32_t type, const char *str, daos_si
     return e ? daos_prop_entry_set_str(e, str, len) : -DER_NONEXIST;
 }
 
+/* A list of ranks has an array of its own, which is copied with it. */
+static int dup_ranks(struct daos_prop_entry *dst, const d_rank_list_t *src)
+{
+    d_rank_list_t *l = base_calloc(1, sizeof(*l));
+
+    if (l == NULL)
+        return -DER_NOMEM;
+    l->rl_ranks = base_calloc(src->rl_nr + 1, sizeof(*l->rl_ranks));
+    if (l->rl_ranks == NULL) {
+        base_free(l);
+        return -DER_NOMEM;
+    }
+    if (src->rl_nr > 0)
+        memcpy(l->rl_ranks, src->rl_ranks, src->rl_nr * sizeof(*l->rl_ranks));
+    l->rl_nr = src->rl_nr;
+    dst->dpe_val_ptr = l;
+    return 0;
+}
+
 int daos_prop_entry_set_ptr(struct daos_prop_entry *entry, const void *ptr, daos_size_t size)
 {
-    void *copy;
+    struct daos_prop_entry copy;
+    bool ranks;
+    int rc = 0;
 
     if (entry == NULL || ptr == NULL || size == 0 || !daos_prop_has_ptr(entry))
         return -DER_INVAL;
-    copy = base_alloc(size);
-    if (copy == NULL)
-        return -DER_NOMEM;
-    memcpy(copy, ptr, size);
-    base_free(entry->dpe_val_ptr);
-    entry->dpe_val_ptr = copy;
+    ranks = entry->dpe_type == DAOS_PROP_PO_SVC_LIST;
+    if (ranks && size != sizeof(d_rank_list_t))
+        return -DER_INVAL;
+    copy = *entry;
+    if (ranks)
+        rc = dup_ranks(&copy, ptr);
+    else if ((copy.dpe_val_ptr = base_alloc(size)) == NULL)
+        rc = -DER_NOMEM;
+    else
+        memcpy(copy.dpe_val_ptr, ptr, size);
+    if (rc != 0)
+        return rc;
+    entry_free(entry);
+    *entry = copy;
     return 0;
 }
 
@@ -162,24 +191,6 @@ int daos_prop_entry_cmp_acl(struct daos_prop_entry *entry1, struct daos_prop_ent
                : -DER_MISMATCH;
 }
 
-static int dup_ranks(struct daos_prop_entry *dst, const d_rank_list_t *src)
-{
-    d_rank_list_t *l = base_calloc(1, sizeof(*l));
-
-    if (l == NULL)
-        return -DER_NOMEM;
-    l->rl_ranks = base_calloc(src->rl_nr + 1, sizeof(*l->rl_ranks));
-    if (l->rl_ranks == NULL) {
-        base_free(l);
-        return -DER_NOMEM;
-    }
-    if (src->rl_nr > 0)
-        memcpy(l->rl_ranks, src->rl_ranks, src->rl_nr * sizeof(*l->rl_ranks));
-    l->rl_nr = src->rl_nr;
-    dst->dpe_val_ptr = l;
-    return 0;
-}
-
 /* dst gets its own copy of all that src holds. */
 static int entry_dup(struct daos_prop_entry *dst, struct daos_prop_entry *src)
 {
@@ -201,13 +212,19 @@ static int entry_dup(struct daos_prop_entry *dst, struct daos_prop_entry *src)
     }
 }
 
+static bool has_entries(const daos_prop_t *prop)
+{
+    return prop->dpp_nr == 0 || prop->dpp_entries != NULL;
+}
+
 int daos_prop_merge2(daos_prop_t *old_prop, daos_prop_t *new_prop, daos_prop_t **out_prop)
 {
     daos_prop_t *out;
     uint32_t i, n, at = 0;
     int rc = 0;
 
-    if (old_prop == NULL || out_prop == NULL)
+    if (old_prop == NULL || out_prop == NULL || !has_entries(old_prop) ||
+        (new_prop != NULL && !has_entries(new_prop)))
         return -DER_INVAL;
     n = old_prop->dpp_nr;
     for (i = 0; new_prop != NULL && i < new_prop->dpp_nr; i++)

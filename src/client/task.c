@@ -181,7 +181,7 @@ static int query_key(daos_obj_query_key_t *a)
 {
     int rc = 0;
 
-    if (a->flags != 0)
+    if (a->flags != 0 || a->max_epoch == NULL)
         rc = daos_obj_query_key(a->oh, a->th, a->flags, a->dkey, a->akey, a->recx, NULL);
     if (rc == 0 && a->max_epoch != NULL)
         rc = daos_obj_query_max_epoch(a->oh, a->th, a->max_epoch, NULL);
@@ -333,12 +333,13 @@ void *daos_task_set_priv(tse_task_t *task, void *priv)
 static void sleep_for_work(struct client *c, tse_sched_t *sched, uint64_t left_ns)
 {
     struct rt_event ev = RT_EVENT_INIT;
+    struct tse_waker w = {.ev = &ev};
     uint64_t due_ns;
 
-    tse_sched_wake_by(sched, &ev);
+    tse_sched_wake(sched, &w);
     if (!tse_sched_ready(sched, &due_ns))
         client_wait(c, &ev, left_ns < due_ns ? left_ns : due_ns);
-    tse_sched_wake_by(sched, NULL);
+    tse_sched_wake_no_more(sched, &w);
 }
 
 int daos_progress(tse_sched_t *sched, int64_t timeout, bool *is_empty)

@@ -76,7 +76,7 @@ struct sched {
     pthread_mutex_t lock;
     d_list_t waiting, ready, running, ended, done;
     struct sched_cb *comps;
-    struct rt_event *wake;
+    struct tse_waker *wakers;
     ATOMIC uint32_t refs;
     uint32_t nr; /* tasks on the lists */
     bool cancelling, completing, complete;
@@ -122,8 +122,8 @@ static struct sched *lock_of(struct task *t)
 
 static void wake(struct sched *s)
 {
-    if (s->wake != NULL)
-        rt_event_set(s->wake);
+    for (struct tse_waker *w = s->wakers; w != NULL; w = w->next)
+        rt_event_set(w->ev);
 }
 
 /* Onto the list of its state; the list holds a reference. */
@@ -149,7 +149,8 @@ static void leave(struct sched *s, struct task *t)
 {
     d_list_del_init(&t->link);
     t->state = IDLE;
-    s->nr--;
+    if (--s->nr == 0)
+        wake(s);
 }
 
 static void enter_waiting(struct sched *s, struct task *t)
@@ -283,6 +284,15 @@ static struct cb *cb_new(tse_task_cb_t fn, const void *data, size_t size)
     return c;
 }
 
+/* Last in, first out. Under the lock. */
+static void put_comp(struct task *t, struct cb *comp)
+{
+    if (comp == NULL)
+        return;
+    comp->next = t->comps;
+    t->comps = comp;
+}
+
 int tse_task_register_cbs(tse_task_t *task, tse_task_cb_t prep_cb, void *prep_data,
                           size_t prep_data_size, tse_task_cb_t comp_cb, void *comp_data,
                           size_t comp_data_size)
@@ -305,10 +315,7 @@ int tse_task_register_cbs(tse_task_t *task, tse_task_cb_t prep_cb, void *prep_da
         for (last = &t->preps; *last != NULL; last = &(*last)->next)
             continue;
         *last = prep;
-        if (comp != NULL) {
-            comp->next = t->comps;
-            t->comps = comp;
-        }
+        put_comp(t, comp);
         prep = comp = NULL;
     }
     D_MUTEX_UNLOCK(&s->lock);
@@ -324,16 +331,12 @@ int tse_task_register_comp_cb(tse_task_t *task, tse_task_cb_t comp_cb, void *arg
     return tse_task_register_cbs(task, NULL, NULL, 0, comp_cb, arg, arg_size);
 }
 
-/* One more task waits for dep, unless that is done. */
-static int depend(struct task *t, tse_task_t *dep)
+/* One more task waits for dep, unless that is done. Takes d. */
+static void depend(struct task *t, tse_task_t *dep, struct dep *d)
 {
-    struct dep *d = base_alloc(sizeof(*d));
     struct task *on = task_of(dep);
-    struct sched *s;
+    struct sched *s = lock_of(t);
 
-    if (d == NULL)
-        return -DER_NOMEM;
-    s = lock_of(t);
     t->deps++;
     t->added++;
     if (t->state == READY)
@@ -348,32 +351,66 @@ static int depend(struct task *t, tse_task_t *dep)
     }
     D_MUTEX_UNLOCK(&s->lock);
     if (d == NULL)
-        return 0;
+        return;
     base_free(d);
     s = lock_of(t);
     t->deps--;
     if (t->state == WAITING)
         enter_waiting(s, t);
     D_MUTEX_UNLOCK(&s->lock);
+}
+
+static void deps_free(struct dep *d)
+{
+    struct dep *next;
+
+    for (; d != NULL; d = next) {
+        next = d->next;
+        base_free(d);
+    }
+}
+
+/* So many, in a row. */
+static int deps_new(int nr, struct dep **deps)
+{
+    *deps = NULL;
+    for (int i = 0; i < nr; i++) {
+        struct dep *d = base_alloc(sizeof(*d));
+
+        if (d == NULL) {
+            deps_free(*deps);
+            return -DER_NOMEM;
+        }
+        *d = (struct dep){.next = *deps};
+        *deps = d;
+    }
     return 0;
 }
 
 int tse_task_register_deps(tse_task_t *task, int num_deps, tse_task_t **dep_tasks)
 {
     struct task *t = task_of(task);
+    struct dep *deps, *next;
     struct sched *s;
     bool done;
-    int i, rc = 0;
+    int i, rc;
 
     if (num_deps < 0 || (num_deps > 0 && dep_tasks == NULL))
         return -DER_INVAL;
+    for (i = 0; i < num_deps; i++)
+        if (dep_tasks[i] == NULL || dep_tasks[i] == task)
+            return -DER_INVAL;
     s = lock_of(t);
     done = is_complete(t);
     D_MUTEX_UNLOCK(&s->lock);
     if (done)
         return -DER_NO_PERM;
-    for (i = 0; rc == 0 && i < num_deps; i++)
-        rc = dep_tasks[i] == NULL || dep_tasks[i] == task ? -DER_INVAL : depend(t, dep_tasks[i]);
+    rc = deps_new(num_deps, &deps); /* all or none */
+    for (i = 0; rc == 0 && i < num_deps; i++) {
+        next = deps->next;
+        depend(t, dep_tasks[i], deps);
+        deps = next;
+    }
     return rc;
 }
 
@@ -586,17 +623,20 @@ static void finish(struct sched *s, struct task *t)
     tse_task_decref(task);
 }
 
-static int reinit(tse_task_t *task, uint64_t delay_us)
+/* With one more callback for the next end, unless NULL; taken on success only. */
+static int reinit(tse_task_t *task, struct cb *comp, uint64_t delay_us)
 {
     struct task *t = task_of(task);
     struct sched *s = lock_of(t);
     int rc = 0;
 
-    if (s->cancelling || (t->state != RUNNING && !is_complete(t)))
+    if (s->cancelling || (comp != NULL && is_complete(t)) ||
+        (t->state != RUNNING && !is_complete(t)))
         rc = -DER_NO_PERM;
     else if (t->func == NULL)
         rc = -DER_INVAL;
     if (rc == 0) {
+        put_comp(t, comp);
         t->runs++;
         t->completing = false;
         t->due_ns = delay_us > 0 ? rt_now_ns() + delay_us * 1000 : 0;
@@ -610,20 +650,29 @@ static int reinit(tse_task_t *task, uint64_t delay_us)
 
 int tse_task_reinit(tse_task_t *task)
 {
-    return reinit(task, 0);
+    return reinit(task, NULL, 0);
 }
 
 int tse_task_reinit_with_delay(tse_task_t *task, uint64_t delay)
 {
-    return reinit(task, delay);
+    return reinit(task, NULL, delay);
 }
 
 int tse_task_register_comp_cb_and_reinit(tse_task_t *task, tse_task_cb_t comp_cb, void *arg,
                                          size_t arg_size, uint64_t delay)
 {
-    int rc = tse_task_register_comp_cb(task, comp_cb, arg, arg_size);
+    struct cb *comp;
+    int rc;
 
-    return rc ? rc : reinit(task, delay);
+    if (comp_cb == NULL)
+        return -DER_INVAL;
+    comp = cb_new(comp_cb, arg, arg_size);
+    if (comp == NULL)
+        return -DER_NOMEM;
+    rc = reinit(task, comp, delay);
+    if (rc != 0)
+        base_free(comp);
+    return rc;
 }
 
 int tse_task_reset(tse_task_t *task, tse_task_func_t task_func, void *priv)
@@ -841,7 +890,8 @@ bool tse_sched_ready(tse_sched_t *sched, uint64_t *sleep_ns)
 
     *sleep_ns = UINT64_MAX;
     D_MUTEX_LOCK(&s->lock);
-    ready = !d_list_empty(&s->ready) || !d_list_empty(&s->ended) || !d_list_empty(&s->done);
+    ready = s->nr == 0 || !d_list_empty(&s->ready) || !d_list_empty(&s->ended) ||
+            !d_list_empty(&s->done);
     d_list_for_each_entry(t, &s->waiting, link)
     {
         if (t->due_ns != 0)
@@ -851,11 +901,24 @@ bool tse_sched_ready(tse_sched_t *sched, uint64_t *sleep_ns)
     return ready || *sleep_ns == 0;
 }
 
-void tse_sched_wake_by(tse_sched_t *sched, struct rt_event *ev)
+void tse_sched_wake(tse_sched_t *sched, struct tse_waker *w)
 {
     struct sched *s = sched_of(sched);
 
     D_MUTEX_LOCK(&s->lock);
-    s->wake = ev;
+    w->next = s->wakers;
+    s->wakers = w;
+    D_MUTEX_UNLOCK(&s->lock);
+}
+
+void tse_sched_wake_no_more(tse_sched_t *sched, struct tse_waker *w)
+{
+    struct sched *s = sched_of(sched);
+    struct tse_waker **at;
+
+    D_MUTEX_LOCK(&s->lock);
+    for (at = &s->wakers; *at != w; at = &(*at)->next)
+        continue;
+    *at = w->next;
     D_MUTEX_UNLOCK(&s->lock);
 }

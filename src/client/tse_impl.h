@@ -10,8 +10,8 @@
 /* From any thread, once, of a running task: whoever next drives the scheduler completes the task
  * with rc. So callbacks run where the program expects them, in its own progress calls. */
 void tse_task_ended(tse_task_t *task, int rc);
-/* Whether there is work for tse_sched_progress() now; if not, *sleep_ns is how long until a delayed
- * task is due (UINT64_MAX: none is). */
+/* Whether there is work for tse_sched_progress() now, or no task at all; if not, *sleep_ns is how
+ * long until a delayed task is due (UINT64_MAX: none is). */
 bool tse_sched_ready(tse_sched_t *sched, uint64_t *sleep_ns);
 
 /* The link of a task in a list of its caller's, and the reverse. */
@@ -19,7 +19,13 @@ d_list_t *tse_task_user_link(tse_task_t *task);
 tse_task_t *tse_task_of_user_link(d_list_t *link);
 
 struct rt_event;
-/* ev is set when there may be work; NULL takes it back. One driver at a time can wait so. */
-void tse_sched_wake_by(tse_sched_t *sched, struct rt_event *ev);
+/* A driver that waits; any number may. */
+struct tse_waker {
+    struct tse_waker *next;
+    struct rt_event *ev;
+};
+/* w->ev is set when there may be work, or none is left to wait for, until it is taken back. */
+void tse_sched_wake(tse_sched_t *sched, struct tse_waker *w);
+void tse_sched_wake_no_more(tse_sched_t *sched, struct tse_waker *w);
 
 #endif

@@ -1,35 +1,17 @@
 /*
  * Documented errors that no contract (contract/) provokes: those that need a pool of their own -
- * forbidden, full -, a container that lost data, a commit that is under way, or a queue that is
- * gone; and those of functions that take no event.
+ * forbidden; full and damaged: pool_bad_test.c -, a container that lost data, a commit that is
+ * under way, or a queue that is gone; and those of functions that take no event.
  */
 #include "dfs_api.h"
+#include <daos_s3.h>
+#include <daos_task.h>
 #include <daos_uns.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <tarn.h>
 
 /* ---- Pools of their own ---- */
-
-/* A second pool, with an access control list of one entry (NULL: as ever). */
-static void pool_make(struct api *a, const char *name, const char *entry, uint64_t limit_bytes,
-                      char path[128])
-{
-    daos_prop_t *prop = entry != NULL ? daos_prop_alloc(1) : NULL;
-    struct embed_pool_conf conf = {.label = name,
-                                   .wal_bytes = 16 << 20,
-                                   .limit_bytes = limit_bytes * api_targets(),
-                                   .prop = prop};
-    struct err e = {0};
-    struct daos_acl *acl;
-    uuid_t uuid;
-
-    if (entry != NULL) {
-        OK(daos_acl_from_strs(&entry, 1, &acl));
-        prop->dpp_entries[0].dpe_type = DAOS_PROP_PO_ACL;
-        prop->dpp_entries[0].dpe_val_ptr = acl;
-    }
-    snprintf(path, 128, "%s/%s", a->dir, name);
-    OK(embed_pool_create(path, &conf, uuid, &e));
-    daos_prop_free(prop);
-}
 
 static void a_pool_that_is_forbidden(void **state)
 {
@@ -37,10 +19,10 @@ static void a_pool_that_is_forbidden(void **state)
     daos_handle_t poh;
     char path[128];
 
-    pool_make(a, "forbidden", "A::bob@:rw", 0, path);
+    api_pool_make(a, "forbidden", "A::bob@:rw", 0, path);
     FAILS(DER_NO_PERM, daos_pool_connect(path, NULL, DAOS_PC_RO, &poh, NULL, NULL));
     FAILS(DER_NO_PERM, daos_pool_connect(path, NULL, DAOS_PC_RW, &poh, NULL, NULL));
-    pool_make(a, "readable", "A::EVERYONE@:r", 0, path);
+    api_pool_make(a, "readable", "A::EVERYONE@:r", 0, path);
     FAILS(DER_NO_PERM, daos_pool_connect(path, NULL, DAOS_PC_RW, &poh, NULL, NULL));
     FAILS(DER_NO_PERM, daos_pool_connect(path, NULL, DAOS_PC_EX, &poh, NULL, NULL));
     OK(daos_pool_connect(path, NULL, DAOS_PC_RO, &poh, NULL, NULL));
@@ -49,94 +31,51 @@ static void a_pool_that_is_forbidden(void **state)
     OK(daos_pool_disconnect(poh, NULL));
 }
 
-/* Writes a chunk after the other until there is no room; how many there was room for. */
-static uint64_t fill(daos_handle_t ah, char *chunk, size_t len)
-{
-    daos_range_t rg = {0, len};
-    daos_array_iod_t iod = {.arr_nr = 1, .arr_rgs = &rg};
-    d_iov_t iov;
-    d_sg_list_t sgl = {.sg_nr = 1, .sg_iovs = &iov};
-    uint64_t n;
-    int rc = 0;
+/* ---- Transactions ---- */
 
-    d_iov_set(&iov, chunk, len);
-    for (n = 0; n < 1000; n++) {
-        rg.rg_idx = n * len;
-        memset(chunk, (int)n + 1, len);
-        rc = daos_array_write(ah, DAOS_TX_NONE, &iod, &sgl, NULL);
-        if (rc != 0)
-            break;
-    }
-    assert_int_equal(rc, -DER_NOSPACE);
-    FAILS(DER_NOSPACE, daos_array_write(ah, DAOS_TX_NONE, &iod, &sgl, NULL));
-    return n;
+/* A transaction reads what was there when it began, which is not kept for ever. */
+static void a_moment_that_is_past(void **state)
+{
+    struct api *a = *state;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 77), th;
+    char buf[16];
+    struct one x;
+
+    OK(put(oh, 0, "d", "a", "first"));
+    OK(daos_tx_open(a->coh, &th, 0, NULL));
+    assert_string_equal(get_th(oh, th, 0, "d", "a"), "first");
+    OK(put(oh, 0, "d", "a", "second"));
+    OK(daos_cont_aggregate(a->coh, 0, NULL));
+    one_single(&x, "d", "a", buf, sizeof(buf));
+    FAILS(DER_TX_RESTART, daos_obj_fetch(oh, th, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL, NULL));
+    FAILS(DER_NO_PERM, daos_obj_fetch(oh, th, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL, NULL));
+    OK(daos_tx_restart(th, NULL));
+    assert_string_equal(get_th(oh, th, 0, "d", "a"), "second");
+    OK(daos_tx_close(th, NULL));
+    OK(daos_obj_close(oh, NULL));
 }
 
-/* What was refused for want of room is not there, what was there is, and reads go on. */
-static void a_pool_that_is_full(void **state)
+static int too_much(daos_handle_t th, void *arg)
 {
-    enum { CHUNK = 1 << 20 };
+    daos_handle_t oh = *(daos_handle_t *)arg;
+    char dkey[16];
+    int rc = 0;
+
+    for (int i = 0; rc == 0 && i <= TARN_TX_OPS_MAX; i++) {
+        snprintf(dkey, sizeof(dkey), "big%d", i);
+        rc = put_th(oh, th, 0, dkey, "a", "v");
+    }
+    return rc;
+}
+
+static void a_transaction_that_is_too_large(void **state)
+{
     struct api *a = *state;
-    char path[128], *chunk = malloc(CHUNK), byte = 0;
-    daos_handle_t poh, coh, ah, kv, oh, th;
-    daos_obj_id_t ids[3] = {{.lo = 1}, {.lo = 2}, {.lo = 3}};
-    daos_range_t rg;
-    daos_array_iod_t iod = {.arr_nr = 1, .arr_rgs = &rg};
-    daos_size_t size = 0;
-    uint64_t held;
-    struct one x, y;
-    dfs_obj_t *f;
-    dfs_t *dfs;
+    daos_handle_t oh = api_obj(a, DAOS_OT_MULTI_HASHED, 78);
 
-    pool_make(a, "full", NULL, 96 << 20, path);
-    OK(daos_pool_connect(path, NULL, DAOS_PC_RW, &poh, NULL, NULL));
-    OK(dfs_cont_create_with_label(poh, "c", NULL, NULL, &coh, &dfs));
-    OK(daos_obj_generate_oid(coh, &ids[0], DAOS_OT_ARRAY_BYTE, OC_S1, 0, 0));
-    OK(daos_obj_generate_oid(coh, &ids[1], DAOS_OT_KV_HASHED, OC_S1, 0, 0));
-    OK(daos_obj_generate_oid(coh, &ids[2], DAOS_OT_MULTI_HASHED, OC_S1, 0, 0));
-    OK(daos_array_open_with_attr(coh, ids[0], DAOS_TX_NONE, DAOS_OO_RW, 1, CHUNK, &ah, NULL));
-    OK(daos_kv_open(coh, ids[1], DAOS_OO_RW, &kv, NULL));
-    OK(daos_obj_open(coh, ids[2], DAOS_OO_RW, &oh, NULL));
-    OK(dfs_open(dfs, NULL, "f", S_IFREG | 0644, O_RDWR | O_CREAT, OC_S1, CHUNK, NULL, &f));
-    OK(daos_kv_put(kv, DAOS_TX_NONE, 0, "k", 4, "kept", NULL));
-    held = fill(ah, chunk, CHUNK);
-    assert_true(held > 0);
-
-    FAILS(DER_NOSPACE, daos_kv_put(kv, DAOS_TX_NONE, 0, "k", CHUNK, chunk, NULL));
-    one_single(&x, "d", "a", chunk, CHUNK);
-    FAILS(DER_NOSPACE, daos_obj_update(oh, DAOS_TX_NONE, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL));
-    OK(daos_tx_open(coh, &th, 0, NULL));
-    one_single(&y, "e", "a", chunk, CHUNK);
-    OK(daos_obj_update(oh, th, 0, &x.dkey, 1, &x.iod, &x.sgl, NULL));
-    OK(daos_obj_update(oh, th, 0, &y.dkey, 1, &y.iod, &y.sgl, NULL));
-    FAILS(DER_NOSPACE, daos_tx_commit(th, NULL));
-    OK(daos_tx_close(th, NULL));
-    IS(ENOSPC, dfs_write(dfs, f, &x.sgl, 0, NULL));
-    rg = (daos_range_t){0, CHUNK};
-    IS(ENOSPC, dfs_writex(dfs, f, &(dfs_iod_t){1, &rg}, &x.sgl, NULL));
-
-    OK(daos_array_get_size(ah, DAOS_TX_NONE, &size, NULL));
-    assert_int_equal(size, held * CHUNK);
-    rg = (daos_range_t){(held - 1) * CHUNK, 1};
-    d_iov_set(&x.iov, &byte, 1);
-    OK(daos_array_read(ah, DAOS_TX_NONE, &iod, &x.sgl, NULL));
-    assert_int_equal((unsigned char)byte, (unsigned char)held);
-    size = 0;
-    OK(daos_kv_get(kv, DAOS_TX_NONE, 0, "k", &size, NULL, NULL));
-    assert_int_equal(size, 4);
-    assert_string_equal(get(oh, "d", "a"), "-");
-    assert_string_equal(get(oh, "e", "a"), "-");
-    OK(dfs_get_size(dfs, f, &size));
-    assert_int_equal(size, 0);
-
-    OK(dfs_release(f));
-    OK(dfs_umount(dfs));
+    FAILS(DER_OVERFLOW, tarn_tx_run(a->coh, 0, too_much, &oh));
+    assert_string_equal(get(oh, "big0", "a"), "-");
     OK(daos_obj_close(oh, NULL));
-    OK(daos_kv_close(kv, NULL));
-    OK(daos_array_close(ah, NULL));
-    OK(daos_cont_close(coh, NULL));
-    OK(daos_pool_disconnect(poh, NULL));
-    free(chunk);
 }
 
 /* ---- Containers ---- */
@@ -314,6 +253,33 @@ static void paths_that_lead_nowhere(void **state)
     }
 }
 
+/* A file system without attributes, which this thread alone sees. Needs the right to mount. */
+static void a_path_without_attributes(void **state)
+{
+    struct api *a = *state;
+    struct duns_attr_t attr = {.da_type = DAOS_PROP_CO_LAYOUT_HDF5};
+    daos_size_t before = 0, after = 0;
+    char dir[96], file[128];
+
+    snprintf(dir, sizeof(dir), "%s/plain", a->dir);
+    snprintf(file, sizeof(file), "%s/f", dir);
+    OK(mkdir(dir, 0700));
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", dir, "ramfs", 0, NULL) != 0)
+        skip();
+    OK(daos_pool_list_cont(a->poh, &before, NULL, NULL));
+    IS(ENOTSUP, duns_link_cont(a->poh, a->label, file));
+    IS(ENOTSUP, duns_create_path(a->poh, file, &attr));
+    duns_destroy_attr(&attr);
+    attr = (struct duns_attr_t){.da_type = DAOS_PROP_CO_LAYOUT_POSIX};
+    IS(ENOTSUP, duns_create_path(a->poh, file, &attr));
+    duns_destroy_attr(&attr);
+    assert_int_equal(access(file, F_OK), -1); /* neither path nor container is left */
+    OK(daos_pool_list_cont(a->poh, &after, NULL, NULL));
+    assert_int_equal(after, before);
+    OK(umount(dir));
+}
+
 /* ---- A commit under way ---- */
 
 /* The engine stands still: what is under way stays so. */
@@ -385,6 +351,50 @@ static void a_queue_that_is_gone(void **state)
     OK(daos_event_fini(&ev));
 }
 
+/* ---- What is not there ---- */
+
+static void no_s3(void **state)
+{
+    (void)state;
+    IS(-ENOSYS, ds3_init());
+    IS(-ENOSYS, ds3_fini());
+    IS(-ENOSYS, ds3_connect(NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_disconnect(NULL, NULL));
+    IS(-ENOSYS, ds3_user_set(NULL, NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_user_remove(NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_user_get(NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_user_get_by_email(NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_user_get_by_key(NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_bucket_list(NULL, NULL, NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_bucket_create(NULL, NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_bucket_destroy(NULL, false, NULL, NULL));
+    IS(-ENOSYS, ds3_bucket_open(NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_bucket_close(NULL, NULL));
+    IS(-ENOSYS, ds3_bucket_get_info(NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_bucket_set_info(NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_bucket_list_obj(NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL));
+    IS(-ENOSYS, ds3_obj_create(NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_obj_open(NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_obj_close(NULL));
+    IS(-ENOSYS, ds3_obj_get_info(NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_obj_set_info(NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_obj_read(NULL, 0, NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_obj_destroy(NULL, NULL));
+    IS(-ENOSYS, ds3_obj_write(NULL, 0, NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_obj_mark_latest(NULL, NULL));
+    IS(-ENOSYS,
+       ds3_bucket_list_multipart(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_upload_list_parts(NULL, NULL, NULL, NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_upload_init(NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_upload_remove(NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_upload_get_info(NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_part_open(NULL, NULL, 0, false, NULL, NULL));
+    IS(-ENOSYS, ds3_part_close(NULL));
+    IS(-ENOSYS, ds3_part_write(NULL, 0, NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_part_read(NULL, 0, NULL, NULL, NULL, NULL));
+    IS(-ENOSYS, ds3_part_set_info(NULL, NULL, NULL, NULL));
+}
+
 /* ---- Without events ---- */
 
 static void lists_and_names(void **state)
@@ -454,11 +464,15 @@ static void the_system(void **state)
 
 static void no_library(void **state)
 {
+    tse_sched_t sched;
     uint32_t v[3];
     char *tag;
 
     (void)state;
     FAILS(DER_UNINIT, dc_mgmt_srv_version(&v[0], &v[1], &v[2], &tag));
+    OK(tse_sched_init(&sched, NULL, NULL));
+    FAILS(DER_UNINIT, daos_progress(&sched, 0, NULL));
+    tse_sched_fini(&sched);
 }
 
 int main(void)
@@ -466,15 +480,18 @@ int main(void)
     const struct CMUnitTest before[] = {cmocka_unit_test(no_library)};
     const struct CMUnitTest tests[] = {
         API_TEST(a_pool_that_is_forbidden),
-        API_TEST(a_pool_that_is_full),
+        API_TEST(a_moment_that_is_past),
+        API_TEST(a_transaction_that_is_too_large),
         API_TEST(a_container_that_lost_data),
         FS_TEST(a_file_system_that_is_forbidden),
         FS_TEST(a_file_system_that_is_not_there),
         FS_TEST(a_directory_that_is_in_itself),
         FS_TEST(directories_deeper_than_any_path),
         API_TEST(paths_that_lead_nowhere),
+        API_TEST(a_path_without_attributes),
         API_TEST(a_commit_that_is_under_way),
         API_TEST(a_queue_that_is_gone),
+        API_TEST(no_s3),
         API_TEST(lists_and_names),
         API_TEST(the_system),
     };

@@ -27,7 +27,6 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/statvfs.h>
 
 /* How the event of a call is. REFUSED: it cannot be launched, as a parent whose child has not been:
  * the call says so and has done nothing, and is made again without an event. */
@@ -379,18 +378,6 @@ static inline void two_processes(struct api *a, struct scene *s)
 
 /* ---- main() ---- */
 
-/* Thousands of small changes, each of which would wait for the disk: what they say does not depend
- * on it, so they happen in memory where there is room. */
-static inline int contract_group_setup(void **state)
-{
-    struct statvfs v;
-
-    if (getenv("TMPDIR") == NULL && access("/dev/shm", W_OK) == 0 && statvfs("/dev/shm", &v) == 0 &&
-        v.f_bavail * v.f_frsize > 1ull << 30)
-        setenv("TMPDIR", "/dev/shm", 1);
-    return api_group_setup(state);
-}
-
 static struct scene scene;
 
 static inline void told_blocking(void **state)
@@ -463,7 +450,7 @@ static inline void told_by_two_processes(void **state)
                                                                                                    \
         scene.stage = &(STAGE);                                                                    \
         scene.stories = stories;                                                                   \
-        return cmocka_run_group_tests(tests, contract_group_setup, api_group_teardown);            \
+        return cmocka_run_group_tests(tests, api_group_setup_in_memory, api_group_teardown);       \
     }
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/fail.h"
 
 /* What happened, in order, as letters. */
 struct story {
@@ -562,6 +563,29 @@ static void other_threads_complete_tasks(void **state)
     free(m);
 }
 
+/* Of two tasks to wait for, there is memory for one: it waits for none. */
+static void without_memory_nothing_holds_it_back(void **state)
+{
+    struct story *s = *state;
+    tse_task_t *deps[2], *t;
+
+    assert_int_equal(tse_task_create(letter, &s->sched, (void *)'t', &t), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(tse_task_create(NULL, &s->sched, NULL, &deps[i]), 0);
+    for (uint64_t at = 1; at <= 2; at++) {
+        struct base_fail fail = {.fail_at = at};
+
+        base_fail_set(&fail);
+        assert_int_equal(tse_task_register_deps(t, 2, deps), -DER_NOMEM);
+        base_fail_set(NULL);
+    }
+    assert_int_equal(tse_task_schedule(t, true), 0);
+    assert_string_equal(s->text, "t");
+    tse_sched_progress(&s->sched);
+    for (int i = 0; i < 2; i++)
+        tse_task_decref(deps[i]);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -584,6 +608,7 @@ int main(void)
         T(arguments_live_with_the_task),
         T(tasks_in_lists),
         T(other_threads_complete_tasks),
+        T(without_memory_nothing_holds_it_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
