@@ -551,7 +551,9 @@ static void a_full_device_refuses_politely_and_deletes_work(struct rig *r)
     CHECK(heap_close(r->h, true) == 0);
 }
 
-static int one(struct rig *r, size_t size, uint64_t *off)
+#define NO_RESERVE (-1) /* beside enum heap_reserve */
+
+static int grab(struct rig *r, size_t size, int reserve, uint64_t *off)
 {
     struct heap_pins pins = HEAP_PINS_INIT;
     int rc;
@@ -560,6 +562,8 @@ static int one(struct rig *r, size_t size, uint64_t *off)
         heap_lock(r->h);
         rc = heap_tx_begin(r->h, 2 * HEAP_ALLOC_MAX);
         if (rc == 0) {
+            if (reserve != NO_RESERVE)
+                heap_tx_use_reserve(r->h, (enum heap_reserve)reserve);
             rc = heap_tx_alloc(r->h, size, 0, off, NULL);
             if (rc == 0)
                 heap_tx_commit(r->h, NULL);
@@ -571,6 +575,11 @@ static int one(struct rig *r, size_t size, uint64_t *off)
     } while (heap_retry(r->h, &pins, &rc));
     heap_pins_drop(r->h, &pins);
     return rc;
+}
+
+static int one(struct rig *r, size_t size, uint64_t *off)
+{
+    return grab(r, size, NO_RESERVE, off);
 }
 
 /* Where no page is free, a slot up to twice as large does, of the same kind; afterwards it is what
@@ -610,26 +619,9 @@ static void a_full_device_gives_larger_slots(struct rig *r)
 /* A page's worth, as a transaction of that kind. */
 static int take(struct rig *r, enum heap_reserve kind)
 {
-    struct heap_pins pins = HEAP_PINS_INIT;
     uint64_t off;
-    int rc;
 
-    do {
-        heap_lock(r->h);
-        rc = heap_tx_begin(r->h, 2 * HEAP_ALLOC_MAX);
-        if (rc == 0) {
-            heap_tx_use_reserve(r->h, kind);
-            rc = heap_tx_alloc(r->h, HEAP_ALLOC_MAX, 0, &off, NULL);
-            if (rc == 0)
-                heap_tx_commit(r->h, NULL);
-            else
-                heap_tx_abort(r->h);
-        }
-        heap_pins_take(r->h, &pins);
-        heap_unlock(r->h);
-    } while (heap_retry(r->h, &pins, &rc));
-    heap_pins_drop(r->h, &pins);
-    return rc;
+    return grab(r, HEAP_ALLOC_MAX, (int)kind, &off);
 }
 
 /* However many small deletes and newcomers there were, who gives much back finds room. */
