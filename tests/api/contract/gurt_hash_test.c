@@ -27,7 +27,10 @@ static void key_init(struct d_hash_table *t, d_list_t *link, void *arg)
 
 static uint32_t key_hash(struct d_hash_table *t, const void *key, unsigned int size)
 {
-    return *(const uint32_t *)key * 0x9e3779b1u;
+    uint32_t n = 0;
+
+    memcpy(&n, key, size < sizeof(n) ? size : sizeof(n));
+    return n * 0x9e3779b1u;
 }
 
 static uint32_t rec_hash(struct d_hash_table *t, d_list_t *link)
