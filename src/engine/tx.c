@@ -6,11 +6,15 @@
 #define PARTS_MAX      64u
 #define BACKOFF_NS     20000u   /* before the second attempt, at most; doubles */
 #define BACKOFF_MAX_NS 5000000u /* ... to this */
-#define DEADLINE_MS    60000u
-#define AHEAD_NS       50000u   /* an epoch ahead of the clock: twice this, then doubling */
-#define AHEAD_MAX_NS   5000000u /* ... to this */
-#define PART_MS        5000u /* that a participant's answer is waited for, before another attempt */
-#define WITHDRAW_MS    1000u /* ... that it has given up its part; else it asks */
+/* After so many attempts whoever is in doubt in the way will be for a while: its leader is gone, or
+ * what it knew is damaged. An attempt writes to the log of every participant. */
+#define PATIENT          64u
+#define BACKOFF_DOUBT_NS 200000000u /* wait up to this, then */
+#define DEADLINE_MS      60000u
+#define AHEAD_NS         50000u   /* an epoch ahead of the clock: twice this, then doubling */
+#define AHEAD_MAX_NS     5000000u /* ... to this */
+#define PART_MS          5000u /* that a participant's answer is waited for, before another attempt */
+#define WITHDRAW_MS      1000u /* ... that it has given up its part; else it asks */
 
 /* What is under way with one participant. */
 struct with {
@@ -426,8 +430,8 @@ static uint64_t draw_epoch(struct tx_run *r, uint32_t overtaken)
 static int attempts(struct tx_run *r)
 {
     bool at_once = !tx_only_checks(r->m->parts[0].ops, r->m->parts[0].ops_nr), again;
+    uint32_t overtaken = 0, doubts = 0;
     uint64_t wait = BACKOFF_NS;
-    uint32_t overtaken = 0;
     int rc;
 
     for (uint32_t attempt = 0;; attempt++) {
@@ -443,7 +447,8 @@ static int attempts(struct tx_run *r)
         if (!again && !another_attempt(r, rc))
             break;
         rt_sleep_ns(1 + rt_random() % wait);
-        wait = MIN(2 * wait, (uint64_t)BACKOFF_MAX_NS);
+        doubts = rc == -DER_INPROGRESS ? doubts + 1 : 0;
+        wait = MIN(2 * wait, (uint64_t)(doubts < PATIENT ? BACKOFF_MAX_NS : BACKOFF_DOUBT_NS));
     }
     if (gate_is_closed(&r->s->eng->gate) &&
         (rc == -DER_INPROGRESS || rc == -DER_AGAIN || is_lost(rc)))
