@@ -74,6 +74,7 @@ static int gone_durable(struct shard *s, void *arg)
 static int forget_gone(struct shard *s)
 {
     struct gone g = {0};
+    bool all;
     int rc;
 
     while (shards_all_serve(s->eng)) {
@@ -83,10 +84,11 @@ static int forget_gone(struct shard *s)
             return rc == -DER_NONEXIST ? 0 : rc;
         rt_mutex_lock(&s->eng->svc_lock);
         rc = shards_each(s->eng, gone_durable, &g);
-        if (rc == 0)
+        all = shards_all_serve(s->eng); /* one that has failed meanwhile was not asked */
+        if (rc == 0 && all)
             rc = shard_run(s, gone_apply, &g);
         rt_mutex_unlock(&s->eng->svc_lock);
-        if (rc != 0)
+        if (rc != 0 || !all)
             return rc;
     }
     return 0;
