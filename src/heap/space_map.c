@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define MAP_PAGES 2u /* head and table; bitmaps of four groups */
+
 int space_map_groups(struct heap *h, uint64_t *groups)
 {
     const struct space_head *head;
@@ -229,6 +231,24 @@ int space_map_mend(struct heap *h, uint64_t group, const uint64_t *want, bool dr
     return 0;
 }
 
+/* The way to a group's bitmap is made once and for good. In a heap that is full it may come from
+ * the pages kept for deletes: without it a pool whose metadata is full of little could never store
+ * a value in its data. From the last MAP_PAGES above what others leave, so few of them; what was
+ * promised stays. */
+static int way_make(struct heap *h, uint64_t group, uint64_t *sum, uint64_t *bitmap)
+{
+    uint64_t leaves = h->tx.leaves, kept = leaves - MIN(leaves, h->alloc.promised);
+    int rc;
+
+    if (h->tight && !MUTANT(SPACE_MAP_KEPT_OUT))
+        h->tx.leaves -= MIN(kept, MAP_PAGES);
+    rc = sum_make(h, group, sum);
+    if (rc == 0)
+        rc = bits_make(h, *sum, bitmap);
+    h->tx.leaves = leaves;
+    return rc;
+}
+
 int space_map_set(struct heap *h, const struct space_extent *ext, bool used)
 {
     uint64_t group = ext->block / SPACE_GROUP, sum_off, bitmap;
@@ -239,10 +259,10 @@ int space_map_set(struct heap *h, const struct space_extent *ext, bool used)
     int rc;
 
     ASSERT(heap_tx_active(h) && ext->nr > 0 && from + ext->nr <= SPACE_GROUP);
-    rc = used ? sum_make(h, group, &sum_off) : sum_find(h, group, &sum_off);
+    rc = used ? way_make(h, group, &sum_off, &bitmap) : sum_find(h, group, &sum_off);
     if (rc == 0 && sum_off == 0)
         rc = -DER_CSUM; /* freed, but nothing was ever used there */
-    if (rc == 0)
+    if (rc == 0 && !used)
         rc = bits_make(h, sum_off, &bitmap);
     if (rc != 0)
         return rc;

@@ -292,6 +292,53 @@ static void a_full_device_says_so(struct rig *r)
     finish(r);
 }
 
+/* Metadata without end, lost to everybody. */
+static int fill_one(struct rig *r, size_t size)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    uint64_t off;
+    int rc;
+
+    do {
+        heap_lock(r->h);
+        rc = heap_tx_begin(r->h, 2 * HEAP_ALLOC_MAX);
+        if (rc == 0) {
+            rc = heap_tx_alloc(r->h, size, 0, &off, NULL);
+            if (rc == 0)
+                heap_tx_commit(r->h, NULL);
+            else
+                heap_tx_abort(r->h);
+        }
+        heap_pins_take(r->h, &pins);
+        heap_unlock(r->h);
+    } while (heap_retry(r->h, &pins, &rc));
+    heap_pins_drop(r->h, &pins);
+    return rc;
+}
+
+/* Full of metadata before the first value went to its data: the map comes from what is kept, and
+ * nothing else does. */
+static void a_full_heap_begins_its_map(struct rig *r)
+{
+    struct space_extent ext;
+    uint32_t nr = 1;
+    int rc;
+
+    start(r, NO_GROWTH);
+    while ((rc = fill_one(r, HEAP_ALLOC_MAX)) == 0)
+        ;
+    CHECK(rc == -DER_NOSPACE && stat_of(r).data_used == 0);
+    CHECK(reserve(r, 10000, &ext, &nr) == 0 && nr == 1);
+    CHECK(change(r, &ext, 1, NULL, 0, COMMIT, NULL) == 0);
+    CHECK(is_used(r, &ext) && stat_of(r).data_used == 3 * SPACE_BLOCK);
+    CHECK(fill_one(r, HEAP_ALLOC_MAX) == -DER_NOSPACE);
+    CHECK(fill_one(r, 16) == -DER_NOSPACE);
+    CHECK(change(r, NULL, 0, &ext, 1, COMMIT, NULL) == 0);
+    restart(r);
+    CHECK(reserve(r, 1 << 20, &ext, &nr) == 0 && change(r, &ext, 1, NULL, 0, COMMIT, NULL) == 0);
+    finish(r);
+}
+
 static void the_role_grows(struct rig *r)
 {
     struct space_extent ext[4];
@@ -720,6 +767,7 @@ STORY(a_freed_extent_waits)
 STORY(many_frees_under_one_read)
 STORY(it_says_how_scattered_space_is)
 STORY(a_full_device_says_so)
+STORY(a_full_heap_begins_its_map)
 STORY(the_role_grows)
 STORY(groups_join_and_part)
 STORY(pieces_when_space_is_scattered)
@@ -739,6 +787,7 @@ int main(void)
         cmocka_unit_test(t_many_frees_under_one_read),
         cmocka_unit_test(t_it_says_how_scattered_space_is),
         cmocka_unit_test(t_a_full_device_says_so),
+        cmocka_unit_test(t_a_full_heap_begins_its_map),
         cmocka_unit_test(t_the_role_grows),
         cmocka_unit_test(t_groups_join_and_part),
         cmocka_unit_test(t_pieces_when_space_is_scattered),
