@@ -179,6 +179,9 @@ static void rot_one(struct run *r)
         return;
     if (!copy)
         off = pick(r, &h, role);
+    /* what is stored in memory later is known by its difference: zeros look like zeros */
+    if (r->p.cluster.disk.memory && how == SIM_ROT_ZERO)
+        how = SIM_ROT_NOISE;
     if ((off == 0 && r->bad_copy != 0) || sim_dev_rot(disk_of(r), h.name, off, how, arg) != 0)
         return;
     sim_tell(r->w, "disk", "%s rots at %llu: %s", h.name, (unsigned long long)off, words[how]);

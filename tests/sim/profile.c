@@ -105,6 +105,8 @@ static void draw_memory(uint64_t seed, struct sim_profile *p)
 
     sim_rng_seed(&rng, seed ^ UINT64_C(0x3e3027000000000));
     d->memory = d->fixed_bytes == 0 && sim_rng_below(&rng, 4) == 0;
+    if (d->memory) /* no firmware between it and who stores there */
+        p->faults &= ~(uint32_t)SIM_MISDIRECT;
 }
 
 /* Targets, in half of the runs several, which share xstreams or not, and a clock or not. By a

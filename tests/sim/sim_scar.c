@@ -285,6 +285,9 @@ static void heal(struct sim_dir *sd, struct sim_file *f, struct scar *s)
     struct iovec iov = {.iov_base = s->was, .iov_len = SIM_SECTOR};
     struct sim_write w = {.seq = ++sd->seq, .off = s->off, .iov = &iov, .iov_nr = 1};
 
+    /* stored past the requests meanwhile, or as before */
+    if (s->dead && f->media.view.flat != NULL)
+        chunks_read(&f->media.view, s->off, s->was, sizeof(s->was));
     sim_media_write(&f->media, &w, true, sd->conf.cache_max_bytes);
     drop(s);
 }
