@@ -24,6 +24,8 @@
  *                other
  *     list       write appends; a read shows all. Order: that of the longest read
  *     set        write adds; a read shows all, in any order
+ *     set apart  a set whose elements may be under clocks of their own: who adds one has not heard
+ *                of the others
  *
  * What is promised, and checked (semantics of the API and invariant 3 of the architecture):
  *   - what committed is serializable, in the order of epochs where these are known
@@ -49,13 +51,13 @@
 
 struct elle;
 
-enum elle_type { ELLE_REGISTER, ELLE_LIST, ELLE_SET };
+enum elle_type { ELLE_REGISTER, ELLE_LIST, ELLE_SET, ELLE_SET_APART };
 
 /* When one that is over before another begins comes before it. */
 enum elle_time {
     ELLE_TIME_NONE,
     ELLE_TIME_KEYS,   /* of one client, unless the later is a plain read; and of a key both touch,
-                         if the later is a plain call */
+                         if the later is a plain call; of a set apart, a plain read */
     ELLE_TIME_STRICT, /* always */
 };
 

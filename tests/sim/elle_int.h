@@ -87,6 +87,10 @@ struct elle {
 /* Room for one more. */
 void elle_grow(void **array, uint32_t nr, uint32_t *max, size_t bytes);
 const struct elle_op *elle_writer(const struct elle *e, uint32_t key, uint32_t value, uint32_t *tx);
+static inline bool elle_is_set(const struct elle_key *k)
+{
+    return k->type == ELLE_SET || k->type == ELLE_SET_APART;
+}
 /* Its writes happened: it committed, or was seen. */
 static inline bool elle_whole(const struct elle_tx *t)
 {

@@ -256,7 +256,7 @@ void elle_order(struct elle *e)
     for (uint32_t k = 0; k < e->key_nr; k++) {
         if (e->key[k].type == ELLE_LIST)
             list(e, &e->key[k]);
-        else if (e->key[k].type == ELLE_SET)
+        else if (elle_is_set(&e->key[k]))
             set(e, &e->key[k], k);
         else
             reg(e, &e->key[k], k);

@@ -45,7 +45,7 @@ static bool shows(const struct elle_op *read, uint32_t value)
 static uint32_t missing(const struct look *l, const struct elle_tx *t, const struct elle_op *w,
                         bool last)
 {
-    if (l->key->type != ELLE_SET)
+    if (!elle_is_set(l->key))
         return last ? later(t, w) : 0;
     for (const struct elle_op *o = t->op; o < t->op + t->op_nr; o++)
         if (o->write && o->key == w->key && !shows(l->op, o->value))
@@ -84,7 +84,7 @@ static bool same(const struct elle *e, const struct elle_op *a, const struct ell
 {
     if (a->value != b->value)
         return false;
-    if (e->key[a->key].type != ELLE_SET)
+    if (!elle_is_set(&e->key[a->key]))
         return a->value == 0 || memcmp(a->seen, b->seen, a->value * sizeof(*a->seen)) == 0;
     for (uint32_t i = 0; i < a->value; i++)
         if (!shows(b, a->seen[i]))

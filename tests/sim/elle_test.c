@@ -384,6 +384,33 @@ static void a_plain_read_goes_back(void **state)
     }
 }
 
+/* One adds to a set, then another; a transaction that began before has the later one alone. That
+ * may be where elements lie apart. Who reads by himself misses nothing there either. */
+static void a_set_apart(void **state)
+{
+    for (uint32_t apart = 0; apart < 2; apart++) {
+        uint32_t key, r, a;
+
+        fresh(ELLE_TIME_KEYS);
+        key = elle_key(e, apart ? ELLE_SET_APART : ELLE_SET, "t");
+        r = begin(2);
+        a = begin(0);
+        w(a, key, 1);
+        commit(a);
+        one_write(1, key, 2);
+        R(r, key, 2);
+        commit(r);
+        if (apart)
+            good();
+        else
+            bad(BIT(ELLE_G_SINGLE), 0, "it had taken effect before T2 began");
+        r = elle_begin(e, 2, true);
+        R(r, key, 2);
+        commit(r);
+        bad(BIT(ELLE_LOST), BIT(ELLE_G_SINGLE), "T1 wrote 1 to t and was acknowledged");
+    }
+}
+
 /* ---- Circles ---- */
 
 static void circle_of_writes(void **state)
@@ -726,6 +753,7 @@ int main(void)
         cmocka_unit_test(the_promise_of_keys),
         cmocka_unit_test(a_client_goes_back),
         cmocka_unit_test(a_plain_read_goes_back),
+        cmocka_unit_test(a_set_apart),
         cmocka_unit_test(circle_of_writes),
         cmocka_unit_test(circle_of_reads),
         cmocka_unit_test(torn_read),

@@ -108,7 +108,14 @@ static void of_processes(struct elle *e, struct event *ev)
     }
 }
 
-/* Only plain calls are promised what was over before them. */
+/* Only plain calls are promised what was over before them. Of elements under several clocks those
+ * that read: two that add are apart, and a transaction between their epochs may have the later one
+ * alone. */
+static bool after_others(const struct elle_key *key, const struct elle_tx *t)
+{
+    return t->plain && (key->type != ELLE_SET_APART || t->writes == 0);
+}
+
 static void of_keys(struct elle *e, struct event *ev)
 {
     uint32_t *done = calloc(e->tx_nr + 1, sizeof(*done));
@@ -125,7 +132,7 @@ static void of_keys(struct elle *e, struct event *ev)
             if (done[t] == k + 1 || (i >= key->read_nr && e->tx[t].status == ELLE_ABORTED))
                 continue;
             done[t] = k + 1;
-            n = add(e, ev, n, t, e->tx[t].plain);
+            n = add(e, ev, n, t, after_others(key, &e->tx[t]));
         }
         chain(e, ev, n, ELLE_TIME);
     }

@@ -326,7 +326,7 @@ static bool any_put(const struct kv_op *op)
 }
 
 /* What it read was there at one instant before it is committed, and still is at that of the commit,
- * if anything is put. */
+ * if anything is put. The first is promised where there is one clock. */
 static int try_tx(struct work_client *c, struct kv_call *tx, daos_handle_t th)
 {
     struct kv_client *kc = c->priv;
@@ -335,7 +335,7 @@ static int try_tx(struct work_client *c, struct kv_call *tx, daos_handle_t th)
     tx->op.what = KV_READS;
     begin(c, tx);
     rc = tx_items(c, &tx->op, &kc->call, th);
-    end(c, tx, rc, tx_verdict(c, rc, false));
+    end(c, tx, rc, rc == 0 && c->work->clocks_apart ? WORK_FAILED : tx_verdict(c, rc, false));
     if (rc != 0)
         return rc;
     if (!any_put(&tx->op))

@@ -448,7 +448,7 @@ static int setup(struct work_client *c)
     if (rc != 0)
         return rc;
     draw_run(c);
-    w->one_clock = info.pi_ntargets == 1;
+    w->one_clock = info.pi_ntargets == 1 || !c->work->clocks_apart;
     w->e = elle_create(w->one_clock ? ELLE_TIME_STRICT : ELLE_TIME_KEYS);
     rc = wtx_keys_begin(c);
     if (rc != 0)

@@ -45,7 +45,7 @@ struct wtx_snap {
 
 struct wtx_work {
     struct elle *e;
-    bool one_clock; /* of one target, which orders all; of several no order of time is promised */
+    bool one_clock; /* which orders all; of several no order of time is promised */
     daos_obj_id_t oid[TX_OBJS];
     struct wtx_key *key; /* all since everything was read back */
     uint32_t key_nr, key_max;

@@ -8,7 +8,7 @@
 
 static const enum elle_type type_of[] = {[TX_REGISTER] = ELLE_REGISTER,
                                          [TX_LIST] = ELLE_LIST,
-                                         [TX_SET_DKEYS] = ELLE_SET,
+                                         [TX_SET_DKEYS] = ELLE_SET_APART,
                                          [TX_SET_AKEYS] = ELLE_SET};
 
 /* Elements are spread over all targets, or lie together. */
