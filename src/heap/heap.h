@@ -180,7 +180,8 @@ int heap_tx_alloc(struct heap *h, size_t size, uint64_t near, uint64_t *off, voi
  * zeroed first. */
 int heap_tx_alloc_raw(struct heap *h, size_t size, uint64_t near, uint64_t *off, void **ptr);
 /* Free pages are kept so that room can be given back when the heap is full. Each kind of
- * transaction leaves some to those below it, without which what it did could not be undone: */
+ * transaction leaves some to those below it, without which what it did could not be undone (two may
+ * go, once, to the map of a heap's data: space_map.c): */
 enum heap_reserve {
     HEAP_RESERVE_DELETE, /* deletes what is small, and may be one of very many */
     HEAP_RESERVE_COME,   /* makes what one needs to ask for a deletion: handles */
