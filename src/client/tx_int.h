@@ -1,5 +1,5 @@
-/* A transaction from the inside: what tx.c (its life, what it keeps, the commit), tx_cond.c (the
- * conditions of what it keeps) and tx_own*.c (reads of what it keeps) share. */
+/* A transaction from the inside: what tx.c (its life), tx_keep.c (what it keeps), tx_commit.c,
+ * tx_cond.c (the conditions of what it keeps) and tx_own*.c (reads of what it keeps) share. */
 #ifndef TARN_CLIENT_TX_INT_H
 #define TARN_CLIENT_TX_INT_H
 
@@ -48,6 +48,14 @@ struct tx {
     struct arena mem;
 };
 
+/* A handle's transaction, with a reference; NULL: it is none. */
+struct tx *tx_get(struct client *c, daos_handle_t th);
+/* Forgets what it keeps and has read. Under the lock. */
+void tx_drop(struct tx *tx);
+static inline bool tx_same_oid(daos_obj_id_t a, daos_obj_id_t b)
+{
+    return a.hi == b.hi && a.lo == b.lo;
+}
 /* Remembers that a dkey (or all of the object) was read. Under the lock. */
 int tx_note_read(struct tx *tx, daos_obj_id_t oid, const daos_key_t *dkey);
 /* As tx_update() and tx_punch(); *kept: what is kept, until the commit, the end, or a restart.
