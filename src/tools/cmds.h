@@ -28,6 +28,17 @@ int cmd_bench(struct tool *t);
 /* cmd_metrics.c */
 int cmd_metrics(struct tool *t);
 
+/* cmd_pool_query.c, cmd_pool_attr.c: parts of the pool group */
+#define TARGETS_MAX 64u /* of a pool */
+int cmd_pool_query(struct tool *t);
+int cmd_pool_query_targets(struct tool *t);
+int cmd_pool_get_prop(struct tool *t);
+int cmd_pool_set_prop(struct tool *t);
+int cmd_pool_list_attr(struct tool *t);
+int cmd_pool_get_attr(struct tool *t);
+int cmd_pool_set_attr(struct tool *t);
+int cmd_pool_del_attr(struct tool *t);
+
 /* cmd_snap.c, cmd_acl.c: parts of the container group */
 int cmd_create_snap(struct tool *t);
 int cmd_list_snaps(struct tool *t);
