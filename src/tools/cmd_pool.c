@@ -1,9 +1,7 @@
 /* pool create, list, destroy, and the table of what else there is for pools. */
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/label.h"
 #include "base/size.h"
