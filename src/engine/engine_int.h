@@ -8,7 +8,7 @@
  * - shard.c: the retry loop, answers that wait for durability; shards.c: all of them at once;
  *   handles.c: what shards know of the service's container handles
  * - service.c: which file serves which message; decode.c: messages to vos structures; svc_host.c:
- *   messages of the pool service
+ *   messages of the pool service, svc_space.c: what they tell of targets and room
  * - update.c, fetch.c, gather.c, list.c, query.c: one kind of request each, inline form and fiber
  *   form
  * - tx.h: transactions over several shards
@@ -296,6 +296,14 @@ void svc_host_fiber(struct shard *s, struct net_req *req);
 /* Brings vos and svc to agree after opening: snapshots and containers that svc does not know go,
  * handles of the past are evicted. [F] */
 int svc_host_reconcile(struct shard *s);
+/* svc_space.c: what a query tells of the pool's targets and, with DPI_SPACE, of their room.
+ * -DER_NOMEM. */
+int svc_space_pool(struct shard *s, struct arena *mem, uint64_t bits, struct msg_pool_info *info);
+/* Of one that serves. */
+int svc_space_target(struct shard *of, struct msg_space *sp);
+/* The encoded map of an answer, with targets as they are now: who asks for ranks wants to know
+ * which have one that is down. The pool's own map does not change, nor where anything lies. */
+int svc_map_down(struct shard *s, struct arena *mem, struct msg_buf *buf);
 
 /* ---- data_mem.c: values in data extents that lie in memory ---- */
 

@@ -277,127 +277,7 @@ static int cont_destroy(struct shard *s, struct host *h)
     return rc;
 }
 
-/* ---- Space ---- */
-
-static void fill_space(struct shard *s, struct msg_space *sp)
-{
-    uint64_t room = s->eng->conf.readonly ? 0 : super_room(s->devs.role[SUPER_DATA]);
-    struct heap_stat hs;
-
-    heap_lock(s->heap);
-    heap_stat(s->heap, &hs);
-    heap_unlock(s->heap);
-    /* Metadata and data mostly grow into the same file system; its room is shown with the data. */
-    sp->scm_total = hs.pages * HEAP_PAGE_SIZE;
-    sp->scm_free = hs.pages_free * HEAP_PAGE_SIZE;
-    sp->nvme_total = hs.data_total + room;
-    sp->nvme_free = hs.data_total - hs.data_used + room;
-}
-
-/* The room that targets may grow into is mostly one file system's: each has an equal part. */
-static void share_room(struct engine *eng, struct msg_space *sp)
-{
-    uint32_t serving = 0;
-
-    for (uint32_t i = 0; i < eng->shard_nr; i++)
-        serving += shard_serves(&eng->shard[i]);
-    if (serving > 1 && eng->shard->devs.role[SUPER_DATA] != NULL && !eng->conf.readonly &&
-        super_id(eng->shard->devs.role[SUPER_DATA])->limit_bytes == 0) {
-        uint64_t room = super_room(eng->shard->devs.role[SUPER_DATA]);
-        uint64_t less = room - room / serving;
-
-        sp->nvme_total -= MIN(less, sp->nvme_free);
-        sp->nvme_free -= MIN(less, sp->nvme_free);
-    }
-}
-
-static int each_space(struct shard *s, void *arg)
-{
-    struct msg_space *sp = (struct msg_space *)arg + s->target;
-
-    fill_space(s, sp);
-    share_room(s->eng, sp);
-    return 0;
-}
-
-static void space_add(struct msg_pool_info *info, const struct msg_space *sp, bool first)
-{
-#define ADD(f)                                                                                     \
-    info->space.f += sp->f;                                                                        \
-    info->space_min.f = first ? sp->f : MIN(info->space_min.f, sp->f);                             \
-    info->space_max.f = MAX(info->space_max.f, sp->f)
-    ADD(scm_total);
-    ADD(scm_free);
-    ADD(nvme_total);
-    ADD(nvme_free);
-#undef ADD
-}
-
-static void space_mean(struct msg_pool_info *info, uint32_t nr)
-{
-    info->space_mean = (struct msg_space){.scm_total = info->space.scm_total / nr,
-                                          .scm_free = info->space.scm_free / nr,
-                                          .nvme_total = info->space.nvme_total / nr,
-                                          .nvme_free = info->space.nvme_free / nr};
-}
-
-static int fill_pool_space(struct shard *s, struct host *h, uint64_t bits,
-                           struct msg_pool_info *info)
-{
-    struct engine *eng = s->eng;
-    struct msg_space *sp = arena_calloc(h->mem, eng->shard_nr, sizeof(*sp));
-    uint32_t nr = 0;
-
-    info->bits = bits & ~(uint64_t)DPI_ENGINES_DEAD;
-    for (uint32_t i = 0; i < eng->shard_nr; i++)
-        info->ndisabled += !shard_serves(&eng->shard[i]);
-    if (!(bits & DPI_SPACE))
-        return 0;
-    if (sp == NULL || shards_each(eng, each_space, sp) != 0)
-        return -DER_NOMEM;
-    for (uint32_t i = 0; i < eng->shard_nr; i++)
-        if (shard_serves(&eng->shard[i]))
-            space_add(info, &sp[i], nr++ == 0);
-    if (nr > 0)
-        space_mean(info, nr);
-    return 0;
-}
-
-/* The map of the answer, with targets as they are now: who asks for ranks wants to know which have
- * one that is down. The pool's own map does not change, nor where anything lies. */
-static int tell_down(struct shard *s, struct host *h, struct msg_buf *buf)
-{
-    const struct place_target *t;
-    struct place_target *now;
-    struct place_map *map, *told;
-    size_t len = buf->len;
-    uint8_t *bytes;
-    uint32_t nr;
-    int rc;
-
-    if (shards_all_serve(s->eng))
-        return 0;
-    rc = place_map_decode(buf->buf, buf->len, &map);
-    if (rc != 0)
-        return rc;
-    t = place_map_targets(map, &nr);
-    now = arena_memdup(h->mem, t, nr * sizeof(*t));
-    bytes = arena_alloc(h->mem, len);
-    rc = now != NULL && bytes != NULL ? 0 : -DER_NOMEM;
-    for (uint32_t i = 0; rc == 0 && i < nr; i++)
-        if (now[i].id < s->eng->shard_nr && !shard_serves(&s->eng->shard[now[i].id]))
-            now[i].state = DAOS_TS_DOWN;
-    if (rc == 0)
-        rc = place_map_create(place_map_version(map), now, nr, &told);
-    place_map_free(map);
-    if (rc != 0)
-        return rc;
-    rc = place_map_encode(told, bytes, &len);
-    place_map_free(told);
-    if (rc == 0)
-        *buf = (struct msg_buf){bytes, (uint32_t)len};
-    return rc;
-}
+/* ---- One target ---- */
 
 static int pool_handle(struct shard *s, void *arg)
 {
@@ -406,13 +286,6 @@ static int pool_handle(struct shard *s, void *arg)
 
     h->lsn = heap_lsn(s->heap);
     return svc_pool_handle(s->svc, ((const struct msg_target_query_req *)h->req->req)->hdl, &caps);
-}
-
-static int one_space(struct shard *s, void *arg)
-{
-    fill_space(s, arg);
-    share_room(s->eng, arg);
-    return 0;
 }
 
 static int target_query(struct shard *s, struct host *h)
@@ -429,7 +302,7 @@ static int target_query(struct shard *s, struct host *h)
     if (!shard_serves(&s->eng->shard[q->target]))
         return 0;
     r->state = DAOS_TS_UP_IN;
-    return shards_one(&s->eng->shard[q->target], one_space, &r->space);
+    return svc_space_target(&s->eng->shard[q->target], &r->space);
 }
 
 /* ---- Dispatch ---- */
@@ -460,7 +333,7 @@ static int change(struct shard *s, struct host *h)
         return cont_destroy(s, h);
     case MSG_POOL_CONNECT:
         rc = shard_run(s, apply, h);
-        return rc != 0 ? rc : fill_pool_space(s, h, DPI_SPACE, &rep->info);
+        return rc != 0 ? rc : svc_space_pool(s, h->mem, DPI_SPACE, &rep->info);
     default:
         return shard_run(s, apply, h);
     }
@@ -476,9 +349,9 @@ static int query(struct shard *s, struct host *h)
         return target_query(s, h);
     rc = shard_run(s, read_state, h);
     if (rc == 0 && h->req->hdr.opcode == MSG_POOL_QUERY)
-        rc = fill_pool_space(s, h, q->bits, &rep->info);
+        rc = svc_space_pool(s, h->mem, q->bits, &rep->info);
     if (rc == 0 && h->req->hdr.opcode == MSG_POOL_QUERY)
-        rc = tell_down(s, h, &rep->map);
+        rc = svc_map_down(s, h->mem, &rep->map);
     return rc;
 }
 
