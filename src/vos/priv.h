@@ -704,6 +704,11 @@ void cover_ask(struct vos_cont *c, daos_obj_id_t oid, const struct vos_key *dkey
 /* Looks at one of those that were asked for; there is one. An error is that one's. */
 int cover_step(struct vos *v);
 
+/* ---- shred.c ---- */
+
+/* A step of a destroyed container's end. *gone: nothing is left of it. */
+int shred_cont(struct vos_cont *c, bool *gone);
+
 /* ---- reclaim.c, discard.c ---- */
 
 /* Gives back what newer versions cover in an akey. */
