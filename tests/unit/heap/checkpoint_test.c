@@ -551,35 +551,9 @@ static void a_full_device_refuses_politely_and_deletes_work(struct rig *r)
     CHECK(heap_close(r->h, true) == 0);
 }
 
-#define NO_RESERVE (-1) /* beside enum heap_reserve */
-
-static int grab(struct rig *r, size_t size, int reserve, uint64_t *off)
-{
-    struct heap_pins pins = HEAP_PINS_INIT;
-    int rc;
-
-    do {
-        heap_lock(r->h);
-        rc = heap_tx_begin(r->h, 2 * HEAP_ALLOC_MAX);
-        if (rc == 0) {
-            if (reserve != NO_RESERVE)
-                heap_tx_use_reserve(r->h, (enum heap_reserve)reserve);
-            rc = heap_tx_alloc(r->h, size, 0, off, NULL);
-            if (rc == 0)
-                heap_tx_commit(r->h, NULL);
-            else
-                heap_tx_abort(r->h);
-        }
-        heap_pins_take(r->h, &pins);
-        heap_unlock(r->h);
-    } while (heap_retry(r->h, &pins, &rc));
-    heap_pins_drop(r->h, &pins);
-    return rc;
-}
-
 static int one(struct rig *r, size_t size, uint64_t *off)
 {
-    return grab(r, size, NO_RESERVE, off);
+    return rig_grab(r, size, RIG_PLAIN, off);
 }
 
 /* Where no page is free, a slot up to twice as large does, of the same kind; afterwards it is what
@@ -621,7 +595,7 @@ static int take(struct rig *r, enum heap_reserve kind)
 {
     uint64_t off;
 
-    return grab(r, HEAP_ALLOC_MAX, (int)kind, &off);
+    return rig_grab(r, HEAP_ALLOC_MAX, (int)kind, &off);
 }
 
 /* However many small deletes and newcomers there were, who gives much back finds room. */

@@ -29,24 +29,7 @@ static bool all(void *arg, uint64_t page)
 /* One allocation of so many bytes, in a transaction of its own. */
 static int alloc_one(struct rig *r, size_t size, uint64_t *off)
 {
-    struct heap_pins pins = HEAP_PINS_INIT;
-    int rc;
-
-    do {
-        heap_lock(r->h);
-        rc = heap_tx_begin(r->h, 65536);
-        if (rc == 0) {
-            rc = heap_tx_alloc(r->h, size, 0, off, NULL);
-            if (rc == 0)
-                heap_tx_commit(r->h, NULL);
-            else
-                heap_tx_abort(r->h);
-        }
-        heap_pins_take(r->h, &pins);
-        heap_unlock(r->h);
-    } while (heap_retry(r->h, &pins, &rc));
-    heap_pins_drop(r->h, &pins);
-    return rc;
+    return rig_grab(r, size, RIG_PLAIN, off);
 }
 
 static int touch_one(struct rig *r, uint64_t off)

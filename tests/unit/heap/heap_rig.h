@@ -389,6 +389,32 @@ static inline int state_check(struct rig *r, uint64_t *count, const char **why)
     return 0;
 }
 
+/* An allocation by itself. reserve: enum heap_reserve, or RIG_PLAIN. */
+#define RIG_PLAIN (-1)
+static inline int rig_grab(struct rig *r, size_t size, int reserve, uint64_t *off)
+{
+    struct heap_pins pins = HEAP_PINS_INIT;
+    int rc;
+
+    do {
+        heap_lock(r->h);
+        rc = heap_tx_begin(r->h, 2 * HEAP_ALLOC_MAX);
+        if (rc == 0) {
+            if (reserve != RIG_PLAIN)
+                heap_tx_use_reserve(r->h, (enum heap_reserve)reserve);
+            rc = heap_tx_alloc(r->h, size, 0, off, NULL);
+            if (rc == 0)
+                heap_tx_commit(r->h, NULL);
+            else
+                heap_tx_abort(r->h);
+        }
+        heap_pins_take(r->h, &pins);
+        heap_unlock(r->h);
+    } while (heap_retry(r->h, &pins, &rc));
+    heap_pins_drop(r->h, &pins);
+    return rc;
+}
+
 static inline void rig_problem(void *arg, const char *text)
 {
     fprintf(stderr, "heap_check: %s [%s]\n", text, rig_context);
