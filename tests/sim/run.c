@@ -162,6 +162,7 @@ static int set_stage(struct run *r)
     r->p.cluster.clients = r->p.clients;
     if (r->work.load->one_clock)
         r->p.cluster.own_clocks = false;
+    r->work.targets = r->p.cluster.targets;
     r->work.clocks_apart = r->p.cluster.own_clocks && r->p.cluster.targets > 1;
     r->p.world.keep = r->conf.keep;
     r->p.world.story = r->conf.story;

@@ -6,7 +6,8 @@
  *
  *   - a container that is destroyed takes everything with it, its handles too (with force; without
  *     it is busy while there are any); one made later under its name has nothing of it
- *   - a call through a handle that is not open, or was evicted, is -DER_NO_HDL; closing it is fine
+ *   - a call through a handle that is not open, or was evicted, is -DER_NO_HDL; closing it is fine.
+ *     While somebody evicts, targets know of it one after the other
  *   - an exclusive handle is alone
  *   - several attributes are set, read and removed at one instant; reading a missing one is
  *     -DER_NONEXIST, removing it is fine

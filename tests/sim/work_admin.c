@@ -72,6 +72,12 @@ static bool changes(const struct ad_op *op)
     return op->what < AD_CHANGES;
 }
 
+static bool evicts(const struct ad_op *op)
+{
+    return (op->what == AD_OPEN && op->flags & AD_EVICTS) ||
+           (op->what == AD_DESTROY && op->flags & AD_FORCE);
+}
+
 static void begin(struct work_client *c, struct ad_call *k)
 {
     struct ad_op *op = &k->op;
@@ -86,6 +92,7 @@ static void begin(struct work_client *c, struct ad_call *k)
         k->coh = h->coh;
     }
     h->busy |= op->what == AD_OPEN || op->what == AD_CLOSE;
+    ad_work(c)->evictors[op->cont % AD_CONTS] += evicts(op);
     if (op->what == AD_SNAP_CREATE || op->what == AD_SNAP_DESTROY)
         s->uses++;
     if (op->what == AD_SNAP_DESTROY)
@@ -103,6 +110,7 @@ static void note(struct work_client *c, struct ad_call *k, bool unknown)
     struct ad_snap *s = &ad_work(c)->snap[op->cont % AD_CONTS][op->which % AD_SNAPS];
 
     h->uses -= ad_by_handle(op);
+    ad_work(c)->evictors[op->cont % AD_CONTS] -= evicts(op) && !unknown;
     if (op->what == AD_OPEN || op->what == AD_CLOSE)
         h->busy = false;
     if (op->what == AD_OPEN || ad_by_handle(op))
@@ -119,10 +127,20 @@ static void note(struct work_client *c, struct ad_call *k, bool unknown)
         s->epoch = op->what == AD_SNAP_CREATE ? k->epoch : 0;
 }
 
+/* A handle is taken from one target after the other: until all have answered whoever evicts, one
+ * may know nothing of it and the next one serve it. */
+static bool half_evicted(struct work_client *c, const struct ad_op *op)
+{
+    return op->rc == -DER_NO_HDL && ad_by_handle(op) && c->work->targets > 1 &&
+           ad_work(c)->evictors[op->cont % AD_CONTS] > 0;
+}
+
 static enum work_verdict verdict(struct work_client *c, const struct ad_op *op)
 {
     bool model = op->rc == -DER_INVAL || (op->rc == -DER_NO_HDL && ad_by_handle(op));
 
+    if (half_evicted(c, op))
+        return WORK_FAILED;
     return model ? WORK_ANSWERED : work_verdict(c->work, op->rc, changes(op));
 }
 

@@ -33,7 +33,8 @@ struct ad_work {
     struct ad_snap snap[AD_CONTS][AD_SNAPS];
     /* handles through which something may yet happen: not used again before that is decided */
     bool doubt[AD_CLIENTS][AD_HANDLES];
-    struct ad_range *range; /* ids given out, ascending */
+    uint32_t evictors[AD_CONTS]; /* under way, or nobody knows whether they are over */
+    struct ad_range *range;      /* ids given out, ascending */
     uint32_t ranges, ranges_max;
 };
 

@@ -101,6 +101,7 @@ struct work {
     uint32_t clients;
     uint32_t faults;     /* WORK_*, may change during the run */
     bool clocks_apart;   /* see one_clock: this workload has it as it comes */
+    uint32_t targets;    /* of the pool */
     uint8_t large_pct;   /* of a hundred values so many are large (value.h), beside the rest */
     void *priv;          /* the workload's, shared by its clients; setup makes it */
     struct hist **hists; /* its oracles */
