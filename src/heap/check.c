@@ -42,11 +42,13 @@ static void problem(struct check *c, const char *fmt, ...)
 
 #define PAGE(n) ((unsigned long long)(n))
 
+/* A page that somebody reads meanwhile is there as well: as long as no checkpoint begins, nothing
+ * comes to be on the device between the reading of a chunk and the look at it. */
 static bool on_device(const struct heap *h, uint64_t page)
 {
     if (h->is_volatile || (!page_is_core(page) && page_desc(h, page)->kind == PAGE_FREE))
         return false;
-    return (h->vol[page].flags & (PV_DIRTY | PV_CKPT | PV_WRITING | PV_LOADING)) == 0;
+    return (h->vol[page].flags & (PV_DIRTY | PV_CKPT | PV_WRITING)) == 0;
 }
 
 /* ---- Slot pages ---- */
