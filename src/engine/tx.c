@@ -453,7 +453,9 @@ static int attempts(struct tx_run *r)
     if (gate_is_closed(&r->s->eng->gate) &&
         (rc == -DER_INPROGRESS || rc == -DER_AGAIN || is_lost(rc)))
         return -DER_SHUTDOWN;
-    return rc == -DER_INPROGRESS || rc == -DER_AGAIN ? -DER_TX_RESTART : rc;
+    if (rc != -DER_INPROGRESS && rc != -DER_AGAIN)
+        return rc;
+    return r->seen ? -DER_TX_RESTART : -DER_TIMEDOUT; /* who has read nothing has nothing to redo */
 }
 
 static int run(struct tx_run *r)
