@@ -12,8 +12,12 @@
 #include "base/fail.h"
 #include "net/tcp_int.h"
 
-#define QUEUE_MAX  (1u << 20)
-#define IDLE_TURNS 8u /* without anything: it dozes */
+#define QUEUE_MAX (1u << 20)
+/* Turns without anything after which a wire dozes: all that are awake share them, for each costs a
+ * system call a turn. An answer takes some 20 turns to come; who dozes meanwhile is woken through
+ * the kernel, which takes as long again. */
+#define IDLE_TURNS     128u
+#define IDLE_TURNS_MIN 8u
 
 /* ---- Awake ---- */
 
@@ -158,6 +162,7 @@ static bool turn(struct tcp *m)
 static bool walk(struct tcp_hub *h)
 {
     struct list *it, *next;
+    uint32_t awake = 0;
     bool any = false;
 
     LIST_FOREACH_SAFE(it, next, &h->active)
@@ -166,6 +171,7 @@ static bool walk(struct tcp_hub *h)
 
         if (m->closed)
             continue;
+        awake++;
         m->idle++;
         if (turn(m)) {
             m->idle = 0;
@@ -182,7 +188,7 @@ static bool walk(struct tcp_hub *h)
             m->idle = 0;
             any = true;
         }
-        if (m->idle >= IDLE_TURNS)
+        if (m->idle >= MAX(IDLE_TURNS / MAX(awake, 1u), IDLE_TURNS_MIN))
             doze(m);
     }
     return any;
