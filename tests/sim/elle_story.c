@@ -51,7 +51,10 @@ const char *elle_key_name(const struct elle *e, uint32_t key)
 
 static void say_op(struct elle *e, const struct elle_op *op)
 {
-    static const char *const verbs[] = {"wrote", "appended", "added"};
+    static const char *const verbs[] = {[ELLE_REGISTER] = "wrote",
+                                        [ELLE_LIST] = "appended",
+                                        [ELLE_SET] = "added",
+                                        [ELLE_SET_APART] = "added"};
     const struct elle_key *k = &e->key[op->key];
 
     if (op->write) {
