@@ -84,9 +84,22 @@ int tree_root_write(struct tree *t)
     return 0;
 }
 
+/* Asks for the rest of a node in steps of four lines, of which the larger nodes have a multiple. */
+static void node_ahead(const struct tnode *n, uint32_t size)
+{
+    const uint8_t *p = (const uint8_t *)n;
+
+    for (uint32_t at = 64; at < size; at += 256) {
+        __builtin_prefetch(p + at);
+        __builtin_prefetch(p + at + 64);
+        __builtin_prefetch(p + at + 128);
+        __builtin_prefetch(p + at + 192);
+    }
+}
+
 int tree_node_get(struct tree *t, uint64_t ref, uint32_t level, const struct tnode **n)
 {
-    uint32_t cls = ref_cls(ref), end;
+    uint32_t cls = ref_cls(ref), head;
     const struct tnode *p;
 
     if (cls > 2 || (level > 0 && cls == 0))
@@ -96,10 +109,12 @@ int tree_node_get(struct tree *t, uint64_t ref, uint32_t level, const struct tno
         return lost(t);
     /* the rest of the tags, with the head; of the many lower nodes all, because a search would wait
      * for one line after the other */
-    end = level <= 1 ? node_size(level, cls) : 128;
-    for (uint32_t at = 64; at < end; at += 64)
-        __builtin_prefetch((const uint8_t *)p + at);
-    if (p->magic != (level == 0 ? TNODE_LEAF : TNODE_INNER) || p->level != level || p->cls != cls ||
+    if (level <= 1 && cls != 0)
+        node_ahead(p, node_size(level, cls));
+    else
+        __builtin_prefetch((const uint8_t *)p + 64);
+    memcpy(&head, p, sizeof(head));
+    if ((head & 0xffffff) != ((level == 0 ? TNODE_LEAF : TNODE_INNER) | level << 8 | cls << 16) ||
         p->valid == 0 || (p->valid & ~cls_mask(cls)) != 0)
         return -DER_CSUM;
     page_stays(t->h, ref);

@@ -94,19 +94,24 @@ struct tsort {
     uint8_t slot;
 };
 
+/* By class. 3 is none: in what is looked at without a check it stays within bounds. */
+static const uint8_t tnode_cap[4] = {4, 16, TNODE_CAP_MAX, TNODE_CAP_MAX};
+static const uint8_t tnode_tags_at[4] = {4, 16, 16, 16};
+static const uint8_t tnode_ents_at[4] = {16, 32, 80, 80};
+
 static inline uint32_t cls_cap(uint32_t cls)
 {
-    return cls == 0 ? 4 : cls == 1 ? 16 : TNODE_CAP_MAX;
+    return tnode_cap[cls & 3];
 }
 
 static inline uint32_t tags_at(uint32_t cls)
 {
-    return cls == 0 ? 4 : 16;
+    return tnode_tags_at[cls & 3];
 }
 
 static inline uint32_t ents_at(uint32_t cls)
 {
-    return cls == 0 ? 16 : cls == 1 ? 32 : 80;
+    return tnode_ents_at[cls & 3];
 }
 
 static inline uint32_t node_size(uint32_t level, uint32_t cls)

@@ -349,12 +349,18 @@ static int fetch_array(struct get *g, const struct view *v, uint64_t akey, uint1
     return 0;
 }
 
+static bool is_akey(const struct pack *p, const struct vos_fetch_iod *iod)
+{
+    return p->type == iod->type && p->akey.len == iod->akey.len &&
+           memcmp(p->akey.buf, iod->akey.buf, p->akey.len) == 0;
+}
+
 /* The only value of a packed dkey: what fetch_iod() answers, with one look at the record, because
  * most reads are this one. */
 static int fetch_packed(struct get *g, const struct view *v, const struct pack *p, uint16_t ix,
                         struct vos_fetch_iod *iod)
 {
-    bool is = p->akey.len == iod->akey.len && memcmp(p->akey.buf, iod->akey.buf, p->akey.len) == 0;
+    bool is = is_akey(p, iod);
     const uint8_t *rec;
     struct layout l;
     int rc;
@@ -368,6 +374,42 @@ static int fetch_packed(struct get *g, const struct view *v, const struct pack *
     }
     rc = pack_single(g->c->v->h, p, &l, &rec);
     return rc ? rc : single_out(g, &l, rec, p->w.epoch, ix, iod);
+}
+
+/* Does the one extent of a packed dkey show all of the one extent that is asked for? Then neither
+ * holes nor other extents have to be looked for. */
+static bool shows_all(const struct view *v, const struct pack *p, const struct vos_fetch_iod *iod)
+{
+    const daos_recx_t *x = iod->recxs;
+
+    return is_akey(p, iod) && iod->recx_nr == 1 && x->rx_nr > 0 && x->rx_idx >= p->start &&
+           x->rx_idx - p->start < p->nr &&
+           (x->rx_nr <= p->nr - (x->rx_idx - p->start) || MUTANT(PACK_SHOWS_MORE)) &&
+           p->rec_size != 0 && !(p->flags & VER_TOMBSTONE) && view_sees(v, p->w) &&
+           pack_ext(p) == 0;
+}
+
+/* What fetch_array() answers then: a block of a file, mostly. */
+static int fetch_shown(struct get *g, const struct pack *p, uint16_t ix, struct vos_fetch_iod *iod)
+{
+    const daos_recx_t *x = iod->recxs;
+    struct piece shown = {.start = x->rx_idx,
+                          .nr = x->rx_nr,
+                          .off = p->ver,
+                          .ext_start = p->start,
+                          .ext_nr = p->nr,
+                          .rec_size = p->rec_size};
+
+    if (iod->rec_size != 0 && iod->rec_size != p->rec_size)
+        return -DER_REC_SIZE;
+    iod->rec_size = p->rec_size;
+    iod->end = x->rx_nr * p->rec_size;
+    g->f->epoch = MAX(g->f->epoch, p->w.epoch);
+    map_add(iod, x->rx_idx, x->rx_nr);
+    if (iod->dst == NULL)
+        return 0;
+    return x->rx_nr > dst_room(iod) / p->rec_size ? -DER_REC2BIG
+                                                  : fetch_piece(g, ix, &shown, 0, x->rx_idx);
 }
 
 static int fetch_iod(struct get *g, const struct view *v, daos_obj_id_t oid, uint64_t dkey,
@@ -455,6 +497,8 @@ static int run(struct get *g, uint64_t epoch, uint64_t cond, daos_obj_id_t oid,
     for (uint32_t i = 0; i < nr && rc == 0; i++)
         if (packed && p.type == DAOS_IOD_SINGLE && iods[i].type == DAOS_IOD_SINGLE)
             rc = fetch_packed(g, &v, &p, (uint16_t)i, &iods[i]);
+        else if (packed && iods[i].type == DAOS_IOD_ARRAY && shows_all(&v, &p, &iods[i]))
+            rc = fetch_shown(g, &p, (uint16_t)i, &iods[i]);
         else
             rc = fetch_iod(g, &v, oid, dk, (uint16_t)i, &iods[i]);
     return rc;
