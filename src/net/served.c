@@ -10,7 +10,7 @@
 #include "net/accept_int.h"
 #include "net/msg.h"
 
-#define ARENA_BYTES 4096u
+#define ARENA_BYTES 8192u /* with room for a block of 4 KiB that travels in the frame */
 #define SPARES      64u
 #define FRAME_BULK  (64u << 10) /* bulk bytes of a request in frames, where there is a room */
 
