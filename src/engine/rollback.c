@@ -35,7 +35,11 @@ static int step(struct shard *s, void *arg)
     struct vos_cont *c;
     int rc = shard_cont(s, m->hdl, DAOS_ACL_PERM_WRITE, &c);
 
-    return rc != 0 ? rc : vos_rollback_step(c, &b->part[s->target].more);
+    if (rc == 0)
+        rc = vos_rollback_step(c, &b->part[s->target].more);
+    if (rc == 0)
+        b->part[s->target].lsn = heap_lsn(s->heap);
+    return rc;
 }
 
 static int each_begin(struct shard *s, void *arg)
@@ -67,6 +71,9 @@ static int each_rest(struct shard *s, void *arg)
         }
         rt_yield();
     }
+    /* who has the answer makes changes, which would be refused again if a crash undid the end */
+    if (s->eng->shard_nr > 1)
+        (void)heap_wait_durable(s->heap, p->lsn);
     reclaim_kick(s);
     return 0;
 }
