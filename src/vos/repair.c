@@ -94,7 +94,6 @@ static int obj_mark(struct mend *k, uint64_t cont, const struct tree_entry *e, u
 
     if (rc)
         return rc;
-    memset(k->c->near, 0, sizeof k->c->near); /* its page is to be used for others */
     k->changed = k->v->ceiling - 1;
     o->kind = REC_OBJ;
     o->flags = KEY_LOST;
