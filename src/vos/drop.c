@@ -294,7 +294,6 @@ int obj_remove(struct vos_tx *t, uint64_t obj, uint64_t cut)
 
     if (r == NULL)
         return rc;
-    obj_forget(t->c, (daos_obj_id_t){.hi = r->oid_hi, .lo = r->oid_lo});
     if (r->flags & KEY_TRASH)
         rc = trash_del(t, obj);
     if (rc == 0)

@@ -477,7 +477,7 @@ static int run(struct get *g, uint64_t epoch, uint64_t cond, daos_obj_id_t oid,
     rc = conditions(&v, cond, oid, dkey, nr, iods);
     if (rc)
         return rc;
-    rc = obj_find_near(g->c, oid, &obj);
+    rc = obj_find(g->c, oid, &obj);
     if (rc == -DER_NONEXIST)
         return view_no_obj(&v);
     if (rc == 0)

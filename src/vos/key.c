@@ -372,44 +372,6 @@ int obj_find(struct vos_cont *c, daos_obj_id_t oid, uint64_t *off)
     return tree_find(c->v->h, &obj_class, c->off + offsetof(struct cont_rec, objects), &k, off);
 }
 
-static struct obj_near *near_of(struct vos_cont *c, daos_obj_id_t oid)
-{
-    return &c->near[mix64(oid.hi ^ oid.lo) % OBJ_NEAR];
-}
-
-/* Is it there, known by its id and not by the hash of it alone? It can be gone, which is no damage.
- */
-static bool is_obj(struct heap *h, uint64_t off, daos_obj_id_t oid)
-{
-    const struct obj_rec *r = off % 8 == 0 ? heap_ptr(h, off, sizeof *r) : NULL;
-
-    return r != NULL && r->kind == REC_OBJ && r->oid_hi == oid.hi && r->oid_lo == oid.lo &&
-           !(r->flags & KEY_LOST);
-}
-
-int obj_find_near(struct vos_cont *c, daos_obj_id_t oid, uint64_t *off)
-{
-    struct obj_near *n = near_of(c, oid);
-    int rc;
-
-    if (n->off != 0 && n->hi == oid.hi && n->lo == oid.lo && is_obj(c->v->h, n->off, oid)) {
-        *off = n->off;
-        return 0;
-    }
-    rc = obj_find(c, oid, off);
-    if (rc == 0 && is_obj(c->v->h, *off, oid))
-        *n = (struct obj_near){oid.hi, oid.lo, *off};
-    return rc;
-}
-
-void obj_forget(struct vos_cont *c, daos_obj_id_t oid)
-{
-    struct obj_near *n = near_of(c, oid);
-
-    if (n->hi == oid.hi && n->lo == oid.lo && !MUTANT(OBJ_REMEMBERED))
-        n->off = 0;
-}
-
 int dkey_find(struct heap *h, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
               uint64_t *off)
 {

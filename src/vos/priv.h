@@ -144,13 +144,6 @@ struct vos {
     struct dkey_slot dkey_slot[PEND_SLOTS];
 };
 
-/* Where an object that was read lately is; off 0: nothing. What is noted is in the tree of objects,
- * and committed: obj_remove() takes it out. */
-#define OBJ_NEAR 64u
-struct obj_near {
-    uint64_t hi, lo, off;
-};
-
 struct vos_cont {
     struct list link;
     struct vos *v;
@@ -180,7 +173,6 @@ struct vos_cont {
     struct vos_anchor trash_at; /* reclaim: this round's place */
     bool trash_done;            /* also: a destroyed one is passed by in this round */
     bool shredded; /* destroyed, and all of it given back; the memory stays until vos_close() */
-    struct obj_near near[OBJ_NEAR];
 };
 
 /* One heap transaction of vos. */
@@ -310,10 +302,6 @@ struct akey_id {
 
 /* -DER_NONEXIST if there is no record. */
 int obj_find(struct vos_cont *c, daos_obj_id_t oid, uint64_t *off);
-/* The same for readers, who are outside of transactions: of objects that were read lately it is
- * known where they are. */
-int obj_find_near(struct vos_cont *c, daos_obj_id_t oid, uint64_t *off);
-void obj_forget(struct vos_cont *c, daos_obj_id_t oid);
 int dkey_find(struct heap *h, uint64_t obj, daos_obj_id_t oid, const struct vos_key *key,
               uint64_t *off);
 int akey_find(struct heap *h, uint64_t dkey, daos_obj_id_t oid, const struct vos_key *key,

@@ -310,37 +310,6 @@ static void objects_of_one_hash(void **state)
     rig_stop(&r);
 }
 
-/* An object of the same name may lie in its place by then: another container's. */
-static void a_removed_object_is_forgotten(void **state)
-{
-    enum { NR = 8 };
-    daos_obj_id_t oid[NR];
-    struct vos_cont *a, *b;
-    struct rig r;
-
-    rig_start(&r, NULL, 11, 10);
-    a = r.c;
-    assert_int_equal(RIG_RETRY(&r, vos_cont_open(r.v, CONT_B, true, &b)), 0);
-    for (uint32_t i = 0; i < NR; i++) {
-        oid[i] = OID(DAOS_OT_MULTI_HASHED, i + 1);
-        assert_int_equal(put_s(&r, oid[i], "d", "a", "old"), 0);
-        assert_string_equal(get_s(&r, LATEST, oid[i], "d", "a"), "old");
-    }
-    for (uint32_t i = 0; i < NR; i++)
-        assert_int_equal(punch(&r, VOS_OBJ, oid[i], NULL, NULL, 0), 0);
-    r.c = b;
-    for (uint32_t i = 0; i < NR; i++)
-        assert_int_equal(put_s(&r, oid[i], "d", "a", "another's"), 0);
-    r.c = a;
-    for (uint32_t i = 0; i < NR; i++)
-        assert_string_equal(get_s(&r, LATEST, oid[i], "d", "a"), "-");
-    for (uint32_t i = NR; i-- > 0;) {
-        assert_int_equal(put_s(&r, oid[i], "d", "a", "new"), 0);
-        assert_string_equal(get_s(&r, LATEST, oid[i], "d", "a"), "new");
-    }
-    rig_stop(&r);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,7 +321,6 @@ int main(void)
         cmocka_unit_test(empty_parents_are_absent),
         cmocka_unit_test(a_compound_is_all_or_nothing),
         cmocka_unit_test(objects_of_one_hash),
-        cmocka_unit_test(a_removed_object_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
