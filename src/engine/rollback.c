@@ -71,7 +71,8 @@ static int each_rest(struct shard *s, void *arg)
         }
         rt_yield();
     }
-    /* who has the answer makes changes, which would be refused again if a crash undid the end */
+    /* Who has the answer makes changes, which would be refused again if a crash undid the end. A
+     * store that fails here has said so; it is rolled back all the same. */
     if (s->eng->shard_nr > 1)
         (void)heap_wait_durable(s->heap, p->lsn);
     reclaim_kick(s);
